@@ -1,0 +1,75 @@
+# tenantmetrics: `make demo` shows the main job, `make test` passes the tests.
+# Both need Python 3.11+ and make, nothing else; everything is installed into .venv by locked hash.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links --no-annotate --quiet --upgrade
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long bench lint format lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "tenantmetrics needs Python 3.11 or later, and $(PYTHON) is older or missing: install one, or name it: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+# One stamp a lock file: a level is installed again only when its lock or the project's metadata changes.
+$(VENV)/.installed-%: requirements/%.txt pyproject.toml | $(BIN)/python
+	@echo "installing $< into $(VENV) (about a minute, once)"
+	@$(PIP_INSTALL) --require-hashes -r $<
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(VENV)/.installed-all  ## Embedded PostgreSQL, 24 tenants, 15 seconds of load, the bill per tenant
+	@$(BIN)/tenantmetrics demo
+
+lint: $(VENV)/.installed-dev  ## ruff and mypy --strict
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+test: lint  ## Linters, types, and every test but the long loops
+	@$(BIN)/python -m pytest -m "not long" -n auto $(PYTEST_ARGS)
+
+test-long: $(VENV)/.installed-dev  ## The long fuzz, fork and crash loops, and aiobotocore's clients
+	@$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory VENV=.venv-aio .test-aio
+
+# In an environment of their own: aiobotocore pins an older botocore than ours.
+.PHONY: .test-aio
+.test-aio: $(VENV)/.installed-aio
+	@$(BIN)/python -m pytest --noconftest tests/aio
+
+bench:  ## Every benchmark, beside its peers
+	@$(MAKE) --no-print-directory VENV=.venv-bench .bench
+
+# In an environment of their own: the peers bring pytest plugins and import hooks.
+.PHONY: .bench
+.bench: $(VENV)/.installed-bench
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+generate: $(VENV)/.installed-dev  ## Write dashboards/ and alarms/ anew from the catalogue
+	@$(BIN)/python -m tenantmetrics.console
+
+format: $(VENV)/.installed-dev  ## Let ruff rewrite what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: $(VENV)/.installed-dev  ## Resolve requirements/*.txt anew from pyproject.toml
+	@$(COMPILE) pyproject.toml --extra all --group build -o requirements/all.txt
+	@$(COMPILE) pyproject.toml -c requirements/all.txt -o requirements/core.txt
+	@$(COMPILE) pyproject.toml --extra all --group dev -c requirements/all.txt -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml --extra all --group bench -c requirements/dev.txt --prerelease=if-necessary-or-explicit -o requirements/bench.txt
+	@$(COMPILE) requirements/aio.in -o requirements/aio.txt
+	@echo 'awscli>=1.36' | $(COMPILE) - -o requirements/awscli.txt  # pins a botocore of its own
+
+clean:  ## Remove the environment and caches
+	@rm -rf .venv .venv-aio .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache

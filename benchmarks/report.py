@@ -1,0 +1,167 @@
+"""The monthly statement over a large ledger, beside DuckDB's plain sums of the same columns.
+
+A generated ledger: 10,000 tenants, 5 operations, one file an hour. Each measurement is a process of
+its own, so that its peak memory is its own; the best of three counts, with the files in the cache.
+The month of 720 hours is 36 million rows; REPORT_BENCH_HOURS chooses another size.
+
+Budget for the month on two cores: 5 s, 1 GB, and four times the plain sums. Then every format on a
+statement of 100,000 tenants, 10 s each.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+TENANTS = 10_000
+OPERATIONS = 5
+MANY = 100_000
+FORMAT_BUDGET_S = 10.0
+START_S = 1_793_491_200  # 2026-11-01 00:00 UTC
+BUDGET_S, BUDGET_MB, BUDGET_TIMES = 5.0, 1024, 4.0
+
+_MEASURE = """
+import resource, sys, time
+{imports}
+started = time.perf_counter()
+{body}
+took = time.perf_counter() - started
+print(took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, result)
+"""
+# RUSAGE_SELF of a Linux process is in KB.
+
+_STATEMENT = _MEASURE.format(
+    imports="from decimal import Decimal\nfrom tenantmetrics.cost import Capacity, monthly",
+    body="statement = monthly(sys.argv[1], month='2026-11', capacity=Capacity(acu=Decimal(8)))\n"
+    "result = sum(line.usage.calls for line in statement.lines)",
+)
+_PLAIN = _MEASURE.format(
+    imports="import duckdb",
+    body=textwrap.dedent("""
+        result = duckdb.sql(
+            "SELECT sum(calls), sum(duration_ns), sum(billed_requests), sum(request_bytes), "
+            "sum(response_bytes), sum(rows_returned), sum(rows_written), sum(lost), "
+            "max(tenant), max(outcome), max(window_start)::VARCHAR "
+            f"FROM read_parquet('{sys.argv[1]}/**/*.parquet', hive_partitioning=false)"
+        ).fetchall()[0][0]
+    """),
+)
+
+
+def _generate(root: Path, hours: Sequence[int]) -> None:
+    """Write one file an hour, in the ledger's own schema; eight different hours take turns."""
+    import duckdb
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    from tenantmetrics import ledger
+    from tenantmetrics.records import Window
+
+    schema = ledger.arrow_schema()
+    database = duckdb.connect()
+    database.execute("SELECT setseed(0.5)").fetchall()
+    tables = [
+        database.sql(
+            f"""
+            SELECT 0 AS window_start, 3600::INT AS window_s, 'bench' AS writer,
+              0::BIGINT AS sequence,
+              'tenant-' || lpad((i // {OPERATIONS})::VARCHAR, 5, '0') AS tenant,
+              ['ExecuteStatement', 'BatchExecuteStatement', 'BeginTransaction',
+               'CommitTransaction', 'RollbackTransaction'][i % {OPERATIONS} + 1] AS operation,
+              CASE WHEN random() < 0.02 THEN 'BadRequestException' ELSE 'ok' END AS outcome,
+              'session' AS source, 'arn:aws:rds:us-east-1:123456789012:cluster:shared'
+              AS resource_arn, 'app' AS database, calls,
+              (calls * 8e6 * (0.5 + random()))::BIGINT AS duration_ns,
+              1000000::BIGINT AS duration_min_ns, 90000000::BIGINT AS duration_max_ns,
+              calls AS attempts, calls * 700 AS request_bytes,
+              (calls * 2000 * random())::BIGINT AS response_bytes, calls AS billed_requests,
+              calls * 3 AS rows_returned, calls // 4 AS rows_written, 4::INT AS scale,
+              [360, 367]::INT[] AS bucket_index, [calls - 1, 1]::BIGINT[] AS bucket_count,
+              0::BIGINT AS lost
+            FROM (SELECT i, (1 + random() * 5000)::BIGINT AS calls
+                  FROM range({TENANTS * OPERATIONS}) t(i)) ORDER BY i
+            """
+        ).to_arrow_table()
+        for _ in range(8)
+    ]
+    for number, hour in enumerate(hours):
+        table = tables[number % len(tables)]
+        start_s = START_S + hour * 3600
+        moment = pa.array([start_s * 1_000_000] * table.num_rows, pa.timestamp("us", tz="UTC"))
+        path = root / ledger.file_path(Window(start_s, 3600, "bench", hour, {}, {}))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table = table.set_column(0, "window_start", moment).cast(schema)
+        parquet.write_table(table, path, compression="zstd")
+
+
+def _best(script: str, root: Path) -> tuple[float, float, int]:
+    """Seconds, peak MB and the sum of calls of the fastest of three processes."""
+    runs = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(root)], capture_output=True, text=True, check=True
+        )
+        took, peak, result = done.stdout.splitlines()[-1].split()
+        runs.append((float(took), float(peak), int(result)))
+    return min(runs)
+
+
+def _formats() -> None:
+    """Time every format on a statement of many tenants."""
+    from decimal import Decimal
+
+    from tenantmetrics.report import csv, focus, html, json, terminal, xlsx
+    from tenantmetrics.statement import Line, LineKind, Period, Pool, Statement, Usage
+
+    cent = Decimal("0.01")
+    lines = tuple(
+        Line(
+            f"tenant-{n:06}",
+            LineKind.TENANT,
+            Usage(n, 1, n * 10**6, n, n, n, n, n),
+            (cent * (n % 999), cent * (n % 777)),
+        )
+        for n in range(MANY)
+    )
+    pools = tuple(
+        Pool(f"p{i}", f"P{i}", sum((line.amounts[i] for line in lines), Decimal(0)), "", "")
+        for i in range(2)
+    )
+    period = Period("2026-11", START_S, START_S + 30 * 86_400)
+    statement = Statement(period, "USD", cent, "", True, pools, lines)
+    print(f"\n{MANY:,} tenants, budget {FORMAT_BUDGET_S:.0f} s a format")
+    for module in (terminal, csv, html, json, focus, xlsx):
+        started = time.perf_counter()
+        size = len(module.render(statement))
+        took = time.perf_counter() - started
+        print(f"{module.__name__.rpartition('.')[2]:>10} {took:>6.2f} s {size / 1e6:>8.2f} MB")
+
+
+def main() -> None:
+    """Print the tables."""
+    most = int(os.environ.get("REPORT_BENCH_HOURS", "720"))
+    print(
+        f"budget at 720 hours: {BUDGET_S:.0f} s, {BUDGET_MB} MB, {BUDGET_TIMES:.0f} x plain sums\n"
+    )
+    print(f"{'rows':>12} {'plain sums':>11} {'statement':>10} {'times':>6} {'peak MB':>8}")
+    with tempfile.TemporaryDirectory() as folder:
+        done = 0
+        for hours in sorted({max(1, most // 10), most}):
+            _generate(Path(folder), range(done, hours))
+            done = hours
+            plain_s, _, plain = _best(_PLAIN, Path(folder))
+            took_s, peak_mb, calls = _best(_STATEMENT, Path(folder))
+            if plain != calls:
+                sys.exit(f"the sums differ: {plain} and {calls}")
+            rows = hours * TENANTS * OPERATIONS
+            print(
+                f"{rows:>12,} {plain_s:>9.2f} s {took_s:>8.2f} s {took_s / plain_s:>6.2f} "
+                f"{peak_mb:>8.0f}"
+            )
+    _formats()

@@ -1,0 +1,1 @@
+"""Aggregate: calls become per-tenant windows on one background thread, in bounded memory."""

@@ -1,0 +1,74 @@
+"""Slow calls and failed calls in the log: who, what, how long, in which transaction and trace.
+
+Never literals, parameters or the error's text: the statement's summary and the error's code. Runs
+on the background thread. At most `LINES_PER_MINUTE`: a database that is down must not fill the
+disk; what was left out is counted on the next line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+
+from tenantmetrics.logs import logger
+from tenantmetrics.records import OK, Attribution, Call
+
+__all__ = ["LINES_PER_MINUTE", "CallLog"]
+
+LINES_PER_MINUTE = 120
+
+
+class CallLog:
+    """Writes one structlog line for each call that deserves one.
+
+    Args:
+        slow_s: Seconds above which a call is slow; 0 for none.
+        errors: Whether calls that failed are logged.
+        clock: Monotonic seconds; injected by tests.
+    """
+
+    def __init__(
+        self, *, slow_s: float, errors: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._slow_ns = slow_s * 1e9 or float("inf")
+        self._errors = errors
+        self._clock = clock
+        self._minute = -1
+        self._lines = 0
+        self._left_out = 0
+        self.wanted = slow_s > 0 or errors
+        """Whether any call is ever logged."""
+
+    def add(self, call: Call, attribution: Attribution) -> None:
+        """Log a call if it is slow or failed. Raises nothing."""
+        failed = call.outcome != OK
+        slow = call.duration_ns >= self._slow_ns
+        if not (slow or (failed and self._errors)):
+            return
+        minute = int(self._clock() // 60)
+        if minute != self._minute:
+            self._minute, self._lines = minute, 0
+        if self._lines >= LINES_PER_MINUTE:
+            self._left_out += 1
+            return
+        self._lines += 1
+        left_out, self._left_out = self._left_out, 0
+        # The application's own structlog processors run here; theirs may fail.
+        with contextlib.suppress(Exception):
+            line = logger().warning if failed else logger().info
+            line(
+                "tenantmetrics.call_failed" if failed else "tenantmetrics.slow_call",
+                tenant=",".join(tenant for tenant, _ in attribution.shares[:10]),
+                operation=call.operation,
+                summary=call.claims.summary,
+                duration_ms=round(call.duration_ns / 1e6, 3),
+                rows_returned=call.rows_returned,
+                rows_written=call.rows_written,
+                transaction_id=call.transaction_id or None,
+                error=call.outcome if failed else None,
+                sqlstate=call.sqlstate or None,
+                trace_id=f"{call.trace[0]:032x}" if call.trace else None,
+                span_id=f"{call.trace[1]:016x}" if call.trace else None,
+                lines_left_out=left_out or None,
+            )

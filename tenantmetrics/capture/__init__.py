@@ -1,0 +1,1 @@
+"""Capture: what happened, one `Call` per API call, taken from botocore's public events."""

@@ -1,0 +1,25 @@
+"""The command line: `tenantmetrics COMMAND`. One file a command; `app` is the argument tree."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; errors of ours are one line on stderr and exit code 1 (2 for usage)."""
+    from tenantmetrics.errors import MissingExtraError, TenantMetricsError
+
+    try:
+        try:
+            from tenantmetrics.cli.app import app
+        except ModuleNotFoundError as error:
+            if error.name not in {"typer", "rich"}:
+                raise
+            raise MissingExtraError("the command line", "cli") from None
+        app()
+    except TenantMetricsError as error:
+        sys.exit(f"tenantmetrics: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

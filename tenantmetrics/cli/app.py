@@ -1,0 +1,56 @@
+"""The argument tree: every command by name, each in a file of its own."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from tenantmetrics.cli.alarms import alarms
+from tenantmetrics.cli.athena import athena_table
+from tenantmetrics.cli.dashboards import dashboards
+from tenantmetrics.cli.demo import demo
+from tenantmetrics.cli.doctor import doctor
+from tenantmetrics.cli.explain import explain
+from tenantmetrics.cli.local import local
+from tenantmetrics.cli.report import report
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="tenantmetrics",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tenantmetrics {version('tenantmetrics')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Which tenant costs what on a shared Aurora cluster behind the RDS Data API."""
+
+
+app.command()(athena_table)
+app.command()(demo)
+app.command()(doctor)
+app.command()(explain)
+app.command()(local)
+app.command()(report)
+app.add_typer(alarms)
+app.add_typer(dashboards)

@@ -1,0 +1,275 @@
+"""`tenantmetrics dashboards`: the dashboards, and putting them into CloudWatch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tenantmetrics.catalog import NAMESPACE
+from tenantmetrics.errors import ConsoleError
+
+if TYPE_CHECKING:
+    from tenantmetrics.console.settings import Settings
+
+__all__ = ["dashboards"]
+
+_EXIT_DIFFERS = 3
+_ACCOUNT = "123456789012"
+
+dashboards = typer.Typer(
+    name="dashboards",
+    help="Dashboards for CloudWatch and Grafana: list, show, check, put, compare, undo.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Names = Annotated[
+    list[str] | None, typer.Argument(help="fleet, tenant, pipeline. [default: all three]")
+]
+Namespace = Annotated[str, typer.Option(help="CloudWatch namespace of the metrics.")]
+Region = Annotated[str | None, typer.Option(help="AWS region. [default: boto3's own]")]
+Cluster = Annotated[str, typer.Option(help="DBClusterIdentifier of the Aurora cluster.")]
+LogGroup = Annotated[str, typer.Option(help="Log group of the EMF documents.")]
+Prefix = Annotated[str, typer.Option(help="What the names of dashboards and alarms begin with.")]
+Account = Annotated[
+    str | None, typer.Option(help="AWS account of the alarms. [default: the caller's]")
+]
+UndoFile = Annotated[Path, typer.Option(help="Where what was there before is kept.")]
+
+_UNDO = Path("tenantmetrics-undo-dashboards.json")
+
+
+@dashboards.command("list")
+def list_() -> None:
+    """Every dashboard there is, with the file that is committed."""
+    from tenantmetrics.console.data import folder
+
+    root = folder("dashboards")
+    for path in sorted(root.rglob("*.json")):
+        typer.echo(f"{path.parent.relative_to(root)}/{path.stem}\t{_about(path)}")
+
+
+@dashboards.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Such as fleet, or grafana/fleet.")],
+    *,
+    namespace: Namespace = NAMESPACE,
+    region: Region = None,
+    cluster: Cluster = "my-aurora-cluster",
+    log_group: LogGroup = "tenantmetrics",
+    prefix: Prefix = "tenantmetrics",
+    account: Account = None,
+) -> None:
+    """A dashboard's JSON, to paste or to pipe: CloudWatch's for these settings, Grafana's as is."""
+    if "/" in name and not name.startswith("cloudwatch/"):
+        typer.echo(_committed(name).read_text("utf-8"), nl=False)
+        return
+    settings = _settings(
+        namespace=namespace,
+        region=region or "us-east-1",
+        cluster=cluster,
+        log_group=log_group,
+        prefix=prefix,
+        account=account or _ACCOUNT,
+    )
+    ((_, body),) = _bodies([name.removeprefix("cloudwatch/")], settings).items()
+    typer.echo(body, nl=False)
+
+
+@dashboards.command()
+def check(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="CloudWatch or Grafana JSON. [default: the committed ones]"),
+    ] = None,
+    namespace: Namespace = NAMESPACE,
+) -> None:
+    """Say what is wrong with dashboards: every metric, dimension, expression and limit.
+
+    Exit code 0: nothing is wrong. 1: something is, a line each.
+    """
+    from tenantmetrics.console.checks.file import check_file
+    from tenantmetrics.console.data import folder
+
+    paths = files or sorted(folder("dashboards").rglob("*.json"))
+    found = [fault for path in paths for fault in check_file(path, namespace)]
+    for fault in found:
+        typer.echo(str(fault))
+    typer.echo(f"{len(paths)} files, {len(found)} faults", err=True)
+    raise typer.Exit(int(bool(found)))
+
+
+@dashboards.command()
+def put(
+    names: Names = None,
+    *,
+    namespace: Namespace = NAMESPACE,
+    region: Region = None,
+    cluster: Cluster = "my-aurora-cluster",
+    log_group: LogGroup = "tenantmetrics",
+    prefix: Prefix = "tenantmetrics",
+    account: Account = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
+    undo_file: UndoFile = _UNDO,
+) -> None:
+    """Put the dashboards that differ into CloudWatch; `undo` takes the last `put` back."""
+    from tenantmetrics.console.put import changes
+    from tenantmetrics.console.put import put as put_all
+
+    client, wanted, there = _compare(names, namespace, region, cluster, log_group, prefix, account)
+    differing = changes(wanted, there)
+    for name in wanted:
+        if name not in differing:
+            typer.echo(f"unchanged {name}")
+        elif dry_run:
+            typer.echo(f"would {'change' if there[name] is not None else 'create'} {name}")
+            typer.echo("\n".join(differing[name]))
+    if dry_run:
+        return
+    for remark in put_all(client, wanted, there, undo_file):
+        typer.echo(f"tenantmetrics: warning: {remark}", err=True)
+    for name in differing:
+        typer.echo(f"{'changed' if there[name] is not None else 'created'} {name}")
+
+
+@dashboards.command()
+def diff(
+    names: Names = None,
+    *,
+    namespace: Namespace = NAMESPACE,
+    region: Region = None,
+    cluster: Cluster = "my-aurora-cluster",
+    log_group: LogGroup = "tenantmetrics",
+    prefix: Prefix = "tenantmetrics",
+    account: Account = None,
+) -> None:
+    """Show what was edited by hand. Exit code 0: nothing. 3: something differs."""
+    from tenantmetrics.console.put import changes
+
+    _, wanted, there = _compare(names, namespace, region, cluster, log_group, prefix, account)
+    differing = changes(wanted, there)
+    for lines in differing.values():
+        typer.echo("\n".join(lines))
+    raise typer.Exit(_EXIT_DIFFERS if differing else 0)
+
+
+@dashboards.command()
+def undo(region: Region = None, undo_file: UndoFile = _UNDO) -> None:
+    """Put back what was there before the last `put`; a second time redoes it."""
+    from tenantmetrics.console.aws import clients
+    from tenantmetrics.console.put import restore
+
+    make, _ = clients(region)
+    for line in restore(make("cloudwatch"), undo_file):
+        typer.echo(line)
+
+
+@dashboards.command()
+def preview(
+    recording: Annotated[
+        Path,
+        typer.Argument(help="A ledger's folder, a file of EMF documents, or a scenario (*.toml)."),
+    ],
+    *,
+    output: Annotated[Path, typer.Option("--output", "--out", "-o", help="The page.")] = Path(
+        "tenantmetrics-dashboards.html"
+    ),
+    tenant: Annotated[
+        str | None, typer.Option(help="Whom to show. [default: the busiest tenant]")
+    ] = None,
+    namespace: Namespace = NAMESPACE,
+    cluster: Cluster = "my-aurora-cluster",
+    prefix: Prefix = "tenantmetrics",
+    no_open: Annotated[bool, typer.Option("--no-open", help="Only write the page.")] = False,
+) -> None:
+    """Draw the CloudWatch dashboards from recorded traffic: one local page, opened in a browser."""
+    import webbrowser
+
+    from tenantmetrics.console.preview import busiest, render
+    from tenantmetrics.console.rehearsal.recordings import load
+
+    store = load(recording)
+    settings = _settings(namespace=namespace, cluster=cluster, prefix=prefix)
+    page = render(store, settings, tenant=tenant or busiest(store), recording=str(recording.name))
+    try:
+        output.write_text(page, "utf-8")
+    except OSError as error:
+        raise ConsoleError(f"{str(output)!r} cannot be written: {error.strerror}") from None
+    typer.echo(f"wrote {output}", err=True)
+    if not no_open:
+        webbrowser.open(output.resolve().as_uri())
+
+
+def _compare(  # noqa: PLR0917 - the options of two commands, in their order
+    names: list[str] | None,
+    namespace: str,
+    region: str | None,
+    cluster: str,
+    log_group: str,
+    prefix: str,
+    account: str | None,
+) -> tuple[Any, dict[str, str], dict[str, str | None]]:
+    """A client, the wanted bodies by name, and those that are there."""
+    from tenantmetrics.console.aws import asking, clients
+    from tenantmetrics.console.checks.dashboard import check as faults_of
+    from tenantmetrics.console.known import Known
+    from tenantmetrics.console.put import live
+
+    make, found = clients(region)
+    if account is None:
+        with asking("find the account: give --account"):
+            account = str(make("sts").get_caller_identity()["Account"])
+    settings = _settings(
+        namespace=namespace,
+        region=found,
+        cluster=cluster,
+        log_group=log_group,
+        prefix=prefix,
+        account=account,
+    )
+    wanted = _bodies(names, settings)
+    for name, body in wanted.items():
+        for fault in faults_of(name, body, Known.of(namespace)):
+            raise ConsoleError(f"nothing was put: {fault}")
+    client = make("cloudwatch")
+    return client, wanted, live(client, wanted)
+
+
+def _settings(**given: Any) -> Settings:
+    from tenantmetrics.console.settings import Settings
+
+    return Settings(**given)
+
+
+def _bodies(names: list[str] | None, settings: Settings) -> dict[str, str]:
+    from tenantmetrics.console.dashboards import NAMES, build, render, title
+
+    for name in names or ():
+        if name not in NAMES:
+            raise ConsoleError(f"there is no dashboard {name!r}: there are {', '.join(NAMES)}")
+    return {title(name, settings): render(build(name, settings)) for name in names or NAMES}
+
+
+def _committed(name: str) -> Path:
+    from tenantmetrics.console.data import folder
+
+    root = folder("dashboards")
+    path = root / f"{name}.json"
+    if not path.is_file():
+        known = ", ".join(
+            str(one.relative_to(root).with_suffix("")) for one in sorted(root.rglob("*.json"))
+        )
+        raise ConsoleError(f"there is no dashboard {name!r}: there are {known}")
+    return path
+
+
+def _about(path: Path) -> str:
+    import json
+
+    body = json.loads(path.read_text("utf-8"))
+    if "widgets" in body:
+        return f"CloudWatch, {len(body['widgets'])} widgets"
+    panels = [one for one in body.get("panels", ()) if one.get("type") != "row"]
+    return f"Grafana, {len(panels)} panels, uid {body.get('uid')}"

@@ -1,0 +1,62 @@
+"""`tenantmetrics doctor`: is everything there that delivery needs, and what will it cost."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["doctor"]
+
+
+def doctor(
+    *,
+    tenants: Annotated[int, typer.Option(min=1, help="Tenants, for the estimate.")] = 100,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that export.")] = 1,
+) -> None:
+    """Check configuration, credentials, permissions and endpoints; estimate the monthly cost.
+
+    Nothing is written anywhere: permissions are tried with requests that cannot be carried out.
+    Exits with 1 if a check failed.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from tenantmetrics import config
+    from tenantmetrics.doctor import State, examine
+    from tenantmetrics.estimate import estimate
+
+    settings = config.load()
+    console = Console(highlight=False)
+    console.print(f"exporters: {', '.join(settings.exporters) or 'none'}", markup=False)
+    console.print(
+        f"namespace {settings.namespace}, level {settings.metric_level}, at most"
+        f" {settings.max_metric_tenants} tenants with metrics of their own",
+        markup=False,
+        soft_wrap=True,
+    )
+    colours = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red"}
+    failed = False
+    for finding in examine(settings):
+        failed |= finding.state is State.FAILED
+        console.print(f"{finding.state:8}", style=colours[finding.state], end="", markup=False)
+        console.print(f"{finding.what}: {finding.says}", markup=False, soft_wrap=True)
+
+    table = Table(
+        title=f"A month of {tenants} tenants active every minute, {processes} processes",
+        caption="list prices of us-east-1, before discounts: estimates",
+    )
+    table.add_column("exporter", no_wrap=True)
+    for heading in ("a minute", "metrics", "GB", "$ a month"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in estimate(tenants, processes, max_metric_tenants=settings.max_metric_tenants):
+        table.add_row(
+            one.name,
+            one.sends,
+            f"{one.metrics:,}" if one.metrics else "",
+            f"{one.gb_month:,.1f}" if one.gb_month else "",
+            "by the GB" if one.dollars_month is None else f"{one.dollars_month:,.2f}",
+        )
+    console.print(table)
+    if failed:
+        raise typer.Exit(1)

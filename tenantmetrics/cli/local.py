@@ -1,0 +1,163 @@
+"""`tenantmetrics local`: the RDS Data API over PostgreSQL, until Ctrl-C."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["local"]
+
+
+def local(
+    *,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    postgres: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Use this PostgreSQL instead of an embedded one."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Keep the embedded PostgreSQL's data here; else it is thrown away."),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(help="Database of calls that name none; made if missing when embedded."),
+    ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(help="Make a role without superuser rights, and a secret for it. Repeatable."),
+    ] = None,
+    clusters: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML file of clusters and secrets."),
+    ] = None,
+    any_arn: Annotated[
+        bool,
+        typer.Option("--any-arn", help="Take unknown ARNs for the first cluster and secret."),
+    ] = False,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[OPERATION:]KIND[:rate=R][:count=N][:after=N][:delay=S]",
+            help="Inject a failure: an error code, timeout, slow or cut. Repeatable.",
+        ),
+    ] = None,
+    fault_seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of the random numbers behind a fault's rate."),
+    ] = None,
+    v1: Annotated[bool, typer.Option("--v1", help="Behave as Aurora Serverless v1 did.")] = False,
+    pool: Annotated[
+        str,
+        typer.Option(help="What happens to sessions between calls: reset or leaky."),
+    ] = "reset",
+    verify: Annotated[
+        str | None,
+        typer.Option(metavar="KEY:SECRET", help="Check signatures against these credentials."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Do not log requests.")] = False,
+) -> None:
+    """Run a local RDS Data API on an embedded or any other PostgreSQL."""
+    from tenantmetrics.errors import LocalApiError
+    from tenantmetrics.localapi import load, serve
+    from tenantmetrics.localapi.server import is_loopback
+
+    # Before anything is started, so that no signal finds it unguarded.
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stopper(stop))
+    if clusters is not None and (postgres is not None or database is not None):
+        raise LocalApiError("--clusters names each PostgreSQL: leave out --postgres and --database")
+    known, secrets = load(clusters) if clusters is not None else ([], [])
+    key, _, secret = (verify or "").partition(":")
+    if verify is not None and not (key and secret):
+        raise LocalApiError("--verify needs KEY:SECRET")
+    _log_to_stderr()
+    try:
+        with serve(
+            postgres=postgres,
+            data=data,
+            host=host,
+            port=port,
+            database=database,
+            roles=role or (),
+            clusters=known,
+            secrets=secrets,
+            accept_any_arn=any_arn,
+            faults=fault or (),
+            fault_seed=fault_seed,
+            version=1 if v1 else 2,
+            pool=pool,
+            verify={key: secret} if verify is not None else None,
+            log=not quiet,
+        ) as endpoint:
+            environment = endpoint.environment
+            if verify is not None:
+                environment |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "<as given>"}
+            if not is_loopback(host):
+                print(
+                    f"warning: listening on {host}: whoever reaches this machine can run SQL",
+                    file=sys.stderr,
+                )
+            print(
+                f"# RDS Data API at {endpoint.url}; PostgreSQL at {_public(endpoint.psycopg_url)}"
+            )
+            for name, value in environment.items():
+                print(f"export {name}={shlex.quote(value)}")
+            print(f"# resourceArn {endpoint.resource_arn}")
+            print(f"# secretArn   {endpoint.secret_arn}")
+            for name, arn in endpoint.secret_arns.items():
+                print(f"# secretArn   {arn}  (role {name})")
+            print("# Ctrl-C stops it", flush=True)
+            stop.wait()
+    except _StoppedError:
+        pass
+
+
+class _StoppedError(BaseException):
+    """A signal came while the endpoint was starting."""
+
+
+def _stopper(stop: threading.Event) -> Callable[..., None]:
+    """A signal handler that ends the wait, and at first also what has not come to wait yet."""
+
+    def handle(*_: object) -> None:
+        if stop.is_set():
+            return
+        stop.set()
+        raise _StoppedError
+
+    return handle
+
+
+def _public(url: str) -> str:
+    """A connection string without its password."""
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    parts = {name: value for name, value in conninfo_to_dict(url).items() if name != "password"}
+    return make_conninfo("", **parts)
+
+
+def _log_to_stderr() -> None:
+    """Requests to stderr, so that stdout can be piped into a shell."""
+    import structlog
+
+    structlog.configure(
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer()
+            if sys.stderr.isatty()
+            else structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,241 @@
+"""`tenantmetrics report`: what each tenant cost in a month."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tenantmetrics.errors import MissingExtraError, ReportError, UnbalancedError
+from tenantmetrics.statement import Statement
+
+__all__ = ["report"]
+
+_EXIT_UNBALANCED = 2
+
+
+class Format(StrEnum):
+    """Output formats, each the suffix of its files too."""
+
+    TABLE = "table"
+    CSV = "csv"
+    HTML = "html"
+    XLSX = "xlsx"
+    JSON = "json"
+    FOCUS = "focus"
+
+
+class IdleTo(StrEnum):
+    """Who bears capacity that nobody used."""
+
+    SEPARATE = "separate"
+    WEIGHTED = "weighted"
+    EVEN = "even"
+
+
+def report(
+    *,
+    ledger: Annotated[
+        str,
+        typer.Option(
+            "--ledger", "--usage", help="Where the ledger exporter writes to: a folder or s3://..."
+        ),
+    ],
+    month: Annotated[
+        str | None, typer.Option(help="Such as 2026-11. [default: the ledger's last]")
+    ] = None,
+    compare: Annotated[
+        str | None, typer.Option(help="Another month to compare with, such as 2026-10.")
+    ] = None,
+    timezone: Annotated[
+        str, typer.Option(help="Zone of the month's borders; AWS bills in UTC.")
+    ] = "UTC",
+    prices: Annotated[
+        Path | None, typer.Option(help="A price file. [default: the region's list prices]")
+    ] = None,
+    region: Annotated[str, typer.Option(help="Region of the built-in prices.")] = "us-east-1",
+    acu: Annotated[
+        str | None, typer.Option(help="Capacity in every hour, in ACU. [default: 0.5]")
+    ] = None,
+    acu_hours: Annotated[
+        str | None, typer.Option(help="ACU-hours of the whole month, as on the bill.")
+    ] = None,
+    io_optimized: Annotated[
+        bool, typer.Option("--io-optimized", help="The cluster's storage is I/O-Optimized.")
+    ] = False,
+    capacity: Annotated[
+        Path | None,
+        typer.Option(help="CSV of hour, acu, utilization_percent, as CloudWatch has them."),
+    ] = None,
+    storage: Annotated[
+        Path | None, typer.Option(help="CSV of tenant, bytes: bills storage by what each stores.")
+    ] = None,
+    tenants: Annotated[
+        Path | None, typer.Option(help="CSV of tenant, revenue, share, and any groups.")
+    ] = None,
+    driver: Annotated[
+        list[str] | None,
+        typer.Option(help="POOL=DRIVER: what a pool is divided by, such as compute=calls."),
+    ] = None,
+    bill: Annotated[
+        list[Path] | None,
+        typer.Option(help="CUR, FOCUS or Cost Explorer file, or a folder. [default: list prices]"),
+    ] = None,
+    bill_account: Annotated[
+        str | None, typer.Option(help="Only charges of this usage account.")
+    ] = None,
+    bill_cluster: Annotated[
+        str | None, typer.Option(help="Only charges whose resource id contains this.")
+    ] = None,
+    bill_tag: Annotated[
+        str | None, typer.Option(help="Only charges with this resource tag, KEY=VALUE.")
+    ] = None,
+    amortized: Annotated[
+        bool, typer.Option("--amortized", help="Commitments count when used, not when paid.")
+    ] = False,
+    idle: Annotated[
+        IdleTo, typer.Option(help="Idle capacity: a line of its own, by usage, or evenly.")
+    ] = IdleTo.SEPARATE,
+    skip_corrupt: Annotated[
+        bool, typer.Option("--skip-corrupt", help="Go on without unreadable files, and say so.")
+    ] = False,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output", "--out", "-o", help="File to write, format by suffix; may be repeated."
+        ),
+    ] = None,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="Format, where a suffix does not say it.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="Tenants the table names one by one.")] = 30,
+) -> None:
+    """What each tenant cost in a month: every cent of the bill on a line.
+
+    Exit code 0: made. 1: a wrong input, named in one line. 2: the lines do not add up, or usage.
+    """
+    try:
+        from rich.console import Console
+
+        from tenantmetrics.cost import BillFilter, Capacity, monthly, read_capacity
+        from tenantmetrics.report import terminal
+        from tenantmetrics.report.text import write_files
+    except ModuleNotFoundError as error:
+        if error.name not in {"rich", "duckdb", "pyarrow"}:
+            raise
+        raise MissingExtraError("the report", "report") from None
+
+    formats = {path: _format_of(path, format_) for path in output or []}
+    known = Capacity(
+        acu=_decimal("acu", acu),
+        acu_hours=_decimal("acu-hours", acu_hours),
+        hourly=read_capacity(capacity) if capacity is not None else None,
+        io_optimized=io_optimized,
+    )
+
+    def of(which: str | None) -> Statement:
+        return monthly(
+            ledger,
+            month=which,
+            timezone=timezone,
+            prices=prices,
+            region=region,
+            capacity=known,
+            storage=storage,
+            tenants=tenants,
+            drivers=_drivers(driver or []),
+            bill=bill or None,
+            bill_filter=BillFilter.of(bill_account, bill_cluster, bill_tag),
+            amortized=amortized,
+            idle=idle.value,
+            skip_corrupt=skip_corrupt,
+        )
+
+    try:
+        # Shown on a terminal only, and gone when the work is done.
+        with Console(stderr=True).status("reading the ledger"):
+            statement = of(month)
+            if compare is not None:
+                statement = replace(statement, previous=of(compare))
+        if statement.left_out:
+            typer.echo(f"tenantmetrics: warning: left out {statement.left_out}", err=True)
+        # Every file is made before the first is written: a failure leaves none behind.
+        write_files({path: _render(statement, kind, top) for path, kind in formats.items()})
+    except UnbalancedError as error:
+        typer.echo(f"tenantmetrics: {error}", err=True)
+        raise typer.Exit(_EXIT_UNBALANCED) from None
+    for path in formats:
+        typer.echo(f"wrote {path}", err=True)
+    if formats:
+        return
+    if format_ is None or format_ is Format.TABLE:
+        terminal.show(statement, top=top)
+    else:
+        # Bytes, so that CSV's line ends and every tenant's name survive the terminal's encoding.
+        sys.stdout.buffer.write(_render(statement, format_, top))
+        sys.stdout.buffer.flush()
+
+
+def _render(statement: Statement, kind: Format, top: int) -> bytes:
+    from tenantmetrics.report import csv, focus, html, json, terminal, xlsx
+
+    if kind is Format.XLSX:
+        return xlsx.render(statement)
+    if kind is Format.TABLE:
+        return terminal.render(statement, top=top).encode()
+    text = {
+        Format.CSV: csv.render,
+        Format.HTML: html.render,
+        Format.JSON: json.render,
+        Format.FOCUS: focus.render,
+    }
+    return text[kind](statement).encode()
+
+
+def _format_of(path: Path, given: Format | None) -> Format:
+    if given is not None:
+        return given
+    suffixes = {
+        ".focus.csv": Format.FOCUS,
+        ".csv": Format.CSV,
+        ".html": Format.HTML,
+        ".xlsx": Format.XLSX,
+        ".json": Format.JSON,
+        ".txt": Format.TABLE,
+    }
+    for suffix, kind in suffixes.items():
+        if path.name.lower().endswith(suffix):
+            return kind
+    raise ReportError(
+        f"--output {str(path)!r}: the suffix names no format (known are {', '.join(suffixes)}); "
+        "add --format"
+    )
+
+
+def _drivers(options: list[str]) -> dict[str, str]:
+    from tenantmetrics.cost.drivers import DEFAULT_DRIVERS, Driver
+
+    chosen = {}
+    for option in options:
+        pool, _, driver = option.partition("=")
+        if pool not in DEFAULT_DRIVERS or driver not in set(Driver):
+            raise ReportError(
+                f"--driver {option!r}: write POOL=DRIVER; pools are {', '.join(DEFAULT_DRIVERS)}; "
+                f"drivers are {', '.join(Driver)}"
+            )
+        chosen[pool] = driver
+    return chosen
+
+
+def _decimal(option: str, text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ReportError(f"--{option} {text!r} is not a number") from None

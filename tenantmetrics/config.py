@@ -1,0 +1,308 @@
+"""Settings: argument > TENANTMETRICS_* environment > file > default, in one frozen object.
+
+The file is the one that TENANTMETRICS_CONFIG names, else `pyproject.toml` in the working directory
+where it has a `[tool.tenantmetrics]` table. A wrong setting is one `ConfigError` at start that
+names the setting, its value, where it came from and what is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tenantmetrics import limits
+from tenantmetrics.errors import ConfigError
+from tenantmetrics.records import Source
+
+__all__ = ["BILLED_BYTES", "METRIC_LEVELS", "SIGTERM", "Config", "load"]
+
+BILLED_BYTES = ("request+response", "response", "request", "max")
+"""Whether AWS adds request and response bytes before it counts 32 KB steps is not documented."""
+
+METRIC_LEVELS = ("essential", "detailed")
+"""What CloudWatch and EMF get of the catalogue; OTLP and the ledger get everything."""
+
+SIGTERM = ("default", "chain", "off")
+"""When SIGTERM delivers before the process ends: where nobody handles it, always, never."""
+
+# Only numbers and UUIDs, because a schema or role such as tenant_admin is nobody's.
+_NUMBERED = r"tenant_([0-9]+|[0-9a-fA-F]{8}[-_](?:[0-9a-fA-F]{4}[-_]){3}[0-9a-fA-F]{12})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Every setting, validated by `load`.
+
+    Attributes:
+        exporters: Where windows go, several fed apart from each other: `cloudwatch`, `emf`, `otlp`,
+            `otlp:URL`, `ledger:FOLDER`, `ledger:s3://BUCKET/PREFIX`. Empty, or `none`, is nowhere;
+            not given, `load` chooses: `emf` in Lambda, `otlp` where OTEL_EXPORTER_OTLP_ENDPOINT is
+            set, else `cloudwatch`.
+        flush_interval_s: Seconds between exports.
+        window_s: Length of a window in seconds; divides an hour.
+        queue_size: Calls held for the background thread; beyond it calls are dropped and counted.
+        max_series: Series a window keeps; beyond it calls fold into `__overflow__`.
+        exit_timeout_s: Seconds that all exporters together get at interpreter exit.
+        export_spread_s: Seconds over which a fleet's processes spread their scheduled exports, each
+            at a random point of its own; `flush` and exit do not wait for it.
+        namespace: CloudWatch namespace.
+        metric_level: What CloudWatch and EMF get: one of `METRIC_LEVELS`.
+        max_metric_tenants: Tenants with CloudWatch metrics of their own in a window, those with the
+            most database time; the rest fold into `__other__`.
+        spool_path: Folder that keeps windows for S3 while S3 is out of reach; empty is
+            `tenantmetrics-spool-UID` in the system's folder for temporary files.
+        spool_bytes: Bytes that the spool may take; beyond it the oldest windows go and are counted.
+        slow_call_s: Calls that take longer are logged, without literals; 0 logs none.
+        log_errors: Whether calls that fail are logged, without the error's text.
+        trace_link: Whether the current OpenTelemetry span gets `tenant.id` and histograms carry its
+            ids as exemplars.
+        sigterm: When SIGTERM delivers before the process ends: one of `SIGTERM`.
+        billed_bytes: What is metered in 32 KB steps: one of `BILLED_BYTES`.
+        tenant_columns: Columns that carry the tenant, lower case.
+        tenant_variables: Session variables that carry the tenant, lower case.
+        tenant_sources: Order of belief; a source left out is not asked.
+        tenant_functions: Functions that take a tenant: `name`, or `name:2` for the second argument.
+        tenant_setters: The same, for functions that set the session's tenant, as `set_tenant(:t)`.
+        tenant_comment_keys: Keys of SQL comments (sqlcommenter's form) that carry the tenant.
+        tenant_schema_pattern: Regular expression for the whole name of a tenant's schema; its first
+            group is the tenant. Empty: none.
+        tenant_database_pattern: The same for the call's database.
+        tenant_role_pattern: The same for the role of SET ROLE.
+        strict: Refuse calls that name no tenant, or two that disagree, before they are sent.
+        strict_exempt_statements: Summaries that `strict` lets pass, with `*` and `?`
+            (`SELECT plans`).
+        strict_exempt_tables: A statement whose tables are all among these passes `strict`.
+        strict_exempt_clients: Clients that `strict` lets pass: patterns for the calls' resourceArn,
+            secretArn or database.
+        max_plans: Statement texts whose plan is kept.
+        max_transactions: Open transactions that are remembered.
+        transaction_idle_s: A transaction idle for longer is forgotten; the Data API ends it at 180.
+    """
+
+    exporters: tuple[str, ...] = ()
+    flush_interval_s: float = 60.0
+    window_s: int = 60
+    queue_size: int = 65_536
+    max_series: int = 65_536
+    exit_timeout_s: float = 2.0
+    export_spread_s: float = 10.0
+    namespace: str = "TenantMetrics"
+    metric_level: str = "essential"
+    max_metric_tenants: int = 500
+    spool_path: str = ""
+    spool_bytes: int = 256 * 1024 * 1024
+    slow_call_s: float = 0.0
+    log_errors: bool = False
+    trace_link: bool = True
+    sigterm: str = "default"
+    billed_bytes: str = "request+response"
+    tenant_columns: tuple[str, ...] = ("tenant_id", "tenantid", "tenant_uuid", "tenant")
+    tenant_variables: tuple[str, ...] = (
+        "app.current_tenant_id",
+        "app.current_tenant",
+        "app.tenant_id",
+        "app.tenant",
+        "tenant.id",
+        "rls.tenant_id",
+        "application_name",
+    )
+    tenant_sources: tuple[str, ...] = (
+        "context",
+        "session",
+        "statement",
+        "comment",
+        "schema",
+        "database",
+    )
+    tenant_functions: tuple[str, ...] = ()
+    tenant_setters: tuple[str, ...] = ()
+    tenant_comment_keys: tuple[str, ...] = ("tenant_id", "tenant")
+    tenant_schema_pattern: str = _NUMBERED
+    tenant_database_pattern: str = _NUMBERED
+    tenant_role_pattern: str = _NUMBERED
+    strict: bool = False
+    strict_exempt_statements: tuple[str, ...] = ()
+    strict_exempt_tables: tuple[str, ...] = ()
+    strict_exempt_clients: tuple[str, ...] = ()
+    max_plans: int = 4_096
+    max_transactions: int = 10_000
+    transaction_idle_s: float = 300.0
+
+
+_ENV_PREFIX = "TENANTMETRICS_"
+_AT_LEAST: dict[str, float] = {
+    "flush_interval_s": 0.01,
+    "window_s": 1,
+    "queue_size": 1,
+    "max_series": 1,
+    "exit_timeout_s": 0,
+    "export_spread_s": 0,
+    "max_metric_tenants": 0,
+    "spool_bytes": 0,
+    "slow_call_s": 0,
+    "max_plans": 1,
+    "max_transactions": 1,
+    "transaction_idle_s": 1,
+}
+_FLAGS = {"1": True, "true": True, "yes": True, "on": True}
+_FLAGS |= {"0": False, "false": False, "no": False, "off": False, "": False}
+_SOURCES = tuple(source.value for source in Source if source is not Source.UNATTRIBUTED)
+_PATTERNS = frozenset({"tenant_schema_pattern", "tenant_database_pattern", "tenant_role_pattern"})
+_ONE_OF = {"billed_bytes": BILLED_BYTES, "metric_level": METRIC_LEVELS, "sigterm": SIGTERM}
+_FUNCTION = re.compile(r"[^\s:]+(:[1-9][0-9]?)?")
+
+
+def load(environ: Mapping[str, str] = os.environ, /, **arguments: Any) -> Config:
+    """Build the settings from arguments, the environment, the file and the defaults.
+
+    Args:
+        environ: Where TENANTMETRICS_* is looked up; lists are separated by commas. Names that are
+            no setting are passed over: Kubernetes makes some for a service of this name.
+        **arguments: Fields of `Config`; None means "not given".
+
+    Raises:
+        ConfigError: A setting is unknown or its value is not allowed, or the file cannot be read.
+    """
+    known = {f.name: type(f.default) for f in fields(Config)}
+    from_file, file = _file(environ)
+    for name in (*arguments, *from_file):
+        if name not in known:
+            where = "" if name in arguments else f" (from {file})"
+            raise ConfigError(
+                f"unknown setting {name!r}{where}: known are {', '.join(sorted(known))}"
+            )
+    values: dict[str, Any] = {}
+    for name, kind in known.items():
+        if arguments.get(name) is not None:
+            values[name] = _convert(name, arguments[name], kind, "configure()")
+        elif (text := environ.get(_ENV_PREFIX + name.upper())) is not None:
+            values[name] = _convert(name, text, kind, f"environment {_ENV_PREFIX}{name.upper()}")
+        elif name in from_file:
+            values[name] = _convert(name, from_file[name], kind, file)
+    exporters = values.setdefault("exporters", _default_exporters(environ))
+    if "none" in exporters:
+        if len(exporters) > 1:
+            raise ConfigError(f"exporters = {exporters!r}: 'none' stands alone")
+        values["exporters"] = ()
+    return Config(**values)
+
+
+def _default_exporters(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """EMF in Lambda, OTLP where an endpoint is set, else CloudWatch."""
+    if environ.get("AWS_LAMBDA_FUNCTION_NAME"):
+        return ("emf",)
+    if environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or environ.get(
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
+    ):
+        return ("otlp",)
+    return ("cloudwatch",)
+
+
+def _file(environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
+    """The settings of the file and its name for errors; nothing where there is no file."""
+    named = environ.get(_ENV_PREFIX + "CONFIG")
+    path = Path(named or "pyproject.toml")
+    origin = str(path) if not named else f"{path}, named by {_ENV_PREFIX}CONFIG"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        if not named:  # somebody else's file in a folder that happens to be the current one
+            return {}, origin
+        why = getattr(error, "strerror", None) or "not UTF-8"
+        raise ConfigError(f"settings file {origin} cannot be read: {why}") from None
+    if not named and "tenantmetrics" not in text:
+        return {}, origin
+    import tomllib  # noqa: PLC0415 - 5 ms: only where there is a file to read
+
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"settings file {origin} is not TOML: {error}") from None
+    tool = content.get("tool", {})
+    table = tool.get("tenantmetrics") if isinstance(tool, dict) else None
+    if table is None:
+        table = content if named and path.name != "pyproject.toml" else {}
+    if not isinstance(table, dict):
+        raise ConfigError(f"settings file {origin}: [tool.tenantmetrics] must be a table")
+    return table, origin
+
+
+def _convert(name: str, value: Any, kind: type, origin: str) -> Any:
+    """One value, checked; `origin` is for the error."""
+
+    def wrong(allowed: str) -> ConfigError:
+        return ConfigError(f"{name} = {value!r} (from {origin}): must be {allowed}")
+
+    if kind is tuple:
+        return _texts(name, value, wrong)
+    if kind is bool:
+        flag = value if isinstance(value, bool) else _FLAGS.get(str(value).strip().lower())
+        if flag is None:
+            raise wrong("true or false")
+        return flag
+    if kind is str:
+        return _text(name, value, wrong)
+    return _number(name, value, kind, wrong)
+
+
+def _number(name: str, value: Any, kind: type, wrong: Callable[[str], ConfigError]) -> Any:
+    try:
+        number = kind(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    # int(2.5) is 2, and True is 1 to Python: neither is what somebody meant.
+    if number is None or isinstance(value, bool) or (isinstance(value, float) and number != value):
+        raise wrong("a whole number" if kind is int else "a number of seconds")
+    if not _AT_LEAST[name] <= number < float("inf"):
+        raise wrong(f"at least {_AT_LEAST[name]:g}")
+    if name == "window_s" and 3600 % number:
+        raise wrong("a divisor of 3600, so that windows align to the hour")
+    return number
+
+
+def _texts(name: str, value: Any, wrong: Callable[[str], ConfigError]) -> tuple[str, ...]:
+    if not isinstance(value, str | list | tuple | set | frozenset):
+        raise wrong("a list of texts")
+    parts = value.split(",") if isinstance(value, str) else list(value)
+    if not all(isinstance(part, str) for part in parts):
+        raise wrong("a list of texts")
+    texts = tuple(part.strip() for part in parts if part.strip())
+    if allowed := _wrong_texts(name, texts):
+        raise wrong(allowed)
+    return texts
+
+
+def _text(name: str, value: Any, wrong: Callable[[str], ConfigError]) -> str:
+    if not isinstance(value, str | os.PathLike):
+        raise wrong("a text")
+    text = os.fspath(value)
+    if name in _ONE_OF and text not in _ONE_OF[name]:
+        raise wrong(f"one of {', '.join(_ONE_OF[name])}")
+    if name in _PATTERNS and not _is_pattern(text):
+        raise wrong("a regular expression with one group, which is the tenant, or empty")
+    if name == "namespace" and not re.fullmatch(limits.NAMESPACE_PATTERN, text):
+        raise wrong("1 to 255 letters, digits and ._-/#: without AWS/ in front")
+    return text
+
+
+def _wrong_texts(name: str, texts: tuple[str, ...]) -> str:
+    """What is allowed, if a list of texts is not; empty if it is."""
+    if name == "tenant_sources" and (
+        not texts or len(set(texts)) < len(texts) or not set(texts) <= set(_SOURCES)
+    ):
+        return f"some of {', '.join(_SOURCES)}, each once"
+    if name in {"tenant_functions", "tenant_setters"} and not all(map(_FUNCTION.fullmatch, texts)):
+        return "names of functions, each with the tenant's argument if not the first: name:2"
+    return ""
+
+
+def _is_pattern(text: str) -> bool:
+    """Whether a text can find a tenant in a name: a regular expression with one group, or none."""
+    try:
+        return not text or re.compile(text).groups == 1
+    except re.error:
+        return False

@@ -1,0 +1,1 @@
+"""Dashboards and alarms: built from the catalogue, checked, deployed, rehearsed."""

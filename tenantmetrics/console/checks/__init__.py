@@ -1,0 +1,1 @@
+"""Checks of everything that CloudWatch and Grafana take without a word and then show empty."""

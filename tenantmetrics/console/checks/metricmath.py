@@ -1,0 +1,224 @@
+"""Metric math: parsed into a small tree, which the checks read and the rehearsal evaluates.
+
+Functions and operators: CloudWatch user guide, "Using math expressions with CloudWatch metrics".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from tenantmetrics.console.checks import insights, search
+from tenantmetrics.console.checks.fault import Syntax, Token, Tokens, tokens
+from tenantmetrics.console.known import Known, close_to
+
+__all__ = ["Node", "faults", "ids", "ids_faults", "parse", "walk"]
+
+FUNCTIONS: dict[str, tuple[int, int]] = {
+    "ABS": (1, 1),
+    "ANOMALY_DETECTION_BAND": (1, 2),
+    "AVG": (1, 1),
+    "CEIL": (1, 1),
+    "DATAPOINT_COUNT": (1, 1),
+    "DAY": (1, 1),
+    "DB_PERF_INSIGHTS": (3, 3),
+    "DIFF": (1, 1),
+    "DIFF_TIME": (1, 1),
+    "EPOCH": (1, 1),
+    "FILL": (2, 2),
+    "FIRST": (1, 1),
+    "FLOOR": (1, 1),
+    "HOUR": (1, 1),
+    "IF": (2, 3),
+    "INSIGHT_RULE_METRIC": (2, 2),
+    "LAST": (1, 1),
+    "LOG": (1, 1),
+    "LOG10": (1, 1),
+    "MAX": (1, 1),
+    "METRICS": (0, 1),
+    "METRIC_COUNT": (1, 1),
+    "MIN": (1, 1),
+    "MINUTE": (1, 1),
+    "MONTH": (1, 1),
+    "PERIOD": (1, 1),
+    "RATE": (1, 1),
+    "REMOVE_EMPTY": (1, 1),
+    "RUNNING_SUM": (1, 1),
+    "SEARCH": (2, 3),
+    "SERVICE_QUOTA": (1, 1),
+    "SLICE": (2, 3),
+    "SORT": (3, 4),
+    "STDDEV": (1, 1),
+    "SUM": (1, 1),
+    "TIME_SERIES": (1, 1),
+    "YEAR": (1, 1),
+}
+"""Name → fewest and most arguments."""
+
+_TOKEN = re.compile(
+    r"(?P<space>\s+)|(?P<text>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|(?P<number>\d+(?:\.\d+)?|\.\d+)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>&&|\|\||[<>=!]=|[-+*/^<>(),\[\]])"
+)
+_LEVELS: tuple[tuple[str, ...], ...] = (
+    ("OR", "||"),
+    ("AND", "&&"),
+    ("==", "!=", "<", ">", "<=", ">="),
+    ("+", "-"),
+    ("*", "/"),
+    ("^",),
+)
+_ID = re.compile(r"[a-z][A-Za-z0-9_]*")
+
+
+class Node(NamedTuple):
+    """A number, text, id, list, call or operator, and what it is made of.
+
+    Attributes:
+        kind: "number", "text", "id", "list", "call" or "operator".
+        value: The number, text, id, function's or operator's name.
+        parts: Arguments or elements.
+    """
+
+    kind: str
+    value: str
+    parts: tuple[Node, ...] = ()
+
+
+def parse(text: str) -> Node:
+    """Read an expression.
+
+    Raises:
+        Syntax: It is not one; says what was expected and where.
+    """
+    rest = tokens(text, _TOKEN)
+    node = _binary(rest, 0)
+    if rest.now.kind != "end":
+        raise Syntax(f"an operator or the end expected, {rest.found()}")
+    return node
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything below it."""
+    yield node
+    for part in node.parts:
+        yield from walk(part)
+
+
+def ids(text: str) -> set[str]:
+    """The ids of other metrics that an expression refers to; empty where it does not parse."""
+    if insights.is_query(text):
+        return set()
+    try:
+        return {node.value for node in walk(parse(text)) if node.kind == "id"}
+    except Syntax:
+        return set()
+
+
+def faults(text: str, known: Known, defined: set[str], *, alarm: bool = False) -> list[str]:
+    """What is wrong with an expression.
+
+    Args:
+        text: Metric math, or a Metrics Insights query, which stands where metric math may.
+        known: The metrics there are.
+        defined: Ids of the other metrics and expressions of the graph or alarm.
+        alarm: Whether it is for an alarm, where SEARCH, METRICS and functions of constants are
+            not allowed.
+    """
+    if insights.is_query(text):
+        return insights.faults(text, known)
+    try:
+        tree = parse(text)
+    except Syntax as error:
+        return [f"metric math {text!r} does not parse: {error}"]
+    found = []
+    for node in walk(tree):
+        if node.kind == "id" and node.value not in defined:
+            found.append(
+                f"metric math refers to {node.value!r}, which no metric has as its id"
+                f"{close_to(node.value, defined)}"
+            )
+        elif node.kind == "call":
+            found += _call_faults(node, known, alarm=alarm)
+    return found
+
+
+def ids_faults(defined: Sequence[object]) -> Iterator[str]:
+    """What is wrong with the ids of a graph or an alarm."""
+    for name in dict.fromkeys(defined):
+        if not (isinstance(name, str) and _ID.fullmatch(name)):
+            yield f"id {name!r} must begin with a small letter and hold letters, digits and _ only"
+        if defined.count(name) > 1:
+            yield f"id {name!r} is used {defined.count(name)} times"
+
+
+def _call_faults(node: Node, known: Known, *, alarm: bool) -> list[str]:
+    if node.value not in FUNCTIONS:
+        return [f"metric math has no function {node.value}{close_to(node.value, FUNCTIONS)}"]
+    fewest, most = FUNCTIONS[node.value]
+    if not fewest <= len(node.parts) <= most:
+        wanted = str(fewest) if fewest == most else f"{fewest} to {most}"
+        return [f"{node.value} takes {wanted} arguments, {len(node.parts)} given"]
+    found = []
+    if alarm and node.value in {"SEARCH", "METRICS", "SORT", "SLICE"}:
+        found.append(f"{node.value} is not allowed in an alarm: it may return many series")
+    if node.value == "SEARCH":
+        first, stat, *period = node.parts
+        found += (
+            search.faults(first.value, known)
+            if first.kind == "text"
+            else ["SEARCH takes its search in quotes"]
+        )
+        wrong = search.stat_fault(stat.value)
+        found += [f"SEARCH: {wrong}"] if wrong else []
+        number = period[0].value if period else "60"
+        wrong = search.period_fault(int(number) if number.isdigit() else number)
+        found += [f"SEARCH: {wrong}"] if wrong else []
+    return found
+
+
+def _binary(rest: Tokens, level: int) -> Node:
+    if level == len(_LEVELS):
+        return _unary(rest)
+    node = _binary(rest, level + 1)
+    while sign := rest.accept(*_LEVELS[level]):
+        node = Node("operator", sign.text.upper(), (node, _binary(rest, level + 1)))
+    return node
+
+
+def _unary(rest: Tokens) -> Node:
+    if rest.accept("-"):
+        return Node("operator", "-", (Node("number", "0"), _unary(rest)))
+    if rest.accept("("):
+        node = _binary(rest, 0)
+        rest.expect(")", "the expression in parentheses")
+        return node
+    if rest.accept("["):
+        return Node("list", "[]", _arguments(rest, "]"))
+    return _value(rest, rest.take())
+
+
+def _value(rest: Tokens, token: Token) -> Node:
+    if token.kind == "text":
+        return Node("text", re.sub(r"\\(.)", r"\1", token.text[1:-1]))
+    if token.kind == "number":
+        return Node("number", token.text)
+    if token.kind == "name":
+        if rest.accept("("):
+            return Node("call", token.text, _arguments(rest, ")"))
+        # In upper case only constants of functions stand: REPEAT, LINEAR, ASC, AUTO, SUM …
+        kind = "id" if token.text[0].islower() else "text"
+        return Node(kind, token.text)
+    where = "but the text ends" if token.kind == "end" else f"but found {token.text!r}"
+    raise Syntax(f"a value expected, {where} at column {token.column}")
+
+
+def _arguments(rest: Tokens, closing: str) -> tuple[Node, ...]:
+    found: list[Node] = []
+    if rest.accept(closing):
+        return ()
+    while True:
+        found.append(_binary(rest, 0))
+        if rest.accept(closing):
+            return tuple(found)
+        rest.expect(",", f"an argument (or {closing})")

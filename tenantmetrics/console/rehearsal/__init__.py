@@ -1,0 +1,1 @@
+"""Recorded or described traffic, run through the very rules of dashboards and alarms."""

@@ -1,0 +1,176 @@
+"""A scenario: traffic described in TOML, played as windows through the exporter's own code.
+
+minutes = 90                      # length
+start = 2026-11-20T12:00:00Z      # optional
+tenants = { acme = 60, bee = 30 } # calls a minute in calm times
+latency_ms = 20                   # of a call in calm times
+error_rate = 0.0                  # share of failed calls in calm times
+
+[[during]]                        # an incident: what is not said stays calm
+from = 30                         # minute, counted from 0
+to = 50                           # the first minute that is calm again
+tenant = "acme"                   # whom it concerns; all tenants without it
+calls = 3000
+latency_ms = 900
+error_rate = 0.5
+error = "ThrottlingException"     # code of the failed calls
+unattributed = 40                 # calls a minute that name no tenant
+conflicts = 2                     # calls a minute that name two
+outage = true                     # nothing is exported
+losses = { queue_full = 12 }
+export_failures = { cloudwatch = 1 }
+
+[cluster]                         # AWS/RDS metrics, a number or one a minute
+CPUUtilization = 40
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tenantmetrics import histogram
+from tenantmetrics.console.rehearsal.store import MINUTE_S, Store
+from tenantmetrics.errors import ConsoleError
+from tenantmetrics.records import OK, UNATTRIBUTED, Misuse, Series, SeriesKey, Source, Window
+
+__all__ = ["parse", "play", "windows"]
+
+_START = datetime(2026, 11, 20, 12, tzinfo=UTC)
+_TOP = frozenset({"minutes", "start", "tenants", "latency_ms", "error_rate", "during", "cluster"})
+_DURING = frozenset(
+    {
+        "from", "to", "tenant", "calls", "latency_ms", "error_rate", "error", "unattributed",
+        "conflicts", "outage", "losses", "export_failures",
+    }
+)  # fmt: skip
+_ERROR = "DatabaseErrorException"
+# Latencies around the one that is asked for; their mean is 1.
+_SPREAD = (0.6, 0.8, 0.9, 1.0, 1.0, 1.1, 1.2, 1.4)
+
+
+def play(path: Path, store: Store, cluster: str = "my-aurora-cluster") -> None:
+    """Add what a scenario would have published.
+
+    Args:
+        path: The file.
+        store: Where to.
+        cluster: `DBClusterIdentifier` of the cluster's metrics.
+
+    Raises:
+        ConsoleError: The file cannot be read or says something that is not known.
+    """
+    try:
+        described = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConsoleError(f"scenario {str(path)!r} cannot be read: {error}") from None
+    try:
+        checked = parse(described)
+    except ConsoleError as error:
+        raise ConsoleError(f"scenario {str(path)!r}: {error}") from None
+    start_s, minutes = _start_s(checked), int(checked["minutes"])
+    store.covers(start_s, start_s + minutes * MINUTE_S)
+    store.add_windows(windows(checked))
+    pairs = {"DBClusterIdentifier": cluster}
+    for name, value in checked.get("cluster", {}).items():
+        for minute in range(minutes):
+            number = value[min(minute, len(value) - 1)] if isinstance(value, list) else value
+            store.add(name, pairs, start_s + minute * MINUTE_S, ((float(number), 1),))
+
+
+def parse(described: dict[str, Any]) -> dict[str, Any]:
+    """A scenario's entries, checked.
+
+    Raises:
+        ConsoleError: An entry is unknown or missing.
+    """
+    for name in ("minutes", "tenants"):
+        if name not in described:
+            raise ConsoleError(f"{name} is missing")
+    for name in described:
+        if name not in _TOP:
+            raise ConsoleError(f"unknown entry {name!r}: known are {', '.join(sorted(_TOP))}")
+    for one in described.get("during", ()):
+        for name in one:
+            if name not in _DURING:
+                raise ConsoleError(
+                    f"unknown entry {name!r} in [[during]]: known are {', '.join(sorted(_DURING))}"
+                )
+        if not 0 <= one.get("from", -1) < one.get("to", -1):
+            raise ConsoleError("[[during]] needs from and to, minutes, from before to")
+        if "tenant" in one and one["tenant"] not in described["tenants"]:
+            raise ConsoleError(f"[[during]] names {one['tenant']!r}, who is not in tenants")
+    return described
+
+
+def windows(described: dict[str, Any]) -> Iterator[Window]:
+    """The windows of a parsed scenario; minutes of an outage have none."""
+    start_s = _start_s(described)
+    for minute in range(int(described["minutes"])):
+        window = _window(described, minute, start_s + minute * MINUTE_S)
+        if window is not None:
+            yield window
+
+
+def _start_s(described: dict[str, Any]) -> int:
+    moment = described.get("start", _START)
+    seconds = int(moment.timestamp())
+    return seconds - seconds % MINUTE_S
+
+
+def _window(described: dict[str, Any], minute: int, start_s: int) -> Window | None:
+    now = [one for one in described.get("during", ()) if one["from"] <= minute < one["to"]]
+    if any(one.get("outage") for one in now):
+        return None
+    series: dict[SeriesKey, Series] = {}
+    for tenant, calls in described["tenants"].items():
+        mine = {
+            "calls": calls,
+            "latency_ms": described.get("latency_ms", 20),
+            "error_rate": described.get("error_rate", 0.0),
+            "error": _ERROR,
+        }
+        for one in now:
+            if one.get("tenant", tenant) == tenant:
+                mine |= {name: one[name] for name in mine if name in one}
+        _calls(series, tenant, mine)
+    losses: dict[str, int] = {}
+    failures: dict[str, int] = {}
+    conflicts = 0
+    for one in now:
+        if unknown := one.get("unattributed"):
+            _calls(series, UNATTRIBUTED, {"calls": unknown, "latency_ms": 20, "error_rate": 0})
+        conflicts += one.get("conflicts", 0)
+        losses |= one.get("losses", {})
+        failures |= one.get("export_failures", {})
+    misuses = {str(Misuse.OTHER_TENANTS_ROWS): conflicts} if conflicts else {}
+    return Window(start_s, MINUTE_S, "scenario", minute, series, losses, misuses, failures)
+
+
+def _calls(series: dict[SeriesKey, Series], tenant: str, mine: dict[str, Any]) -> None:
+    total = int(mine["calls"])
+    failed = round(total * mine["error_rate"])
+    for outcome, calls in ((OK, total - failed), (mine.get("error", _ERROR), failed)):
+        if not calls:
+            continue
+        source = Source.UNATTRIBUTED if tenant == UNATTRIBUTED else Source.CONTEXT
+        one = series.setdefault(
+            SeriesKey(tenant, "ExecuteStatement", outcome, source, "", ""), Series()
+        )
+        one.calls += calls
+        one.billed_requests += calls
+        one.attempts += calls
+        one.request_bytes += 200 * calls
+        one.response_bytes += 900 * calls
+        one.rows_returned += 3 * calls
+        one.rows_written += (calls + 1) // 2
+        each, rest = divmod(calls, len(_SPREAD))
+        for number, factor in enumerate(_SPREAD):
+            count = each + (number < rest)
+            duration_ns = int(mine["latency_ms"] * factor * 1e6)
+            if count:
+                histogram.record(one, duration_ns, count)
+                one.duration_ns += duration_ns * count

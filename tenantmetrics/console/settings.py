@@ -1,0 +1,61 @@
+"""What dashboards and alarms are built for: names, places, prices."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+
+from tenantmetrics.catalog import NAMESPACE
+from tenantmetrics.errors import ConsoleError
+
+__all__ = ["Settings"]
+
+_ALLOWED = {
+    "namespace": (r"[^:\x00-\x1f\"'][^\x00-\x1f\"']{0,254}", "1 to 255 characters, no quotes"),
+    "region": (r"[a-z]{2}(-[a-z]+)+-\d", "a region such as eu-west-1"),
+    "account": (r"\d{12}", "12 digits"),
+    "cluster": (r"[A-Za-z][A-Za-z0-9-]{0,62}", "a cluster identifier"),
+    "log_group": (r"[A-Za-z0-9_/.#-]{1,512}", "a log group's name"),
+    "prefix": (r"[A-Za-z0-9_-]{1,64}", "letters, digits, - and _"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where the metrics are and what things cost there.
+
+    Attributes:
+        namespace: CloudWatch namespace of our metrics.
+        region: AWS region of metrics, dashboards and alarms.
+        account: AWS account, part of the alarms' ARNs.
+        cluster: `DBClusterIdentifier` of the Aurora cluster.
+        log_group: Where the EMF documents are; the exporter's own default.
+        prefix: What the names of dashboards and alarms begin with.
+        usd_per_million_requests: Data API list price, us-east-1, first tier (Aurora pricing page).
+        usd_per_acu_hour: Aurora Serverless v2 list price, us-east-1, standard storage (same page).
+        usd_per_metric_month: CloudWatch custom metric, list price of the first 10,000 (CloudWatch
+            pricing page).
+    """
+
+    namespace: str = NAMESPACE
+    region: str = "us-east-1"
+    account: str = "123456789012"
+    cluster: str = "my-aurora-cluster"
+    log_group: str = "tenantmetrics"
+    prefix: str = "tenantmetrics"
+    usd_per_million_requests: float = 0.35
+    usd_per_acu_hour: float = 0.12
+    usd_per_metric_month: float = 0.30
+
+    def __post_init__(self) -> None:
+        """Refuse what would break a query or an ARN.
+
+        Raises:
+            ConsoleError: A setting has a value that is not allowed.
+        """
+        for name, (pattern, allowed) in _ALLOWED.items():
+            if not re.fullmatch(pattern, getattr(self, name)):
+                raise ConsoleError(f"{name} = {getattr(self, name)!r}: must be {allowed}")
+        for field in fields(self):
+            if field.name.startswith("usd_") and not 0 <= getattr(self, field.name) < float("inf"):
+                raise ConsoleError(f"{field.name} = {getattr(self, field.name)!r}: must be a price")

@@ -1,0 +1,9 @@
+"""Usage times prices, or the real bill, divided among tenants to the cent."""
+
+from tenantmetrics.cost.allocate import Idle
+from tenantmetrics.cost.bill import BillFilter
+from tenantmetrics.cost.inputs import read_capacity
+from tenantmetrics.cost.list_prices import Capacity
+from tenantmetrics.cost.monthly import monthly
+
+__all__ = ["BillFilter", "Capacity", "Idle", "monthly", "read_capacity"]

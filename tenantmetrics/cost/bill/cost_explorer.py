@@ -1,0 +1,110 @@
+"""Cost Explorer's answer as a bill: the JSON of `aws ce get-cost-and-usage`.
+
+Ask by the month, for UnblendedCost, AmortizedCost and UsageQuantity, grouped by the dimensions
+USAGE_TYPE and RECORD_TYPE.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from tenantmetrics.cost.bill.classify import pool_of
+from tenantmetrics.cost.bill.model import Bill, PoolCharge
+from tenantmetrics.errors import ReportError
+from tenantmetrics.statement import Period
+
+__all__ = ["load_json"]
+
+
+def load_json(path: Path, period: Period, *, amortized: bool) -> Bill:
+    """Read Cost Explorer's answer.
+
+    Args:
+        path: The JSON file.
+        period: The month; results of other months are left out and told.
+        amortized: Whether to take AmortizedCost instead of UnblendedCost.
+
+    Raises:
+        ReportError: The file is no such answer, lacks the metric or the grouping, mixes
+            currencies, was cut off, or holds nothing for the period.
+    """
+    data = _answer(path)
+    places = _places(data, path)
+    metric = "AmortizedCost" if amortized else "UnblendedCost"
+    pools: dict[str, PoolCharge] = defaultdict(PoolCharge)
+    currencies: set[str] = set()
+    estimated, others = False, set()
+    for number, result in enumerate(data["ResultsByTime"], start=1):
+        where = f"{str(path)!r} result {number}"
+        start = str(result.get("TimePeriod", {}).get("Start", ""))
+        if start[:7] != period.label:
+            others.add(start[:7])
+            continue
+        estimated = estimated or bool(result.get("Estimated"))
+        for group in result.get("Groups", []):
+            kind, usage_type, amount, currency, quantity = _charge(group, places, metric, where)
+            if amount:
+                currencies.add(currency)
+            pool = pools[pool_of(kind, usage_type)]
+            pool.amount += amount
+            pool.quantity += quantity
+            pool.rows += 1
+            pool.usage_types.add(usage_type)
+    if not pools:
+        raise ReportError(
+            f"{str(path)!r} holds nothing for {period.label}; its months: "
+            f"{', '.join(sorted(others)) or 'none'}"
+        )
+    if len(currencies) > 1:
+        raise ReportError(f"{str(path)!r} mixes currencies: {', '.join(sorted(currencies))}")
+    ungrouped = "The bill is not grouped by RECORD_TYPE, which tells credits and taxes from usage."
+    return Bill(
+        basis=f"Cost Explorer {path.name}",
+        currency=min(currencies, default="USD"),
+        pools=dict(pools),
+        estimated=estimated,
+        notes=() if "RECORD_TYPE" in places else (ungrouped,),
+    )
+
+
+def _answer(path: Path) -> dict[str, Any]:
+    """The JSON, if it is a whole answer."""
+    try:
+        data: Any = json.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ReportError(f"{str(path)!r} cannot be read: {error}") from None
+    if not isinstance(data, dict) or not isinstance(data.get("ResultsByTime"), list):
+        raise ReportError(f"{str(path)!r} is no answer of GetCostAndUsage: no ResultsByTime in it")
+    if data.get("NextPageToken"):
+        raise ReportError(f"{str(path)!r} is one page of several (NextPageToken): fetch all")
+    return data
+
+
+def _places(data: dict[str, Any], path: Path) -> dict[str, int]:
+    """Where in a group's keys each dimension stands."""
+    keys = [str(one.get("Key")) for one in data.get("GroupDefinitions", [])]
+    if "USAGE_TYPE" not in keys:
+        raise ReportError(f"{str(path)!r} is not grouped by USAGE_TYPE: ask with --group-by")
+    return {key: place for place, key in enumerate(keys)}
+
+
+def _charge(
+    group: dict[str, Any], places: dict[str, int], metric: str, where: str
+) -> tuple[str, str, Decimal, str, Decimal]:
+    """A group's kind, usage type, amount, currency and quantity."""
+    usage_type = group["Keys"][places["USAGE_TYPE"]]
+    kind = group["Keys"][places["RECORD_TYPE"]] if "RECORD_TYPE" in places else "Usage"
+    try:
+        money = group["Metrics"][metric]
+        # Amounts are text in Cost Explorer, so nothing is lost on the way.
+        amount, currency = Decimal(money["Amount"]), str(money["Unit"])
+        quantity = Decimal(group["Metrics"].get("UsageQuantity", {}).get("Amount", "0"))
+    except KeyError:
+        raise ReportError(f"{where}, {usage_type!r}: metric {metric} is missing") from None
+    except InvalidOperation:
+        raise ReportError(f"{where}, {usage_type!r}: the amount is not a number") from None
+    return kind, usage_type, amount, currency, quantity

@@ -1,0 +1,127 @@
+"""The forms of bill files: which column says what, in SQL over `Table`'s view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tenantmetrics.cost.bill.table import Table
+from tenantmetrics.errors import ReportError
+
+__all__ = ["Form", "form_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """SQL expressions over the view `bill`; all but the two numbers are texts.
+
+    `identity` is what makes a charge the same in two exports; `start` and `end` are the charge's.
+    """
+
+    name: str
+    amount: str
+    quantity: str
+    kind: str
+    usage_type: str
+    account: str
+    payer: str
+    resource: str
+    region: str
+    currency: str
+    billing_month: str
+    start: str
+    end: str
+    identity: str
+    tags: str
+
+
+def form_of(table: Table, *, amortized: bool) -> Form:
+    """The form of a table's files.
+
+    Args:
+        table: The files.
+        amortized: Whether commitments count when they are used rather than when they are paid.
+
+    Raises:
+        ReportError: They are neither CUR nor FOCUS, or lack a column, or hold a wrong amount.
+    """
+    if table.has("line_item_unblended_cost"):
+        return _cur(table, amortized=amortized)
+    if table.has("billed_cost"):
+        return _focus(table, amortized=amortized)
+    raise ReportError(
+        f"{str(table.paths[0])!r} is neither CUR (column line_item_unblended_cost is missing) "
+        "nor FOCUS (column BilledCost is missing)"
+    )
+
+
+def _cur(table: Table, *, amortized: bool) -> Form:
+    table.require(
+        "line_item_line_item_type", "line_item_usage_type", "line_item_currency_code",
+        "bill_billing_period_start_date", "line_item_usage_start_date",
+    )  # fmt: skip
+    amount = table.amount("line_item_unblended_cost")
+    if amortized:
+        # What was paid ahead counts where it was used; what went unused stays on its fee's line.
+        # (AWS Well-Architected Labs, CUR query library, amortized cost)
+        plan = table.amount("savings_plan_savings_plan_effective_cost", optional=True)
+        committed = table.amount("savings_plan_total_commitment_to_date", optional=True)
+        spent = table.amount("savings_plan_used_commitment", optional=True)
+        reserved = table.amount("reservation_effective_cost", optional=True)
+        upfront = table.amount(
+            "reservation_unused_amortized_upfront_fee_for_billing_period", optional=True
+        )
+        recurring = table.amount("reservation_unused_recurring_fee", optional=True)
+        kind = table.text("line_item_line_item_type")
+        legacy = table.has("reservation_reservation_arn")
+        reservation = table.text(f"reservation_reservation_{'arn' if legacy else 'a_r_n'}")
+        amount = (
+            f"CASE {kind} WHEN 'SavingsPlanCoveredUsage' THEN {plan} "
+            f"WHEN 'SavingsPlanRecurringFee' THEN {committed} - {spent} "
+            "WHEN 'SavingsPlanNegation' THEN 0 WHEN 'SavingsPlanUpfrontFee' THEN 0 "
+            f"WHEN 'DiscountedUsage' THEN {reserved} WHEN 'RIFee' THEN {upfront} + {recurring} "
+            f"ELSE CASE WHEN {kind} = 'Fee' AND {reservation} <> '' THEN 0 ELSE {amount} END END"
+        )
+    identity = table.text("identity_line_item_id")
+    region = f"coalesce(nullif({table.text('product_region_code')}, ''), {{}})"
+    return Form(
+        name="CUR",
+        amount=amount,
+        quantity=table.amount("line_item_usage_amount", optional=True),
+        kind=table.text("line_item_line_item_type"),
+        usage_type=table.text("line_item_usage_type"),
+        account=table.text("line_item_usage_account_id"),
+        payer=table.text("bill_payer_account_id"),
+        resource=table.text("line_item_resource_id"),
+        region=region.format(table.text("product_region")),
+        currency=table.text("line_item_currency_code"),
+        billing_month=f"left({table.text('bill_billing_period_start_date')}, 7)",
+        start=table.text("line_item_usage_start_date"),
+        end=table.text("line_item_usage_end_date"),
+        identity=f"{identity} || ' ' || {table.text('identity_time_interval')}",
+        tags="resource_tags",
+    )
+
+
+def _focus(table: Table, *, amortized: bool) -> Form:
+    table.require(
+        "charge_category", "billing_currency", "billing_period_start", "charge_period_start"
+    )
+    usage_type = next((c for c in ("x_usage_type", "sku_meter") if table.has(c)), "x_usage_type")
+    return Form(
+        name="FOCUS",
+        amount=table.amount("effective_cost" if amortized else "billed_cost"),
+        quantity=table.amount("consumed_quantity", optional=True),
+        kind=table.text("charge_category"),
+        usage_type=table.text(usage_type),
+        account=table.text("sub_account_id"),
+        payer=table.text("billing_account_id"),
+        resource=table.text("resource_id"),
+        region=table.text("region_id"),
+        currency=table.text("billing_currency"),
+        billing_month=f"left({table.text('billing_period_start')}, 7)",
+        start=table.text("charge_period_start"),
+        end=table.text("charge_period_end"),
+        # FOCUS has no identity of a charge: the whole row is it.
+        identity=" || '|' || ".join(table.text(column) for column in sorted(table.columns)),
+        tags="tags",
+    )

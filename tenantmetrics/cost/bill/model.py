@@ -1,0 +1,86 @@
+"""A bill, whatever file it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from tenantmetrics.errors import ReportError
+
+__all__ = ["Bill", "BillFilter", "PoolCharge"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillFilter:
+    """Which charges of a bill count. Empty fields let everything through.
+
+    Attributes:
+        account: The usage account's id.
+        cluster: Part of the resource's id: the cluster's name or resource id.
+        tag: Key and value of a resource tag.
+    """
+
+    account: str = ""
+    cluster: str = ""
+    tag: tuple[str, str] | None = None
+
+    @classmethod
+    def of(cls, account: str | None, cluster: str | None, tag: str | None) -> BillFilter:
+        """From texts as a command line has them.
+
+        Raises:
+            ReportError: The tag is not KEY=VALUE.
+        """
+        key, equals, value = (tag or "").partition("=")
+        if tag and not (key and equals):
+            raise ReportError(f"--tag {tag!r} must be KEY=VALUE")
+        return cls(account=account or "", cluster=cluster or "", tag=(key, value) if tag else None)
+
+
+@dataclass(slots=True)
+class PoolCharge:
+    """What a bill charges in one pool.
+
+    Attributes:
+        amount: Exact.
+        rows: Rows of the file that went in.
+        quantity: In the usage types' own units; only told where they have one and the same.
+        usage_types: Those that went in.
+    """
+
+    amount: Decimal = Decimal(0)
+    rows: int = 0
+    quantity: Decimal = Decimal(0)
+    usage_types: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """The charges of a period.
+
+    Attributes:
+        basis: Where they come from, in words.
+        currency: ISO 4217 code.
+        account: The paying account; "" where the file does not say.
+        pools: By pool.
+        compute_by_hour: What compute cost in each hour since the epoch; empty for a bill that is
+            not by the hour.
+        estimated: AWS says that it is not final.
+        regions: Of the Aurora charges.
+        notes: What a reader must know, such as what a filter left out.
+    """
+
+    basis: str
+    currency: str
+    account: str = ""
+    pools: Mapping[str, PoolCharge]
+    compute_by_hour: Mapping[int, Decimal] = field(default_factory=dict)
+    estimated: bool = False
+    regions: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> Decimal:
+        """All of it, exact."""
+        return sum((pool.amount for pool in self.pools.values()), Decimal(0))

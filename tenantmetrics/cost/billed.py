@@ -1,0 +1,126 @@
+"""From a bill to charges: each pool with its driver, and what was billed but never measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from tenantmetrics.cost.allocate import Charge
+from tenantmetrics.cost.bill import Bill
+from tenantmetrics.cost.capacity import Weights, weigh, weigh_evenly
+from tenantmetrics.cost.drivers import Driver, driver_of
+from tenantmetrics.cost.inputs import HourlyCapacity
+from tenantmetrics.cost.list_prices import TITLES
+
+__all__ = ["billed_charges", "billed_notes", "billed_weights"]
+
+
+def billed_weights(
+    bill: Bill, hourly: HourlyCapacity | None, duration_ns: Mapping[int, int], within: range
+) -> tuple[Weights, str]:
+    """How database time is weighed, by the best that is known of the hours.
+
+    Args:
+        bill: Its compute by the hour, if it has that.
+        hourly: Measured capacity; gives the hours' proportions where the bill does not, and the
+            used part of each hour.
+        duration_ns: Database time by hour since the epoch.
+        within: The hours of the period.
+
+    Returns:
+        The weights, and where the hours come from in words.
+    """
+    used = hourly.used if hourly else {}
+    cost = {hour: cost for hour, cost in bill.compute_by_hour.items() if cost > 0}
+    if cost:
+        return weigh(cost, duration_ns, used), "hour by hour as billed"
+    if hourly is not None and (acu := {h: a for h, a in hourly.acu.items() if h in within}):
+        return weigh(acu, duration_ns, used), "hour by hour by measured capacity"
+    return weigh_evenly(duration_ns), "over the whole month: the bill is not by the hour"
+
+
+def billed_charges(
+    bill: Bill, drivers: Mapping[str, Driver], requests: int, idle_weight: int, words: str
+) -> list[Charge]:
+    """The bill's pools as charges, in the order of a statement.
+
+    Args:
+        bill: The bill.
+        drivers: What pools are divided by, where it is not their default.
+        requests: Data API requests that the ledger measured.
+        idle_weight: Weight of the hours in which capacity ran and nobody called.
+        words: Where the hours come from.
+    """
+    charges = []
+    for pool, title in TITLES.items():
+        billed = bill.pools.get(pool)
+        if billed is None:
+            continue
+        driver = driver_of(pool, drivers)
+        types = sorted(billed.usage_types - {""})
+        detail = f"{billed.rows:,} charges" + (f" ({', '.join(types[:3])}" if types else "")
+        detail += f" and {len(types) - 3} more)" if len(types) > 3 else ")" if types else ""  # noqa: PLR2004
+        unmetered = 0
+        if driver is Driver.BILLED_REQUESTS:
+            unmetered = max(0, round(billed.quantity) - requests)
+        time = driver is Driver.DATABASE_TIME
+        charges.append(
+            Charge(
+                pool,
+                title,
+                billed.amount,
+                driver,
+                f"{detail}; {words}" if time else detail,
+                idle_weight=idle_weight if time else 0,
+                unmetered_weight=unmetered,
+                # Hours of one machine and of another cannot be added up to a volume.
+                quantity=billed.quantity if len(types) == 1 else None,
+            )
+        )
+    return charges
+
+
+def billed_notes(
+    bill: Bill,
+    requests: int,
+    hours: Iterable[int],
+    clusters: Iterable[str],
+) -> tuple[list[str], list[str]]:
+    """What the bill and the ledger say differently.
+
+    Args:
+        bill: The bill.
+        requests: Data API requests that the ledger measured.
+        hours: Hours with calls.
+        clusters: ARNs of the clusters that were called.
+
+    Returns:
+        Notes, and reasons why the statement is a draft.
+    """
+    notes, draft = list(bill.notes), []
+    if bill.estimated:
+        draft.append("AWS says that the bill is estimated")
+    api = bill.pools.get("data_api")
+    billed = round(api.quantity) if api else 0
+    if billed > requests:
+        notes.append(
+            f"AWS billed {billed:,} Data API requests and the ledger holds {requests:,}: the cost "
+            "of the difference is unattributed."
+        )
+    elif billed < requests:
+        notes.append(
+            f"The ledger holds {requests:,} Data API requests and AWS billed {billed:,}: the bill "
+            "may be of another cluster, or the setting billed_bytes counts more than AWS does."
+        )
+    if bill.compute_by_hour:
+        missing = sum(bill.compute_by_hour.get(hour, Decimal(0)) <= 0 for hour in hours)
+        if missing:
+            draft.append(f"the bill has no compute for {missing} hours in which there were calls")
+    arns = (arn.split(":") for arn in clusters)
+    called = {parts[3] for parts in arns if len(parts) > 6}  # noqa: PLR2004 - an ARN's parts
+    if bill.regions and called and not called & bill.regions:
+        notes.append(
+            f"The bill's Aurora charges are of {', '.join(sorted(bill.regions))} and the usage of "
+            f"{', '.join(sorted(called))}: this may be another cluster's bill."
+        )
+    return notes, draft

@@ -1,0 +1,67 @@
+"""What compute cost, hour by hour, and what a nanosecond of database time weighs in each hour.
+
+An hour of the cluster costs the same whether one tenant used it or a hundred did, so its cost is
+divided among those who were there in that hour; an hour without a call is idle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+__all__ = ["WEIGHT_TOTAL", "Weights", "flat", "weigh", "weigh_evenly"]
+
+WEIGHT_TOTAL = 10**15
+"""Weights of a period sum to about this: exact in a double, and a cent of a billion is 10."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How database time is weighed.
+
+    Attributes:
+        factors: Weight of a nanosecond, by hour since the epoch.
+        idle: Weight of the hours in which capacity ran and nobody called.
+    """
+
+    factors: dict[int, float]
+    idle: int
+
+
+def flat(acu: Decimal, first_hour: int, last_hour: int) -> dict[int, Decimal]:
+    """The same capacity in every hour, both ends included."""
+    return dict.fromkeys(range(first_hour, last_hour + 1), acu)
+
+
+def weigh(
+    cost: Mapping[int, Decimal],
+    duration_ns: Mapping[int, int],
+    used: Mapping[int, Decimal] | None = None,
+) -> Weights:
+    """Weigh each hour's database time by what that hour cost.
+
+    Args:
+        cost: What each hour cost, in any unit: dollars, ACU-hours.
+        duration_ns: Database time of all tenants by hour. Hours that cost nothing weigh nothing.
+        used: The used part of each hour's capacity, 0 to 1; all of it where it does not say. The
+            rest is idle, and so is every hour without a call.
+    """
+    total = sum((Fraction(amount) for amount in cost.values()), Fraction(0))
+    factors = dict.fromkeys(duration_ns, 0.0)
+    idle = 0
+    for hour, amount in cost.items():
+        share = int(Fraction(amount) * WEIGHT_TOTAL / total) if total else 0
+        used_ns = duration_ns.get(hour, 0)
+        busy = int(share * Fraction((used or {}).get(hour, 1))) if used_ns else 0
+        if busy:
+            factors[hour] = busy / used_ns
+        idle += share - busy
+    return Weights(factors, idle)
+
+
+def weigh_evenly(duration_ns: Mapping[int, int]) -> Weights:
+    """Weigh every nanosecond alike: for a bill of which only the total is known."""
+    total = sum(duration_ns.values())
+    return Weights(dict.fromkeys(duration_ns, WEIGHT_TOTAL / total if total else 0.0), 0)

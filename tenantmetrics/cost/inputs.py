@@ -1,0 +1,215 @@
+"""Small CSV inputs: facts of tenants, measured storage, hourly capacity.
+
+Strict: a value that does not read is an error with file, row and column, never a guess.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from tenantmetrics.errors import ReportError
+
+__all__ = [
+    "Cell",
+    "HourlyCapacity",
+    "TenantFacts",
+    "read_capacity",
+    "read_rows",
+    "read_storage",
+    "read_tenants",
+]
+
+Path_ = str | os.PathLike[str]
+
+SHARE_UNITS = 10**9
+"""A fixed share of 1 in whole units: shares in files may have nine decimals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value of a file, which knows where it stands."""
+
+    path: str
+    row: int
+    column: str
+    text: str
+
+    def wrong(self, wanted: str) -> ReportError:
+        """The error that names file, row and column."""
+        return ReportError(
+            f"{self.path!r} row {self.row}, column {self.column!r}: {self.text!r} is not {wanted}"
+        )
+
+    def number(self, wanted: str = "a number such as 1234.5") -> Decimal:
+        """The value as a number. Thousands separators are refused: 1,234 may mean two things.
+
+        Raises:
+            ReportError: It is none.
+        """
+        try:
+            value = Decimal(self.text.strip())
+        except InvalidOperation:
+            raise self.wrong(wanted) from None
+        if not value.is_finite() or "_" in self.text:
+            raise self.wrong(wanted)
+        return value
+
+    def amount(self, wanted: str = "a number, 0 or more") -> Decimal:
+        """The value as a number that is not negative.
+
+        Raises:
+            ReportError: It is none.
+        """
+        value = self.number(wanted)
+        if value < 0:
+            raise self.wrong(wanted)
+        return value
+
+    def moment(self) -> datetime:
+        """The value as a moment; UTC where it names no zone.
+
+        Raises:
+            ReportError: It is none.
+        """
+        try:
+            value = datetime.fromisoformat(self.text.strip())
+        except ValueError:
+            raise self.wrong("a time such as 2026-11-20T21:00:00Z") from None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantFacts:
+    """What a file says of a tenant.
+
+    Attributes:
+        groups: Its groups, by the file's column: {"plan": "pro", "region": "eu"}.
+        revenue: What it pays in the period, None where the file does not say.
+        share: Its fixed share, in units of `SHARE_UNITS`.
+    """
+
+    groups: dict[str, str]
+    revenue: Decimal | None
+    share: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourlyCapacity:
+    """Capacity by hour since the epoch.
+
+    Attributes:
+        acu: Average capacity units.
+        used: The used part, 0 to 1, where the file has it.
+    """
+
+    acu: dict[int, Decimal] = field(default_factory=dict)
+    used: dict[int, Decimal] = field(default_factory=dict)
+
+
+def read_rows(path: Path_, required: tuple[str, ...]) -> Iterator[dict[str, Cell]]:
+    """The rows of a CSV file, by column; row numbers count the header as 1.
+
+    Raises:
+        ReportError: The file cannot be read, has another delimiter, lacks a column, or a row has
+            more or fewer cells than the header.
+    """
+    name = os.fspath(path)
+    try:
+        text = Path(path).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ReportError(f"{name!r} cannot be read: {reason}") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [cell.strip() for cell in next(reader, [])]
+        if missing := [column for column in required if column not in header]:
+            raise ReportError(_missing(name, header, missing))
+        if len(set(header)) < len(header):
+            raise ReportError(f"{name!r} row 1: a column stands there twice")
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise ReportError(
+                    f"{name!r} row {reader.line_num}: {len(cells)} cells and {len(header)} columns"
+                )
+            row = reader.line_num
+            yield {c: Cell(name, row, c, v) for c, v in zip(header, cells, strict=True)}
+    except csv.Error as error:
+        raise ReportError(f"{name!r} row {reader.line_num}: {error}") from None
+
+
+def _missing(name: str, header: list[str], missing: list[str]) -> str:
+    text = f"{name!r} row 1: column {missing[0]!r} is missing"
+    if len(header) == 1 and (other := [mark for mark in ";\t|" if mark in header[0]]):
+        return f"{text}: the delimiter seems to be {other[0]!r}; it must be a comma"
+    return f"{text}; the columns are {', '.join(map(repr, header)) or 'none'}"
+
+
+def read_tenants(path: Path_) -> dict[str, TenantFacts]:
+    """Facts of tenants: column `tenant`; `revenue` and `share` where wanted; the rest are groups.
+
+    Raises:
+        ReportError: The file or a value does not read, or a tenant stands there twice.
+    """
+    facts: dict[str, TenantFacts] = {}
+    for row in read_rows(path, ("tenant",)):
+        tenant = row.pop("tenant")
+        if tenant.text in facts:
+            raise tenant.wrong("there once: a tenant has one row")
+        revenue = row.pop("revenue", None)
+        share = row.pop("share", None)
+        facts[tenant.text] = TenantFacts(
+            groups={column: cell.text for column, cell in row.items()},
+            revenue=revenue.number() if revenue and revenue.text.strip() else None,
+            share=int(share.amount() * SHARE_UNITS) if share and share.text.strip() else 0,
+        )
+    return facts
+
+
+def read_storage(path: Path_) -> dict[str, int]:
+    """Measured bytes by tenant: columns `tenant` and `bytes`.
+
+    Raises:
+        ReportError: The file or a value does not read, or a tenant stands there twice.
+    """
+    measured: dict[str, int] = {}
+    for row in read_rows(path, ("tenant", "bytes")):
+        tenant = row["tenant"]
+        if tenant.text in measured:
+            raise tenant.wrong("there once: a tenant has one row")
+        measured[tenant.text] = round(row["bytes"].amount("a number of bytes, 0 or more"))
+    return measured
+
+
+def read_capacity(path: Path_) -> HourlyCapacity:
+    """Capacity by hour: columns `hour`, `acu`, and `utilization_percent` where it is known.
+
+    CloudWatch calls them `ServerlessDatabaseCapacity` and `ACUUtilization`.
+
+    Raises:
+        ReportError: The file or a value does not read, or an hour stands there twice.
+    """
+    capacity = HourlyCapacity()
+    for row in read_rows(path, ("hour", "acu")):
+        moment = row["hour"].moment()
+        hour, rest = divmod(int(moment.timestamp()), 3600)
+        if rest or moment.microsecond:
+            raise row["hour"].wrong("the start of an hour")
+        if hour in capacity.acu:
+            raise row["hour"].wrong("there once: an hour has one row")
+        capacity.acu[hour] = row["acu"].amount()
+        percent = row.get("utilization_percent")
+        if percent is not None and percent.text.strip():
+            used = percent.amount("a percentage, 0 to 100") / 100
+            if used > 1:
+                raise percent.wrong("a percentage, 0 to 100")
+            capacity.used[hour] = used
+    return capacity

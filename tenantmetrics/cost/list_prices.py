@@ -1,0 +1,164 @@
+"""A bill at list prices: what the period's usage costs before discounts, credits and taxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tenantmetrics.cost.allocate import Charge
+from tenantmetrics.cost.capacity import Weights, flat, weigh, weigh_evenly
+from tenantmetrics.cost.drivers import Driver, driver_of
+from tenantmetrics.cost.inputs import HourlyCapacity
+from tenantmetrics.cost.prices import PriceList
+from tenantmetrics.cost.usage import HourUsage
+from tenantmetrics.errors import ReportError
+
+__all__ = [
+    "SMALLEST_ACU",
+    "TITLES",
+    "Capacity",
+    "compute_charge",
+    "compute_weights",
+    "data_api_charge",
+    "storage_charge",
+]
+
+SMALLEST_ACU = Decimal("0.5")
+"""What an Aurora Serverless v2 cluster runs at the least unless it may pause (user guide)."""
+
+GB = 2**30
+"""A gigabyte as AWS bills storage."""
+
+TITLES = {
+    "data_api": "Data API",
+    "compute": "Compute",
+    "io": "I/O",
+    "storage": "Storage",
+    "backup": "Backup",
+    "observability": "Observability",
+    "secrets": "Secrets",
+    "fixed": "Fixed",
+    "credits": "Credits",
+    "taxes": "Taxes",
+    "unclassified": "Unclassified",
+}
+"""Pools for people, in the order of the statement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """What is known of the cluster's capacity; at most one of the first three.
+
+    Attributes:
+        acu: Aurora capacity units in every hour from the first to the last call.
+        acu_hours: Capacity unit hours of the whole period, as on the bill.
+        hourly: Capacity hour by hour, as CloudWatch has it.
+        io_optimized: The cluster's storage is I/O-Optimized, with its own price of an ACU.
+    """
+
+    acu: Decimal | None = None
+    acu_hours: Decimal | None = None
+    hourly: HourlyCapacity | None = None
+    io_optimized: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in (("acu", self.acu), ("acu-hours", self.acu_hours)):
+            if value is not None and not (value.is_finite() and value >= 0):
+                raise ReportError(f"--{name} {value} must be a number, 0 or more")
+        if sum(known is not None for known in (self.acu, self.acu_hours, self.hourly)) > 1:
+            raise ReportError("--acu, --acu-hours and --capacity exclude each other: give one")
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing is known, so that the smallest capacity is assumed."""
+        return self.acu is None and self.acu_hours is None and self.hourly is None
+
+    def missing_hours(self, used: Iterable[int]) -> int:
+        """How many of the hours with calls have no measured capacity."""
+        if self.hourly is None:
+            return 0
+        return sum(hour not in self.hourly.acu for hour in used)
+
+
+def compute_weights(
+    capacity: Capacity, hours: Mapping[int, HourUsage], within: range
+) -> tuple[Weights, Decimal, str]:
+    """How database time is weighed.
+
+    Args:
+        capacity: What is known.
+        hours: Usage by hour since the epoch.
+        within: The hours of the period.
+
+    Returns:
+        The weights, the ACU-hours, and how they came about in words.
+
+    Raises:
+        ReportError: The capacity file has no hour of the period.
+    """
+    used = {hour: usage.duration_ns for hour, usage in hours.items()}
+    if capacity.acu_hours is not None:
+        return weigh_evenly(used), capacity.acu_hours, f"{capacity.acu_hours} ACU-hours"
+    if capacity.hourly is not None:
+        by_hour = {hour: acu for hour, acu in capacity.hourly.acu.items() if hour in within}
+        if not by_hour:
+            raise ReportError("the capacity file has no hour of the period")
+        total = sum(by_hour.values(), Decimal(0))
+        words = f"{total.normalize():f} ACU-hours in {len(by_hour)} measured hours"
+        return weigh(by_hour, used, capacity.hourly.used), total, words
+    acu = SMALLEST_ACU if capacity.acu is None else capacity.acu
+    by_hour = flat(acu, min(hours), max(hours))
+    total = sum(by_hour.values(), Decimal(0))
+    return weigh(by_hour, used), total, f"{acu} ACU for {len(by_hour)} h"
+
+
+def compute_charge(
+    capacity: Capacity,
+    prices: PriceList,
+    measured: tuple[Weights, Decimal, str],
+    drivers: Mapping[str, Driver],
+) -> Charge:
+    """What compute cost; `measured` is what `compute_weights` returned."""
+    weights, acu_hours, words = measured
+    price = prices.flat["acu_hour_io_optimized" if capacity.io_optimized else "acu_hour"]
+    driver = driver_of("compute", drivers)
+    hourly = "" if capacity.acu_hours is not None else ", each hour among those who were there"
+    return Charge(
+        "compute",
+        TITLES["compute"],
+        acu_hours * price,
+        driver,
+        f"{words} at {price} an ACU-hour{hourly}",
+        idle_weight=weights.idle if driver is Driver.DATABASE_TIME else 0,
+        quantity=acu_hours,
+    )
+
+
+def data_api_charge(requests: int, prices: PriceList, drivers: Mapping[str, Driver]) -> Charge:
+    """What the period's Data API requests cost, with the price tiers over their total."""
+    steps = " then ".join(str(tier.price) for tier in prices.tiers["data_api_million"])
+    return Charge(
+        "data_api",
+        TITLES["data_api"],
+        prices.tiered_cost("data_api_million", requests),
+        driver_of("data_api", drivers),
+        f"{requests:,} requests of 32 KB at {steps} a million",
+        quantity=Decimal(requests),
+    )
+
+
+def storage_charge(
+    stored_bytes: int, prices: PriceList, drivers: Mapping[str, Driver], *, io_optimized: bool
+) -> Charge:
+    """What the measured storage cost in a month."""
+    name = "storage_gb_month_io_optimized" if io_optimized else "storage_gb_month"
+    price = prices.flat[name]
+    return Charge(
+        "storage",
+        TITLES["storage"],
+        Decimal(stored_bytes) * price / GB,
+        driver_of("storage", drivers),
+        f"{Decimal(stored_bytes) / GB:,.3f} GB measured at {price} a GB-month",
+        quantity=Decimal(stored_bytes) / GB,
+    )

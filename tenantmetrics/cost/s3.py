@@ -1,0 +1,129 @@
+"""A ledger on S3: the objects of a period, brought to a folder that is read like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tenantmetrics import ledger
+from tenantmetrics.errors import LedgerError
+from tenantmetrics.statement import Period
+
+__all__ = ["S3Ledger"]
+
+_AT_ONCE = 16
+"""Downloads at once: small objects wait on the network, not on a core."""
+
+
+class S3Ledger:
+    """Objects under `s3://bucket/prefix`, as the S3 ledger exporter writes them.
+
+    Region, credentials and endpoint are boto3's own. It needs `s3:ListBucket` and `s3:GetObject`.
+    Close it, or use it in a `with` statement.
+
+    Args:
+        url: `s3://bucket/prefix`.
+
+    Raises:
+        LedgerError: The address names no bucket, or S3 cannot be reached with these credentials.
+    """
+
+    def __init__(self, url: str) -> None:
+        import boto3  # noqa: PLC0415 - 100 ms that a ledger in a folder need not wait for
+        from botocore.config import Config  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        parts = urlsplit(url)
+        if parts.scheme != "s3" or not parts.netloc:
+            raise LedgerError(f"ledger {url!r}: write s3://bucket/prefix")
+        self.url = url
+        self._bucket = parts.netloc
+        prefix = parts.path.strip("/")
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._errors: tuple[type[Exception], ...] = (BotoCoreError, ClientError)
+        try:
+            self._client: Any = boto3.client("s3", config=Config(max_pool_connections=_AT_ONCE))
+        except self._errors as error:
+            raise self._unreadable(error) from None
+
+    def __enter__(self) -> S3Ledger:  # noqa: PYI034 - the class is final in all but name
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def last_day(self) -> datetime:
+        """Midnight UTC of the last day in the ledger.
+
+        Raises:
+            LedgerError: There is none, or S3 cannot be read.
+        """
+        days = self._days()
+        if not days:
+            raise LedgerError(f"ledger {self.url!r} is empty: no date=... in it")
+        return datetime.fromisoformat(days[-1]).replace(tzinfo=UTC)
+
+    def fetch(self, period: Period, folder: Path) -> None:
+        """Bring the period's objects to a folder, under their own names.
+
+        Raises:
+            LedgerError: There is nothing in the period, or S3 cannot be read.
+        """
+        day = datetime.fromtimestamp(period.start_s, UTC).date()
+        last = datetime.fromtimestamp(period.end_s - 1, UTC).date()
+        keys: list[str] = []
+        try:
+            while day <= last:
+                keys += [key for key in self._keys(f"date={day}/") if _within(key, period)]
+                day += timedelta(days=1)
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                for _ in pool.map(lambda key: self._download(key, folder), keys):
+                    pass
+        except self._errors as error:
+            raise self._unreadable(error) from None
+        if not keys:
+            days = self._days()
+            there = f"{days[0]} to {days[-1]} is there" if days else "it is empty"
+            raise LedgerError(f"ledger {self.url!r} holds nothing for {period.label} ({there})")
+
+    def _days(self) -> list[str]:
+        prefix = f"{self._prefix}date="
+        try:
+            return sorted(
+                str(one["Prefix"]).removeprefix(prefix).rstrip("/")
+                for page in self._pages(prefix, Delimiter="/")
+                for one in page.get("CommonPrefixes", ())
+            )
+        except self._errors as error:
+            raise self._unreadable(error) from None
+
+    def _keys(self, below: str) -> Iterator[str]:
+        for page in self._pages(self._prefix + below):
+            for one in page.get("Contents", ()):
+                if str(one["Key"]).endswith(".parquet"):
+                    yield str(one["Key"])
+
+    def _pages(self, prefix: str, **more: str) -> Iterator[dict[str, Any]]:
+        paginator = self._client.get_paginator("list_objects_v2")
+        yield from paginator.paginate(Bucket=self._bucket, Prefix=prefix, **more)
+
+    def _download(self, key: str, folder: Path) -> None:
+        # The key is S3's word: only its last two folders and its name are taken, none climbs out.
+        parts = [part for part in key.split("/")[-3:] if part not in {"", ".", ".."}]
+        target = folder.joinpath(*parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._client.download_file(self._bucket, key, str(target))
+
+    def _unreadable(self, error: Exception) -> LedgerError:
+        code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+        return LedgerError(f"ledger {self.url!r} cannot be read: {code}")
+
+
+def _within(key: str, period: Period) -> bool:
+    """Whether an object's window is in the period; one with another name is left to the reader."""
+    name = ledger.parse(key.rpartition("/")[2])
+    return name is None or period.start_s <= name.start_s < period.end_s

@@ -1,0 +1,85 @@
+"""The demo's booking schema: shared tables, and tenant tables under row-level security.
+
+The application's role owns nothing, is no superuser and cannot bypass row-level security, and the
+policies are forced on the owner too: what isolates here isolates for real.
+"""
+
+from __future__ import annotations
+
+__all__ = ["APPLICATION_ROLE", "STATEMENTS", "TENANTS"]
+
+APPLICATION_ROLE = "hotel_app"
+
+TENANTS = (
+    "seaside-resort",
+    "alpine-lodge",
+    "city-inn",
+    "grand-palace",
+    "lakeview",
+    "old-mill",
+    "harbour-house",
+    "sunny-beach",
+    "forest-retreat",
+    "royal-garden",
+    "blue-lagoon",
+    "station-hotel",
+    "vineyard",
+    "golden-gate",
+    "castle-keep",
+    "river-lodge",
+    "desert-rose",
+    "northern-star",
+    "olive-grove",
+    "red-rock",
+    "quiet-corner",
+    "windmill",
+    "lighthouse",
+    "tiny-cabin",
+)
+
+STATEMENTS = (
+    """
+    CREATE TABLE amenities (
+        id int PRIMARY KEY,
+        name text NOT NULL
+    )
+    """,
+    "INSERT INTO amenities SELECT n, 'amenity ' || n FROM generate_series(1, 20) AS n",
+    """
+    CREATE TABLE rooms (
+        tenant_id text NOT NULL,
+        room int NOT NULL,
+        price_per_night numeric(10, 2) NOT NULL,
+        PRIMARY KEY (tenant_id, room)
+    )
+    """,
+    """
+    CREATE TABLE bookings (
+        tenant_id text NOT NULL DEFAULT current_setting('app.current_tenant_id'),
+        id uuid NOT NULL DEFAULT gen_random_uuid(),
+        room int NOT NULL,
+        guest text NOT NULL,
+        nights int NOT NULL CHECK (nights > 0),
+        total numeric(10, 2) NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (tenant_id, id)
+    )
+    """,
+    "CREATE TABLE events (tenant_id text NOT NULL, kind text NOT NULL, detail text NOT NULL)",
+    "CREATE TABLE photos (tenant_id text NOT NULL, image bytea NOT NULL)",
+    "ALTER TABLE bookings ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE bookings FORCE ROW LEVEL SECURITY",
+    """
+    CREATE POLICY one_tenant ON bookings
+        USING (tenant_id = current_setting('app.current_tenant_id', true))
+        WITH CHECK (tenant_id = current_setting('app.current_tenant_id', true))
+    """,
+    f"GRANT SELECT ON amenities, rooms TO {APPLICATION_ROLE}",
+    f"GRANT SELECT, INSERT, UPDATE, DELETE ON bookings TO {APPLICATION_ROLE}",
+    f"GRANT SELECT, INSERT ON events, photos TO {APPLICATION_ROLE}",
+    """
+    INSERT INTO rooms
+    SELECT tenant, room, 60 + room * 7
+    FROM unnest(string_to_array(:tenants, ',')) AS tenant, generate_series(1, 30) AS room
+    """,
+)

@@ -1,0 +1,80 @@
+"""The errors tenantmetrics raises, all of them for set-up or input mistakes.
+
+    TenantMetricsError
+    ├── ConfigError            names the setting, its value, its origin, what is allowed
+    ├── MissingExtraError      needs an extra that is not installed (an ImportError too)
+    ├── TenantRefusedError     `strict` refused a call before it was sent (no tenant, or a conflict)
+    ├── LedgerError            a ledger is missing, empty or unreadable: names the file
+    ├── PriceError             a price file lacks a price or has an impossible one: names the entry
+    ├── ReportError            a report cannot be made: no such month, nothing in it
+    │   └── UnbalancedError    its lines do not add up to the bill: names the difference
+    ├── ConsoleError           a dashboard or an alarm cannot be built, checked or deployed
+    └── LocalApiError          the local Data API endpoint cannot start
+
+The data path raises none of these, `TenantRefusedError` apart, which only `strict` switches on.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigError",
+    "ConsoleError",
+    "LedgerError",
+    "LocalApiError",
+    "MissingExtraError",
+    "PriceError",
+    "ReportError",
+    "TenantMetricsError",
+    "TenantRefusedError",
+    "UnbalancedError",
+]
+
+
+class TenantMetricsError(Exception):
+    """Anything tenantmetrics raises on purpose; its text is one line that says what to do."""
+
+
+class ConfigError(TenantMetricsError, ValueError):
+    """A setting has a value that is not allowed."""
+
+
+class MissingExtraError(TenantMetricsError, ImportError):
+    """An optional dependency is needed and absent.
+
+    Args:
+        what: What was asked for, as the subject of a sentence ("the ledger exporter").
+        extra: The extra that brings it ("ledger").
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the {extra!r} extra: pip install 'tenantmetrics[{extra}]'",
+        )
+
+
+class TenantRefusedError(TenantMetricsError):
+    """`strict` is on, and the call names no tenant or names two that disagree."""
+
+
+class LedgerError(TenantMetricsError):
+    """A ledger cannot be read: missing, empty, or a file in it is corrupt."""
+
+
+class PriceError(TenantMetricsError, ValueError):
+    """A price is missing, negative or not a number."""
+
+
+class ReportError(TenantMetricsError):
+    """The report cannot be made: a month that does not parse, a period without data."""
+
+
+class UnbalancedError(ReportError):
+    """The lines of a report do not add up to the bill."""
+
+
+class ConsoleError(TenantMetricsError, ValueError):
+    """A dashboard or an alarm cannot be built, checked, deployed or rehearsed."""
+
+
+class LocalApiError(TenantMetricsError):
+    """The local Data API endpoint cannot start: a port in use, a database out of reach."""

@@ -1,0 +1,242 @@
+"""OpenTelemetry metrics over OTLP, HTTP or gRPC, with the stock exporters, CloudWatch included.
+
+Delivery contract: with cumulative temporality (OpenTelemetry's default) a request may be repeated
+without harm, so whatever did not surely arrive is sent again with the next export. With delta
+temporality at most once: a request that surely was not taken (no connection, 429, 503) is sent
+again; one that may have been (another 5xx, a connection that broke, no answer in time) is not, and
+its window is counted as `export_uncertain`. Points that the receiver refuses for good are given up
+and counted. Numbers are lost when the process dies before they were exported. A series starts anew,
+with a new start time, in each process and after each fork (`service.instance.id`).
+
+Read from OpenTelemetry's own environment: OTEL_EXPORTER_OTLP_ENDPOINT, _HEADERS, _PROTOCOL,
+_COMPRESSION, _CERTIFICATE and their METRICS_ forms, OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME,
+OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from tenantmetrics import limits
+from tenantmetrics.errors import ConfigError
+from tenantmetrics.export.base import ExportError
+from tenantmetrics.export.resume import Fate, Resumable, Undelivered
+from tenantmetrics.records import Window
+
+__all__ = ["OtlpExporter", "Target", "target"]
+
+_CLOUDWATCH = re.compile(r"monitoring\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?")
+_PREFIX = "OTEL_EXPORTER_OTLP_"
+
+
+class Target:
+    """Where to send and how.
+
+    Args:
+        url: Full URL for HTTP, `http(s)://host:port` for gRPC.
+        grpc: gRPC rather than HTTP.
+        region: AWS region whose CloudWatch it is; empty for any other receiver.
+        cumulative: Temporality.
+    """
+
+    def __init__(self, url: str, *, grpc: bool, region: str, cumulative: bool) -> None:
+        self.url = url
+        self.grpc = grpc
+        self.region = region
+        self.cumulative = cumulative
+
+
+def target(url: str, environ: Mapping[str, str] = os.environ) -> Target:
+    """Read where to send from an exporter's argument and OpenTelemetry's environment.
+
+    Args:
+        url: `http(s)://host:4318[/v1/metrics]`, `grpc(s)://host:4317`, or empty for the
+            environment's endpoint.
+        environ: OTEL_EXPORTER_OTLP_*.
+
+    Raises:
+        ConfigError: The URL, the protocol or the temporality is none that is known.
+    """
+    protocol = _setting(environ, "PROTOCOL") or "http/protobuf"
+    if not url:
+        url = environ.get(f"{_PREFIX}METRICS_ENDPOINT", "")
+        base = environ.get(f"{_PREFIX}ENDPOINT", "")
+        if not url and protocol == "grpc":
+            url = base or "http://localhost:4317"
+        elif not url:
+            url = f"{(base or 'http://localhost:4318').rstrip('/')}/v1/metrics"
+        source = f"environment {_PREFIX}ENDPOINT"
+    else:
+        source = "exporters"
+    parts = urlsplit(url)
+    if parts.scheme in {"grpc", "grpcs"}:
+        protocol = "grpc"
+        url = url.replace("grpc", "http", 1)
+    elif parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigError(
+            f"otlp endpoint {url!r} (from {source}): must be http://, https://, grpc:// or grpcs://"
+            " and a host"
+        )
+    if protocol not in {"grpc", "http/protobuf"}:
+        raise ConfigError(
+            f"otlp protocol {protocol!r} (from environment {_PREFIX}PROTOCOL): must be grpc or"
+            " http/protobuf"
+        )
+    if protocol != "grpc" and parts.path in {"", "/"}:
+        url = f"{url.rstrip('/')}/v1/metrics"
+    preference = environ.get(f"{_PREFIX}METRICS_TEMPORALITY_PREFERENCE", "cumulative").lower()
+    if preference not in {"cumulative", "delta", "lowmemory"}:
+        raise ConfigError(
+            f"temporality {preference!r} (from environment"
+            f" {_PREFIX}METRICS_TEMPORALITY_PREFERENCE): must be cumulative, delta or lowmemory"
+        )
+    cloudwatch = _CLOUDWATCH.fullmatch(parts.hostname or "")
+    return Target(
+        url,
+        grpc=protocol == "grpc",
+        region=cloudwatch.group(1) if cloudwatch and protocol != "grpc" else "",
+        cumulative=preference == "cumulative",
+    )
+
+
+def _setting(environ: Mapping[str, str], name: str) -> str:
+    return environ.get(f"{_PREFIX}METRICS_{name}") or environ.get(f"{_PREFIX}{name}") or ""
+
+
+class _Sender(Protocol):
+    def send(self, data: Any) -> None:
+        """Deliver one request or raise `Undelivered`."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+class OtlpExporter:
+    """Sends each window's series as delta or as cumulative sums.
+
+    Args:
+        to: Where to and how.
+        max_series: Series that cumulative sums are kept for.
+        clock: Monotonic seconds; injected by tests.
+        region: AWS region to sign for, in place of the one that the URL names; set by tests, whose
+            receiver is not at AWS.
+    """
+
+    name = "otlp"
+
+    def __init__(
+        self,
+        to: Target,
+        *,
+        max_series: int,
+        clock: Callable[[], float] = time.monotonic,
+        region: str = "",
+    ) -> None:
+        self._to = to
+        self._region = region or to.region
+        self._max_series = max_series
+        self._clock = clock
+        self._sender: _Sender | None = None
+        self._resource: Any = None
+        self._scope: Any = None
+        self._cumulative: Any = None
+        self._added: set[tuple[str, int]] = set()
+        self._resumable: Resumable[Any] = Resumable(self._deltas, self._send)
+
+    def export(self, windows: Sequence[Window], deadline_s: float) -> None:
+        """Send the windows, as `Exporter.export` says."""
+        if not windows:
+            return
+        if self._clock() >= deadline_s:
+            raise TimeoutError("out of time before anything was sent")
+        self._open(windows[0].writer, deadline_s)
+        try:
+            if self._to.cumulative:
+                self._export_sums(windows, deadline_s)
+            else:
+                self._resumable.export(windows, deadline_s)
+        finally:
+            # The next export is a minute away: a connection kept so long is a connection reset.
+            self._hang_up()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._hang_up()
+
+    def _open(self, writer: str, deadline_s: float) -> None:
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - exporters import lazily
+        from opentelemetry.sdk.util.instrumentation import (  # noqa: PLC0415
+            InstrumentationScope,
+        )
+
+        from tenantmetrics import __version__  # noqa: PLC0415 - complete by now
+        from tenantmetrics.export.otlp_send import (  # noqa: PLC0415
+            GrpcSender,
+            HttpSender,
+        )
+
+        if self._resource is None:
+            self._resource = Resource.create({"service.instance.id": writer})
+            self._scope = InstrumentationScope("tenantmetrics", __version__)
+        if self._to.grpc:
+            self._sender = GrpcSender(self._to.url, deadline_s, self._clock)
+        else:
+            self._sender = HttpSender(self._to.url, deadline_s, self._clock, self._region)
+
+    def _hang_up(self) -> None:
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            sender.close()
+
+    def _requests(self, rows: Any, *, cumulative: bool) -> Iterator[Any]:
+        from tenantmetrics.export.otlp_data import batches  # noqa: PLC0415 - as above
+
+        # The limits of CloudWatch's endpoint suit every receiver: gRPC takes 4 MB a message.
+        return batches(
+            rows,
+            self._resource,
+            self._scope,
+            cumulative=cumulative,
+            max_points=limits.OTLP_CLOUDWATCH_MAX_POINTS,
+            max_bytes=limits.OTLP_CLOUDWATCH_MAX_BYTES,
+        )
+
+    def _deltas(self, window: Window) -> Iterator[Any]:
+        from tenantmetrics.export.otlp_data import rows  # noqa: PLC0415 - as above
+
+        return self._requests(rows(window), cumulative=False)
+
+    def _send(self, data: Any, deadline_s: float) -> None:
+        if self._clock() >= deadline_s:
+            raise Undelivered(Fate.FAILED, TimeoutError("out of time before the request was sent"))
+        if self._sender is None:
+            raise Undelivered(Fate.FAILED, RuntimeError("closed"))
+        self._sender.send(data)
+
+    def _export_sums(self, windows: Sequence[Window], deadline_s: float) -> None:
+        """Add what is new to the sums and send them all; nothing is added twice."""
+        from tenantmetrics.export.otlp_data import Cumulative  # noqa: PLC0415 - as above
+
+        if self._cumulative is None:
+            self._cumulative = Cumulative(self._max_series)
+        keys = {(window.writer, window.sequence) for window in windows}
+        for window in windows:
+            if (window.writer, window.sequence) not in self._added:
+                self._cumulative.add(window)
+        self._added = keys
+        for data in self._requests(self._cumulative.rows(), cumulative=True):
+            try:
+                self._send(data, deadline_s)
+            except Undelivered as undelivered:
+                final = undelivered.fate is Fate.REJECTED
+                raise ExportError(
+                    "not every sum was taken",
+                    failed=() if final else windows,
+                    rejected=windows if final else (),
+                ) from undelivered.error
+        self._added = set()

@@ -1,0 +1,310 @@
+"""A window as OpenTelemetry's MetricsData: every tenant, nothing folded.
+
+Built by hand rather than recorded in the SDK, whose 2,000 series a metric would fold the rest.
+Durations are exponential histograms. Their buckets are powers of two of nanoseconds; in seconds the
+indexes are shifted by log2(10**9), rounded: at the scales in use a bucket's edge moves by half its
+width at most, while count, sum, minimum and maximum are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import log2
+from typing import Any, NamedTuple, cast
+
+from opentelemetry.sdk.metrics._internal.point import (
+    Buckets,
+    ExponentialHistogram,
+    ExponentialHistogramDataPoint,
+    HistogramDataPoint,
+)
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Histogram,
+    Metric,
+    MetricsData,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from tenantmetrics.catalog import METRICS, Instrument
+from tenantmetrics.catalog import Metric as Described
+from tenantmetrics.health import Loss
+from tenantmetrics.histogram import add
+from tenantmetrics.records import OK, UNATTRIBUTED, Misuse, Series, Window
+
+__all__ = ["Cumulative", "Row", "batches", "rows"]
+
+_TWINS: dict[str, Described] = {one.twin: one for one in METRICS}
+_NS_LOG2 = log2(1e9)
+_CONFLICTS = (Misuse.SOURCES_DISAGREE, Misuse.OTHER_TENANTS_ROWS, Misuse.TENANT_CHANGED)
+_ELSEWHERE = frozenset({Loss.SERIES_CAP, Loss.EXPORT_FAILED, Loss.EXPORT_UNCERTAIN})
+_POINT_BYTES = 120
+"""A data point's protobuf without its attributes and buckets, rounded up."""
+_BUCKET_BYTES = 5
+_COUNTERS = (
+    ("tenantmetrics.billed_requests", "billed_requests"),
+    ("tenantmetrics.operations", "calls"),
+    ("tenantmetrics.request.size", "request_bytes"),
+    ("tenantmetrics.response.size", "response_bytes"),
+    ("tenantmetrics.rows_written", "rows_written"),
+)
+
+Attributes = tuple[tuple[str, str], ...]
+
+
+class Row(NamedTuple):
+    """One metric's number or histogram for one set of attributes, from `start_ns` to `end_ns`."""
+
+    twin: str
+    attributes: Attributes
+    start_ns: int
+    end_ns: int
+    value: int | Series
+
+
+def rows(window: Window) -> Iterator[Row]:
+    """The window as deltas, the same in the same order every time.
+
+    Args:
+        window: A closed window.
+    """
+    start_ns = window.start_s * 1_000_000_000
+    end_ns = start_ns + window.length_s * 1_000_000_000
+    sums: dict[Attributes, Series] = {}
+    unattributed = 0
+    for key, series in window.series.items():
+        attributes = _attributes(
+            key.tenant, key.operation, key.outcome, key.resource_arn, key.database
+        )
+        into = sums.get(attributes)
+        if into is None:
+            into = sums[attributes] = Series()
+        add(into, series)
+        if key.tenant == UNATTRIBUTED:
+            unattributed += series.calls
+    for attributes, series in sums.items():
+        for twin, value in _values(attributes, series):
+            yield Row(twin, attributes, start_ns, end_ns, value)
+    for twin, attributes, amount in _always(window, unattributed):
+        yield Row(twin, attributes, start_ns, end_ns, amount)
+
+
+def _values(attributes: Attributes, series: Series) -> Iterator[tuple[str, int | Series]]:
+    if series.calls or series.duration_ns:
+        yield "db.client.operation.duration", series
+    if any(name == "error.type" for name, _ in attributes) and series.calls:
+        yield "tenantmetrics.errors", series.calls
+    if series.rows_returned:
+        yield "db.client.response.returned_rows", series
+    for twin, field in _COUNTERS:
+        if amount := getattr(series, field):
+            yield twin, amount
+
+
+def _always(window: Window, unattributed: int) -> Iterator[tuple[str, Attributes, int]]:
+    yield "tenantmetrics.unattributed_calls", (), unattributed
+    conflicts = sum(window.misuses.get(kind, 0) for kind in _CONFLICTS)
+    yield "tenantmetrics.tenant_conflicts", (), conflicts
+    yield "tenantmetrics.series_overflow", (), window.losses.get(Loss.SERIES_CAP, 0)
+    for reason, amount in sorted(window.losses.items()):
+        if amount and reason not in _ELSEWHERE:
+            yield "tenantmetrics.calls_dropped", (("tenantmetrics.reason", str(reason)),), amount
+    for exporter, amount in sorted(window.export_failures.items()):
+        yield "tenantmetrics.export_failures", (("tenantmetrics.exporter", exporter),), amount
+
+
+def _attributes(
+    tenant: str, operation: str, outcome: str, resource_arn: str, database: str
+) -> Attributes:
+    """OpenTelemetry's stable database conventions, and `tenant.id`, which has none."""
+    pairs = [("tenant.id", tenant), ("db.system.name", "postgresql")]
+    if operation:
+        pairs.append(("db.operation.name", operation))
+    if outcome not in {OK, ""}:
+        pairs.append(("error.type", outcome))
+    if database:
+        pairs.append(("db.namespace", database))
+    if resource_arn:
+        pairs.append(("cloud.resource_id", resource_arn))
+        region = (resource_arn.split(":") + [""] * 4)[3]
+        if region:
+            pairs.append(("cloud.region", region))
+            pairs.append(("server.address", f"rds-data.{region}.amazonaws.com"))
+    return tuple(pairs)
+
+
+class Cumulative:
+    """Deltas added up since each series' first appearance.
+
+    Args:
+        max_series: Sets of attributes and metrics kept; beyond it those that were silent longest
+            go, and start anew, with a new start time, when they come back.
+    """
+
+    def __init__(self, max_series: int) -> None:
+        self._max_series = max_series
+        self._sums: dict[tuple[str, Attributes], Row] = {}
+
+    def add(self, window: Window) -> None:
+        """Add a window's deltas."""
+        for row in rows(window):
+            key = (row.twin, row.attributes)
+            before = self._sums.pop(key, None)  # put back last: the first is the longest silent
+            if before is not None:
+                row = Row(  # noqa: PLW2901 - the same series, grown
+                    row.twin,
+                    row.attributes,
+                    min(before.start_ns, row.start_ns),
+                    max(before.end_ns, row.end_ns),
+                    _sum(before.value, row.value),
+                )
+            elif isinstance(row.value, Series):
+                row = row._replace(value=_sum(Series(), row.value))  # noqa: PLW2901
+            self._sums[key] = row
+        while len(self._sums) > self._max_series:
+            del self._sums[next(iter(self._sums))]
+
+    def rows(self) -> list[Row]:
+        """All series as they stand."""
+        return list(self._sums.values())
+
+
+def _sum(before: int | Series, more: int | Series) -> int | Series:
+    if isinstance(before, int) and isinstance(more, int):
+        return before + more
+    total = cast("Series", before)
+    add(total, cast("Series", more))
+    return total
+
+
+def batches(
+    given: Sequence[Row] | Iterator[Row],
+    resource: Resource,
+    scope: InstrumentationScope,
+    *,
+    cumulative: bool,
+    max_points: int,
+    max_bytes: int,
+) -> Iterator[MetricsData]:
+    """Rows in requests of at most so many data points and bytes before compression.
+
+    Args:
+        given: The rows.
+        resource: Who sends.
+        scope: This library.
+        cumulative: Whether the rows are sums since the start.
+        max_points: Data points a request.
+        max_bytes: Bytes a request; the size is estimated, rounded up.
+    """
+    temporality = AggregationTemporality.CUMULATIVE if cumulative else AggregationTemporality.DELTA
+    # What a request has beside its points: the resource, the metrics' names and descriptions.
+    overhead = 4_096 + sum(len(k) + len(str(v)) + 16 for k, v in resource.attributes.items())
+    points: dict[str, list[Any]] = {}
+    count, size = 0, overhead
+    for row in given:
+        needs = _POINT_BYTES + sum(
+            16 + len(name) + len(value.encode("utf-8", "surrogatepass"))
+            for name, value in row.attributes
+        )
+        if isinstance(row.value, Series):
+            needs += _BUCKET_BYTES * _span(row.value)
+        if count and (count == max_points or size + needs > max_bytes):
+            yield _data(points, resource, scope, temporality)
+            points, count, size = {}, 0, overhead
+        points.setdefault(row.twin, []).append(_point(row))
+        count += 1
+        size += needs
+    if count:
+        yield _data(points, resource, scope, temporality)
+
+
+def _span(series: Series) -> int:
+    return max(series.buckets) - min(series.buckets) + 1 if series.buckets else 0
+
+
+def _data(
+    points: dict[str, list[Any]],
+    resource: Resource,
+    scope: InstrumentationScope,
+    temporality: AggregationTemporality,
+) -> MetricsData:
+    metrics = []
+    for twin, given in points.items():
+        described = _TWINS[twin]
+        data: Any
+        if described.instrument is Instrument.EXPONENTIAL_HISTOGRAM:
+            data = ExponentialHistogram(given, temporality)
+        elif described.instrument is Instrument.HISTOGRAM:
+            data = Histogram(given, temporality)
+        else:
+            data = Sum(given, temporality, is_monotonic=True)
+        metrics.append(Metric(twin, described.help, described.twin_unit, data))
+    scopes = [ScopeMetrics(scope, metrics, "")]
+    return MetricsData([ResourceMetrics(resource, scopes, resource.schema_url)])
+
+
+def _point(row: Row) -> Any:
+    attributes = {name: _utf8(value) for name, value in row.attributes}
+    value = row.value
+    if isinstance(value, int):
+        return NumberDataPoint(attributes, row.start_ns, row.end_ns, value)
+    if row.twin == "db.client.response.returned_rows":
+        # One bucket for all: rows are summed, not kept apart by call. Minimum and maximum unset.
+        unset = cast("float", None)
+        return HistogramDataPoint(
+            attributes,
+            row.start_ns,
+            row.end_ns,
+            value.calls,
+            value.rows_returned,
+            [value.calls],
+            [],
+            unset,
+            unset,
+        )
+    return _duration(row, attributes, value)
+
+
+def _duration(row: Row, attributes: dict[str, str], series: Series) -> Any:
+    counts: list[int] = []
+    offset = 0
+    if series.buckets:
+        low = min(series.buckets)
+        counts = [series.buckets.get(low + i, 0) for i in range(_span(series))]
+        offset = low - round(_NS_LOG2 * 2.0**series.scale)
+    return ExponentialHistogramDataPoint(
+        attributes=attributes,
+        start_time_unix_nano=row.start_ns,
+        time_unix_nano=row.end_ns,
+        count=sum(counts),
+        sum=series.duration_ns / 1e9,
+        scale=series.scale,
+        zero_count=0,
+        positive=Buckets(offset=offset, bucket_counts=counts),
+        negative=Buckets(offset=0, bucket_counts=[]),
+        flags=0,
+        min=series.duration_min_ns / 1e9,
+        max=series.duration_max_ns / 1e9,
+        exemplars=_exemplars(series),
+    )
+
+
+def _exemplars(series: Series) -> list[Any]:
+    if series.exemplar is None:
+        return []
+    from opentelemetry.sdk.metrics import Exemplar  # noqa: PLC0415 - few windows have any
+
+    found = series.exemplar
+    return [
+        Exemplar({}, found.duration_ns / 1e9, found.at_ns, found.span_id, found.trace_id),
+    ]
+
+
+def _utf8(text: str) -> str:
+    """Protobuf takes no half surrogate pairs."""
+    return text.encode("utf-8", "backslashreplace").decode()

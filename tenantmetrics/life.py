@@ -1,0 +1,133 @@
+"""The life of a process: normal exit, multiprocessing's children, SIGTERM.
+
+- Interpreter exit, `sys.exit` and an exception that nobody caught end in `atexit`. Threads that are
+  no daemons are joined before that, so what they record is delivered too.
+- A child of multiprocessing ends in `os._exit` and runs no `atexit`, only multiprocessing's own
+  finalizers; those are emptied after the fork and filled again here.
+- SIGTERM's default kills at once. Where nobody handles it, it delivers first and then dies by the
+  same signal, so that whoever waits for the process sees what it expects.
+- After `os.fork`, a child that ends in `os._exit` delivers nothing: nothing runs there that could.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+__all__ = ["at_exit", "on_sigterm"]
+
+_FINALIZER_PRIORITY = -100
+"""Negative: after multiprocessing has joined the children, so that a parent delivers last."""
+
+
+def at_exit(callback: Callable[[], None]) -> Callable[[], None]:
+    """Have something called when the process ends by itself, in every kind of process.
+
+    Args:
+        callback: Called once or more; must bear being called again.
+
+    Returns:
+        A function that takes it back.
+    """
+    # boto3's s3transfer has loaded it: no time is lost here.
+    from multiprocessing import util  # noqa: PLC0415 - for whoever runs without s3transfer
+
+    registration = _Registration(callback, util)
+    atexit.register(callback)
+    registration.finalize()
+    util.register_after_fork(registration, _Registration.finalize)
+    return registration.cancel
+
+
+class _Registration:
+    """A finalizer of multiprocessing, made anew in each forked child; known weakly to it."""
+
+    def __init__(self, callback: Callable[[], None], util: Any) -> None:
+        self._callback = callback
+        self._util = util
+        self._finalizer: Any = None
+        self._cancelled = False
+
+    def finalize(self) -> None:
+        if not self._cancelled:
+            self._finalizer = self._util.Finalize(
+                None, self._callback, exitpriority=_FINALIZER_PRIORITY
+            )
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        atexit.unregister(self._callback)
+        if self._finalizer is not None:
+            self._finalizer.cancel()
+
+
+class _Delivery:
+    """What SIGTERM does; one for the process, as there is one handler."""
+
+    def __init__(self) -> None:
+        self.deliver: Callable[[], object] | None = None
+        self.timeout_s = 0.0
+        self.previous: Any = signal.SIG_DFL
+
+
+_delivery = _Delivery()
+
+
+def on_sigterm(mode: str, deliver: Callable[[], object], timeout_s: float) -> bool:
+    """Deliver on SIGTERM before the process ends.
+
+    Args:
+        mode: "default": only where SIGTERM has its default disposition; a handler that the
+            application installed is not replaced. "chain": always, and then call what was there.
+            "off": never.
+        deliver: Called on a thread of its own.
+        timeout_s: Seconds that it is waited for.
+
+    Returns:
+        Whether our handler is in place. Outside the main thread none can be installed.
+    """
+    found = signal.getsignal(signal.SIGTERM)
+    if mode == "off" or os.name != "posix":
+        _delivery.deliver = None
+        if found is _handle:
+            with contextlib.suppress(ValueError):  # not the main thread: it delivers nothing now
+                signal.signal(signal.SIGTERM, _delivery.previous)
+        return False
+    _delivery.deliver = deliver
+    _delivery.timeout_s = timeout_s
+    if found is _handle:
+        return True
+    if mode == "default" and found is not signal.SIG_DFL:
+        return False
+    try:
+        signal.signal(signal.SIGTERM, _handle)
+    except ValueError:  # not the main thread
+        return False
+    _delivery.previous = found
+    return True
+
+
+def _handle(signum: int, frame: FrameType | None) -> None:
+    if _delivery.deliver is not None:
+        _within_deadline(_delivery.deliver, _delivery.timeout_s)
+    if callable(_delivery.previous):
+        _delivery.previous(signum, frame)
+    elif _delivery.previous is not signal.SIG_IGN:
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
+
+
+def _within_deadline(deliver: Callable[[], object], timeout_s: float) -> None:
+    """Deliver on another thread: this one may have been interrupted while it held a lock."""
+    thread = threading.Thread(target=deliver, name="tenantmetrics-sigterm", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        return  # the system's limit of threads: better to die as told than to hang
+    thread.join(timeout_s)

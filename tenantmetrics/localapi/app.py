@@ -1,0 +1,257 @@
+"""HTTP in, HTTP out: an ASGI application over `Service`, and how uvicorn runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from tenantmetrics.localapi import guesses
+from tenantmetrics.localapi.apierrors import OPERATIONS, ApiError
+from tenantmetrics.localapi.binding import malformed
+from tenantmetrics.localapi.counts import RequestCounts
+from tenantmetrics.localapi.faults import CUT, FaultPlan
+from tenantmetrics.localapi.service import Answer, Service
+from tenantmetrics.localapi.signature import Verifier
+
+__all__ = ["COUNTS_PATH", "Application", "protocol_for"]
+
+COUNTS_PATH = "/_local/requests"
+"""GET: the request counts as JSON, for a program in another process. Not counted itself."""
+
+REQUEST_MAX_BYTES = 4 * 1024 * 1024
+"""A request may have 4 MiB with its headers (AWS, Data API limitations)."""
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_JSON_TYPES = (b"application/json", b"application/x-amz-json-1.0", b"application/x-amz-json-1.1")
+_OWN_SITE = (b"none", b"same-origin")
+_ABANDONED = "ClientDisconnected"
+
+
+class _CutError(Exception):
+    """The connection is to be closed without an answer."""
+
+
+class Application:
+    """The endpoint as an ASGI application.
+
+    Args:
+        service: The operations.
+        faults: Failures on demand.
+        counts: Where requests are counted.
+        verifier: Checks signatures; None accepts any, and none at all.
+        log: Whether each request is logged with structlog.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        faults: FaultPlan,
+        counts: RequestCounts,
+        *,
+        verifier: Verifier | None = None,
+        log: bool = False,
+    ) -> None:
+        self._service = service
+        self._faults = faults
+        self._counts = counts
+        self._verifier = verifier
+        self._log = structlog.get_logger("tenantmetrics.local") if log else None
+        self.transports: dict[Any, asyncio.Transport] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["path"] == COUNTS_PATH:
+            await _send(send, 200, json.dumps(self._counts.as_json()), str(uuid.uuid4()))
+            return
+        started = time.perf_counter()
+        self._counts.receive()
+        operation = OPERATIONS.get(scope["path"], "") if scope["method"] == "POST" else ""
+        request_id = str(uuid.uuid4())
+        error: ApiError | None = None
+        answer = Answer("")
+        raw = b""
+        try:
+            raw = await _read(receive, sum(len(k) + len(v) for k, v in scope["headers"]))
+            answer = await self._answer(operation, scope, raw)
+        except ApiError as raised:
+            error = raised
+        except (_CutError, asyncio.IncompleteReadError) as lost:
+            cut = isinstance(lost, _CutError)
+            self._counts.answer(operation, 0, CUT if cut else _ABANDONED)
+            self._abort(scope)
+            return
+        except Exception as raised:  # noqa: BLE001 - the server stays up whatever happens
+            structlog.get_logger("tenantmetrics.local").error(
+                "internal_error",
+                operation=operation,
+                error_type=type(raised).__name__,
+            )
+            error = ApiError("InternalServerErrorException", "The endpoint itself failed.")
+        status = 200 if error is None else error.status
+        self._counts.answer(operation, status, "" if error is None else error.code)
+        body = answer.body if error is None else json.dumps({"message": error.message})
+        await _send(send, status, body, request_id, error)
+        if self._log is not None:
+            self._log.info(
+                "request",
+                operation=operation or scope["path"][:40],
+                status=status,
+                error=error.code if error is not None else None,
+                sqlstate=(error.sqlstate or None) if error is not None else None,
+                rows=answer.rows,
+                request_bytes=len(raw),
+                response_bytes=len(body),
+                duration_ms=round((time.perf_counter() - started) * 1000, 3),
+                request_id=request_id,
+            )
+
+    async def _answer(self, operation: str, scope: Scope, raw: bytes) -> Answer:
+        """Carry out a request whose body is complete."""
+        if not operation:
+            status, code = guesses.UNKNOWN_PATH
+            raise ApiError(
+                code,
+                f"{scope['method']} {scope['path']} is no operation of the Data API",
+                status=status,
+            )
+        headers = dict(scope["headers"])
+        media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if media_type and media_type not in _JSON_TYPES:
+            status, code = guesses.WRONG_MEDIA_TYPE
+            raise ApiError(code, "The content type must be application/json", status=status)
+        if headers.get(b"sec-fetch-site", b"none") not in _OWN_SITE:
+            # A web page somewhere can make a browser post to loopback; SDKs send no such header.
+            raise ApiError("AccessDeniedException", "Requests from web pages are refused")
+        if self._verifier is not None:
+            self._verifier.check(scope, raw)
+        fault = self._faults.pick(operation)
+        if fault is not None:
+            if fault.delay_s:
+                await asyncio.sleep(fault.delay_s)
+            if fault.kind == CUT:
+                raise _CutError
+            error = fault.error()
+            if error is not None:
+                raise error
+        try:
+            body = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise malformed("The request's body", "JSON") from None
+        return await self._service.call(operation, body)
+
+    def _abort(self, scope: Scope) -> None:
+        transport = self.transports.get(scope["client"])
+        if transport is not None:
+            transport.abort()
+
+
+async def _read(receive: Receive, header_bytes: int) -> bytes:
+    """The body; read to its end even where it is too long, so that the answer is heard.
+
+    Raises:
+        ApiError: It is too long.
+        asyncio.IncompleteReadError: The client went away.
+    """
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.request" and not message.get("more_body"):
+        total = len(body)
+    else:
+        parts, total = [body], len(body)
+        while message["type"] == "http.request" and message.get("more_body"):
+            message = await receive()
+            part = message.get("body", b"")
+            total += len(part)
+            if total <= REQUEST_MAX_BYTES:
+                parts.append(part)
+        if message["type"] != "http.request":
+            raise asyncio.IncompleteReadError(b"", None)
+        body = b"".join(parts)
+    if total + header_bytes > REQUEST_MAX_BYTES:
+        status, code = guesses.BODY_TOO_LARGE
+        raise ApiError(
+            code,
+            f"The request has {total + header_bytes} bytes; {REQUEST_MAX_BYTES} are allowed",
+            status=status,
+        )
+    return body
+
+
+async def _send(
+    send: Send,
+    status: int,
+    text: str,
+    request_id: str,
+    error: ApiError | None = None,
+) -> None:
+    """Send an answer."""
+    body = text.encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-amzn-requestid", request_id.encode()),
+    ]
+    if error is not None:
+        headers.append((b"x-amzn-errortype", error.code.encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class _Cork:
+    """A transport that sends what is written in one turn of the event loop in one piece.
+
+    uvicorn writes headers and body one after the other; as two segments they cost a client with
+    delayed acknowledgements 40 ms a call.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Put by; sent at the end of this turn, or with the next part."""
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        """Send what is put by, then close."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._parts:
+            data = b"".join(self._parts)
+            self._parts.clear()
+            self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def protocol_for(application: Application) -> type[HttpToolsProtocol]:
+    """Uvicorn's protocol, corked, its transports known to the application by the peer's address."""
+
+    class Protocol(HttpToolsProtocol):
+        def connection_made(self, transport: Any) -> None:
+            corked: Any = _Cork(transport, self.loop)
+            super().connection_made(corked)
+            application.transports[self.client] = transport
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            application.transports.pop(self.client, None)
+            super().connection_lost(exc)
+
+    return Protocol

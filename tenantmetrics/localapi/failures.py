@@ -1,0 +1,53 @@
+"""PostgreSQL's errors in the Data API's form."""
+
+from __future__ import annotations
+
+from tenantmetrics.localapi import guesses
+from tenantmetrics.localapi.apierrors import ApiError, database_error
+from tenantmetrics.localapi.connection import Failure, Outcome
+
+__all__ = ["refused", "succeed"]
+
+
+def succeed(outcome: Outcome) -> None:
+    """Raise what PostgreSQL reported, in the Data API's form."""
+    if outcome.failure is not None:
+        raise reported(outcome.failure)
+
+
+def reported(failure: Failure) -> ApiError:
+    parts = [f"{failure.severity}: {failure.message}"]
+    parts += [
+        f"{name}: {text}"
+        for name, text in (
+            ("Detail", failure.detail),
+            ("Hint", failure.hint),
+            ("Position", failure.position),
+            ("SQLState", failure.sqlstate),
+        )
+        if text
+    ]
+    return database_error("; ".join(parts), failure.sqlstate)
+
+
+_REFUSALS = {
+    "does not exist": "3D000",
+    "password authentication failed": "28P01",
+    "no password supplied": "28P01",
+    "too many": "53300",
+    "permission denied for database": "42501",
+    "is not permitted to log in": "28000",
+}
+
+
+def refused(text: str) -> ApiError:
+    """PostgreSQL's refusal to connect; libpq gives its text alone, so the SQLSTATE is read off."""
+    _, fatal, message = text.partition("FATAL: ")
+    if not fatal:
+        status, code = guesses.CONNECTION_LOST
+        return ApiError(code, "The database cannot be reached.", status=status)
+    message = message.strip()
+    sqlstate = next((state for part, state in _REFUSALS.items() if part in message), "08001")
+    if sqlstate == "3D000" and message.startswith("role "):
+        sqlstate = "28000"
+    return database_error(f"FATAL: {message}; SQLState: {sqlstate}", sqlstate)

@@ -1,0 +1,152 @@
+"""Keeps one PostgreSQL alive exactly as long as whoever started it. Run as a script.
+
+A process of its own, because only that survives every way in which its owner can end: an exception
+halfway through the start, Ctrl-C, SIGTERM, SIGKILL. It holds the reading end of a pipe; when the
+pipe closes, for whatever reason, it stops the server and removes what was only temporary. It needs
+nothing but the standard library, so that it is up in hundredths of a second.
+
+The argument is a JSON object, see `Orders` in `postgres.py`. It answers with one line on standard
+output: `ready`, or `failed: ` and why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+_POLL_S = 0.01
+_START_S = 60.0
+_STOP_S = 10.0
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Start, report, wait for the owner to go, stop, clean up."""
+    # Ctrl-C and a closed terminal are the owner's business; the pipe tells when it is over.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    orders = json.loads(sys.argv[1])
+    server: subprocess.Popen[bytes] | None = None
+    try:
+        try:
+            _initialize(orders)
+            server = _run(orders, [orders["postgres"], "-D", orders["data"], *orders["options"]])
+            _await_ready(orders, server)
+        except _OwnerLeftError:
+            return
+        except (OSError, RuntimeError) as error:
+            _say(f"failed: {error}")
+            return
+        _say("ready")
+        while server.poll() is None and not _owner_left(1.0):
+            pass
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if server is not None:
+            _stop(server)
+        for path in orders["remove"]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+class _OwnerLeftError(Exception):
+    """The owner closed the pipe or died."""
+
+
+def _owner_left(wait_s: float) -> bool:
+    """Wait at most `wait_s` for the owner to say or do anything; that can only be to leave."""
+    return bool(select.select([sys.stdin], [], [], wait_s)[0])
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):
+        print(" ".join(line.split()), flush=True)  # noqa: T201 - the protocol
+
+
+def _initialize(orders: dict[str, Any]) -> None:
+    """Make the cluster's files, unless they are there."""
+    if Path(orders["data"], "PG_VERSION").exists():
+        return
+    process = _run(orders, [orders["initdb"], "-D", orders["data"], *orders["initdb_options"]])
+    try:
+        while process.poll() is None:
+            if _owner_left(_POLL_S):
+                raise _OwnerLeftError
+    finally:
+        if process.poll() is None:
+            # It runs postgres itself; SIGTERM lets it end that and remove its half-made files.
+            process.terminate()
+            process.wait()
+    if process.returncode:
+        raise RuntimeError(f"initdb: {_last_words(orders)}")
+
+
+def _await_ready(orders: dict[str, Any], server: subprocess.Popen[bytes]) -> None:
+    """Wait until the server's own pid file says that it accepts connections."""
+    pid_file = Path(orders["data"], "postmaster.pid")
+    waited_s = 0.0
+    while waited_s < _START_S:
+        if server.poll() is not None:
+            raise RuntimeError(f"postgres: {_last_words(orders)}")
+        with contextlib.suppress(OSError):
+            lines = pid_file.read_text().split("\n")
+            if lines[0] == str(server.pid) and lines[7:8] and lines[7].strip() == "ready":
+                return
+        if _owner_left(_POLL_S):
+            raise _OwnerLeftError
+        waited_s += _POLL_S
+    raise RuntimeError(f"postgres is not ready after {_START_S:g} s: {_last_words(orders)}")
+
+
+def _run(orders: dict[str, Any], command: list[str]) -> subprocess.Popen[bytes]:
+    """Start a command as the server's user, its output in the log."""
+    uid, gid = orders["uid"], orders["gid"]
+    identity: dict[str, Any] = (
+        {} if uid is None else {"user": uid, "group": gid, "extra_groups": []}
+    )
+    with Path(orders["log"]).open("ab") as log:
+        return subprocess.Popen(  # noqa: S603 - our own command line
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=orders["directory"],
+            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"},
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one thread only in this process
+            **identity,
+        )
+
+
+def _die_with_parent() -> None:
+    """Even when this keeper is killed outright, Linux takes the server down with it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """Fast shutdown, then immediate shutdown, then no mercy."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        if server.poll() is None:
+            server.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(_STOP_S)
+
+
+def _last_words(orders: dict[str, Any]) -> str:
+    """The end of the log, where the reason stands."""
+    text = Path(orders["log"]).read_text(errors="replace").strip()
+    fatal = [line for line in text.splitlines() if "FATAL" in line or "error" in line.lower()]
+    return " ".join((fatal or text.splitlines() or ["no output"])[-3:])
+
+
+if __name__ == "__main__":
+    main()

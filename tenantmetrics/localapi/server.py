@@ -1,0 +1,397 @@
+"""Starts and stops the endpoint: an event loop on a thread of its own, PostgreSQL underneath."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import uvicorn
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from tenantmetrics.errors import LocalApiError
+from tenantmetrics.localapi import postgres as postgres_server
+from tenantmetrics.localapi.app import Application, protocol_for
+from tenantmetrics.localapi.clusters import (
+    EMBEDDED,
+    Cluster,
+    Directory,
+    Secret,
+    checked_url,
+    cluster_arn,
+    secret_arn,
+)
+from tenantmetrics.localapi.counts import RequestCounts
+from tenantmetrics.localapi.faults import Fault, FaultPlan
+from tenantmetrics.localapi.service import STATEMENT_TIMEOUT_S, Service
+from tenantmetrics.localapi.sessions import PoolMode
+from tenantmetrics.localapi.signature import Verifier
+
+__all__ = ["Endpoint", "serve"]
+
+LOOPBACK = "127.0.0.1"
+ACCESS_KEY, SECRET_KEY, REGION = "local", "local", "us-east-1"
+_NAME = "local"
+_START_S = 30.0
+_MAX_PORT = 65_535
+_KEEP_ALIVE_S = 120
+"""Longer than clients keep idle connections: whoever closes first must not be the server, or a
+request sent at that moment is lost."""
+
+
+class Endpoint:
+    """A running endpoint. Made by `serve`.
+
+    Attributes:
+        url: Where it listens ("http://127.0.0.1:8080").
+        host: The address.
+        port: The port.
+        resource_arn: ARN of the default cluster.
+        secret_arn: ARN of the default secret: the superuser on an embedded PostgreSQL.
+        secret_arns: Role → ARN of the secrets made by `roles`.
+        database: Database of calls that name none.
+        psycopg_url: For a direct connection to the default cluster as the default role.
+        requests: Every request received, counted where HTTP ends.
+        faults: Failures on demand; may be changed at any time.
+    """
+
+    def __init__(
+        self,
+        *,
+        address: tuple[str, int],
+        directory: Directory,
+        secret_arns: Mapping[str, str],
+        psycopg_url: str,
+        database: str,
+        requests: RequestCounts,
+        faults: FaultPlan,
+        service: Service,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.host, self.port = address
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        self.url = f"http://{shown}:{self.port}"
+        self.resource_arn = next(iter(directory.clusters))
+        self.secret_arn = next(iter(directory.secrets))
+        self.secret_arns = dict(secret_arns)
+        self.psycopg_url = psycopg_url
+        self.database = database
+        self.requests = requests
+        self.faults = faults
+        self._service = service
+        self._loop = loop
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What to export so that any AWS SDK talks to the endpoint; the credentials are dummies."""
+        return {
+            "AWS_ENDPOINT_URL_RDS_DATA": self.url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+        }
+
+    @property
+    def open_transactions(self) -> int:
+        """Transactions begun and neither ended nor expired."""
+        return len(self._service.transactions)
+
+    def client(self, **settings: Any) -> Any:
+        """A plain `boto3.client("rds-data")` for this endpoint.
+
+        Args:
+            **settings: Further arguments of `boto3.client`.
+        """
+        import boto3  # noqa: PLC0415 - half a second that a server alone does not need
+
+        return boto3.client(
+            "rds-data",
+            **{
+                "endpoint_url": self.url,
+                "region_name": REGION,
+                "aws_access_key_id": ACCESS_KEY,
+                "aws_secret_access_key": SECRET_KEY,
+                **settings,
+            },
+        )
+
+    def close_idle(self) -> None:
+        """Close the pool's idle connections: a database with connections cannot be dropped."""
+
+        async def close() -> None:
+            self._service.pool.close()
+
+        asyncio.run_coroutine_threadsafe(close(), self._loop).result(_START_S)
+
+    def reap(self) -> None:
+        """End what is past its idle limit now, instead of at the next regular time."""
+        asyncio.run_coroutine_threadsafe(self._service.reap(), self._loop).result(_START_S)
+
+
+@contextlib.contextmanager
+def serve(
+    *,
+    postgres: str | None = None,
+    data: str | Path | None = None,
+    host: str = LOOPBACK,
+    port: int = 0,
+    database: str | None = None,
+    roles: Sequence[str] = (),
+    clusters: Sequence[Cluster] = (),
+    secrets: Sequence[Secret] = (),
+    accept_any_arn: bool = False,
+    faults: Iterable[Fault | str] = (),
+    fault_seed: int | None = None,
+    version: int = 2,
+    pool: str = PoolMode.RESET,
+    verify: Mapping[str, str] | None = None,
+    log: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+    reap_every_s: float = 1.0,
+    statement_timeout_s: float = STATEMENT_TIMEOUT_S,
+) -> Iterator[Endpoint]:
+    """Run the endpoint for as long as the block lasts.
+
+    Args:
+        postgres: URL of a PostgreSQL; None starts an embedded one.
+        data: Folder that keeps the embedded one's data; None throws it away.
+        host: Address to listen on. Anything but loopback lets others in: no password protects it.
+        port: Port; 0 takes a free one.
+        database: Database of calls that name none, made if missing on an embedded PostgreSQL;
+            None: that of the URL, `postgres` on an embedded one.
+        roles: Roles to make on the embedded PostgreSQL, with a secret each: LOGIN, no superuser,
+            no BYPASSRLS, so that row-level security holds for them.
+        clusters: Clusters instead of the one of `postgres`; see `clusters.load` for a file.
+        secrets: Secrets instead of the default one.
+        accept_any_arn: Take unknown ARNs for the first cluster and the first secret.
+        faults: Failures to inject, as `Fault` or in the text form of `Fault.parse`.
+        fault_seed: Seed of the faults' random numbers.
+        version: 2, or 1 for what Aurora Serverless v1 did.
+        pool: "reset" or "leaky", see `PoolMode`.
+        verify: Access key → secret key: signatures are checked; None accepts anything.
+        log: Log each request with structlog.
+        clock: Monotonic seconds for the expiry of transactions; injected by tests.
+        reap_every_s: Seconds between looks for expired transactions.
+        statement_timeout_s: Seconds that a call may run.
+
+    Yields:
+        The endpoint, accepting requests.
+
+    Raises:
+        LocalApiError: It cannot start; one line says why.
+    """
+    if version not in (1, 2):
+        raise LocalApiError(f"version {version!r}: must be 1 or 2")
+    if pool not in set(PoolMode):
+        raise LocalApiError(f"pool {pool!r}: must be one of {', '.join(PoolMode)}")
+    plan = FaultPlan(faults, fault_seed)
+    with contextlib.ExitStack() as stack:
+        # First, since it is what most often fails, and costs nothing.
+        listener = stack.enter_context(_listen(host, port))
+        known = list(clusters) or [
+            Cluster(cluster_arn(_NAME), checked_url(postgres) if postgres else EMBEDDED, database),
+        ]
+        if any(cluster.postgres == EMBEDDED for cluster in known):
+            url = stack.enter_context(postgres_server.embedded(data))
+            known = [
+                Cluster(cluster.arn, url, cluster.database)
+                if cluster.postgres == EMBEDDED
+                else cluster
+                for cluster in known
+            ]
+            _provide(url, {cluster.database for cluster in known if cluster.postgres == url}, roles)
+        else:
+            if roles or data is not None:
+                raise LocalApiError("roles and data are for the embedded PostgreSQL only")
+            _probe(known[0].postgres)
+        made = {role: Secret(secret_arn(role), role) for role in roles}
+        directory = Directory(
+            known,
+            [*(secrets or [Secret(secret_arn(_NAME))]), *made.values()],
+            accept_any_arn=accept_any_arn,
+        )
+        counts = RequestCounts()
+        loop = stack.enter_context(_loop())
+
+        async def build() -> tuple[Service, Application]:
+            service = Service(
+                directory,
+                version=version,
+                mode=PoolMode(pool),
+                clock=clock,
+                timeout_s=statement_timeout_s,
+            )
+            verifier = Verifier(verify) if verify is not None else None
+            return service, Application(service, plan, counts, verifier=verifier, log=log)
+
+        service, application = asyncio.run_coroutine_threadsafe(build(), loop).result(_START_S)
+        stack.enter_context(_serving(application, service, listener, loop, reap_every_s))
+        bound = listener.getsockname()
+        name = known[0].database or conninfo_to_dict(known[0].postgres).get("dbname")
+        yield Endpoint(
+            address=(bound[0], bound[1]),
+            directory=directory,
+            secret_arns={role: secret.arn for role, secret in made.items()},
+            psycopg_url=_for_database(known[0].postgres, known[0].database),
+            database=str(name or "postgres"),
+            requests=counts,
+            faults=plan,
+            service=service,
+            loop=loop,
+        )
+
+
+@contextlib.contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    """A bound socket."""
+    if not 0 <= port <= _MAX_PORT:  # getaddrinfo would take it modulo 65,536
+        raise LocalApiError(f"port {port}: must be 0 (any free one) to {_MAX_PORT}")
+    with contextlib.ExitStack() as stack:
+        try:
+            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            if os.name == "posix":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError as error:
+            raise LocalApiError(
+                f"cannot listen on {host} port {port}: {error.strerror}; "
+                "choose another with --port",
+            ) from None
+        # Outside the try: what the caller's block raises is not about listening.
+        yield listener
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@contextlib.contextmanager
+def _loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop running on a thread of its own; uvloop's where it is installed."""
+    try:
+        import uvloop  # noqa: PLC0415 - an optional speed-up
+    except ImportError:
+        loop = asyncio.new_event_loop()
+    else:
+        loop = uvloop.new_event_loop()
+    thread = threading.Thread(target=_run_loop, args=(loop,), name="rds-data", daemon=True)
+    thread.start()
+    owner = os.getpid()
+    try:
+        yield loop
+    finally:
+        # A forked child has no such thread, and its parent still needs the loop's sockets.
+        if os.getpid() == owner:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(loop.shutdown_default_executor())
+
+
+@contextlib.contextmanager
+def _serving(
+    application: Application,
+    service: Service,
+    listener: socket.socket,
+    loop: asyncio.AbstractEventLoop,
+    reap_every_s: float,
+) -> Iterator[None]:
+    """Uvicorn and the reaper, running on the loop."""
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            http=protocol_for(application),
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            backlog=2048,
+        ),
+    )
+    server.config.load()
+    started: Future[None] = Future()
+
+    async def run() -> None:
+        # Beneath `Server.serve`, which would take over the process's signal handlers.
+        reaper = asyncio.create_task(_reap(service, reap_every_s))
+        try:
+            server.lifespan = server.config.lifespan_class(server.config)
+            await server.startup(sockets=[listener])
+            started.set_result(None)
+            await server.main_loop()
+            await server.shutdown(sockets=[listener])
+        except BaseException as error:
+            if not started.done():
+                started.set_exception(error)
+            raise
+        finally:
+            reaper.cancel()
+            await service.close()
+
+    owner = os.getpid()
+    running = asyncio.run_coroutine_threadsafe(run(), loop)
+    try:
+        started.result(_START_S)
+        yield
+    finally:
+        if os.getpid() == owner:
+            server.should_exit = True
+            with contextlib.suppress(TimeoutError):
+                running.result(_START_S)
+
+
+async def _reap(service: Service, every_s: float) -> None:
+    """Look for expired transactions until cancelled."""
+    while True:
+        await asyncio.sleep(every_s)
+        await service.reap()
+
+
+def _provide(url: str, databases: set[str | None], roles: Sequence[str]) -> None:
+    """Make the roles and databases that are asked for and missing."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for role in roles:
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).rowcount:
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+        for name in sorted(filter(None, databases)):
+            query = "SELECT 1 FROM pg_database WHERE datname = %s"
+            if not connection.execute(query, [name]).rowcount:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+def _probe(url: str) -> None:
+    """Connect once, so that a wrong URL is known now."""
+    try:
+        psycopg.connect(url, connect_timeout=10).close()
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        raise LocalApiError(f"PostgreSQL cannot be reached: {reason}") from None
+
+
+def _for_database(url: str, database: str | None) -> str:
+    return psycopg.conninfo.make_conninfo(url, **({"dbname": database} if database else {}))

@@ -1,0 +1,270 @@
+"""capture → tenant → aggregate → export, wired from a Config; and the process's own pipeline.
+
+The one file that knows the stages' order. Work is divided so: the caller's thread evaluates the
+statement's plan and appends to a queue; the background thread attributes, aggregates and exports.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from tenantmetrics import config as configuration
+from tenantmetrics.aggregate.window import Aggregator
+from tenantmetrics.aggregate.worker import Worker
+from tenantmetrics.calllog import CallLog
+from tenantmetrics.capture.hooks import ClaimsOf, Entries, Hooks, Record
+from tenantmetrics.capture.trace import link
+from tenantmetrics.config import Config
+from tenantmetrics.export.fanout import Fanout
+from tenantmetrics.export.registry import build
+from tenantmetrics.health import Health, Loss
+from tenantmetrics.life import at_exit, on_sigterm
+from tenantmetrics.records import UNATTRIBUTED, Attribution, Call, Claims, Source, Window
+
+__all__ = ["Pipeline", "configure", "current"]
+
+_UNKNOWN = Attribution(((UNATTRIBUTED, 1),), Source.UNATTRIBUTED)
+
+
+class Pipeline:
+    """One configuration at work: the hooks that clients call into, and all that is behind them.
+
+    Args:
+        config: The settings.
+
+    Raises:
+        ConfigError: An exporter's specification is wrong.
+        MissingExtraError: An exporter needs an extra that is not installed.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.health = Health()
+        self._build()
+        self.hooks = Hooks(self._entries())
+        # Weak, so that a pipeline that was replaced can go.
+        this = weakref.ref(self)
+
+        def after_fork() -> None:
+            if (pipeline := this()) is not None:
+                pipeline._after_fork()  # noqa: SLF001 - our own, met again through the reference
+
+        def finish() -> None:
+            if (pipeline := this()) is not None:
+                pipeline.shutdown(pipeline.config.exit_timeout_s)
+
+        os.register_at_fork(after_in_child=after_fork)
+        self._stay = at_exit(finish)
+
+    def _build(self) -> None:
+        """Make all state from the settings: at the start, and again in every forked child."""
+        # Loaded with the first pipeline: sqlglot behind it takes 60 ms that `import` must not cost.
+        from tenantmetrics.tenant.resolve import Resolver  # noqa: PLC0415
+        from tenantmetrics.tenant.transactions import Attributor  # noqa: PLC0415
+
+        config = self.config
+        self._fanout = Fanout(
+            build(config.exporters, config),
+            self.health,
+            spread_s=min(config.export_spread_s, config.flush_interval_s / 2),
+        )
+        self._resolver = Resolver(config, self.health)
+        self._attributor = Attributor(config, self.health)
+        self._aggregator = Aggregator(
+            window_s=config.window_s,
+            max_series=config.max_series,
+            health=self.health,
+            writer=secrets.token_hex(8),
+        )
+        self._state = threading.Lock()
+        self._worker = Worker(
+            consume=self._consume,
+            export=self._export,
+            interval_s=config.flush_interval_s,
+            queue_size=config.queue_size,
+            health=self.health,
+            scheduled=self._export_on_schedule,
+        )
+        self._log = CallLog(slow_s=config.slow_call_s, errors=config.log_errors)
+        self._closing = False
+
+    def _after_fork(self) -> None:
+        """Give a child its own state: the parent's pending numbers are the parent's to send."""
+        self.health.reset()
+        if self._closing:
+            return
+        try:
+            self._fanout.abandon()
+            self._build()
+        except Exception as error:  # noqa: BLE001 - a folder that is gone must not fail their fork
+            self.health.count(Loss.EXPORT_FAILED, error=error, where="fork")
+            self.config = replace(self.config, exporters=())
+            self._build()
+        self.bind(self.hooks)
+
+    def bind(self, hooks: Hooks) -> None:
+        """Send what these hooks capture through this pipeline."""
+        self.hooks = hooks
+        hooks.rebind(self._entries())
+
+    def _entries(self) -> Entries:
+        """What hooks call into, bound once so that no call looks anything up."""
+        claims: ClaimsOf = self._resolver.claims
+        record: Record = self._worker.put
+        if self.config.strict:
+            claims, record = self._strict(claims, record)
+        return Entries(
+            claims,
+            record,
+            self.health,
+            self.config.billed_bytes,
+            link if self.config.trace_link else None,
+        )
+
+    def _strict(self, claims: ClaimsOf, record: Record) -> tuple[ClaimsOf, Record]:
+        """Refuse before a call is sent, and follow sessions on the caller's thread for it."""
+        check, observe = self._resolver.check, self._resolver.observe
+
+        def checked(operation: str, params: Mapping[str, Any]) -> Claims:
+            found = claims(operation, params)
+            check(operation, params, found)
+            return found
+
+        def observed(call: Call) -> None:
+            record(call)
+            observe(call)
+
+        return checked, observed
+
+    def _consume(self, calls: Iterator[Call]) -> None:
+        """Attribute calls and add all that this settles, whole batches under one lock."""
+        with self._state:
+            for call in calls:
+                try:
+                    settled = self._attributor.submit(call)
+                except Exception as error:  # noqa: BLE001 - the call counts, without a tenant
+                    self.health.count(Loss.TENANT_ERROR, error=error, where="attribute")
+                    settled = [(call, _UNKNOWN)]
+                self._aggregate(settled)
+
+    def _aggregate(self, settled: Iterable[tuple[Call, Attribution]]) -> None:
+        for call, attribution in settled:
+            try:
+                self._aggregator.add(call, attribution)
+            except Exception as error:  # noqa: BLE001 - one call must not stop the rest
+                self.health.count(Loss.AGGREGATE_ERROR, error=error, where="aggregate")
+            if self._log.wanted:
+                self._log.add(call, attribution)
+
+    def _export(self, deadline_s: float) -> bool:
+        """Close the windows and hand them over; what is swapped out under the lock goes outside it.
+
+        Nobody waits here: the thread goes on taking calls while the exporters work.
+        """
+        self._fanout.offer(self._close_windows(), deadline_s)
+        return True
+
+    def _export_on_schedule(self, deadline_s: float) -> bool:
+        """The same where the minute is over and nobody waits."""
+        self._fanout.offer(self._close_windows(), deadline_s, scheduled=True)
+        return True
+
+    def _close_windows(self) -> list[Window]:
+        with self._state:
+            attributor = self._attributor
+            self._aggregate(
+                attributor.drain() if self._closing else attributor.expire(time.time_ns())
+            )
+            return self._aggregator.close()
+
+    def stats(self) -> dict[str, Any]:
+        """Totals since the start of the process; see `tenantmetrics.stats`."""
+        self._worker.drain()
+        with self._state:
+            totals = self._aggregator.totals
+            calls, errors, duration_ns = totals.calls, totals.errors, totals.duration_ns
+            unattributed = totals.unattributed
+            # Plain text: an enum's members would show their Python names where these are printed.
+            misuses = {str(kind): count for kind, count in totals.misuses.items()}
+        return {
+            "calls": calls,
+            "errors": errors,
+            "error_rate": errors / calls if calls else 0.0,
+            "average_duration_ms": duration_ns / calls / 1e6 if calls else 0.0,
+            "unattributed_calls": unattributed,
+            "misuses": misuses,
+            "losses": {str(reason): count for reason, count in self.health.counts().items()},
+            "export_failures": self.health.export_failures(),
+        }
+
+    def flush(self, timeout_s: float) -> bool:
+        """Export everything recorded so far; see `tenantmetrics.flush`."""
+        deadline_s = time.monotonic() + timeout_s
+        return self._worker.flush(timeout_s) and self._fanout.wait(deadline_s)
+
+    def shutdown(self, timeout_s: float) -> bool:
+        """Export everything, open transactions included, and stop; see `tenantmetrics.shutdown`."""
+        self._stay()
+        deadline_s = time.monotonic() + timeout_s
+        self._closing = True
+        closed = self._worker.close(timeout_s)
+        return self._fanout.close(deadline_s) and closed
+
+
+_lock = threading.RLock()
+_current: Pipeline | None = None
+
+
+def current() -> Pipeline:
+    """The process's pipeline, made from the environment where nobody called `configure`."""
+    if _current is not None:
+        return _current
+    with _lock:
+        return _current or configure()
+
+
+def configure(**settings: Any) -> Pipeline:
+    """Replace the process's pipeline; see `tenantmetrics.configure`.
+
+    Raises:
+        ConfigError: A setting is wrong; the pipeline in use goes on as it was.
+    """
+    global _current  # one process, one pipeline
+    with _lock:
+        replacement = Pipeline(configuration.load(**settings))
+        replaced, _current = _current, replacement
+        if replaced is not None:
+            replacement.bind(replaced.hooks)
+        timeout_s = replacement.config.exit_timeout_s
+        on_sigterm(replacement.config.sigterm, partial(_finish, timeout_s), timeout_s)
+    if replaced is not None:
+        replaced.shutdown(replaced.config.exit_timeout_s)
+    return replacement
+
+
+def _finish(timeout_s: float) -> None:
+    """What SIGTERM does before the process dies of it, or whatever the application does then."""
+    pipeline = _current
+    if pipeline is None:
+        return
+    if pipeline.config.sigterm == "chain":
+        pipeline.flush(timeout_s)
+    else:
+        pipeline.shutdown(timeout_s)
+
+
+def _after_fork() -> None:
+    """Replace the lock: another thread of the parent may have held it."""
+    global _lock
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

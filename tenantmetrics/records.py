@@ -1,0 +1,260 @@
+"""What travels between the stages: Call, Claims, Attribution, Window.
+
+Everything here is data without behaviour that would need another stage; the stages import these
+types and never each other. Named tuples where one is made per call (they cost a third of a frozen
+dataclass to build), dataclasses elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+__all__ = [
+    "IDLE",
+    "OK",
+    "OVERFLOW",
+    "SHARED",
+    "UNATTRIBUTED",
+    "Attribution",
+    "Call",
+    "Claim",
+    "Claims",
+    "Exemplar",
+    "Misuse",
+    "Series",
+    "SeriesKey",
+    "SessionStep",
+    "SessionVerb",
+    "Source",
+    "Window",
+]
+
+OK = "ok"
+"""`Call.outcome` of a call that succeeded; any other value is the error's code."""
+
+# Tenants that are not tenants. The double underscore keeps them apart from customers' own names.
+UNATTRIBUTED = "__unattributed__"
+OVERFLOW = "__overflow__"
+IDLE = "__idle__"
+SHARED = "__shared__"
+
+
+class Source(StrEnum):
+    """What named the tenant, in the default order of belief."""
+
+    CONTEXT = "context"
+    SESSION = "session"
+    STATEMENT = "statement"
+    COMMENT = "comment"
+    SCHEMA = "schema"
+    DATABASE = "database"
+    UNATTRIBUTED = "unattributed"
+
+
+class Misuse(StrEnum):
+    """What a statement or a transaction did that isolates less than it seems to."""
+
+    SOURCES_DISAGREE = "sources_disagree"
+    OTHER_TENANTS_ROWS = "other_tenants_rows"
+    LOCAL_OUTSIDE_TRANSACTION = "set_local_outside_transaction"
+    SET_WITHOUT_LOCAL = "set_without_local"
+    TENANT_CHANGED = "tenant_changed_in_transaction"
+    COMMIT_AS_SQL = "commit_as_sql"
+
+
+class SessionVerb(StrEnum):
+    """What a statement does to the session's tenant variable or to its savepoints."""
+
+    SET = "set"
+    RESET = "reset"
+    RESET_ALL = "reset_all"
+    SAVEPOINT = "savepoint"
+    ROLLBACK_TO = "rollback_to"
+    RELEASE = "release"
+    BEGIN = "begin"
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+
+
+class SessionStep(NamedTuple):
+    """One effect of a statement on its session, in the order the statement has them.
+
+    Attributes:
+        verb: What happens.
+        name: The variable (lower case) or the savepoint; empty where neither applies.
+        tenant: The tenant that SET names; None where the value is not known.
+        local: True for SET LOCAL and `set_config(..., true)`: ends with the transaction.
+    """
+
+    verb: SessionVerb
+    name: str = ""
+    tenant: str | None = None
+    local: bool = False
+
+
+class Claim(NamedTuple):
+    """One source's answer to "whose call is it?".
+
+    Attributes:
+        source: What named the tenants.
+        shares: (tenant, weight) pairs; weights are positive integers (a batch of five parameter
+            sets, three of acme's and two of bee's, is `(("acme", 3), ("bee", 2))`).
+    """
+
+    source: Source
+    shares: tuple[tuple[str, int], ...]
+
+
+class Claims(NamedTuple):
+    """All that one call says of its tenant, taken on the caller's thread. No values but tenants.
+
+    Attributes:
+        summary: The statement's `db.query.summary` ("SELECT bookings"), at most 255 characters.
+        named: At most one claim a source.
+        session: What the statement does to its session, in order.
+        misuses: What the text alone shows to be misuse.
+        undecided: The statement speaks of tenants, but of which cannot be known from its text.
+    """
+
+    summary: str = ""
+    named: tuple[Claim, ...] = ()
+    session: tuple[SessionStep, ...] = ()
+    misuses: tuple[Misuse, ...] = ()
+    undecided: bool = False
+
+
+class Call(NamedTuple):
+    """The facts of one API call, however many HTTP attempts it took.
+
+    Attributes:
+        operation: The API operation ("ExecuteStatement").
+        ended_at_ns: Wall clock at the end of the call, ns since the epoch; chooses the window.
+        duration_ns: Client-side wall time on the monotonic clock, retries included. The Data API
+            reports no server-side time, so this is what "database time" means here.
+        outcome: `OK`, or the error code ("BadRequestException", "EndpointConnectionError").
+        sqlstate: PostgreSQL's SQLSTATE where the error text carried one, else empty.
+        http_status: The last HTTP status, 0 where no response came.
+        attempts: HTTP attempts, at least 1.
+        request_bytes: Length of the HTTP request's body.
+        response_bytes: Length of the last HTTP response's body.
+        billed_requests: Request units as AWS meters them, 0 for a call that never reached AWS.
+        rows_returned: Rows in `records` or `formattedRecords`.
+        rows_written: `numberOfRecordsUpdated`, or the parameter sets of a batch that succeeded.
+        transaction_id: The transaction, for BeginTransaction the one that it opened; else empty.
+        resource_arn: The cluster.
+        database: The database named in the call, else empty.
+        claims: What the call says of its tenant.
+        trace: Ids of the trace and the span that were current, None without a sampled one.
+    """
+
+    operation: str
+    ended_at_ns: int
+    duration_ns: int
+    outcome: str
+    sqlstate: str
+    http_status: int
+    attempts: int
+    request_bytes: int
+    response_bytes: int
+    billed_requests: int
+    rows_returned: int
+    rows_written: int
+    transaction_id: str
+    resource_arn: str
+    database: str
+    claims: Claims
+    trace: tuple[int, int] | None = None
+
+
+class Attribution(NamedTuple):
+    """Whose a call was.
+
+    Attributes:
+        shares: (tenant, weight) pairs, at least one; `((UNATTRIBUTED, 1),)` where nobody knows.
+        source: What named them.
+        misuses: Conflicts and misuse seen, each to be counted by kind.
+    """
+
+    shares: tuple[tuple[str, int], ...]
+    source: Source
+    misuses: tuple[Misuse, ...] = ()
+
+
+class SeriesKey(NamedTuple):
+    """What the numbers of a window are kept apart by."""
+
+    tenant: str
+    operation: str
+    outcome: str
+    source: Source
+    resource_arn: str
+    database: str
+
+
+class Exemplar(NamedTuple):
+    """One call of a series that was part of a trace.
+
+    Attributes:
+        trace_id: OpenTelemetry's trace id, 128 bits.
+        span_id: The span that was current, 64 bits.
+        duration_ns: The call's duration.
+        at_ns: When it ended, ns since the epoch.
+    """
+
+    trace_id: int
+    span_id: int
+    duration_ns: int
+    at_ns: int
+
+
+@dataclass(slots=True)
+class Series:
+    """The sums of one key in one window. All integers, so that sums of sums stay exact.
+
+    `buckets` is OpenTelemetry's base-2 exponential histogram of the durations in ns at `scale`:
+    bucket index → count, index i covering (2**(i / 2**scale), 2**((i + 1) / 2**scale)] ns.
+    A call split among tenants puts its integers in shares; its histogram count goes with `calls`.
+    """
+
+    calls: int = 0
+    duration_ns: int = 0
+    duration_min_ns: int = 0
+    duration_max_ns: int = 0
+    attempts: int = 0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    billed_requests: int = 0
+    rows_returned: int = 0
+    rows_written: int = 0
+    scale: int = 0
+    buckets: dict[int, int] = field(default_factory=dict)
+    exemplar: Exemplar | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One minute of one writer, closed: nobody changes it any more.
+
+    Attributes:
+        start_s: Start of the wall-clock minute, s since the epoch; multiple of `length_s`.
+        length_s: Length in seconds.
+        writer: Who made it: unique a process and a fork.
+        sequence: Counts the writer's windows from 0; late calls and a mid-minute `flush()` make
+            several windows of the same minute, told apart by this.
+        series: The numbers.
+        losses: What was lost since the writer's previous window, by reason.
+        misuses: Conflicts and misuse since the previous window, by `Misuse`.
+        export_failures: Windows not delivered, or nobody knows, since the previous window, by
+            exporter.
+    """
+
+    start_s: int
+    length_s: int
+    writer: str
+    sequence: int
+    series: dict[SeriesKey, Series]
+    losses: dict[str, int]
+    misuses: dict[str, int] = field(default_factory=dict)
+    export_failures: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,119 @@
+"""HTML: one self-contained file. No script, nothing fetched; its own policy forbids both."""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING
+
+from tenantmetrics.errors import MissingExtraError
+from tenantmetrics.report.model import MEANING, Report, Row, build
+from tenantmetrics.report.text import duration, money, percent, visible, write_files
+from tenantmetrics.statement import LineKind, Statement
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["TOP_BARS", "TOP_ROWS", "render", "write"]
+
+TOP_BARS = 15
+"""Tenants in the chart, one bar each; the rest fold into one bar."""
+
+TOP_ROWS = 1_000
+"""Tenants in the table; a browser takes seconds over more, and the CSV has them all."""
+
+
+def render(statement: Statement) -> str:
+    """The statement as an HTML page.
+
+    Raises:
+        UnbalancedError: The statement's lines do not add up.
+        MissingExtraError: Jinja2 is not installed.
+    """
+    report = build(statement)
+    return _template().render(
+        report=report,
+        statement=statement,
+        rows=report.folded(TOP_ROWS),
+        bars=_bars(report),
+        meaning=MEANING,
+        tenant=LineKind.TENANT,
+        pool_sums=_pool_sums(report),
+        unattributed=report.of(LineKind.UNATTRIBUTED),
+        idle=report.of(LineKind.IDLE),
+        comparison=report.comparison,
+        has_revenue=any(row.revenue is not None for row in report.rows),
+        signed=lambda amount: ("+" if amount > 0 else "") + money(amount, statement.quantum),
+        rate=_rate,
+        money=lambda amount: money(amount, statement.quantum),
+        share_of=lambda part: percent(part / statement.total if statement.total else Decimal(0)),
+        duration=duration,
+        percent=percent,
+        name=visible,
+    )
+
+
+def write(statement: Statement, path: str | os.PathLike[str]) -> None:
+    """Write `render`'s page to a file, whole or not at all.
+
+    Raises:
+        UnbalancedError: The statement's lines do not add up.
+        ReportError: The file cannot be written.
+        MissingExtraError: Jinja2 is not installed.
+    """
+    write_files({path: render(statement)})
+
+
+@cache
+def _template() -> Template:
+    try:
+        import jinja2  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise MissingExtraError("the HTML report", "report") from None
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tenantmetrics.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")
+
+
+def _bars(report: Report) -> list[tuple[Row, list[tuple[int, str, str]]]]:
+    """Each bar's row and its pieces: (pool number, x, width), in thousandths of the longest."""
+    rows = [row for row in report.folded(TOP_BARS) if row.total]
+    # The folded row may be a thousand times the longest bar: it is named, not drawn.
+    single = [row for row in rows if row.folded == 1]
+    longest = max((_length(row) for row in single), default=Decimal(0))
+    bars: list[tuple[Row, list[tuple[int, str, str]]]] = []
+    for row in rows:
+        if row.folded > 1 and _length(row) > longest:
+            bars.append((row, []))
+            continue
+        x = Decimal(0)
+        pieces = []
+        for number, amount in enumerate(row.amounts):
+            # A credit has no length: what a bar shows is what was charged.
+            width = max(amount, Decimal(0)) * 1000 / longest if longest else Decimal(0)
+            if width:
+                pieces.append((number, f"{x:.2f}", f"{width:.2f}"))
+            x += width
+        bars.append((row, pieces))
+    return bars
+
+
+def _rate(row: Row) -> str:
+    """What a thousand of a row's calls cost, in four digits."""
+    return f"{row.total * 1000 / row.usage.calls:.4g}" if row.usage.calls else ""
+
+
+def _length(row: Row) -> Decimal:
+    return sum((amount for amount in row.amounts if amount > 0), Decimal(0))
+
+
+def _pool_sums(report: Report) -> list[Decimal]:
+    """The lines' sum by pool, computed anew for the reconciliation."""
+    columns = zip(*(row.amounts for row in report.rows), strict=True)
+    return [sum(column, Decimal(0)) for column in columns]

@@ -1,0 +1,97 @@
+"""JSON, with a published schema: `tenantmetrics/report/schema/statement.v1.schema.json`.
+
+Money is text ("12.34"), because a JSON number is a double in most readers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any
+
+from tenantmetrics.report.model import build
+from tenantmetrics.report.text import write_files
+from tenantmetrics.statement import Statement
+
+__all__ = ["VERSION", "render", "schema", "write"]
+
+VERSION = 1
+"""Raised when a reader of the old documents would go wrong on the new."""
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of what `render` makes."""
+    folder = resources.files("tenantmetrics.report") / "schema"
+    text = (folder / f"statement.v{VERSION}.schema.json").read_text("utf-8")
+    result: dict[str, Any] = json.loads(text)
+    return result
+
+
+def render(statement: Statement) -> str:
+    """The statement as a JSON document.
+
+    Raises:
+        UnbalancedError: The statement's lines do not add up.
+    """
+    report = build(statement)
+    document = {
+        "version": VERSION,
+        "period": {
+            "label": statement.period.label,
+            "start": _moment(statement.period.start_s),
+            "end": _moment(statement.period.end_s),
+            "timezone": statement.period.timezone,
+        },
+        "currency": statement.currency,
+        "total": f"{statement.total:f}",
+        "status": list(report.status) or ["FINAL"],
+        "draft_reasons": list(statement.draft),
+        "basis": statement.basis,
+        "pools": [
+            {
+                "name": pool.name,
+                "title": pool.title,
+                "amount": f"{pool.amount:f}",
+                "driver": pool.driver,
+                "detail": pool.detail,
+            }
+            for pool in statement.pools
+        ],
+        "group_names": list(statement.group_names),
+        "lines": [
+            {
+                "tenant": row.tenant,
+                "kind": str(row.kind),
+                "total": f"{row.total:f}",
+                "amounts": {
+                    pool.name: f"{amount:f}"
+                    for pool, amount in zip(statement.pools, row.amounts, strict=True)
+                },
+                "usage": asdict(row.usage),
+                "groups": dict(zip(statement.group_names, row.groups, strict=False)),
+                "revenue": None if row.revenue is None else f"{row.revenue:f}",
+                "margin": None if row.margin is None else f"{row.margin:f}",
+            }
+            for row in report.rows
+        ],
+        "method": list(report.method()),
+        "notes": list(statement.notes),
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def write(statement: Statement, path: str | os.PathLike[str]) -> None:
+    """Write `render`'s document to a file, whole or not at all.
+
+    Raises:
+        UnbalancedError: The statement's lines do not add up.
+        ReportError: The file cannot be written.
+    """
+    write_files({path: render(statement)})
+
+
+def _moment(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

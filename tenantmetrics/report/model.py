@@ -1,0 +1,213 @@
+"""What every format shows: rows with shares, headline figures, the method in words.
+
+Numbers stay numbers here; each format writes them its own way, with the helpers in `text`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from operator import attrgetter
+
+from tenantmetrics.report.compare import Comparison, compare
+from tenantmetrics.statement import Line, LineKind, Statement, Usage
+
+__all__ = ["MEANING", "GroupSum", "Report", "Row", "build"]
+
+MEANING = {
+    LineKind.TENANT: "",
+    LineKind.UNATTRIBUTED: "calls that named no tenant",
+    LineKind.OVERFLOW: "tenants beyond max_series",
+    LineKind.IDLE: "capacity that nobody used",
+    LineKind.SHARED: "cost that belongs to all",
+    LineKind.UNCLASSIFIED: "charges that match no pool",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line, with what follows from it.
+
+    Attributes:
+        tenant: The tenant's id, or a name such as `__idle__`.
+        kind: What the line stands for; None for a row that folds several tenants.
+        usage: What its calls did.
+        amounts: Money by pool.
+        total: Money over all pools.
+        share: Part of the whole bill, 0 to 1; 0 where the bill is 0.
+        groups: Its groups, in the order of the statement's `group_names`.
+        revenue: What the tenant pays, where that is known.
+        folded: How many tenants the row stands for.
+    """
+
+    tenant: str
+    kind: LineKind | None
+    usage: Usage
+    amounts: tuple[Decimal, ...]
+    total: Decimal
+    share: Decimal
+    groups: tuple[str, ...] = ()
+    revenue: Decimal | None = None
+    folded: int = 1
+
+    @property
+    def margin(self) -> Decimal | None:
+        """What is left of the revenue; None where there is none known."""
+        return None if self.revenue is None else self.revenue - self.total
+
+
+@dataclass(slots=True)
+class GroupSum:
+    """The tenants of one group; revenue is of those for which it is known."""
+
+    name: str
+    tenants: int = 0
+    total: Decimal = Decimal(0)
+    revenue: Decimal | None = None
+
+    def add(self, row: Row) -> None:
+        """Count a tenant in."""
+        self.tenants += 1
+        self.total += row.total
+        if row.revenue is not None:
+            self.revenue = (self.revenue or Decimal(0)) + row.revenue
+
+
+@dataclass(frozen=True)
+class Report:
+    """A statement, ready to be shown.
+
+    Attributes:
+        statement: Where it comes from.
+        rows: All of its lines.
+        everything: The sum of the rows' usage.
+    """
+
+    statement: Statement
+    rows: tuple[Row, ...]
+    everything: Usage
+
+    @property
+    def title(self) -> str:
+        """The heading."""
+        return f"Cost per tenant, {self.statement.period.label}"
+
+    @property
+    def status(self) -> tuple[str, ...]:
+        """Words that must stand out: DRAFT, ESTIMATE."""
+        draft = ("DRAFT",) if self.statement.draft else ()
+        return draft + (("ESTIMATE",) if self.statement.estimate else ())
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """Why those words stand there, a sentence each."""
+        why = [f"Draft: {reason}." for reason in self.statement.draft]
+        if self.statement.estimate:
+            why.append(f"Estimate, not a bill: usage at {self.statement.basis}.")
+        return tuple(why)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """What changed since the statement it is compared with, if there is one."""
+        previous = self.statement.previous
+        return None if previous is None else compare(self.statement, previous)
+
+    def groups(self) -> tuple[tuple[str, tuple[GroupSum, ...]], ...]:
+        """Tenants' money by each kind of group, the dearest group first."""
+        result = []
+        for place, name in enumerate(self.statement.group_names):
+            sums: dict[str, GroupSum] = {}
+            for row in self.rows:
+                if row.kind is LineKind.TENANT:
+                    value = row.groups[place] if row.groups else ""
+                    sums.setdefault(value, GroupSum(value)).add(row)
+            ordered = sorted(sums.values(), key=lambda one: (-one.total, one.name))
+            result.append((name, tuple(ordered)))
+        return tuple(result)
+
+    def per_gigabyte(self) -> Decimal | None:
+        """What a gigabyte (10**9 bytes) sent and received cost; None where none was."""
+        moved = self.everything.request_bytes + self.everything.response_bytes
+        return self.statement.total * 10**9 / moved if moved else None
+
+    @property
+    def tenants(self) -> int:
+        """How many tenants there are."""
+        return sum(row.kind is LineKind.TENANT for row in self.rows)
+
+    def of(self, kind: LineKind) -> Decimal:
+        """Money on all lines of a kind."""
+        return sum((row.total for row in self.rows if row.kind is kind), Decimal(0))
+
+    def per_thousand_calls(self) -> Decimal | None:
+        """What a thousand calls cost; None without calls."""
+        calls = self.everything.calls
+        return self.statement.total * 1000 / calls if calls else None
+
+    def folded(self, top: int) -> tuple[Row, ...]:
+        """The rows with all but the `top` dearest tenants in one, so that they still add up."""
+        tenants = [row for row in self.rows if row.kind is LineKind.TENANT]
+        others = [row for row in self.rows if row.kind is not LineKind.TENANT]
+        rest = tenants[top:]
+        if len(rest) < 2:  # noqa: PLR2004 - one tenant folded would take the same row
+            return self.rows
+        amounts = tuple(sum(column) for column in zip(*(row.amounts for row in rest), strict=True))
+        total = sum((row.total for row in rest), Decimal(0))
+        row = Row(
+            tenant=f"{len(rest):,} more tenants",
+            kind=None,
+            usage=_sum(row.usage for row in rest),
+            amounts=tuple(Decimal(amount) for amount in amounts),
+            total=total,
+            share=_share(total, self.statement.total),
+            folded=len(rest),
+        )
+        return (*tenants[:top], row, *others)
+
+    def method(self) -> tuple[str, ...]:
+        """How the bill was divided, a sentence each."""
+        sentences = [
+            f"{pool.title}: {pool.detail}; divided by {pool.driver}."
+            for pool in self.statement.pools
+        ]
+        sentences.append(
+            "Shares are rounded by largest remainder, so the lines add up to every pool exactly."
+        )
+        return tuple(sentences)
+
+
+def build(statement: Statement) -> Report:
+    """Make the model that the formats share.
+
+    Raises:
+        UnbalancedError: The statement's lines do not add up; nothing of it may be shown.
+    """
+    statement.check()
+    rows = tuple(_row(line, statement.total) for line in statement.lines)
+    return Report(statement, rows, _sum(row.usage for row in rows))
+
+
+def _row(line: Line, whole: Decimal) -> Row:
+    total = line.total
+    return Row(
+        line.tenant,
+        line.kind,
+        line.usage,
+        line.amounts,
+        total,
+        _share(total, whole),
+        line.groups,
+        line.revenue,
+    )
+
+
+def _share(part: Decimal, whole: Decimal) -> Decimal:
+    return part / whole if whole else Decimal(0)
+
+
+def _sum(usages: Iterable[Usage]) -> Usage:
+    names = [field.name for field in fields(Usage)]
+    # One tuple a usage and one sum a column: 100,000 usages take a tenth of a second.
+    columns = zip(*map(attrgetter(*names), usages), strict=True)
+    return Usage(**dict(zip(names, map(sum, columns), strict=False)))

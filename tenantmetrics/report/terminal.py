@@ -1,0 +1,160 @@
+"""The terminal: a table that drops columns, never digits, where the window is narrow."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from decimal import Decimal
+
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tenantmetrics.records import UNATTRIBUTED
+from tenantmetrics.report.model import MEANING, Report, Row, build
+from tenantmetrics.report.text import duration, money, percent, visible
+from tenantmetrics.statement import LineKind, Statement
+
+__all__ = ["TOP", "render", "show"]
+
+TOP = 30
+"""Tenants shown one by one; the rest fold into a row, so that the table still adds up."""
+
+# Room for a tenant's name before columns go; a longer one goes on in the next line.
+_NAME_MIN, _NAME_MAX = len(UNATTRIBUTED), 17
+_GAP = 2
+_PAGE = 100
+_BADGE = {"DRAFT": "black on yellow", "ESTIMATE": "black on cyan"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column: its heading, a cell a row, the sum; the highest `drop` goes first."""
+
+    title: str
+    cells: list[str]
+    total: str
+    drop: int
+
+    @property
+    def width(self) -> int:
+        return max(len(self.title), len(self.total), *(len(cell) for cell in self.cells))
+
+
+def show(statement: Statement, console: Console | None = None, *, top: int = TOP) -> None:
+    """Print the statement.
+
+    Args:
+        statement: What to print.
+        console: Where to; standard output if None.
+        top: Tenants shown one by one, the dearest first.
+
+    Raises:
+        UnbalancedError: The statement's lines do not add up.
+    """
+    report = build(statement)
+    console = console or Console(highlight=False)
+    heading = Text(report.title, style="bold")
+    for word in report.status:
+        heading.append(" ").append(f" {word} ", style=_BADGE[word])
+    console.print(heading)
+    for caveat in report.caveats:
+        console.print(Text(visible(caveat), style="dim"))
+    console.print(_table(report, report.folded(top), console.width))
+    total = money(statement.total, statement.quantum)
+    console.print(Text(f"{len(report.rows):,} lines add up to {total} {statement.currency}."))
+    comparison = report.comparison
+    if comparison is not None:
+        change = money(comparison.change, statement.quantum)
+        sign = "+" if comparison.change > 0 else ""
+        console.print(Text(f"{sign}{change} {statement.currency} against {comparison.label}."))
+        for one in comparison.anomalies:
+            moved = (
+                f"{money(one.before, statement.quantum)} to {money(one.after, statement.quantum)}"
+            )
+            console.print(
+                Text(f"{visible(one.tenant)}: {moved}, mostly {one.pool}", style="yellow")
+            )
+    for kind in LineKind:
+        if MEANING[kind] and any(row.kind is kind for row in report.rows):
+            console.print(Text(f"__{kind}__: {MEANING[kind]}", style="dim"))
+    for note in statement.notes:
+        console.print(Text(f"Note: {visible(note)}", style="dim"))
+
+
+def render(statement: Statement, *, width: int | None = None, top: int = TOP) -> str:
+    """What `show` prints, as plain text.
+
+    Args:
+        statement: What to print.
+        width: Columns of the page.
+        top: Tenants shown one by one.
+
+    Raises:
+        UnbalancedError: The statement's lines do not add up.
+    """
+    out = io.StringIO()
+    show(statement, Console(file=out, width=width or _PAGE, highlight=False), top=top)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+def _table(report: Report, rows: tuple[Row, ...], width: int) -> Table:
+    longest = max(cell_len(visible(row.tenant)) for row in rows)
+    name_width = max(_NAME_MIN, min(longest, _NAME_MAX))
+    columns = _fitting(_columns(report, rows), width - name_width)
+    table = Table(
+        box=SIMPLE_HEAD, show_footer=True, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0)
+    )
+    table.add_column("Tenant", "Total", overflow="fold")
+    for column in columns:
+        table.add_column(column.title, column.total, justify="right", no_wrap=True)
+    for index, row in enumerate(rows):
+        style = "" if row.kind is LineKind.TENANT else "dim"
+        name = Text(visible(row.tenant), style=style)
+        table.add_row(name, *(Text(column.cells[index], style=style) for column in columns))
+    return table
+
+
+def _columns(report: Report, rows: tuple[Row, ...]) -> list[_Column]:
+    statement = report.statement
+    quantum = statement.quantum
+    total = report.everything
+    columns = [
+        _Column("Calls", [f"{r.usage.calls:,}" for r in rows], f"{total.calls:,}", 2),
+        _Column(
+            "Failed", [f"{r.usage.failed_calls:,}" for r in rows], f"{total.failed_calls:,}", 9
+        ),
+        _Column(
+            "DB time", [duration(r.usage.duration_ns) for r in rows], duration(total.duration_ns), 5
+        ),
+        _Column(
+            "Requests",
+            [f"{r.usage.billed_requests:,}" for r in rows],
+            f"{total.billed_requests:,}",
+            8,
+        ),
+    ]
+    for index, pool in enumerate(statement.pools):
+        cells = [money(r.amounts[index], quantum) for r in rows]
+        columns.append(_Column(pool.title, cells, money(pool.amount, quantum), 7))
+    columns.append(
+        _Column(
+            statement.currency,
+            [money(r.total, quantum) for r in rows],
+            money(statement.total, quantum),
+            0,
+        )
+    )
+    whole = sum((row.share for row in rows), Decimal(0))
+    columns.append(_Column("Share", [percent(r.share) for r in rows], percent(whole), 1))
+    return columns
+
+
+def _fitting(columns: list[_Column], width: int) -> list[_Column]:
+    """The columns that fit into a width; those that go together go together, the money stays."""
+    while len(columns) > 1 and sum(_GAP + column.width for column in columns) > width:
+        first = max(column.drop for column in columns)
+        columns = [column for column in columns if column.drop < first]
+    return columns

@@ -1,0 +1,200 @@
+"""XLSX: a workbook that recomputes every total with formulas of its own.
+
+Names and notes are written as text cells, which a spreadsheet never runs.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any
+
+from tenantmetrics.errors import MissingExtraError, ReportError
+from tenantmetrics.report.model import Report, build
+from tenantmetrics.report.text import write_files
+from tenantmetrics.statement import Statement
+
+__all__ = ["render", "write"]
+
+MAX_ROWS = 1_048_576 - 2
+"""Rows of an Excel sheet, less header and total (Excel specifications and limits)."""
+
+FORMULA_ROWS = 20_000
+"""Lines whose own total is a formula; past it only the sums over lines are, to save seconds."""
+
+_USAGE = ("Calls", "Failed", "Database time, s", "Requests", "Rows", "Bytes")
+
+
+def render(statement: Statement) -> bytes:
+    """The statement as an Excel workbook.
+
+    Raises:
+        UnbalancedError: The statement's lines do not add up.
+        ReportError: There are more lines than a sheet has rows.
+        MissingExtraError: XlsxWriter is not installed.
+    """
+    try:
+        import xlsxwriter  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise MissingExtraError("the XLSX report", "report") from None
+    report = build(statement)
+    if len(report.rows) > MAX_ROWS:
+        raise ReportError(f"{len(report.rows):,} lines do not fit into a sheet: write CSV")
+    out = io.BytesIO()
+    # Row by row to a temporary file: 100,000 tenants take no more memory than ten.
+    book = xlsxwriter.Workbook(out, {"constant_memory": True})
+    decimals = max(0, -int(statement.quantum.as_tuple().exponent))
+    amount = "#,##0" + ("." + "0" * decimals if decimals else "")
+    formats = {
+        "head": book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"}),
+        "title": book.add_format({"bold": True, "font_size": 15}),
+        "alert": book.add_format({"bold": True, "font_color": "#9C2A10"}),
+        "bold": book.add_format({"bold": True, "top": 1}),
+        "money": book.add_format({"num_format": f"{amount};[Red]-{amount}"}),
+        "sum": book.add_format({"num_format": f"{amount};[Red]-{amount}", "bold": True, "top": 1}),
+        "count": book.add_format({"num_format": "#,##0"}),
+        "counts": book.add_format({"num_format": "#,##0", "bold": True, "top": 1}),
+        "seconds": book.add_format({"num_format": "#,##0.000"}),
+        "percent": book.add_format({"num_format": "0.0%"}),
+        "wrap": book.add_format({"text_wrap": True, "valign": "top"}),
+    }
+    summary, lines, method = (book.add_worksheet(n) for n in ("Summary", "Lines", "Method"))
+    first_pool = 2 + len(statement.group_names) + len(_USAGE)
+    _summary(summary, report, formats, first_pool)
+    _lines(lines, report, formats, first_pool)
+    _method(method, report, formats)
+    book.close()
+    return out.getvalue()
+
+
+def write(statement: Statement, path: str | os.PathLike[str]) -> None:
+    """Write `render`'s workbook to a file, whole or not at all.
+
+    Raises:
+        UnbalancedError: The statement's lines do not add up.
+        ReportError: The file cannot be written, or there are too many lines.
+        MissingExtraError: XlsxWriter is not installed.
+    """
+    write_files({path: render(statement)})
+
+
+def _summary(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int) -> None:
+    statement = report.statement
+    last = len(report.rows) + 1
+    sheet.set_column(0, 0, 22)
+    sheet.set_column(1, 3, 16)
+    sheet.set_column(4, 5, 44)
+    sheet.write_string(0, 0, report.title, formats["title"])
+    sheet.write_string(1, 0, " ".join(report.status) or "FINAL", formats["alert"])
+    row = 2
+    for caveat in report.caveats:
+        sheet.write_string(row, 0, caveat)
+        row += 1
+    row += 1
+    heads = ("Pool", f"Amount, {statement.currency}", "Sum of lines", "Difference", "How", "By")
+    for column, head in enumerate(heads):
+        sheet.write_string(row, column, head, formats["head"])
+    top = row + 1
+    for index, pool in enumerate(statement.pools):
+        row += 1
+        letter = _letter(first_pool + index)
+        value = float(pool.amount)
+        sheet.write_string(row, 0, pool.title)
+        sheet.write_number(row, 1, value, formats["money"])
+        sheet.write_formula(
+            row, 2, f"=SUM(Lines!{letter}2:{letter}{last})", formats["money"], value
+        )
+        sheet.write_formula(row, 3, f"=ROUND(B{row + 1}-C{row + 1},6)", formats["money"], 0)
+        sheet.write_string(row, 4, pool.detail, formats["wrap"])
+        sheet.write_string(row, 5, pool.driver, formats["wrap"])
+    row += 1
+    sheet.write_string(row, 0, "Total", formats["bold"])
+    for column, value in ((1, float(statement.total)), (2, float(statement.total)), (3, 0)):
+        letter = _letter(column)
+        formula = f"=SUM({letter}{top + 1}:{letter}{row})" if row > top else "=0"
+        sheet.write_formula(row, column, formula, formats["sum"], value)
+
+
+def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int) -> None:
+    statement = report.statement
+    pools = len(statement.pools)
+    total = first_pool + pools
+    heads = [
+        "Tenant", "Kind", *statement.group_names, *_USAGE,
+        *(f"{pool.title}, {statement.currency}" for pool in statement.pools),
+        f"Total, {statement.currency}", "Share", "Revenue", "Margin",
+    ]  # fmt: skip
+    sheet.set_column(0, 0, 30)
+    sheet.set_column(1, len(heads) - 1, 14)
+    sheet.freeze_panes(1, 1)
+    for column, head in enumerate(heads):
+        sheet.write_string(0, column, head, formats["head"])
+    first, last = _letter(first_pool), _letter(total - 1)
+    sum_letter = _letter(total)
+    end = len(report.rows) + 1
+    for number, row in enumerate(report.rows, start=1):
+        usage = row.usage
+        sheet.write_string(number, 0, row.tenant)
+        sheet.write_string(number, 1, str(row.kind))
+        for column, group in enumerate(row.groups, start=2):
+            sheet.write_string(number, column, group)
+        column = 2 + len(statement.group_names)
+        for value, style in (
+            (usage.calls, "count"),
+            (usage.failed_calls, "count"),
+            (usage.duration_ns / 1e9, "seconds"),
+            (usage.billed_requests, "count"),
+            (usage.rows_returned + usage.rows_written, "count"),
+            (usage.request_bytes + usage.response_bytes, "count"),
+        ):
+            sheet.write_number(number, column, value, formats[style])
+            column += 1
+        for amount in row.amounts:
+            sheet.write_number(number, column, float(amount), formats["money"])
+            column += 1
+        excel = number + 1
+        if pools and len(report.rows) <= FORMULA_ROWS:
+            formula = f"=SUM({first}{excel}:{last}{excel})"
+            sheet.write_formula(number, total, formula, formats["money"], float(row.total))
+        else:
+            sheet.write_number(number, total, float(row.total), formats["money"])
+        sheet.write_number(number, total + 1, float(row.share), formats["percent"])
+        if row.revenue is not None:
+            revenue = _letter(total + 2)
+            sheet.write_number(number, total + 2, float(row.revenue), formats["money"])
+            sheet.write_formula(
+                number,
+                total + 3,
+                f"={revenue}{excel}-{sum_letter}{excel}",
+                formats["money"],
+                float(row.margin or 0),
+            )
+    sheet.write_string(end, 0, "Total", formats["bold"])
+    sums = [report.everything.calls, report.everything.failed_calls,
+            report.everything.duration_ns / 1e9, report.everything.billed_requests,
+            report.everything.rows_returned + report.everything.rows_written,
+            report.everything.request_bytes + report.everything.response_bytes,
+            *(float(pool.amount) for pool in statement.pools), float(statement.total)]  # fmt: skip
+    for column, value in enumerate(sums, start=2 + len(statement.group_names)):
+        letter = _letter(column)
+        style = formats["sum" if column >= first_pool else "counts"]
+        sheet.write_formula(end, column, f"=SUM({letter}2:{letter}{end})", style, value)
+    sheet.autofilter(0, 0, len(report.rows), len(heads) - 1)
+
+
+def _method(sheet: Any, report: Report, formats: dict[str, Any]) -> None:
+    sheet.set_column(0, 0, 110)
+    texts = ["How the bill was divided", *report.method(), "", "Notes on the data"]
+    for row, text in enumerate([*texts, *report.statement.notes]):
+        style = formats["head" if text in {texts[0], texts[-1]} else "wrap"]
+        sheet.write_string(row, 0, text, style)
+
+
+def _letter(column: int) -> str:
+    """A column's letters: 0 is A, 26 is AA."""
+    letters = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters

@@ -1,0 +1,170 @@
+"""The cost statement of a period: what `cost` computes and `report` shows.
+
+Money is Decimal and already rounded: every amount is a multiple of the statement's quantum, and
+every line's amounts stand in the order of the statement's pools. `Statement.check` proves that the
+lines add up to the pools; nothing is shown that has not passed it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+
+from tenantmetrics.errors import UnbalancedError
+
+__all__ = ["Line", "LineKind", "Period", "Pool", "Statement", "Usage"]
+
+
+class LineKind(StrEnum):
+    """What a line stands for; everything but `TENANT` is nobody's in particular."""
+
+    TENANT = "tenant"
+    UNATTRIBUTED = "unattributed"
+    OVERFLOW = "overflow"
+    IDLE = "idle"
+    SHARED = "shared"
+    UNCLASSIFIED = "unclassified"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the calls of one line did. `duration_ns` is wall time seen by the client."""
+
+    calls: int = 0
+    failed_calls: int = 0
+    duration_ns: int = 0
+    billed_requests: int = 0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    rows_returned: int = 0
+    rows_written: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A span of time.
+
+    Attributes:
+        label: How people call it ("2026-11").
+        start_s: First second, since the epoch.
+        end_s: First second after it.
+        timezone: IANA name of the zone whose midnight are its borders.
+    """
+
+    label: str
+    start_s: int
+    end_s: int
+    timezone: str = "UTC"
+
+    @property
+    def hours(self) -> range:
+        """The period's hours, since the epoch; one that a half-hour zone cuts counts."""
+        return range(self.start_s // 3600, -(-self.end_s // 3600))
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A part of the bill that is divided by one driver.
+
+    Attributes:
+        name: Short fixed word; a column name in files.
+        title: The same for people.
+        amount: The part of the bill.
+        driver: What it is divided by, in words.
+        detail: How the amount came about, in words.
+        quantity: How much was bought, in the unit of the price; None where units are mixed.
+    """
+
+    name: str
+    title: str
+    amount: Decimal
+    driver: str
+    detail: str = ""
+    quantity: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the statement.
+
+    Attributes:
+        tenant: The tenant's id, or a name such as `__idle__`.
+        kind: What the line stands for.
+        usage: What its calls did.
+        amounts: Money, in the order of the statement's pools.
+        groups: Its groups, in the order of the statement's `group_names`; "" where unknown.
+        revenue: What the tenant pays in the period, where that is known.
+    """
+
+    tenant: str
+    kind: LineKind
+    usage: Usage
+    amounts: tuple[Decimal, ...]
+    groups: tuple[str, ...] = ()
+    revenue: Decimal | None = None
+
+    @property
+    def total(self) -> Decimal:
+        """The line's sum over all pools."""
+        return sum(self.amounts, Decimal(0))
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A period's bill, divided.
+
+    Attributes:
+        period: What it covers.
+        currency: ISO 4217 code.
+        quantum: The smallest amount: 0.01, or 0.000001 for a statement of a few dollars.
+        basis: Where the money comes from ("list prices of 2026-03-15, us-east-1").
+        estimate: True where no AWS bill stands behind the amounts.
+        draft: Why the statement is not final; empty for a final one.
+        pools: The parts of the bill.
+        lines: Tenants by falling cost, then the lines that are nobody's.
+        notes: What a reader must know, such as files that were left out.
+        group_names: What tenants are grouped by ("plan", "region").
+        account: The AWS account that pays; "" where no bill says so.
+        left_out: Input that could not be read and was left out, in words; empty if nothing was.
+        previous: The statement that this one is compared with.
+        covered: First and last second of the period that usage was seen for; None if none was.
+    """
+
+    period: Period
+    currency: str
+    quantum: Decimal
+    basis: str
+    estimate: bool
+    pools: tuple[Pool, ...]
+    lines: tuple[Line, ...]
+    draft: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    group_names: tuple[str, ...] = ()
+    account: str = ""
+    left_out: str = ""
+    covered: tuple[int, int] | None = None
+    previous: Statement | None = None
+
+    @cached_property
+    def total(self) -> Decimal:
+        """The whole bill: the sum of the pools."""
+        return sum((pool.amount for pool in self.pools), Decimal(0))
+
+    def check(self) -> None:
+        """Prove that every pool's lines add up to it.
+
+        Raises:
+            UnbalancedError: They do not; names the pool and the difference.
+        """
+        sums = [Decimal(0)] * len(self.pools)
+        for line in self.lines:
+            sums = [a + b for a, b in zip(sums, line.amounts, strict=True)]
+        for pool, found in zip(self.pools, sums, strict=True):
+            if found != pool.amount:
+                raise UnbalancedError(
+                    f"the lines of {self.period.label} do not add up: {pool.title} is "
+                    f"{pool.amount} {self.currency} and its lines are {found}, "
+                    f"a difference of {found - pool.amount}; nothing was written"
+                )

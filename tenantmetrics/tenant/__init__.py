@@ -1,0 +1,1 @@
+"""Whose call was it: context, session variable, SQL, comment, schema and database names."""

@@ -1,0 +1,84 @@
+"""Which source is believed, and what it means when two of them disagree.
+
+The source believed first is billed; a source that names other tenants makes the call a conflict,
+which is counted by kind and never resolved in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tenantmetrics.records import UNATTRIBUTED, Attribution, Claim, Misuse, Source
+
+__all__ = ["Belief"]
+
+_NOBODY = ((UNATTRIBUTED, 1),)
+
+
+class Belief:
+    """The order of belief.
+
+    Args:
+        sources: `Source` values, the one believed first at the front; others are not asked.
+    """
+
+    __slots__ = ("order", "rank")
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        self.order = tuple(Source(name) for name in sources)
+        self.rank = {source: index for index, source in enumerate(self.order)}
+
+    def settles(self, named: tuple[Claim, ...]) -> bool:
+        """Whether nothing that comes later could be believed before these claims."""
+        return any(claim.source is self.order[0] for claim in named)
+
+    def attribute(
+        self,
+        named: tuple[Claim, ...],
+        session: str | None,
+        misuses: tuple[Misuse, ...],
+    ) -> Attribution:
+        """Whose a call is.
+
+        Args:
+            named: What the call names itself.
+            session: What its session names, if anything.
+            misuses: What was seen already.
+        """
+        rank = self.rank
+        claims = [claim for claim in named if claim.source in rank]
+        if session is not None and Source.SESSION in rank:
+            if not claims:
+                return Attribution(((session, 1),), Source.SESSION, misuses)
+            claims.append(Claim(Source.SESSION, ((session, 1),)))
+        if not claims:
+            return Attribution(_NOBODY, Source.UNATTRIBUTED, misuses)
+        if len(claims) == 1:
+            return Attribution(claims[0].shares, claims[0].source, misuses)
+        claims.sort(key=lambda claim: rank[claim.source])
+        believed = claims[0]
+        kinds = dict.fromkeys(misuses)
+        kinds.update(dict.fromkeys(disagreements(claims)))
+        return Attribution(believed.shares, believed.source, tuple(kinds))
+
+
+def disagreements(claims: Sequence[Claim]) -> list[Misuse]:
+    """The kinds of disagreement among claims that are ordered by belief."""
+    found: list[Misuse] = []
+    tenants = {claim.source: _tenants(claim) for claim in claims}
+    session, statement = tenants.get(Source.SESSION), tenants.get(Source.STATEMENT)
+    if session and statement and session != statement:
+        found.append(Misuse.OTHER_TENANTS_ROWS)
+    first = claims[0]
+    for claim in claims[1:]:
+        if tenants[claim.source] != tenants[first.source] and {first.source, claim.source} != {
+            Source.SESSION,
+            Source.STATEMENT,
+        }:
+            found.append(Misuse.SOURCES_DISAGREE)
+            break
+    return found
+
+
+def _tenants(claim: Claim) -> set[str]:
+    return {tenant for tenant, _ in claim.shares if tenant != UNATTRIBUTED}

@@ -1,0 +1,264 @@
+"""INSERT, UPDATE, DELETE and MERGE: whose rows are changed, and to whose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.conditions import Conditions
+from tenantmetrics.tenant.operands import Operand
+from tenantmetrics.tenant.plan import Also, Either, Fixed, Found, Joined, Named, Node, Rows, State
+from tenantmetrics.tenant.queries import Queries, unspoken, unwrapped
+from tenantmetrics.tenant.scope import CLEAR, UNKNOWN, Derived, Facts, Names, Sink, Source, finish
+from tenantmetrics.tenant.sources import add_from, add_table
+from tenantmetrics.tenant.values import SESSION, bare, value_of
+
+__all__ = ["Changes"]
+
+# Tuples, because `A | B` inside isinstance() is built anew at each call.
+_SELECT_OR_SETOPERATION_OR_TABLE = (exp.Select, exp.SetOperation, exp.Table)
+_PLACEHOLDER_OR_LITERAL = (exp.Placeholder, exp.Literal)
+_TUPLE_OR_PAREN = (exp.Tuple, exp.Paren)
+
+_IN_SESSION = Fixed(Found(State.SESSION))
+
+
+class Changes(Queries):
+    """Analyses statements that change data, and the queries in them."""
+
+    def changing(self, node: exp.Expr, names: Names) -> Derived | None:
+        """Analyse a data-changing statement; None for anything else."""
+        inner = Names(names, self.vocabulary)
+        facts = Facts()
+        self.with_clause(node, inner, facts)
+        if isinstance(node, exp.Insert):
+            result = self._insert(node, inner, facts)
+        elif isinstance(node, exp.Update):
+            result = self._update(node, inner, facts)
+        elif isinstance(node, exp.Delete):
+            result = self._delete(node, inner, facts)
+        elif isinstance(node, exp.Merge):
+            result = self._merge(node, inner, facts)
+        else:
+            return None
+        return Derived(result, *self._returned(node))
+
+    def _returned(self, node: exp.Expr) -> tuple[dict[str, bool], bool]:
+        """The columns of RETURNING; they are the changed rows' own."""
+        returning = node.args.get("returning")
+        columns: dict[str, bool] = {}
+        star = False
+        for item in returning.expressions if returning is not None else []:
+            inner = item.unalias()
+            star = star or isinstance(inner, exp.Star)
+            name = item.alias_or_name.lower()
+            columns[name] = (
+                isinstance(inner, exp.Column) and inner.name.lower() in self.vocabulary.columns
+            )
+        return columns, star
+
+    def _tenant_index(self, columns: Sequence[str]) -> int | None:
+        """Which of the columns that are written is the tenant's."""
+        ranks = self.vocabulary.columns
+        found = [(ranks[name], index) for index, name in enumerate(columns) if name in ranks]
+        return min(found)[1] if found else None
+
+    def _insert(self, node: exp.Insert, names: Names, facts: Facts) -> Node:
+        target = node.this
+        columns: list[str] = []
+        if isinstance(target, exp.Schema):
+            columns = [column.name.lower() for column in target.expressions]
+            target = target.this
+        index = self._tenant_index(columns)
+        source = Source(next(names.numbers))
+        alias = (target.alias or target.name).lower() if isinstance(target, exp.Table) else ""
+        body = unwrapped(node.expression) if node.expression is not None else None
+        if isinstance(body, exp.Values):
+            written = self._written(body, index, names, facts)
+        elif isinstance(body, _SELECT_OR_SETOPERATION_OR_TABLE):
+            written = self._selected(body, index, names)
+        else:
+            # DEFAULT VALUES.
+            written = CLEAR
+        names.add(alias, source)
+        names.add("excluded", Source(next(names.numbers)))
+        conflict = node.args.get("conflict")
+        for item in conflict.expressions if conflict is not None else []:
+            self._assigned(item, names, facts)
+        beside = [later() for later in facts.later] + facts.beside
+        return Also(written, tuple(beside)) if beside else written
+
+    def _written(self, body: exp.Values, index: int | None, names: Names, facts: Facts) -> Node:
+        rows: list[Node] = []
+        for row in body.expressions:
+            items = row.expressions if isinstance(row, exp.Tuple) else [row]
+            for item in items:
+                if not isinstance(item, _PLACEHOLDER_OR_LITERAL):
+                    for _ in self.outside_subqueries(item, names, facts):
+                        pass
+            if index is not None:
+                rows.append(_value_node(items[index]) if index < len(items) else UNKNOWN)
+        if index is None:
+            return CLEAR
+        return rows[0] if len(rows) == 1 else Rows(tuple(rows))
+
+    def _selected(self, body: exp.Expr, index: int | None, names: Names) -> Node:
+        """INSERT … SELECT: reads from one tenant, writes to what its column says."""
+        branches: list[exp.Expr] = []
+        shared = Facts()
+        while isinstance(body, exp.SetOperation):
+            self.with_clause(body, names, shared)
+            if not isinstance(body, exp.Union):
+                return self.derive(body, names).node if index is None else UNKNOWN
+            branches.append(unwrapped(body.expression))
+            body = unwrapped(body.this)
+        nodes: list[Node] = []
+        for branch in [body, *reversed(branches)]:
+            if not isinstance(branch, exp.Select) or index is None:
+                nodes.append(self.derive(branch, names).node)
+                continue
+            inner, facts = Names(names, self.vocabulary), Facts()
+            self.select(branch, inner, facts, facts.main)
+            self._project(branch, index, inner, facts)
+            nodes.append(finish(facts, self.vocabulary))
+        result = nodes[0] if len(nodes) == 1 else Either(tuple(nodes))
+        return Also(result, tuple(shared.beside)) if shared.beside else result
+
+    def _project(self, select: exp.Select, index: int, names: Names, facts: Facts) -> None:
+        """The tenant that INSERT … SELECT writes: its column joins the classes of the query."""
+        before = select.expressions[: index + 1]
+        if any(isinstance(item, exp.Star) or item.find(exp.Star) for item in before):
+            return
+        item = select.expressions[index].unalias() if index < len(select.expressions) else None
+        key = (next(names.numbers), min(self.vocabulary.columns, key=self.vocabulary.columns.get))  # type: ignore[arg-type]
+        column = bare(item)
+        other = names.key(column) if isinstance(column, exp.Column) else None
+        if other is not None:
+            # Copied from a tenant column, which has to be restricted for the answer to be known.
+            facts.main.links.append((key, other))
+            return
+        facts.main.constraints.append((key, _value_node(item)))
+
+    def _assigned(self, item: exp.Expr, names: Names, facts: Facts) -> None:
+        """One assignment of SET: a tenant column given to somebody is that tenant's too."""
+        left, right = item.this, item.expression
+        if isinstance(left, _TUPLE_OR_PAREN):
+            lefts = left.expressions if isinstance(left, exp.Tuple) else [left.this]
+            rights = right.expressions if isinstance(right, exp.Tuple) else [None] * len(lefts)
+            pairs = list(zip(lefts, rights, strict=False))
+        else:
+            pairs = [(left, right)]
+        for column, value in pairs:
+            if not isinstance(column, exp.Column):
+                continue
+            if column.name.lower() in self.vocabulary.columns:
+                source = bare(value)
+                same = (
+                    isinstance(source, exp.Column)
+                    and source.name.lower() == column.name.lower()
+                    and source.table.lower() in {"excluded", "", *names.sources}
+                )
+                if not same:
+                    facts.beside.append(_value_node(value))
+        if right is not None:
+            for _ in self.outside_subqueries(right, names, facts):
+                pass
+
+    def _update(self, node: exp.Update, names: Names, facts: Facts) -> Node:
+        from_ = node.args.get("from_")
+        sources = [node.this] + ([from_.this] if from_ is not None else [])
+        sources += node.args.get("joins") or []
+        add_from(self, sources, names, facts, facts.main)
+        if (where := node.args.get("where")) is not None:
+            Conditions(self, names, facts).add(where.this, facts.main)
+        self._alone(node, sources[1:], names, facts)
+        for item in node.expressions:
+            self._assigned(item, names, facts)
+        return finish(facts, self.vocabulary)
+
+    def _delete(self, node: exp.Delete, names: Names, facts: Facts) -> Node:
+        using = node.args.get("using")
+        sources = [node.this, *(using if isinstance(using, list) else [])]
+        add_from(self, [*sources, *(node.args.get("joins") or [])], names, facts, facts.main)
+        if (where := node.args.get("where")) is not None:
+            Conditions(self, names, facts).add(where.this, facts.main)
+        self._alone(node, using if isinstance(using, list) else [], names, facts)
+        return finish(facts, self.vocabulary)
+
+    def _alone(
+        self, node: exp.Expr, others: Sequence[exp.Expr], names: Names, facts: Facts
+    ) -> None:
+        """UPDATE … FROM with no condition on the target changes all its tenants' rows."""
+        where = node.args.get("where")
+        if others and facts.main.constraints and unspoken([node.this], [where, *others], names):
+            facts.main.constraints.append(((next(names.numbers), ""), UNKNOWN))
+
+    def _merge(self, node: exp.Merge, names: Names, facts: Facts) -> Node:
+        """Matched rows are restricted by ON; what is inserted only by its source and its values."""
+        target_sink, source_sink, on = Sink(), Sink(), Sink()
+        if isinstance(node.this, exp.Table):
+            add_table(node.this, names, facts, target_sink)
+        using = node.args.get("using")
+        if using is not None:
+            add_from(self, [using], names, facts, source_sink)
+        Conditions(self, names, facts).add(node.args.get("on"), on)
+        whens = node.args.get("whens")
+        actions: list[Node] = []
+        for when in whens.expressions if whens is not None else []:
+            then = when.args.get("then")
+            if isinstance(then, exp.Var) and then.name.upper() == "DO NOTHING":
+                continue
+            rows = Facts()
+            rows.tables, rows.constants = True, set(facts.constants)
+            matched = bool(when.args.get("matched"))
+            _copy(target_sink if matched else Sink(), rows.main)
+            by_source = not matched and bool(when.args.get("source"))
+            if not by_source:
+                _copy(source_sink, rows.main)
+            if matched:
+                _copy(on, rows.main)
+            else:
+                rows.main.links += on.links
+            Conditions(self, names, rows).add(when.args.get("condition"), rows.main)
+            if isinstance(then, exp.Update):
+                for item in then.expressions:
+                    self._assigned(item, names, rows)
+            elif isinstance(then, exp.Insert):
+                self._merged(then, names, rows)
+            actions.append(finish(rows, self.vocabulary))
+        result: Node = Either(tuple(actions)) if actions else Joined(())
+        beside = [later() for later in facts.later] + facts.beside
+        return Also(result, tuple(beside)) if beside else result
+
+    def _merged(self, then: exp.Insert, names: Names, rows: Facts) -> None:
+        """The INSERT of a MERGE: its tenant column is a value, or its source's."""
+        columns = [part.name.lower() for part in then.this.expressions] if then.this else []
+        values = then.expression
+        index = self._tenant_index(columns)
+        items = values.expressions if isinstance(values, exp.Tuple) else []
+        if index is None or index >= len(items):
+            return
+        key = (next(names.numbers), columns[index])
+        column = bare(items[index])
+        other = names.key(column) if isinstance(column, exp.Column) else None
+        if other is not None:
+            rows.main.links.append((key, other))
+        else:
+            rows.main.constraints.append((key, _value_node(items[index])))
+            rows.tables = False
+
+
+def _value_node(item: exp.Expr | None) -> Node:
+    """The tenant that a written value names."""
+    value = value_of(item)
+    if value is SESSION:
+        return _IN_SESSION
+    return Named((value,)) if isinstance(value, Operand) else UNKNOWN
+
+
+def _copy(source: Sink, target: Sink) -> None:
+    target.constraints += source.constraints
+    target.links += source.links
+    target.choices += source.choices
+    target.parts += source.parts

@@ -1,0 +1,305 @@
+"""What a condition restricts: walks AND, OR, NOT and comparisons, and enters it into a Sink."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.operands import Operand
+from tenantmetrics.tenant.plan import Fixed, Found, Named, Node, State
+from tenantmetrics.tenant.scope import UNKNOWN, Analysis, Facts, Key, Names, Sink
+from tenantmetrics.tenant.values import SESSION, array_of, bare, function_name, value_of
+
+__all__ = ["Conditions"]
+
+# Tuples, because `A | B` inside isinstance() is built anew at each call.
+_PAREN_OR_NOT = (exp.Paren, exp.Not)
+_SELECT_OR_SUBQUERY_OR_SETOPERATION = (exp.Select, exp.Subquery, exp.SetOperation)
+_EQ_OR_IS = (exp.EQ, exp.Is)
+_PREDICATE_OR_CONNECTOR_OR_NOT_OR_IN = (exp.Predicate, exp.Connector, exp.Not, exp.In)
+
+_EQUAL = (exp.EQ, exp.NullSafeEQ)
+_DIFFERENT = (exp.NEQ, exp.NullSafeNEQ)
+_VALUES = frozenset({exp.Literal, exp.Placeholder})
+_IN_SESSION = Fixed(Found(State.SESSION))
+
+
+class Conditions:
+    """The conditions of one query.
+
+    Args:
+        analysis: Analyses the subqueries that are met.
+        names: What the columns mean.
+        facts: What is known of the query; subqueries that restrict nothing are left there.
+    """
+
+    def __init__(self, analysis: Analysis, names: Names, facts: Facts) -> None:
+        self._analysis = analysis
+        self._names = names
+        self._facts = facts
+
+    def add(
+        self,
+        condition: exp.Expr | None,
+        sink: Sink,
+        *,
+        negated: bool = False,
+        branch: bool = False,
+    ) -> None:
+        """Enter a condition.
+
+        Args:
+            condition: An expression that is true for the rows that stay.
+            sink: Where it holds.
+            negated: It stands under NOT.
+            branch: It stands under OR: its subqueries restrict nothing.
+        """
+        # A loop for long chains: a thousand ANDs are a thousand levels of the tree.
+        todo: list[tuple[exp.Expr | None, bool]] = [(condition, negated)]
+        while todo:
+            node, under_not = todo.pop()
+            while isinstance(node, _PAREN_OR_NOT):
+                under_not ^= isinstance(node, exp.Not)
+                node = node.this
+            if isinstance(node, exp.Or if under_not else exp.And):
+                todo.append((node.expression, under_not))
+                todo.append((node.this, under_not))
+            elif isinstance(node, exp.And if under_not else exp.Or):
+                self._either(node, sink, under_not)
+            elif node is not None:
+                inner = _truth(node, under_not)
+                if inner is not None:
+                    todo.append((inner[0], under_not ^ inner[1]))
+                else:
+                    self._leaf(node, sink, under_not, branch)
+
+    def _either(self, node: exp.Expr, sink: Sink, negated: bool) -> None:
+        kind = type(node)
+        branches: list[Sink] = []
+        todo: list[exp.Expr] = [node]
+        while todo:
+            part: exp.Expr = todo.pop()
+            while isinstance(part, exp.Paren):
+                part = part.this
+            if type(part) is kind:
+                todo += [part.expression, part.this]
+                continue
+            inside = Sink()
+            self.add(part, inside, negated=negated, branch=True)
+            branches.append(inside)
+        sink.choices.append(branches)
+
+    def _leaf(self, node: exp.Expr, sink: Sink, negated: bool, branch: bool) -> None:
+        equal = _DIFFERENT if negated else _EQUAL
+        if isinstance(node, equal):
+            self._equal(node.this, node.expression, sink, branch)
+        elif isinstance(node, exp.In) and not negated:
+            self._in(node, sink, branch)
+        elif isinstance(node, exp.Exists) and not negated and not branch:
+            if not self._correlated(node) or not self._analysis.restrict(
+                node.this, self._names, self._facts, sink
+            ):
+                self._unknown(node, sink)
+        elif isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
+            self._null(node, sink, negated ^ bool(node.args.get("negate")))
+        elif isinstance(node, exp.Boolean):
+            if bool(node.this) is negated:
+                sink.guards.append((Operand(text="never"), True))
+        elif not negated and not branch and (named := self._function(node)) is not None:
+            sink.parts.append(named)
+        else:
+            self._unknown(node, sink)
+
+    def _correlated(self, node: exp.Expr) -> bool:
+        """Whether a subquery speaks of the query around it; if not, it holds for all its rows."""
+        return any(
+            column.table and column.table.lower() in self._names.sources
+            for column in node.find_all(exp.Column)
+        )
+
+    def _function(self, node: exp.Expr) -> Node | None:
+        """`WHERE visible_to(:t)`, where that function is configured to take a tenant."""
+        call = node.expression if isinstance(node, exp.Dot) else node
+        position = self._names.vocabulary.functions.get(function_name(call))
+        if position is None:
+            return None
+        arguments = call.expressions[position : position + 1]
+        return _named([value_of(argument) for argument in arguments])
+
+    def _null(self, node: exp.Is, sink: Sink, negated: bool) -> None:
+        """`:p IS NULL` is known before the call; `tenant_id IS NOT NULL` restricts nothing."""
+        operand = value_of(node.this)
+        if isinstance(operand, Operand):
+            sink.guards.append((operand, not negated))
+        elif not negated:
+            self._unknown(node, sink)
+
+    def _equal(self, left: exp.Expr, right: exp.Expr, sink: Sink, branch: bool) -> None:
+        if (
+            isinstance(left, exp.Column)
+            and right.__class__ in _VALUES
+            and self._names.key(left) is None
+        ):
+            # Most conditions by far: a column that is no tenant's, and a value.
+            return
+        pairs = _pairs(left, right)
+        if pairs is not None:
+            for one, other in pairs:
+                self._equal(one, other, sink, branch)
+            return
+        key, second = self._key(left), self._key(right)
+        if key is not None and second is not None:
+            if key != second:
+                sink.links.append((key, second))
+        elif key is not None:
+            self._compare(key, right, sink, branch)
+        elif second is not None:
+            self._compare(second, left, sink, branch)
+        else:
+            for side in (left, right):
+                self._scalar(side, sink, branch)
+
+    def _scalar(self, side: exp.Expr, sink: Sink, branch: bool) -> None:
+        """`x = (SELECT …)` holds for no row where the subquery gives none."""
+        inner = bare(side)
+        if (
+            isinstance(inner, exp.Subquery)
+            and not branch
+            and self._analysis.restrict(inner, self._names, self._facts, sink)
+        ):
+            return
+        self._unknown(side, sink)
+
+    def _compare(self, key: Key, side: exp.Expr, sink: Sink, branch: bool) -> None:
+        found = value_of(side)
+        inner = bare(side)
+        if found is SESSION:
+            sink.constraints.append((key, _IN_SESSION))
+        elif isinstance(found, Operand):
+            sink.constraints.append((key, Named((found,))))
+        elif (any_of := _any(inner)) is not None:
+            self._any(key, any_of, sink, branch)
+        elif isinstance(inner, exp.Subquery) and not branch:
+            self._from_subquery(key, inner, sink)
+        else:
+            sink.constraints.append((key, UNKNOWN))
+            self._unknown(side, sink)
+
+    def _any(self, key: Key, array: exp.Expr | None, sink: Sink, branch: bool) -> None:
+        operands = array_of(array)
+        inner = bare(array)
+        if isinstance(inner, _SELECT_OR_SUBQUERY_OR_SETOPERATION):
+            if branch:
+                sink.constraints.append((key, UNKNOWN))
+                self._unknown(inner, sink)
+            else:
+                self._from_subquery(key, inner, sink)
+        elif operands is None:
+            sink.constraints.append((key, UNKNOWN))
+            if array is not None:
+                self._unknown(array, sink)
+        else:
+            sink.constraints.append((key, Named(tuple(operands))))
+
+    def _from_subquery(self, key: Key, query: exp.Expr, sink: Sink) -> None:
+        """`tenant_id IN (SELECT tenant_id FROM …)`: the same tenants as the subquery's."""
+        node = self._analysis.projected(query, self._names, self._facts, sink, key)
+        if node is not None:
+            sink.constraints.append((key, node))
+
+    def _in(self, node: exp.In, sink: Sink, branch: bool) -> None:
+        query, this = node.args.get("query"), bare(node.this)
+        key = self._key(node.this)
+        if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Values):
+            query = node.expressions[0]
+        if query is not None:
+            if key is not None and not branch:
+                self._from_subquery(key, query, sink)
+            elif branch or not self._analysis.restrict(query, self._names, self._facts, sink):
+                if key is not None:
+                    sink.constraints.append((key, UNKNOWN))
+                self._unknown(node, sink)
+            return
+        if key is not None:
+            sink.constraints.append((key, _named([value_of(item) for item in node.expressions])))
+            return
+        columns = _elements(this)
+        for index, column in enumerate(columns or ()):
+            if (inside := self._key(column)) is not None:
+                rows = [_elements(bare(item)) for item in node.expressions]
+                values = [
+                    value_of(row[index]) if row is not None and index < len(row) else None
+                    for row in rows
+                ]
+                sink.constraints.append((inside, _named(values)))
+        if not columns:
+            self._unknown(node, sink)
+
+    def _key(self, side: exp.Expr) -> Key | None:
+        column = bare(side)
+        return self._names.key(column) if isinstance(column, exp.Column) else None
+
+    def _unknown(self, node: exp.Expr, sink: Sink) -> None:
+        """Tenant columns used in another way than to name a tenant; subqueries beside it all."""
+        for part in self._analysis.outside_subqueries(node, self._names, self._facts):
+            if isinstance(part, exp.Column):
+                key = self._names.key(part)
+                if key is not None:
+                    sink.constraints.append((key, UNKNOWN))
+
+
+def _truth(node: exp.Expr, negated: bool) -> tuple[exp.Expr, bool] | None:
+    """The condition inside `(…) = true` and `(…) IS FALSE`, and whether that negates it.
+
+    Not that of `IS NOT TRUE` and `IS NOT FALSE`, which NULL satisfies too.
+    """
+    if negated and isinstance(node, exp.Is):
+        return None
+    if (
+        isinstance(node, _EQ_OR_IS)
+        and isinstance(node.expression, exp.Boolean)
+        and not node.args.get("negate")
+    ):
+        inner = node.this
+        while isinstance(inner, exp.Paren):
+            inner = inner.this
+        if isinstance(inner, _PREDICATE_OR_CONNECTOR_OR_NOT_OR_IN):
+            return inner, not node.expression.this
+    return None
+
+
+def _any(node: exp.Expr | None) -> exp.Expr | None:
+    """What stands in ANY(…) or SOME(…)."""
+    if isinstance(node, exp.Any):
+        inside: exp.Expr = node.this
+        return inside
+    if isinstance(node, exp.Anonymous) and function_name(node) == "some" and node.expressions:
+        only: exp.Expr = node.expressions[0]
+        return only
+    return None
+
+
+def _elements(node: exp.Expr | None) -> list[exp.Expr] | None:
+    """The elements of `(a, b)` and `ROW(a, b)`."""
+    if isinstance(node, exp.Tuple) or (
+        isinstance(node, exp.Anonymous) and function_name(node) == "row"
+    ):
+        return list(node.expressions)
+    return None
+
+
+def _pairs(left: exp.Expr, right: exp.Expr) -> list[tuple[exp.Expr, exp.Expr]] | None:
+    """The comparisons that `(a, b) = (c, d)` stands for."""
+    ones, others = _elements(bare(left)), _elements(bare(right))
+    if ones is None or others is None or len(ones) != len(others):
+        return None
+    return list(zip(ones, others, strict=True))
+
+
+def _named(values: Sequence[object]) -> Node:
+    """A list of values, of which some may be the session's own or not known."""
+    operands = [value for value in values if isinstance(value, Operand)]
+    if len(operands) == len(values) and operands:
+        return Named(tuple(operands))
+    return _IN_SESSION if values and all(value is SESSION for value in values) else UNKNOWN

@@ -1,0 +1,198 @@
+"""What was found in a statement, where, and what follows from it; for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tenantmetrics.config import Config
+from tenantmetrics.health import Health
+from tenantmetrics.records import Attribution, Claims, Misuse, SessionVerb, Source
+from tenantmetrics.sqltext import TokenKind, parameters, tokenize
+from tenantmetrics.tenant.belief import Belief
+from tenantmetrics.tenant.comments import tenants_in_comments
+from tenantmetrics.tenant.plan import Plan, operands_of
+from tenantmetrics.tenant.planner import plan_of
+from tenantmetrics.tenant.resolve import Resolver
+from tenantmetrics.tenant.session import Session
+from tenantmetrics.tenant.skeleton import slot_spans
+from tenantmetrics.tenant.vocabulary import Vocabulary
+
+__all__ = ["Explanation", "Mark", "explain"]
+
+WARNINGS = {
+    Misuse.SOURCES_DISAGREE: "two sources name different tenants",
+    Misuse.OTHER_TENANTS_ROWS: "it reads or writes rows of another tenant",
+    Misuse.LOCAL_OUTSIDE_TRANSACTION: "SET LOCAL outside a transaction does nothing: give a "
+    "transactionId",
+    Misuse.SET_WITHOUT_LOCAL: "SET without LOCAL survives the transaction, and may reach the next "
+    "user of the connection: use SET LOCAL, or set_config(name, value, true)",
+    Misuse.TENANT_CHANGED: "the tenant variable is set to another tenant in one transaction",
+    Misuse.COMMIT_AS_SQL: "COMMIT as SQL leaves the Data API's transaction lingering: call "
+    "CommitTransaction",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the text.
+
+    Attributes:
+        start: Index of its first character.
+        end: Index one past its last.
+        what: What it is: "parameter :t", "tenant column", "comment".
+    """
+
+    start: int
+    end: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything that is known of one statement.
+
+    Attributes:
+        sql: The text.
+        claims: What it says of its tenant.
+        attribution: Whose the call would be.
+        marks: Where in the text it says so.
+        reasons: Why, one sentence each.
+        warnings: What to mend, one sentence each.
+    """
+
+    sql: str
+    claims: Claims
+    attribution: Attribution
+    marks: tuple[Mark, ...]
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as JSON's types."""
+        claims, attribution = self.claims, self.attribution
+        return {
+            "sql": self.sql,
+            "summary": claims.summary,
+            "attributed_to": dict(attribution.shares),
+            "source": str(attribution.source),
+            "undecided": claims.undecided,
+            "claims": [
+                {"source": str(claim.source), "shares": dict(claim.shares)}
+                for claim in claims.named
+            ],
+            "session": [
+                {
+                    "verb": str(step.verb),
+                    "name": step.name,
+                    "tenant": step.tenant,
+                    "local": step.local,
+                }
+                for step in claims.session
+            ],
+            "misuses": [str(misuse) for misuse in attribution.misuses],
+            "marks": [
+                {"start": mark.start, "end": mark.end, "what": mark.what} for mark in self.marks
+            ],
+            "reasons": list(self.reasons),
+            "warnings": list(self.warnings),
+        }
+
+
+def explain(config: Config, params: Mapping[str, Any]) -> Explanation:
+    """Explain one call.
+
+    Args:
+        config: The settings.
+        params: The parameters of ExecuteStatement: `sql`, and `parameters`, `transactionId`,
+            `database`, `schema` where the call has them.
+    """
+    sql = params["sql"]
+    resolver = Resolver(config, Health())
+    claims = resolver.claims("ExecuteStatement", params)
+    session = Session(config.tenant_variables)
+    misuses = claims.misuses
+    if claims.session:
+        misuses += session.apply(claims.session, in_transaction="transactionId" in params)
+    belief = Belief(config.tenant_sources)
+    attribution = belief.attribute(claims.named, session.named_in_call, misuses)
+    cut, literals, comments = slot_spans(sql)
+    plan = plan_of(cut.template, resolver.vocabulary)
+    marks = _marks(sql, plan, literals, comments, resolver.vocabulary)
+    return Explanation(
+        sql,
+        claims,
+        attribution,
+        tuple(sorted(set(marks), key=lambda mark: (mark.start, mark.end))),
+        tuple(_reasons(plan, claims, attribution, params)),
+        tuple(WARNINGS[misuse] for misuse in attribution.misuses),
+    )
+
+
+def _marks(
+    sql: str,
+    plan: Plan,
+    literals: Sequence[tuple[int, int]],
+    comments: Sequence[tuple[int, int]],
+    vocabulary: Vocabulary,
+) -> list[Mark]:
+    operands = operands_of(plan)
+    wanted = {operand.parameter for operand in operands if operand.parameter is not None}
+    marks = [
+        Mark(start, end, f"parameter :{name}")
+        for name, start, end in parameters(sql)
+        if name in wanted
+    ]
+    for operand in operands:
+        if operand.slot is not None and operand.slot < len(literals):
+            last = operand.last if operand.last is not None else operand.slot
+            marks.append(Mark(literals[operand.slot][0], literals[last][1], "literal"))
+    for start, end in comments:
+        is_block = sql.startswith("/*", start)
+        if is_block and tenants_in_comments([sql[start + 2 : end - 2]], vocabulary.comment_keys):
+            marks.append(Mark(start, end, "comment"))
+    for kind, start, end in tokenize(sql):
+        word = sql[start:end].strip('"').lower()
+        if kind in {TokenKind.WORD, TokenKind.QUOTED}:
+            if word in vocabulary.columns:
+                marks.append(Mark(start, end, "tenant column"))
+            elif plan.schemas and vocabulary.of_schema(word) is not None:
+                marks.append(Mark(start, end, "tenant's schema"))
+    return marks
+
+
+def _reasons(
+    plan: Plan, claims: Claims, attribution: Attribution, params: Mapping[str, Any]
+) -> list[str]:
+    found: list[str] = []
+    given = {p["name"] for p in params.get("parameters", ()) if "name" in p}
+    missing = sorted(
+        operand.parameter
+        for operand in operands_of(plan)
+        if operand.parameter is not None and operand.parameter not in given
+    )
+    for claim in claims.named:
+        names = ", ".join(tenant for tenant, _ in claim.shares)
+        found.append(f"{claim.source} names {names}")
+    for step in claims.session:
+        if step.verb is SessionVerb.SET:
+            whom = step.tenant if step.tenant is not None else "a tenant that is not in the text"
+            found.append(f"it sets {step.name} to {whom}, for what follows in its transaction")
+        else:
+            found.append(f"it does {step.verb} {step.name}".rstrip() + " to its session")
+    if missing:
+        found.append(f"the tenant is in :{', :'.join(missing)}, of which no value was given")
+    if plan.confirms:
+        found.append("current_setting() asks for the session's tenant and names none")
+    if plan.why:
+        found.append(f"it was not analysed: {plan.why}")
+    elif claims.undecided:
+        found.append("it speaks of tenants, but its text does not restrict it to any")
+    if attribution.source is Source.UNATTRIBUTED:
+        found.append(
+            "nothing names a tenant, so in a transaction it is its session's, and else nobody's",
+        )
+    elif len(claims.named) + bool(claims.session) > 1:
+        found.append(f"of its sources {attribution.source} is believed first")
+    return found

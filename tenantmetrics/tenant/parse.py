@@ -1,0 +1,156 @@
+"""sqlglot, called so that no text can harm the caller: quiet, bounded in time and in depth."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+
+from sqlglot import exp
+from sqlglot.dialects.postgres import Postgres
+from sqlglot.errors import SqlglotError
+
+__all__ = ["PREFIX", "parse"]
+
+_MAX_TOKENS = 4_000
+"""15 ms on one 2.5 GHz core; a statement beyond it is not analysed."""
+_MAX_CHARS = 32_768
+_MAX_DEPTH = 40
+"""Open parentheses at once. The parser recurses, and so does the plan; people write up to ten."""
+_MAX_ARRAY_DEPTH = 6
+"""Nested ARRAY[…]: the parser tries each level twice, so its time doubles with every one."""
+_MAX_SUBSCRIPTS = 60
+"""a[1][1]… as a whole: the parser's time grows with its square. PostgreSQL has six dimensions."""
+_SUBSCRIPT = re.compile(r"\]\s*\[")
+_MAX_BARE_JOINS = 6
+"""JOINs that no ON or USING follows: no SQL, but the parser's time doubles with every one (20 take
+20 s), because each may be nested in the one before."""
+_JOIN = re.compile(r"\b(?:(?:cross|natural)\s[\s\w]*?)?join\b|\b(?:on|using)\b", re.IGNORECASE)
+_SHORT = 300
+_CASE = re.compile(r"\bcase\b", re.IGNORECASE)
+_MAX_RUN = 40
+"""NOT NOT NOT …, - - - …, CASE CASE …: recursion without parentheses."""
+
+PREFIX = "kw__"
+"""Put before parameter names that the parser would take for a keyword or a number."""
+_AWKWARD = re.compile(r"(?<![:\w]):(?=[0-9]|(?:select|from|where|and|not)\b)", re.IGNORECASE)
+# Clauses that say nothing of rows, and that the parser does not know.
+_UNKNOWN_TO_PARSER = re.compile(
+    r"\boverriding\s+(?:system|user)\s+value\b"
+    r"|(?<=\breturning)\s+with\s*\(\s*(?:(?:old|new)\s+as\s+\w+[\s,]*)+\)",
+    re.IGNORECASE,
+)
+_RUN = re.compile(
+    rf"(?:(?:not|case|when|interval|any|all|some|exists|select|from|\(|[-+~@!])\s*){{{_MAX_RUN}}}",
+    re.IGNORECASE,
+)
+_NESTING = re.compile(r"[\[\](){}]|\b(?:case|end)\b", re.IGNORECASE)
+_OPENING = frozenset("([{")
+
+
+class _Thread(threading.local):
+    """A parser for each thread: it keeps its state in itself."""
+
+    def __init__(self) -> None:
+        dialect = Postgres()
+        self.tokenizer = dialect.tokenizer_class(dialect=dialect)
+        self.parser = dialect.parser_class(dialect=dialect)
+        self.quiet = False
+
+
+_thread = _Thread()
+
+
+class _Quiet(logging.Filter):
+    """Keeps sqlglot's remarks on a user's SQL out of their log while it works for us.
+
+    Everything that sqlglot says to a user who calls it directly passes.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002
+        return not _thread.quiet
+
+
+logging.getLogger("sqlglot").addFilter(_Quiet())
+
+
+def _bare_joins(template: str) -> int:
+    """JOINs of a text that have no condition, those that need none left out."""
+    open_joins = 0
+    for found in _JOIN.finditer(template):
+        first = found[0][0]
+        if first in "jJ":
+            open_joins += 1
+        elif first in "oOuU" and open_joins:
+            open_joins -= 1
+    return open_joins
+
+
+def parse(template: str) -> list[exp.Expr] | str:
+    """The statements of a template; or, where they are not to be had, why not.
+
+    Args:
+        template: SQL without comments, literals replaced by slots.
+    """
+    if len(template) > _MAX_CHARS:
+        return f"longer than {_MAX_CHARS} characters without its literals"
+    if too_deep := _depth(template):
+        return too_deep
+    if _bare_joins(template) > _MAX_BARE_JOINS:
+        return f"more than {_MAX_BARE_JOINS} joins without a condition"
+    if ":" in template:
+        template = _AWKWARD.sub(":" + PREFIX, template)
+    _thread.quiet = True
+    try:
+        tokens = _thread.tokenizer.tokenize(template)
+        if len(tokens) > _MAX_TOKENS:
+            return f"more than {_MAX_TOKENS} tokens"
+        try:
+            parsed = _thread.parser.parse(tokens, template)
+        except SqlglotError:
+            plainer = _UNKNOWN_TO_PARSER.sub(" ", template)
+            if plainer == template:
+                raise
+            parsed = _thread.parser.parse(_thread.tokenizer.tokenize(plainer), plainer)
+    except (
+        SqlglotError,
+        RecursionError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        IndexError,
+    ) as error:
+        # Beyond its own errors, sqlglot fails on some texts that are no SQL in ways of its own.
+        return f"not understood ({type(error).__name__})"
+    finally:
+        _thread.quiet = False
+    return [statement for statement in parsed if statement is not None]
+
+
+def _depth(template: str) -> str:
+    """Why a template is nested too deep to be parsed; empty if it is not."""
+    if "[" in template and len(_SUBSCRIPT.findall(template)) > _MAX_SUBSCRIPTS:
+        return f"more than {_MAX_SUBSCRIPTS} subscripts of subscripts"
+    # A text as short as this cannot hold a run that matters, and most are.
+    run = len(template) > _SHORT and _RUN.search(template) is not None
+    if run:
+        return f"more than {_MAX_RUN} prefix operators in a row"
+    if (
+        "[" in template
+        or template.count("(") > _MAX_DEPTH
+        or (len(template) > _SHORT and _CASE.search(template))
+    ):
+        depth = arrays = deepest = deepest_array = 0
+        for found in _NESTING.finditer(template):
+            text = found.group().lower()
+            step = 1 if text in _OPENING or text == "case" else -1
+            depth += step
+            deepest = max(deepest, depth)
+            if text in {"[", "]"}:
+                arrays += step
+                deepest_array = max(deepest_array, arrays)
+        if deepest > _MAX_DEPTH:
+            return f"nested deeper than {_MAX_DEPTH}"
+        if deepest_array > _MAX_ARRAY_DEPTH:
+            return f"arrays nested deeper than {_MAX_ARRAY_DEPTH}"
+    return ""

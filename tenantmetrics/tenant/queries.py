@@ -1,0 +1,362 @@
+"""Queries: SELECT, UNION, WITH, FROM and its joins, derived tables and subqueries.
+
+An inner join or a WHERE restricts the rows that come back, so one restricted table restricts them
+all. The ON of an outer join restricts its nullable side alone. A subquery restricts where a row of
+it is needed (EXISTS, IN, `=`), and is read beside the query everywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.conditions import Conditions
+from tenantmetrics.tenant.operands import Operand
+from tenantmetrics.tenant.plan import Also, Either, Fixed, Found, Joined, Named, Node, State
+from tenantmetrics.tenant.scope import (
+    CLEAR,
+    UNKNOWN,
+    Derived,
+    Facts,
+    Key,
+    Names,
+    Sink,
+    finish,
+)
+from tenantmetrics.tenant.sources import add_from, aliased
+from tenantmetrics.tenant.values import SESSION, array_of, value_of
+from tenantmetrics.tenant.vocabulary import Vocabulary
+
+__all__ = ["QUERIES", "Queries", "unspoken", "unwrapped"]
+
+# Tuples, because `A | B` inside isinstance() is built anew at each call.
+_SELECT_OR_SETOPERATION_OR_SUBQUERY = (exp.Select, exp.SetOperation, exp.Subquery)
+_SUBQUERY_OR_PAREN = (exp.Subquery, exp.Paren)
+_EXPLODE_OR_UNNEST = (exp.Explode, exp.Unnest)
+
+QUERIES = exp.Select | exp.SetOperation | exp.Subquery | exp.Values
+_PLAIN = frozenset({exp.Column, exp.Star, exp.Literal, exp.Placeholder})
+_MAX_LEVELS = 60
+"""Queries inside queries; the parser's bound on parentheses is met first."""
+
+
+class Queries:
+    """Analyses the queries of one statement.
+
+    Args:
+        vocabulary: The tenant's names.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self._levels = 0
+
+    def changing(self, node: exp.Expr, names: Names) -> Derived | None:
+        """A data-changing statement inside WITH; None for a query."""
+        raise NotImplementedError
+
+    def statement(self, node: exp.Expr, names: Names) -> Node:
+        """Analyse a whole statement, whose columns nobody asks for."""
+        select = unwrapped(node)
+        if isinstance(select, exp.Select):
+            inner, facts = Names(names, self.vocabulary), Facts()
+            self.select(select, inner, facts, facts.main)
+            return finish(facts, self.vocabulary)
+        return self.derive(select, names).node
+
+    def derive(self, node: exp.Expr, names: Names, facts: Facts | None = None) -> Derived:
+        """Analyse a query whose rows another one reads.
+
+        Args:
+            node: SELECT, UNION, VALUES, in parentheses or not; or a data-changing statement.
+            names: What its outer names mean.
+            facts: Of the query around it, where it may refer to that one's columns.
+        """
+        if self._levels >= _MAX_LEVELS:
+            return Derived(UNKNOWN, {}, True)
+        self._levels += 1
+        try:
+            return self._derive(unwrapped(node), names, facts)
+        finally:
+            self._levels -= 1
+
+    def _derive(self, node: exp.Expr, names: Names, facts: Facts | None) -> Derived:
+        if isinstance(node, exp.SetOperation):
+            return self._set_operation(node, names, facts)
+        if isinstance(node, exp.Values):
+            return self._values(node)
+        if isinstance(node, exp.Select):
+            inner, own = Names(names, self.vocabulary), Facts(facts)
+            self.select(node, inner, own, own.main)
+            return self._described(node, inner, finish(own, self.vocabulary))
+        changed = self.changing(node, names)
+        if changed is not None:
+            return changed
+        if isinstance(node, exp.Table):
+            inner, own = Names(names, self.vocabulary), Facts(facts)
+            add_from(self, [node], inner, own, own.main)
+            return Derived(finish(own, self.vocabulary), {}, True)
+        return Derived(UNKNOWN, {}, True)
+
+    def select(self, node: exp.Select, names: Names, facts: Facts, sink: Sink) -> None:
+        """Enter a SELECT: its restrictions into `sink`, all that is beside them into `facts`."""
+        self.with_clause(node, names, facts)
+        from_ = node.args.get("from_")
+        joined = [*(node.args.get("laterals") or []), *(node.args.get("joins") or [])]
+        add_from(self, [from_.this, *joined] if from_ else joined, names, facts, sink)
+        conditions = Conditions(self, names, facts)
+        for clause in ("where", "having"):
+            if (condition := node.args.get(clause)) is not None:
+                conditions.add(condition.this, sink)
+        if joined and sink.constraints and _crossed(node, joined, names):
+            sink.constraints.append(((next(names.numbers), ""), UNKNOWN))
+        rest = [*node.expressions]
+        rest += [
+            part
+            for key in ("group", "order", "distinct", "limit", "offset", "windows")
+            for part in _listed(node.args.get(key))
+        ]
+        for part in rest:
+            inner = part.args["this"] if part.__class__ is exp.Alias else part
+            if inner.__class__ in _PLAIN:
+                continue
+            for _ in self.outside_subqueries(part, names, facts):
+                pass
+
+    def with_clause(self, node: exp.Expr, names: Names, facts: Facts) -> None:
+        """Enter the WITH of a statement."""
+        with_ = node.args.get("with_")
+        if with_ is None:
+            return
+        for cte in with_.expressions:
+            name = cte.alias.lower()
+            body = unwrapped(cte.this)
+            if with_.args.get("recursive") and isinstance(body, exp.SetOperation):
+                # The recursive part reads what the first part began with.
+                names.ctes[name] = aliased(self.derive(_leftmost(body), names), cte)
+            derived = aliased(self.derive(body, names), cte)
+            names.ctes[name] = derived
+            if isinstance(body, exp.DML):
+                facts.beside.append(derived.node)
+
+    def restrict(self, query: exp.Expr, names: Names, facts: Facts, sink: Sink) -> bool:
+        """Enter a subquery that must give a row; False where it always gives one."""
+        node = unwrapped(query)
+        if isinstance(node, exp.SetOperation):
+            sink.parts.append(self.derive(node, names, facts).node)
+            return True
+        if not isinstance(node, exp.Select) or self._levels >= _MAX_LEVELS:
+            return False
+        if node.args.get("group") is None and any(
+            part.find(exp.AggFunc) is not None for part in node.expressions
+        ):
+            return False
+        if node.args.get("from_") is None:
+            return False
+        self._levels += 1
+        try:
+            self.select(node, Names(names, self.vocabulary), facts, sink)
+        finally:
+            self._levels -= 1
+        return True
+
+    def projected(  # noqa: PLR0911
+        self, query: exp.Expr, names: Names, facts: Facts, sink: Sink, key: Key
+    ) -> Node | None:
+        """Enter a subquery whose only column `key` equals; a node, or None where it is linked."""
+        node = unwrapped(query)
+        if isinstance(node, exp.Values):
+            operands = [value_of(_only(row)) for row in node.expressions]
+            known = [operand for operand in operands if isinstance(operand, Operand)]
+            return Named(tuple(known)) if known and len(known) == len(operands) else UNKNOWN
+        if isinstance(node, exp.Select) and len(node.expressions) == 1:
+            item = node.expressions[0].unalias()
+            unnested = _unnested(item)
+            if unnested is not None and node.args.get("from_") is None:
+                return Named(tuple(unnested)) if unnested else UNKNOWN
+            value = value_of(item)
+            if value is SESSION:
+                return Fixed(Found(State.SESSION))
+            inner = Names(names, self.vocabulary)
+            self.select(node, inner, facts, sink)
+            if isinstance(value, Operand):
+                return Named((value,))
+            column = inner.key(item) if isinstance(item, exp.Column) else None
+            if column is None:
+                return UNKNOWN
+            # The column has to be restricted itself: the subquery's tenants are the key's.
+            sink.links.append((key, column))
+            sink.constraints.append((column, UNKNOWN))
+            return None
+        derived = self.derive(node, names, facts)
+        if any(derived.columns.values()):
+            return Joined((derived.node,)) if derived.node is not CLEAR else UNKNOWN
+        facts.beside.append(derived.node)
+        return UNKNOWN
+
+    def outside_subqueries(self, node: exp.Expr, names: Names, facts: Facts) -> Iterator[exp.Expr]:
+        """All parts of an expression but its subqueries, which are left for later."""
+        todo: list[exp.Expr] = [node]
+        while todo:
+            part = todo.pop()
+            if isinstance(part, _SELECT_OR_SETOPERATION_OR_SUBQUERY):
+                self._later(part, names, facts)
+                continue
+            yield part
+            todo.extend(part.iter_expressions())
+
+    def _later(self, query: exp.Expr, names: Names, facts: Facts) -> None:
+        facts.later.append(lambda: self.derive(query, names, facts).node)
+
+    def _set_operation(self, node: exp.SetOperation, names: Names, facts: Facts | None) -> Derived:
+        own = Facts(facts)
+        inner = Names(names, self.vocabulary)
+        self.with_clause(node, inner, own)
+        # A loop over the left side: a thousand UNIONs are a thousand levels of the tree.
+        operations: list[exp.SetOperation] = []
+        left: exp.Expr = node
+        while isinstance(left, exp.SetOperation):
+            operations.append(left)
+            left = unwrapped(left.this)
+        first = self.derive(left, inner, facts)
+        result, columns, star = first.node, dict(first.columns), first.star
+        pending: list[Node] = [result]
+        for operation in reversed(operations):
+            right = self.derive(operation.expression, inner, facts)
+            if isinstance(operation, exp.Union):
+                pending.append(right.node)
+            else:
+                whole = pending[0] if len(pending) == 1 else Either(tuple(pending))
+                if isinstance(operation, exp.Intersect):
+                    pending = [Joined((whole, right.node))]
+                else:
+                    pending = [Also(whole, (right.node,))]
+            # A column is a tenant's only if each branch has one in its place.
+            kinds = list(right.columns.values())
+            columns = {
+                name: kind and not first.values.get(name) and (index >= len(kinds) or kinds[index])
+                for index, (name, kind) in enumerate(columns.items())
+            }
+            star = star or right.star
+        result = pending[0] if len(pending) == 1 else Either(tuple(pending))
+        if own.beside:
+            result = Also(result, tuple(own.beside))
+        return Derived(result, columns, star)
+
+    def _values(self, node: exp.Values) -> Derived:
+        columns: dict[str, list[object]] = {}
+        for row in node.expressions:
+            for index, item in enumerate(row.expressions if isinstance(row, exp.Tuple) else [row]):
+                columns.setdefault(f"column{index + 1}", []).append(value_of(item))
+        values: dict[str, Node] = {}
+        for name, found in columns.items():
+            operands = [value for value in found if isinstance(value, Operand)]
+            if len(operands) == len(found):
+                values[name] = Named(tuple(operands))
+        return Derived(CLEAR, dict.fromkeys(columns, False), False, values)
+
+    def _described(self, node: exp.Select, names: Names, result: Node) -> Derived:
+        """A SELECT's columns, by the names that a query around it sees."""
+        columns: dict[str, bool] = {}
+        values: dict[str, Node] = {}
+        star = False
+        for index, item in enumerate(node.expressions):
+            inner = item.unalias()
+            if isinstance(inner, exp.Star) or (
+                isinstance(inner, exp.Column) and isinstance(inner.this, exp.Star)
+            ):
+                star = True
+                continue
+            name = (item.alias_or_name or f"?column{index}").lower()
+            columns[name] = isinstance(inner, exp.Column) and names.key(inner) is not None
+            value = value_of(inner)
+            if isinstance(value, Operand):
+                values[name] = Named((value,))
+            elif value is SESSION:
+                values[name] = Fixed(Found(State.SESSION))
+        return Derived(result, columns, star, values)
+
+
+def unwrapped(node: exp.Expr) -> exp.Expr:
+    """A query without the parentheses around it."""
+    while isinstance(node, _SUBQUERY_OR_PAREN) and not node.args.get("with_"):
+        node = node.this
+    if node.__class__ is exp.Select and len(node.expressions) == 1:
+        # The parser writes VALUES as SELECT * FROM (VALUES …).
+        from_ = node.args.get("from_")
+        if isinstance(node.expressions[0], exp.Star) and from_ is not None:
+            others = {key for key, value in node.args.items() if value} - {"expressions", "from_"}
+            if (
+                isinstance(from_.this, exp.Values)
+                and not others
+                and (from_.this.alias in {"", "_values"})
+            ):
+                values: exp.Expr = from_.this
+                return values
+    return node
+
+
+def _crossed(node: exp.Select, joined: list[exp.Expr], names: Names) -> bool:
+    """Whether a table stands beside the others with no condition: all its tenants' rows come back.
+
+    A condition on a column without its table's name may be any table's, and is taken for its.
+    """
+    loose = [
+        join
+        for join in joined
+        if isinstance(join, exp.Join) and not (join.args.get("on") or join.args.get("using"))
+        if not join.args.get("method")
+    ]
+    if not loose:
+        return False
+    first = node.args["from_"].this if node.args.get("from_") else None
+    inside = [join.this for join in joined if not isinstance(join.this, exp.Table)]
+    spoken = [node.args.get("where"), *(join.args.get("on") for join in joined), *inside]
+    return unspoken([first, *(join.this for join in loose)], spoken, names)
+
+
+def unspoken(tables: Sequence[object], parts: Sequence[exp.Expr | None], names: Names) -> bool:
+    """Whether one of some tables is real, and no condition speaks of it."""
+    real = [
+        table
+        for table in tables
+        if isinstance(table, exp.Table) and not isinstance(table.this, exp.Func)
+        if table.args.get("db") or names.cte(table.name.lower()) is None
+    ]
+    spoken: set[str] = set()
+    for part in parts:
+        for column in part.find_all(exp.Column) if part is not None else ():
+            if column.table:
+                spoken.add(column.table.lower())
+            elif isinstance(part, exp.Subquery | exp.Lateral):
+                continue  # a column of the derived table's own
+            elif len(real) == 1 or not names.mentions(column):
+                return False
+    return any((table.alias or table.name).lower() not in spoken for table in real)
+
+
+def _leftmost(node: exp.Expr) -> exp.Expr:
+    while isinstance(node, exp.SetOperation):
+        node = unwrapped(node.this)
+    return node
+
+
+def _listed(part: object) -> list[exp.Expr]:
+    if isinstance(part, list):
+        return part
+    return [part] if isinstance(part, exp.Expr) else []
+
+
+def _only(row: exp.Expr) -> exp.Expr | None:
+    if isinstance(row, exp.Tuple):
+        return row.expressions[0] if len(row.expressions) == 1 else None
+    return row
+
+
+def _unnested(item: exp.Expr) -> list[Operand] | None:
+    """The operands of `unnest(:array)`; empty where the text does not tell, None for others."""
+    if isinstance(item, _EXPLODE_OR_UNNEST):
+        inner = item.expressions[0] if isinstance(item, exp.Unnest) else item.this
+        return array_of(inner) or []
+    return None

@@ -1,0 +1,299 @@
+"""The chain: what one call says of its tenant, taken on the caller's thread.
+
+A text is cut into skeleton and literals once, and a skeleton is parsed once; a call with a text
+that was seen before costs a dictionary look-up and the evaluation of its plan. All that is needed
+of the parameters is taken before `claims` returns: they are the caller's to change afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tenantmetrics.config import Config
+from tenantmetrics.health import Health, Loss
+from tenantmetrics.records import (
+    Claim,
+    Claims,
+    Misuse,
+    SessionStep,
+    SessionVerb,
+    Source,
+)
+from tenantmetrics.tenant.cache import Generations
+from tenantmetrics.tenant.comments import tenants_in_comments
+from tenantmetrics.tenant.context import current
+from tenantmetrics.tenant.operands import Values, index_parameters
+from tenantmetrics.tenant.plan import Plan, State, parameters_of, split
+from tenantmetrics.tenant.planner import plan_of
+from tenantmetrics.tenant.scope import UNKNOWN
+from tenantmetrics.tenant.skeleton import Literal, skeleton
+from tenantmetrics.tenant.steps import steps_of
+from tenantmetrics.tenant.strict import Strict
+from tenantmetrics.tenant.vocabulary import Vocabulary
+
+__all__ = ["Bound", "Resolver"]
+
+_MAX_TEXT_CHARS = 8_000_000
+"""Characters of all cached texts, 16 MB at most; 4,096 statements of ordinary length are 2 MB."""
+_MAX_NAMES = 16_384
+"""Claims that are kept ready for a statement and a tenant; a fleet's working set, about 10 MB."""
+_MAX_NAME_CHARS = 64
+_NO_VALUES: Mapping[str, Mapping[str, Any]] = {}
+_EMPTY = Claims()
+# A third of the time of the named tuple's own constructor.
+_new = tuple.__new__
+
+
+class Bound:
+    """A text: its plan, and what the plan is filled with besides parameters.
+
+    Attributes:
+        plan: What the text's skeleton says.
+        literals: The text's literals by slot.
+        comment: What its comments name.
+        fixed: The claims, where no parameter can change them.
+        parameter: The parameter that decides, where it is a single one.
+        memo: That parameter's value → claims. Emptied when `epoch` is not the resolver's any more.
+    """
+
+    __slots__ = ("comment", "epoch", "fixed", "literals", "memo", "parameter", "plan")
+
+    def __init__(self, plan: Plan, literals: Sequence[Literal], comment: Claim | None) -> None:
+        self.plan = plan
+        self.literals = literals
+        self.comment = comment
+        self.fixed: Claims | None = None
+        self.parameter: str | None = None
+        self.memo: dict[object, Claims] = {}
+        self.epoch = 0
+
+
+class Resolver:
+    """Finds what calls say of their tenants.
+
+    Args:
+        config: The settings.
+        health: Counts texts that could not be planned.
+    """
+
+    def __init__(self, config: Config, health: Health) -> None:
+        self.vocabulary = Vocabulary(config)
+        self._health = health
+        self._texts: Generations[Bound] = Generations(config.max_plans, _MAX_TEXT_CHARS)
+        self._plans: Generations[Plan] = Generations(config.max_plans, _MAX_TEXT_CHARS)
+        self._remembered = 0
+        self._epoch = 0
+        self._contexts: dict[str, Claim] = {}
+        self._databases: dict[str | None, Claim | None] = {None: None}
+        self._strict = Strict(config)
+        self.check: Callable[[str, Mapping[str, Any], Claims], None] = self._check
+        self.observe = self._strict.observe
+
+    @property
+    def cached_texts(self) -> int:
+        """Texts whose plan is kept."""
+        return len(self._texts)
+
+    @property
+    def cached_plans(self) -> int:
+        """Skeletons whose plan is kept."""
+        return len(self._plans)
+
+    @property
+    def cached_chars(self) -> int:
+        """Characters of all texts that are kept."""
+        return self._texts.chars
+
+    def claims(self, operation: str, params: Mapping[str, Any]) -> Claims:
+        """What a call says of its tenant.
+
+        Args:
+            operation: The API operation.
+            params: The API parameters as the caller gave them.
+        """
+        sql = params.get("sql")
+        if sql.__class__ is not str:
+            return self._without_sql(operation, params)
+        bound = self._texts.young.get(sql) or self.bound(sql)
+        claims = bound.fixed or self._filled(bound, operation, params)
+        tenant = current()
+        if (
+            tenant is None
+            and "schema" not in params
+            and self._databases.get(params.get("database"), False) is None
+        ):
+            return claims
+        return self._with_surroundings(claims, tenant, params)
+
+    def bound(self, sql: str) -> Bound:
+        """A text's plan, from the cache or made now."""
+        found = self._texts.young.get(sql) or self._texts.aged(sql)
+        if found is not None:
+            return found
+        cut = skeleton(sql)
+        plan = self._plans.young.get(cut.template) or self._plans.aged(cut.template)
+        if plan is None:
+            try:
+                plan = plan_of(cut.template, self.vocabulary)
+            except Exception as error:  # noqa: BLE001 - whatever a text provokes, the call goes on
+                self._health.count(Loss.TENANT_ERROR, error=error, where="plan")
+                plan = Plan(node=UNKNOWN, mentions=True, why="failed")
+            self._plans.put(cut.template, plan)
+        tenants = tenants_in_comments(cut.comments, self.vocabulary.comment_keys)
+        shares = tuple((tenant, 1) for tenant in tenants)
+        bound = Bound(plan, cut.literals, Claim(Source.COMMENT, shares) if shares else None)
+        names = parameters_of(plan)
+        if not names and not plan.sets_only:
+            bound.fixed = self._evaluated(bound, [_NO_VALUES], "ExecuteSql", True)
+        elif len(names) == 1:
+            (bound.parameter,) = names
+        self._texts.put(sql, bound)
+        return bound
+
+    def _filled(self, bound: Bound, operation: str, params: Mapping[str, Any]) -> Claims:
+        """The claims of a text whose parameters decide."""
+        wanted = bound.parameter
+        in_transaction = "transactionId" in params
+        if (
+            wanted is not None
+            and "parameterSets" not in params
+            and (in_transaction or not bound.plan.sets_only)
+        ):
+            for parameter in _listed(params.get("parameters")):
+                if parameter["name"] == wanted:
+                    value = parameter["value"]
+                    text = value.get("stringValue")
+                    if text.__class__ is not str or len(value) != 1:
+                        break
+                    key = (text, parameter["typeHint"]) if "typeHint" in parameter else text
+                    if bound.epoch == self._epoch and (claims := bound.memo.get(key)):
+                        return claims
+                    return self._remember(bound, key, parameter, operation, in_transaction)
+        return self._evaluated(bound, _sets(params), operation, in_transaction)
+
+    def _remember(
+        self,
+        bound: Bound,
+        key: object,
+        parameter: Mapping[str, Any],
+        operation: str,
+        in_transaction: bool,
+    ) -> Claims:
+        """The claims for one value of the parameter that decides, kept for the next time."""
+        values = {parameter["name"]: parameter}
+        claims = self._evaluated(bound, [values], operation, in_transaction)
+        if len(parameter["value"]["stringValue"]) <= _MAX_NAME_CHARS:
+            if self._remembered >= _MAX_NAMES:
+                self._remembered = 0
+                self._epoch += 1
+            if bound.epoch != self._epoch:
+                bound.epoch, bound.memo = self._epoch, {}
+            bound.memo[key] = claims
+            self._remembered += 1
+        return claims
+
+    def _evaluated(
+        self,
+        bound: Bound,
+        sets: Sequence[Mapping[str, Mapping[str, Any]]],
+        operation: str,
+        in_transaction: bool,
+    ) -> Claims:
+        plan = bound.plan
+        answers: list[Mapping[str, int]] = []
+        steps: list[SessionStep] = []
+        misuses = dict.fromkeys(plan.misuses)
+        undecided = False
+        for parameters in sets:
+            values = Values(bound.literals, parameters)
+            state, shares, misuse = plan.node.found(values)
+            answers.append(shares)
+            if misuse is not None:
+                misuses[misuse] = None
+            undecided = undecided or state is State.UNDECIDED
+            undecided = undecided or (plan.mentions and state in {State.OPEN, State.CLEAR})
+            if plan.steps:
+                steps += steps_of(plan.steps, values, self.vocabulary)
+        named: list[Claim] = []
+        if any(answers):
+            named.append(Claim(Source.STATEMENT, split(answers)))
+        if bound.comment is not None:
+            named.append(bound.comment)
+            if len(bound.comment.shares) > 1:
+                misuses[Misuse.SOURCES_DISAGREE] = None
+        if plan.schemas:
+            named.append(Claim(Source.SCHEMA, tuple((tenant, 1) for tenant in plan.schemas)))
+        if (
+            plan.sets_only
+            and not in_transaction
+            and operation != "ExecuteSql"
+            and any(step.verb is SessionVerb.SET for step in steps)
+            and all(step.local for step in steps)
+        ):
+            misuses[Misuse.LOCAL_OUTSIDE_TRANSACTION] = None
+        return Claims(plan.summary, tuple(named), tuple(steps), tuple(misuses), undecided)
+
+    def _without_sql(self, operation: str, params: Mapping[str, Any]) -> Claims:
+        """BeginTransaction and its kind; ExecuteSql, whose text has another name."""
+        claims = _EMPTY
+        text = params.get("sqlStatements")
+        if isinstance(text, str):
+            bound = self.bound(text)
+            claims = bound.fixed or self._evaluated(bound, [_NO_VALUES], operation, True)
+        return self._with_surroundings(claims, current(), params)
+
+    def _with_surroundings(
+        self, claims: Claims, tenant: str | None, params: Mapping[str, Any]
+    ) -> Claims:
+        """The claims of a call with what is said around its text: context, schema, database."""
+        named = claims.named
+        if tenant is not None:
+            context = self._contexts.get(tenant)
+            if context is None:
+                context = Claim(Source.CONTEXT, ((tenant, 1),))
+                if len(self._contexts) >= _MAX_NAMES:
+                    self._contexts = {}
+                self._contexts[tenant] = context
+            named = (context, *named)
+        schema = params.get("schema")
+        of_schema = self.vocabulary.of_schema(schema) if isinstance(schema, str) else None
+        if of_schema and all(claim.source is not Source.SCHEMA for claim in named):
+            named = (*named, Claim(Source.SCHEMA, ((of_schema, 1),)))
+        database = params.get("database")
+        if isinstance(database, str):
+            if database not in self._databases:
+                self._database(database)
+            claim = self._databases[database]
+            if claim is not None:
+                named = (*named, claim)
+        if named is claims.named:
+            return claims
+        summary, _, session, misuses, undecided = claims
+        return _new(Claims, (summary, named, session, misuses, undecided))
+
+    def _database(self, name: str) -> None:
+        """Keep ready what a database's name says."""
+        tenant = self.vocabulary.of_database(name)
+        claim = Claim(Source.DATABASE, ((tenant, 1),)) if tenant is not None else None
+        if len(self._databases) >= _MAX_NAMES:
+            self._databases = {None: None}
+        self._databases[name] = claim
+
+    def _check(self, operation: str, params: Mapping[str, Any], claims: Claims) -> None:
+        """Raise TenantRefusedError if `strict` refuses the call; see `tenant.strict`."""
+        sql = params.get("sql", params.get("sqlStatements"))
+        plan = self.bound(sql).plan if isinstance(sql, str) else None
+        self._strict.check(operation, params, claims, plan)
+
+
+def _listed(parameters: Any) -> Sequence[Mapping[str, Any]]:
+    return parameters if isinstance(parameters, list | tuple) else ()
+
+
+def _sets(params: Mapping[str, Any]) -> Sequence[Mapping[str, Mapping[str, Any]]]:
+    """The parameters of each execution: one of a statement, as many as a batch has sets."""
+    sets = params.get("parameterSets")
+    if isinstance(sets, list | tuple) and sets:
+        return [index_parameters(parameters) for parameters in sets]
+    return [index_parameters(params.get("parameters"))]

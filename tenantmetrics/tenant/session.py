@@ -1,0 +1,136 @@
+"""What a session's tenant variables hold, step by step: SET, RESET, savepoints, end of transaction.
+
+As PostgreSQL does it: `ROLLBACK TO` restores what was set when the savepoint was made, `COMMIT`
+ends what was LOCAL, `ROLLBACK` undoes everything since the last `COMMIT`. Only steps of statements
+that succeeded may be applied: a SET that failed set nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tenantmetrics.records import Misuse, SessionStep, SessionVerb
+
+__all__ = ["ROLE", "SEARCH_PATH", "WEAK_VARIABLES", "Session"]
+
+ROLE = "role"
+SEARCH_PATH = "search_path"
+WEAK_VARIABLES = frozenset({"application_name", ROLE, SEARCH_PATH})
+"""They carry a tenant beside their own purpose: believed after every other variable, and no
+conflict where they spell the tenant in another way."""
+
+_MAX_SAVEPOINTS = 1_000
+"""Bounds one transaction's memory; the oldest savepoints are forgotten first."""
+
+_Values = dict[str, tuple[str | None, bool]]
+
+
+class Session:
+    """The tenant variables of one session, or of one transaction's share of it.
+
+    Args:
+        variables: Names of the variables, those believed first at the front.
+    """
+
+    __slots__ = ("_committed", "_order", "_savepoints", "_values", "named_in_call")
+
+    def __init__(self, variables: Iterable[str]) -> None:
+        ordered = [name.lower() for name in variables]
+        strong = [name for name in ordered if name not in WEAK_VARIABLES]
+        weak = [name for name in ordered if name in WEAK_VARIABLES]
+        self._order = tuple(dict.fromkeys([*strong, *weak, ROLE, SEARCH_PATH]))
+        self._values: _Values = {}
+        self._committed: _Values = {}
+        self._savepoints: list[tuple[str, _Values]] = []
+        self.named_in_call: str | None = None
+        """The tenant that the last applied call named; None if it named none."""
+
+    def copy(self) -> Session:
+        """The same state, to try steps on."""
+        other = Session(())
+        other._order = self._order
+        other._values, other._committed = self._values, self._committed
+        other._savepoints = list(self._savepoints)
+        return other
+
+    def current(self) -> str | None:
+        """The tenant that the session serves now, None if nobody or not known."""
+        values = self._values
+        if not values:
+            return None
+        for name in self._order:
+            held = values.get(name)
+            if held is not None and held[0] is not None:
+                return held[0]
+        return None
+
+    def apply(self, steps: Iterable[SessionStep], *, in_transaction: bool) -> tuple[Misuse, ...]:
+        """Do what one successful call did to its session.
+
+        Args:
+            steps: In the order of the text.
+            in_transaction: Whether the call ran inside a transaction of the API.
+
+        Returns:
+            The kinds of misuse that showed, each once.
+        """
+        misuses: dict[Misuse, None] = {}
+        named = False
+        opened = in_transaction
+        for verb, name, tenant, local in steps:
+            if verb is SessionVerb.SET:
+                before = self._values.get(name)
+                if before and before[0] is not None and tenant not in {None, before[0]}:
+                    misuses[Misuse.TENANT_CHANGED] = None
+                if opened and not local and tenant is not None:
+                    misuses[Misuse.SET_WITHOUT_LOCAL] = None
+                self._values = {**self._values, name: (tenant, local)}
+                named = named or tenant is not None
+            elif verb is SessionVerb.BEGIN:
+                opened = True
+            else:
+                opened = opened and verb not in {SessionVerb.COMMIT, SessionVerb.ROLLBACK}
+                self._undo(verb, name)
+        strong = {
+            value
+            for name, (value, _) in self._values.items()
+            if value is not None and name not in WEAK_VARIABLES
+        }
+        if named and len(strong) > 1:
+            misuses[Misuse.SOURCES_DISAGREE] = None
+        self.named_in_call = (self.current() or self._last(steps)) if named else None
+        return tuple(misuses)
+
+    @staticmethod
+    def _last(steps: Iterable[SessionStep]) -> str | None:
+        """The tenant named last in a call that has ended its own settings again."""
+        return next((step.tenant for step in reversed(tuple(steps)) if step.tenant), None)
+
+    def _undo(self, verb: SessionVerb, name: str) -> None:
+        if verb is SessionVerb.RESET:
+            self._values = {key: held for key, held in self._values.items() if key != name}
+        elif verb is SessionVerb.RESET_ALL:
+            # RESET ALL leaves the role as it is.
+            self._values = {key: held for key, held in self._values.items() if key == ROLE}
+        elif verb is SessionVerb.SAVEPOINT:
+            self._savepoints.append((name, self._values))
+            del self._savepoints[:-_MAX_SAVEPOINTS]
+        elif verb is SessionVerb.COMMIT:
+            self._values = {key: held for key, held in self._values.items() if not held[1]}
+            self._committed = self._values
+            self._savepoints.clear()
+        elif verb is SessionVerb.ROLLBACK:
+            self._values = self._committed
+            self._savepoints.clear()
+        else:
+            self._return_to(verb, name)
+
+    def _return_to(self, verb: SessionVerb, name: str) -> None:
+        for index in range(len(self._savepoints) - 1, -1, -1):
+            if self._savepoints[index][0] == name:
+                if verb is SessionVerb.ROLLBACK_TO:
+                    self._values = self._savepoints[index][1]
+                    del self._savepoints[index + 1 :]
+                else:
+                    del self._savepoints[index:]
+                return

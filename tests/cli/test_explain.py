@@ -1,0 +1,100 @@
+"""`tenantmetrics explain` says what was found, where, and what it would be attributed to."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from tenantmetrics.cli.app import app
+from tenantmetrics.errors import TenantMetricsError
+
+
+@pytest.fixture
+def run():
+    def go(*arguments, stdin=None):
+        result = CliRunner().invoke(app, ["explain", *arguments], input=stdin)
+        if isinstance(result.exception, TenantMetricsError):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return go
+
+
+def test_it_marks_the_place_and_names_the_tenant(run):
+    """The column and the parameter stand under their text."""
+    output = run("SELECT * FROM b WHERE tenant_id = :t", "--param", "t=acme")
+    statement, marks = output.split("\n")[:2]
+    at = statement.index("tenant_id")
+    assert marks[at : at + len("tenant_id")] == "^" * len("tenant_id")
+    assert marks[statement.index(":t")] == "^"
+    assert "attributed to  acme" in output
+    assert "source         statement" in output
+
+
+def test_json_holds_the_same(run):
+    """Offsets into the text, shares, warnings."""
+    sql = "SELECT * FROM a JOIN b ON a.id = b.id WHERE a.tenant_id = 'x' AND b.tenant_id = 'y'"
+    found = json.loads(run(sql, "--json"))
+    assert found["attributed_to"] == {"x": 1, "y": 1}
+    assert found["misuses"] == ["other_tenants_rows"]
+    assert {sql[mark["start"] : mark["end"]] for mark in found["marks"]} == {
+        "tenant_id", "'x'", "'y'",
+    }  # fmt: skip
+    assert found["warnings"]
+
+
+def test_it_reads_standard_input_and_files(run, tmp_path):
+    """The same statement, three ways."""
+    sql = "DELETE FROM b WHERE tenant_id = 7\n"
+    path = tmp_path / "q.sql"
+    path.write_text(sql)
+    assert run(stdin=sql) == run("--file", str(path)) == run(sql.strip())
+
+
+def test_numbers_null_and_lists_are_given_as_json(run):
+    """name:=JSON."""
+    sql = "SELECT 1 FROM b WHERE tenant_id = ANY(:t)"
+    assert "a (1/2), b (1/2)" in run(sql, "--param", 't:=["a","b"]')
+    assert "__unattributed__" in run("SELECT 1 FROM b WHERE tenant_id = :t", "--param", "t:=null")
+    assert "attributed to  42" in run("SELECT 1 FROM b WHERE tenant_id = :t", "--param", "t:=42")
+
+
+def test_it_says_which_parameter_is_missing(run):
+    """And what would happen in a transaction."""
+    output = run("SELECT 1 FROM b WHERE tenant_id = :t")
+    assert "in :t, of which no value was given" in output
+
+
+def test_it_says_why_an_undecided_statement_names_nobody(run):
+    """Also where it was not understood."""
+    assert "does not restrict it to any" in run("SELECT 1 FROM b WHERE tenant_id <> 'x'")
+    assert "not understood" in run("SELECT FROM WHERE tenant_id")
+
+
+def test_it_warns_of_misuse(run):
+    """SET LOCAL outside a transaction, SET without LOCAL inside one, COMMIT as SQL."""
+    assert "does nothing" in run("SET LOCAL app.tenant = 'x'")
+    assert "survives" in run("SET app.tenant = 'x'", "--transaction")
+    assert "lingering" in run("COMMIT", "--transaction")
+    assert "different tenants" in run("SELECT 1 FROM b WHERE tenant_id = 'x'", "--context", "y")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["SELECT 1", "--param", "t"], "name=value"),
+        (["SELECT 1", "--param", "t:=x"], "not JSON"),
+        (["SELECT 1", "--file", "x"], "not both"),
+        (["--file", "/nowhere/q.sql"], "cannot read"),
+        (["  "], "no statement"),
+        (["SELECT 1", "--context", ""], "--context"),
+    ],
+)
+def test_bad_input_is_one_clear_line(run, arguments, message):
+    """And nothing printed before it."""
+    with pytest.raises(TenantMetricsError, match=message) as error:
+        run(*arguments)
+    assert "\n" not in str(error.value)

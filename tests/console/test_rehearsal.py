@@ -1,0 +1,455 @@
+"""Alarms rehearsed on recordings: the right ones, for the right tenants, at the right time."""
+
+import json
+import os
+import random
+import tomllib
+
+import pytest
+from typer.testing import CliRunner
+
+from tenantmetrics.aggregate.window import Aggregator
+from tenantmetrics.catalog import NAMESPACE, Level
+from tenantmetrics.cli.app import app
+from tenantmetrics.console.alarm import Alarm, Missing, Query, resolve
+from tenantmetrics.console.alarms import ALARMS
+from tenantmetrics.console.parameters import PARAMETERS
+from tenantmetrics.console.rehearsal import recordings, scenario
+from tenantmetrics.console.rehearsal.evaluate import rehearse
+from tenantmetrics.console.rehearsal.mathematics import evaluate
+from tenantmetrics.console.rehearsal.store import Store, statistic
+from tenantmetrics.errors import ConsoleError, LedgerError
+from tenantmetrics.export.emf import documents
+from tenantmetrics.export.ledger import LedgerExporter
+from tenantmetrics.health import Health, Loss
+from tenantmetrics.records import OK, Attribution, Call, Claims, Misuse, Source
+
+START_S = 1_795_176_000  # 2026-11-20 12:00 UTC
+
+CLUSTER = """
+[cluster]
+CPUUtilization = 40
+ACUUtilization = 30
+DatabaseConnections = 100
+ServerlessDatabaseCapacity = 4
+"""
+
+# A small tenant whose only call fails, a burst of load, a minute of slow calls: a calm day.
+CALM = """
+minutes = 240
+tenants = { acme = 60, bee = 60, cat = 60, dog = 1 }
+error_rate = 0.02
+during = [
+  { from = 30, to = 31, tenant = "dog", error_rate = 1.0 },
+  { from = 60, to = 63, tenant = "dog", error_rate = 1.0 },
+  { from = 100, to = 103, calls = 400 },
+  { from = 140, to = 142, latency_ms = 900 },
+  { from = 160, to = 162, tenant = "cat", error_rate = 0.9 },
+]
+"""
+
+INCIDENT = """
+minutes = 240
+tenants = { acme = 60, bee = 60, cat = 60, dog = 1 }
+during = [
+  { from = 40, to = 60, latency_ms = 700 },
+  { from = 40, to = 60, tenant = "acme", calls = 3000 },
+  { from = 80, to = 100, tenant = "bee", error_rate = 0.4 },
+  { from = 120, to = 122, conflicts = 3 },
+  { from = 150, to = 180, outage = true },
+  { from = 180, to = 184, losses = { export_dropped = 900 }, export_failures = { cloudwatch = 2 } },
+]
+"""
+
+EXPECTED = [
+    (44, "fleet-latency", ()),
+    (44, "tenant-database-time", ("acme",)),
+    (44, "largest-share", ()),
+    (44, "latency-raised", ()),
+    (44, "noisy-neighbour", ("acme",)),
+    (44, "page", ("acme",)),
+    (84, "fleet-error-rate", ()),
+    (84, "page", ()),
+    (88, "tenant-error-rate", ("bee",)),
+    (121, "tenant-conflicts", ()),
+    (121, "page", ()),
+    (165, "no-data", ()),
+    (165, "page", ()),
+    (181, "calls-lost", ("export_dropped",)),
+    (183, "export-failures", ("cloudwatch",)),
+]
+
+
+@pytest.fixture
+def promql():
+    """Skip on a user's machine without promql-parser, never in CI."""
+    if os.environ.get("CI") != "true":
+        pytest.importorskip("promql_parser", reason="pip install 'tenantmetrics[console]'")
+
+
+def values(**given):
+    topics = {"PageTopicArn": "page", "NotifyTopicArn": "notify", "DetailedMetrics": "true"}
+    return resolve(PARAMETERS, {**topics, **given})
+
+
+def played(text, tmp_path):
+    path = tmp_path / "scenario.toml"
+    path.write_text(text)
+    return recordings.load(path)
+
+
+def fired(store, **given):
+    """(minute, alarm, who) of every firing."""
+    found = rehearse(ALARMS, store, values(**given))
+    return [((one.from_s - store.start_s) // 60, one.alarm, one.who) for one in found.firings]
+
+
+def test_a_calm_day_is_silent(tmp_path, promql):
+    """One failure of one call, a burst and two slow minutes are no incident."""
+    assert fired(played(CALM + CLUSTER, tmp_path), OtlpMetrics="true") == []
+
+
+def test_an_incident_fires_exactly_the_right_alarms_for_the_right_tenants(tmp_path):
+    """A tenant that floods, one that fails, one that crosses over, an exporter's outage."""
+    assert fired(played(INCIDENT + CLUSTER, tmp_path)) == EXPECTED
+
+
+def test_recorded_emf_documents_say_the_same(tmp_path):
+    """Written by the exporter, read back as CloudWatch Logs exports them, repeats and all."""
+    path = tmp_path / "log.jsonl"
+    lines = [
+        f"2026-11-20T12:00:00Z {document}\n"
+        for window in scenario.windows(tomllib.loads(INCIDENT))
+        for document in documents(
+            window, namespace=NAMESPACE, level=Level.ESSENTIAL, max_tenants=500, meta={}
+        )
+    ]
+    path.write_text("".join(lines + lines[:100]))
+    assert fired(recordings.load(path)) == EXPECTED
+
+
+def test_a_recorded_ledger_says_the_same_but_for_what_it_does_not_hold(tmp_path):
+    """Conflicts and export failures are not in a ledger; everything else is."""
+    folder = tmp_path / "ledger"
+    exporter = LedgerExporter(folder)
+    exporter.export(list(scenario.windows(tomllib.loads(INCIDENT))), float("inf"))
+    exporter.close()
+    missing = {"tenant-conflicts", "export-failures"}
+    store = recordings.load(folder)
+    assert missing <= set(rehearse(ALARMS, store, values()).unheard)
+    found = fired(store)
+    assert found == [one for one in EXPECTED if one[1] not in missing and one[:2] != (121, "page")]
+
+
+def test_promql_names_the_neighbour_only_where_the_others_suffer(tmp_path, promql):
+    """The exact rule is silent where the flooding tenant alone is slow; the classic one cannot."""
+    alone = INCIDENT.replace("{ from = 40, to = 60, latency_ms = 700 },", "").replace(
+        'tenant = "acme", calls = 3000', 'tenant = "acme", calls = 3000, latency_ms = 700'
+    )
+    for text, expected in ((INCIDENT, ["acme"]), (alone, [])):
+        found = fired(played(text, tmp_path), OtlpMetrics="true")
+        who = [one[2] for one in found if one[1] == "noisy-neighbour-exact"]
+        assert [one for names in who for one in names] == expected
+
+
+def test_a_tenant_that_spends_more_than_its_usual_hour_is_named(tmp_path, promql):
+    """Who grew is named; who was always large, and who is new, are not."""
+    text = """
+    minutes = 1560
+    tenants = { acme = 100, large = 1000, new = 0 }
+    during = [
+      { from = 1500, to = 1560, tenant = "acme", calls = 900 },
+      { from = 1500, to = 1560, tenant = "new", calls = 900 },
+    ]
+    """
+    found = fired(played(text, tmp_path), OtlpMetrics="true")
+    assert [one[2] for one in found if one[1] == "tenant-spend"] == [("acme",)]
+
+
+def test_a_rise_of_the_fleet_leaves_the_usual_band(tmp_path):
+    """By the stand-in for anomaly detection, which needs an hour of history."""
+    text = """
+    minutes = 240
+    tenants = { acme = 100 }
+    during = [{ from = 180, to = 240, calls = 400 }]
+    """
+    names = {one[1] for one in fired(played(text, tmp_path))}
+    assert {"billed-requests-anomaly", "database-time-anomaly"} <= names
+
+
+@pytest.mark.parametrize(
+    ("entry", "alarm"),
+    [
+        ("error = 'ThrottlingException', error_rate = 0.5", "throttling"),
+        ("error = 'StatementTimeoutException', error_rate = 0.5", "statement-timeouts"),
+        ("error = 'DatabaseResumingException', error_rate = 0.5", "database-resuming"),
+        ("latency_ms = 3000", "tenant-latency"),
+        ("latency_ms = 3000", "fleet-latency-p99"),
+        ("unattributed = 40", "unattributed-share"),
+        ("losses = { series_cap = 5 }", "series-overflow"),
+    ],
+)
+def test_every_other_alarm_fires_on_its_own_incident(tmp_path, entry, alarm):
+    """And says who, where there is a who."""
+    text = f"""
+    minutes = 120
+    tenants = {{ acme = 100, bee = 100 }}
+    during = [{{ from = 40, to = 60, tenant = "acme", {entry} }}]
+    """
+    found = [one for one in fired(played(text, tmp_path)) if one[1] == alarm]
+    assert len(found) == 1
+    assert 40 < found[0][0] < 60
+    named = next(one for one in ALARMS if one.id == alarm).tenants
+    assert found[0][2] == (("acme",) if named else ())
+
+
+@pytest.mark.parametrize(
+    ("metric", "alarm"),
+    [
+        ("CPUUtilization = 85", "cluster-cpu"),
+        ("ACUUtilization = 80", "cluster-acu"),
+        ("DatabaseConnections = 1700", "cluster-connections"),
+        ("ServerlessDatabaseCapacity = 64", "fleet-spend"),
+    ],
+)
+def test_every_alarm_of_the_cluster_fires(tmp_path, metric, alarm):
+    """From a scenario, which may describe the cluster's own metrics."""
+    text = f"minutes = 60\ntenants = {{ acme = 10 }}\n[cluster]\n{metric}\n"
+    assert alarm in {one[1] for one in fired(played(text, tmp_path))}
+
+
+def test_every_alarm_is_rehearsed_above():
+    """A new alarm needs an incident of its own."""
+    here = {one[1] for one in EXPECTED} | {
+        "noisy-neighbour-exact", "tenant-spend", "billed-requests-anomaly",
+        "database-time-anomaly", "throttling", "statement-timeouts", "database-resuming",
+        "tenant-latency", "fleet-latency-p99", "unattributed-share", "series-overflow",
+        "cluster-cpu", "cluster-acu", "cluster-connections", "fleet-spend",
+    }  # fmt: skip
+    assert here == {one.id for one in ALARMS}
+
+
+def test_alarms_on_metrics_that_were_not_recorded_are_named(tmp_path):
+    """Silence must not look like health."""
+    found = rehearse(ALARMS, played(CALM, tmp_path), values())
+    assert set(found.unheard) == {
+        "cluster-cpu",
+        "cluster-acu",
+        "cluster-connections",
+        "fleet-spend",
+    }
+
+
+def alarm(**given):
+    query = Query(id="m1", namespace="${Namespace}", metric="UnattributedCalls", returned=True)
+    query = Query(**{name: getattr(query, name) for name in query.__slots__} | {"stat": "Sum"})
+    base = {
+        "id": "x", "means": "", "look": "", "do": "", "queries": (query,), "threshold": "5",
+    }  # fmt: skip
+    return Alarm(**{**base, **given})
+
+
+def series(numbers):
+    """A store of one metric, a number or None a minute."""
+    store = Store()
+    store.covers(START_S, START_S + 60 * len(numbers))
+    for minute, number in enumerate(numbers):
+        if number is not None:
+            store.add("UnattributedCalls", {}, START_S + 60 * minute, ((float(number), 1),))
+    return store
+
+
+@pytest.mark.parametrize(
+    ("numbers", "settings", "minutes"),
+    [
+        ([0, 9, 0, 9, 9, 0, 0], {"periods": 3, "datapoints": 2}, [(4, 7)]),
+        ([9, 9, 9], {"periods": 3, "datapoints": 3}, [(3, 3)]),
+        ([9, 9, None, 9, 9], {"periods": 3, "datapoints": 3}, []),
+        ([9, 9, None, 9, 9], {"periods": 3, "datapoints": 2}, [(2, 5)]),
+        ([0, None, None, 0], {"periods": 2, "datapoints": 2, "missing": Missing.BAD}, [(3, 4)]),
+        ([5, 5], {}, []),
+        ([5, 5], {"comparison": "GreaterThanOrEqualToThreshold"}, [(1, 2)]),
+        ([6, 0, 6, 0], {}, [(1, 2), (3, 4)]),
+    ],
+)
+def test_m_of_n_and_missing_data(numbers, settings, minutes):
+    """From the end of the period that decides to the end of the last bad one."""
+    found = rehearse([alarm(**settings)], series(numbers), values())
+    assert [
+        ((one.from_s - START_S) // 60, (one.to_s - START_S) // 60) for one in found.firings
+    ] == minutes
+
+
+def test_statistics_are_those_of_the_values():
+    """Over periods of several minutes and values with counts."""
+    points = {START_S: ((500.0, 1), (10.0, 98)), START_S + 60: ((20.0, 1),)}
+    start = START_S - START_S % 300
+    for stat, number in {
+        "Sum": 1500, "SampleCount": 100, "Average": 15, "Minimum": 10, "Maximum": 500,
+        "p50": 10, "p99": 20, "p100": 500,
+    }.items():  # fmt: skip
+        assert statistic(points, stat, 300) == {start: number}, stat
+
+
+def test_math_meets_series_where_both_have_a_datum():
+    """A division by zero leaves no datum; one series meets each of several."""
+    known = {"a": {"x": {0: 1.0, 60: 2.0}, "y": {0: 3.0}}, "b": {"": {0: 2.0, 60: 0.0}}}
+    assert evaluate("100 * a / b", Store(), known, 60) == {"x": {0: 50.0}, "y": {0: 150.0}}
+    assert evaluate("IF(b > 1, a, 7)", Store(), known, 60) == {
+        "x": {0: 1.0, 60: 7.0},
+        "y": {0: 3.0, 60: 7.0},
+    }
+    with pytest.raises(ConsoleError, match="cannot compute STDDEV"):
+        evaluate("STDDEV(a)", Store(), known, 60)
+
+
+def run(*arguments, code=0):
+    result = CliRunner().invoke(app, ["alarms", "test", *arguments], catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_the_command_says_which_when_and_for_whom(tmp_path, promql):
+    """A line a firing; a calm recording says so."""
+    path = tmp_path / "incident.toml"
+    path.write_text(INCIDENT + CLUSTER)
+    output = run(str(path))
+    assert "2026-11-20 13:28\t2026-11-20 13:43\ttenant-error-rate\tbee\n" in output
+    assert "tenant-error-rate" not in run(str(path), "--set", "TenantErrorRatio=0.5")
+    run(str(path), "--expect-quiet", code=3)
+    path.write_text(CALM)
+    output = run(str(path), "--expect-quiet")
+    assert "no alarm fires" in output
+    assert "cluster-cpu was not rehearsed: no CPUUtilization recorded" in output
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tenants = { a = 1 }", "minutes is missing"),
+        ("minutes = 5\ntenants = { a = 1 }\nduring = [{ from = 2 }]", "needs from and to"),
+        ("minutes = 5\ntenants = { a = 1 }\nlatency = 3", "unknown entry 'latency'"),
+        (
+            "minutes = 5\ntenants = { a = 1 }\nduring = [{ from = 2, to = 3, tenant = 'b' }]",
+            "'b', who is not in tenants",
+        ),
+        ("minutes = ", "cannot be read"),
+    ],
+)
+def test_a_scenario_that_makes_no_sense_is_refused(tmp_path, text, said):
+    """The file and the entry are named."""
+    with pytest.raises(ConsoleError, match=rf"scenario .*scenario\.toml': .*{said}|{said}"):
+        played(text, tmp_path)
+
+
+def test_a_recording_that_is_none_is_refused(tmp_path):
+    """With the line."""
+    path = tmp_path / "log.jsonl"
+    path.write_text(json.dumps({"hello": 1}))
+    with pytest.raises(ConsoleError, match=r"log\.jsonl:1: no EMF document"):
+        recordings.load(path)
+    with pytest.raises(ConsoleError, match="cannot be read"):
+        recordings.load(tmp_path / "nothing")
+    with pytest.raises(LedgerError, match="is empty"):
+        recordings.load(_empty(tmp_path))
+
+
+def _empty(tmp_path):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    return folder
+
+
+def call(tenant, at_s, *, latency_ms=20.0, failed=False, crossing=False):
+    """One call as capture makes it, and whose it was found to be."""
+    made = Call(
+        operation="ExecuteStatement",
+        ended_at_ns=int(at_s * 1e9),
+        duration_ns=int(latency_ms * 1e6),
+        outcome="DatabaseErrorException" if failed else OK,
+        sqlstate="",
+        http_status=400 if failed else 200,
+        attempts=1,
+        request_bytes=200,
+        response_bytes=900,
+        billed_requests=1,
+        rows_returned=3,
+        rows_written=0,
+        transaction_id="",
+        resource_arn="arn:aws:rds:us-east-1:123456789012:cluster:bookings",
+        database="app",
+        claims=Claims(),
+    )
+    misuses = (Misuse.OTHER_TENANTS_ROWS,) if crossing else ()
+    return made, Attribution(((tenant, 1),), Source.CONTEXT, misuses)
+
+
+def recorded(tmp_path, *, incident):
+    """Two hours of calls through the aggregator, exported minute by minute as EMF documents."""
+    rng = random.Random(7)
+    health = Health()
+    aggregator = Aggregator(
+        window_s=60, max_series=1_000, health=health, writer="host-1", clock_ns=lambda: 0
+    )
+    path = tmp_path / "recorded.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for minute in range(120):
+            at_s = START_S + 60 * minute
+            now = minute if incident else -1
+            flood, failing, crossing = 20 <= now < 35, 45 <= now < 60, 70 <= now < 72
+            # acme runs a job, bee's deployment is broken, cat reads what is not its own.
+            for tenant, calls in (("acme", 600 if flood else 12), ("bee", 12), ("cat", 12)):
+                for _ in range(calls):
+                    latency_ms = rng.lognormvariate(0, 0.3) * (700 if flood else 20)
+                    failed = rng.random() < (0.5 if failing and tenant == "bee" else 0.005)
+                    aggregator.add(
+                        *call(
+                            tenant,
+                            at_s + rng.random() * 59,
+                            latency_ms=latency_ms,
+                            failed=failed,
+                            crossing=crossing and tenant == "cat" and rng.random() < 0.3,
+                        )
+                    )
+            outage = 80 <= now < 100
+            if outage:
+                health.count(Loss.EXPORT_FAILED, where="cloudwatch")
+            for window in aggregator.close():
+                if not outage:
+                    file.writelines(
+                        f"{document}\n"
+                        for document in documents(
+                            window,
+                            namespace=NAMESPACE,
+                            level=Level.ESSENTIAL,
+                            max_tenants=500,
+                            meta={},
+                        )
+                    )
+    return recordings.load(path)
+
+
+def test_a_workload_recorded_through_the_aggregator_fires_for_the_right_tenants(tmp_path, promql):
+    """Calls with their own noise: a flood, a broken tenant, a crossing, an exporter's outage."""
+    found = fired(recorded(tmp_path, incident=True), OtlpMetrics="true")
+    who = {}
+    for _, name, names in found:
+        who[name] = who.get(name, set()) | set(names)
+    assert who == {
+        "fleet-latency": set(),
+        "fleet-error-rate": set(),
+        "tenant-error-rate": {"bee"},
+        "tenant-database-time": {"acme"},
+        "largest-share": set(),
+        "latency-raised": set(),
+        "noisy-neighbour": {"acme"},
+        "noisy-neighbour-exact": {"acme"},
+        "tenant-conflicts": set(),
+        "no-data": set(),
+        "page": {"acme"},
+    }
+
+
+def test_the_same_workload_without_the_incident_is_silent(tmp_path, promql):
+    """Half a percent of failures and the noise of latencies are a calm day."""
+    assert fired(recorded(tmp_path, incident=False), OtlpMetrics="true") == []

@@ -1,0 +1,57 @@
+"""Ledgers to bill, written by the real exporter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tenantmetrics.export.ledger import LedgerExporter
+from tenantmetrics.records import Series, SeriesKey, Source, Window
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """Where `write_hour` writes."""
+    return tmp_path / "ledger"
+
+
+@pytest.fixture
+def write_hour(ledger: Path) -> Callable[..., Path]:
+    """Write one window: `write_hour("2026-11-20T21:00", {"acme": (calls, ms)})`; its file."""
+    count = iter(range(10**6))
+
+    def write(
+        start: str,
+        tenants: Mapping[str, tuple[int, int]],
+        *,
+        outcome: str = "ok",
+        losses: Mapping[str, int] | None = None,
+        writer: str = "host-1",
+        length_s: int = 60,
+    ) -> Path:
+        series = {
+            SeriesKey(tenant, "ExecuteStatement", outcome, Source.SESSION, "arn:x", "app"): Series(
+                calls=calls,
+                duration_ns=milliseconds * 1_000_000,
+                attempts=calls,
+                request_bytes=calls * 100,
+                response_bytes=calls * 1_000,
+                billed_requests=calls,
+                rows_returned=calls * 10,
+                rows_written=calls,
+                scale=4,
+                buckets={300: calls},
+            )
+            for tenant, (calls, milliseconds) in tenants.items()
+        }
+        start_s = int(datetime.fromisoformat(start).replace(tzinfo=UTC).timestamp())
+        window = Window(start_s, length_s, writer, next(count), series, dict(losses or {}))
+        before = set(ledger.rglob("*.parquet"))
+        LedgerExporter(ledger).export([window], float("inf"))
+        (made,) = set(ledger.rglob("*.parquet")) - before
+        return made
+
+    return write

@@ -1,0 +1,52 @@
+"""The Athena table over the S3 ledger."""
+
+from __future__ import annotations
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from tenantmetrics import ledger
+from tenantmetrics.cost.athena import table_ddl
+from tenantmetrics.errors import ConfigError
+
+
+def test_the_table_has_the_ledgers_columns_with_types_that_hold_them():
+    """The statement parses in Athena's dialect, and its columns are the schema's, in order."""
+    created = sqlglot.parse_one(table_ddl("s3://books/prod/"), dialect="athena")
+    assert isinstance(created, exp.Create)
+    columns = [
+        (column.name, column.kind.sql("hive").lower())
+        for column in created.this.find_all(exp.ColumnDef)
+        if column.kind is not None
+    ]
+    types = {"int32": "int", "int64": "bigint", "list<int32>": "array<int>",
+             "list<int64>": "array<bigint>"}  # fmt: skip
+    assert [c for c in columns if c[0] not in {"date", "hour"}] == [
+        (column.name, types.get(column.kind, str(column.kind))) for column in ledger.COLUMNS
+    ]
+
+
+def test_partitions_are_projected_onto_the_folders_that_the_exporter_writes():
+    """No partition is added by hand: the template is the exporter's own naming."""
+    ddl = table_ddl("s3://books/prod/ledger", "finance.usage")
+    assert "`finance`.`usage`" in ddl
+    assert "LOCATION 's3://books/prod/ledger/'" in ddl
+    assert "'s3://books/prod/ledger/date=${date}/hour=${hour}/'" in ddl
+
+
+@pytest.mark.parametrize(
+    ("location", "table"),
+    [
+        ("/var/lib/ledger", "t"),
+        ("s3://", "t"),
+        ("s3://books/x' COMMENT 'y", "t"),
+        ("s3://books", "a b"),
+        ("s3://books", "a`; DROP TABLE b"),
+        ("s3://books", "a.b.c"),
+    ],
+)
+def test_what_could_change_the_statement_is_refused(location, table):
+    """Only plain locations and names; quotes and spaces are none."""
+    with pytest.raises(ConfigError, match="must be"):
+        table_ddl(location, table)

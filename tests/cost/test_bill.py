@@ -1,0 +1,356 @@
+"""Bills: CUR, FOCUS and Cost Explorer files, sorted into pools without losing a cent."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tenantmetrics.cost.bill import BillFilter, load
+from tenantmetrics.cost.bill.classify import pool_of
+from tenantmetrics.cost.bill.table import snake
+from tenantmetrics.cost.period import parse_month
+from tenantmetrics.errors import ReportError
+
+NOVEMBER = parse_month("2026-11")
+NISE = Path(__file__).parent / "data" / "nise-2026-10.csv.gz"
+
+
+def cur_row(amount, usage_type, kind="Usage", **more):
+    """One line item of CUR 2.0."""
+    row = {
+        "identity_line_item_id": f"{usage_type}{more.get('hour', 0)}{kind}",
+        "identity_time_interval": "x",
+        "bill_billing_period_start_date": "2026-11-01 00:00:00",
+        "bill_payer_account_id": "111122223333",
+        "line_item_usage_account_id": "444455556666",
+        "line_item_line_item_type": kind,
+        "line_item_usage_type": usage_type,
+        "line_item_usage_start_date": f"2026-11-20 {more.pop('hour', 0):02}:00:00",
+        "line_item_usage_amount": "1",
+        "line_item_currency_code": "USD",
+        "line_item_unblended_cost": str(amount),
+        "line_item_resource_id": "arn:aws:rds:us-east-1:444455556666:cluster:cluster-ABC",
+        "product_region_code": "us-east-1",
+        "resource_tags": '{"user_team": "booking"}',
+    }
+    row["line_item_usage_end_date"] = row["line_item_usage_start_date"].replace(":00:00", ":59:59")
+    return {**row, **more}
+
+
+def focus_row(amount, usage_type, category="Usage", **more):
+    """One row of FOCUS 1.2 as AWS exports it."""
+    return {
+        "BilledCost": str(amount), "EffectiveCost": str(amount), "BillingAccountId": "1111",
+        "BillingCurrency": "USD", "BillingPeriodStart": "2026-11-01T00:00:00Z",
+        "ChargeCategory": category, "ChargePeriodStart": "2026-11-20T00:00:00Z",
+        "ChargePeriodEnd": "2026-11-20T01:00:00Z", "ConsumedQuantity": "2", "RegionId": "us-east-1",
+        "ResourceId": "cluster-ABC", "SubAccountId": "4444", "x_UsageType": usage_type,
+        "Tags": '{"team": "booking"}', **more,
+    }  # fmt: skip
+
+
+CHARGES = [
+    ("12.34", "EUW2-Aurora:ServerlessV2Usage", "Usage"),
+    ("0.0000000351", "Data-API-Usage", "Usage"),
+    ("3.5", "Aurora:StorageUsage", "Usage"),
+    ("1.25", "Aurora:StorageIOUsage", "Usage"),
+    ("0.4", "USE1-AWSSecretsManager-Secrets", "Usage"),
+    ("7", "BoxUsage:m5.large", "Usage"),
+    ("-2", "Aurora:ServerlessV2Usage", "Credit"),
+    ("1.9", "", "Tax"),
+]
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write rows as CSV or Parquet; the path."""
+
+    def make(rows, name="bill.csv"):
+        path = tmp_path / name
+        text = path.with_suffix(".csv")
+        with text.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        if path.suffix == ".parquet":
+            types = ", ".join(
+                f"{name}: 'DOUBLE'" for name in rows[0] if name.endswith(("Cost", "_cost"))
+            )
+            duckdb.sql(f"COPY (FROM read_csv('{text}', types={{{types}}})) TO '{path}'")
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("usage_type", "pool"),
+    [
+        ("Aurora:ServerlessV2Usage", "compute"),
+        ("APS1-Aurora:ServerlessV2IOOptimizedUsage", "compute"),
+        ("EUW2-InstanceUsage:db.r6g.large", "compute"),
+        ("USGwest-InstanceUsage:db.m5.xlarge", "compute"),
+        ("Aurora:StorageUsage", "storage"),
+        ("EU-Aurora:IO-OptimizedStorageUsage", "storage"),
+        ("Aurora:StorageIOUsage", "io"),
+        ("USW2-Aurora:BackupUsage", "backup"),
+        ("USE1-Data-API-Usage", "data_api"),
+        ("AWSSecretsManagerAPIRequest", "secrets"),
+        ("EUC1-CW:MetricMonitorUsage", "observability"),
+        ("CW:GMD-Metrics", "observability"),
+        ("BoxUsage:m5.large", "unclassified"),
+        ("NotAurora:StorageUsage", "unclassified"),
+        ("Aurora:StorageUsageExtra", "unclassified"),
+        ("", "unclassified"),
+    ],
+)
+def test_a_usage_type_belongs_to_one_pool_by_its_end(usage_type, pool):
+    """Any region's prefix; whatever matches none stays visible."""
+    assert pool_of("Usage", usage_type) == pool
+
+
+@pytest.mark.parametrize(
+    ("kind", "pool"), [("Credit", "credits"), ("Refund", "credits"), ("EdpDiscount", "credits"),
+                       ("Tax", "taxes"), ("Adjustment", "credits")]
+)  # fmt: skip
+def test_credits_and_taxes_have_pools_of_their_own(kind, pool):
+    """Whatever they are for."""
+    assert pool_of(kind, "Aurora:StorageUsage") == pool
+
+
+def test_legacy_names_are_read_as_those_of_cur_2():
+    """lineItem/UnblendedCost and line_item_unblended_cost are the same column."""
+    assert snake("lineItem/UnblendedCost") == "line_item_unblended_cost"
+    assert snake("bill/BillingPeriodStartDate") == "bill_billing_period_start_date"
+    assert snake("resourceTags/user:team") == "resource_tags_user_team"
+    assert snake("x_UsageType") == "x_usage_type"
+
+
+@pytest.mark.parametrize("name", ["bill.csv", "bill.parquet"])
+@pytest.mark.parametrize("make_row", [cur_row, focus_row])
+def test_every_charge_is_in_a_pool_and_the_total_is_the_files(write, make_row, name):
+    """CUR and FOCUS, CSV and Parquet: the sum of the pools is the plain sum of the file."""
+    path = write([make_row(*charge) for charge in CHARGES], name)
+    bill = load([path], NOVEMBER)
+    assert bill.total == sum(Decimal(amount) for amount, *_ in CHARGES).quantize(Decimal("1e-12"))
+    assert {pool: charge.amount for pool, charge in bill.pools.items()} == {
+        "compute": Decimal("12.34"), "data_api": Decimal("0.0000000351"),
+        "storage": Decimal("3.5"), "io": Decimal("1.25"), "secrets": Decimal("0.4"),
+        "unclassified": Decimal(7),
+        "credits": Decimal(-2), "taxes": Decimal("1.9"),
+    }  # fmt: skip
+    assert bill.currency == "USD"
+    assert bill.regions == {"us-east-1"}
+    assert bill.account in {"111122223333", "1111"}
+
+
+def test_a_cur_that_koku_nise_generated_has_the_total_of_a_plain_sum():
+    """96 line items in the legacy form, of many regions."""
+    bill = load([NISE], parse_month("2026-10"))
+    with gzip.open(NISE, "rt", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 96
+    assert bill.total == sum(Decimal(row["lineItem/UnblendedCost"] or 0) for row in rows)
+    compute = [row for row in rows if "InstanceUsage:db." in row["lineItem/UsageType"]]
+    assert bill.pools["compute"].rows == len(compute) == 48
+    assert len(bill.compute_by_hour) == 48
+    assert len(bill.regions) > 10
+
+
+def test_amortized_moves_commitments_to_where_they_are_used():
+    """The savings plans of koku-nise's file: covered usage counts by its effective cost."""
+    bill = load([NISE], parse_month("2026-10"), amortized=True)
+    with gzip.open(NISE, "rt", newline="") as file:
+        rows = list(csv.DictReader(file))
+    expected = sum(
+        Decimal(row["savingsPlan/SavingsPlanEffectiveCost"] or 0)
+        if row["lineItem/LineItemType"] == "SavingsPlanCoveredUsage"
+        else Decimal(row["lineItem/UnblendedCost"])
+        for row in rows
+    )
+    assert bill.total == expected
+
+
+def test_amortized_reservations_count_their_use_and_what_went_unused(write):
+    """DiscountedUsage by its effective cost, RIFee by its unused part, upfront fees not at all."""
+    reserved = {
+        "reservation_effective_cost": "0", "reservation_reservation_a_r_n": "",
+        "reservation_unused_amortized_upfront_fee_for_billing_period": "0",
+        "reservation_unused_recurring_fee": "0",
+    }  # fmt: skip
+    usage = {**reserved, "reservation_effective_cost": "4"}
+    unused = {**reserved, "reservation_unused_recurring_fee": "1.5"}
+    fee = {**reserved, "reservation_reservation_a_r_n": "arn:x"}
+    db = "InstanceUsage:db.r6g.large"
+    path = write(
+        [
+            cur_row("0", db, "DiscountedUsage", **usage),
+            cur_row("50", db, "RIFee", **unused),
+            cur_row("100", db, "Fee", **fee),
+            cur_row("2", "Aurora:StorageUsage", **reserved),
+        ]
+    )
+    assert load([path], NOVEMBER).total == 152
+    assert load([path], NOVEMBER, amortized=True).total == Decimal("7.5")
+
+
+def test_filters_keep_what_they_name_and_tell_what_they_left_out(write):
+    """By account, by cluster, by tag; the rest is counted in a note."""
+    rows = [
+        cur_row("1", "Aurora:StorageUsage"),
+        cur_row("2", "Aurora:StorageIOUsage", line_item_usage_account_id="777788889999"),
+        cur_row("4", "Aurora:BackupUsage", line_item_resource_id="arn:other"),
+        cur_row("8", "Data-API-Usage", resource_tags='{"user_team": "web"}'),
+    ]
+    path = write(rows)
+    for only, total in (
+        (BillFilter(account="444455556666"), 13),
+        (BillFilter(cluster="cluster-ABC"), 11),
+        (BillFilter(tag=("team", "booking")), 7),
+    ):
+        bill = load([path], NOVEMBER, only=only)
+        assert bill.total == total
+        assert any("The filter left out 1 charges of" in note for note in bill.notes)
+    with pytest.raises(ReportError, match="no charge of 2026-11 passes"):
+        load([path], NOVEMBER, only=BillFilter(account="1"))
+    with pytest.raises(ReportError, match="KEY=VALUE"):
+        BillFilter.of(None, None, "team")
+
+
+def test_legacy_tags_are_columns(write):
+    """resourceTags/user:team in a legacy file answers the same filter."""
+    bill = load([NISE], parse_month("2026-10"), only=BillFilter(tag=("team", "booking")))
+    assert bill.pools.keys() == {"compute"}
+
+
+def test_compute_is_known_by_the_hour_where_the_export_is_hourly(write):
+    """Two hours; a daily export has none, so that nobody takes midnight for the whole day."""
+    rows = [cur_row(h + 1, "Aurora:ServerlessV2Usage", hour=h) for h in (3, 4)]
+    bill = load([write(rows)], NOVEMBER)
+    assert {hour % 24: cost for hour, cost in bill.compute_by_hour.items()} == {3: 4, 4: 5}
+    for row in rows:
+        row["line_item_usage_end_date"] = "2026-11-21 00:00:00"
+    assert load([write(rows)], NOVEMBER).compute_by_hour == {}
+
+
+def test_charges_of_other_months_are_left_out_and_told(write):
+    """A file of two billing months bills one."""
+    path = write(
+        [
+            cur_row("1", "Aurora:StorageUsage"),
+            cur_row("2", "Data-API-Usage", bill_billing_period_start_date="2026-10-01 00:00:00"),
+        ]
+    )
+    bill = load([path], NOVEMBER)
+    assert bill.total == 1
+    assert any("other billing months were left out: 2026-10" in note for note in bill.notes)
+    with pytest.raises(ReportError, match=r"nothing for 2026-09; .* 2026-10, 2026-11"):
+        load([path], parse_month("2026-09"))
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"line_item_unblended_cost": "1,234.56"}, r"bill.csv' row 3, column 'line_item_unblended"),
+        ({"line_item_unblended_cost": "NaN"}, r"row 3, column .* 'NaN' is not a number"),
+        ({"line_item_unblended_cost": ""}, r"row 3, column 'line_item_unblended_cost'"),
+        ({"line_item_currency_code": "EUR"}, "mixes currencies: EUR, USD"),
+    ],
+)
+def test_a_wrong_value_is_named_with_file_row_and_column(write, change, error):
+    """Thousands separators, nothing, two currencies: never a wrong total."""
+    rows = [cur_row("1", "Aurora:StorageUsage"), cur_row("2", "Data-API-Usage", **change)]
+    with pytest.raises(ReportError, match=error) as caught:
+        load([write(rows)], NOVEMBER)
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_files_are_refused(write, tmp_path):
+    """Another delimiter, no bill at all, a truncated Parquet file, nothing there."""
+    good = write([cur_row("1", "Aurora:StorageUsage")], "bill.parquet")
+    (tmp_path / "semicolon.csv").write_text("BilledCost;BillingCurrency\n1;USD\n")
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "lacks.csv").write_text("BilledCost,ChargeCategory\n1,Usage\n")
+    (tmp_path / "cut.parquet").write_bytes(good.read_bytes()[:-30])
+    (tmp_path / "empty").mkdir()
+    for name, error in (
+        ("semicolon.csv", "delimiter seems to be another"),
+        ("other.csv", "neither CUR .* nor FOCUS"),
+        ("lacks.csv", "'billing_currency' is missing"),
+        ("cut.parquet", "cut.parquet' cannot be read"),
+        ("none.csv", "none.csv' does not exist"),
+        ("empty", "empty' holds no bill"),
+    ):
+        with pytest.raises(ReportError, match=error) as caught:
+            load([tmp_path / name], NOVEMBER)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("make_row", [cur_row, focus_row])
+def test_exports_that_overlap_are_refused_and_parts_that_do_not_are_added(write, make_row):
+    """The same charge in two files would be billed twice."""
+    one = make_row("1", "Aurora:StorageUsage")
+    two = make_row("2", "Data-API-Usage")
+    first, second = write([one], "a.csv"), write([two], "b.csv")
+    assert load([first, second], NOVEMBER).total == 3
+    third = write([two, one], "c.csv")
+    with pytest.raises(ReportError, match=r"a.csv' and .*c.csv' overlap"):
+        load([first, third], NOVEMBER)
+
+
+def explorer(groups, **more):
+    """What GetCostAndUsage answers."""
+    return {
+        "GroupDefinitions": [
+            {"Type": "DIMENSION", "Key": "USAGE_TYPE"},
+            {"Type": "DIMENSION", "Key": "RECORD_TYPE"},
+        ],
+        "ResultsByTime": [
+            {
+                "TimePeriod": {"Start": "2026-11-01", "End": "2026-12-01"},
+                "Estimated": True,
+                "Groups": [
+                    {
+                        "Keys": [usage_type, kind],
+                        "Metrics": {"UnblendedCost": {"Amount": amount, "Unit": "USD"}},
+                    }
+                    for amount, usage_type, kind in groups
+                ],
+            }
+        ],
+        **more,
+    }
+
+
+def test_cost_explorers_answer_is_a_bill(tmp_path):
+    """Amounts are exact, and Estimated is kept."""
+    path = tmp_path / "ce.json"
+    path.write_text(json.dumps(explorer(CHARGES)))
+    bill = load([path], NOVEMBER)
+    assert bill.total == sum(Decimal(amount) for amount, *_ in CHARGES)
+    assert bill.estimated
+    assert bill.pools["credits"].amount == -2
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "no ResultsByTime"),
+        (json.dumps(explorer(CHARGES, NextPageToken="x")), "one page of several"),
+        (json.dumps(explorer(CHARGES, GroupDefinitions=[])), "not grouped by USAGE_TYPE"),
+        (json.dumps(explorer([("1,5", "x", "Usage")])), "'x': the amount is not a number"),
+        (json.dumps(explorer([])), "holds nothing for 2026-11"),
+    ],
+)
+def test_a_wrong_answer_is_refused(tmp_path, content, error):
+    """One line that says what is wrong with it."""
+    path = tmp_path / "ce.json"
+    path.write_text(content)
+    with pytest.raises(ReportError, match=error):
+        load([path], NOVEMBER)

@@ -1,0 +1,61 @@
+"""Months and their borders."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenantmetrics.cost.period import month_of, parse_month
+from tenantmetrics.errors import ReportError
+
+
+def test_a_month_runs_from_midnight_to_midnight_in_utc():
+    """December ends where the next year begins."""
+    period = parse_month("2026-12")
+    assert datetime.fromtimestamp(period.start_s, UTC) == datetime(2026, 12, 1, tzinfo=UTC)
+    assert datetime.fromtimestamp(period.end_s, UTC) == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def test_a_month_with_a_daylight_saving_change_has_an_hour_more_or_less():
+    """Berlin's March is 743 hours and its October 745."""
+    for month, hours in (("2026-03", 743), ("2026-10", 745), ("2026-11", 720)):
+        period = parse_month(month, "Europe/Berlin")
+        assert (period.end_s - period.start_s) == hours * 3600
+
+
+@given(st.integers(0, 4_000_000_000), st.sampled_from(["UTC", "Asia/Kathmandu", "America/Lima"]))
+def test_every_moment_is_in_exactly_one_month(moment_s, timezone):
+    """Months leave no gap and do not overlap."""
+    period = month_of(moment_s, timezone)
+    assert period.start_s <= moment_s < period.end_s
+    assert month_of(period.end_s, timezone).start_s == period.end_s
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026",
+        "2026-13",
+        "2026-00",
+        "11-2026",
+        "2026-1",
+        "Nov",
+        "",
+        "2026-11-01",
+        "\uff12\uff10\uff12\uff16-11",
+    ],
+)
+def test_a_month_that_does_not_parse_is_one_clear_error(text):
+    """The error quotes what was given and shows the form to write."""
+    with pytest.raises(ReportError, match=r"2026-11$"):
+        parse_month(text)
+
+
+@pytest.mark.parametrize("name", ["Mars/Olympus", "", "../../etc/passwd"])
+def test_an_unknown_time_zone_is_one_clear_error(name):
+    """The error shows the form to write."""
+    with pytest.raises(ReportError, match="Europe/Berlin"):
+        parse_month("2026-11", name)

@@ -1,0 +1,151 @@
+"""The ledger exporter: real Parquet on a real disk."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+from datetime import UTC, datetime
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from tenantmetrics import ledger
+from tenantmetrics.errors import ConfigError, MissingExtraError
+from tenantmetrics.export.base import ExportError
+from tenantmetrics.export.ledger import LedgerExporter
+from tenantmetrics.records import UNATTRIBUTED
+
+FOREVER = float("inf")
+
+
+def _files(root):
+    return sorted(p.relative_to(root) for p in root.rglob("*") if p.is_file())
+
+
+def test_a_window_becomes_one_file_that_holds_every_number_exactly(tmp_path, make_window):
+    """What goes in comes out: keys, integers beyond a double's reach, the histogram, the time."""
+    window = make_window("acme")
+    LedgerExporter(tmp_path).export([window], FOREVER)
+    assert [str(p) for p in _files(tmp_path)] == [str(ledger.file_path(window))]
+    (row,) = pq.read_table(tmp_path / ledger.file_path(window), partitioning=None).to_pylist()
+    assert row == {
+        "window_start": datetime(2026, 11, 20, 21, 15, tzinfo=UTC), "window_s": 60,
+        "writer": "host-1", "sequence": 0, "tenant": "acme", "operation": "ExecuteStatement",
+        "outcome": "ok", "source": "session", "resource_arn": "arn:x", "database": "app",
+        "calls": 3, "duration_ns": 15_000_003, "duration_min_ns": 4_000_000,
+        "duration_max_ns": 6_000_000, "attempts": 4, "request_bytes": 900,
+        "response_bytes": 2**53 + 1, "billed_requests": 3, "rows_returned": 7, "rows_written": 2,
+        "scale": 4, "bucket_index": [356, 357], "bucket_count": [1, 2], "lost": 0,
+    }  # fmt: skip
+
+
+def test_losses_stand_in_rows_of_their_own_and_change_no_sum(tmp_path, make_window):
+    """Any engine can add up what was lost, and adding up calls does not see those rows."""
+    LedgerExporter(tmp_path).export(
+        [make_window("acme", losses={"queue_full": 7, "closed": 0})], FOREVER
+    )
+    everything = duckdb.sql(
+        "SELECT sum(calls), sum(lost), count(*) FILTER (lost > 0), max(outcome) FILTER (lost > 0),"
+        f" max(tenant) FILTER (lost > 0) FROM read_parquet('{tmp_path}/**/*.parquet')"
+    ).fetchall()
+    assert everything == [(3, 7, 1, "queue_full", UNATTRIBUTED)]
+
+
+def test_writing_a_window_again_changes_nothing(tmp_path, make_window):
+    """A repeat after an unclear failure replaces the file with the same bytes."""
+    window = make_window("bee", "acme")
+    exporter = LedgerExporter(tmp_path)
+    exporter.export([window], FOREVER)
+    before = (tmp_path / ledger.file_path(window)).read_bytes()
+    exporter.export([window], FOREVER)
+    assert (tmp_path / ledger.file_path(window)).read_bytes() == before
+    assert len(_files(tmp_path)) == 1
+
+
+def test_a_window_of_losses_only_is_written_too(tmp_path, make_window):
+    """A minute in which every call was lost still says so."""
+    LedgerExporter(tmp_path).export([make_window(losses={"queue_full": 9})], FOREVER)
+    assert pq.read_table(next(tmp_path.rglob("*.parquet"))).column("lost").to_pylist() == [9]
+
+
+def test_a_name_with_half_a_surrogate_pair_does_not_keep_the_window_out(tmp_path, make_window):
+    """A tenant's name that is no valid text is written in a form that is."""
+    LedgerExporter(tmp_path).export([make_window("acme", "bad\ud800")], FOREVER)
+    table = pq.read_table(next(tmp_path.rglob("*.parquet")))
+    assert table.column("tenant").to_pylist() == ["acme", "bad\\ud800"]
+
+
+def test_past_the_deadline_nothing_is_written_and_the_windows_are_reported(tmp_path, make_window):
+    """What is not delivered in time is known to have failed, so it can be tried again."""
+    windows = [make_window("acme", sequence=n) for n in range(2)]
+    with pytest.raises(ExportError) as caught:
+        LedgerExporter(tmp_path, clock=lambda: 10.0).export(windows, 10.0)
+    assert caught.value.failed == tuple(windows)
+    assert not caught.value.uncertain
+    assert not _files(tmp_path)
+
+
+def test_one_window_that_fails_does_not_keep_the_others_out(tmp_path, make_window):
+    """Each window fails alone, and leaves no temporary file behind."""
+    windows = [make_window("acme", sequence=n) for n in range(3)]
+    (tmp_path / ledger.file_path(windows[1])).mkdir(parents=True)
+    with pytest.raises(ExportError) as caught:
+        LedgerExporter(tmp_path).export(windows, FOREVER)
+    assert caught.value.failed == (windows[1],)
+    assert _files(tmp_path) == [ledger.file_path(windows[0]), ledger.file_path(windows[2])]
+
+
+def test_a_kill_in_the_middle_of_writing_leaves_no_file_that_a_reader_picks_up(tmp_path):
+    """SIGKILL while the bytes go to disk: only a hidden temporary file is left."""
+    script = textwrap.dedent("""
+        import os, signal, sys
+        from tenantmetrics.export.ledger import LedgerExporter
+        from tenantmetrics.records import Window
+        def die(descriptor):
+            os.ftruncate(descriptor, 4); os.kill(os.getpid(), signal.SIGKILL)
+        os.fsync = die
+        LedgerExporter(sys.argv[1]).export([Window(0, 60, "w", 0, {}, {})], float("inf"))
+    """)
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = _files(tmp_path)
+    assert left.name.startswith(".")
+    assert not left.name.endswith(".parquet")
+
+
+def test_pyarrow_missing_is_told_when_configuring(tmp_path, monkeypatch):
+    """The error names the extra, at the time the exporter is asked for."""
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(MissingExtraError, match=r"tenantmetrics\[ledger\]"):
+        LedgerExporter(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_told_when_configuring(tmp_path):
+    """A file in the way is one clear error that names the folder."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"file/ledger' cannot be made"):
+        LedgerExporter(tmp_path / "file" / "ledger")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to every folder")
+def test_a_folder_that_is_read_only_is_told_when_configuring(tmp_path):
+    """Better now than once a minute in a log."""
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    with pytest.raises(ConfigError, match="not writable"):
+        LedgerExporter(tmp_path)
+
+
+def test_ten_thousand_tenants_are_written_column_by_column(tmp_path, make_window):
+    """A window of 10,000 tenants is one file of 10,000 rows that adds up."""
+    window = make_window(*(f"tenant-{n}" for n in range(10_000)))
+    started = time.monotonic()
+    LedgerExporter(tmp_path).export([window], started + 60)
+    table = pq.read_table(next(tmp_path.rglob("*.parquet")))
+    assert table.num_rows == 10_000
+    assert sum(table.column("calls").to_pylist()) == 30_000

@@ -1,0 +1,296 @@
+"""The embedded PostgreSQL: starts, keeps or throws away its data, and never outlives its owner."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from tenantmetrics.errors import LocalApiError
+from tenantmetrics.localapi import Cluster, Secret, serve
+from tenantmetrics.localapi.postgres import embedded
+
+OWNER = """
+import sys
+from tenantmetrics.localapi.postgres import embedded
+with embedded() as url:
+    print(url, flush=True)
+    sys.stdin.read()
+"""
+
+
+def family(process):
+    """A process's descendants; the keeper is one, the server and its backends are the keeper's."""
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def all_gone(processes):
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    return not alive
+
+
+def test_two_servers_do_not_know_of_each_other():
+    """Each has its own folder, socket and data."""
+    with embedded() as one, embedded() as other:
+        with psycopg.connect(one, autocommit=True) as connection:
+            connection.execute("CREATE TABLE only_here ()")
+        with psycopg.connect(other) as connection:
+            assert connection.execute("SELECT to_regclass('only_here')").fetchone() == (None,)
+
+
+def test_stopping_leaves_neither_process_nor_folder():
+    """The backend of a client that is still connected goes too."""
+    before = set(psutil.Process().children())
+    with embedded() as url:
+        work = Path(psycopg.conninfo.conninfo_to_dict(url)["host"]).parent
+        assert work.is_dir()
+        mine = [c for c in psutil.Process().children() if c not in before]
+        descendants = [p for child in mine for p in [child, *child.children(recursive=True)]]
+        connection = psycopg.connect(url)
+    assert all_gone(descendants)
+    assert not work.exists()
+    with pytest.raises(psycopg.OperationalError):
+        connection.execute("SELECT 1")
+    connection.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_owner_that_is_killed_takes_the_server_with_it(number):
+    """However it ends, no process and no folder stay behind."""
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as owner:
+        url = owner.stdout.readline().strip()
+        work = Path(psycopg.conninfo.conninfo_to_dict(url)["host"]).parent
+        descendants = family(owner)
+        assert len(descendants) > 2
+        owner.send_signal(number)
+        owner.wait(20)
+    assert all_gone(descendants)
+    assert not work.exists()
+
+
+@pytest.mark.parametrize(
+    "delay_s",
+    [0.05, 0.3, *(pytest.param(n / 20, marks=pytest.mark.long) for n in range(20))],
+)
+def test_an_owner_that_dies_while_starting_leaves_nothing(delay_s, tmp_path):
+    """At any point: before the folder, during initdb, before the server is ready."""
+    # A temporary folder of its own tells what is left behind; short, for the socket's sake.
+    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as temporary:
+        Path(temporary).chmod(0o755)
+        owner = subprocess.Popen(
+            [sys.executable, "-c", OWNER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "TMPDIR": temporary},
+        )
+        seen = set()
+        waiter = threading.Event()
+        # The import takes its time first: wait for the folder, then for the moment to be tried.
+        while not any(Path(temporary).iterdir()) and owner.poll() is None:
+            waiter.wait(0.001)
+        waiter.wait(delay_s)
+        seen.update(family(owner))
+        owner.kill()
+        owner.wait()
+        owner.stdin.close()
+        assert all_gone(seen)
+        _eventually(lambda: delay_s == 0.0 or not any(Path(temporary).iterdir()))
+
+
+def _eventually(holds):
+    waiter = threading.Event()
+    for _ in range(2000):
+        if holds():
+            return
+        waiter.wait(0.01)
+    pytest.fail("does not come to hold within 20 s")
+
+
+@pytest.fixture
+def folder():
+    """A folder that root's PostgreSQL may enter too; pytest's own are closed to other users."""
+    with tempfile.TemporaryDirectory() as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+
+
+def test_data_in_a_folder_is_kept(folder):
+    """A second start finds what the first one wrote, and the role again."""
+    data = folder / "data"
+    with serve(data=data, roles=["app"], database="shop") as endpoint:
+        assert endpoint.database == "shop"
+        with psycopg.connect(endpoint.psycopg_url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE kept (id int)")
+    assert (data / "PG_VERSION").exists()
+    with (
+        serve(data=data, roles=["app"], database="shop") as endpoint,
+        psycopg.connect(endpoint.psycopg_url) as connection,
+    ):
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+
+
+def test_a_folder_in_use_is_one_clear_line(folder):
+    """PostgreSQL's own lock is what refuses."""
+    with embedded(folder / "data"):
+        with (
+            pytest.raises(LocalApiError, match=r"postmaster\.pid") as caught,
+            embedded(folder / "data"),
+        ):
+            pass
+        assert "\n" not in str(caught.value)
+
+
+def test_a_folder_of_something_else_is_left_alone(folder):
+    """Nothing is written into it."""
+    (folder / "file").write_text("mine")
+    with pytest.raises(LocalApiError, match="neither empty nor"), embedded(folder):
+        pass
+    assert [path.name for path in folder.iterdir()] == ["file"]
+
+
+def test_a_port_in_use_is_one_clear_line():
+    """Before PostgreSQL is started."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(LocalApiError, match=f"port {port}.*--port"), serve(port=port):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [("postgresql://127.0.0.1:1/x", "cannot be reached"), ("nonsense", "does not parse")],
+)
+def test_a_wrong_url_is_one_clear_line(url, complaint):
+    """Known at start, not at the first call."""
+    with pytest.raises(LocalApiError, match=complaint) as caught, serve(postgres=url):
+        pass
+    assert "\n" not in str(caught.value)
+
+
+def test_a_role_is_bound_by_row_level_security(data_api_endpoint):
+    """No superuser, no BYPASSRLS: what the demo's isolation rests on."""
+    with serve(roles=["tenant_app"]) as endpoint:
+        client = endpoint.client()
+        admin = {"resourceArn": endpoint.resource_arn, "secretArn": endpoint.secret_arn}
+        for sql in (
+            "CREATE TABLE t (tenant text)",
+            "INSERT INTO t VALUES ('a'), ('b')",
+            "ALTER TABLE t ENABLE ROW LEVEL SECURITY",
+            "CREATE POLICY p ON t USING (tenant = current_setting('app.tenant', true))",
+            "GRANT SELECT ON t TO tenant_app",
+        ):
+            client.execute_statement(**admin, sql=sql)
+        app = {**admin, "secretArn": endpoint.secret_arns["tenant_app"]}
+        assert client.execute_statement(**app, sql="SELECT * FROM t")["records"] == []
+        transaction = client.begin_transaction(**app)["transactionId"]
+        inside = {**app, "transactionId": transaction}
+        client.execute_statement(**inside, sql="SELECT set_config('app.tenant', 'a', true)")
+        seen = client.execute_statement(**inside, sql="SELECT * FROM t")["records"]
+        client.commit_transaction(**inside)
+        client.close()
+    assert seen == [[{"stringValue": "a"}]]
+
+
+def test_several_clusters_and_secrets(data_api_endpoint):
+    """Each cluster is a database of its own, each secret a role."""
+    url = data_api_endpoint.psycopg_url
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE second")
+        connection.execute("CREATE ROLE reader LOGIN")
+    arn = "arn:aws:rds:eu-west-1:1:cluster:"
+    secret = "arn:aws:secretsmanager:eu-west-1:1:secret:"
+    with serve(
+        clusters=[Cluster(arn + "one", url), Cluster(arn + "two", url, "second")],
+        secrets=[Secret(secret + "admin"), Secret(secret + "reader", "reader")],
+    ) as endpoint:
+        client = endpoint.client()
+        seen = {
+            (cluster, who): client.execute_statement(
+                resourceArn=arn + cluster,
+                secretArn=secret + who,
+                sql="SELECT current_database()::text, current_user::text",
+            )["records"][0]
+            for cluster in ("one", "two")
+            for who in ("admin", "reader")
+        }
+        client.close()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE second WITH (FORCE)")
+        connection.execute("DROP ROLE reader")
+    texts = {key: tuple(field["stringValue"] for field in row) for key, row in seen.items()}
+    assert texts == {
+        ("one", "admin"): ("postgres", "postgres"),
+        ("one", "reader"): ("postgres", "reader"),
+        ("two", "admin"): ("second", "postgres"),
+        ("two", "reader"): ("second", "reader"),
+    }
+
+
+def test_any_arn_is_taken_where_asked_for(data_api_endpoint):
+    """For suites whose ARNs cannot be changed."""
+    with serve(postgres=data_api_endpoint.psycopg_url, accept_any_arn=True) as endpoint:
+        client = endpoint.client()
+        arn = "arn:aws:rds:us-east-1:1:cluster:whatever"
+        response = client.execute_statement(resourceArn=arn, secretArn=arn, sql="SELECT 1")
+        client.close()
+    assert response["records"] == [[{"longValue": 1}]]
+
+
+def test_a_forked_child_that_ends_leaves_the_parents_server_alone():
+    """The child unwinds the same frames; only the parent may stop what the parent started."""
+    code = """
+import os, sys, urllib.request
+from tenantmetrics.localapi import serve
+parent = os.getpid()
+with serve() as endpoint:
+    child = os.fork()
+    if not child:
+        sys.exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    client = endpoint.client()
+    arns = {"resourceArn": endpoint.resource_arn, "secretArn": endpoint.secret_arn}
+    assert client.execute_statement(**arns, sql="SELECT 1")["records"]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_uuid_ossp_agrees_with_python(data_api_endpoint):
+    """The extension that most migrations ask for; names hash as the RFC says, at any length."""
+    with psycopg.connect(data_api_endpoint.psycopg_url) as connection:
+        connection.execute('CREATE EXTENSION IF NOT EXISTS "uuid-ossp"')
+        for name in ("", "a", "é" * 10, "x" * 39, "x" * 40, "x" * 47, "x" * 48, "x" * 200):
+            got = connection.execute(
+                "SELECT uuid_generate_v3(uuid_ns_dns(), %(n)s),"
+                " uuid_generate_v5(uuid_ns_url(), %(n)s)",
+                {"n": name},
+            ).fetchone()
+            expected = uuid.uuid3(uuid.NAMESPACE_DNS, name), uuid.uuid5(uuid.NAMESPACE_URL, name)
+            assert got == expected
+        first, second, random = connection.execute(
+            "SELECT uuid_generate_v1(), uuid_generate_v1mc(), uuid_generate_v4()",
+        ).fetchone()
+        connection.rollback()
+    assert (first.version, second.version, random.version) == (1, 1, 4)
+    assert {first.variant, second.variant} == {uuid.RFC_4122}
+    # Ticks of 100 ns since 1582; within a day of the clock that Python sees.
+    ticks = time.time_ns() // 100 + 0x01B21DD213814000
+    assert abs(first.time - ticks) < 24 * 3600 * 10**7
+    assert first.node >> 40 & 1

@@ -1,0 +1,142 @@
+"""The HTML page, in a real browser."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import replace
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tenantmetrics.report.html import TOP_ROWS, render, write
+
+NASTY = [
+    "<script>document.title='owned'</script>",
+    "\"><img src=x onerror=document.title='owned'>",
+    "{{ 7*7 }}",
+    "' onmouseover='alert(1)",
+    "שלום עולם",
+    "🏨 Grand Hôtel",
+    "\u202egnp.exe",
+]
+
+
+def test_the_page_asks_for_nothing_and_runs_nothing(make_statement):
+    """No script, no address to fetch, and a policy that forbids both."""
+    page = render(make_statement({"acme": (100, 200)}))
+    assert "default-src 'none'" in page
+    assert not re.search(r"<script|javascript:|https?://|@import|url\(", page)
+
+
+def test_names_come_out_as_text(make_statement):
+    """Markup in a tenant's name is shown, not obeyed; template syntax too."""
+    page = render(make_statement(dict.fromkeys(NASTY, (1, 1))))
+    assert "<script>" not in page
+    assert "<img" not in page
+    assert "{{ 7*7 }}" in page
+    assert "\u202e" not in page
+    assert "<bdi>שלום עולם</bdi>" in page
+
+
+def test_the_page_of_ten_thousand_tenants_names_the_dearest_and_folds_the_rest(make_statement):
+    """A browser can still open it, and the rows still add up."""
+    page = render(make_statement({f"t{n:05}": (20_000 - n, 1) for n in range(10_000)}))
+    assert page.count("<tr ") < TOP_ROWS + 20
+    assert "9,000 more tenants" in page
+    assert len(page) < 2_000_000
+
+
+def test_draft_is_stamped_across_the_page_and_a_final_page_has_no_stamp(make_statement):
+    """Nobody can take a draft for a bill."""
+    draft = render(make_statement({"a": (1, 1)}, draft=("the month is not over",)))
+    assert 'class="stamp"' in draft
+    assert 'class="stamp"' not in render(make_statement({"a": (1, 1)}))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [500, 1280])
+def test_a_browser_shows_every_line_without_an_error(
+    make_statement, chromium, tmp_path, scheme, width
+):
+    """The names are in the page as text, nothing ran, and the console is silent."""
+    page = tmp_path / "bill.html"
+    write(make_statement(dict.fromkeys(NASTY, (1, 1)), draft=("x",)), page)
+    flags = [f"--window-size={width},900", "--enable-logging=stderr", "--v=0"]
+    if scheme == "dark":
+        flags.append("--blink-settings=preferredColorScheme=0")
+    done = chromium(*flags, "--dump-dom", page.as_uri())
+    assert "<title>Cost per tenant, 2026-11</title>" in done.stdout
+    assert "&lt;script&gt;document.title" in done.stdout
+    assert "CONSOLE" not in done.stderr
+
+
+def test_at_400_pixels_nothing_is_wider_than_the_page(make_statement, chromium, tmp_path):
+    """A frame of 400 px needs no sideways scrolling, with long names and large amounts."""
+    page = tmp_path / "bill.html"
+    names = {"a-very-long-tenant-name-without-any-space-" * 3: (10**9, 10**9), "b": (1, 1)}
+    # The test's own script must run, so the page's policy, tested elsewhere, is taken out.
+    html = re.sub(r"<meta http-equiv.*?>", "", render(make_statement(names)))
+    frame = html.replace("&", "&amp;").replace('"', "&quot;")
+    page.write_text(
+        f'<!doctype html><iframe style="width:400px;height:900px" srcdoc="{frame}"></iframe>'
+        "<script>onload=()=>{const d=document.querySelector('iframe').contentDocument;"
+        "document.title=d.documentElement.scrollWidth+'/'+d.documentElement.clientWidth}</script>"
+    )
+    done = chromium("--window-size=800,1000", "--dump-dom", page.as_uri())
+    title = re.search(r"<title>(\d+)/(\d+)</title>", done.stdout)
+    assert title is not None
+    assert int(title[1]) <= int(title[2]) <= 400
+
+
+def test_it_prints_to_a4(make_statement, chromium, tmp_path):
+    """The PDF has pages of A4, with the total on them."""
+    page, pdf = tmp_path / "bill.html", tmp_path / "bill.pdf"
+    write(make_statement({f"t{n:02}": (n, n) for n in range(1, 60)}), page)
+    chromium("--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri())
+    boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf.read_bytes())
+    assert boxes
+    for width, height in boxes:
+        assert abs(float(width) - 595) < 2
+        assert abs(float(height) - 842) < 2
+
+
+def test_printed_names_are_not_broken_into_letters(make_statement, chromium, tmp_path):
+    """With revenue the table lies across the page, and 60 tenants need few pages, not dozens."""
+    page, pdf = tmp_path / "bill.html", tmp_path / "bill.pdf"
+    statement = make_statement({f"hotel-number-{n:02}": (n * 10**5, n) for n in range(1, 60)})
+    lines = tuple(replace(line, revenue=Decimal("1234.56")) for line in statement.lines)
+    write(replace(statement, lines=lines), page)
+    chromium("--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri())
+    boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf.read_bytes())
+    assert any(float(width) > float(height) for width, height in boxes)
+    assert len(boxes) <= 6
+
+
+def test_served_over_http_it_makes_no_second_request(make_statement, chromium):
+    """Behind a web server too: one request for the page, none for anything else."""
+    body = render(make_statement({"acme": (1, 1)})).encode()
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            chromium("--dump-dom", f"http://127.0.0.1:{server.server_port}/bill.html")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert asked == ["/bill.html"]

@@ -1,0 +1,45 @@
+"""The JSON document and its schema."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+
+import jsonschema
+import pytest
+
+from tenantmetrics.report.json import render, schema
+
+
+def test_the_schema_is_a_schema():
+    """It is valid JSON Schema itself."""
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+
+def test_a_statement_with_everything_in_it_is_valid_and_exact(make_statement):
+    """Groups, revenue, credits, drafts; money comes back to the cent."""
+    statement = make_statement({"acme": (100, 250), '"\n\u2028': (-5, 1)}, draft=("x",))
+    statement = replace(
+        statement,
+        group_names=("plan",),
+        lines=tuple(
+            replace(line, groups=("pro",), revenue=Decimal("9.99")) for line in statement.lines
+        ),
+    )
+    document = json.loads(render(statement))
+    jsonschema.validate(document, schema())
+    assert sum(Decimal(line["total"]) for line in document["lines"]) == statement.total
+    assert Decimal(document["total"]) == statement.total
+    assert document["status"] == ["DRAFT", "ESTIMATE"]
+    assert {line["tenant"] for line in document["lines"]} >= {"acme", '"\n\u2028'}
+    assert document["lines"][0]["groups"] == {"plan": "pro"}
+    assert document["lines"][0]["margin"] == "6.49"
+
+
+@pytest.mark.parametrize("change", [{"total": 1.5}, {"currency": "usd"}, {"surprise": 1}])
+def test_the_schema_refuses_what_render_never_makes(make_statement, change):
+    """Money as a number, a currency that is none, a field that nobody published."""
+    document = {**json.loads(render(make_statement({"a": (1, 1)}))), **change}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema())

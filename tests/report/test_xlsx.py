@@ -1,0 +1,105 @@
+"""The workbook, read back from its own XML."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tenantmetrics.report import xlsx
+from tenantmetrics.report.xlsx import _letter, render
+
+NS = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+
+
+@pytest.fixture
+def sheets():
+    """Cells by sheet and place: (value, formula)."""
+
+    def read(content):
+        book = zipfile.ZipFile(io.BytesIO(content))
+        shared = []
+        if "xl/sharedStrings.xml" in book.namelist():
+            root = ET.fromstring(book.read("xl/sharedStrings.xml"))
+            shared = ["".join(item.itertext()) for item in root.iterfind("m:si", NS)]
+        result = {}
+        for number, name in enumerate(("Summary", "Lines", "Method"), start=1):
+            root = ET.fromstring(book.read(f"xl/worksheets/sheet{number}.xml"))
+            cells = {}
+            for cell in root.iterfind(".//m:c", NS):
+                value = cell.findtext("m:v", None, NS)
+                if cell.get("t") == "s":
+                    value = shared[int(value)]
+                elif cell.get("t") == "inlineStr":
+                    value = "".join(cell.find("m:is", NS).itertext())
+                cells[cell.get("r")] = (value, cell.findtext("m:f", None, NS))
+            result[name] = cells
+            result[name + ".xml"] = ET.tostring(root, encoding="unicode")
+        return result
+
+    return read
+
+
+def column(cells, letter):
+    return {place: cell for place, cell in cells.items() if re.fullmatch(rf"{letter}\d+", place)}
+
+
+def test_totals_are_formulas_over_the_lines_and_their_values_are_right(make_statement, sheets):
+    """Every sum can be recomputed by the spreadsheet; what it shows before is the same."""
+    statement = make_statement({"acme": (100, 250), "bee": (1, 2)})
+    read = sheets(render(statement))
+    lines, summary = read["Lines"], read["Summary"]
+    assert [lines[f"{c}1"][0] for c in "ABIJK"] == [
+        "Tenant", "Kind", "Data API, USD", "Compute, USD", "Total, USD",
+    ]  # fmt: skip
+    assert lines["K2"] == ("3.5", "SUM(I2:J2)")
+    assert lines["K6"] == (str(float(statement.total)), "SUM(K2:K5)")
+    assert lines["I6"] == ("1.02", "SUM(I2:I5)")
+    by_formula = {formula: value for value, formula in summary.values() if formula}
+    assert by_formula["SUM(Lines!I2:I5)"] == "1.02"
+    assert any(formula.startswith("ROUND(B") for formula in by_formula)
+
+
+def test_names_are_text_cells_whatever_they_begin_with(make_statement, sheets):
+    """No cell with a tenant's name holds a formula, and the name is whole."""
+    names = ["=1+1", "+5", "-5", "@SUM(A1)", "<b>&", "שלום 🏨", "http://x.example"]
+    read = sheets(render(make_statement(dict.fromkeys(names, (1, 1)))))
+    found = column(read["Lines"], "A")
+    assert all(formula is None for value, formula in found.values())
+    assert {value for value, _ in found.values()} >= set(names)
+    assert "hyperlink" not in read["Lines.xml"]
+
+
+def test_the_header_is_frozen_and_numbers_have_a_format(make_statement, sheets):
+    """Scrolling keeps the names of the columns in sight; money has its cents."""
+    content = render(make_statement({"acme": (1, 1)}))
+    assert 'state="frozen"' in sheets(content)["Lines.xml"]
+    styles = zipfile.ZipFile(io.BytesIO(content)).read("xl/styles.xml").decode()
+    assert "#,##0.00;[Red]-#,##0.00" in styles
+
+
+def test_the_status_stands_on_the_first_sheet(make_statement, sheets):
+    """DRAFT and ESTIMATE, with the reasons below."""
+    read = sheets(render(make_statement({"a": (1, 1)}, draft=("the month is not over",))))
+    assert read["Summary"]["A2"][0] == "DRAFT ESTIMATE"
+    assert read["Summary"]["A3"][0] == "Draft: the month is not over."
+
+
+def test_past_the_bound_lines_keep_values_and_sums_stay_formulas(
+    make_statement, sheets, monkeypatch
+):
+    """A very long sheet trades the lines' own formulas for speed, not the totals'."""
+    monkeypatch.setattr(xlsx, "FORMULA_ROWS", 2)
+    read = sheets(render(make_statement({"acme": (100, 250)})))
+    assert read["Lines"]["K2"] == ("3.5", None)
+    assert read["Lines"]["K5"][1] == "SUM(K2:K4)"
+
+
+def test_columns_past_z_have_two_letters():
+    """The 27th column is AA, the 703rd AAA."""
+    assert [_letter(n) for n in (0, 25, 26, 51, 52, 701, 702)] == [
+        "A", "Z", "AA", "AZ", "BA", "ZZ", "AAA",
+    ]  # fmt: skip

@@ -1,0 +1,351 @@
+"""capture → tenant → aggregate → export over the real endpoint, and with each part broken."""
+
+import contextlib
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from pyarrow import dataset
+
+import tenantmetrics
+from tenantmetrics.errors import ConfigError
+from tenantmetrics.localapi import Fault, serve
+from tenantmetrics.pipeline import current
+
+VARIABLE = "SELECT set_config('app.current_tenant_id', :tenant, true)"
+
+
+def text(name, value):
+    return {"name": name, "value": {"stringValue": value}}
+
+
+def ledger_rows(folder):
+    return dataset.dataset(folder, format="parquet").to_table().to_pylist()
+
+
+def calls_by(folder, *columns):
+    """(the columns' values) → calls, summed over the ledger."""
+    sums = {}
+    for row in ledger_rows(folder):
+        key = tuple(row[column] for column in columns)
+        sums[key] = sums.get(key, 0) + row["calls"]
+    return sums
+
+
+@pytest.fixture
+def ledger(tmp_path, fresh_pipeline):
+    """A folder that this test's calls are written to."""
+    folder = tmp_path / "ledger"
+    tenantmetrics.configure(exporters=[f"ledger:{folder}"], flush_interval_s=3600)
+    return folder
+
+
+@pytest.fixture
+def client(endpoint, ledger):
+    made = tenantmetrics.client(
+        "rds-data",
+        endpoint_url=endpoint.url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"mode": "standard"}),
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rooms(endpoint):
+    """A tenant table."""
+    with contextlib.closing(endpoint.client()) as plain:
+        plain.execute_statement(
+            resourceArn=endpoint.resource_arn,
+            secretArn=endpoint.secret_arn,
+            sql="CREATE TABLE rooms (tenant_id text, room int)",
+        )
+
+
+def test_every_call_of_an_rls_transaction_is_its_tenants(client, target, ledger):
+    """BEGIN came before the tenant was known, COMMIT carries no SQL: all four are acme's."""
+    ids = {name: target[name] for name in ("resourceArn", "secretArn")}
+    transaction = client.begin_transaction(**target)["transactionId"]
+    client.execute_statement(
+        **target, sql=VARIABLE, parameters=[text("tenant", "acme")], transactionId=transaction
+    )
+    client.execute_statement(**target, sql="SELECT 1", transactionId=transaction)
+    client.commit_transaction(**ids, transactionId=transaction)
+
+    assert tenantmetrics.flush()
+    assert calls_by(ledger, "tenant", "operation") == {
+        ("acme", "BeginTransaction"): 1,
+        ("acme", "ExecuteStatement"): 2,
+        ("acme", "CommitTransaction"): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SET LOCAL app.current_tenant_id = 'acme'",
+        "SET app.current_tenant_id = 'acme'",
+        "SET LOCAL application_name = 'acme'",
+        "select set_config('app.current_tenant_id', 'acme', true)",
+    ],
+)
+def test_each_way_to_set_the_variable_names_the_tenant(client, target, ledger, sql):
+    """The forms that applications use, in a transaction that is rolled back."""
+    ids = {name: target[name] for name in ("resourceArn", "secretArn")}
+    transaction = client.begin_transaction(**target)["transactionId"]
+    client.execute_statement(**target, sql=sql, transactionId=transaction)
+    client.execute_statement(**target, sql="SELECT 1", transactionId=transaction)
+    client.rollback_transaction(**ids, transactionId=transaction)
+
+    assert tenantmetrics.flush()
+    assert calls_by(ledger, "tenant") == {("acme",): 4}
+
+
+def test_the_statement_the_context_and_nobody(client, target, ledger):
+    """Three calls, three sources, each recorded with its call."""
+    client.execute_statement(
+        **target,
+        sql="SELECT room FROM rooms WHERE tenant_id = :tenant",
+        parameters=[text("tenant", "acme")],
+    )
+    with tenantmetrics.tenant("bee"):
+        client.execute_statement(**target, sql="SELECT 1")
+    client.execute_statement(**target, sql="SELECT 1")
+
+    assert tenantmetrics.flush()
+    assert calls_by(ledger, "tenant", "source") == {
+        ("acme", "statement"): 1,
+        ("bee", "context"): 1,
+        ("__unattributed__", "unattributed"): 1,
+    }
+
+
+def test_parameters_changed_right_after_the_call_change_nothing(client, target, ledger):
+    """A caller may reuse its list: what counted is what was sent."""
+    parameters = [text("tenant", "acme")]
+    client.execute_statement(
+        **target,
+        sql="INSERT INTO rooms (tenant_id, room) VALUES (:tenant, 1)",
+        parameters=parameters,
+    )
+    parameters[0]["value"]["stringValue"] = "mallory"
+    parameters.clear()
+
+    assert tenantmetrics.flush()
+    assert calls_by(ledger, "tenant") == {("acme",): 1}
+
+
+def test_the_facts_of_a_call_reach_the_ledger(client, target, ledger, endpoint):
+    """Sizes, rows, attempts, units, cluster, database, outcome: as sent and received."""
+    blob = b"x" * 50_000
+    with tenantmetrics.tenant("acme"):
+        client.execute_statement(**target, sql="SELECT generate_series(1, 3)", parameters=[])
+        client.execute_statement(
+            **target,
+            sql="SELECT length(:blob)",
+            parameters=[{"name": "blob", "value": {"blobValue": blob}}],
+        )
+        with pytest.raises(ClientError):
+            client.execute_statement(**target, sql="SELECT 1/0")
+
+    assert tenantmetrics.flush()
+    rows = {row["outcome"]: row for row in ledger_rows(ledger)}
+    good = rows.pop("ok")
+    ((code, bad),) = rows.items()
+    assert (good["calls"], good["attempts"], good["rows_returned"]) == (2, 2, 4)
+    # Base64 makes 66,668 characters of the blob: three steps of 32 KB, and one for the other call.
+    assert good["billed_requests"] == 1 + 3
+    assert good["request_bytes"] > 66_668
+    assert good["resource_arn"] == endpoint.resource_arn
+    assert good["database"] == endpoint.database
+    assert code in {"BadRequestException", "DatabaseErrorException"}
+    assert (bad["calls"], bad["rows_returned"]) == (1, 0)
+
+
+def test_a_retried_call_is_one_call_with_its_attempts_counted_apart(
+    client, target, ledger, endpoint
+):
+    """Two throttled attempts before a good one: one call, three attempts, three HTTP requests."""
+    before = endpoint.requests.total
+    endpoint.faults.add(Fault(kind="ThrottlingException", operation="ExecuteStatement", count=2))
+    with tenantmetrics.tenant("acme"):
+        client.execute_statement(**target, sql="SELECT 1")
+
+    assert tenantmetrics.flush()
+    (row,) = ledger_rows(ledger)
+    assert (row["calls"], row["attempts"], row["outcome"]) == (1, 3, "ok")
+    assert endpoint.requests.total - before == 3
+
+
+def test_all_six_operations_are_captured(ledger):
+    """The deprecated ExecuteSql too, whose parameters have other names."""
+    with (
+        serve(version=1) as old,
+        contextlib.closing(tenantmetrics.instrument(old.client())) as client,
+        tenantmetrics.tenant("acme"),
+    ):
+        secret = {"secretArn": old.secret_arn}
+        where = {"resourceArn": old.resource_arn, **secret}
+        client.execute_statement(**where, sql="SELECT 1")
+        client.batch_execute_statement(**where, sql="CREATE TABLE t (a int)")
+        for end in (client.commit_transaction, client.rollback_transaction):
+            transaction = client.begin_transaction(**where)["transactionId"]
+            end(**where, transactionId=transaction)
+        client.execute_sql(
+            awsSecretStoreArn=old.secret_arn,
+            dbClusterOrInstanceArn=old.resource_arn,
+            sqlStatements="SELECT 1; SELECT generate_series(1, 2)",
+        )
+        assert tenantmetrics.flush()
+
+    assert calls_by(ledger, "tenant", "operation", "resource_arn") == {
+        ("acme", operation, old.resource_arn): calls
+        for operation, calls in {
+            "ExecuteStatement": 1,
+            "BatchExecuteStatement": 1,
+            "BeginTransaction": 2,
+            "CommitTransaction": 1,
+            "RollbackTransaction": 1,
+            "ExecuteSql": 1,
+        }.items()
+    }
+    (of_sql,) = [row for row in ledger_rows(ledger) if row["operation"] == "ExecuteSql"]
+    assert of_sql["rows_returned"] == 3
+
+
+class BrokenError(Exception):
+    """Raised on purpose."""
+
+
+def broken(*_, **__):
+    raise BrokenError("with a secret: hunter2")
+
+
+@pytest.mark.parametrize(
+    ("part", "reason", "still_counted"),
+    [
+        ("hooks", "hook_error", 0),
+        ("parser", "tenant_error", 1),
+        ("attributor", "tenant_error", 1),
+        ("aggregator", "aggregate_error", 0),
+        ("exporter", "export_failed", 1),
+    ],
+)
+def test_a_bug_of_ours_never_reaches_the_caller_and_is_counted(
+    client, target, ledger, monkeypatch, capfd, part, reason, still_counted
+):
+    """Whatever part breaks: the query's answer comes back, one loss is counted, nothing leaks."""
+    pipeline = current()
+    if part == "hooks":
+        monkeypatch.setattr(pipeline.hooks, "_record", broken)
+    elif part == "parser":
+        monkeypatch.setattr(pipeline.hooks, "_claims", broken)
+    elif part == "attributor":
+        monkeypatch.setattr(pipeline._attributor, "submit", broken)
+    elif part == "aggregator":
+        monkeypatch.setattr(pipeline._aggregator, "add", broken)
+    else:
+        monkeypatch.setattr("tenantmetrics.export.ledger.LedgerExporter.export", broken)
+
+    answer = client.execute_statement(**target, sql="SELECT 7")
+    delivered = tenantmetrics.flush()
+
+    assert answer["records"] == [[{"longValue": 7}]]
+    assert delivered is (part != "exporter")
+    stats = tenantmetrics.stats()
+    assert stats["losses"] == {reason: 1}
+    assert stats["calls"] == still_counted
+    assert "hunter2" not in "".join(capfd.readouterr())
+
+
+def test_a_wrong_setting_leaves_the_running_pipeline_as_it_was(client, target, ledger):
+    """`configure` fails as a whole or works as a whole."""
+    before = current()
+    with pytest.raises(ConfigError, match="unknown exporter 'carrier-pigeon'"):
+        tenantmetrics.configure(exporters=["carrier-pigeon"])
+
+    assert current() is before
+    client.execute_statement(**target, sql="SELECT 1")
+    assert tenantmetrics.flush()
+    assert sum(row["calls"] for row in ledger_rows(ledger)) == 1
+
+
+def test_configuring_anew_hands_over_what_was_pending(client, target, ledger, tmp_path):
+    """Nothing recorded is lost between two configurations, and clients follow by themselves."""
+    client.execute_statement(**target, sql="SELECT 1")
+    second = tmp_path / "second"
+    tenantmetrics.configure(exporters=[f"ledger:{second}"])
+    client.execute_statement(**target, sql="SELECT 1")
+    assert tenantmetrics.flush()
+
+    assert sum(row["calls"] for row in ledger_rows(ledger)) == 1
+    assert sum(row["calls"] for row in ledger_rows(second)) == 1
+
+
+def test_with_the_endpoint_gone_halfway_the_caller_sees_botocores_errors(tmp_path):
+    """Failures are counted by type, and the process still exits in time with its ledger written."""
+    running = contextlib.ExitStack()
+    endpoint = running.enter_context(serve())
+    program = textwrap.dedent(
+        """
+        import sys, tenantmetrics
+        from botocore.config import Config
+        from botocore.exceptions import EndpointConnectionError
+
+        ledger, url, arn, secret = sys.argv[1:]
+        tenantmetrics.configure(exporters=[f"ledger:{ledger}"])
+        client = tenantmetrics.client(
+            "rds-data", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a",
+            aws_secret_access_key="b", config=Config(retries={"total_max_attempts": 2}),
+        )
+        call = dict(resourceArn=arn, secretArn=secret, database="postgres", sql="SELECT 1")
+        with tenantmetrics.tenant("acme"):
+            for _ in range(5):
+                client.execute_statement(**call)
+            input("stop the endpoint now")
+            for _ in range(3):
+                try:
+                    client.execute_statement(**call)
+                except EndpointConnectionError:
+                    pass
+                else:
+                    sys.exit("no error")
+        """
+    )
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            program,
+            tmp_path,
+            endpoint.url,
+            endpoint.resource_arn,
+            endpoint.secret_arn,
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.read(len("stop the endpoint now")) == "stop the endpoint now"
+    running.close()
+    process.stdin.write("\n")
+    process.stdin.flush()
+    started = time.monotonic()
+    process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert time.monotonic() - started < 20
+    assert calls_by(tmp_path, "tenant", "outcome") == {
+        ("acme", "ok"): 5,
+        ("acme", "EndpointConnectionError"): 3,
+    }
+    unanswered = [row for row in ledger_rows(tmp_path) if row["outcome"] != "ok"]
+    assert sum(row["attempts"] for row in unanswered) == 6
+    assert sum(row["billed_requests"] for row in unanswered) == 0

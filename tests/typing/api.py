@@ -1,0 +1,44 @@
+"""User code that is type-checked and never run: what an engineer's editor must understand."""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+import boto3
+from mypy_boto3_rds_data import RDSDataServiceClient
+from mypy_boto3_rds_data.type_defs import ExecuteStatementResponseTypeDef
+
+import tenantmetrics
+
+
+def swap_one_import() -> None:
+    """The drop-in knows every service's type, as boto3 itself does with boto3-stubs."""
+    client = tenantmetrics.client("rds-data", region_name="us-east-1")
+    assert_type(client, RDSDataServiceClient)
+    answer = client.execute_statement(resourceArn="…", secretArn="…", sql="SELECT 1")
+    assert_type(answer, ExecuteStatementResponseTypeDef)
+    tenantmetrics.client("s3").list_buckets()
+
+
+def instrument_what_exists() -> None:
+    """What goes in comes out, type and all."""
+    session = tenantmetrics.instrument(boto3.Session())
+    assert_type(session, boto3.Session)
+    client = tenantmetrics.instrument(boto3.client("rds-data"))
+    assert_type(client, RDSDataServiceClient)
+    assert_type(tenantmetrics.uninstrument(client), RDSDataServiceClient)
+
+
+def name_a_tenant() -> None:
+    """A context manager around the calls of one tenant."""
+    with tenantmetrics.tenant("acme"):
+        pass
+
+
+def look_after_the_process() -> None:
+    """Settings, figures and an orderly end."""
+    tenantmetrics.configure(exporters=["ledger:/var/lib/tenantmetrics"], flush_interval_s=30)
+    assert_type(tenantmetrics.flush(timeout_s=5), bool)
+    assert_type(tenantmetrics.shutdown(), bool)
+    losses: dict[str, int] = tenantmetrics.stats()["losses"]
+    assert_type(losses, dict[str, int])
