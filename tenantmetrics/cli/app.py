@@ -9,6 +9,7 @@ import typer
 
 from tenantmetrics.cli.alarms import alarms
 from tenantmetrics.cli.athena import athena_table
+from tenantmetrics.cli.cost import cost
 from tenantmetrics.cli.dashboards import dashboards
 from tenantmetrics.cli.demo import demo
 from tenantmetrics.cli.doctor import doctor
@@ -53,4 +54,5 @@ app.command()(explain)
 app.command()(local)
 app.command()(report)
 app.add_typer(alarms)
+app.add_typer(cost)
 app.add_typer(dashboards)
