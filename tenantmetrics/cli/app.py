@@ -16,6 +16,7 @@ from tenantmetrics.cli.doctor import doctor
 from tenantmetrics.cli.explain import explain
 from tenantmetrics.cli.local import local
 from tenantmetrics.cli.report import report
+from tenantmetrics.cli.storage import storage
 
 __all__ = ["app"]
 
@@ -53,6 +54,7 @@ app.command()(doctor)
 app.command()(explain)
 app.command()(local)
 app.command()(report)
+app.command()(storage)
 app.add_typer(alarms)
 app.add_typer(cost)
 app.add_typer(dashboards)
