@@ -15,6 +15,7 @@ from tenantmetrics.cli.demo import demo
 from tenantmetrics.cli.doctor import doctor
 from tenantmetrics.cli.explain import explain
 from tenantmetrics.cli.local import local
+from tenantmetrics.cli.prices import prices
 from tenantmetrics.cli.report import report
 from tenantmetrics.cli.storage import storage
 
@@ -58,3 +59,4 @@ app.command()(storage)
 app.add_typer(alarms)
 app.add_typer(cost)
 app.add_typer(dashboards)
+app.add_typer(prices)

@@ -27,6 +27,7 @@ __all__ = [
     "Tier",
     "built_in",
     "load",
+    "loads",
     "regions",
 ]
 
@@ -133,7 +134,7 @@ def built_in(region: str) -> PriceList:
             "copy one of those, change it, and give it with --prices FILE"
         )
     file = resources.files(__name__) / f"{region}.toml"
-    return _parse(file.read_text("utf-8"), f"the built-in prices of {region}")
+    return loads(file.read_text("utf-8"), f"the built-in prices of {region}")
 
 
 def load(path: str | os.PathLike[str]) -> PriceList:
@@ -148,10 +149,19 @@ def load(path: str | os.PathLike[str]) -> PriceList:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise PriceError(f"price file {os.fspath(path)!r} cannot be read: {reason}") from None
-    return _parse(text, f"price file {os.fspath(path)!r}")
+    return loads(text, f"price file {os.fspath(path)!r}")
 
 
-def _parse(text: str, origin: str) -> PriceList:
+def loads(text: str, origin: str) -> PriceList:
+    """Read the text of a price file.
+
+    Args:
+        text: TOML.
+        origin: Where it comes from, for error messages.
+
+    Raises:
+        PriceError: It is no TOML, or an entry is missing, unknown, negative or not a number.
+    """
     try:
         data = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
