@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,15 @@ from tenantmetrics.cost.bill.classify import COMPUTE, pool_of
 from tenantmetrics.cost.bill.cost_explorer import load_json
 from tenantmetrics.cost.bill.forms import Form, form_of
 from tenantmetrics.cost.bill.model import Bill, BillFilter, PoolCharge
-from tenantmetrics.cost.bill.table import Table
+from tenantmetrics.cost.bill.table import Table, key_of
 from tenantmetrics.errors import ReportError
 from tenantmetrics.statement import Period
 
 __all__ = ["load"]
 
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
+_OVERLAP = 10
+"""Files of which more than one row in so many is alike hold the same charges."""
 _AURORA = {"compute", "storage", "io", "backup", "data_api"}
 
 
@@ -75,7 +78,7 @@ def _files(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
 
 def _read(table: Table, form: Form, period: Period, only: BillFilter) -> Bill:
-    _refuse_overlap(table, form)
+    alike = _refuse_overlap(table, form)
     months = [
         str(month)
         for (month,) in table.query(f"SELECT DISTINCT {form.billing_month} FROM bill ORDER BY 1")  # noqa: S608
@@ -88,8 +91,9 @@ def _read(table: Table, form: Form, period: Period, only: BillFilter) -> Bill:
         )
     passes, values = _filter(table, form, only)
     values["month"] = period.label
-    hour = f"epoch(CAST({form.start} AS TIMESTAMPTZ))::BIGINT // 3600"
-    length = f"epoch(CAST({form.end} AS TIMESTAMPTZ)) - epoch(CAST({form.start} AS TIMESTAMPTZ))"
+    # What is no moment has no hour: such a bill is divided over the whole month.
+    start, end = (f"epoch(TRY_CAST({text} AS TIMESTAMPTZ))" for text in (form.start, form.end))
+    hour, length = f"{start}::BIGINT // 3600", f"{end} - {start}"
     is_compute = f"regexp_matches({form.usage_type}, '{COMPUTE}')"
     sql = f"""
         SELECT {passes} AS passes, {form.kind}, {form.usage_type}, {form.currency}, {form.region},
@@ -99,7 +103,8 @@ def _read(table: Table, form: Form, period: Period, only: BillFilter) -> Bill:
         FROM bill WHERE {form.billing_month} = $month
         GROUP BY 1, 2, 3, 4, 5, 7 ORDER BY ALL
     """  # noqa: S608 - our own expressions; values are bound
-    return _sorted(table.query(sql, values), table, form, period, months)
+    bill = _sorted(table.query(sql, values), table, form, period, months)
+    return replace(bill, notes=(*bill.notes, *alike))
 
 
 def _sorted(
@@ -109,14 +114,15 @@ def _sorted(
     pools: dict[str, PoolCharge] = defaultdict(PoolCharge)
     by_hour: dict[int, Decimal] = defaultdict(Decimal)
     currencies, regions, payers = set(), set(), set()
-    outside, outside_rows, hourly = Decimal(0), 0, True
+    outside: dict[str, Decimal] = defaultdict(Decimal)
+    outside_rows, hourly = 0, True
     for passes, kind, usage_type, currency, region, payer, hour, longest, amount, count, n in rows:
-        if amount:
-            currencies.add(currency)
         if not passes:
-            outside += amount
+            outside[currency] += amount
             outside_rows += n
             continue
+        if amount:
+            currencies.add(currency)
         name = pool_of(kind, usage_type)
         pool = pools[name]
         pool.amount += amount
@@ -131,14 +137,18 @@ def _sorted(
             hourly = hourly and longest is not None and longest <= 3600  # noqa: PLR2004 - an hour
     if len(currencies) > 1:
         raise ReportError(
-            f"the bill {str(table.paths[0])!r} mixes currencies: {', '.join(sorted(currencies))}"
+            f"the bill {str(table.paths[0])!r} mixes currencies: {', '.join(sorted(currencies))}; "
+            "a filter (account, cluster, tag) may leave one"
         )
     if not pools:
         raise ReportError(f"no charge of {period.label} passes the filter of the bill")
     currency = min(currencies, default="USD")
     notes = []
     if outside_rows:
-        notes.append(f"The filter left out {outside_rows:,} charges of {outside:f} {currency}.")
+        sums = ", ".join(
+            f"{amount.normalize():f} {code}" for code, amount in sorted(outside.items())
+        )
+        notes.append(f"The filter left out {outside_rows:,} charges of {sums}.")
     if others := sorted(set(months) - {period.label}):
         notes.append(
             f"The bill's charges of other billing months were left out: {', '.join(others)}."
@@ -166,36 +176,57 @@ def _filter(table: Table, form: Form, only: BillFilter) -> tuple[str, dict[str, 
     if only.tag is not None:
         key, values["tag"] = only.tag
         # Legacy CUR has a column a tag, the others one column of keys and values.
-        for column in (f"{form.tags}_user_{key.lower()}", f"{form.tags}_{key.lower()}"):
+        for column in (f"{form.tags}_user_{key}", f"{form.tags}_{key}"):
             if table.has(column):
                 conditions.append(f"{table.text(column)} = $tag")
                 break
         else:
             table.require(form.tags)
-            name = f'"{table.columns[form.tags]}"'
             keys = {"key1": key, "key2": f"user_{key}", "key3": f"user:{key}"}
             values |= keys
-            if table.types[form.tags].startswith("MAP"):
-                found = ", ".join(f"{name}[${k}]" for k in keys)
-            else:
-                found = ", ".join(
-                    f"json_extract_string({name}, '$.\"' || ${k} || '\"')" for k in keys
-                )
+            found = _tag(table, form.tags, keys)
             conditions.append(f"coalesce({found}, '') = $tag")
     return "(" + " AND ".join(conditions) + ")", values
 
 
-def _refuse_overlap(table: Table, form: Form) -> None:
-    """Two exports that hold the same charge would bill it twice."""
+def _tag(table: Table, column: str, keys: Mapping[str, str]) -> str:
+    """SQL of a tag in a column of many, by any of the names it may have."""
+    name = table.name(column)
+    if table.types[key_of(column)].startswith("MAP"):
+        return ", ".join(f"{name}[${key}]" for key in keys)
+    # A text that is no JSON has no tags.
+    json = f"CASE WHEN json_valid({name}) THEN {name} END"
+    if table.types[key_of(column)] != "VARCHAR":
+        json = f"to_json({name})"
+    return ", ".join(f"json_extract_string({json}, '$.\"' || ${key} || '\"')" for key in keys)
+
+
+def _refuse_overlap(table: Table, form: Form) -> list[str]:
+    """Two exports that hold the same charges would bill them twice; a few alike are only told."""
     if len(table.paths) < 2 or not (form.name == "FOCUS" or table.has("identity_line_item_id")):  # noqa: PLR2004
-        return
-    rows: list[Any] = table.query(
-        f"SELECT min(file), max(file) FROM bill GROUP BY {form.identity} "  # noqa: S608
-        "HAVING count(DISTINCT file) > 1 LIMIT 1"
-    )
-    if rows:
-        first, second = (str(table.paths[number]) for number in rows[0])
-        raise ReportError(
-            f"{first!r} and {second!r} overlap: they hold the same charges, which would be billed "
-            "twice; give one of them"
+        return []
+    rows: list[Any] = table.query(f"""
+        WITH each AS (SELECT {form.identity} AS charge, _file, count(*) AS n,
+                             sum({form.amount}) AS amount FROM bill GROUP BY 1, 2),
+             sizes AS (SELECT _file, sum(n) AS n FROM each GROUP BY 1)
+        SELECT a._file, b._file, sum(least(a.n, b.n)), sum(greatest(a.amount, b.amount)),
+               any_value(least(one.n, two.n))
+        FROM each a JOIN each b ON a.charge = b.charge AND a._file < b._file
+        JOIN sizes one ON one._file = a._file JOIN sizes two ON two._file = b._file
+        WHERE a.amount <> 0 GROUP BY 1, 2 ORDER BY 1, 2
+    """)  # noqa: S608 - our own expressions
+    notes = []
+    for one, other, alike, amount, smaller in rows:
+        first, second = str(table.paths[one]), str(table.paths[other])
+        # A charge of CUR has an identity. One of FOCUS has none: parts of one export may hold a
+        # few rows that are alike, such as two small taxes, and an export twice holds them all.
+        if form.name != "FOCUS" or alike * _OVERLAP > smaller:
+            raise ReportError(
+                f"{first!r} and {second!r} overlap: they hold the same {alike:,} charges, which "
+                "would be billed twice; give one of them"
+            )
+        notes.append(
+            f"{alike:,} charges of {amount.normalize():f} stand alike in {Path(first).name} and "
+            f"{Path(second).name} and count in both."
         )
+    return notes
