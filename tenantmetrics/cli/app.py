@@ -17,6 +17,7 @@ from tenantmetrics.cli.explain import explain
 from tenantmetrics.cli.local import local
 from tenantmetrics.cli.prices import prices
 from tenantmetrics.cli.report import report
+from tenantmetrics.cli.report_stack import report_stack
 from tenantmetrics.cli.storage import storage
 
 __all__ = ["app"]
@@ -55,6 +56,7 @@ app.command()(doctor)
 app.command()(explain)
 app.command()(local)
 app.command()(report)
+app.command()(report_stack)
 app.command()(storage)
 app.add_typer(alarms)
 app.add_typer(cost)

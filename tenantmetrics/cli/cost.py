@@ -63,7 +63,7 @@ def compare(
         str | None, typer.Option(help="Storage I/O requests of the month.")
     ] = None,
     bill: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(help="The month's bill: capacity, storage and I/O are read from it."),
     ] = None,
     bill_cluster: Annotated[

@@ -12,22 +12,12 @@ from typing import Annotated
 import typer
 
 from tenantmetrics.errors import MissingExtraError, ReportError, UnbalancedError
+from tenantmetrics.report.formats import SUFFIXES, TOP, Format, render
 from tenantmetrics.statement import Statement
 
 __all__ = ["report"]
 
 _EXIT_UNBALANCED = 2
-
-
-class Format(StrEnum):
-    """Output formats, each the suffix of its files too."""
-
-    TABLE = "table"
-    CSV = "csv"
-    HTML = "html"
-    XLSX = "xlsx"
-    JSON = "json"
-    FOCUS = "focus"
 
 
 class IdleTo(StrEnum):
@@ -83,8 +73,11 @@ def report(
         typer.Option(help="POOL=DRIVER: what a pool is divided by, such as compute=calls."),
     ] = None,
     bill: Annotated[
-        list[Path] | None,
-        typer.Option(help="CUR, FOCUS or Cost Explorer file, or a folder. [default: list prices]"),
+        list[str] | None,
+        typer.Option(
+            help="CUR, FOCUS or Cost Explorer file, a folder, s3://..., or cost-explorer, which "
+            "asks AWS. [default: list prices]"
+        ),
     ] = None,
     bill_account: Annotated[
         str | None, typer.Option(help="Only charges of this usage account.")
@@ -113,7 +106,7 @@ def report(
     format_: Annotated[
         Format | None, typer.Option("--format", help="Format, where a suffix does not say it.")
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="Tenants the table names one by one.")] = 30,
+    top: Annotated[int, typer.Option(min=1, help="Tenants the table names one by one.")] = TOP,
 ) -> None:
     """What each tenant cost in a month: every cent of the bill on a line.
 
@@ -165,7 +158,7 @@ def report(
         if statement.left_out:
             typer.echo(f"tenantmetrics: warning: left out {statement.left_out}", err=True)
         # Every file is made before the first is written: a failure leaves none behind.
-        write_files({path: _render(statement, kind, top) for path, kind in formats.items()})
+        write_files({path: render(statement, kind, top=top) for path, kind in formats.items()})
     except UnbalancedError as error:
         typer.echo(f"tenantmetrics: {error}", err=True)
         raise typer.Exit(_EXIT_UNBALANCED) from None
@@ -177,43 +170,19 @@ def report(
         terminal.show(statement, top=top)
     else:
         # Bytes, so that CSV's line ends and every tenant's name survive the terminal's encoding.
-        sys.stdout.buffer.write(_render(statement, format_, top))
+        sys.stdout.buffer.write(render(statement, format_, top=top))
         sys.stdout.buffer.flush()
-
-
-def _render(statement: Statement, kind: Format, top: int) -> bytes:
-    from tenantmetrics.report import csv, focus, html, json, terminal, xlsx
-
-    if kind is Format.XLSX:
-        return xlsx.render(statement)
-    if kind is Format.TABLE:
-        return terminal.render(statement, top=top).encode()
-    text = {
-        Format.CSV: csv.render,
-        Format.HTML: html.render,
-        Format.JSON: json.render,
-        Format.FOCUS: focus.render,
-    }
-    return text[kind](statement).encode()
 
 
 def _format_of(path: Path, given: Format | None) -> Format:
     if given is not None:
         return given
-    suffixes = {
-        ".focus.csv": Format.FOCUS,
-        ".csv": Format.CSV,
-        ".html": Format.HTML,
-        ".xlsx": Format.XLSX,
-        ".json": Format.JSON,
-        ".txt": Format.TABLE,
-    }
-    for suffix, kind in suffixes.items():
+    for kind, suffix in SUFFIXES.items():
         if path.name.lower().endswith(suffix):
             return kind
     raise ReportError(
-        f"--output {str(path)!r}: the suffix names no format (known are {', '.join(suffixes)}); "
-        "add --format"
+        f"--output {str(path)!r}: the suffix names no format (known are "
+        f"{', '.join(SUFFIXES.values())}); add --format"
     )
 
 

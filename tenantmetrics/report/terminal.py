@@ -13,14 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from tenantmetrics.records import UNATTRIBUTED
+from tenantmetrics.report.formats import TOP
 from tenantmetrics.report.model import MEANING, Report, Row, build
 from tenantmetrics.report.text import duration, money, percent, visible
 from tenantmetrics.statement import LineKind, Statement
 
-__all__ = ["TOP", "render", "show"]
-
-TOP = 30
-"""Tenants shown one by one; the rest fold into a row, so that the table still adds up."""
+__all__ = ["render", "show"]
 
 # Room for a tenant's name before columns go; a longer one goes on in the next line.
 _NAME_MIN, _NAME_MAX = len(UNATTRIBUTED), 17

@@ -8,19 +8,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from tenantmetrics.cost.bill.ask import COST_EXPLORER, ask
 from tenantmetrics.cost.bill.classify import COMPUTE, pool_of
 from tenantmetrics.cost.bill.cost_explorer import load_json
 from tenantmetrics.cost.bill.forms import Form, form_of
 from tenantmetrics.cost.bill.model import Bill, BillFilter, PoolCharge
+from tenantmetrics.cost.bill.objects import SUFFIXES, fetch
 from tenantmetrics.cost.bill.table import Table, key_of
 from tenantmetrics.errors import ReportError
 from tenantmetrics.statement import Period
 
 __all__ = ["load"]
 
-_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _OVERLAP = 10
 """Files of which more than one row in so many is alike hold the same charges."""
 _AURORA = {"compute", "storage", "io", "backup", "data_api"}
@@ -37,7 +39,8 @@ def load(
 
     Args:
         paths: CUR (2.0 or legacy) or FOCUS (1.0 or 1.2) files, CSV or Parquet, or folders of
-            them; or one JSON file, the answer of Cost Explorer's GetCostAndUsage.
+            them, also as `s3://bucket/prefix`; or one JSON file, the answer of Cost Explorer's
+            GetCostAndUsage; or `cost-explorer`, which asks it.
         period: The month; charges of other billing months are left out and told.
         only: Which charges count.
         amortized: Whether commitments count when they are used rather than when they are paid.
@@ -48,23 +51,42 @@ def load(
             is nothing in the period.
         MissingExtraError: DuckDB is not installed.
     """
+    names = [os.fspath(path) for path in paths]
+    if COST_EXPLORER in names:
+        if len(names) > 1:
+            raise ReportError(f"a bill is {COST_EXPLORER} or files, not both")
+        return ask(period, only or BillFilter(), amortized=amortized)
+    if not any(name.startswith("s3://") for name in names):
+        return _load(names, period, only or BillFilter(), amortized=amortized)
+    with TemporaryDirectory(prefix="tenantmetrics-") as folder:
+        here = [fetch(n, period, Path(folder)) if n.startswith("s3://") else n for n in names]
+        try:
+            return _load(here, period, only or BillFilter(), amortized=amortized)
+        except ReportError as error:
+            # Each object lies under its bucket and key: the error names it as the user knows it.
+            raise ReportError(str(error).replace(f"{folder}/", "s3://")) from None
+
+
+def _load(
+    paths: Sequence[str | Path], period: Period, only: BillFilter, *, amortized: bool
+) -> Bill:
     files = _files(paths)
     if files[0].suffix == ".json":
-        if len(files) > 1 or (only or BillFilter()) != BillFilter():
+        if len(files) > 1 or only != BillFilter():
             raise ReportError("a Cost Explorer bill is one file, filtered by its own request")
         return load_json(files[0], period, amortized=amortized)
     table = Table(files)
     try:
-        return _read(table, form_of(table, amortized=amortized), period, only or BillFilter())
+        return _read(table, form_of(table, amortized=amortized), period, only)
     finally:
         table.close()
 
 
-def _files(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
+def _files(paths: Sequence[str | Path]) -> list[Path]:
     found = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.name.endswith(_SUFFIXES))
+            inside = sorted(p for p in path.rglob("*") if p.name.endswith(SUFFIXES))
             if not inside:
                 raise ReportError(f"{str(path)!r} holds no bill: no CSV or Parquet file in it")
             found += inside
