@@ -75,9 +75,9 @@ def show(statement: Statement, console: Console | None = None, *, top: int = TOP
             console.print(
                 Text(f"{visible(one.tenant)}: {moved}, mostly {one.pool}", style="yellow")
             )
-    for kind in LineKind:
-        if MEANING[kind] and any(row.kind is kind for row in report.rows):
-            console.print(Text(f"__{kind}__: {MEANING[kind]}", style="dim"))
+    for row in report.rows:
+        if row.kind is not None and MEANING[row.kind]:
+            console.print(Text(f"{row.tenant}: {MEANING[row.kind]}", style="dim"))
     for note in statement.notes:
         console.print(Text(f"Note: {visible(note)}", style="dim"))
 

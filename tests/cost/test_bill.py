@@ -219,7 +219,7 @@ def test_filters_keep_what_they_name_and_tell_what_they_left_out(write):
     ):
         bill = load([path], NOVEMBER, only=only)
         assert bill.total == total
-        assert any("The filter left out 1 charges of" in note for note in bill.notes)
+        assert any("The filter left out 1 charge(s) of" in note for note in bill.notes)
     with pytest.raises(ReportError, match="no charge of 2026-11 passes"):
         load([path], NOVEMBER, only=BillFilter(account="1"))
     with pytest.raises(ReportError, match="KEY=VALUE"):
@@ -314,7 +314,7 @@ def test_a_few_charges_alike_in_the_parts_of_an_export_are_told_not_refused(writ
     second = write([focus_row(n, "Data-API-Usage") for n in range(40, 60)] + [tax], "b.csv")
     bill = load([first, second], NOVEMBER)
     assert bill.total == sum(range(1, 30)) + sum(range(40, 60)) + Decimal("0.02")
-    assert "1 charges of 0.01 stand alike in a.csv and b.csv and count in both." in bill.notes
+    assert "1 charge(s) of 0.01 stand alike in a.csv and b.csv and count in both." in bill.notes
 
 
 def test_values_are_read_in_the_forms_that_exporters_write_them(write):
@@ -366,7 +366,7 @@ def test_a_filter_that_leaves_one_currency_makes_a_bill_of_several(write):
         load([path], NOVEMBER)
     bill = load([path], NOVEMBER, only=BillFilter(account="4444"))
     assert (bill.total, bill.currency) == (1, "USD")
-    assert "The filter left out 1 charges of 5 EUR." in bill.notes
+    assert "The filter left out 1 charge(s) of 5 EUR." in bill.notes
 
 
 def test_parts_may_have_columns_of_their_own_but_not_lack_one_that_counts(write):

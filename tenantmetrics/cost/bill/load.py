@@ -170,7 +170,7 @@ def _sorted(
         sums = ", ".join(
             f"{amount.normalize():f} {code}" for code, amount in sorted(outside.items())
         )
-        notes.append(f"The filter left out {outside_rows:,} charges of {sums}.")
+        notes.append(f"The filter left out {outside_rows:,} charge(s) of {sums}.")
     if others := sorted(set(months) - {period.label}):
         notes.append(
             f"The bill's charges of other billing months were left out: {', '.join(others)}."
@@ -248,7 +248,7 @@ def _refuse_overlap(table: Table, form: Form) -> list[str]:
                 "would be billed twice; give one of them"
             )
         notes.append(
-            f"{alike:,} charges of {amount.normalize():f} stand alike in {Path(first).name} and "
+            f"{alike:,} charge(s) of {amount.normalize():f} stand alike in {Path(first).name} and "
             f"{Path(second).name} and count in both."
         )
     return notes
