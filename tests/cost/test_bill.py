@@ -262,7 +262,7 @@ def test_charges_of_other_months_are_left_out_and_told(write):
     [
         ({"line_item_unblended_cost": "1,234.56"}, r"bill.csv' row 3, column 'line_item_unblended"),
         ({"line_item_unblended_cost": "NaN"}, r"row 3, column .* 'NaN' is not a number"),
-        ({"line_item_unblended_cost": ""}, r"row 3, column 'line_item_unblended_cost'"),
+        ({"line_item_unblended_cost": ""}, r"row 2, column 'line_item_unblended_cost'"),
         ({"line_item_currency_code": "EUR"}, "mixes currencies: EUR, USD"),
     ],
 )
@@ -293,6 +293,29 @@ def test_wrong_files_are_refused(write, tmp_path):
         with pytest.raises(ReportError, match=error) as caught:
             load([tmp_path / name], NOVEMBER)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (lambda text: text[:-90], r"bill.csv' row 41: \d+ values for 15 columns"),
+        (lambda text: text.replace(b"id9", b'"id9', 1), "bill.csv' row 11: a quote is not closed"),
+        (lambda text: text.replace(b"id7,", b"id7,x,", 1), "row 9: 16 values for 15 columns"),
+        (lambda text: text.replace(b"\r\n", b"\r\n" + text.splitlines(True)[0], 20),
+         "row 2, column 'line_item_unblended_cost': 'line_item_unblended_cost' is not a number"),
+        (lambda text: text.decode().encode("utf-16"), "it is not UTF-8 text"),
+        (lambda _: b"", "row 1: there is no header"),
+        (lambda text: text.splitlines(True)[0], "holds nothing for 2026-11; its billing months: n"),
+    ],
+)  # fmt: skip
+def test_a_damaged_csv_is_refused_with_the_row(write, spoil, error):
+    """Cut off, an open quote, a stray comma, its header again, another encoding, nothing in it."""
+    rows = [cur_row("1", "Aurora:StorageUsage", identity_line_item_id=f"id{n}") for n in range(40)]
+    path = write(rows)
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(ReportError, match=error) as caught:
+        load([path], NOVEMBER)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("make_row", [cur_row, focus_row])

@@ -6,12 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tenantmetrics.cost.bill.csvfile import explain, open_csv
 from tenantmetrics.errors import MissingExtraError, ReportError
 
 __all__ = ["Table", "key_of"]
-
-# What exports write where a value is missing, besides nothing.
-_NULLS = ["", "NULL", "null"]
 
 
 def key_of(name: str) -> str:
@@ -133,8 +131,7 @@ class Table:
         try:
             return self.database.execute(sql, values or {}).fetchall()
         except self._duckdb.Error as error:
-            names = ", ".join(map(str, self.paths))
-            raise ReportError(f"the bill {names!r} cannot be read: {_line(error)}") from None
+            raise explain(error, self.paths) from None
 
     def _refuse(self, column: str, wrong: str, wanted: str) -> None:
         """Name the first value that a condition holds for."""
@@ -169,25 +166,16 @@ class Table:
 
     def _open(self, path: Path, view: str) -> Any:
         try:
-            if self.is_parquet:
-                relation = self.database.read_parquet(str(path))
-            else:
-                relation = self.database.read_csv(
-                    str(path), header=True, sep=",", quotechar='"', all_varchar=True,
-                    na_values=_NULLS,
-                )  # fmt: skip
+            relation = (
+                self.database.read_parquet(str(path))
+                if self.is_parquet
+                else open_csv(self.database, path)
+            )
             relation.create_view(view, replace=True)
+        except ReportError:
+            self.close()
+            raise
         except self._duckdb.Error as error:
             self.close()
-            raise ReportError(f"{str(path)!r} cannot be read: {_line(error)}") from None
-        columns: list[str] = relation.columns
-        if len(columns) == 1 and re.search(r"[;\t|]", columns[0]):
-            self.close()
-            raise ReportError(
-                f"{str(path)!r} row 1: the delimiter seems to be another; it must be a comma"
-            )
+            raise explain(error, [path]) from None
         return relation
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
