@@ -9,9 +9,11 @@ import json
 import os
 from dataclasses import asdict
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib import resources
 from typing import Any
 
+from tenantmetrics.report.compare import Comparison
 from tenantmetrics.report.model import build
 from tenantmetrics.report.text import write_files
 from tenantmetrics.statement import Statement
@@ -77,6 +79,11 @@ def render(statement: Statement) -> str:
             }
             for row in report.rows
         ],
+        "unit_costs": {
+            "per_thousand_calls": _rate(report.per_thousand_calls()),
+            "per_gigabyte": _rate(report.per_gigabyte()),
+        },
+        "comparison": None if report.comparison is None else _comparison(report.comparison),
         "method": list(report.method()),
         "notes": list(statement.notes),
     }
@@ -91,6 +98,38 @@ def write(statement: Statement, path: str | os.PathLike[str]) -> None:
         ReportError: The file cannot be written.
     """
     write_files({path: render(statement)})
+
+
+def _comparison(one: Comparison) -> dict[str, Any]:
+    """What changed, by pool and for whom; None where no quantity tells price from volume."""
+    return {
+        "label": one.label,
+        "before": f"{one.before:f}",
+        "change": f"{one.change:f}",
+        "pools": [
+            {
+                "title": pool.title,
+                "before": f"{pool.before:f}",
+                "change": f"{pool.change:f}",
+                "by_volume": None if pool.by_volume is None else f"{pool.by_volume:f}",
+                "by_price": None if pool.by_price is None else f"{pool.by_price:f}",
+            }
+            for pool in one.pools
+        ],
+        "anomalies": [
+            {
+                "tenant": anomaly.tenant,
+                "before": f"{anomaly.before:f}",
+                "after": f"{anomaly.after:f}",
+                "pool": anomaly.pool,
+            }
+            for anomaly in one.anomalies
+        ],
+    }
+
+
+def _rate(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:.9f}"
 
 
 def _moment(seconds: int) -> str:
