@@ -262,7 +262,7 @@ def test_charges_of_other_months_are_left_out_and_told(write):
     [
         ({"line_item_unblended_cost": "1,234.56"}, r"bill.csv' row 3, column 'line_item_unblended"),
         ({"line_item_unblended_cost": "NaN"}, r"row 3, column .* 'NaN' is not a number"),
-        ({"line_item_unblended_cost": ""}, r"row 2, column 'line_item_unblended_cost'"),
+        ({"line_item_unblended_cost": ""}, r"row 3, column 'line_item_unblended_cost'"),
         ({"line_item_currency_code": "EUR"}, "mixes currencies: EUR, USD"),
     ],
 )
@@ -338,6 +338,23 @@ def test_a_few_charges_alike_in_the_parts_of_an_export_are_told_not_refused(writ
     bill = load([first, second], NOVEMBER)
     assert bill.total == sum(range(1, 30)) + sum(range(40, 60)) + Decimal("0.02")
     assert "1 charge(s) of 0.01 stand alike in a.csv and b.csv and count in both." in bill.notes
+
+
+def test_one_day_that_stands_in_two_exports_is_an_overlap(write):
+    """Thirty days and thirty more that share one: a thirtieth of the rows, all of that day."""
+
+    def days(first, last):
+        return [
+            focus_row(n + 1, "Data-API-Usage", ChargePeriodStart=f"2026-11-{day:02}T00:00:00Z")
+            for day in range(first, last)
+            for n in range(20)
+        ]
+
+    apart = [write(days(1, 15), "a.csv"), write(days(15, 30), "b.csv")]
+    assert load(apart, NOVEMBER).total == 29 * 210
+    shared = write(days(14, 30), "c.csv")
+    with pytest.raises(ReportError, match=r"a.csv' and .*c.csv' overlap: they hold the same 20"):
+        load([apart[0], shared], NOVEMBER)
 
 
 def test_values_are_read_in_the_forms_that_exporters_write_them(write):

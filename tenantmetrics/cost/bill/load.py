@@ -17,14 +17,13 @@ from tenantmetrics.cost.bill.cost_explorer import load_json
 from tenantmetrics.cost.bill.forms import Form, form_of
 from tenantmetrics.cost.bill.model import Bill, BillFilter, PoolCharge
 from tenantmetrics.cost.bill.objects import SUFFIXES, fetch
+from tenantmetrics.cost.bill.overlap import refuse_overlap
 from tenantmetrics.cost.bill.table import Table, key_of
 from tenantmetrics.errors import ReportError
 from tenantmetrics.statement import Period
 
 __all__ = ["load"]
 
-_OVERLAP = 10
-"""Files of which more than one row in so many is alike hold the same charges."""
 _AURORA = {"compute", "storage", "io", "backup", "data_api"}
 
 
@@ -100,7 +99,7 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
 
 
 def _read(table: Table, form: Form, period: Period, only: BillFilter) -> Bill:
-    alike = _refuse_overlap(table, form)
+    alike = refuse_overlap(table, form)
     months = [
         str(month)
         for (month,) in table.query(f"SELECT DISTINCT {form.billing_month} FROM bill ORDER BY 1")  # noqa: S608
@@ -221,34 +220,3 @@ def _tag(table: Table, column: str, keys: Mapping[str, str]) -> str:
     if table.types[key_of(column)] != "VARCHAR":
         json = f"to_json({name})"
     return ", ".join(f"json_extract_string({json}, '$.\"' || ${key} || '\"')" for key in keys)
-
-
-def _refuse_overlap(table: Table, form: Form) -> list[str]:
-    """Two exports that hold the same charges would bill them twice; a few alike are only told."""
-    if len(table.paths) < 2 or not (form.name == "FOCUS" or table.has("identity_line_item_id")):  # noqa: PLR2004
-        return []
-    rows: list[Any] = table.query(f"""
-        WITH each AS (SELECT {form.identity} AS charge, _file, count(*) AS n,
-                             sum({form.amount}) AS amount FROM bill GROUP BY 1, 2),
-             sizes AS (SELECT _file, sum(n) AS n FROM each GROUP BY 1)
-        SELECT a._file, b._file, sum(least(a.n, b.n)), sum(greatest(a.amount, b.amount)),
-               any_value(least(one.n, two.n))
-        FROM each a JOIN each b ON a.charge = b.charge AND a._file < b._file
-        JOIN sizes one ON one._file = a._file JOIN sizes two ON two._file = b._file
-        WHERE a.amount <> 0 GROUP BY 1, 2 ORDER BY 1, 2
-    """)  # noqa: S608 - our own expressions
-    notes = []
-    for one, other, alike, amount, smaller in rows:
-        first, second = str(table.paths[one]), str(table.paths[other])
-        # A charge of CUR has an identity. One of FOCUS has none: parts of one export may hold a
-        # few rows that are alike, such as two small taxes, and an export twice holds them all.
-        if form.name != "FOCUS" or alike * _OVERLAP > smaller:
-            raise ReportError(
-                f"{first!r} and {second!r} overlap: they hold the same {alike:,} charges, which "
-                "would be billed twice; give one of them"
-            )
-        notes.append(
-            f"{alike:,} charge(s) of {amount.normalize():f} stand alike in {Path(first).name} and "
-            f"{Path(second).name} and count in both."
-        )
-    return notes
