@@ -23,6 +23,8 @@ __all__ = ["render", "show"]
 # Room for a tenant's name before columns go; a longer one goes on in the next line.
 _NAME_MIN, _NAME_MAX = len(UNATTRIBUTED), 17
 _GAP = 2
+_POOL_DROP = 7
+"""Pools go together: where they do, their sums are told in a line below."""
 _PAGE = 100
 _BADGE = {"DRAFT": "black on yellow", "ESTIMATE": "black on cyan"}
 
@@ -60,7 +62,14 @@ def show(statement: Statement, console: Console | None = None, *, top: int = TOP
     console.print(heading)
     for caveat in report.caveats:
         console.print(Text(visible(caveat), style="dim"))
-    console.print(_table(report, report.folded(top), console.width))
+    rows = report.folded(top)
+    longest = max(cell_len(visible(row.tenant)) for row in rows)
+    name_width = max(_NAME_MIN, min(longest, _NAME_MAX))
+    columns = _fitting(_columns(report, rows), console.width - name_width)
+    console.print(_table(rows, columns))
+    if not any(column.drop == _POOL_DROP for column in columns):
+        sums = (f"{p.title} {money(p.amount, statement.quantum)}" for p in statement.pools)
+        console.print(Text(", ".join(sums)))
     total = money(statement.total, statement.quantum)
     console.print(Text(f"{len(report.rows):,} lines add up to {total} {statement.currency}."))
     comparison = report.comparison
@@ -98,10 +107,7 @@ def render(statement: Statement, *, width: int | None = None, top: int = TOP) ->
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
-def _table(report: Report, rows: tuple[Row, ...], width: int) -> Table:
-    longest = max(cell_len(visible(row.tenant)) for row in rows)
-    name_width = max(_NAME_MIN, min(longest, _NAME_MAX))
-    columns = _fitting(_columns(report, rows), width - name_width)
+def _table(rows: tuple[Row, ...], columns: list[_Column]) -> Table:
     table = Table(
         box=SIMPLE_HEAD, show_footer=True, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0)
     )
@@ -136,7 +142,7 @@ def _columns(report: Report, rows: tuple[Row, ...]) -> list[_Column]:
     ]
     for index, pool in enumerate(statement.pools):
         cells = [money(r.amounts[index], quantum) for r in rows]
-        columns.append(_Column(pool.title, cells, money(pool.amount, quantum), 7))
+        columns.append(_Column(pool.title, cells, money(pool.amount, quantum), _POOL_DROP))
     columns.append(
         _Column(
             statement.currency,
