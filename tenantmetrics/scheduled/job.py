@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -73,41 +76,52 @@ def _last_month(timezone: str) -> str:
 
 def _statement(settings: Settings, month: str) -> Statement:
     """The month's statement, beside the month before where there is one."""
+    with TemporaryDirectory(prefix="tenantmetrics-") as folder:
+        tenants = _fetch(settings.tenants, Path(folder, "tenants.csv"))
+        storage = _fetch(settings.storage, Path(folder, "storage.csv"))
 
-    def of(which: str) -> Statement:
-        return monthly(
-            settings.ledger,
-            month=which,
-            timezone=settings.timezone,
-            region=settings.region,
-            bill=settings.bill or None,
-            bill_filter=settings.bill_filter,
-            idle=settings.idle,
-        )
+        def of(which: str) -> Statement:
+            return monthly(
+                settings.ledger,
+                month=which,
+                timezone=settings.timezone,
+                region=settings.region,
+                bill=settings.bill or None,
+                bill_filter=settings.bill_filter,
+                tenants=tenants,
+                storage=storage,
+                idle=settings.idle,
+            )
 
-    statement = of(month)
-    before = month_of(statement.period.start_s - 1, settings.timezone).label
-    try:
-        previous = of(before)
-    except (LedgerError, ReportError):
-        # The first month has none before it.
-        return statement
+        statement = of(month)
+        before = month_of(statement.period.start_s - 1, settings.timezone).label
+        try:
+            previous = of(before)
+        except (LedgerError, ReportError):
+            # The first month has none before it.
+            return statement
     if previous.currency != statement.currency:
         return statement
     return replace(statement, previous=previous)
 
 
+def _fetch(url: str, target: Path) -> Path | None:
+    """An object of S3 as a file; None without one."""
+    if not url:
+        return None
+    parts = urlsplit(url)
+    with _s3(url, "read") as client:
+        client.download_file(parts.netloc, parts.path.lstrip("/"), str(target))
+    return target
+
+
 def _store(settings: Settings, statement: Statement) -> list[str]:
     """Every format, made before the first is stored."""
-    import boto3  # noqa: PLC0415 - a report may fail before it is needed
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
     label = statement.period.label
     made = {kind: render(statement, kind) for kind in settings.formats}
     parts = urlsplit(settings.output)
     files = []
-    client = boto3.client("s3")
-    try:
+    with _s3(settings.output, "written") as client:
         for kind, content in made.items():
             name = f"{label}/cost-per-tenant-{label}{SUFFIXES[kind]}"
             key = f"{parts.path.strip('/')}/{name}".lstrip("/")
@@ -115,12 +129,22 @@ def _store(settings: Settings, statement: Statement) -> list[str]:
                 Bucket=parts.netloc, Key=key, Body=content, ContentType=MEDIA_TYPES[kind]
             )
             files.append(f"s3://{parts.netloc}/{key}")
+    return files
+
+
+@contextmanager
+def _s3(url: str, verb: str) -> Iterator[Any]:
+    """A client, whose errors name the address and what could not be done with it."""
+    import boto3  # noqa: PLC0415 - a wrong setting need not wait for it
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    client = boto3.client("s3")
+    try:
+        yield client
     except (BotoCoreError, ClientError) as error:
-        reason = " ".join(str(error).split())
-        raise ReportError(f"{settings.output!r} cannot be written: {reason}") from None
+        raise ReportError(f"{url!r} cannot be {verb}: {' '.join(str(error).split())}") from None
     finally:
         client.close()
-    return files
 
 
 def _words(statement: Statement, files: list[str]) -> str:

@@ -12,6 +12,8 @@ from tenantmetrics.report.formats import Format
 
 __all__ = ["Settings", "load"]
 
+_OPTIONAL = ("REPORT_TENANTS", "REPORT_STORAGE")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -25,6 +27,8 @@ class Settings:
             (REPORT_BILL).
         bill_filter: Which charges count (REPORT_BILL_ACCOUNT, REPORT_BILL_CLUSTER,
             REPORT_BILL_TAG).
+        tenants: `s3://bucket/key` of the CSV of tenants, or "" (REPORT_TENANTS).
+        storage: `s3://bucket/key` of the CSV of measured bytes, or "" (REPORT_STORAGE).
         formats: What is written (REPORT_FORMATS, separated by commas).
         timezone: Zone of the month's borders (REPORT_TIMEZONE).
         idle: Who bears idle capacity (REPORT_IDLE).
@@ -36,6 +40,8 @@ class Settings:
     topic_arn: str
     bill: str
     bill_filter: BillFilter
+    tenants: str
+    storage: str
     formats: tuple[Format, ...]
     timezone: str
     idle: Idle
@@ -49,9 +55,10 @@ def load(environ: Mapping[str, str]) -> Settings:
         ConfigError: A setting is missing or not allowed; names it.
         ReportError: REPORT_BILL_TAG is not KEY=VALUE.
     """
-    for name in ("REPORT_LEDGER", "REPORT_OUTPUT"):
-        if not environ.get(name, "").startswith("s3://"):
-            raise ConfigError(f"{name} = {environ.get(name, '')!r}: must be s3://bucket/prefix")
+    for name in ("REPORT_LEDGER", "REPORT_OUTPUT", "REPORT_TENANTS", "REPORT_STORAGE"):
+        value = environ.get(name, "")
+        if not (value.startswith("s3://") or (not value and name in _OPTIONAL)):
+            raise ConfigError(f"{name} = {value!r}: must be s3://bucket/...")
     try:
         idle = Idle(environ.get("REPORT_IDLE") or Idle.SEPARATE)
     except ValueError:
@@ -73,6 +80,8 @@ def load(environ: Mapping[str, str]) -> Settings:
             environ.get("REPORT_BILL_CLUSTER"),
             environ.get("REPORT_BILL_TAG"),
         ),
+        tenants=environ.get("REPORT_TENANTS", ""),
+        storage=environ.get("REPORT_STORAGE", ""),
         formats=formats,
         timezone=environ.get("REPORT_TIMEZONE") or "UTC",
         idle=idle,

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tenantmetrics.errors import ConfigError, LedgerError
+from tenantmetrics.errors import ConfigError, LedgerError, ReportError
 from tenantmetrics.export.ledger import LedgerExporter
 from tenantmetrics.records import Series, SeriesKey, Source, Window
 from tenantmetrics.scheduled import handler
@@ -169,6 +169,25 @@ def test_without_a_month_the_last_full_one_is_made(account, usage):
     assert answer["status"] == ["ESTIMATE"]
 
 
+def test_facts_of_tenants_and_measured_storage_are_read_from_s3(account, usage, monkeypatch):
+    """Revenue makes a margin, measured bytes divide storage; a missing file is named."""
+    usage("2026-10-20T10:00")
+    account.s3.put_object(Bucket="books", Key="t.csv", Body=b"tenant,revenue\nacme,10\n")
+    account.s3.put_object(Bucket="books", Key="s.csv", Body=b"tenant,bytes\nacme,1073741824\n")
+    monkeypatch.setenv("REPORT_TENANTS", "s3://books/t.csv")
+    monkeypatch.setenv("REPORT_STORAGE", "s3://books/s.csv")
+    monkeypatch.setenv("REPORT_FORMATS", "json")
+    handler({"month": "2026-10"}, None)
+    (key,) = account.keys("reports/")
+    document = json.loads(account.s3.get_object(Bucket="books", Key=key)["Body"].read())
+    (acme,) = [line for line in document["lines"] if line["tenant"] == "acme"]
+    assert acme["revenue"] == "10"
+    assert acme["amounts"]["storage"] == "0.100000"
+    monkeypatch.setenv("REPORT_STORAGE", "s3://books/none.csv")
+    with pytest.raises(ReportError, match=r"'s3://books/none.csv' cannot be read: .*404"):
+        handler({"month": "2026-10"}, None)
+
+
 def test_a_failure_is_told_and_raised(account):
     """No ledger, no report: somebody hears of it, and Lambda counts an error."""
     with pytest.raises(LedgerError):
@@ -182,7 +201,8 @@ def test_a_failure_is_told_and_raised(account):
 @pytest.mark.parametrize(
     ("name", "value", "error"),
     [
-        ("REPORT_LEDGER", "/tmp/x", "REPORT_LEDGER = '/tmp/x': must be s3://bucket/prefix"),
+        ("REPORT_LEDGER", "/tmp/x", "REPORT_LEDGER = '/tmp/x': must be s3://bucket/..."),
+        ("REPORT_TENANTS", "x.csv", "REPORT_TENANTS = 'x.csv': must be s3://bucket/..."),
         ("REPORT_FORMATS", "html,pdf", "REPORT_FORMATS = 'html,pdf'"),
         ("REPORT_IDLE", "x", "REPORT_IDLE must be one of separate, weighted, even"),
     ],
