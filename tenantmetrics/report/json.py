@@ -122,6 +122,7 @@ def _comparison(one: Comparison) -> dict[str, Any]:
                 "before": f"{anomaly.before:f}",
                 "after": f"{anomaly.after:f}",
                 "pool": anomaly.pool,
+                "driver": anomaly.driver,
             }
             for anomaly in one.anomalies
         ],

@@ -78,12 +78,9 @@ def show(statement: Statement, console: Console | None = None, *, top: int = TOP
         sign = "+" if comparison.change > 0 else ""
         console.print(Text(f"{sign}{change} {statement.currency} against {comparison.label}."))
         for one in comparison.anomalies:
-            moved = (
-                f"{money(one.before, statement.quantum)} to {money(one.after, statement.quantum)}"
-            )
-            console.print(
-                Text(f"{visible(one.tenant)}: {moved}, mostly {one.pool}", style="yellow")
-            )
+            was, is_ = (money(part, statement.quantum) for part in (one.before, one.after))
+            words = f"{visible(one.tenant)}: {was} to {is_}, mostly {one.pool}, by {one.driver}"
+            console.print(Text(words, style="yellow"))
     for row in report.rows:
         if row.kind is not None and MEANING[row.kind]:
             console.print(Text(f"{row.tenant}: {MEANING[row.kind]}", style="dim"))

@@ -226,7 +226,7 @@ def _trend(sheet: Any, comparison: Comparison, formats: dict[str, Any]) -> None:
         sheet.write_number(line, 2, float(one.after), formats["money"])
         sheet.write_formula(line, 3, f"=C{line + 1}-B{line + 1}", formats["money"],
                             float(one.change))  # fmt: skip
-        sheet.write_string(line, 4, f"mostly {one.pool}")
+        sheet.write_string(line, 4, f"mostly {one.pool}, by {one.driver}")
 
 
 def _letter(column: int) -> str:

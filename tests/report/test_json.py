@@ -47,7 +47,13 @@ def test_what_changed_since_another_month_is_in_it(make_statement):
     assert document["comparison"]["change"] == "2.00"
     assert document["comparison"]["pools"][0]["change"] == "2.00"
     assert document["comparison"]["anomalies"] == [
-        {"tenant": "acme", "before": "3.50", "after": "5.50", "pool": "Data API"}
+        {
+            "tenant": "acme",
+            "before": "3.50",
+            "after": "5.50",
+            "pool": "Data API",
+            "driver": "billed requests",
+        }
     ]
     assert Decimal(document["unit_costs"]["per_thousand_calls"]) > 0
 

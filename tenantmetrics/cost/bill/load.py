@@ -18,7 +18,7 @@ from tenantmetrics.cost.bill.forms import Form, form_of
 from tenantmetrics.cost.bill.model import Bill, BillFilter, PoolCharge
 from tenantmetrics.cost.bill.objects import SUFFIXES, fetch
 from tenantmetrics.cost.bill.overlap import refuse_overlap
-from tenantmetrics.cost.bill.table import Table, key_of
+from tenantmetrics.cost.bill.table import Table, is_parquet, key_of
 from tenantmetrics.errors import ReportError
 from tenantmetrics.statement import Period
 
@@ -85,7 +85,7 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
     found = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.name.endswith(SUFFIXES))
+            inside = sorted(p for p in path.rglob("*") if p.name.lower().endswith(SUFFIXES))
             if not inside:
                 raise ReportError(f"{str(path)!r} holds no bill: no CSV or Parquet file in it")
             found += inside
@@ -93,7 +93,7 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
             found.append(path)
         else:
             raise ReportError(f"bill {str(path)!r} does not exist")
-    if len({path.suffix == ".parquet" for path in found}) > 1:
+    if len({is_parquet(path) for path in found}) > 1:
         raise ReportError("a bill is either CSV or Parquet, not both: some charges may be in each")
     return found
 

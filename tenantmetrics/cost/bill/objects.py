@@ -46,7 +46,7 @@ def fetch(url: str, period: Period, folder: Path) -> Path:
         try:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             for key in (str(one["Key"]) for page in pages for one in page.get("Contents", ())):
-                if not key.endswith(SUFFIXES) or not _is_of(key, period):
+                if not key.lower().endswith(SUFFIXES) or not _is_of(key, period):
                     continue
                 # A key is S3's word: none of its parts may climb out of the folder.
                 target = root.joinpath(*(p for p in key.split("/") if p not in {"", ".", ".."}))

@@ -9,7 +9,7 @@ from typing import Any
 from tenantmetrics.cost.bill.csvfile import explain, open_csv
 from tenantmetrics.errors import MissingExtraError, ReportError
 
-__all__ = ["Table", "key_of"]
+__all__ = ["Table", "is_parquet", "key_of"]
 
 
 def key_of(name: str) -> str:
@@ -19,6 +19,11 @@ def key_of(name: str) -> str:
     case differ in nothing else.
     """
     return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file's name says Parquet; it says CSV otherwise."""
+    return path.name.lower().endswith(".parquet")
 
 
 def _quoted(name: str) -> str:
@@ -45,7 +50,7 @@ class Table:
             raise MissingExtraError("reading a bill", "report") from None
         self._duckdb = duckdb
         self.paths = paths
-        self.is_parquet = paths[0].suffix == ".parquet"
+        self.is_parquet = is_parquet(paths[0])
         self.database = duckdb.connect()
         self.database.execute("SET TimeZone = 'UTC'").fetchall()
         self.columns: dict[str, str] = {}

@@ -108,7 +108,8 @@ class Reader:
                 ) from None
             raise QueryFailedError(code, reason) from None
         except BotoCoreError as error:
-            raise ReportError(f"the Data API cannot be reached: {error}") from None
+            reason = " ".join(str(error).split())
+            raise ReportError(f"the Data API cannot be reached: {reason}") from None
 
 
 def _value(field: Mapping[str, Any]) -> Any:
