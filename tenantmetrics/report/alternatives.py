@@ -16,13 +16,12 @@ from tenantmetrics.cost.alternatives import (
     PARTS,
     VOLUMES,
     Alternative,
-    BreakEven,
     Setup,
     Workload,
     alternatives,
     at_volume,
-    break_evens,
 )
+from tenantmetrics.cost.break_even import BreakEven, break_evens
 from tenantmetrics.cost.prices import PriceList
 from tenantmetrics.report.text import money, visible
 
