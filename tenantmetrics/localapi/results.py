@@ -9,18 +9,9 @@ from psycopg.pq.abc import PGresult
 from tenantmetrics.localapi import guesses
 from tenantmetrics.localapi.apierrors import ApiError
 from tenantmetrics.localapi.binding import Value
+from tenantmetrics.localapi.codecs import Codec, Options, column_codec, quote
 from tenantmetrics.localapi.connection import Connection, ConnectionLostError
-from tenantmetrics.localapi.pgtypes import (
-    BUILTIN,
-    UNRESOLVED_SQL,
-    Codec,
-    Kind,
-    Options,
-    PgType,
-    column_codec,
-    described,
-    quote,
-)
+from tenantmetrics.localapi.pgtypes import BUILTIN, UNRESOLVED_SQL, Kind, PgType, described
 
 __all__ = ["Column", "ResultSet", "catalogue_rows", "resolve_types", "result_too_large"]
 
@@ -182,10 +173,9 @@ class ResponseTooLargeError(ApiError):
 
 def result_too_large(version: int) -> ApiError:
     """The error for a response over the limit."""
-    status, code = guesses.RESPONSE_TOO_LARGE_CODE
-    text = "Database response exceeded size limit"
-    if version == 1:
-        text = guesses.RESPONSE_TOO_LARGE_V1
+    status, code, text = (
+        guesses.RESPONSE_TOO_LARGE_V1 if version == 1 else guesses.RESPONSE_TOO_LARGE
+    )
     return ResponseTooLargeError(code, text, status=status)
 
 

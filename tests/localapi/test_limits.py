@@ -15,8 +15,11 @@ from tenantmetrics.localapi import serve
      "SELECT n FROM generate_series(1, 1000000) n", "SELECT '\\x00'::bytea, repeat('\"', 600000)"],
 )  # fmt: skip
 def test_a_response_over_one_mebibyte_is_refused(fails, sql):
-    """With version 2's text."""
-    assert fails(sql)[1:] == ("Database response exceeded size limit", 400)
+    """By the code and with the texts that clients of version 2 look for."""
+    code, message, status = fails(sql)
+    assert (code, status) == ("UnsupportedResultException", 400)
+    assert "Database response exceeded size limit" in message
+    assert "The result exceeds the size limit 1 MB." in message
 
 
 def test_a_response_just_under_one_mebibyte_is_given(execute):
