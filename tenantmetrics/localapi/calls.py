@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, TypeVar
 
-from tenantmetrics.localapi import guesses
 from tenantmetrics.localapi.apierrors import ApiError
 from tenantmetrics.localapi.binding import Value
 from tenantmetrics.localapi.clusters import Directory
 from tenantmetrics.localapi.connection import Connection, ConnectionLostError
 from tenantmetrics.localapi.failures import refused, succeed
 from tenantmetrics.localapi.requests import Request
-from tenantmetrics.localapi.results import ResponseTooLargeError
+from tenantmetrics.localapi.results import ResponseTooLargeError, ends_transaction
 from tenantmetrics.localapi.sessions import Pool, Transaction, Transactions
 
 __all__ = ["Calls", "Session", "connected", "use_schema"]
@@ -127,7 +126,7 @@ class Calls:
             try:
                 yield Session(transaction.connection, transaction.conninfo, transaction)
             except ResponseTooLargeError:
-                if self._version != 1 and guesses.OVERSIZE_ENDS_TRANSACTION:
+                if ends_transaction(self._version):
                     self._transactions.remove(transaction)
                     await transaction.connection.run(b"ROLLBACK")
                     self._pool.keep(transaction.conninfo, transaction.connection)

@@ -287,6 +287,8 @@ class Service:
             [values[name] for name in statement.names],
             result,
         )
+        if result.too_large and result.error is not None:
+            raise result.error  # the outcome is that of cancelling it
         succeed(outcome)
         if outcome.has_rows:
             if result.unresolved():
