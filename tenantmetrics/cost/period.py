@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tenantmetrics.errors import ReportError
 from tenantmetrics.statement import Period
 
-__all__ = ["month_of", "parse_month", "zone"]
+__all__ = ["day", "month_of", "parse_month", "zone"]
 
 _MONTHS = 12
 
@@ -57,3 +57,8 @@ def month_of(moment_s: int, timezone: str = "UTC") -> Period:
     """
     moment = datetime.fromtimestamp(moment_s, zone(timezone))
     return parse_month(f"{moment:%Y-%m}", timezone)
+
+
+def day(moment_s: int) -> str:
+    """The day of a moment (seconds since the epoch) in UTC, such as "2026-11-20"."""
+    return f"{datetime.fromtimestamp(moment_s, UTC):%Y-%m-%d}"
