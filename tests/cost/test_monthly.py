@@ -149,8 +149,11 @@ def test_a_folder_that_is_missing_empty_or_no_folder_is_one_clear_error(tmp_path
     with pytest.raises(LedgerError, match="is empty"):
         monthly(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(LedgerError, match="file' is not a folder"):
+    with pytest.raises(ReportError, match="file' holds no document of the EMF exporter"):
         monthly(tmp_path / "file")
+    (tmp_path / "file").rename(tmp_path / "one.parquet")
+    with pytest.raises(LedgerError, match=r"one.parquet' is not a folder"):
+        monthly(tmp_path / "one.parquet")
 
 
 def test_a_month_without_data_says_what_is_there(ledger, write_hour):
@@ -203,7 +206,7 @@ def test_asked_to_skip_the_rest_is_billed_and_what_was_left_out_is_said(ledger, 
     assert statement.lines[0].usage.calls == 1
     assert str(bad.relative_to(ledger)) in statement.left_out
     assert any(bad.name in note for note in statement.notes)
-    assert "ledger files were left out" in statement.draft
+    assert "usage that cannot be read was left out" in statement.draft
 
 
 def test_a_stray_parquet_file_is_refused_by_name(ledger, write_hour):

@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, get_type_hints
 
 from tenantmetrics import ledger
 from tenantmetrics.errors import MissingExtraError, ReportError
@@ -149,9 +149,9 @@ class Staging:
         self._work = folder / ".staging"
         self._work.mkdir()
         self._database = duckdb.connect(str(self._work / "documents.duckdb"))
-        types = {"int": ("BIGINT", pa.int64()), "bool": ("BOOLEAN", pa.bool_())}
+        types = {int: ("BIGINT", pa.int64()), bool: ("BOOLEAN", pa.bool_())}
         text = ("VARCHAR", pa.string())
-        of = {name: types.get(kind, text) for name, kind in Document.__annotations__.items()}
+        of = {name: types.get(kind, text) for name, kind in get_type_hints(Document).items()}
         columns = ", ".join(f"{name} {sql}" for name, (sql, _) in of.items())
         self._database.execute(f"CREATE TABLE staged ({columns})")
         self._schema = pa.schema([(name, arrow) for name, (_, arrow) in of.items()])
