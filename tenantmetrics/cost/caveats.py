@@ -22,7 +22,7 @@ def draft_reasons(
     if left_out:
         reasons.append("usage that cannot be read was left out")
     if missing_hours:
-        reasons.append(f"the capacity file lacks {missing_hours} hours in which there were calls")
+        reasons.append(f"the capacity lacks {missing_hours} hours in which there were calls")
     return tuple(reasons)
 
 
@@ -41,7 +41,7 @@ def notes_on(
         notes.append(f"Left out, because it cannot be read: {left_out}.")
     if missing_hours:
         notes.append(
-            f"{missing_hours} hours with calls are not in the capacity file: their compute is "
+            f"{missing_hours} hours with calls have no measured capacity: their compute is "
             "neither in the total nor divided."
         )
     if copies:
@@ -58,8 +58,8 @@ def notes_on(
         notes.append(f"{OVERFLOW} holds tenants beyond max_series, their sums but not their names.")
     if OTHER in tenants:
         notes.append(
-            f"{OTHER} holds tenants beyond max_metric_tenants, window by window: one with a line of "
-            "its own may have part of its usage there. A ledger keeps them apart."
+            f"{OTHER} holds tenants beyond max_metric_tenants, window by window: one with a line "
+            "of its own may have part of its usage there. A ledger keeps them apart."
         )
     notes.append("Database time is wall time seen by the client; the Data API reports no other.")
     return tuple(notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -21,7 +21,9 @@ from tenantmetrics.cost.list_prices import (
     compute_charge,
     compute_weights,
     data_api_charge,
+    io_charge,
     storage_charge,
+    volume_bytes,
 )
 from tenantmetrics.cost.people import consumers, with_facts
 from tenantmetrics.cost.period import month_of, parse_month
@@ -99,6 +101,7 @@ def monthly(
         period = parse_month(month, timezone)
     else:
         period = month_of(last_s(ledger), timezone)
+    known = known.of(period, now_s)
     paid = None
     if bill is not None:
         files = [bill] if isinstance(bill, str | os.PathLike) else bill
@@ -114,7 +117,11 @@ def monthly(
         money = _by_bill(paid, measured, chosen, requests)
     else:
         billable = sum(stored.values()) if storage is not None else None
-        money = _by_list(listed, measured, known, chosen, requests=requests, stored_bytes=billable)
+        charges = [
+            data_api_charge(requests, listed, chosen),
+            *_cluster_charges(listed, measured, known, chosen, period=period, stored=billable),
+        ]
+        money = _by_list(listed, charges)
     pools, lines = allocate(money.charges, people, quantum=money.quantum, idle=Idle(idle))
     missing = known.missing_hours(measured.hours)
     names = tuple(dict.fromkeys(name for fact in facts.values() for name in fact.groups))
@@ -126,10 +133,15 @@ def monthly(
         estimate=paid is None,
         pools=pools,
         lines=tuple(with_facts(line, facts, names) for line in lines),
-        draft=(*draft_reasons(period, now_s, measured.left_out, missing), *money.draft),
+        draft=(
+            *draft_reasons(period, now_s, measured.left_out, missing),
+            *(known.hourly.lacks() if known.hourly else ()),
+            *money.draft,
+        ),
         notes=(
             *money.notes,
             *measured.notes,
+            *(known.hourly.notes if known.hourly else ()),
             *notes_on(
                 measured.left_out,
                 measured.copies,
@@ -187,7 +199,7 @@ def _sum_up(
         hours = source.hours()
         acu_hours = Decimal(0)
         if paid is None:
-            weights, acu_hours, words = compute_weights(capacity, hours, period.hours)
+            weights, acu_hours, words = compute_weights(capacity, hours, period)
         else:
             used = {hour: one.duration_ns for hour, one in hours.items()}
             weights, words = billed_weights(paid, capacity.hourly, used, period.hours)
@@ -222,24 +234,30 @@ def _by_bill(
     return _Money(charges, _smallest(paid.currency), paid.currency, paid.basis, notes, draft)
 
 
-def _by_list(
+def _cluster_charges(
     listed: PriceList,
     measured: _Measured,
     known: Capacity,
     chosen: Mapping[str, Driver],
     *,
-    requests: int,
-    stored_bytes: int | None,
-) -> _Money:
+    period: Period,
+    stored: int | None,
+) -> Iterator[Charge]:
+    """Compute, and I/O and storage as far as they are known."""
     compute = (measured.weights, measured.acu_hours, measured.capacity_words)
-    charges = [
-        data_api_charge(requests, listed, chosen),
-        compute_charge(known, listed, compute, chosen),
-    ]
-    if stored_bytes is not None:
-        charges.append(
-            storage_charge(stored_bytes, listed, chosen, io_optimized=known.io_optimized)
-        )
+    yield compute_charge(known, listed, compute, chosen)
+    hourly = known.hourly
+    if hourly is not None and hourly.io_requests and not known.io_optimized:
+        yield io_charge(hourly, listed, chosen)
+    optimized = known.io_optimized
+    if hourly is not None and hourly.volume_bytes:
+        size, where = volume_bytes(hourly, period), "of the volume on average"
+        yield storage_charge(size, listed, chosen, io_optimized=optimized, where=where)
+    elif stored is not None:
+        yield storage_charge(stored, listed, chosen, io_optimized=optimized)
+
+
+def _by_list(listed: PriceList, charges: Sequence[Charge]) -> _Money:
     total = sum((charge.amount for charge in charges), Decimal(0))
     quantum = _smallest(listed.currency) if total >= _SMALL else _MICRO
     basis = f"list prices of {listed.dated}, {listed.region} ({listed.origin})"
