@@ -87,12 +87,15 @@ def cluster_hours(cluster: str, period: Period, now_s: float) -> HourlyCapacity:
     for hour, amount in average.items():
         acu[hour] = max(amount, acu.get(hour, amount))
     reads, writes = of["VolumeReadIOPs"], of["VolumeWriteIOPs"]
-    notes = [_USED]
+    used = _used(of["CPUUtilization"], of["ACUUtilization"])
+    notes = []
+    if used:
+        notes.append(_USED)
     if not by_instance:
         notes.append(_INSTANCES)
     return HourlyCapacity(
         acu,
-        _used(of["CPUUtilization"], of["ACUUtilization"]),
+        used,
         {hour: reads[hour] + writes[hour] for hour in reads if hour in writes},
         of["VolumeBytesUsed"],
         tuple(notes),

@@ -226,7 +226,10 @@ class LogUsage:
     def _nothing(self, period: Period | None) -> str:
         text = f"usage {os.fspath(self._path)!r} holds "
         if self._span is None:
-            text += "no document of the EMF exporter: export the log group that it writes to"
+            text += (
+                "neither a ledger's Parquet files nor a document of the EMF exporter: export the log "
+                "group that it writes to"
+            )
         else:
             assert period is not None  # noqa: S101 - some were found, so a period was asked for
             text += f"nothing for {period.label}"

@@ -111,7 +111,9 @@ class MetricUsage:
             CloudWatch(f"the metrics of namespace {self._namespace!r}") as source,
             Staging(folder) as staging,
         ):
-            end_s = max(min(period.end_s, int(now_s) + HOUR_S), start_s + step_s)
+            # Whole steps: half a one would be half of its sum, and told as if it were all.
+            end_s = -(-min(period.end_s, int(now_s) + HOUR_S) // step_s) * step_s
+            end_s = max(end_s, start_s + step_s)
             owners = self._owners(source)
             for first in range(0, len(owners), _OWNERS_AT_ONCE):
                 some = dict(owners[first : first + _OWNERS_AT_ONCE])
@@ -183,10 +185,10 @@ class MetricUsage:
 
 def _notes(staged: Staged, *, moved: bool) -> tuple[str, ...]:
     notes = [_APPROXIMATE]
-    if staged.short_calls:
+    if staged.short_windows:
         notes.append(
-            f"The fleet's metrics hold {staged.short_calls:,} calls that no tenant's hold, and "
-            "they are unattributed: CloudWatch lists no tenant that was silent for two weeks; name "
+            f"The fleet's metrics hold {staged.short_calls:,} calls that no tenant's hold; they "
+            "are unattributed: CloudWatch lists no tenant that was silent for two weeks; name "
             "those in --tenants."
         )
     if moved:

@@ -230,7 +230,7 @@ def test_a_period_without_documents_says_what_is_there(written, tmp_path):
         monthly(path.parent, month="2026-10")
     path.write_text("hello\n")
     for month in (None, "2026-11"):
-        with pytest.raises(ReportError, match="no document of the EMF exporter: export the log"):
+        with pytest.raises(ReportError, match="nor a document of the EMF exporter: export the log"):
             monthly(path.parent, month=month)
 
 
