@@ -149,7 +149,7 @@ def test_a_folder_that_is_missing_empty_or_no_folder_is_one_clear_error(tmp_path
     with pytest.raises(LedgerError, match="is empty"):
         monthly(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(ReportError, match="file. holds neither a ledger"):
+    with pytest.raises(ReportError, match=r"file. holds neither a ledger"):
         monthly(tmp_path / "file")
     (tmp_path / "file").rename(tmp_path / "one.parquet")
     with pytest.raises(LedgerError, match=r"one.parquet' is not a folder"):

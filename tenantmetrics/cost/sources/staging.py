@@ -21,7 +21,9 @@ from tenantmetrics.records import OK, UNATTRIBUTED, Window
 
 __all__ = ["Document", "Staged", "Staging", "Whose"]
 
-_BATCH = 100_000
+_BATCH = 50_000
+_MEMORY = "512MB"
+"""Of the database: what is beyond goes to disk."""
 
 
 class Whose(StrEnum):
@@ -54,8 +56,7 @@ class Document(NamedTuple):
         rows_written: Rows written.
         lost: What was lost; of the fleet, calls past the cap of series.
         detailed: It says something of bytes and rows.
-        file: Number of the file it stands in.
-        line: And the line there.
+        place: Where it stands: any number that its source can read.
     """
 
     namespace: str
@@ -75,8 +76,7 @@ class Document(NamedTuple):
     rows_written: int = 0
     lost: int = 0
     detailed: bool = False
-    file: int = 0
-    line: int = 0
+    place: int = 0
 
 
 _SUMS = (
@@ -148,7 +148,10 @@ class Staging:
         self._folder = folder
         self._work = folder / ".staging"
         self._work.mkdir()
-        self._database = duckdb.connect(str(self._work / "documents.duckdb"))
+        self._database = duckdb.connect(
+            str(self._work / "documents.duckdb"),
+            config={"memory_limit": _MEMORY, "temp_directory": str(self._work / "spilled")},
+        )
         types = {int: ("BIGINT", pa.int64()), bool: ("BOOLEAN", pa.bool_())}
         text = ("VARCHAR", pa.string())
         of = {name: types.get(kind, text) for name, kind in get_type_hints(Document).items()}
@@ -218,7 +221,7 @@ class Staging:
             CREATE TABLE documents AS
             SELECT {_KEY}, {sums}, any_value(detailed) AS detailed, count(*) AS copies,
                    min(content) <> max(content) AS differ,
-                   arg_min([file, line], content) AS here, arg_max([file, line], content) AS there
+                   arg_min(place, content) AS here, arg_max(place, content) AS there
             FROM (SELECT *, hash({content}) AS content FROM staged) GROUP BY {_KEY}
         """)  # noqa: S608 - names of our own
         places = self._database.execute(
@@ -281,7 +284,7 @@ class Staging:
 class DifferError(ReportError):
     """Two documents claim to be the same and differ; `places` says where they stand."""
 
-    def __init__(self, *places: list[int]) -> None:
+    def __init__(self, *places: int) -> None:
         super().__init__("two documents claim to be the same window and differ")
         self.places = places
 
