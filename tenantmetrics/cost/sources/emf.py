@@ -249,6 +249,11 @@ def _notes(staged: Staged) -> tuple[str, ...]:
             f"Documents are missing: in {staged.short_windows:,} windows the fleet has "
             f"{staged.short_calls:,} calls that no tenant's document has. They are unattributed."
         )
+    if staged.absent_windows:
+        notes.append(
+            f"{staged.absent_windows:,} windows are missing, by the numbers of those before and "
+            "after them: the export may lack a part, and their usage is not in this statement."
+        )
     notes += staged.notes()
     if staged.copies:
         notes.append(f"{staged.copies:,} documents were copies of others and counted once.")

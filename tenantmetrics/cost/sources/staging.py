@@ -89,18 +89,19 @@ _WINDOW = "namespace, writer, start_s, sequence"
 _KEY = f"{_WINDOW}, whose, name, metrics"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
     """What became of the documents.
 
     Attributes:
-        documents: Different ones.
+        documents: Different ones that have a number other than 0.
         copies: Repetitions that were left out.
         namespaces: CloudWatch namespaces they are of.
         calls: Calls of all tenants.
         plain_calls: Those of which bytes and rows are not known.
         short_windows: Windows whose tenants have less than the fleet.
         short_calls: The calls that are missing there; they are now nobody's.
+        absent_windows: Numbers that writers must have given to windows that are not there.
     """
 
     documents: int
@@ -110,6 +111,7 @@ class Staged:
     plain_calls: int
     short_windows: int
     short_calls: int
+    absent_windows: int
 
     def notes(self) -> list[str]:
         """What logs and metrics alike may lack."""
@@ -168,8 +170,8 @@ class Staging:
         shutil.rmtree(self._work, ignore_errors=True)
 
     def add(self, document: Document) -> None:
-        """Take one document; one of nothing but zeros says nothing."""
-        if not any(document[_FIRST_SUM:_AFTER_SUMS]):
+        """Take one document; of one with nothing but zeros only the fleet's says something."""
+        if document.whose is not Whose.FLEET and not any(document[_FIRST_SUM:_AFTER_SUMS]):
             return
         self._batch.append(document)
         if len(self._batch) == _BATCH:
@@ -195,7 +197,14 @@ class Staging:
         """
         self._flush()
         self._merge()
-        documents, copies = self._row("SELECT count(*), sum(copies - 1) FROM documents")
+        some = " OR ".join(f"{name} > 0" for name in _SUMS)
+        documents, copies = self._row(
+            f"SELECT count(*) FILTER (WHERE {some}), sum(copies - 1) FROM documents"  # noqa: S608
+        )
+        (absent,) = self._row(
+            "SELECT sum(absent) FROM (SELECT max(sequence) - min(sequence) + 1"
+            " - count(DISTINCT sequence) AS absent FROM documents GROUP BY namespace, writer)"
+        )
         short_windows, short_calls = self._row("SELECT count(*), sum(calls) FROM short")
         calls, plain = self._row(
             "SELECT sum(calls), sum(CASE WHEN detailed THEN 0 ELSE calls END)"
@@ -207,7 +216,14 @@ class Staging:
         if documents:
             self._write()
         return Staged(
-            documents, copies, tuple(s for (s,) in spaces), calls, plain, short_windows, short_calls
+            documents=documents,
+            copies=copies,
+            namespaces=tuple(space for (space,) in spaces),
+            calls=calls,
+            plain_calls=plain,
+            short_windows=short_windows,
+            short_calls=short_calls,
+            absent_windows=absent,
         )
 
     def _row(self, sql: str) -> list[int]:

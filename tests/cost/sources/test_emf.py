@@ -34,7 +34,7 @@ def exported(lines, moment="2026-11-20T21:45:00.000Z"):
     ),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_usage_from_logs_is_the_ledgers(tmp_path_factory, window, lines, hours, rng):
     """In any order, in any split over files, with any lines twice: the same statement."""
     folder = tmp_path_factory.mktemp("usage")
@@ -220,6 +220,16 @@ def test_windows_that_differ_in_writer_or_number_are_no_duplicates(tmp_path, win
     path = tmp_path / "x.log"
     path.write_text(exported(lines(*same)))
     assert calls(monthly(path)) == {"acme": 9}
+
+
+def test_windows_that_are_missing_between_others_are_told(tmp_path, window, lines):
+    """Their numbers are: a writer counts its windows, those without a call too."""
+    windows = [window(f"2026-11-20T21:{n}", {"acme": 1} if n % 2 else {}) for n in range(40, 50)]
+    path = tmp_path / "x.log"
+    path.write_text(exported(lines(*windows)))
+    assert not any("missing" in note for note in monthly(path).notes)
+    path.write_text(exported(lines(*windows[:3], *windows[5:])))
+    assert any(note.startswith("2 windows are missing") for note in monthly(path).notes)
 
 
 def test_a_period_without_documents_says_what_is_there(written, tmp_path):
