@@ -14,6 +14,7 @@ __all__ = ["day", "month_of", "parse_month", "part_of", "zone"]
 
 _MONTHS = 12
 _HOUR_S = 3600
+_DAY_S = 24 * _HOUR_S
 
 
 def zone(name: str) -> ZoneInfo:
@@ -58,7 +59,9 @@ def month_of(moment_s: int, timezone: str = "UTC") -> Period:
         ReportError: The zone is unknown.
     """
     moment = datetime.fromtimestamp(moment_s, zone(timezone))
-    return parse_month(f"{moment:%Y-%m}", timezone)
+    period = parse_month(f"{moment:%Y-%m}", timezone)
+    # Where the clock is set back over midnight, the new month has begun by the first midnight.
+    return period if moment_s < period.end_s else month_of(moment_s + _DAY_S, timezone)
 
 
 def day(moment_s: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pyarrow as pa
@@ -323,6 +324,26 @@ def test_hours_that_the_capacity_file_lacks_make_a_draft(ledger, write_hour, tmp
     path.write_text("hour,acu\n2026-10-20T10:00Z,1\n")
     with pytest.raises(ReportError, match="no hour of the period"):
         monthly(ledger, month="2026-11", capacity=Capacity(hourly=read_capacity(path)))
+
+
+def test_the_hour_that_comes_twice_in_october_counts_twice(ledger, write_hour, tmp_path):
+    """Berlin's October has 745 hours; 2:30 comes at 0:30 and at 1:30 UTC."""
+    write_hour("2026-10-25T00:30", {"acme": (1, 1)})
+    write_hour("2026-10-25T01:30", {"acme": (2, 1)})
+    path = tmp_path / "acu.csv"
+    first = 1_790_805_600  # 2026-09-30T22:00Z
+    rows = (f"{datetime.fromtimestamp(first + 3600 * n, UTC).isoformat()},1\n" for n in range(745))
+    path.write_text("hour,acu\n" + "".join(rows))
+    statement = monthly(
+        ledger,
+        month="2026-10",
+        timezone="Europe/Berlin",
+        capacity=Capacity(hourly=read_capacity(path)),
+        now_s=first + 745 * 3600,
+    )
+    assert statement.lines[0].usage.calls == 3
+    assert "745 ACU-hours in 745 measured hours" in statement.pools[1].detail
+    assert statement.draft == ()
 
 
 def test_storage_is_billed_by_what_each_tenant_stores(ledger, write_hour, tmp_path):
