@@ -20,7 +20,7 @@ from tenantmetrics.statement import Period
 __all__ = ["Kind", "Usage", "kind_of", "last_s", "opened"]
 
 _METRICS = "cloudwatch:"
-_S3 = "s3://"
+_S3 = ("s3://", "s3a://")
 
 _PathLike = str | os.PathLike[str]
 
@@ -89,6 +89,7 @@ def opened(
     *,
     tenants: Collection[str] = (),
     skip_corrupt: bool = False,
+    reads_s3: bool = False,
     now_s: float,
 ) -> Iterator[Usage]:
     """A period's usage as a ledger's folder, which is gone afterwards where it had to be made.
@@ -98,6 +99,7 @@ def opened(
         period: Which part of it.
         tenants: Tenants that metrics are asked for though CloudWatch may not list them any more.
         skip_corrupt: Go on without what cannot be read.
+        reads_s3: Leave an S3 ledger where it lies, for an engine that reads it there.
         now_s: Seconds since the epoch.
 
     Raises:
@@ -106,7 +108,7 @@ def opened(
             there is nothing in the period.
     """
     kind = kind_of(usage)
-    if kind is Kind.LEDGER:
+    if kind is Kind.LEDGER or (kind is Kind.S3_LEDGER and reads_s3):
         yield Usage(usage)
         return
     with TemporaryDirectory(prefix="tenantmetrics-") as temporary:
