@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from tenantmetrics.cost.s3 import S3Ledger
 from tenantmetrics.cost.sources.emf import LogUsage
 from tenantmetrics.cost.sources.metrics import MetricUsage
+from tenantmetrics.cost.sources.s3_logs import S3Logs
 from tenantmetrics.cost.usage import first_and_last
 from tenantmetrics.errors import ReportError
 from tenantmetrics.statement import Period
@@ -29,7 +30,7 @@ class Kind(Enum):
     """Where usage comes from."""
 
     LEDGER = auto()
-    S3_LEDGER = auto()
+    S3 = auto()
     LOGS = auto()
     METRICS = auto()
 
@@ -53,14 +54,15 @@ class Usage:
 def kind_of(usage: _PathLike) -> Kind:
     """Which kind a value names.
 
-    A folder with a Parquet file anywhere in it is a ledger; one with other files holds logs.
+    A folder with a Parquet file anywhere in it is a ledger; one with other files holds logs. So it
+    is on S3, where only a look at the objects tells.
 
     Raises:
         ReportError: It names none.
     """
     text = os.fspath(usage)
     if text.startswith(_S3):
-        return Kind.S3_LEDGER
+        return Kind.S3
     if text.startswith(_METRICS):
         return Kind.METRICS
     if "://" in text:
@@ -103,20 +105,18 @@ def opened(
         now_s: Seconds since the epoch.
 
     Raises:
-        LedgerError: An S3 ledger cannot be read or holds nothing in the period.
+        LedgerError: S3 cannot be read, or a ledger there holds nothing in the period.
         ReportError: The value is of no known kind, logs are broken, CloudWatch cannot be read, or
             there is nothing in the period.
     """
     kind = kind_of(usage)
-    if kind is Kind.LEDGER or (kind is Kind.S3_LEDGER and reads_s3):
+    if kind is Kind.LEDGER or (kind is Kind.S3 and reads_s3):
         yield Usage(usage)
         return
     with TemporaryDirectory(prefix="tenantmetrics-") as temporary:
         folder = Path(temporary)
-        if kind is Kind.S3_LEDGER:
-            with S3Ledger(os.fspath(usage)) as remote:
-                remote.fetch(period, folder)
-            yield Usage(folder)
+        if kind is Kind.S3:
+            yield _from_s3(os.fspath(usage), period, folder, skip_corrupt=skip_corrupt)
         elif kind is Kind.LOGS:
             logs = LogUsage(usage, skip_corrupt=skip_corrupt)
             logs.fetch(period, folder)
@@ -127,19 +127,34 @@ def opened(
             yield Usage(folder, metrics.notes)
 
 
+def _from_s3(url: str, period: Period, folder: Path, *, skip_corrupt: bool) -> Usage:
+    with S3Ledger(url) as remote, S3Logs(url) as objects:
+        if not objects.there():
+            remote.fetch(period, folder)
+            return Usage(folder)
+        fetched = folder / ".fetched"
+        objects.fetch(fetched)
+    logs = LogUsage(fetched, skip_corrupt=skip_corrupt, shown=url)
+    logs.fetch(period, folder)
+    return Usage(folder, logs.notes, logs.left_out)
+
+
 def last_s(usage: _PathLike) -> int:
     """A moment in the last month of the usage, seconds since the epoch.
 
     Raises:
         LedgerError: A ledger is missing or empty, or S3 cannot be read.
-        ReportError: Logs hold nothing, or metrics, which do not say when they end.
+        ReportError: Logs hold nothing; or the usage does not say when it ends, as metrics and logs
+            on S3 do not.
     """
     kind = kind_of(usage)
     if kind is Kind.LEDGER:
         return first_and_last(usage)[1]
     if kind is Kind.LOGS:
         return LogUsage(usage).last_s()
-    if kind is Kind.METRICS:
-        raise ReportError(f"--usage {os.fspath(usage)!r} needs --month, such as 2026-11")
-    with S3Ledger(os.fspath(usage)) as remote:
-        return int(remote.last_day().timestamp())
+    url = os.fspath(usage)
+    if kind is Kind.S3:
+        with S3Ledger(url) as remote, S3Logs(url) as objects:
+            if not objects.there():
+                return int(remote.last_day().timestamp())
+    raise ReportError(f"--usage {url!r} needs --month, such as 2026-11")

@@ -132,14 +132,18 @@ class LogUsage:
     Args:
         path: A file, or a folder of files.
         skip_corrupt: Go on without lines and files that cannot be read; `left_out` names them.
+        shown: What errors call the path, where it was fetched from elsewhere.
 
     Attributes:
         left_out: What was left out, in words; empty if nothing was.
         notes: What a reader must know.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, skip_corrupt: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, skip_corrupt: bool = False, shown: str = ""
+    ) -> None:
         self._path = path
+        self._shown = shown or os.fspath(path)
         self._skip_corrupt = skip_corrupt
         self._files: list[tuple[Path, str]] = []
         self._broken: list[str] = []
@@ -163,8 +167,8 @@ class LogUsage:
             except DifferError as error:
                 first, second = (self._place(place) for place in error.places)
                 raise ReportError(
-                    f"{first} and {second} claim to be the same window and differ: remove the "
-                    "wrong one"
+                    f"usage {self._shown!r}: {first} and {second} claim to be the same window and "
+                    "differ: remove the wrong one"
                 ) from None
         if not staged.documents:
             raise ReportError(self._nothing(period))
@@ -213,7 +217,7 @@ class LogUsage:
 
     def _place(self, place: int) -> str:
         path, unit = self._files[place >> _LINE_BITS]
-        return f"{str(path)!r} {unit} {place % (1 << _LINE_BITS)}"
+        return f"{self._named(path)} {unit} {place % (1 << _LINE_BITS)}"
 
     def _refuse(self) -> None:
         if not self._broken:
@@ -223,13 +227,13 @@ class LogUsage:
         words += f" and {count - _NAMED} more" if count > _NAMED else ""
         if not self._skip_corrupt:
             raise ReportError(
-                f"usage {os.fspath(self._path)!r} has {count} broken place{'s' * (count > 1)}: "
+                f"usage {self._shown!r} has {count} broken place{'s' * (count > 1)}: "
                 f"{words}; --skip-corrupt makes the report without what they hold"
             )
         self.left_out = words
 
     def _nothing(self, period: Period | None) -> str:
-        text = f"usage {os.fspath(self._path)!r} holds "
+        text = f"usage {self._shown!r} holds "
         if self._span is None:
             text += (
                 "neither a ledger's Parquet files nor a document of the EMF exporter: export the "

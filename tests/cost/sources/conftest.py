@@ -120,12 +120,8 @@ def moto_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def cloudwatch(moto_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pages:
-    """CloudWatch and RDS of the test's own, and boto3's environment pointed at them.
-
-    What moto leaves out is added: a series is its exact dimensions, a request holds 500 queries,
-    and an answer comes in pages.
-    """
+def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """AWS of the test's own, and boto3's environment pointed at it."""
     connection = http.client.HTTPConnection(moto_url.removeprefix("http://"), timeout=30)
     connection.request("POST", "/moto-api/reset")
     connection.getresponse().read()
@@ -144,6 +140,15 @@ def cloudwatch(moto_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         monkeypatch.setenv(name, value)
     # The default session remembers the credentials and the region that it once found.
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+
+@pytest.fixture
+def cloudwatch(aws: None, monkeypatch: pytest.MonkeyPatch) -> Pages:
+    """CloudWatch of the test's own.
+
+    What moto leaves out is added: a series is its exact dimensions, a request holds 500 queries,
+    and an answer comes in pages.
+    """
     pages = Pages()
     listed = CloudWatchBackend.get_filtered_metrics
     backend, response = CloudWatchBackend.get_metric_data, CloudWatchResponse.get_metric_data
