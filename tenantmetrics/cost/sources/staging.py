@@ -154,6 +154,8 @@ class Staging:
             str(self._work / "documents.duckdb"),
             config={"memory_limit": _MEMORY, "temp_directory": str(self._work / "spilled")},
         )
+        # After two seconds it would write into the report's own output.
+        self._database.execute("SET enable_progress_bar = false")
         types = {int: ("BIGINT", pa.int64()), bool: ("BOOLEAN", pa.bool_())}
         text = ("VARCHAR", pa.string())
         of = {name: types.get(kind, text) for name, kind in get_type_hints(Document).items()}
