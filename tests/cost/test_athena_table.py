@@ -13,7 +13,7 @@ from tenantmetrics.errors import ConfigError
 
 def test_the_table_has_the_ledgers_columns_with_types_that_hold_them():
     """The statement parses in Athena's dialect, and its columns are the schema's, in order."""
-    created = sqlglot.parse_one(LedgerTable("s3://books/prod/"), dialect="athena")
+    created = sqlglot.parse_one(LedgerTable("s3://books/prod/").ddl(), dialect="athena")
     assert isinstance(created, exp.Create)
     columns = [
         (column.name, column.kind.sql("hive").lower())
@@ -29,7 +29,7 @@ def test_the_table_has_the_ledgers_columns_with_types_that_hold_them():
 
 def test_partitions_are_projected_onto_the_folders_that_the_exporter_writes():
     """No partition is added by hand: the template is the exporter's own naming."""
-    ddl = LedgerTable("s3://books/prod/ledger", "finance.usage")
+    ddl = LedgerTable("s3://books/prod/ledger", "finance.usage").ddl()
     assert "`finance`.`usage`" in ddl
     assert "LOCATION 's3://books/prod/ledger/'" in ddl
     assert "'s3://books/prod/ledger/date=${date}/hour=${hour}/'" in ddl

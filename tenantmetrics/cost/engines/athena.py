@@ -78,7 +78,7 @@ class Athena:
             )
         if output is not None and not re.fullmatch(r"s3://[^/\s]+(/\S*)?", output):
             raise ConfigError(f"output {output!r} must be s3://bucket/prefix/")
-        self.database, self.table = match[1] or "default", match[2]
+        self.name = f"{match[1] or 'default'}.{match[2]}"
         self._workgroup = workgroup
         self._output = output
         self._timeout_s = timeout_s
@@ -102,6 +102,11 @@ class Athena:
                 raise
         return opened
 
+    def relation(self) -> exp.Table:
+        """The table, as part of a query."""
+        database, _, table = self.name.partition(".")
+        return exp.table_(table, database, quoted=True)
+
     def run(self, client: Any, sql: str) -> list[tuple[str, ...]]:
         """Run a statement of Athena's SQL and wait for its rows, all of them as text.
 
@@ -114,7 +119,7 @@ class Athena:
             )
         request = {
             "QueryString": sql,
-            "QueryExecutionContext": {"Database": self.database},
+            "QueryExecutionContext": {"Database": self.relation().db},
             "WorkGroup": self._workgroup,
         }
         if self._output is not None:
@@ -178,8 +183,9 @@ class _Table:
         return f"the ledger {self._ledger!r} holds nothing for {self._period.label}"
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        text = over_partitions(sql, self._athena.relation(), self._period)
         try:
-            return list(self._athena.run(self._client, self._sql(sql)))
+            return list(self._athena.run(self._client, text))
         except self._errors as error:
             raise _refusal(error) from None
 
@@ -202,7 +208,7 @@ class _Table:
             (writer, int(sequence), int(start_s))
             for writer, sequence, start_s in self.rows(queries.windows(self._period))
         }
-        table = f"{self._athena.database}.{self._athena.table}"
+        table = self._athena.name
         advice = f"does its LOCATION, or its projection.date.range, fit {self._ledger}?"
         # Listed again: in a month that is not over, writers add to it all the while.
         now = _windows(trusted(remote.objects(self._period), self._ledger))
@@ -218,21 +224,21 @@ class _Table:
                 if parquet.read_metadata(remote.download(key, Path(folder))).num_rows:
                     raise LedgerError(f"Athena's table {table} passes over {key!r}: {advice}")
 
-    def _sql(self, sql: str) -> str:
-        """A query of `cost.queries` over the table's partitions of the period."""
-        query = sqlglot.parse_one(sql, read=queries.Dialect.DUCKDB)
-        days = days_of(self._period)
-        usage = (
-            exp.select(*queries.COLUMNS_READ)
-            .from_(exp.table_(self._athena.table, self._athena.database, quoted=True))
-            .where(
-                exp.column("date", quoted=True).between(
-                    exp.Literal.string(str(days[0])), exp.Literal.string(str(days[-1]))
-                )
-            )
-        )
-        assert isinstance(query, exp.Query)  # noqa: S101 - a SELECT of ours, for the type checker
-        return query.with_(queries.RELATION, as_=usage).sql(queries.Dialect.ATHENA)
+
+def over_partitions(sql: str, table: exp.Table, period: Period) -> str:
+    """A query of `cost.queries` in Athena's SQL, over the partitions of a period.
+
+    Args:
+        sql: The query.
+        table: The table that stands for `usage`.
+        period: What the query sums: other days are not even listed, let alone scanned and paid for.
+    """
+    query = sqlglot.parse_one(sql, read=queries.Dialect.DUCKDB)
+    assert isinstance(query, exp.Query)  # noqa: S101 - a SELECT of ours, for the type checker
+    days = [exp.Literal.string(str(day)) for day in days_of(period)]
+    of_period = exp.column("date", quoted=True).between(days[0], days[-1])
+    usage = exp.select(*queries.COLUMNS_READ).from_(table).where(of_period)
+    return query.with_(queries.RELATION, as_=usage).sql(queries.Dialect.ATHENA)
 
 
 def _windows(objects: Mapping[FileName, str]) -> dict[tuple[str, int, int], str]:
