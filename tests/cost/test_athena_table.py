@@ -50,3 +50,27 @@ def test_what_could_change_the_statement_is_refused(location, table):
     """Only plain locations and names; quotes and spaces are none."""
     with pytest.raises(ConfigError, match="must be"):
         LedgerTable(location, table)
+
+
+def test_glues_table_is_the_statements():
+    """The same columns, partitions, place and properties, whichever way the table is made."""
+    table = LedgerTable("s3://books/prod", "finance.usage")
+    created = sqlglot.parse_one(table.ddl(), dialect="athena")
+    stated = {
+        one.this.name: one.args["value"].name
+        for one in created.find_all(exp.Property)
+        if isinstance(one.args.get("value"), exp.Literal)
+    }
+    glue = table.glue_input()
+    assert stated
+    assert {"EXTERNAL": "TRUE", "classification": "parquet", **stated} == glue["Parameters"]
+    assert glue["StorageDescriptor"]["Location"] == "s3://books/prod/"
+    types = {
+        column.name: column.kind.sql("hive").lower()
+        for column in created.this.find_all(exp.ColumnDef)
+        if column.kind is not None
+    }
+    columns = glue["StorageDescriptor"]["Columns"] + glue["PartitionKeys"]
+    assert {one["Name"]: one["Type"] for one in columns} == {
+        **types, "date": "string", "hour": "string",
+    }  # fmt: skip
