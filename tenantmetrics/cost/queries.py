@@ -75,7 +75,8 @@ def transpile(sql: str, dialect: Dialect) -> str:
 def hours(period: Period) -> str:
     """Hour since the epoch, calls, nanoseconds, starts of the hour's first and last window.
 
-    By window first: hours are then worked out for thousands of windows, not millions of rows.
+    By window first: hours and borders are then worked out for thousands of windows, not for
+    millions of rows.
     """
     return f"""
 SELECT {_HOUR} AS hour, sum(calls) AS calls, sum(duration_ns) AS duration_ns,
@@ -83,8 +84,8 @@ SELECT {_HOUR} AS hour, sum(calls) AS calls, sum(duration_ns) AS duration_ns,
        CAST(floor(max(epoch(window_start))) AS BIGINT) AS last_s
 FROM (
   SELECT window_start, sum(calls) AS calls, sum(duration_ns) AS duration_ns
-  FROM usage WHERE {_within(period)} GROUP BY window_start
-) AS by_window GROUP BY {_HOUR}
+  FROM usage GROUP BY window_start
+) AS by_window WHERE {_within(period)} GROUP BY {_HOUR}
 """  # noqa: S608 - integers of ours
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Spark"]
 
 _TYPES = {Kind.TIMESTAMP: "TIMESTAMP", Kind.STRING: "STRING", Kind.INT64: "BIGINT"}
+_JAVA_CLASS = re.compile(r"^([a-z]\w*\.)+\w+: ")
 _GLOB = re.compile(r"([\\{}\[\]*?])")
 
 
@@ -150,7 +151,7 @@ class _Files:
         for name, value in {
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
-            "spark.log.level": "ERROR",
+            "spark.log.level": "OFF",  # what goes wrong is raised, in one line
         }.items():
             builder = builder.config(name, value)
         try:
@@ -175,4 +176,4 @@ def _first_line(error: Exception) -> str:
     """What went wrong, without Java's stack and without Python's part of the call."""
     lines = [line.strip(": ") for line in str(error).splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith("An error occurred while calling")]
-    return told[0] if told else type(error).__name__
+    return _JAVA_CLASS.sub("", told[0]) if told else type(error).__name__
