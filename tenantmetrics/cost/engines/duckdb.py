@@ -44,6 +44,8 @@ class _Folder:
         self._paths = files.within(period.start_s, period.end_s)
         self._error = duckdb.Error
         self._database = duckdb.connect()
+        # After two seconds it would write into the report's own output.
+        self._database.execute("SET enable_progress_bar = false").fetchall()
 
     @property
     def copies(self) -> int:
