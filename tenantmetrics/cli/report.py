@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from tenantmetrics.cli.engine import EngineName, engine_of
 from tenantmetrics.errors import MissingExtraError, ReportError, UnbalancedError
 from tenantmetrics.statement import Statement
 
@@ -109,6 +110,24 @@ def report(
     skip_corrupt: Annotated[
         bool, typer.Option("--skip-corrupt", help="Go on without unreadable files, and say so.")
     ] = False,
+    engine: Annotated[
+        EngineName, typer.Option(help="What sums the ledger up; duckdb runs in this process.")
+    ] = EngineName.DUCKDB,
+    spark_master: Annotated[
+        str | None, typer.Option(help="Where Spark runs. [default: spark-submit's, or local]")
+    ] = None,
+    athena_table: Annotated[
+        str | None, typer.Option(help="TABLE or DATABASE.TABLE. [default: tenantmetrics_ledger]")
+    ] = None,
+    athena_workgroup: Annotated[
+        str | None, typer.Option(help="Runs and pays for the queries. [default: primary]")
+    ] = None,
+    athena_output: Annotated[
+        str | None, typer.Option(help="s3://... for results. [default: the workgroup's]")
+    ] = None,
+    athena_timeout: Annotated[
+        float | None, typer.Option(min=1, help="Seconds a query may take. [default: 1800]")
+    ] = None,
     output: Annotated[
         list[Path] | None,
         typer.Option(
@@ -144,6 +163,15 @@ def report(
         io_optimized=io_optimized,
     )
 
+    sums_up = engine_of(
+        engine,
+        spark_master=spark_master,
+        athena_table=athena_table,
+        athena_workgroup=athena_workgroup,
+        athena_output=athena_output,
+        athena_timeout=athena_timeout,
+    )
+
     def of(which: str | None) -> Statement:
         return monthly(
             ledger,
@@ -160,6 +188,7 @@ def report(
             amortized=amortized,
             idle=idle.value,
             skip_corrupt=skip_corrupt,
+            engine=sums_up,
         )
 
     try:

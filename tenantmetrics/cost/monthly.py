@@ -15,6 +15,7 @@ from tenantmetrics.cost.billed import billed_charges, billed_notes, billed_weigh
 from tenantmetrics.cost.capacity import Weights
 from tenantmetrics.cost.caveats import draft_reasons, notes_on
 from tenantmetrics.cost.drivers import Driver
+from tenantmetrics.cost.engines import Engine
 from tenantmetrics.cost.inputs import read_storage, read_tenants
 from tenantmetrics.cost.list_prices import (
     Capacity,
@@ -58,6 +59,7 @@ def monthly(
     amortized: bool = False,
     idle: Idle | str = Idle.SEPARATE,
     skip_corrupt: bool = False,
+    engine: Engine | None = None,
     now_s: float | None = None,
 ) -> Statement:
     """What each tenant cost in a month: of a real bill, or else at list prices.
@@ -79,6 +81,7 @@ def monthly(
         amortized: Whether the bill's commitments count when they are used, not when paid.
         idle: Who bears capacity that nobody used.
         skip_corrupt: Go on without ledger files that cannot be read, and say so in the notes.
+        engine: What sums the ledger up; DuckDB, in this process, if None.
         now_s: Seconds since the epoch, to tell whether the month is over; the clock's if None.
 
     Returns:
@@ -90,7 +93,7 @@ def monthly(
         ReportError: The month does not parse or has no data; an input file is wrong; CloudWatch
             cannot be read.
         UnbalancedError: The lines do not add up.
-        MissingExtraError: DuckDB is not installed.
+        MissingExtraError: The engine is not installed.
     """
     stored = read_storage(storage) if storage is not None else {}
     facts = read_tenants(tenants) if tenants is not None else {}
@@ -107,8 +110,16 @@ def monthly(
         files = [bill] if isinstance(bill, str | os.PathLike) else bill
         paid = load_bill(files, period, only=bill_filter, amortized=amortized)
     listed = None if paid is not None else _price_list(prices, region)
-    with opened(ledger, period, tenants=facts, skip_corrupt=skip_corrupt, now_s=now_s) as usage:
-        measured = _sum_up(usage, period, known, paid, skip_corrupt=skip_corrupt)
+    reads_s3 = engine is not None and engine.reads_s3
+    with opened(
+        ledger,
+        period,
+        tenants=facts,
+        skip_corrupt=skip_corrupt,
+        reads_s3=reads_s3,
+        now_s=now_s,
+    ) as usage:
+        measured = _sum_up(usage, period, known, paid, skip_corrupt=skip_corrupt, engine=engine)
     fixed = [pool for pool, driver in chosen.items() if driver is Driver.FIXED]
     people = consumers(measured.tenants, stored, facts, fixed)
     requests = sum(one.usage.billed_requests for one in people)
@@ -192,10 +203,16 @@ class _Money:
 
 
 def _sum_up(
-    usage: Usage, period: Period, capacity: Capacity, paid: Bill | None, *, skip_corrupt: bool
+    usage: Usage,
+    period: Period,
+    capacity: Capacity,
+    paid: Bill | None,
+    *,
+    skip_corrupt: bool,
+    engine: Engine | None,
 ) -> _Measured:
     """Hours first, because they decide what database time weighs."""
-    with LedgerUsage(usage.folder, period, skip_corrupt=skip_corrupt) as source:
+    with LedgerUsage(usage.folder, period, skip_corrupt=skip_corrupt, engine=engine) as source:
         hours = source.hours()
         acu_hours = Decimal(0)
         if paid is None:

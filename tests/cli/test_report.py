@@ -256,3 +256,24 @@ def test_another_month_can_be_compared(run, ledger):
     code, out, err = run("--ledger", ledger, "--month", "2026-11", "--compare", "2026-10")
     assert (code, err) == (0, "")
     assert "USD against 2026-10." in out
+
+
+def test_another_engines_options_are_refused(run, ledger):
+    """They would change nothing, and whoever gave them would not know."""
+    for given, says in (
+        (("--athena-table", "a.b"), "--athena-table needs --engine athena"),
+        (("--engine", "athena", "--spark-master", "local"), "--spark-master needs --engine spark"),
+        (("--engine", "spark", "--athena-timeout", "5"), "--athena-timeout needs --engine athena"),
+    ):
+        code, out, err = run("--ledger", ledger, *given)
+        assert (code, out, err) == (1, "", f"tenantmetrics: {says}\n")
+
+
+def test_athena_needs_a_ledger_on_s3_and_spark_needs_its_extra(run, ledger):
+    """Each engine says in one line what it lacks."""
+    code, _, err = run("--ledger", ledger, "--engine", "athena")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "--engine athena reads s3://bucket/prefix, not" in err
+    code, _, err = run("--ledger", ledger, "--engine", "spark")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "pip install 'tenantmetrics[spark]'" in err

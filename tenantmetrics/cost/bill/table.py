@@ -42,6 +42,8 @@ class Table:
         self.is_parquet = paths[0].suffix == ".parquet"
         self.database = duckdb.connect()
         self.database.execute("SET TimeZone = 'UTC'").fetchall()
+        # After two seconds it would write into the report's own output.
+        self.database.execute("SET enable_progress_bar = false").fetchall()
         self.columns: dict[str, str] = {}
         """Columns as the file names them, by their name in snake case."""
         self.types: dict[str, str] = {}
