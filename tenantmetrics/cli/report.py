@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from tenantmetrics.cli.engine import EngineName, engine_of
 from tenantmetrics.errors import MissingExtraError, ReportError, UnbalancedError
 from tenantmetrics.report.formats import SUFFIXES, TOP, Format, render
 from tenantmetrics.statement import Statement
@@ -33,7 +34,9 @@ def report(
     ledger: Annotated[
         str,
         typer.Option(
-            "--ledger", "--usage", help="Where the ledger exporter writes to: a folder or s3://..."
+            "--ledger",
+            "--usage",
+            help="A ledger (folder or s3://...), exported EMF logs, or cloudwatch:NAMESPACE.",
         ),
     ],
     month: Annotated[
@@ -60,7 +63,10 @@ def report(
     ] = False,
     capacity: Annotated[
         Path | None,
-        typer.Option(help="CSV of hour, acu, utilization_percent, as CloudWatch has them."),
+        typer.Option(help="CSV of hour, acu, utilization_percent, io_requests, volume_bytes."),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="DB cluster whose hours and I/O CloudWatch is asked for.")
     ] = None,
     storage: Annotated[
         Path | None, typer.Option(help="CSV of tenant, bytes: bills storage by what each stores.")
@@ -97,6 +103,24 @@ def report(
     skip_corrupt: Annotated[
         bool, typer.Option("--skip-corrupt", help="Go on without unreadable files, and say so.")
     ] = False,
+    engine: Annotated[
+        EngineName, typer.Option(help="What sums the ledger up; duckdb runs in this process.")
+    ] = EngineName.DUCKDB,
+    spark_master: Annotated[
+        str | None, typer.Option(help="Where Spark runs. [default: spark-submit's, or local]")
+    ] = None,
+    athena_table: Annotated[
+        str | None, typer.Option(help="TABLE or DATABASE.TABLE. [default: tenantmetrics_ledger]")
+    ] = None,
+    athena_workgroup: Annotated[
+        str | None, typer.Option(help="Runs and pays for the queries. [default: primary]")
+    ] = None,
+    athena_output: Annotated[
+        str | None, typer.Option(help="s3://... for results. [default: the workgroup's]")
+    ] = None,
+    athena_timeout: Annotated[
+        float | None, typer.Option(min=1, help="Seconds a query may take. [default: 1800]")
+    ] = None,
     output: Annotated[
         list[Path] | None,
         typer.Option(
@@ -128,7 +152,17 @@ def report(
         acu=_decimal("acu", acu),
         acu_hours=_decimal("acu-hours", acu_hours),
         hourly=read_capacity(capacity) if capacity is not None else None,
+        cluster=cluster,
         io_optimized=io_optimized,
+    )
+
+    sums_up = engine_of(
+        engine,
+        spark_master=spark_master,
+        athena_table=athena_table,
+        athena_workgroup=athena_workgroup,
+        athena_output=athena_output,
+        athena_timeout=athena_timeout,
     )
 
     def of(which: str | None) -> Statement:
@@ -147,11 +181,12 @@ def report(
             amortized=amortized,
             idle=idle.value,
             skip_corrupt=skip_corrupt,
+            engine=sums_up,
         )
 
     try:
         # Shown on a terminal only, and gone when the work is done.
-        with Console(stderr=True).status("reading the ledger"):
+        with Console(stderr=True).status("reading the usage"):
             statement = of(month)
             if compare is not None:
                 statement = replace(statement, previous=of(compare))

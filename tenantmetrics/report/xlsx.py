@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from tenantmetrics.errors import MissingExtraError, ReportError
-from tenantmetrics.report.compare import Comparison
+from tenantmetrics.report import xlsx_trend
 from tenantmetrics.report.model import Report, build
 from tenantmetrics.report.text import write_files
 from tenantmetrics.statement import Statement
@@ -57,8 +57,6 @@ def render(statement: Statement) -> bytes:
         "counts": book.add_format({"num_format": "#,##0", "bold": True, "top": 1}),
         "seconds": book.add_format({"num_format": "#,##0.000"}),
         "percent": book.add_format({"num_format": "0.0%"}),
-        # What begins like a formula stays text, even when somebody edits the cell.
-        "text": book.add_format({"quote_prefix": True}),
         "wrap": book.add_format({"text_wrap": True, "valign": "top"}),
     }
     summary, lines, method = (book.add_worksheet(n) for n in ("Summary", "Lines", "Method"))
@@ -67,7 +65,7 @@ def render(statement: Statement) -> bytes:
     _lines(lines, report, formats, first_pool)
     _method(method, report, formats)
     if report.comparison is not None:
-        _trend(book.add_worksheet("Trend"), report.comparison, formats)
+        xlsx_trend.fill(book.add_worksheet("Trend"), report.comparison, formats)
     book.close()
     return out.getvalue()
 
@@ -139,10 +137,10 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
     end = len(report.rows) + 1
     for number, row in enumerate(report.rows, start=1):
         usage = row.usage
-        sheet.write_string(number, 0, row.tenant, formats["text"])
+        sheet.write_string(number, 0, row.tenant)
         sheet.write_string(number, 1, str(row.kind))
         for column, group in enumerate(row.groups, start=2):
-            sheet.write_string(number, column, group, formats["text"])
+            sheet.write_string(number, column, group)
         column = 2 + len(statement.group_names)
         for value, style in (
             (usage.calls, "count"),
@@ -193,40 +191,6 @@ def _method(sheet: Any, report: Report, formats: dict[str, Any]) -> None:
     for row, text in enumerate([*texts, *report.statement.notes]):
         style = formats["head" if text in {texts[0], texts[-1]} else "wrap"]
         sheet.write_string(row, 0, text, style)
-
-
-def _trend(sheet: Any, comparison: Comparison, formats: dict[str, Any]) -> None:
-    sheet.set_column(0, 0, 30)
-    sheet.set_column(1, 5, 16)
-    sheet.freeze_panes(1, 1)
-    heads = ("Pool", comparison.label, "This month", "Change", "By volume", "By price")
-    for column, head in enumerate(heads):
-        sheet.write_string(0, column, head, formats["head"])
-    row = 0
-    for row, pool in enumerate(comparison.pools, start=1):
-        sheet.write_string(row, 0, pool.title)
-        sheet.write_number(row, 1, float(pool.before), formats["money"])
-        sheet.write_number(row, 2, float(pool.after), formats["money"])
-        change = float(pool.change)
-        sheet.write_formula(row, 3, f"=C{row + 1}-B{row + 1}", formats["money"], change)
-        for column, part in ((4, pool.by_volume), (5, pool.by_price)):
-            if part is None:
-                sheet.write_string(row, column, "unknown")
-            else:
-                sheet.write_number(row, column, float(part), formats["money"])
-    end = row + 1
-    sheet.write_string(end, 0, "Total", formats["bold"])
-    for column, value in ((1, comparison.before), (2, comparison.after), (3, comparison.change)):
-        letter = _letter(column)
-        formula = f"=SUM({letter}2:{letter}{end})" if row else "=0"
-        sheet.write_formula(end, column, formula, formats["sum"], float(value))
-    for line, one in enumerate(comparison.anomalies, start=end + 2):
-        sheet.write_string(line, 0, one.tenant, formats["text"])
-        sheet.write_number(line, 1, float(one.before), formats["money"])
-        sheet.write_number(line, 2, float(one.after), formats["money"])
-        sheet.write_formula(line, 3, f"=C{line + 1}-B{line + 1}", formats["money"],
-                            float(one.change))  # fmt: skip
-        sheet.write_string(line, 4, f"mostly {one.pool}, by {one.driver}")
 
 
 def _letter(column: int) -> str:

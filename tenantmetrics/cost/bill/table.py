@@ -53,6 +53,8 @@ class Table:
         self.is_parquet = is_parquet(paths[0])
         self.database = duckdb.connect()
         self.database.execute("SET TimeZone = 'UTC'").fetchall()
+        # After two seconds it would write into the report's own output.
+        self.database.execute("SET enable_progress_bar = false").fetchall()
         self.columns: dict[str, str] = {}
         """Columns as a file names them, by key."""
         self.types: dict[str, str] = {}
