@@ -54,6 +54,9 @@ def compare(
     capacity: Annotated[
         Path | None, typer.Option(help="CSV of hour, acu, as CloudWatch has them.")
     ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="DB cluster whose hours, I/O and size CloudWatch is asked.")
+    ] = None,
     io_optimized: Annotated[
         bool, typer.Option("--io-optimized", help="The month ran on I/O-Optimized storage.")
     ] = False,
@@ -107,6 +110,7 @@ def compare(
             acu=_number("acu", acu),
             acu_hours=_number("acu-hours", acu_hours),
             hourly=None if capacity is None else read_capacity(capacity),
+            cluster=cluster,
             io_optimized=io_optimized,
         ),
         storage=storage,

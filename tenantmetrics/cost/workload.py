@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from decimal import Decimal
 
 from tenantmetrics.cost.alternatives import Workload
 from tenantmetrics.cost.bill import Bill, BillFilter
 from tenantmetrics.cost.bill import load as load_bill
-from tenantmetrics.cost.inputs import read_storage
+from tenantmetrics.cost.inputs import HourlyCapacity, read_storage
 from tenantmetrics.cost.list_prices import GB, SMALLEST_ACU, Capacity
 from tenantmetrics.cost.monthly import monthly
 from tenantmetrics.cost.prices import PriceList
@@ -33,6 +34,7 @@ def measure(
     io_requests: Decimal | None = None,
     bill: Sequence[_PathLike] | None = None,
     bill_filter: BillFilter | None = None,
+    now_s: float | None = None,
 ) -> Workload:
     """What a month asked for: given figures first, then the bill's quantities, then assumptions.
 
@@ -47,28 +49,36 @@ def measure(
         io_requests: Storage I/O requests of the month.
         bill: Files of the month's bill.
         bill_filter: Which of its charges count.
+        now_s: Seconds since the epoch; the clock's if None.
 
     Raises:
         ReportError: The month has no data, or an input file is wrong.
         LedgerError: The ledger cannot be read.
     """
-    known = capacity or Capacity()
-    statement = monthly(ledger, month=month, timezone=timezone, prices=prices, capacity=known)
+    now_s = time.time() if now_s is None else now_s
+    # Only the calls are taken from it: whatever the capacity, they are the same.
+    statement = monthly(ledger, month=month, timezone=timezone, prices=prices, now_s=now_s)
+    known = (capacity or Capacity()).of(statement.period, now_s)
+    hourly = known.hourly or HourlyCapacity()
     paid = None if bill is None else load_bill(bill, statement.period, only=bill_filter)
     assumed: list[str] = []
     acu_hours, peak = _compute(known, paid, statement, assumed)
     if storage_gb is None and storage is not None:
         storage_gb = Decimal(sum(read_storage(storage).values())) / GB
+    if storage_gb is None and hourly.volume_bytes:
+        storage_gb = sum(hourly.volume_bytes.values(), Decimal(0)) / len(hourly.volume_bytes) / GB
     if storage_gb is None:
         storage_gb = _billed(paid, "storage")
     if storage_gb is None:
-        assumed.append("Storage is not known and counts as 0 GB: --storage-gb, --storage or --bill")
+        assumed.append("Storage is not known and counts as 0 GB: --storage-gb, --cluster, --bill")
+    if io_requests is None and hourly.io_requests:
+        io_requests = sum(hourly.io_requests.values(), Decimal(0))
     if io_requests is None:
         io_requests = _billed(paid, "io")
     if io_requests is None:
         assumed.append(
             "I/O is not known and counts as 0, which flatters standard storage: "
-            "--io-requests or --bill"
+            "--io-requests, --cluster, --bill"
         )
     billed = paid.pools["compute"].usage_types if paid and "compute" in paid.pools else set()
     return Workload(
@@ -89,13 +99,13 @@ def _compute(
     """ACU-hours of the whole month, and the busiest hour's ACU."""
     hours = len(statement.period.hours)
     if known.hourly is not None:
-        within = [acu for hour, acu in known.hourly.acu.items() if hour in statement.period.hours]
+        within = list(known.hourly.acu.values())
         if not within:
             raise ReportError("the capacity file has no hour of the period")
         if len(within) < hours:
             assumed.append(
-                f"{hours - len(within)} of {hours} hours are not in the capacity file and count "
-                "with the mean of the others"
+                f"{hours - len(within)} of the month's {hours} hours have no measured capacity and "
+                "count with the mean of the others"
             )
         return sum(within, Decimal(0)) * hours / len(within), max(within)
     acu_hours = known.acu_hours
@@ -111,7 +121,7 @@ def _compute(
     if known.acu is None:
         assumed.append(
             f"Capacity is not known and counts as {SMALLEST_ACU} ACU in every hour, the smallest "
-            "that does not pause: --acu, --acu-hours, --capacity or --bill"
+            "that does not pause: --cluster, --acu, --acu-hours, --capacity, --bill"
         )
     acu = SMALLEST_ACU if known.acu is None else known.acu
     return acu * hours, acu

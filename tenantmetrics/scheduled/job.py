@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
-from tenantmetrics.cost import monthly
+from tenantmetrics.cost import Capacity, monthly
 from tenantmetrics.cost.period import month_of
 from tenantmetrics.errors import LedgerError, ReportError, TenantMetricsError
 from tenantmetrics.report.formats import MEDIA_TYPES, SUFFIXES, render
@@ -86,6 +86,7 @@ def _statement(settings: Settings, month: str) -> Statement:
                 month=which,
                 timezone=settings.timezone,
                 region=settings.region,
+                capacity=Capacity(cluster=settings.cluster) if settings.cluster else None,
                 bill=settings.bill or None,
                 bill_filter=settings.bill_filter,
                 tenants=tenants,

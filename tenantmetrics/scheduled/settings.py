@@ -27,6 +27,7 @@ class Settings:
             (REPORT_BILL).
         bill_filter: Which charges count (REPORT_BILL_ACCOUNT, REPORT_BILL_CLUSTER,
             REPORT_BILL_TAG).
+        cluster: DB cluster whose capacity CloudWatch is asked for, or "" (REPORT_CLUSTER).
         tenants: `s3://bucket/key` of the CSV of tenants, or "" (REPORT_TENANTS).
         storage: `s3://bucket/key` of the CSV of measured bytes, or "" (REPORT_STORAGE).
         formats: What is written (REPORT_FORMATS, separated by commas).
@@ -40,6 +41,7 @@ class Settings:
     topic_arn: str
     bill: str
     bill_filter: BillFilter
+    cluster: str
     tenants: str
     storage: str
     formats: tuple[Format, ...]
@@ -80,6 +82,7 @@ def load(environ: Mapping[str, str]) -> Settings:
             environ.get("REPORT_BILL_CLUSTER"),
             environ.get("REPORT_BILL_TAG"),
         ),
+        cluster=environ.get("REPORT_CLUSTER", ""),
         tenants=environ.get("REPORT_TENANTS", ""),
         storage=environ.get("REPORT_STORAGE", ""),
         formats=formats,

@@ -100,7 +100,7 @@ def test_a_bill_holds_every_charge_of_its_file_once(tmp_path, charges, form, see
 
 
 @pytest.mark.long
-@settings(CASES, max_examples=400)
+@settings(CASES, max_examples=150)
 @given(rows, st.sampled_from([focus, cur]), st.integers())
 def test_many_random_bills_hold_every_charge_once(tmp_path, charges, form, seed):
     """The same, for longer."""
