@@ -39,7 +39,7 @@ def metrics(cloudwatch):
 
 
 def test_a_clusters_hours_io_and_size_are_asked_of_cloudwatch(metrics, window, tmp_path):
-    """Two hours of 2 and 4 ACU: the month has their mean, the instance the memory of the busiest."""
+    """Two hours of 2 and 4 ACU: the month has their mean, the instance the busiest one's memory."""
     one = window("2026-11-20T10:00", {"acme": 3})
     LedgerExporter(tmp_path / "ledger").export([one], float("inf"))
     for number, acu in enumerate((2, 4)):
