@@ -10,8 +10,9 @@ import os
 from typing import Any
 
 from tenantmetrics.errors import MissingExtraError, ReportError
-from tenantmetrics.report.model import Report, build
+from tenantmetrics.report.model import Report, Row, build
 from tenantmetrics.report.text import write_files
+from tenantmetrics.report.xlsx_rows import LineCells, fill
 from tenantmetrics.statement import Statement
 
 __all__ = ["render", "write"]
@@ -22,7 +23,9 @@ MAX_ROWS = 1_048_576 - 2
 FORMULA_ROWS = 20_000
 """Lines whose own total is a formula; past it only the sums over lines are, to save seconds."""
 
-_USAGE = ("Calls", "Failed", "Database time, s", "Requests", "Rows", "Bytes")
+_SECONDS = "Database time, s"
+_USAGE = ("Calls", "Failed", _SECONDS, "Requests", "Rows", "Bytes")
+_LINES = "xl/worksheets/sheet2.xml"
 
 
 def render(statement: Statement) -> bytes:
@@ -64,7 +67,11 @@ def render(statement: Statement) -> bytes:
     _lines(lines, report, formats, first_pool)
     _method(method, report, formats)
     book.close()
-    return out.getvalue()
+    if len(report.rows) <= FORMULA_ROWS:
+        return out.getvalue()
+    total = first_pool + len(statement.pools)
+    cells = (_cells(row, number, total) for number, row in enumerate(report.rows[1:], start=3))
+    return fill(out.getvalue(), _LINES, [_letter(column) for column in range(total + 4)], cells)
 
 
 def write(statement: Statement, path: str | os.PathLike[str]) -> None:
@@ -130,45 +137,26 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
     for column, head in enumerate(heads):
         sheet.write_string(0, column, head, formats["head"])
     first, last = _letter(first_pool), _letter(total - 1)
-    sum_letter = _letter(total)
+    of_usage = [formats["seconds" if name == _SECONDS else "count"] for name in _USAGE]
+    styles = [None] * (2 + len(statement.group_names)) + of_usage
+    styles += [formats["money"]] * (pools + 1) + [formats["percent"]]
     end = len(report.rows) + 1
-    for number, row in enumerate(report.rows, start=1):
-        usage = row.usage
-        sheet.write_string(number, 0, row.tenant)
-        sheet.write_string(number, 1, str(row.kind))
-        for column, group in enumerate(row.groups, start=2):
-            sheet.write_string(number, column, group)
-        column = 2 + len(statement.group_names)
-        for value, style in (
-            (usage.calls, "count"),
-            (usage.failed_calls, "count"),
-            (usage.duration_ns / 1e9, "seconds"),
-            (usage.billed_requests, "count"),
-            (usage.rows_returned + usage.rows_written, "count"),
-            (usage.request_bytes + usage.response_bytes, "count"),
-        ):
-            sheet.write_number(number, column, value, formats[style])
-            column += 1
-        for amount in row.amounts:
-            sheet.write_number(number, column, float(amount), formats["money"])
-            column += 1
-        excel = number + 1
+    # Of very many lines the first is the pattern of the others, which `xlsx_rows` writes.
+    written = report.rows[:1] if len(report.rows) > FORMULA_ROWS else report.rows
+    for number, row in enumerate(written, start=1):
+        cells = _cells(row, number + 1, total)
+        for column, text in enumerate(cells.texts):
+            sheet.write_string(number, column, text)
+        for column, value in enumerate(cells.numbers, start=len(cells.texts)):
+            sheet.write_number(number, column, value, styles[column])
         if pools and len(report.rows) <= FORMULA_ROWS:
-            formula = f"=SUM({first}{excel}:{last}{excel})"
+            formula = f"=SUM({first}{number + 1}:{last}{number + 1})"
             sheet.write_formula(number, total, formula, formats["money"], float(row.total))
-        else:
-            sheet.write_number(number, total, float(row.total), formats["money"])
-        sheet.write_number(number, total + 1, float(row.share), formats["percent"])
-        if row.revenue is not None:
-            revenue = _letter(total + 2)
-            sheet.write_number(number, total + 2, float(row.revenue), formats["money"])
-            sheet.write_formula(
-                number,
-                total + 3,
-                f"={revenue}{excel}-{sum_letter}{excel}",
-                formats["money"],
-                float(row.margin or 0),
-            )
+        for column, (formula, value) in enumerate(cells.formulas, start=total + 2):
+            if formula:
+                sheet.write_formula(number, column, formula, formats["money"], value)
+            else:
+                sheet.write_number(number, column, value, formats["money"])
     sheet.write_string(end, 0, "Total", formats["bold"])
     sums = [report.everything.calls, report.everything.failed_calls,
             report.everything.duration_ns / 1e9, report.everything.billed_requests,
@@ -180,6 +168,35 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
         style = formats["sum" if column >= first_pool else "counts"]
         sheet.write_formula(end, column, f"=SUM({letter}2:{letter}{end})", style, value)
     sheet.autofilter(0, 0, len(report.rows), len(heads) - 1)
+
+
+def _cells(row: Row, number: int, total: int) -> LineCells:
+    """A line's cells, in row `number` as a spreadsheet counts, its total in column `total`."""
+    usage = row.usage
+    revenue = float(row.revenue) if row.revenue is not None else 0.0
+    margin = f"{_letter(total + 2)}{number}-{_letter(total)}{number}"
+    return LineCells(
+        texts=(_plain(row.tenant), str(row.kind), *map(_plain, row.groups)),
+        numbers=(
+            usage.calls,
+            usage.failed_calls,
+            usage.duration_ns / 1e9,
+            usage.billed_requests,
+            usage.rows_returned + usage.rows_written,
+            usage.request_bytes + usage.response_bytes,
+            *map(float, row.amounts),
+            float(row.total),
+            float(row.share),
+        ),
+        formulas=(("", revenue), (margin, float(row.margin or 0)))
+        if row.revenue is not None
+        else (),
+    )
+
+
+def _plain(text: str) -> str:
+    """A text that XlsxWriter does not take for XML of its own rich strings, as it takes `<r>`."""
+    return f"{text} " if text.startswith("<r>") and text.endswith("</r>") else text
 
 
 def _method(sheet: Any, report: Report, formats: dict[str, Any]) -> None:
