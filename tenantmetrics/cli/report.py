@@ -44,7 +44,9 @@ def report(
     ledger: Annotated[
         str,
         typer.Option(
-            "--ledger", "--usage", help="Where the ledger exporter writes to: a folder or s3://..."
+            "--ledger",
+            "--usage",
+            help="A ledger (folder or s3://...), exported EMF logs, or cloudwatch:NAMESPACE.",
         ),
     ],
     month: Annotated[
@@ -71,7 +73,10 @@ def report(
     ] = False,
     capacity: Annotated[
         Path | None,
-        typer.Option(help="CSV of hour, acu, utilization_percent, as CloudWatch has them."),
+        typer.Option(help="CSV of hour, acu, utilization_percent, io_requests, volume_bytes."),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="DB cluster whose hours and I/O CloudWatch is asked for.")
     ] = None,
     storage: Annotated[
         Path | None, typer.Option(help="CSV of tenant, bytes: bills storage by what each stores.")
@@ -154,6 +159,7 @@ def report(
         acu=_decimal("acu", acu),
         acu_hours=_decimal("acu-hours", acu_hours),
         hourly=read_capacity(capacity) if capacity is not None else None,
+        cluster=cluster,
         io_optimized=io_optimized,
     )
 
@@ -187,7 +193,7 @@ def report(
 
     try:
         # Shown on a terminal only, and gone when the work is done.
-        with Console(stderr=True).status("reading the ledger"):
+        with Console(stderr=True).status("reading the usage"):
             statement = of(month)
             if compare is not None:
                 statement = replace(statement, previous=of(compare))

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import uvicorn
@@ -32,111 +31,21 @@ from tenantmetrics.localapi.clusters import (
     secret_arn,
 )
 from tenantmetrics.localapi.counts import RequestCounts
+from tenantmetrics.localapi.endpoint import Endpoint
 from tenantmetrics.localapi.faults import Fault, FaultPlan
 from tenantmetrics.localapi.service import STATEMENT_TIMEOUT_S, Service
 from tenantmetrics.localapi.sessions import PoolMode
 from tenantmetrics.localapi.signature import Verifier
 
-__all__ = ["Endpoint", "serve"]
+__all__ = ["serve"]
 
 LOOPBACK = "127.0.0.1"
-ACCESS_KEY, SECRET_KEY, REGION = "local", "local", "us-east-1"
 _NAME = "local"
 _START_S = 30.0
 _MAX_PORT = 65_535
 _KEEP_ALIVE_S = 120
 """Longer than clients keep idle connections: whoever closes first must not be the server, or a
 request sent at that moment is lost."""
-
-
-class Endpoint:
-    """A running endpoint. Made by `serve`.
-
-    Attributes:
-        url: Where it listens ("http://127.0.0.1:8080").
-        host: The address.
-        port: The port.
-        resource_arn: ARN of the default cluster.
-        secret_arn: ARN of the default secret: the superuser on an embedded PostgreSQL.
-        secret_arns: Role → ARN of the secrets made by `roles`.
-        database: Database of calls that name none.
-        psycopg_url: For a direct connection to the default cluster as the default role.
-        requests: Every request received, counted where HTTP ends.
-        faults: Failures on demand; may be changed at any time.
-    """
-
-    def __init__(
-        self,
-        *,
-        address: tuple[str, int],
-        directory: Directory,
-        secret_arns: Mapping[str, str],
-        psycopg_url: str,
-        database: str,
-        requests: RequestCounts,
-        faults: FaultPlan,
-        service: Service,
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        self.host, self.port = address
-        shown = f"[{self.host}]" if ":" in self.host else self.host
-        self.url = f"http://{shown}:{self.port}"
-        self.resource_arn = next(iter(directory.clusters))
-        self.secret_arn = next(iter(directory.secrets))
-        self.secret_arns = dict(secret_arns)
-        self.psycopg_url = psycopg_url
-        self.database = database
-        self.requests = requests
-        self.faults = faults
-        self._service = service
-        self._loop = loop
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What to export so that any AWS SDK talks to the endpoint; the credentials are dummies."""
-        return {
-            "AWS_ENDPOINT_URL_RDS_DATA": self.url,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
-        }
-
-    @property
-    def open_transactions(self) -> int:
-        """Transactions begun and neither ended nor expired."""
-        return len(self._service.transactions)
-
-    def client(self, **settings: Any) -> Any:
-        """A plain `boto3.client("rds-data")` for this endpoint.
-
-        Args:
-            **settings: Further arguments of `boto3.client`.
-        """
-        import boto3  # noqa: PLC0415 - half a second that a server alone does not need
-
-        return boto3.client(
-            "rds-data",
-            **{
-                "endpoint_url": self.url,
-                "region_name": REGION,
-                "aws_access_key_id": ACCESS_KEY,
-                "aws_secret_access_key": SECRET_KEY,
-                **settings,
-            },
-        )
-
-    def close_idle(self) -> None:
-        """Close the pool's idle connections: a database with connections cannot be dropped."""
-
-        async def close() -> None:
-            self._service.pool.close()
-
-        asyncio.run_coroutine_threadsafe(close(), self._loop).result(_START_S)
-
-    def reap(self) -> None:
-        """End what is past its idle limit now, instead of at the next regular time."""
-        asyncio.run_coroutine_threadsafe(self._service.reap(), self._loop).result(_START_S)
 
 
 @contextlib.contextmanager

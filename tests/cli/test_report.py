@@ -12,7 +12,9 @@ from decimal import Decimal
 import pytest
 
 from tenantmetrics import cost
+from tenantmetrics.catalog import Level
 from tenantmetrics.cli import main
+from tenantmetrics.export.emf import documents
 from tenantmetrics.export.ledger import LedgerExporter
 from tenantmetrics.records import Series, SeriesKey, Source, Window
 
@@ -109,6 +111,9 @@ BAD = {
     "zone": (["--ledger", "{ledger}", "--timezone", "Mars"], "'Mars' is unknown"),
     "no prices": (["--ledger", "{ledger}", "--prices", "{tmp}/p.toml"], "p.toml' cannot be read"),
     "region": (["--ledger", "{ledger}", "--region", "moon-1"], "region 'moon-1'"),
+    "kind": (["--usage", "gs://x/y"], "is of no known kind"),
+    "metrics": (["--usage", "cloudwatch:TenantMetrics"], "needs --month"),
+    "two answers": (["--ledger", "{ledger}", "--acu", "1", "--cluster", "x"], "exclude each other"),
     "acu": (["--ledger", "{ledger}", "--acu", "much"], "--acu 'much' is not a number"),
     "negative": (["--ledger", "{ledger}", "--acu", "-1"], "--acu -1 must be"),
     "suffix": (["--ledger", "{ledger}", "--output", "{tmp}/bill.doc"], "suffix names no format"),
@@ -223,6 +228,24 @@ def test_a_driver_that_is_none_is_refused_with_those_that_are(run, ledger, optio
     assert code == 1
     assert "write POOL=DRIVER" in err
     assert "database_time" in err
+
+
+def test_usage_may_come_from_exported_logs(run, tmp_path):
+    """The same option, and a broken line is one line of error."""
+    key = SeriesKey("acme", "ExecuteStatement", "ok", Source.SESSION, "arn:x", "app")
+    sums = Series(calls=3, duration_ns=9, billed_requests=3, scale=4, buckets={357: 3})
+    window = Window(1_795_209_300, 60, "w", 0, {key: sums}, {})
+    logs = tmp_path / "logs.txt"
+    meta = {"level": Level.ESSENTIAL, "max_tenants": 9, "meta": {}}
+    logs.write_text("\n".join(documents(window, namespace="Shop", **meta)))
+    code, out, err = run("--usage", logs, "--format", "csv")
+    assert (code, err) == (0, "")
+    assert "acme" in out
+    logs.write_text(logs.read_text()[:-40])
+    code, out, err = run("--usage", logs, "--month", "2026-11")
+    assert (code, out) == (1, "")
+    assert "'logs.txt' line 2 (cut short or no JSON)" in err
+    assert err.count("\n") == 1
 
 
 def test_another_month_can_be_compared(run, ledger):
