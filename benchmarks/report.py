@@ -46,7 +46,7 @@ _STATEMENT = _TIMED.format(
     "result = sum(line.usage.calls for line in statement.lines)",
 )
 _PLAIN = _TIMED.format(
-    imports="import duckdb",
+    imports="import duckdb\nduckdb.sql('SET enable_progress_bar = false')",
     body=textwrap.dedent("""
         result = duckdb.sql(
             "SELECT sum(calls), sum(duration_ns), sum(billed_requests), sum(request_bytes), "

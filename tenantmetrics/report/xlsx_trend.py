@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tenantmetrics.report.compare import Comparison
+from tenantmetrics.report.xlsx_text import plain
 
 __all__ = ["fill"]
 
@@ -42,7 +43,7 @@ def fill(sheet: Any, comparison: Comparison, formats: dict[str, Any]) -> None:
         formula = f"=SUM({letter}2:{letter}{end})" if row else "=0"
         sheet.write_formula(end, column, formula, formats["sum"], float(value))
     for line, one in enumerate(comparison.anomalies, start=end + 2):
-        sheet.write_string(line, 0, one.tenant)
+        sheet.write_string(line, 0, plain(one.tenant))
         sheet.write_number(line, 1, float(one.before), formats["money"])
         sheet.write_number(line, 2, float(one.after), formats["money"])
         sheet.write_formula(line, 3, f"=C{line + 1}-B{line + 1}", formats["money"],

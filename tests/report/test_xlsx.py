@@ -76,6 +76,14 @@ def test_names_are_text_cells_whatever_they_begin_with(make_statement, sheets):
     assert "hyperlink" not in read["Lines.xml"]
 
 
+def test_a_name_that_looks_like_the_files_own_xml_is_text(make_statement, sheets):
+    """Neither is the file broken by it, nor does it become formatted text."""
+    names = ["<r>a</r>", "<r><t>b</t></r>", "<r>&</x></r>"]
+    read = sheets(render(make_statement(dict.fromkeys(names, (1, 1)))))
+    found = {value.rstrip() for value, _ in column(read["Lines"], "A").values()}
+    assert found >= set(names)
+
+
 def test_the_header_is_frozen_and_numbers_have_a_format(make_statement, sheets):
     """Scrolling keeps the names of the columns in sight; money has its cents."""
     content = render(make_statement({"acme": (1, 1)}))
