@@ -134,12 +134,18 @@ class HourlyCapacity:
             volume_bytes=part(self.volume_bytes),
         )
 
-    def lacks(self) -> tuple[str, ...]:
-        """Which hours between the first and the last are missing, in words."""
+    def lacks(self, *, capacity_only: bool) -> tuple[str, ...]:
+        """Which hours between the first and the last are missing, in words.
+
+        Args:
+            capacity_only: I/O and storage do not matter.
+        """
         if not self.acu:
             return ()
         span = range(min(self.acu), max(self.acu) + 1)
-        known = (("capacity", self.acu), ("I/O", self.io_requests), ("volume", self.volume_bytes))
+        known = [("capacity", self.acu)]
+        if not capacity_only:
+            known += [("I/O", self.io_requests), ("volume", self.volume_bytes)]
         missing = (
             (what, sum(hour not in amounts for hour in span)) for what, amounts in known if amounts
         )

@@ -134,7 +134,9 @@ def monthly(
         ]
         money = _by_list(listed, charges)
     pools, lines = allocate(money.charges, people, quantum=money.quantum, idle=Idle(idle))
-    missing = known.missing_hours(measured.hours)
+    # A bill by the hour needs no capacity, and any bill has its own I/O and storage.
+    hourly = None if paid is not None and paid.compute_by_hour else known.hourly
+    missing = known.missing_hours(measured.hours) if hourly else 0
     names = tuple(dict.fromkeys(name for fact in facts.values() for name in fact.groups))
     statement = Statement(
         period=period,
@@ -146,7 +148,7 @@ def monthly(
         lines=tuple(with_facts(line, facts, names) for line in lines),
         draft=(
             *draft_reasons(period, now_s, measured.left_out, missing),
-            *(known.hourly.lacks() if known.hourly else ()),
+            *(hourly.lacks(capacity_only=paid is not None) if hourly else ()),
             *money.draft,
         ),
         notes=(

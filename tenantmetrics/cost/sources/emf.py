@@ -28,6 +28,9 @@ _LINE_BITS = 40
 """A place is a file's number and a line's: more lines than a file of terabytes has."""
 _WHOSE = {(): Whose.FLEET, ("TenantId",): Whose.TENANT, ("Reason",): Whose.REASON}
 _NS_PER_MS = 1e6
+_MOST = 2**53
+"""Of bytes, calls or milliseconds in one window: what is more is a mistake, and no 64-bit number
+when it is summed."""
 
 
 def read_document(line: bytes) -> Document | None:
@@ -46,7 +49,7 @@ def read_document(line: bytes) -> Document | None:
         return None
     try:
         data = json.loads(line[max(0, line.find(b"{")) :])
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError("cut short or no JSON") from None
     if not isinstance(data, dict) or "_aws" not in data:
         return None
@@ -63,13 +66,18 @@ def read_document(line: bytes) -> Document | None:
         window = (data["WindowStart"], data["WindowSequence"])
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"a member is missing or wrong: {error}") from None
-    if not all(isinstance(text, str) for text in (name, namespace, writer)):
+    if not all(isinstance(text, str) and _is_text(text) for text in (name, namespace, writer)):
         raise ValueError("a name is no text")
     if not all(type(number) is int and 0 <= number < 2**53 for number in window):
         raise ValueError("WindowStart or WindowSequence is no whole number")
     if units.get("DatabaseDuration", "Milliseconds") != "Milliseconds":
         raise ValueError("DatabaseDuration is not in milliseconds")
     return _document(namespace, writer, window, (whose, name), numbers)
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written down: JSON may escape half a character."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _document(
@@ -123,6 +131,8 @@ def _sums(target: Any) -> tuple[int, int, int]:
         total += round(value) * times
         count += times
         nanoseconds += round(value * _NS_PER_MS) * times
+    if max(total, count) > _MOST:
+        raise ValueError(f"{max(total, count)} is too much")
     return total, count, nanoseconds
 
 

@@ -113,6 +113,8 @@ def _messages(content: bytes) -> Iterator[bytes]:
             answer, at = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
             raise ValueError(f"the JSON is cut short or wrong in line {error.lineno}") from None
+        except RecursionError:
+            raise ValueError("the JSON is nested too deep") from None
         for message in _of_answer(answer):
             if not isinstance(message, str):
                 raise ValueError("an event has no message")  # noqa: TRY004 - of the file

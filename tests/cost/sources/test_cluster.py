@@ -220,3 +220,30 @@ def test_with_a_bill_the_clusters_hours_give_the_proportions(ledger, hour, tmp_p
     assert statement.total == 8
     assert amounts(statement, "compute")["cat"] == 6
     assert UNATTRIBUTED not in amounts(statement, "compute")
+
+
+@pytest.mark.parametrize(
+    ("spans", "missing"),
+    [
+        (["2026-11-01T00:00:00Z,2026-12-01T00:00:00Z"], True),
+        (["2026-11-20T10:00:00Z,2026-11-20T11:00:00Z", "2026-11-20T11:00:00Z,2026-11-20T12:00:00Z"],
+         False),
+    ],
+)  # fmt: skip
+def test_with_a_bill_only_the_hours_that_it_needs_make_a_draft(
+    ledger, hour, tmp_path, spans, missing
+):
+    """A bill by the hour needs none; one by the month needs capacity, and never I/O."""
+    hour("2026-11-20T10", acu=1, reads=1, writes=1)
+    hour("2026-11-20T12", acu=3)
+    bill = tmp_path / "focus.csv"
+    bill.write_text(
+        "BilledCost,BillingCurrency,BillingPeriodStart,ChargeCategory,ChargePeriodStart,"
+        "ChargePeriodEnd,x_UsageType\n"
+        + "".join(
+            f"8,USD,2026-11-01T00:00:00Z,Usage,{span},Aurora:ServerlessV2Usage\n" for span in spans
+        )
+    )
+    statement = monthly(ledger, month="2026-11", capacity=CLUSTER, bill=bill, now_s=NOW_S)
+    lacks = ("the cluster's capacity lacks 1 hours between the first and the last",)
+    assert statement.draft == (lacks if missing else ())
