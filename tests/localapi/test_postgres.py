@@ -185,6 +185,15 @@ def test_a_wrong_url_is_one_clear_line(url, complaint):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("role", ["", "pg_mine"])
+def test_a_role_that_postgresql_refuses_is_one_clear_line(role):
+    """Which one, and why."""
+    complaint = f"role '{role}' cannot be made"
+    with pytest.raises(LocalApiError, match=complaint) as caught, serve(roles=[role]):
+        pass
+    assert "\n" not in str(caught.value)
+
+
 def test_a_role_is_bound_by_row_level_security(data_api_endpoint):
     """No superuser, no BYPASSRLS: what the demo's isolation rests on."""
     with serve(roles=["tenant_app"]) as endpoint:
