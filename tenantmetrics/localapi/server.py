@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import os
 import socket
@@ -15,7 +16,6 @@ from pathlib import Path
 
 import psycopg
 import uvicorn
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from tenantmetrics.errors import LocalApiError
@@ -31,6 +31,7 @@ from tenantmetrics.localapi.clusters import (
     secret_arn,
 )
 from tenantmetrics.localapi.counts import RequestCounts
+from tenantmetrics.localapi.databases import probe, provide
 from tenantmetrics.localapi.endpoint import Endpoint
 from tenantmetrics.localapi.faults import Fault, FaultPlan
 from tenantmetrics.localapi.service import STATEMENT_TIMEOUT_S, Service
@@ -43,6 +44,7 @@ LOOPBACK = "127.0.0.1"
 _NAME = "local"
 _START_S = 30.0
 _MAX_PORT = 65_535
+_PORT_ERRORS = {errno.EADDRINUSE, errno.EACCES}
 _KEEP_ALIVE_S = 120
 """Longer than clients keep idle connections: whoever closes first must not be the server, or a
 request sent at that moment is lost."""
@@ -119,11 +121,11 @@ def serve(
                 else cluster
                 for cluster in known
             ]
-            _provide(url, {cluster.database for cluster in known if cluster.postgres == url}, roles)
+            provide(url, {cluster.database for cluster in known if cluster.postgres == url}, roles)
         else:
             if roles or data is not None:
                 raise LocalApiError("roles and data are for the embedded PostgreSQL only")
-            _probe(known[0].postgres)
+            probe(known[0].postgres)
         made = {role: Secret(secret_arn(role), role) for role in roles}
         directory = Directory(
             known,
@@ -174,9 +176,10 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
         except OSError as error:
+            other = "--port" if error.errno in _PORT_ERRORS else "--host"
             raise LocalApiError(
-                f"cannot listen on {host} port {port}: {error.strerror}; "
-                "choose another with --port",
+                f"cannot listen on {host} port {port}: {error.strerror};"
+                f" choose another with {other}",
             ) from None
         # Outside the try: what the caller's block raises is not about listening.
         yield listener
@@ -279,27 +282,6 @@ async def _reap(service: Service, every_s: float) -> None:
     while True:
         await asyncio.sleep(every_s)
         await service.reap()
-
-
-def _provide(url: str, databases: set[str | None], roles: Sequence[str]) -> None:
-    """Make the roles and databases that are asked for and missing."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        for role in roles:
-            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).rowcount:
-                connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
-        for name in sorted(filter(None, databases)):
-            query = "SELECT 1 FROM pg_database WHERE datname = %s"
-            if not connection.execute(query, [name]).rowcount:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-
-
-def _probe(url: str) -> None:
-    """Connect once, so that a wrong URL is known now."""
-    try:
-        psycopg.connect(url, connect_timeout=10).close()
-    except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        raise LocalApiError(f"PostgreSQL cannot be reached: {reason}") from None
 
 
 def _for_database(url: str, database: str | None) -> str:
