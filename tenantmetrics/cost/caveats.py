@@ -55,7 +55,9 @@ def notes_on(
     for reason, amount in losses.items():
         notes.append(f"Writers lost {amount:,} ({reason}): see stats() and the health metrics.")
     if OVERFLOW in tenants:
-        notes.append(f"{OVERFLOW} holds tenants beyond max_series, their sums but not their names.")
+        notes.append(
+            f"{OVERFLOW} holds tenants beyond a cap on series, their sums but not their names."
+        )
     if OTHER in tenants:
         notes.append(
             f"{OTHER} holds tenants beyond max_metric_tenants, window by window: one with a line "

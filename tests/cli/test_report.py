@@ -273,7 +273,7 @@ def test_athena_needs_a_ledger_on_s3_and_spark_needs_its_extra(run, ledger):
     """Each engine says in one line what it lacks."""
     code, _, err = run("--ledger", ledger, "--engine", "athena")
     assert (code, err.count("\n")) == (1, 1)
-    assert "--engine athena reads s3://bucket/prefix, not" in err
+    assert "--engine athena reads a ledger where it lies" in err
     code, _, err = run("--ledger", ledger, "--engine", "spark")
     assert (code, err.count("\n")) == (1, 1)
     assert "pip install 'tenantmetrics[spark]'" in err

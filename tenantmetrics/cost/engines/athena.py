@@ -90,7 +90,11 @@ class Athena:
         if skip_corrupt:
             refuse_skipping("athena")
         if not isinstance(ledger, str) or not ledger.startswith("s3://"):
-            raise ReportError(f"--engine athena reads s3://bucket/prefix, not {str(ledger)!r}")
+            # Not which: usage from logs or metrics lies in a folder that the user never named.
+            raise ReportError(
+                "--engine athena reads a ledger where it lies, --usage s3://bucket/prefix; for any "
+                "other usage leave --engine out"
+            )
         with S3Ledger(ledger) as remote:
             objects = trusted(remote.objects(period), ledger)
             opened = _Table(self, ledger, period)
