@@ -125,12 +125,12 @@ def show(comparison: Comparison, console: Console | None = None) -> None:
     heading = Text(f"{work.period.label} on other architectures", style="bold")
     console.print(heading.append(" ").append(" ESTIMATE ", style="black on cyan"))
     console.print(_rows(comparison, console.width))
-    console.print(Text("Break-even", style="bold"))
+    console.print(Text("\nBreak-even", style="bold"))
     for one in comparison.break_evens:
-        console.print(Text(f"{one.question} {_answer(one, work.requests)}."))
+        console.print(Text(f"- {one.question} {_answer(one, work.requests)}."))
     console.print(Text(f"\nBy requests a month, {prices.currency}", style="bold"))
     console.print(_volumes(comparison))
-    console.print(Text("Assumptions", style="bold"))
+    console.print(Text("\nAssumptions", style="bold"))
     for sentence in comparison.assumptions:
         console.print(Text(f"- {visible(sentence)}", style="dim"))
 
