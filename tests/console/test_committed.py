@@ -10,7 +10,8 @@ import pytest
 
 from tenantmetrics.catalog import METRICS, NAMESPACE, Level
 from tenantmetrics.console import alarms, committed, data, promnames
-from tenantmetrics.console.checks.dashboard import check, check_coverage
+from tenantmetrics.console.checks.coverage import check_coverage
+from tenantmetrics.console.checks.dashboard import check
 from tenantmetrics.console.known import Known
 from tenantmetrics.console.parameters import PARAMETERS
 from tenantmetrics.console.promnames import Dialect

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tenantmetrics.console.checks import template
+from tenantmetrics.console.checks import cloudformation, template
 from tenantmetrics.console.parameters import PARAMETERS
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +73,7 @@ def plain(node):
 def variables(hcl):
     """Defaults of the module's variables; a text for those that have none."""
     return {
-        name: body.get("default", template._STAND_IN)
+        name: body.get("default", cloudformation.STAND_IN)
         for block in hcl("variables.tf")["variable"]
         for name, body in block.items()
     }
@@ -157,7 +157,7 @@ def test_defaults_equal_cloudformations(hcl):
     parameters = template.load(text)["Parameters"]
     assert len(values) == len(parameters)
     for one in PARAMETERS:
-        default = parameters[one.name].get("Default", template._STAND_IN)
+        default = parameters[one.name].get("Default", cloudformation.STAND_IN)
         if one.allowed:
             default = {"true": True, "false": False}[default]
         assert values[one.snake] == default

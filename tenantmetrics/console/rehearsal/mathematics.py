@@ -139,15 +139,15 @@ class _Evaluation:
 
     def _search(self, node: Node) -> Value:
         wanted = search.parse(node.parts[0].value)
-        terms = dict(wanted.terms)
+        (name,) = (one.values[0] for one in wanted.terms if one.name == "MetricName")
         allowed = search.alternatives(node.parts[0].value)
-        found = self._store.select(terms["MetricName"], wanted.dimensions)
+        found = self._store.select(name, wanted.dimensions)
         return {
             " ".join(value for _, value in key[1]): statistic(
                 points, node.parts[1].value, self._period_s
             )
             for key, points in found.items()
-            if all(dict(key[1])[name] in values for name, values in allowed.items())
+            if all(dict(key[1])[key_name] in values for key_name, values in allowed.items())
         }
 
     def _band(self, node: Node) -> Value:
