@@ -15,7 +15,6 @@ from tenantmetrics.console.boards.parts import (
     rds,
     title,
     top,
-    top_math,
 )  # fmt: skip
 from tenantmetrics.console.settings import Settings
 from tenantmetrics.console.widgets import Grid, alarms, expression, graph, line
@@ -66,7 +65,12 @@ def build(settings: Settings) -> dict[str, Any]:
     grid.row(
         [
             graph("Calls", [calls], unit="calls a minute"),
-            graph("Error rate", [rate, percent], unit="%"),
+            graph(
+                "Error rate",
+                [rate, percent],
+                unit="%",
+                alarms_at={"fleet-error-rate": settings.threshold("ErrorRatePercent")},
+            ),
             graph("Latency", quantiles, unit="ms"),
         ]
     )
@@ -86,7 +90,17 @@ def build(settings: Settings) -> dict[str, Any]:
     grid.row(
         [
             top(settings, "Calls by tenant", "DatabaseErrors", "COUNT", "calls a minute"),
-            top_math(settings, "Error rate by tenant", "DatabaseErrors", "AVG", "100 * q1", "%"),
+            graph(
+                "Error rate by tenant",
+                [
+                    expression(
+                        by_tenant(settings, "DatabaseErrors", "AVG"), id="q1", visible=False
+                    ),
+                    expression("100 * q1", id="e1"),
+                ],
+                unit="%",
+                alarms_at={"tenant-error-rate": 100 * settings.threshold("TenantErrorRatio")},
+            ),
             top(settings, "Average latency by tenant", "DatabaseDuration", "AVG", "ms"),
         ]
     )
@@ -122,6 +136,7 @@ def build(settings: Settings) -> dict[str, Any]:
                     expression("100 * q1 / busy", id="share"),
                 ],
                 unit="%",
+                alarms_at={"largest-share": settings.threshold("NoisySharePercent")},
             ),
             graph(
                 "Calls whose tenant is unknown, or two of them",
@@ -152,15 +167,29 @@ def build(settings: Settings) -> dict[str, Any]:
         [
             cluster(settings, "Capacity", {"ServerlessDatabaseCapacity": "ACU"}, "ACU"),
             cluster(
-                settings, "Utilisation", {"CPUUtilization": "CPU", "ACUUtilization": "ACU"}, "%"
+                settings,
+                "Utilisation",
+                {"CPUUtilization": "CPU", "ACUUtilization": "ACU"},
+                "%",
+                alarms_at={
+                    "cluster-cpu": settings.threshold("CpuPercent"),
+                    "cluster-acu": settings.threshold("AcuPercent"),
+                },
             ),
             cluster(settings, "Connections", {"DatabaseConnections": "connections"}, "connections"),
         ]
     )
     grid.row(
         [
-            cluster(
-                settings, "Storage latency", {"ReadLatency": "read", "WriteLatency": "write"}, "s"
+            graph(
+                "Storage latency",
+                [
+                    rds(settings, "ReadLatency", id="read", visible=False),
+                    rds(settings, "WriteLatency", id="write", visible=False),
+                    expression("1000 * read", "read", id="read_ms"),
+                    expression("1000 * write", "write", id="write_ms"),
+                ],
+                unit="ms",
             ),
             graph(
                 "Volume I/O",

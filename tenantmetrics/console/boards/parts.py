@@ -10,7 +10,6 @@ from tenantmetrics.console.widgets import Grid, Widget, expression, graph, insig
 
 __all__ = [
     "DAY_S", "TENANT", "TOP", "body", "by_tenant", "cluster", "cost", "rds", "title", "top",
-    "top_math",
 ]  # fmt: skip
 
 TENANT = "__TENANT__"
@@ -39,10 +38,12 @@ def rds(settings: Settings, name: str, stat: str = "Average", **options: Any) ->
     ]  # fmt: skip
 
 
-def cluster(settings: Settings, what: str, lines: dict[str, str], unit: str) -> Widget:
-    """A graph of the cluster's own metrics: name → label."""
+def cluster(
+    settings: Settings, what: str, lines: dict[str, str], unit: str, **options: Any
+) -> Widget:
+    """A graph of the cluster's own metrics: name → label; options as of `graph`."""
     metrics = [rds(settings, name, label=label) for name, label in lines.items()]
-    return graph(what, metrics, unit=unit)
+    return graph(what, metrics, unit=unit, **options)
 
 
 def by_tenant(settings: Settings, name: str, function: str) -> str:
@@ -53,14 +54,6 @@ def by_tenant(settings: Settings, name: str, function: str) -> str:
 def top(settings: Settings, what: str, name: str, function: str, unit: str) -> Widget:
     """A graph of the tenants with the highest values."""
     return graph(what, [expression(by_tenant(settings, name, function), id="q1")], unit=unit)
-
-
-def top_math(  # noqa: PLR0917 - one more than `top`
-    settings: Settings, what: str, name: str, function: str, math: str, unit: str
-) -> Widget:
-    """The same, with metric math over the query `q1`."""
-    query = expression(by_tenant(settings, name, function), id="q1", visible=False)
-    return graph(what, [query, expression(math, id="e1")], unit=unit)
 
 
 def cost(settings: Settings, billed: Metric) -> list[list[Any]]:

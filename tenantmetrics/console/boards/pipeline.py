@@ -25,7 +25,7 @@ def build(settings: Settings) -> dict[str, Any]:
     grid.heading(
         "# Can these numbers be trusted?\n"
         f"[the fleet](#dashboards:name={title('fleet', settings)}) · "
-        "Every line but the first graph's should be zero.",
+        "Above the costs, every line but the first graph's should be zero.",
         2,
     )
     unattributed = metric("UnattributedCalls")
@@ -83,7 +83,7 @@ def build(settings: Settings) -> dict[str, Any]:
                 "Tenants with metrics of their own",
                 [
                     expression(tenants, id="q1", visible=False),
-                    expression("METRIC_COUNT(q1)", "tenants", id="count"),
+                    expression("TIME_SERIES(METRIC_COUNT(q1))", "tenants", id="count"),
                 ],
                 unit="tenants",
             ),
@@ -92,7 +92,9 @@ def build(settings: Settings) -> dict[str, Any]:
                 [
                     expression(tenants, id="q1", visible=False),
                     expression(
-                        f"METRIC_COUNT(q1) * 3 * {settings.usd_per_metric_month}", "USD", id="cost"
+                        f"TIME_SERIES(METRIC_COUNT(q1) * 3 * {settings.usd_per_metric_month})",
+                        "USD",
+                        id="cost",
                     ),
                 ],
                 unit="USD",

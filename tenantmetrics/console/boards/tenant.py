@@ -57,7 +57,12 @@ def build(settings: Settings) -> dict[str, Any]:
     grid.row(
         [
             graph("Calls", [calls], unit="calls a minute"),
-            graph("Error rate", [rate, percent], unit="%"),
+            graph(
+                "Error rate",
+                [rate, percent],
+                unit="%",
+                alarms_at={"tenant-error-rate": 100 * settings.threshold("TenantErrorRatio")},
+            ),
             graph("Latency", quantiles, unit="ms"),
         ]
     )
@@ -71,6 +76,7 @@ def build(settings: Settings) -> dict[str, Any]:
                 "Share of all database time",
                 [mine, everyone, expression("100 * mine / busy", "share, %", id="share")],
                 unit="%",
+                alarms_at={"largest-share": settings.threshold("NoisySharePercent")},
             ),
             graph(
                 "Billed requests",

@@ -219,6 +219,7 @@ def _metrics_faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
     }
     if names := metricmath.circle(expressions):
         yield f"expressions need each other in a circle: {names}"
+    single = {str(one.get("Id")) for one in metrics if "MetricStat" in one}
     for one in metrics:
         if ("MetricStat" in one) == ("Expression" in one):
             yield f"{one.get('Id')!r} has either MetricStat or Expression"
@@ -229,6 +230,8 @@ def _metrics_faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
             yield from metricmath.faults(text, known, set(map(str, defined)), alarm=True)
             yield from _series_faults(one, text, metrics)
             yield from _query_faults(alarm, one, text, known)
+            wrong = metricmath.number_fault(text, single) if _returned(one) else None
+            yield from (wrong,) if wrong else ()
     if (queries := sum(map(insights.is_query, expressions.values()))) > 1:
         yield f"{queries} Metrics Insights queries in one alarm, one is allowed"
 

@@ -6,14 +6,14 @@ Functions and operators: CloudWatch user guide, "Using math expressions with Clo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tenantmetrics.console.checks import insights, search
 from tenantmetrics.console.checks.fault import Syntax, Token, Tokens, tokens
 from tenantmetrics.console.known import Known, close_to
 
-__all__ = ["Node", "circle", "faults", "ids", "ids_faults", "parse", "walk"]
+__all__ = ["Node", "circle", "faults", "ids", "ids_faults", "number_fault", "parse", "walk"]
 
 FUNCTIONS: dict[str, tuple[int, int]] = {
     "ABS": (1, 1),
@@ -73,6 +73,9 @@ _SOURCES = frozenset(
     {"SEARCH", "METRICS", "TIME_SERIES", "INSIGHT_RULE_METRIC", "DB_PERF_INSIGHTS"}
 )
 """Functions that bring a time series of their own."""
+_COUNTING = frozenset({"METRIC_COUNT", "PERIOD"})
+_OVER_TIME = frozenset({"AVG", "FIRST", "LAST", "MAX", "MIN", "STDDEV", "SUM"})
+"""Of one time series a number, of several one time series."""
 _ORDERS = frozenset({"ASC", "DESC"})
 _SORTED_BY = frozenset({"AVG", "MAX", "MIN", "SUM", "STDDEV", "LAST"})
 
@@ -172,6 +175,35 @@ def circle(expressions: Mapping[str, str]) -> str | None:
             name: others.difference(ready) for name, others in needs.items() if name not in ready
         }
     return ", ".join(sorted(needs)) or None
+
+
+def number_fault(text: str, single: Collection[str]) -> str | None:
+    """Why the result is one number and no line, which CloudWatch refuses to draw; or None.
+
+    Args:
+        text: An expression that is shown or watched.
+        single: Ids of plain metrics, each of which is one time series.
+    """
+    if insights.is_query(text):
+        return None
+    try:
+        tree = parse(text)
+    except Syntax:
+        return None
+    if not any(node.kind == "id" for node in walk(tree)) or not _number(tree, single):
+        return None
+    return f"metric math {text!r} is one number and no line: TIME_SERIES({text})"
+
+
+def _number(node: Node, single: Collection[str]) -> bool:
+    """Whether a node is a number for certain."""
+    if node.kind == "operator":
+        return all(_number(part, single) for part in node.parts)
+    if node.kind == "call" and node.parts:
+        inner = node.parts[0]
+        one_series = inner.kind == "id" and inner.value in single
+        return node.value in _COUNTING or (node.value in _OVER_TIME and one_series)
+    return node.kind == "number"
 
 
 def ids_faults(defined: Sequence[object]) -> Iterator[str]:

@@ -140,10 +140,13 @@ def _line_faults(line: Line, properties: Mapping[str, Any], known: Known) -> Ite
         if texts:
             yield f"a line has both a metric ({'/'.join(texts)}) and an expression"
             return
-        defined = {
-            str(one.options["id"]) for one in expanded(properties["metrics"]) if "id" in one.options
-        }
+        others = [one for one in expanded(properties["metrics"]) if "id" in one.options]
+        defined = {str(one.options["id"]) for one in others}
+        single = {str(one.options["id"]) for one in others if one.texts}
         yield from metricmath.faults(expression, known, defined)
+        if options.get("visible") is not False:
+            wrong = metricmath.number_fault(expression, single)
+            yield from (wrong,) if wrong else ()
         if insights.is_query(expression) and period is not None and period < 60:  # noqa: PLR2004
             yield f"period {period}: Metrics Insights has no finer one than 60 seconds"
         return

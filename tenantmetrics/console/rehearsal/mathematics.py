@@ -133,9 +133,14 @@ class _Evaluation:
 
     def _metric_count(self, node: Node) -> Value:
         found = self.value(node.parts[0])
-        count = 1.0 if isinstance(found, float) else float(len(found))
+        return 1.0 if isinstance(found, float) else float(len(found))
+
+    def _time_series(self, node: Node) -> Value:
+        found = self.value(node.parts[0])
+        if not isinstance(found, float):
+            return found
         times = range(self._aligned_start(), self._store.end_s, self._period_s)
-        return {"": dict.fromkeys(times, count)}
+        return {"": dict.fromkeys(times, found)}
 
     def _search(self, node: Node) -> Value:
         wanted = search.parse(node.parts[0].value)
@@ -187,6 +192,7 @@ class _Evaluation:
         "RUNNING_SUM": _running_sum,
         "SEARCH": _search,
         "SUM": _across,
+        "TIME_SERIES": _time_series,
     }
 
 

@@ -207,8 +207,10 @@ EDITS = {
     ),
     "variable's default that is not offered": (
         "tenant",
-        '"search": "{\\"TenantMetrics\\",TenantId} MetricName=\\"BilledRequests\\"",\n'
-        '   "populateFrom": "TenantId"',
+        (
+            '"search": "{\\"TenantMetrics\\",TenantId} MetricName=\\"BilledRequests\\"",\n'
+            '   "populateFrom": "TenantId"'
+        ),
         '"values": [{"value": "acme"}]',
         "variable 'tenant'",
         "defaultValue '__FIRST' is none of its values",
@@ -243,18 +245,24 @@ EDITS = {
     ),
     "SQL: the highest of any": (
         "fleet",
-        "SUM(DatabaseDuration) FROM SCHEMA(\\\"TenantMetrics\\\", TenantId) GROUP BY TenantId "
-        "ORDER BY SUM() DESC LIMIT 10",
-        "SUM(DatabaseDuration) FROM SCHEMA(\\\"TenantMetrics\\\", TenantId) GROUP BY TenantId "
-        "LIMIT 10",
+        (
+            'SUM(DatabaseDuration) FROM SCHEMA(\\"TenantMetrics\\", TenantId) GROUP BY TenantId '
+            "ORDER BY SUM() DESC LIMIT 10"
+        ),
+        (
+            'SUM(DatabaseDuration) FROM SCHEMA(\\"TenantMetrics\\", TenantId) GROUP BY TenantId '
+            "LIMIT 10"
+        ),
         f"widget {TOP!r}",
         "LIMIT 10 without ORDER BY keeps any series",
     ),
     "SQL: grouped twice by the same": (
         "fleet",
-        "SUM(DatabaseDuration) FROM SCHEMA(\\\"TenantMetrics\\\", TenantId) GROUP BY TenantId",
-        "SUM(DatabaseDuration) FROM SCHEMA(\\\"TenantMetrics\\\", TenantId) GROUP BY TenantId, "
-        "TenantId",
+        'SUM(DatabaseDuration) FROM SCHEMA(\\"TenantMetrics\\", TenantId) GROUP BY TenantId',
+        (
+            'SUM(DatabaseDuration) FROM SCHEMA(\\"TenantMetrics\\", TenantId) GROUP BY TenantId, '
+            "TenantId"
+        ),
         f"widget {TOP!r}",
         "GROUP BY has 'TenantId' 2 times",
     ),
