@@ -204,6 +204,7 @@ def preview(
     namespace: Namespace = NAMESPACE,
     cluster: Cluster = "my-aurora-cluster",
     prefix: Prefix = "tenantmetrics",
+    set_: Set = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Only write the page.")] = False,
 ) -> None:
     """Draw the CloudWatch dashboards from recorded traffic: one local page, opened in a browser."""
@@ -213,7 +214,7 @@ def preview(
     from tenantmetrics.console.rehearsal.recordings import load
 
     store = load(recording)
-    settings = _settings(namespace=namespace, cluster=cluster, prefix=prefix)
+    settings = _settings(set_, namespace=namespace, cluster=cluster, prefix=prefix)
     page = render(store, settings, tenant=tenant or busiest(store), recording=str(recording.name))
     try:
         output.write_text(page, "utf-8")

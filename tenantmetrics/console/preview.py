@@ -54,7 +54,12 @@ def render(store: Store, settings: Settings, *, tenant: str, recording: str) -> 
     """
     values = resolve(
         PARAMETERS,
-        {"Namespace": settings.namespace, "Prefix": settings.prefix, "ClusterId": settings.cluster},
+        {
+            **settings.thresholds,
+            "Namespace": settings.namespace,
+            "Prefix": settings.prefix,
+            "ClusterId": settings.cluster,
+        },
     )
     found = rehearse(ALARMS, store, values)
     boards = []

@@ -29,8 +29,10 @@ def check_file(path: Path, namespace: str, also: Iterable[str] = ()) -> list[Fau
     """
     try:
         text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConsoleError(f"{str(path)!r} cannot be read: {error}") from None
+    except OSError as error:
+        raise ConsoleError(f"{str(path)!r} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConsoleError(f"{str(path)!r} cannot be read: it is no UTF-8 text") from None
     known = Known.of(namespace, strict=namespace in text, also=also)
     if path.suffix.lower() in {".yaml", ".yml", ".template"}:
         return template.check(str(path), text, known)

@@ -45,8 +45,8 @@ WIDGETS = {
     "search across accounts": metric(
         [
             {
-                "expression": 'SEARCH(\'{AWS/RDS,DBInstanceIdentifier} MetricName="FreeStorageSpace"'
-                " :aws.AccountId=\"111122223333\"', 'Average', 60)"
+                "expression": 'SEARCH(\'{AWS/RDS,DBInstanceIdentifier} MetricName="ReadIOPS" '
+                ":aws.AccountId=\"111122223333\"', 'Average', 60)"
             }
         ]
     ),
