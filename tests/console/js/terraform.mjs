@@ -13,5 +13,5 @@ for (const file of process.argv.slice(2)) {
     found[file] = { error: String(error) };
   }
 }
-process.stdout.write(JSON.stringify(found));
-process.exit(0);
+// The parser keeps the process alive; it ends once everything is written.
+process.stdout.write(JSON.stringify(found), () => process.exit(0));
