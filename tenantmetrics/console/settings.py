@@ -16,7 +16,10 @@ __all__ = ["Settings"]
 
 _ALLOWED = {
     "namespace": (r"[^:\x00-\x1f\"'][^\x00-\x1f\"']{0,254}", "1 to 255 characters, no quotes"),
-    "region": (r"[a-z]{2}(-[a-z]+)+-\d", "a region such as eu-west-1"),
+    "region": (
+        r"[a-z]{2,4}(-(gov|iso[a-z]?|de))?-(north|south|east|west|central)(east|west)?-\d",
+        "a region such as eu-west-1",
+    ),
     "account": (r"\d{12}", "12 digits"),
     "cluster": (r"[A-Za-z][A-Za-z0-9-]{0,62}", "a cluster identifier"),
     "log_group": (r"[A-Za-z0-9_/.#-]{1,512}", "a log group's name"),
