@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tenantmetrics.catalog import METRICS, Form
 
-__all__ = ["AWS", "Known", "close_to"]
+__all__ = ["AWS", "CODES", "Known", "close_to"]
 
 _CLUSTER = ("DBClusterIdentifier",)
 _ROLE = ("DBClusterIdentifier", "Role")
@@ -43,6 +43,17 @@ AWS: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
 
 _ALIKE = frozenset({"AWS/DMS", "AWS/DRS", "AWS/RUM", "AWS/EBS"})
 """Namespaces of other services whose names are a letter away from one of ours."""
+
+CODES = (
+    "ok", "AccessDeniedException", "BadRequestException", "DatabaseErrorException",
+    "DatabaseNotFoundException", "DatabaseResumingException", "DatabaseUnavailableException",
+    "ForbiddenException", "HttpEndpointNotEnabledException", "InternalServerErrorException",
+    "InvalidResourceStateException", "InvalidSecretException", "NotFoundException",
+    "SecretsErrorException", "ServiceUnavailableError", "StatementTimeoutException",
+    "ThrottlingException", "TransactionNotFoundException", "UnsupportedResultException",
+    "ValidationException",
+)  # fmt: skip
+"""Values of `StatusCode`: the Data API's errors (its service model) and what AWS adds to them."""
 
 _NEAR = 0.85
 """How much two words must have in common where only a slip of the pen is looked for."""
@@ -132,6 +143,13 @@ class Known(NamedTuple):
         """What is wrong with a period (seconds) of a metric of ours, or None."""
         if namespace == self.own and isinstance(period, int) and 0 < period < 60:  # noqa: PLR2004
             return f"period {period}: {namespace} has one datum a minute, most periods are empty"
+        return None
+
+    def value_fault(self, namespace: str, dimension: str, value: str) -> str | None:
+        """What is wrong with a dimension's value where all values are known, or None."""
+        if namespace == self.own and dimension == "StatusCode" and value not in CODES:
+            hint = close_to(value, CODES, _NEAR)
+            return f"no call ends with {value!r}{hint}" if hint else None
         return None
 
     def dimensions(self, namespace: str) -> set[str]:

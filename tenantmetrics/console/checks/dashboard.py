@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from tenantmetrics.console.alarms import ALARMS
-from tenantmetrics.console.checks import logsinsights, metricwidget, search
+from tenantmetrics.console.checks import logsinsights, metricwidget, oddities, search
 from tenantmetrics.console.checks.fault import Fault, Syntax, load_json
 from tenantmetrics.console.known import Known, close_to
 from tenantmetrics.console.widgets import COLUMNS
@@ -47,6 +47,7 @@ def check(file: str, text: str, known: Known) -> list[Fault]:
     widgets = body["widgets"]
     if known.strict:
         found += _grid_faults(file, widgets)
+        found += [Fault(file, _place(widgets[at]), what) for at, what in oddities.faults(body)]
     total = 0
     for widget in widgets:
         place = _place(widget)
@@ -108,8 +109,9 @@ def _said(error: Any) -> str:
             message += close_to(name, error.schema["properties"])
     elif error.validator == "enum":
         message += close_to(str(error.instance), map(str, error.validator_value))
-    elif error.validator == "pattern" and "region" in map(str, error.absolute_path):
-        message = f"{error.instance!r} is no region"
+    elif error.validator == "pattern":
+        wanted = error.schema.get("description", error.validator_value)
+        message = f"{error.instance!r} does not match: {wanted} is expected"
     if len(message) > _SHOWN_CHARS:
         message = f"{message[: _SHOWN_CHARS // 2]} … {message[-_SHOWN_CHARS // 2 :]}"
     return message

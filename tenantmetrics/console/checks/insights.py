@@ -141,6 +141,11 @@ def _dimension_faults(query: Query, known: Known) -> list[str]:
             for name in dict.fromkeys(names)
             if names.count(name) > 1
         ]
+    found += [
+        wrong
+        for name, _, value in query.where
+        if (wrong := known.value_fault(query.namespace, name, value))
+    ]
     wanted: dict[str, str] = {}
     for name, sign, value in query.where:
         if sign == "=" and wanted.setdefault(name, value) != value:

@@ -39,6 +39,12 @@ _FUNCTIONS = frozenset([
     "isIpInSubnet", "isIpv4InSubnet", "isIpv6InSubnet", "jsonParse", "jsonStringify",
     "logGroups",
 ])  # fmt: skip
+_OWN_FIELDS = frozenset([
+    "@aws.account", "@aws.region", "@billedDuration", "@duration", "@entity", "@ingestionTime",
+    "@initDuration", "@log", "@logStream", "@maxMemoryUsed", "@memorySize", "@message", "@ptr",
+    "@requestId", "@timestamp", "@type", "@xraySegmentId", "@xrayTraceId",
+])  # fmt: skip
+"""Fields that CloudWatch Logs adds (Logs user guide, "Supported logs and discovered fields")."""
 _UNITS = frozenset([
     "ms", "s", "m", "h", "d", "w", "mo", "q", "y", "millisecond", "milliseconds", "second",
     "seconds", "minute", "minutes", "min", "mins", "hour", "hours", "hr", "hrs", "day", "days",
@@ -206,13 +212,25 @@ def _field_faults(commands: list[_Command], *, ours: bool) -> Iterator[str]:
             aliases |= set(_FIELD.findall(command.rest.rpartition("'")[2])) - _KEYWORDS
             used -= aliases
         for name in sorted(used - made):
-            if there is not None:
-                if name not in there and (ours or not name.startswith("@")):
-                    yield f"after stats there is no field {name!r}{close_to(name, there)}"
-            elif ours and not name.startswith("@") and name.split(".")[0] not in EMF_FIELDS:
-                yield f"EMF documents have no field {name!r}{close_to(name, EMF_FIELDS)}"
+            if wrong := _field_fault(name, there, ours=ours):
+                yield wrong
         made |= aliases
         if command.word == "stats":
             _, _, by = command.rest.partition(" by ")
             there = aliases | set(_FIELD.findall(by))
             made = set()
+
+
+def _field_fault(name: str, there: set[str] | None, *, ours: bool) -> str | None:
+    """What is wrong with a field; `there` are those that stats left."""
+    own = name.startswith("@")
+    if there is not None:
+        if name in there or (own and not ours):
+            return None
+        return f"after stats there is no field {name!r}{close_to(name, there)}"
+    if own:
+        hint = "" if name in _OWN_FIELDS else close_to(name, _OWN_FIELDS, 0.8)
+        return f"there is no field {name!r}{hint}" if hint else None
+    if ours and name.split(".", maxsplit=1)[0] not in EMF_FIELDS:
+        return f"EMF documents have no field {name!r}{close_to(name, EMF_FIELDS)}"
+    return None

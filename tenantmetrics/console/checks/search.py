@@ -130,6 +130,12 @@ def faults(text: str, known: Known) -> list[str]:
             if one.name not in {"", "MetricName", "Namespace", *search.dimensions}
             and not one.name.startswith(":")
         ]
+        found += [
+            f"SEARCH: {wrong}"
+            for one in search.terms
+            for value in one.values
+            if one.exact and (wrong := known.value_fault(search.namespace, one.name, value))
+        ]
         twice = {one for one in search.dimensions if search.dimensions.count(one) > 1}
         found += [f"SEARCH has the dimension {name!r} twice in its schema" for name in twice]
     found += [
