@@ -17,9 +17,8 @@ _DESCRIPTION_CHARS = 1_024
 _SAID = ("Means:", "Look:", "Do:")
 _ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
 _SUPPRESSED = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
-_QUERY = frozenset(
-    {"AccountId", "Expression", "Id", "Label", "MetricStat", "Period", "ReturnData"}
-)  # fmt: skip
+_NEWER = frozenset({"EvaluationCriteria", "EvaluationInterval"})
+"""Older releases of botocore do not know alarms on PromQL yet."""
 
 
 def faults(kind: str, alarm: dict[str, Any], *, strict: bool) -> Iterator[str]:
@@ -45,26 +44,32 @@ def faults(kind: str, alarm: dict[str, Any], *, strict: bool) -> Iterator[str]:
 
 
 @cache
-def _members(operation: str) -> frozenset[str]:
-    """Names of a request's members, by botocore's own model of CloudWatch."""
+def _shape(operation: str) -> Any:
+    """A request's structure, by botocore's own model of CloudWatch."""
     from botocore.loaders import Loader  # noqa: PLC0415 - reads a large file
     from botocore.model import ServiceModel  # noqa: PLC0415
 
     model = ServiceModel(Loader().load_service_model("cloudwatch", "service-2"))
-    shape = model.operation_model(operation).input_shape
-    # Older releases of botocore do not know alarms on PromQL yet.
-    return frozenset(getattr(shape, "members", ())) | {"EvaluationCriteria", "EvaluationInterval"}
+    return model.operation_model(operation).input_shape
 
 
 def _property_faults(kind: str, alarm: dict[str, Any]) -> Iterator[str]:
-    allowed = _members("PutMetricAlarm" if kind == ALARM else "PutCompositeAlarm")
-    for name in alarm:
-        if name not in allowed:
-            yield f"there is no property {name!r}{close_to(name, allowed)}"
-    for one in listed(alarm.get("Metrics")):
-        if isinstance(one, dict) and not is_open(one):
-            for name in sorted(set(one) - _QUERY):
-                yield f"{one.get('Id')!r} has no property {name!r}{close_to(name, _QUERY)}"
+    shape = _shape("PutMetricAlarm" if kind == ALARM else "PutCompositeAlarm")
+    yield from _member_faults("", alarm, shape)
+
+
+def _member_faults(where: str, value: Any, shape: Any) -> Iterator[str]:
+    """Names that the structure does not have, at any depth."""
+    if shape.type_name == "list":
+        for one in value if isinstance(value, list) else ():
+            yield from _member_faults(where, one, shape.member)
+    if shape.type_name != "structure" or not isinstance(value, dict) or is_open(value):
+        return
+    for name, one in value.items():
+        if name in shape.members:
+            yield from _member_faults(f"{name}: ", one, shape.members[name])
+        elif where or name not in _NEWER:
+            yield f"{where}there is no property {name!r}{close_to(name, shape.members)}"
 
 
 def _description_faults(description: Any, *, strict: bool) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tenantmetrics.console.checks.fault import load_json
+from tenantmetrics.console.known import close_to
 from tenantmetrics.errors import MissingExtraError
 
 __all__ = [
@@ -35,6 +36,12 @@ _PSEUDO = {
     "AWS::URLSuffix": "amazonaws.com",
 }
 _UNTOLD = frozenset({*_PSEUDO, "AWS::NoValue", "AWS::NotificationARNs", "AWS::StackId"})
+_FUNCTIONS = frozenset([
+    "And", "Base64", "Cidr", "Condition", "Equals", "FindInMap", "GetAZs", "GetAtt", "If",
+    "ImportValue", "Join", "Length", "Not", "Or", "Ref", "Select", "Split", "Sub",
+    "ToJsonString", "Transform",
+])  # fmt: skip
+"""CloudFormation user guide, "Intrinsic function reference", with a short form."""
 _PLACE = re.compile(r"\$\{([^!{}][^{}]*)\}")
 
 
@@ -64,22 +71,29 @@ def load(text: str) -> Any:
                 seen.add(str(key.value))
             return super().construct_mapping(node, deep=deep)
 
-    def tag(loader: Any, suffix: str, node: Any) -> dict[str, Any]:
-        if isinstance(node, yaml.ScalarNode):
-            value = loader.construct_scalar(node)
-        elif isinstance(node, yaml.SequenceNode):
-            value = loader.construct_sequence(node, deep=True)
-        else:
-            value = loader.construct_mapping(node, deep=True)
-        return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
-
-    Loader.add_multi_constructor("!", tag)
+    Loader.add_multi_constructor("!", _tagged)
     # "2010-09-09" is a version here, not a day.
     Loader.add_constructor("tag:yaml.org,2002:timestamp", Loader.construct_yaml_str)
     try:
         return yaml.load(text, Loader=Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from None
+
+
+def _tagged(loader: Any, suffix: str, node: Any) -> dict[str, Any]:
+    """The long form of a short tag."""
+    if suffix not in _FUNCTIONS:
+        line = node.start_mark.line + 1
+        raise ValueError(
+            f"line {line}: there is no function !{suffix}{close_to(suffix, _FUNCTIONS)}"
+        )
+    if node.id == "scalar":
+        value = loader.construct_scalar(node)
+    elif node.id == "sequence":
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
 
 
 def resources(template: Any, given: Mapping[str, Any] | None = None) -> dict[str, Any]:

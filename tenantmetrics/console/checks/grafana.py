@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tenantmetrics.console.checks import promql, promshape
+from tenantmetrics.console.checks import grafanakeys, promql, promshape
 from tenantmetrics.console.checks.fault import Fault
 from tenantmetrics.console.known import close_to
 from tenantmetrics.console.promnames import Dialect
@@ -58,7 +58,9 @@ def check(file: str, body: dict[str, Any]) -> list[Fault]:
         whats = [*_place_faults(one, panels[:number])] if ours else []
         found += [Fault(file, _place(one, number), what) for what in whats]
     for number, one in enumerate(_every(body)):
-        whats = [*_type_faults(one)] + ([*_unit_faults(one)] if ours else [])
+        whats = [*_type_faults(one)]
+        if ours:
+            whats += [*_unit_faults(one), *grafanakeys.faults(one)]
         if one.get("type") != "row":
             whats += _panel_faults(one, body, ours=ours)
         found += [Fault(file, _place(one, number), what) for what in whats]
@@ -115,6 +117,7 @@ def _own_faults(body: dict[str, Any]) -> Iterator[str]:
     variables = {str(one.get("name")): one for one in _variables(body)}
     if variables.get("datasource", {}).get("type") != "datasource":
         yield "there is no variable 'datasource' of type datasource"
+    yield from grafanakeys.faults(body)
     used = str([body.get("panels"), _variables(body)])
     for name, one in variables.items():
         if one.get("type") == "query":

@@ -10,6 +10,20 @@ from tenantmetrics.console.known import close_to
 
 __all__ = ["faults"]
 
+_SECTIONS = frozenset([
+    "AWSTemplateFormatVersion", "Conditions", "Description", "Mappings", "Metadata", "Outputs",
+    "Parameters", "Resources", "Rules", "Transform", "Globals", "Hooks",
+])  # fmt: skip
+_OF_RESOURCES = frozenset([
+    "Condition", "CreationPolicy", "DeletionPolicy", "DependsOn", "Metadata", "Properties", "Type",
+    "UpdatePolicy", "UpdateReplacePolicy", "Version", "Connectors",
+])  # fmt: skip
+_OF_PARAMETERS = frozenset([
+    "AllowedPattern", "AllowedValues", "ConstraintDescription", "Default", "Description",
+    "MaxLength", "MaxValue", "MinLength", "MinValue", "NoEcho", "Type",
+])  # fmt: skip
+_TYPES = frozenset({"String", "Number", "CommaDelimitedList", "List<Number>", "List<String>"})
+
 
 def faults(template: dict[str, Any], *, strict: bool) -> Iterator[str]:
     """Parameters whose defaults do not fit, and names of nothing.
@@ -18,8 +32,10 @@ def faults(template: dict[str, Any], *, strict: bool) -> Iterator[str]:
         template: As `cloudformation.load` returns it.
         strict: Whether a parameter that nothing uses is a fault too.
     """
+    yield from _unknown("the template", template, _SECTIONS)
     parameters = template.get("Parameters", {})
     for name, one in parameters.items():
+        yield from _unknown(f"parameter {name}", one, _OF_PARAMETERS)
         yield from _parameter_faults(name, one)
     if "Transform" in template or any("ForEach" in name for name in template["Resources"]):
         return  # what is named there may be made by the transform
@@ -36,6 +52,9 @@ def faults(template: dict[str, Any], *, strict: bool) -> Iterator[str]:
 
 
 def _parameter_faults(name: str, parameter: dict[str, Any]) -> Iterator[str]:
+    kind = str(parameter.get("Type"))
+    if kind not in _TYPES and not kind.startswith(("AWS::", "List<AWS::")):
+        yield f"parameter {name}: type {kind!r} does not exist{close_to(kind, _TYPES)}"
     allowed, default = parameter.get("AllowedValues"), parameter.get("Default")
     if allowed and default is not None and str(default) not in map(str, allowed):
         yield f"parameter {name}: its default {default!r} is none of {allowed}"
@@ -44,6 +63,7 @@ def _parameter_faults(name: str, parameter: dict[str, Any]) -> Iterator[str]:
 
 
 def _resource_faults(name: str, one: dict[str, Any], template: dict[str, Any]) -> Iterator[str]:
+    yield from _unknown(name, one, _OF_RESOURCES)
     condition, conditions = one.get("Condition"), template.get("Conditions", {})
     if isinstance(condition, str) and condition not in conditions:
         yield f"{name}: there is no condition {condition!r}{close_to(condition, conditions)}"
@@ -51,3 +71,9 @@ def _resource_faults(name: str, one: dict[str, Any], template: dict[str, Any]) -
         if other not in template["Resources"]:
             hint = close_to(str(other), template["Resources"])
             yield f"{name} depends on {other!r}, and there is no such resource{hint}"
+
+
+def _unknown(where: str, given: Any, known: frozenset[str]) -> Iterator[str]:
+    for name in given if isinstance(given, dict) else ():
+        if name not in known:
+            yield f"{where} has no member {name!r}{close_to(str(name), known)}"

@@ -117,9 +117,9 @@ def _resource_faults(
             for fault in dashboard.check(file, text, known):
                 yield f"{name}: {fault.place}", fault.what
     elif (
-        kind.startswith("AWS::CloudWatch::")
+        kind.lower().startswith(("aws::cloudw", "aws::cloudwatch"))
         and kind not in _TYPES
-        and (hint := close_to(kind, _TYPES))
+        and (hint := close_to(kind, _TYPES, 0.85))
     ):
         whats.append(f"resource type {kind!r} does not exist{hint}")
     for what in whats:

@@ -28,6 +28,20 @@ EDITS = {
         "panel 'Calls'",
         "there is no panel type 'timeserie'; did you mean 'timeseries'?",
     ),
+    "member of a panel misspelt": (
+        "fleet",
+        '"legendFormat": "calls"',
+        '"legendFormatt": "calls"',
+        "panel 'Calls a second'",
+        "there is no member 'legendFormatt'; did you mean 'legendFormat'?",
+    ),
+    "member of the dashboard misspelt": (
+        "fleet",
+        '"timezone"',
+        '"timeZones"',
+        "dashboard",
+        "there is no member 'timeZones'; did you mean 'timezone'?",
+    ),
     "unit misspelt": (
         "fleet",
         '"unit": "currencyUSD"',
