@@ -44,6 +44,6 @@ def check_file(path: Path, namespace: str, also: Iterable[str] = ()) -> list[Fau
         return template.check(str(path), text, known)
     if isinstance(body, dict) and "AggregateOn" in body:
         return [Fault(str(path), "rule", what) for what in contributor.faults(text)]
-    if isinstance(body, dict) and "panels" in body:
+    if isinstance(body, dict) and {"panels", "schemaVersion"} & set(body):
         return grafana.check(str(path), body)
     return dashboard.check(str(path), text, known)

@@ -76,7 +76,8 @@ def queries(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _every(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Every panel, those inside collapsed rows too."""
-    for panel in body.get("panels", ()):
+    # Before version 5 the panels stood in rows.
+    for panel in [*body.get("panels", ()), *body.get("rows", ())]:
         if isinstance(panel, dict):
             yield panel
             yield from _every(panel)
@@ -160,7 +161,7 @@ def _place_faults(panel: dict[str, Any], before: list[dict[str, Any]]) -> Iterat
 
 def _type_faults(panel: dict[str, Any]) -> Iterator[str]:
     kind = str(panel.get("type", ""))
-    if not kind and "libraryPanel" not in panel:
+    if not kind and not {"libraryPanel", "panels"} & set(panel):
         yield "has no type"
     elif kind not in _TYPES and (hint := close_to(kind, _TYPES, 0.85)):
         yield f"there is no panel type {kind!r}{hint}"

@@ -59,6 +59,7 @@ _QUOTED = re.compile(
     # A slash divides, but for where a regular expression may stand.
     r"|(?P<before>\blike\s*|[=!]~\s*|\bparse\s+(?:[@\w.]+\s+)?)(?P<regex>/(?:[^/\\\n]|\\.)+/)"
 )
+_BARE_AGGREGATE = re.compile(r"(\|\s*)(?=(?:avg|count|max|min|pct|sum)\s*\()")
 _FIELD = re.compile(r"(?<![\w@.`'\"])(@?[A-Za-z_][\w.]*)(?![\w.]*\s*\()")
 _BROKEN_REGEX = ("unterminated", "unbalanced", "nothing to repeat", "missing )", "multiple repeat")
 
@@ -90,6 +91,8 @@ def faults(text: str, *, ours: bool = True, named: bool = False) -> list[str]:
         len(text) > MAX_CHARS
     )
     text = re.sub(r"(?m)^\s*#.*$", "", text)
+    if not ours:
+        text = _BARE_AGGREGATE.sub(r"\1stats ", text)  # CloudWatch takes it without the word
     # Texts and regular expressions may hold anything, a pipe or a parenthesis too.
     bare = _blanked(text)
     blank = re.sub(r"' *'", "", bare)

@@ -77,7 +77,7 @@ def faults(properties: Mapping[str, Any], known: Known) -> Iterator[str]:
     """
     alarmed = bool(properties.get("annotations", {}).get("alarms"))
     if not properties.get("metrics"):
-        if not alarmed:
+        if not alarmed and "insightRule" not in properties:
             yield "neither metrics nor an alarm annotation: the graph is empty"
         return
     if alarmed:

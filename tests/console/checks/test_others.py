@@ -110,6 +110,17 @@ WIDGETS = {
         "| stats count(*) as errors, pct(took, 99) by bin(5m), user | sort errors desc | limit 20",
         view="bar",
     ),
+    "logs without the word stats": log("SOURCE 'a' | filter ispresent(x) | count(*) as n by x"),
+    "a contributor insights rule": {
+        "type": "metric",
+        "properties": {
+            "region": "eu-west-1",
+            "insightRule": {"maxContributorCount": 10, "orderBy": "Sum", "ruleName": "x"},
+            "period": 60,
+            "legend": {"position": "right"},
+            "view": "timeSeries",
+        },
+    },
     "logs in a line": log("SOURCE 'a' | stats count(*) by bin(1h)", view="timeSeries"),
     "logs by prefix": log(
         "fields @timestamp | limit 5",
@@ -318,10 +329,29 @@ GRAFANA = {
 }
 
 
-def test_a_grafana_dashboard_of_others_has_no_fault(tmp_path):
-    """Their own data sources, metrics, variables in any place, and queries in other languages."""
+@pytest.fixture
+def _promql():
+    """Skip on a user's machine without promql-parser, never in CI."""
     if os.environ.get("CI") != "true":
         pytest.importorskip("promql_parser", reason="pip install 'tenantmetrics[console]'")
+
+
+@pytest.mark.usefixtures("_promql")
+def test_a_grafana_dashboard_of_others_has_no_fault(tmp_path):
+    """Their own data sources, metrics, variables in any place, and queries in other languages."""
     path = tmp_path / "nodes.json"
     path.write_text(json.dumps(GRAFANA), "utf-8")
     assert [str(one) for one in check_file(path, NAMESPACE)] == []
+
+
+@pytest.mark.usefixtures("_promql")
+def test_a_grafana_dashboard_with_rows_is_one(tmp_path):
+    """Panels stood in rows before version 5."""
+    old = {**GRAFANA, "rows": [{"title": "All", "panels": GRAFANA["panels"]}]}
+    del old["panels"]
+    path = tmp_path / "nodes.json"
+    path.write_text(json.dumps(old), "utf-8")
+    assert [str(one) for one in check_file(path, NAMESPACE)] == []
+    path.write_text(json.dumps(old).replace("node_cpu", "(node_cpu"), "utf-8")
+    (found,) = check_file(path, NAMESPACE)
+    assert "panel 'CPU': PromQL" in str(found)
