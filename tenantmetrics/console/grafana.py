@@ -106,9 +106,22 @@ def _place(x: int, y: int, width: int, height: int) -> Any:
 
 
 def _panel(panel: Panel, number: int) -> Any:
-    from grafana_foundation_sdk.builders import common, prometheus, stat, timeseries  # noqa: PLC0415
-    from grafana_foundation_sdk.models.common import LegendPlacement  # noqa: PLC0415
-    from grafana_foundation_sdk.models.dashboard import DataSourceRef  # noqa: PLC0415
+    from grafana_foundation_sdk.builders import (  # noqa: PLC0415
+        common,
+        dashboard,
+        prometheus,
+        stat,
+        timeseries,
+    )
+    from grafana_foundation_sdk.models.common import (  # noqa: PLC0415
+        GraphThresholdsStyleMode,
+        LegendPlacement,
+    )
+    from grafana_foundation_sdk.models.dashboard import (  # noqa: PLC0415
+        DataSourceRef,
+        Threshold,
+        ThresholdsMode,
+    )
 
     source = DataSourceRef(type_val="prometheus", uid="${datasource}")
     made: Any = (
@@ -122,6 +135,11 @@ def _panel(panel: Panel, number: int) -> Any:
             .show_legend(show_legend=True)
         )
     )
+    if panel.limit is not None:
+        steps = [Threshold(value=0, color="green"), Threshold(value=panel.limit, color="red")]
+        made.thresholds(dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps))
+        style = common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
+        made.thresholds_style(style)
     made.id(number).title(panel.title).unit(panel.unit).datasource(source)
     for letter, (text, legend) in zip("ABCDEF", panel.queries, strict=False):
         query = prometheus.Dataquery().expr(text).ref_id(letter).legend_format(legend or "value")

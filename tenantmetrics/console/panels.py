@@ -8,9 +8,13 @@ from typing import NamedTuple
 from tenantmetrics.catalog import Metric, metric
 from tenantmetrics.console import promnames
 from tenantmetrics.console.promnames import Dialect
+from tenantmetrics.console.settings import Settings
 
 __all__ = ["ROWS", "Names", "Panel"]
 
+_ERROR_PERCENT = Settings().threshold("ErrorRatePercent")
+_TENANT_ERROR_PERCENT = 100 * Settings().threshold("TenantErrorRatio")
+_SHARE_PERCENT = Settings().threshold("NoisySharePercent")
 _RATE = "$__rate_interval"
 _TOP = 10
 
@@ -23,12 +27,14 @@ class Panel(NamedTuple):
         unit: Grafana's unit id.
         queries: (PromQL, legend) pairs.
         stat: One big number instead of lines over time.
+        limit: An alarm's threshold, drawn across; None for none.
     """
 
     title: str
     unit: str
     queries: tuple[tuple[str, str], ...]
     stat: bool = False
+    limit: float | None = None
 
 
 class Names:
@@ -100,7 +106,7 @@ def _share(part: str, whole: str) -> str:
     return f"100 * ({part} or 0 * {whole}) / {whole}"
 
 
-def _overview(names: Names) -> list[tuple[str, list[Panel]]]:
+def _overview(names: Names, error_percent: float) -> list[tuple[str, list[Panel]]]:
     """Calls, errors, latency, database time, cost: of everybody or of one tenant."""
     errors = _share(names.rate("DatabaseErrors"), names.calls())
     quantiles = tuple((names.quantile(q), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99))
@@ -123,7 +129,7 @@ def _overview(names: Names) -> list[tuple[str, list[Panel]]]:
             "Over time",
             [
                 Panel("Calls", "reqps", ((names.calls(), "calls"),)),
-                Panel("Error rate", "percent", ((errors, "errors"),)),
+                Panel("Error rate", "percent", ((errors, "errors"),), limit=error_percent),
                 Panel("Latency", "s", quantiles),
                 Panel(
                     "Database time: calls in flight on average",
@@ -152,16 +158,21 @@ def _fleet(dialect: Dialect) -> list[tuple[str, list[Panel]]]:
     errors = f"100 * {names.rate('DatabaseErrors', by)} / {names.calls(by)}"
     share = f"100 * {names.seconds(by)} / scalar({names.seconds()})"
     return [
-        *_overview(names),
+        *_overview(names, _ERROR_PERCENT),
         (
             f"Top {_TOP} tenants",
             [
                 Panel("Calls by tenant", "reqps", top(names.calls(by))),
-                Panel("Error rate by tenant", "percent", top(errors)),
+                Panel("Error rate by tenant", "percent", top(errors), limit=_TENANT_ERROR_PERCENT),
                 Panel("Average latency by tenant", "s", top(latency)),
                 Panel("Database time by tenant", "short", top(names.seconds(by))),
                 Panel("Billed requests by tenant", "reqps", top(names.rate("BilledRequests", by))),
-                Panel("Noisy neighbour: share of all database time", "percent", top(share)),
+                Panel(
+                    "Noisy neighbour: share of all database time",
+                    "percent",
+                    top(share),
+                    limit=_SHARE_PERCENT,
+                ),
             ],
         ),
         (
@@ -190,7 +201,7 @@ def _tenant(dialect: Dialect) -> list[tuple[str, list[Panel]]]:
     names = Names(dialect, f'{label}=~"$tenant"')
     everybody = Names(dialect)
     return [
-        *_overview(names),
+        *_overview(names, _TENANT_ERROR_PERCENT),
         (
             "What it does",
             [
@@ -198,6 +209,7 @@ def _tenant(dialect: Dialect) -> list[tuple[str, list[Panel]]]:
                     "Share of all database time",
                     "percent",
                     ((f"100 * {names.seconds()} / {everybody.seconds()}", "share"),),
+                    limit=_SHARE_PERCENT,
                 ),
                 Panel(
                     "Calls by operation",
