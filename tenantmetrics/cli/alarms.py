@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tenantmetrics.cli.parameters import pairs
 from tenantmetrics.errors import ConsoleError
 
 __all__ = ["alarms"]
@@ -28,6 +29,9 @@ Prefix = Annotated[str | None, typer.Option(help="What the alarms' names begin w
 PageTopic = Annotated[str | None, typer.Option(help="ARN of the SNS topic that wakes somebody.")]
 NotifyTopic = Annotated[
     str | None, typer.Option(help="ARN of the SNS topic for the rest. [default: --page-topic]")
+]
+Also = Annotated[
+    list[str] | None, typer.Option(help="Another namespace that may be used; may be repeated.")
 ]
 Set = Annotated[
     list[str] | None,
@@ -87,6 +91,7 @@ def check(
         list[Path] | None, typer.Argument(help="Templates. [default: the committed one]")
     ] = None,
     namespace: Namespace = None,
+    also: Also = None,
 ) -> None:
     """Say what is wrong with a template's alarms.
 
@@ -97,7 +102,9 @@ def check(
     from tenantmetrics.console.data import folder
 
     paths = files or [folder("alarms") / "cloudformation.yaml"]
-    found = [fault for path in paths for fault in check_file(path, namespace or NAMESPACE)]
+    found = [
+        fault for path in paths for fault in check_file(path, namespace or NAMESPACE, also or ())
+    ]
     for fault in found:
         typer.echo(str(fault))
     typer.echo(f"{len(paths)} files, {len(found)} faults", err=True)
@@ -254,12 +261,7 @@ def _values(
         "NotifyTopicArn": notify_topic or page_topic,
     }
     found: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
-    for pair in set_ or ():
-        name, sign, value = pair.partition("=")
-        if not sign:
-            raise ConsoleError(f"--set {pair!r}: must be NAME=VALUE")
-        found[name] = value
-    return found
+    return found | pairs(set_)
 
 
 def _fires(alarm: Any) -> str:

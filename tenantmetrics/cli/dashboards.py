@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantmetrics.catalog import NAMESPACE
+from tenantmetrics.cli.parameters import pairs
 from tenantmetrics.errors import ConsoleError
 
 if TYPE_CHECKING:
@@ -36,9 +37,23 @@ Prefix = Annotated[str, typer.Option(help="What the names of dashboards and alar
 Account = Annotated[
     str | None, typer.Option(help="AWS account of the alarms. [default: the caller's]")
 ]
+Also = Annotated[
+    list[str] | None, typer.Option(help="Another namespace that may be used; may be repeated.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="An alarm's threshold or a price, such as CpuPercent=70; may be repeated."
+    ),
+]
 UndoFile = Annotated[Path, typer.Option(help="Where what was there before is kept.")]
 
 _UNDO = Path("tenantmetrics-undo-dashboards.json")
+_PRICES = {
+    "UsdPerMillionRequests": "usd_per_million_requests",
+    "UsdPerAcuHour": "usd_per_acu_hour",
+}
+"""The alarms' names of what the dashboards' costs are computed with."""
 
 
 @dashboards.command("list")
@@ -61,6 +76,7 @@ def show(
     log_group: LogGroup = "tenantmetrics",
     prefix: Prefix = "tenantmetrics",
     account: Account = None,
+    set_: Set = None,
 ) -> None:
     """A dashboard's JSON, to paste or to pipe: CloudWatch's for these settings, Grafana's as is."""
     if "/" in name and not name.startswith("cloudwatch/"):
@@ -73,6 +89,7 @@ def show(
         log_group=log_group,
         prefix=prefix,
         account=account or _ACCOUNT,
+        set_=set_,
     )
     ((_, body),) = _bodies([name.removeprefix("cloudwatch/")], settings).items()
     typer.echo(body, nl=False)
@@ -85,6 +102,7 @@ def check(
         typer.Argument(help="CloudWatch or Grafana JSON. [default: the committed ones]"),
     ] = None,
     namespace: Namespace = NAMESPACE,
+    also: Also = None,
 ) -> None:
     """Say what is wrong with dashboards: every metric, dimension, expression and limit.
 
@@ -94,7 +112,7 @@ def check(
     from tenantmetrics.console.data import folder
 
     paths = files or sorted(folder("dashboards").rglob("*.json"))
-    found = [fault for path in paths for fault in check_file(path, namespace)]
+    found = [fault for path in paths for fault in check_file(path, namespace, also or ())]
     for fault in found:
         typer.echo(str(fault))
     typer.echo(f"{len(paths)} files, {len(found)} faults", err=True)
@@ -111,6 +129,7 @@ def put(
     log_group: LogGroup = "tenantmetrics",
     prefix: Prefix = "tenantmetrics",
     account: Account = None,
+    set_: Set = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
     undo_file: UndoFile = _UNDO,
 ) -> None:
@@ -118,7 +137,9 @@ def put(
     from tenantmetrics.console.put import changes
     from tenantmetrics.console.put import put as put_all
 
-    client, wanted, there = _compare(names, namespace, region, cluster, log_group, prefix, account)
+    client, wanted, there = _compare(
+        names, namespace, region, cluster, log_group, prefix, account, set_
+    )
     differing = changes(wanted, there)
     for name in wanted:
         if name not in differing:
@@ -144,11 +165,12 @@ def diff(
     log_group: LogGroup = "tenantmetrics",
     prefix: Prefix = "tenantmetrics",
     account: Account = None,
+    set_: Set = None,
 ) -> None:
     """Show what was edited by hand. Exit code 0: nothing. 3: something differs."""
     from tenantmetrics.console.put import changes
 
-    _, wanted, there = _compare(names, namespace, region, cluster, log_group, prefix, account)
+    _, wanted, there = _compare(names, namespace, region, cluster, log_group, prefix, account, set_)
     differing = changes(wanted, there)
     for lines in differing.values():
         typer.echo("\n".join(lines))
@@ -182,6 +204,7 @@ def preview(
     namespace: Namespace = NAMESPACE,
     cluster: Cluster = "my-aurora-cluster",
     prefix: Prefix = "tenantmetrics",
+    set_: Set = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Only write the page.")] = False,
 ) -> None:
     """Draw the CloudWatch dashboards from recorded traffic: one local page, opened in a browser."""
@@ -191,7 +214,7 @@ def preview(
     from tenantmetrics.console.rehearsal.recordings import load
 
     store = load(recording)
-    settings = _settings(namespace=namespace, cluster=cluster, prefix=prefix)
+    settings = _settings(set_, namespace=namespace, cluster=cluster, prefix=prefix)
     page = render(store, settings, tenant=tenant or busiest(store), recording=str(recording.name))
     try:
         output.write_text(page, "utf-8")
@@ -210,6 +233,7 @@ def _compare(  # noqa: PLR0917 - the options of two commands, in their order
     log_group: str,
     prefix: str,
     account: str | None,
+    set_: list[str] | None,
 ) -> tuple[Any, dict[str, str], dict[str, str | None]]:
     """A client, the wanted bodies by name, and those that are there."""
     from tenantmetrics.console.aws import asking, clients
@@ -228,6 +252,7 @@ def _compare(  # noqa: PLR0917 - the options of two commands, in their order
         log_group=log_group,
         prefix=prefix,
         account=account,
+        set_=set_,
     )
     wanted = _bodies(names, settings)
     for name, body in wanted.items():
@@ -237,10 +262,17 @@ def _compare(  # noqa: PLR0917 - the options of two commands, in their order
     return client, wanted, live(client, wanted)
 
 
-def _settings(**given: Any) -> Settings:
+def _settings(set_: list[str] | None = None, **given: Any) -> Settings:
     from tenantmetrics.console.settings import Settings
 
-    return Settings(**given)
+    chosen = pairs(set_)
+    for name, price in _PRICES.items():
+        if name in chosen:
+            try:
+                given[price] = float(chosen[name])
+            except ValueError:
+                raise ConsoleError(f"--set {name}={chosen[name]}: must be a number") from None
+    return Settings(**given, thresholds=chosen)
 
 
 def _bodies(names: list[str] | None, settings: Settings) -> dict[str, str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from tenantmetrics.console.known import close_to
 from tenantmetrics.errors import ConsoleError
 
 __all__ = ["Alarm", "Missing", "Needs", "Parameter", "Query", "Severity", "fill", "resolve"]
@@ -200,7 +201,8 @@ def resolve(parameters: tuple[Parameter, ...], given: Mapping[str, Any]) -> dict
     known = {one.name: one for one in parameters}
     for name in given:
         if name not in known:
-            raise ConsoleError(f"unknown parameter {name!r}: known are {', '.join(known)}")
+            hint = close_to(name, known) or f": known are {', '.join(known)}"
+            raise ConsoleError(f"unknown parameter {name!r}{hint}")
     values: dict[str, Any] = {}
     for name, one in known.items():
         value = given.get(name)

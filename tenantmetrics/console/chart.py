@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from math import ceil, floor, isfinite, log10
@@ -16,10 +16,12 @@ Scale = Callable[[float], float]
 
 _COLUMN_PX, _ROW_PX = 52, 42
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 8, 20
-_HEADING_PX, _LEGEND_PX = 30, 22
+_HEADING_PX, _LEGEND_PX, _LABEL_PX = 30, 22, 16
+_WIDE = 8
+"""Columns beyond which a narrow page shrinks a picture so much that its texts must grow."""
 _COLOURS = 10
 _STEPS = 4
-_LEGEND_MAX = 6
+_LEGEND_MAX = 10
 
 
 class Line(NamedTuple):
@@ -47,6 +49,7 @@ def chart(
     span_s: tuple[int, int],
     stacked: bool,
     size: tuple[int, int],
+    marks: Mapping[str, float] | None = None,
 ) -> str:
     """A chart with its legend.
 
@@ -57,11 +60,13 @@ def chart(
         span_s: First and last moment, s since the epoch.
         stacked: Whether lines stand on each other.
         size: Columns and rows of the dashboard's grid.
+        marks: Thresholds by their labels, drawn across.
     """
     width = size[0] * _COLUMN_PX
     height = max(90, size[1] * _ROW_PX - _HEADING_PX - _LEGEND_PX)
     drawn = _stack(lines) if stacked else [dict(one.series) for one in lines]
-    top = _round_up(max((value for one in drawn for value in one.values()), default=0.0))
+    values = [value for one in drawn for value in one.values()]
+    top = _round_up(max([*values, *(marks or {}).values()], default=0.0))
     inner_width, inner_height = width - _LEFT - _RIGHT, height - _TOP - _BOTTOM
 
     def x(moment_s: float) -> float:
@@ -71,8 +76,11 @@ def chart(
         return _TOP + inner_height * (1 - value / top)
 
     parts = [_axis(width, top, y), _times(span_s, x, height)]
+    below = dict.fromkeys(drawn[0], 0.0) if stacked else None
     for index, series in enumerate(drawn):
-        parts.append(_path(series, x, y, index, base=y(0) if stacked else None))
+        parts.append(_path(series, x, y, index, below=below))
+        below = series if stacked else None
+    parts.append(_marks(marks or {}, width, y))
     said = ", ".join(f"{one.label} {number(one.series[max(one.series)])}" for one in lines[:10])
     legend = "".join(
         f'<li><i class="c{index % _COLOURS}"></i>{html.escape(one.label)} '
@@ -82,8 +90,9 @@ def chart(
     if len(lines) > _LEGEND_MAX:
         legend += f"<li>and {len(lines) - _LEGEND_MAX} more</li>"
     label = html.escape(f"{title}, {unit}; last values: {said}", quote=True)
+    wide = 'class="wide" ' if size[0] > _WIDE else ""
     return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}">'
+        f'<svg {wide}viewBox="0 0 {width} {height}" role="img" aria-label="{label}">'
         f'{"".join(parts)}</svg><ul class="legend">{legend}</ul>'
     )
 
@@ -136,8 +145,31 @@ def _times(span_s: tuple[int, int], x: Scale, height: int) -> str:
     )
 
 
-def _path(series: dict[int, float], x: Scale, y: Scale, index: int, *, base: float | None) -> str:
-    """A line with gaps where data are missing; filled down to `base` where stacked."""
+def _marks(marks: Mapping[str, float], width: int, y: Scale) -> str:
+    """Thresholds, each with its label on the line, or below it where one is close above."""
+    parts = []
+    above = float("-inf")
+    for label, value in sorted(marks.items(), key=lambda one: -one[1]):
+        place = y(value)
+        text = place + 12 if place - above < _LABEL_PX else place - 4
+        parts.append(
+            f'<line class="limit" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{place:.1f}" '
+            f'y2="{place:.1f}"/><text class="limit" x="{width - _RIGHT - 2}" '
+            f'y="{text:.1f}">{html.escape(label)} {number(value)}</text>'
+        )
+        above = place
+    return "".join(parts)
+
+
+def _path(
+    series: dict[int, float],
+    x: Scale,
+    y: Scale,
+    index: int,
+    *,
+    below: dict[int, float] | None,
+) -> str:
+    """A line with gaps where data are missing; filled down to what is below where stacked."""
     times = sorted(t for t, value in series.items() if isfinite(value))
     if not times:
         return ""
@@ -157,8 +189,8 @@ def _path(series: dict[int, float], x: Scale, y: Scale, index: int, *, base: flo
                 f'<circle class="{colour}" cx="{x(t):.1f}" cy="{y(series[t]):.1f}" r="2"/>'
             )
             continue
-        if base is not None:
-            ends = f"{x(run[-1]):.1f},{base:.1f} {x(run[0]):.1f},{base:.1f}"
+        if below is not None:
+            ends = " ".join(f"{x(t):.1f},{y(below.get(t, 0.0)):.1f}" for t in reversed(run))
             parts.append(f'<polygon class="{colour}" points="{points} {ends}"/>')
         parts.append(f'<polyline class="{colour}" points="{points}"/>')
     return "".join(parts)

@@ -84,7 +84,9 @@ def plan(client: Any, stack: str, values: Mapping[str, Any]) -> tuple[Stack, Sta
     known = resolve(PARAMETERS, values)
     missing = [name for name, value in known.items() if value is None]
     if missing:
-        raise ConsoleError(f"parameter {missing[0]} is needed: give --set {missing[0]}=VALUE")
+        option = {"PageTopicArn": "--page-topic ARN", "NotifyTopicArn": "--notify-topic ARN"}
+        how = option.get(missing[0], f"--set {missing[0]}=VALUE")
+        raise ConsoleError(f"parameter {missing[0]} is needed: give {how}")
     wanted = {name: _text(value) for name, value in known.items()}
     return state(client, stack), Stack(cloudformation.render(), wanted)
 

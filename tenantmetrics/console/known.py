@@ -7,48 +7,85 @@ from typing import NamedTuple
 
 from tenantmetrics.catalog import METRICS, Form
 
-__all__ = ["AWS", "Known", "close_to"]
+__all__ = ["AWS", "CODES", "Known", "close_to"]
 
 _CLUSTER = ("DBClusterIdentifier",)
+_ROLE = ("DBClusterIdentifier", "Role")
+_OF_INSTANCES = (
+    _CLUSTER, _ROLE, ("DBInstanceIdentifier",), ("DatabaseClass",), ("EngineName",),
+)  # fmt: skip
 
 AWS: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
-    # Aurora user guide, "Amazon CloudWatch metrics for Amazon Aurora": the cluster-level dimension.
-    "AWS/RDS": dict.fromkeys(
-        (
-            "ACUUtilization",
-            "CPUUtilization",
-            "CommitLatency",
-            "DatabaseConnections",
-            "FreeableMemory",
-            "ReadLatency",
-            "ServerlessDatabaseCapacity",
-            "VolumeBytesUsed",
-            "VolumeReadIOPs",
-            "VolumeWriteIOPs",
-            "WriteLatency",
+    # Aurora user guide, "Amazon CloudWatch metrics for Amazon Aurora" and "Dimensions for Aurora".
+    "AWS/RDS": {
+        **dict.fromkeys(
+            (
+                "ACUUtilization",
+                "CPUUtilization",
+                "CommitLatency",
+                "DatabaseConnections",
+                "FreeableMemory",
+                "ReadLatency",
+                "ServerlessDatabaseCapacity",
+                "WriteLatency",
+            ),
+            _OF_INSTANCES,
         ),
-        (_CLUSTER,),
-    ),
+        **dict.fromkeys(
+            ("VolumeBytesUsed", "VolumeReadIOPs", "VolumeWriteIOPs"),
+            (_CLUSTER, ("DBClusterIdentifier", "EngineName")),
+        ),
+    },
     # CloudWatch user guide, "AWS usage metrics": every API call against a quota.
     "AWS/Usage": {"CallCount": (("Class", "Resource", "Service", "Type"),)},
 }
 """Metrics of AWS itself that the screens show: namespace → name → dimension sets, sorted."""
 
+_ALIKE = frozenset({"AWS/DMS", "AWS/DRS", "AWS/RUM", "AWS/EBS"})
+"""Namespaces of other services whose names are a letter away from one of ours."""
+
+CODES = (
+    "ok", "AccessDeniedException", "BadRequestException", "DatabaseErrorException",
+    "DatabaseNotFoundException", "DatabaseResumingException", "DatabaseUnavailableException",
+    "ForbiddenException", "HttpEndpointNotEnabledException", "InternalServerErrorException",
+    "InvalidResourceStateException", "InvalidSecretException", "NotFoundException",
+    "SecretsErrorException", "ServiceUnavailableError", "StatementTimeoutException",
+    "ThrottlingException", "TransactionNotFoundException", "UnsupportedResultException",
+    "ValidationException",
+)  # fmt: skip
+"""Values of `StatusCode`: the Data API's errors (its service model) and what AWS adds to them."""
+
+_NEAR = 0.85
+"""How much two words must have in common where only a slip of the pen is looked for."""
+
+_ONE_SUM = frozenset({"Average", "Minimum", "Maximum", "IQM"})
+_OF_FUNCTIONS = {"AVG": "Average", "MIN": "Minimum", "MAX": "Maximum", "SUM": "Sum"}
+_EXTENDED = ("p", "tm", "tc", "ts", "wm", "TM", "TC", "TS", "WM", "PR")
+
 
 class Known(NamedTuple):
-    """What exists: namespace → metric → dimension sets (each sorted), and what has percentiles."""
+    """What exists.
+
+    Attributes:
+        namespaces: Namespace → metric → dimension sets, each sorted.
+        own: Our namespace.
+        strict: Whether what is not listed does not exist; else only slips of the pen are faults,
+            for files that others wrote.
+        also: Namespaces of the caller's own about which nothing is known.
+    """
 
     namespaces: dict[str, dict[str, tuple[tuple[str, ...], ...]]]
-    no_percentiles: frozenset[tuple[str, str]]
+    own: str
+    strict: bool = True
+    also: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, namespace: str) -> Known:
+    def of(cls, namespace: str, *, strict: bool = True, also: Iterable[str] = ()) -> Known:
         """All of `AWS`, and the catalogue under a namespace of ours."""
         ours: dict[str, tuple[tuple[str, ...], ...]] = {}
         for one in METRICS:
             ours[one.name] = (*ours.get(one.name, ()), tuple(sorted(one.dimensions)))
-        sums = frozenset((namespace, one.name) for one in METRICS if one.form is not Form.VALUES)
-        return cls({**AWS, namespace: ours}, sums)
+        return cls({**AWS, namespace: ours}, namespace, strict, frozenset(also))
 
     def fault(
         self,
@@ -65,16 +102,54 @@ class Known(NamedTuple):
         """
         metrics = self.namespaces.get(namespace)
         if metrics is None:
-            return f"namespace {namespace!r} is not known{close_to(namespace, self.namespaces)}"
+            return self._foreign(namespace, metric)
         sets = metrics.get(metric)
         if sets is None:
-            return f"{namespace} has no metric {metric!r}{close_to(metric, metrics)}"
-        if dimensions is not None and tuple(sorted(dimensions)) not in sets:
-            published = " or ".join(_shown(one) for one in sets)
+            # AWS adds metrics, and the list has only those that the screens show.
+            open_ended = not self.strict and namespace != self.own
+            hint = close_to(metric, metrics, _NEAR if open_ended else None)
+            return f"{namespace} has no metric {metric!r}{hint}" if hint or not open_ended else None
+        given = None if dimensions is None else tuple(dimensions)
+        if given is None or tuple(sorted(given)) in sets:
+            return None
+        if not self.strict and namespace != self.own and not given:
+            return None  # RDS sums some metrics over all databases
+        published = " or ".join(_shown(one) for one in sets)
+        return (
+            f"{metric} is not published with the dimensions {_shown(given)}, only with {published}"
+        )
+
+    def statistic_fault(self, namespace: str, metric: str, stat: str) -> str | None:
+        """What is wrong with a statistic of a metric of ours, or None.
+
+        Args:
+            namespace: Its namespace.
+            metric: Its name.
+            stat: A statistic of CloudWatch, or a function of Metrics Insights.
+        """
+        forms = {one.form for one in METRICS if one.name == metric}
+        if namespace != self.own or not forms or Form.VALUES in forms:
+            return None
+        if stat.startswith(_EXTENDED):
+            return f"{metric} is published as a sum: {stat} of it does not exist"
+        if Form.SUM in forms and _OF_FUNCTIONS.get(stat, stat) in _ONE_SUM:
             return (
-                f"{metric} is not published with the dimensions {_shown(tuple(dimensions))}, "
-                f"only with {published}"
+                f"{metric} is published as one sum a minute and writer: {stat} of it depends on "
+                "the number of writers, Sum does not"
             )
+        return None
+
+    def period_fault(self, namespace: str, period: object) -> str | None:
+        """What is wrong with a period (seconds) of a metric of ours, or None."""
+        if namespace == self.own and isinstance(period, int) and 0 < period < 60:  # noqa: PLR2004
+            return f"period {period}: {namespace} has one datum a minute, most periods are empty"
+        return None
+
+    def value_fault(self, namespace: str, dimension: str, value: str) -> str | None:
+        """What is wrong with a dimension's value where all values are known, or None."""
+        if namespace == self.own and dimension == "StatusCode" and value not in CODES:
+            hint = close_to(value, CODES, _NEAR)
+            return f"no call ends with {value!r}{hint}" if hint else None
         return None
 
     def dimensions(self, namespace: str) -> set[str]:
@@ -82,13 +157,31 @@ class Known(NamedTuple):
         sets = self.namespaces.get(namespace, {}).values()
         return {name for one in sets for names in one for name in names}
 
+    def _foreign(self, namespace: str, metric: str) -> str | None:
+        """A namespace that is not listed: another service's, the caller's, or a slip."""
+        if namespace in self.also or namespace in _ALIKE or "${" in namespace:
+            return None
+        hint = close_to(namespace, self.namespaces, _NEAR)
+        if metric in self.namespaces[self.own]:
+            return f"namespace {namespace!r} is not known: {metric} is published in {self.own!r}"
+        if hint or (self.strict and not namespace.startswith("AWS/")):
+            return f"namespace {namespace!r} is not known{hint}"
+        return None
 
-def close_to(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or nothing."""
+
+def close_to(word: str, known: Iterable[str], near: float | None = None) -> str:
+    """`; did you mean 'x'?`, or nothing.
+
+    Args:
+        word: What was written.
+        known: What there is.
+        near: How much of it must agree, 0 to 1; None for difflib's own.
+    """
     import difflib  # noqa: PLC0415 - only on the way to an error
 
-    matches = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {matches[0]!r}?" if matches else ""
+    lower = {one.lower(): one for one in known}
+    matches = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=near or 0.6)
+    return f"; did you mean {lower[matches[0]]!r}?" if matches else ""
 
 
 def _shown(dimensions: tuple[str, ...]) -> str:

@@ -54,7 +54,12 @@ def render(store: Store, settings: Settings, *, tenant: str, recording: str) -> 
     """
     values = resolve(
         PARAMETERS,
-        {"Namespace": settings.namespace, "Prefix": settings.prefix, "ClusterId": settings.cluster},
+        {
+            **settings.thresholds,
+            "Namespace": settings.namespace,
+            "Prefix": settings.prefix,
+            "ClusterId": settings.cluster,
+        },
     )
     found = rehearse(ALARMS, store, values)
     boards = []
@@ -158,6 +163,10 @@ def _widget(widget: Mapping[str, Any], store: Store, found: Rehearsal) -> str:
                 span_s=(store.start_s, store.end_s),
                 stacked=bool(properties.get("stacked")),
                 size=(widget["width"], widget["height"]),
+                marks={
+                    one["label"]: one["value"]
+                    for one in properties.get("annotations", {}).get("horizontal", ())
+                },
             )
     title = properties.get("title")
     unit = properties.get("yAxis", {}).get("left", {}).get("label", "")
@@ -185,7 +194,11 @@ def _alarms(arns: list[str], store: Store, found: Rehearsal) -> str:
         state = "ALARM" if any(one.to_s >= store.end_s for one in mine) else "OK"
         if any(name.endswith(f"-{one}") for one in found.unheard):
             state = "INSUFFICIENT_DATA"
-        times = f" · fired {len(mine)}x" if mine else ""
+        times = ""
+        if mine:
+            last = max(mine, key=lambda one: one.from_s)
+            often = f" {len(mine)}x, last" if len(mine) > 1 else ""
+            times = f" · fired{often} {_clock(last.from_s)[11:]} to {_clock(last.to_s)[11:]}"
         items.append(
             f'<li class="{state} {"fired" if mine else ""}">{html.escape(name)}'
             f"<small>{state}{times}</small></li>"

@@ -5,7 +5,7 @@ Structure: CloudWatch API reference, "Dashboard Body Structure and Syntax".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tenantmetrics.catalog import Metric
@@ -28,6 +28,8 @@ COLUMNS = 24
 
 PERIOD_S = 60
 """Our windows are minutes, and Metrics Insights has no finer resolution."""
+
+_ALARM_COLOUR = "#d13212"
 
 Widget = dict[str, Any]
 
@@ -124,9 +126,14 @@ def graph(
     view: str = "timeSeries",
     unit: str = "",
     period_s: int = PERIOD_S,
+    alarms_at: Mapping[str, float] | None = None,
     **options: Any,
 ) -> Widget:
-    """A metric widget; `unit` labels the left axis, which starts at zero."""
+    """A metric widget; `unit` labels the left axis, which starts at zero.
+
+    `alarms_at` are thresholds, label → value, drawn as lines. CloudWatch makes room for them, so
+    they stand only where a calm line stays readable beside them: in percent, not in milliseconds.
+    """
     properties: dict[str, Any] = {
         "title": title,
         "view": view,
@@ -137,6 +144,13 @@ def graph(
     if view == "timeSeries":
         properties.setdefault("stacked", False)
         properties["yAxis"] = {"left": {"min": 0, "label": unit, "showUnits": False}}
+    if alarms_at:
+        properties["annotations"] = {
+            "horizontal": [
+                {"value": _short(value), "label": label, "color": _ALARM_COLOUR}
+                for label, value in alarms_at.items()
+            ]
+        }
     return {"type": "metric", "properties": properties}
 
 
@@ -149,3 +163,9 @@ def logs(title: str, log_group: str, query: str, *, view: str = "table") -> Widg
 def alarms(title: str, arns: Sequence[str]) -> Widget:
     """The states of alarms."""
     return {"type": "alarm", "properties": {"title": title, "alarms": list(arns)}}
+
+
+def _short(value: float) -> float:
+    """Without the digits that a product of decimals brings along."""
+    rounded = round(value, 6)
+    return int(rounded) if rounded == int(rounded) else rounded

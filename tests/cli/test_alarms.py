@@ -243,7 +243,7 @@ def test_undo_of_the_first_deployment_deletes_the_stack(cloudwatch):
 @pytest.mark.usefixtures("cloudwatch")
 def test_a_missing_topic_is_named():
     """Before AWS is asked for anything."""
-    with pytest.raises(ConsoleError, match="parameter PageTopicArn is needed: give --set Page"):
+    with pytest.raises(ConsoleError, match="parameter PageTopicArn is needed: give --page-topic"):
         run("deploy")
 
 

@@ -136,9 +136,27 @@ def test_check_names_faults_and_exits_with_one(tmp_path):
     assert "0 faults" in run("check")
 
 
+def test_thresholds_and_prices_are_those_that_are_set():
+    """By the names that they have in the alarms; a slip is named."""
+    chosen = ["--set", "CpuPercent=70", "--set", "UsdPerAcuHour=0.156"]
+    shown = json.loads(run("show", "fleet", *chosen))
+    lines = {
+        one["label"]: one["value"]
+        for widget in shown["widgets"]
+        for one in widget["properties"].get("annotations", {}).get("horizontal", ())
+    }
+    assert lines["cluster-cpu"] == 70
+    assert lines["cluster-acu"] == 75
+    assert "acu * 24 * 0.156" in json.dumps(shown)
+    with pytest.raises(ConsoleError, match="unknown parameter 'CpuPercen'; did you mean 'CpuPerc"):
+        run("show", "fleet", "--set", "CpuPercen=70")
+    with pytest.raises(ConsoleError, match="--set UsdPerAcuHour=dear: must be a number"):
+        run("show", "fleet", "--set", "UsdPerAcuHour=dear")
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--namespace", ":bad"), ("--cluster", "a'b"), ("--region", "somewhere"), ("--prefix", "a b")],
+    [("--namespace", ":bad"), ("--cluster", "a'b"), ("--region", "us-esat-1"), ("--prefix", "a b")],
 )
 def test_a_setting_that_would_break_a_query_is_refused(option, value):
     """Before anything is built."""

@@ -1,7 +1,5 @@
 """The committed dashboards and alarms are what the catalogue makes of them, and deployable."""
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +8,8 @@ import pytest
 
 from tenantmetrics.catalog import METRICS, NAMESPACE, Level
 from tenantmetrics.console import alarms, committed, data, promnames
-from tenantmetrics.console.checks.dashboard import check, check_coverage
+from tenantmetrics.console.checks.coverage import check_coverage
+from tenantmetrics.console.checks.dashboard import check
 from tenantmetrics.console.known import Known
 from tenantmetrics.console.parameters import PARAMETERS
 from tenantmetrics.console.promnames import Dialect
@@ -74,16 +73,6 @@ def test_the_template_passes_cfn_lint():
     command = [str(binary), str(ROOT / "alarms/cloudformation.yaml")]
     linted = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (linted.returncode, linted.stdout, linted.stderr) == (0, "", "")
-
-
-def test_terraform_is_formatted():
-    """As `terraform fmt` writes it; only where there is a terraform to ask."""
-    binary = shutil.which("terraform") or shutil.which("tofu")
-    if binary is None:
-        pytest.skip("no terraform: the formatting was checked where the files were generated")
-    command = [binary, "fmt", "-check", "-recursive", "-diff", str(ROOT / "alarms/terraform")]
-    formatted = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
-    assert (formatted.returncode, formatted.stdout) == (0, "")
 
 
 def test_every_runbook_line_fits_and_says_three_things():

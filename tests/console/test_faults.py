@@ -144,7 +144,7 @@ DASHBOARD_FAULTS = {
         "fleet",
         lambda b: widget(b, "Latency").pop("height"),
         "widget 'Latency'",
-        "'height' is a required property",
+        "'height' is missing",
     ),
     "widget type that does not exist": (
         "fleet",
@@ -176,7 +176,7 @@ DASHBOARD_FAULTS = {
             {**b["widgets"][0], "y": 100 + 2 * number} for number in range(501)
         ),
         "body",
-        "is too long",
+        "entries are too many, 500 are allowed",
     ),
     "alarm that is no ARN": (
         "fleet",

@@ -189,6 +189,26 @@ def test_a_gap_in_the_data_is_a_gap_in_the_line():
     assert drawn.count("<circle") == 1
 
 
+def test_a_threshold_is_drawn_and_makes_room_for_itself():
+    """Two that are close to each other have their labels above and below."""
+    marks = {"cpu": 80, "acu": 75}
+    series = [Line("a", {0: 1.0, 60: 2.0})]
+    drawn = chart("t", series, unit="%", span_s=(0, 120), stacked=False, size=(8, 6), marks=marks)
+    lines = {float(y) for y in re.findall(r'<line class="limit"[^>]* y1="([\d.]+)"', drawn)}
+    labels = re.findall(r'<text class="limit"[^>]* y="([\d.]+)">(\w+) (\d+)<', drawn)
+    assert ">100</text>" in drawn
+    assert [(name, value) for _, name, value in labels] == [("cpu", "80"), ("acu", "75")]
+    assert float(labels[0][0]) < min(lines) < max(lines) < float(labels[1][0])
+
+
+def test_stacked_areas_lie_on_each_other_and_not_over_each_other():
+    """The lower edge of the second is the upper edge of the first."""
+    series = [Line("a", {0: 1.0, 60: 2.0}), Line("b", {0: 3.0, 60: 1.0})]
+    drawn = chart("t", series, unit="u", span_s=(0, 60), stacked=True, size=(8, 6))
+    first, second = (one.split() for one in re.findall(r'<polygon[^>]* points="([^"]*)"', drawn))
+    assert second[2:] == first[:2][::-1]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0, "0"), (0.0123, "0.0123"), (999, "999"), (1234, "1.23k"), (5e6, "5M"), (float("nan"), "-")],

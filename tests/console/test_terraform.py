@@ -1,13 +1,13 @@
 """The Terraform module and the CloudFormation template are one set of alarms."""
 
 import json
-import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tenantmetrics.console.checks import template
+from tenantmetrics.console.checks import cloudformation, template
 from tenantmetrics.console.parameters import PARAMETERS
 
 ROOT = Path(__file__).parents[2]
@@ -46,36 +46,41 @@ NAMES = {
 
 
 @pytest.fixture(scope="module")
-def hcl():
-    """Terraform files as data, by an HCL parser that is not ours."""
-    if os.environ.get("CI") != "true":
-        pytest.importorskip("hcl2", reason="pip install python-hcl2")
-    import hcl2  # noqa: PLC0415
+def read(javascript):
+    """Files as HashiCorp's own parser and formatter see them, by their paths."""
 
-    def load(name):
-        with (FOLDER / name).open(encoding="utf-8") as file:
-            return plain(hcl2.load(file))
+    def run(*paths):
+        done = subprocess.run(
+            ["node", "terraform.mjs", *map(str, paths)],
+            cwd=javascript,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return json.loads(done.stdout)
 
-    return load
+    return run
 
 
-def plain(node):
-    """Without the quotes and marks that python-hcl2 keeps."""
-    if isinstance(node, dict):
-        return {plain(key): plain(value) for key, value in node.items() if not key.startswith("__")}
-    if isinstance(node, list):
-        return [plain(item) for item in node]
-    if isinstance(node, str) and node.startswith('"'):
-        return json.loads(node)
-    return node
+@pytest.fixture(scope="module")
+def module(read):
+    """The committed files: name → what was found."""
+    found = read(*(FOLDER / name for name in FILES))
+    return {name: found[str(FOLDER / name)] for name in FILES}
+
+
+@pytest.fixture(scope="module")
+def hcl(module):
+    """A committed file as data."""
+    return lambda name: module[name]["parsed"]
 
 
 def variables(hcl):
     """Defaults of the module's variables; a text for those that have none."""
     return {
-        name: body.get("default", template._STAND_IN)
-        for block in hcl("variables.tf")["variable"]
-        for name, body in block.items()
+        name: body.get("default", cloudformation.STAND_IN)
+        for name, (body,) in hcl("variables.tf")["variable"].items()
     }
 
 
@@ -120,25 +125,49 @@ def query(body):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_file_parses(hcl, name):
-    """By the grammar of HCL 2."""
-    assert hcl(name)
+def test_every_file_is_valid_and_formatted(module, name):
+    """By HashiCorp's own grammar, and as `terraform fmt` writes it."""
+    assert "error" not in module[name]
+    assert module[name]["formatted"] == (FOLDER / name).read_text("utf-8")
+
+
+def test_what_is_broken_or_badly_formatted_is_seen(read, tmp_path):
+    """The parser and the formatter are not ones that take everything."""
+    broken, crooked = tmp_path / "broken.tf", tmp_path / "crooked.tf"
+    broken.write_text('resource "a" "b" {\n  x = \n')
+    crooked.write_text('resource "a" "b" {\n x=1\n}\n')
+    found = read(broken, crooked)
+    assert "error" in found[str(broken)]
+    assert found[str(crooked)]["formatted"] == 'resource "a" "b" {\n  x = 1\n}\n'
+
+
+def resources(hcl):
+    """(kind, name, body) of every resource of the module."""
+    for kind, named in hcl("main.tf")["resource"].items():
+        for name, (body,) in named.items():
+            yield kind, name, body
+
+
+def test_every_reference_is_declared_and_every_variable_used(hcl):
+    """What `terraform validate` would say of variables and resources."""
+    text = json.dumps([hcl(name) for name in ("main.tf", "outputs.tf")])
+    assert set(re.findall(r"\bvar\.(\w+)", text)) == set(variables(hcl))
+    there = {f"{kind}.{name}" for kind, name, _ in resources(hcl)}
+    assert set(re.findall(r"\baws_cloudwatch_\w+\.\w+", text)) <= there
 
 
 def test_names_thresholds_and_expressions_equal_cloudformations(hcl):
     """Alarm by alarm, every property, with the default of every parameter in it."""
     values = variables(hcl)
     ours = {}
-    for block in hcl("main.tf")["resource"]:
-        for kind, resources in block.items():
-            for body in resources.values():
-                alarm = as_cloudformation(filled(body, values))
-                alarm["Type"] = {
-                    "aws_cloudwatch_metric_alarm": "AWS::CloudWatch::Alarm",
-                    "aws_cloudwatch_composite_alarm": "AWS::CloudWatch::CompositeAlarm",
-                }[kind]
-                alarm["Needs"] = body.get("count", "").removeprefix("${var.").split(" ")[0]
-                ours[alarm["AlarmName"]] = alarm
+    for kind, _, body in resources(hcl):
+        alarm = as_cloudformation(filled(body, values))
+        alarm["Type"] = {
+            "aws_cloudwatch_metric_alarm": "AWS::CloudWatch::Alarm",
+            "aws_cloudwatch_composite_alarm": "AWS::CloudWatch::CompositeAlarm",
+        }[kind]
+        alarm["Needs"] = body.get("count", "").removeprefix("${var.").split(" ")[0]
+        ours[alarm["AlarmName"]] = alarm
     text = (ROOT / "alarms/cloudformation.yaml").read_text("utf-8")
     theirs = {}
     for one in template.resources(template.load(text)).values():
@@ -157,7 +186,7 @@ def test_defaults_equal_cloudformations(hcl):
     parameters = template.load(text)["Parameters"]
     assert len(values) == len(parameters)
     for one in PARAMETERS:
-        default = parameters[one.name].get("Default", template._STAND_IN)
+        default = parameters[one.name].get("Default", cloudformation.STAND_IN)
         if one.allowed:
             default = {"true": True, "false": False}[default]
         assert values[one.snake] == default
@@ -165,16 +194,14 @@ def test_defaults_equal_cloudformations(hcl):
 
 def test_the_example_sets_only_variables_that_exist(hcl):
     """And all those that have no default."""
-    (module,) = hcl("examples/basic/main.tf")["module"]
-    given = set(module["tenantmetrics_alarms"]) - {"source"}
+    (body,) = hcl("examples/basic/main.tf")["module"]["tenantmetrics_alarms"]
+    given = set(body) - {"source"}
     assert given <= {one.snake for one in PARAMETERS}
     assert {one.snake for one in PARAMETERS if one.default is None} <= given
 
 
 def test_every_resource_is_an_output(hcl):
     """`alarm_names` forgets none."""
-    names = hcl("outputs.tf")["output"][1]["alarm_names"]["value"]
-    for block in hcl("main.tf")["resource"]:
-        for kind, resources in block.items():
-            for name in resources:
-                assert f"{kind}.{name}" in str(names)
+    (output,) = hcl("outputs.tf")["output"]["alarm_names"]
+    for kind, name, _ in resources(hcl):
+        assert f"{kind}.{name}" in str(output["value"])

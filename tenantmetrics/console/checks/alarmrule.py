@@ -6,7 +6,8 @@ Grammar and limits: CloudWatch API reference, PutCompositeAlarm, AlarmRule.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from itertools import product
 
 from tenantmetrics.console.checks.fault import Syntax, Tokens, tokens
 from tenantmetrics.console.checks.metricmath import Node, walk
@@ -20,9 +21,12 @@ MAX_CHARS = 10_240
 MAX_CHILDREN = 100
 """Alarms that a rule may name (PutCompositeAlarm)."""
 
+_MAX_TRIED = 7
+"""Alarms whose states are all tried: 3 to the power of 7 are 2,187."""
+
 _STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
 _TOKEN = re.compile(
-    r"(?P<space>\s+)|(?P<text>\"[^\"]*\"|'[^']*')|(?P<name>[A-Za-z_][A-Za-z0-9_:/.-]*)"
+    r"(?P<space>\s+)|(?P<text>\"[^\"]*\"|'[^']*')|(?P<name>[A-Za-z0-9_$][^\s(),\"']*)"
     r"|(?P<sign>[(),])"
 )
 
@@ -45,30 +49,58 @@ def children(node: Node) -> list[str]:
     return [part.parts[0].value for part in walk(node) if part.kind == "call"]
 
 
-def faults(text: str, alarms: Collection[str], *, own: str = "") -> list[str]:
+def faults(text: str, alarms: Collection[str], *, own: str = "", closed: bool = True) -> list[str]:
     """What is wrong with a rule.
 
     Args:
         text: The rule.
         alarms: Names of the alarms that exist.
         own: The composite's own name, which its rule must not use.
+        closed: Whether there are no other alarms; else only a slip of the pen is a fault.
     """
     if len(text) > MAX_CHARS:
         return [f"AlarmRule has {len(text)} characters, {MAX_CHARS} are allowed"]
     try:
-        named = children(parse(text))
+        tree = parse(text)
     except Syntax as error:
         return [f"AlarmRule does not parse: {error}"]
-    found = [
-        f"AlarmRule names {name!r}, and there is no such alarm{close_to(name, alarms)}"
-        for name in dict.fromkeys(named)
-        if name not in alarms and name != own
-    ]
+    named = children(tree)
+    found = []
+    for name in dict.fromkeys(named):
+        hint = close_to(name, alarms, None if closed else 0.85)
+        if name not in alarms and name != own and (closed or hint) and "${" not in name:
+            found.append(f"AlarmRule names {name!r}, and there is no such alarm{hint}")
     if own in named:
         found.append(f"AlarmRule names its own alarm {own!r}")
     if len(set(named)) > MAX_CHILDREN:
         found.append(f"AlarmRule names {len(set(named))} alarms, {MAX_CHILDREN} are allowed")
+    if not named:
+        found.append("AlarmRule names no alarm: it never changes")
+    elif (always := _constant(tree, sorted(set(named)))) is not None:
+        found.append(
+            f"AlarmRule is always {'true' if always else 'false'}, whatever the alarms' states are"
+        )
     return found
+
+
+def _constant(tree: Node, named: list[str]) -> bool | None:
+    """What a rule always is; None where it depends on the alarms, or on too many to try."""
+    if len(named) > _MAX_TRIED:
+        return None
+    answers = {
+        _holds(tree, dict(zip(named, states, strict=True)))
+        for states in product(_STATES, repeat=len(named))
+    }
+    return answers.pop() if len(answers) == 1 else None
+
+
+def _holds(node: Node, states: Mapping[str, str]) -> bool:
+    if node.kind == "call":
+        return states[node.parts[0].value] == node.value
+    if node.kind == "number":
+        return node.value == "1"
+    parts = [_holds(part, states) for part in node.parts]
+    return {"AND": all, "OR": any}[node.value](parts) if node.value != "NOT" else not parts[0]
 
 
 def _or(rest: Tokens) -> Node:
@@ -103,4 +135,6 @@ def _not(rest: Tokens) -> Node:
     if name.kind not in {"text", "name"}:
         raise Syntax(f"an alarm's name expected after {state}(, found {name.text!r}")
     rest.expect(")", "the alarm's name")
-    return Node("call", state, (Node("text", name.text.strip("\"'")),))
+    # An ARN ends in the alarm's name.
+    plain = re.sub(r"^arn:[^:]*:cloudwatch:[^:]*:[^:]*:alarm:", "", name.text.strip("\"'"))
+    return Node("call", state, (Node("text", plain),))

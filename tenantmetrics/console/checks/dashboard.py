@@ -8,20 +8,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from typing import Any
 
-from tenantmetrics.catalog import Level, metrics
-from tenantmetrics.console.checks import insights, logsinsights, metricmath, search
-from tenantmetrics.console.checks.fault import Fault, Syntax
-from tenantmetrics.console.known import Known
+from tenantmetrics.console.alarms import ALARMS
+from tenantmetrics.console.checks import logsinsights, metricwidget, oddities, search
+from tenantmetrics.console.checks.fault import Fault, Syntax, load_json
+from tenantmetrics.console.known import Known, close_to
 from tenantmetrics.console.widgets import COLUMNS
 from tenantmetrics.errors import MissingExtraError
 
-__all__ = ["check", "check_coverage", "references"]
+__all__ = ["check"]
 
 _MAX_METRICS = 2_500
 """Metrics of all widgets together (CloudWatch quotas, dashboards)."""
 
-_NAMED = 2
-"""Namespace and name, which stand before a line's dimensions."""
+_PLACE = ("x", "y", "width", "height")
+_BOARDS = ("fleet", "tenant", "pipeline")
+_LINK = re.compile(r"\]\(#dashboards?:name=([^)]*)\)")
+_SHOWN_CHARS = 160
 
 
 def check(file: str, text: str, known: Known) -> list[Fault]:
@@ -36,69 +38,44 @@ def check(file: str, text: str, known: Known) -> list[Fault]:
         MissingExtraError: jsonschema is not installed.
     """
     try:
-        body = json.loads(text)
+        body = load_json(text)
     except ValueError as error:
         return [Fault(file, "body", f"is not JSON: {error}")]
     found = list(_schema_faults(file, body))
     if found:
         return found  # what follows relies on the structure
     widgets = body["widgets"]
-    found += _grid_faults(file, widgets)
+    if known.strict:
+        found += _grid_faults(file, widgets)
+        found += [Fault(file, _place(widgets[at]), what) for at, what in oddities.faults(body)]
     total = 0
     for widget in widgets:
         place = _place(widget)
+        x, width = widget.get("x", 0), widget.get("width", 6)
+        if x + width > COLUMNS:
+            what = f"columns {x} to {x + width} are off the grid of {COLUMNS}"
+            found.append(Fault(file, place, what))
         for what in _widget_faults(widget, known):
             found.append(Fault(file, place, what))
         total += len(widget["properties"].get("metrics", ()))
     if total > _MAX_METRICS:
         found.append(Fault(file, "body", f"{total} metrics, {_MAX_METRICS} are allowed"))
+    start, end = body.get("start", ""), body.get("end")
+    if end is not None and (start.startswith("-") or start >= end):
+        found.append(Fault(file, "body", f"start {start!r} is not a moment before end {end!r}"))
+    variables = body.get("variables", [])
+    ids = [one["id"] for one in variables]
+    found += [
+        Fault(file, f"variable {name!r}", f"{ids.count(name)} variables have this id")
+        for name in dict.fromkeys(ids)
+        if ids.count(name) > 1
+    ]
     found += [
         Fault(file, f"variable {variable['id']!r}", what)
-        for variable in body.get("variables", ())
+        for variable in variables
         for what in _variable_faults(variable, widgets, known)
     ]
     return found
-
-
-def check_coverage(
-    bodies: Mapping[str, str], namespace: str, level: Level = Level.ESSENTIAL
-) -> list[Fault]:
-    """Metrics of a level that no dashboard shows.
-
-    Args:
-        bodies: File → body, as JSON.
-        namespace: Where our metrics are.
-        level: What must be shown.
-    """
-    shown = {
-        (name, tuple(sorted(dimensions)))
-        for text in bodies.values()
-        for where, name, dimensions in references(json.loads(text))
-        if where == namespace
-    }
-    return [
-        Fault(", ".join(bodies), one.name, f"is shown nowhere with the dimensions {one.dimensions}")
-        for one in metrics(level)
-        if (one.name, tuple(sorted(one.dimensions))) not in shown
-    ]
-
-
-def references(body: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Every (namespace, metric, dimension names) that a body's widgets draw."""
-    for widget in body["widgets"]:
-        for line in widget["properties"].get("metrics", ()):
-            texts, options = _split(line)
-            if texts:
-                yield texts[0], texts[1], tuple(texts[_NAMED::2])
-            text = options.get("expression", "")
-            if insights.is_query(text):
-                query = insights.parse(text)
-                yield query.namespace, query.metric, query.schema or ()
-            for found in re.finditer(r"SEARCH\(\s*'((?:[^'\\]|\\.)*)'", text):
-                one = search.parse(found.group(1))
-                for name, value in one.terms:
-                    if name == "MetricName":
-                        yield one.namespace, value, one.dimensions
 
 
 def _schema_faults(file: str, body: Any) -> Iterator[Fault]:
@@ -119,15 +96,37 @@ def _schema_faults(file: str, body: Any) -> Iterator[Fault]:
             place = _place(body["widgets"][path[1]], path[1])
             path = path[2:]
         where = "/".join(map(str, path))
-        yield Fault(file, place, f"{where + ': ' if where else ''}{error.message}")
+        yield Fault(file, place, f"{where + ': ' if where else ''}{_said(error)}")
+
+
+def _said(error: Any) -> str:
+    """The validator's message, without the whole of a long value, and with what was meant."""
+    message = " ".join(str(error.message).split())
+    if error.validator == "maxItems":
+        message = f"{len(error.instance)} entries are too many, {error.validator_value} are allowed"
+    elif error.validator == "additionalProperties":
+        for name in set(error.instance) - set(error.schema["properties"]):
+            message += close_to(name, error.schema["properties"])
+    elif error.validator == "enum":
+        message += close_to(str(error.instance), map(str, error.validator_value))
+    elif error.validator == "pattern":
+        wanted = error.schema.get("description", error.validator_value)
+        message = f"{error.instance!r} does not match: {wanted} is expected"
+    if len(message) > _SHOWN_CHARS:
+        message = f"{message[: _SHOWN_CHARS // 2]} … {message[-_SHOWN_CHARS // 2 :]}"
+    return message
 
 
 def _grid_faults(file: str, widgets: list[dict[str, Any]]) -> Iterator[Fault]:
-    for number, one in enumerate(widgets):
-        if one["x"] + one["width"] > COLUMNS:
-            what = f"columns {one['x']} to {one['x'] + one['width']} are off the grid of {COLUMNS}"
+    """Places that are left to CloudWatch, or taken twice."""
+    placed: list[dict[str, Any]] = []
+    for one in widgets:
+        missing = [name for name in _PLACE if name not in one]
+        if missing:
+            what = f"{missing[0]!r} is missing: CloudWatch would choose one"
             yield Fault(file, _place(one), what)
-        for other in widgets[:number]:
+            continue
+        for other in placed:
             if (
                 one["x"] < other["x"] + other["width"]
                 and other["x"] < one["x"] + one["width"]
@@ -135,88 +134,83 @@ def _grid_faults(file: str, widgets: list[dict[str, Any]]) -> Iterator[Fault]:
                 and other["y"] < one["y"] + one["height"]
             ):
                 yield Fault(file, _place(one), f"lies over {_place(other)}")
+        placed.append(one)
 
 
 def _widget_faults(widget: dict[str, Any], known: Known) -> Iterable[str]:
     properties = widget["properties"]
     if widget["type"] == "log":
-        return logsinsights.faults(properties["query"])
+        return _log_faults(properties, known)
     if widget["type"] == "metric":
-        return _metric_faults(properties, known)
+        return metricwidget.faults(properties, known)
+    if widget["type"] == "alarm" and known.strict:
+        return _alarm_faults(properties["alarms"])
+    if widget["type"] == "text" and known.strict:
+        return _link_faults(properties["markdown"])
     return ()
 
 
-def _metric_faults(properties: dict[str, Any], known: Known) -> Iterator[str]:
-    lines = [_split(line) for line in properties["metrics"]]
-    defined = [str(options["id"]) for _, options in lines if "id" in options]
-    yield from _shape_faults(properties, lines, defined)
-    queries = searches = 0
-    for texts, options in lines:
-        expression = options.get("expression")
-        queries += expression is not None and insights.is_query(expression)
-        searches += (expression or "").count("SEARCH(")
-        if expression is None:
-            yield from _line_faults(texts, options, properties, known)
-        elif texts:
-            yield f"a line has both a metric ({'/'.join(texts)}) and an expression"
-        else:
-            yield from metricmath.faults(expression, known, set(defined))
-    if queries > 1:
-        yield f"{queries} Metrics Insights queries; one GetMetricData call, and so a graph, has one"
-    if searches > search.MAX_PER_GRAPH:
-        yield f"{searches} SEARCH expressions, {search.MAX_PER_GRAPH} are allowed"
-
-
-def _shape_faults(
-    properties: dict[str, Any], lines: list[tuple[list[str], dict[str, Any]]], defined: list[str]
-) -> Iterator[str]:
-    yield from metricmath.ids_faults(defined)
-    periods = [properties.get("period"), *(options.get("period") for _, options in lines)]
-    for period in periods:
-        if period is not None and (wrong := search.period_fault(period)):
-            yield wrong
-    if all(options.get("visible") is False for _, options in lines):
-        yield "every line is invisible: the graph is empty"
-
-
-def _line_faults(
-    texts: list[str], options: dict[str, Any], properties: dict[str, Any], known: Known
-) -> Iterator[str]:
-    if len(texts) < _NAMED or len(texts) % 2:
-        yield f"metric {texts} is not namespace, name and pairs of dimension and value"
+def _log_faults(properties: Mapping[str, Any], known: Known) -> Iterator[str]:
+    if properties.get("queryLanguage", "CWLI") != "CWLI":
         return
-    namespace, name, *rest = texts
-    if wrong := known.fault(namespace, name, rest[::2]):
+    query = properties["query"]
+    named = bool({"queryBy", "logGroups", "logGroupPrefixes"} & set(properties))
+    yield from logsinsights.faults(query, ours=known.strict, named=named)
+    if wrong := logsinsights.view_fault(query, properties.get("view", "table")):
         yield wrong
-    stat = options.get("stat", properties.get("stat", "Average"))
-    if wrong := search.stat_fault(stat):
-        yield wrong
-    elif stat[0] in "ptwT" and (namespace, name) in known.no_percentiles:
-        yield f"{name} is published as a sum: {stat} of it does not exist"
+
+
+def _alarm_faults(arns: Iterable[str]) -> Iterator[str]:
+    """Alarms of ours whose name is misspelt: the widget would leave them out in silence."""
+    names = [one.id for one in ALARMS]
+    for arn in arns:
+        name = arn.rpartition(":")[2]
+        endings = [name[at + 1 :] for at, sign in enumerate(name) if sign == "-"]
+        if not any(one in names for one in endings):
+            hints = [hint for one in endings if (hint := close_to(one, names, 0.85))]
+            if hints:
+                yield f"there is no alarm {name!r}{hints[0]}"
+
+
+def _link_faults(markdown: str) -> Iterator[str]:
+    for match in _LINK.finditer(markdown):
+        name = match.group(1)
+        if "#dashboards:" not in match.group():
+            yield f"link {match.group()[2:-1]!r} leads nowhere: dashboards are at #dashboards:name="
+        elif name.rpartition("-")[2] not in _BOARDS and (
+            hint := close_to(name.rpartition("-")[2], _BOARDS)
+        ):
+            yield f"link to the dashboard {name!r}, which is none of ours{hint}"
 
 
 def _variable_faults(
     variable: dict[str, Any], widgets: list[dict[str, Any]], known: Known
 ) -> Iterator[str]:
     text = json.dumps(widgets, ensure_ascii=False)
-    if variable["type"] == "pattern" and variable["pattern"] not in text:
+    if variable["type"] == "pattern" and not re.search(re.escape(variable["pattern"]), text):
         yield f"pattern {variable['pattern']!r} occurs in no widget: choosing would change nothing"
     if variable["type"] == "property" and f'"{variable["property"]}"' not in text:
-        yield f"property {variable['property']!r} occurs in no metric widget"
+        searched = re.search(rf"\b{re.escape(variable['property'])}\b", text)
+        if known.strict or not searched:
+            yield f"property {variable['property']!r} occurs in no metric widget"
+    default = variable.get("defaultValue")
+    offered = [one["value"] for one in variable.get("values", ())]
+    if offered and default is not None and default not in offered:
+        yield f"defaultValue {default!r} is none of its values" + close_to(
+            str(default), map(str, offered)
+        )
+    for value in {str(one) for one in offered if offered.count(one) > 1}:
+        yield f"value {value!r} is offered twice"
+    if default == "__FIRST" and "search" not in variable:
+        yield "defaultValue __FIRST needs a search"
     if "search" in variable:
         yield from search.faults(variable["search"], known)
         try:
             dimensions = search.parse(variable["search"]).dimensions
         except Syntax:
             return
-        if variable["populateFrom"] not in dimensions:
-            yield f"populateFrom {variable['populateFrom']!r} is not a dimension of its search"
-
-
-def _split(line: list[Any]) -> tuple[list[str], dict[str, Any]]:
-    """A line's texts and its options."""
-    options = line[-1] if isinstance(line[-1], dict) else {}
-    return [text for text in line if isinstance(text, str)], options
+        if variable.get("populateFrom") not in dimensions:
+            yield f"populateFrom {variable.get('populateFrom')!r} is not a dimension of its search"
 
 
 def _place(widget: Mapping[str, Any], number: object = None) -> str:

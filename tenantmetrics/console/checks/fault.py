@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
-__all__ = ["Fault", "Syntax", "Token", "Tokens", "tokens"]
+__all__ = ["Fault", "Syntax", "Token", "Tokens", "load_json", "tokens"]
 
 
 class Fault(NamedTuple):
@@ -92,6 +93,30 @@ def tokens(text: str, pattern: re.Pattern[str]) -> Tokens:
         Syntax: A character belongs to no token, most often a quote that is not closed.
     """
     return Tokens([*_cut(text, pattern), Token("end", "", len(text) + 1)])
+
+
+def load_json(text: str) -> Any:
+    """JSON as AWS and Grafana read it: no NaN, and no name twice in one object.
+
+    Raises:
+        ValueError: It is not; one line that says where or what.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"{twice!r} stands twice in one object, and only the last counts")
+        return found
+
+    def no_number(word: str) -> NoReturn:
+        raise ValueError(f"{word} is no number in JSON")
+
+    try:
+        return json.loads(text, object_pairs_hook=once, parse_constant=no_number)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _cut(text: str, pattern: re.Pattern[str]) -> Iterator[Token]:

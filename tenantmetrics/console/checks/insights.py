@@ -12,10 +12,13 @@ from typing import NamedTuple
 from tenantmetrics.console.checks.fault import Syntax, Tokens, tokens
 from tenantmetrics.console.known import Known
 
-__all__ = ["MAX_SERIES", "Query", "faults", "is_query", "parse"]
+__all__ = ["MAX_CHARS", "MAX_SERIES", "Query", "faults", "is_query", "parse"]
 
 MAX_SERIES = 500
 """Series that one query returns at most (Metrics Insights quotas); LIMIT may not be higher."""
+
+MAX_CHARS = 2_048
+"""Length of an expression, a query's too (CloudWatch API reference, MetricDataQuery)."""
 
 _FUNCTIONS = ("AVG", "COUNT", "MAX", "MIN", "SUM")
 _TOKEN = re.compile(
@@ -99,29 +102,75 @@ def faults(text: str, known: Known) -> list[str]:
         query = parse(text)
     except Syntax as error:
         return [f"Metrics Insights query does not parse: {error}"]
-    found = []
+    found = [f"Metrics Insights query has {len(text)} characters, {MAX_CHARS} are allowed"] * (
+        len(text) > MAX_CHARS
+    )
     wrong = known.fault(query.namespace, query.metric, query.schema)
-    if wrong:
+    if wrong or (wrong := known.statistic_fault(query.namespace, query.metric, query.function)):
         found.append(wrong)
-    allowed = set(query.schema) if query.schema is not None else known.dimensions(query.namespace)
+    found += _dimension_faults(query, known)
+    if query.order_by and not query.group_by:
+        found.append("ORDER BY without GROUP BY: there is one series and nothing to order")
+    if query.limit is not None and not 1 <= query.limit <= MAX_SERIES:
+        found.append(f"LIMIT {query.limit} is not within 1 to {MAX_SERIES}")
+    if query.namespace == known.own:
+        found += _own_faults(query)
+    return found
+
+
+def _dimension_faults(query: Query, known: Known) -> list[str]:
+    """What is wrong with the dimensions of WHERE and GROUP BY."""
+    found = []
     used = [*(name for name, _, _ in query.where), *query.group_by]
+    plain = [name for name in dict.fromkeys(used) if not name.startswith(("AWS.", "tag.")) and name]
+    if query.schema is not None:
+        found += [
+            f"dimension {name!r} is used but not in SCHEMA(): its series would fall into 'Other'"
+            for name in plain
+            if name not in query.schema
+        ]
+    elif query.namespace in known.namespaces and (known.strict or query.namespace == known.own):
+        found += [
+            f"namespace {query.namespace!r} has no dimension {name!r}"
+            for name in plain
+            if name not in known.dimensions(query.namespace)
+        ]
+    for clause, names in (("GROUP BY", query.group_by), ("SCHEMA()", query.schema or ())):
+        found += [
+            f"{clause} has {name!r} {names.count(name)} times"
+            for name in dict.fromkeys(names)
+            if names.count(name) > 1
+        ]
     found += [
-        f"dimension {name!r} is used but not in SCHEMA(): its series would fall into 'Other'"
-        if query.schema is not None
-        else f"namespace {query.namespace!r} has no dimension {name!r}"
-        for name in dict.fromkeys(used)
-        if name not in allowed and not name.startswith(("AWS.", "tag."))
+        wrong
+        for name, _, value in query.where
+        if (wrong := known.value_fault(query.namespace, name, value))
     ]
+    wanted: dict[str, str] = {}
+    for name, sign, value in query.where:
+        if sign == "=" and wanted.setdefault(name, value) != value:
+            found.append(
+                f"WHERE wants {name} to be {wanted[name]!r} and {value!r} at once: no series is"
+            )
+    found += [
+        f"WHERE wants {name} to be {value!r} and not to be: no series is"
+        for name, sign, value in query.where
+        if sign == "!=" and wanted.get(name) == value
+    ]
+    return found
+
+
+def _own_faults(query: Query) -> list[str]:
+    """What a query over our metrics should not do although CloudWatch takes it."""
+    found = []
     if query.group_by and query.schema is None:
         found.append(
             "GROUP BY without SCHEMA(): metrics of the same name with other dimensions are mixed in"
         )
     if query.order_by and query.order_by[0] != query.function:
         found.append(f"ORDER BY {query.order_by[0]}() differs from SELECT {query.function}()")
-    if query.order_by and not query.group_by:
-        found.append("ORDER BY without GROUP BY: there is one series and nothing to order")
-    if query.limit is not None and not 1 <= query.limit <= MAX_SERIES:
-        found.append(f"LIMIT {query.limit} is not within 1 to {MAX_SERIES}")
+    if query.limit is not None and query.group_by and not query.order_by:
+        found.append(f"LIMIT {query.limit} without ORDER BY keeps any series, not the highest")
     return found
 
 
@@ -167,7 +216,8 @@ def _function(rest: Tokens, after: str) -> str:
 
 def _name(rest: Tokens, after: str) -> str:
     if rest.now.kind != "name":
-        raise Syntax(f"a name expected after {after}, {rest.found()}")
+        hint = ", in double quotes" if rest.now.kind == "text" else ""
+        raise Syntax(f"a name{hint} expected after {after}, {rest.found()}")
     parts = [_unquoted(rest.take().text)]
     while rest.accept("."):
         parts.append(_name(rest, "a point"))

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tenantmetrics.catalog import Instrument
+from tenantmetrics.catalog import Instrument, Metric
 from tenantmetrics.console import promnames
+from tenantmetrics.console.checks import promshape
 from tenantmetrics.console.known import close_to
 from tenantmetrics.console.promnames import Dialect
 from tenantmetrics.errors import MissingExtraError
@@ -17,10 +18,28 @@ __all__ = ["MAX_CHARS", "expand", "faults", "metric_name", "parse", "walk"]
 MAX_CHARS = 10_000
 """Length of an alarm's query (PutMetricAlarm, PromQLCriteria)."""
 
-_MACROS = {"__rate_interval": "5m", "__interval": "1m", "__range": "1h", "__range_s": "3600"}
-_VARIABLE = re.compile(r"\$\{?(\w+)(?::\w+)?\}?")
+_MACROS = {
+    "__rate_interval": "5m",
+    "__interval": "1m",
+    "__interval_ms": "60000",
+    "__range": "1h",
+    "__range_s": "3600",
+    "__range_ms": "3600000",
+    "__from": "1700000000000",
+    "__to": "1700003600000",
+    "__dashboard": "x",
+    "__name": "x",
+    "__org": "1",
+    "__user": "x",
+}
+_VARIABLE = re.compile(r"\$(?:\{(\w+)(?:[.:][\w:]+)?\}|(\w+))|\[\[(\w+)\]\]")
 _RANGED = frozenset({"rate", "increase", "irate", "delta", "idelta"})
 _CHILDREN = ("expr", "lhs", "rhs", "param", "vector_selector")
+_QUIET = frozenset({"count", "group"})
+"""Aggregations that only look at which series there are."""
+_PRESENCE = frozenset({"absent", "absent_over_time", "timestamp", "present_over_time"})
+_MIN_RANGE_S = 120
+"""Our data come once a minute, and a rate needs two of them."""
 
 
 def parse(text: str) -> Any:
@@ -51,7 +70,11 @@ def walk(node: Any) -> Iterator[Any]:
 def expand(text: str, variables: dict[str, str] | None = None) -> str:
     """Replace Grafana's `$variables` and macros by values."""
     values = {**_MACROS, **(variables or {})}
-    return _VARIABLE.sub(lambda match: values.get(match.group(1), match.group()), text)
+
+    def value(match: re.Match[str]) -> str:
+        return values.get(next(filter(None, match.groups())), match.group())
+
+    return _VARIABLE.sub(value, text)
 
 
 def metric_name(selector: Any) -> str | None:
@@ -64,53 +87,59 @@ def metric_name(selector: Any) -> str | None:
     return None
 
 
-def faults(text: str, dialect: Dialect, variables: dict[str, str] | None = None) -> list[str]:
+def faults(
+    text: str,
+    dialect: Dialect,
+    variables: dict[str, str] | None = None,
+    *,
+    ours: bool = True,
+) -> list[str]:
     """What is wrong with a query.
 
     Args:
         text: PromQL, with Grafana's variables where it is a panel's.
         dialect: Whose names it uses.
         variables: The dashboard's own variables and a value of each.
+        ours: Whether it may use no other metrics than the catalogue's.
     """
+    if not text.strip():
+        return ["PromQL is empty"]
     if len(text) > MAX_CHARS:
         return [f"PromQL has {len(text)} characters, {MAX_CHARS} are allowed"]
     expanded = expand(text, variables)
     if left := _VARIABLE.search(expanded):
-        return [f"PromQL uses ${left.group(1)}, which is no variable of the dashboard"]
+        name = next(filter(None, left.groups()))
+        hint = close_to(name, {**_MACROS, **(variables or {})})
+        return [f"PromQL uses ${name}, which is no variable of the dashboard{hint}"]
     try:
         tree = parse(expanded)
     except ValueError as error:
-        return [f"PromQL {text!r} does not parse: {error}"]
+        return [f"PromQL {text!r} does not parse: {' '.join(str(error).split())}"]
     known = promnames.series(dialect)
+    found = [f"PromQL: {what}" for what in promshape.faults(tree)]
     selectors = [node for node in walk(tree) if type(node).__name__ == "VectorSelector"]
-    found = [what for one in selectors for what in _selector_faults(one, known, dialect)]
-    allowed = {
-        label
-        for one in selectors
-        if metric_name(one) in known
-        for label in promnames.labels(known[metric_name(one) or ""], dialect)
-    }
-    for node in walk(tree):
-        kind = type(node).__name__
-        if kind == "AggregateExpr" and node.modifier is not None:
-            found += [
-                f"PromQL groups by {label!r}, which no metric of the query has"
-                f"{close_to(label, allowed)}"
-                for label in node.modifier.labels
-                if label not in allowed
-            ]
-        if kind == "Call" and node.func.name in _RANGED:
-            found += _window_faults(node, text)
-    return found
+    found += [what for one in selectors for what in _selector_faults(one, known, dialect, ours)]
+    if ours:
+        if not selectors:
+            found.append("PromQL names no metric: it always says the same")
+        found += _label_faults(tree, selectors, known, dialect)
+        found += _use_faults(tree, known, ())
+        found += [what for node in walk(tree) for what in _window_faults(node, text)]
+    return list(dict.fromkeys(found))
 
 
-def _selector_faults(selector: Any, known: dict[str, Any], dialect: Dialect) -> Iterator[str]:
+def _selector_faults(
+    selector: Any, known: dict[str, Metric], dialect: Dialect, ours: bool
+) -> Iterator[str]:
     name = metric_name(selector)
     if name is None:
-        yield "PromQL selects series without naming a metric, which CloudWatch refuses"
+        if ours:
+            yield "PromQL selects series without naming a metric, which CloudWatch refuses"
         return
     if name not in known:
-        yield f"PromQL: there is no metric {name!r}{close_to(name, known)}"
+        hint = close_to(name, known, None if ours else 0.9)
+        if ours or hint:
+            yield f"PromQL: there is no metric {name!r}{hint}"
         return
     allowed = promnames.labels(known[name], dialect)
     for matcher in selector.matchers.matchers:
@@ -118,13 +147,61 @@ def _selector_faults(selector: Any, known: dict[str, Any], dialect: Dialect) -> 
             yield f"PromQL: {name} has no label {matcher.name!r}{close_to(matcher.name, allowed)}"
 
 
-def _window_faults(call: Any, text: str) -> Iterator[str]:
-    """A range without `$__rate_interval` in a panel misses samples when zoomed in."""
+def _label_faults(
+    tree: Any, selectors: list[Any], known: dict[str, Metric], dialect: Dialect
+) -> Iterator[str]:
+    allowed = {
+        label
+        for one in selectors
+        if metric_name(one) in known
+        for label in promnames.labels(known[metric_name(one) or ""], dialect)
+    }
+    for node in walk(tree):
+        if type(node).__name__ == "AggregateExpr" and node.modifier is not None:
+            for label in node.modifier.labels:
+                if label not in allowed:
+                    yield (
+                        f"PromQL groups by {label!r}, which no metric of the query has"
+                        f"{close_to(label, allowed)}"
+                    )
+
+
+def _use_faults(node: Any, known: dict[str, Metric], above: tuple[str, ...]) -> Iterator[str]:
+    """Counters without a rate, and native histograms of which no number is taken."""
+    kind = type(node).__name__
+    if kind == "VectorSelector":
+        name = metric_name(node) or ""
+        metric = known.get(name)
+        if metric is None or {*_QUIET, *_PRESENCE}.intersection(above):
+            return
+        native = metric.instrument is Instrument.EXPONENTIAL_HISTOGRAM
+        if native and not any(one.startswith("histogram_") for one in above):
+            yield f"PromQL: {name} is a histogram: histogram_count(), _sum() or _quantile() of it"
+        if not _RANGED.intersection(above):
+            yield f"PromQL: {name} only ever rises: rate() or increase() of it"
+        return
+    if kind == "Call":
+        above = (*above, str(node.func.name))
+    elif kind == "AggregateExpr":
+        above = (*above, str(node.op))
+    for child in _CHILDREN:
+        below = getattr(node, child, None)
+        if below is not None and not isinstance(below, str | int | float):
+            yield from _use_faults(below, known, above)
+    for argument in getattr(node, "args", None) or ():
+        yield from _use_faults(argument, known, above)
+
+
+def _window_faults(node: Any, text: str) -> Iterator[str]:
+    """A range that misses samples: too short, or fixed in a panel that can be zoomed."""
+    if type(node).__name__ != "Call" or node.func.name not in _RANGED:
+        return
     if "$" in text and "[$__rate_interval]" not in text and "[$__range]" not in text:
-        yield f"PromQL: {call.func.name}() in a panel needs [$__rate_interval] or [$__range]"
-
-
-def is_histogram(name: str, dialect: Dialect) -> bool:
-    """Whether a name is that of a native histogram."""
-    metric = promnames.series(dialect).get(name)
-    return metric is not None and metric.instrument is Instrument.EXPONENTIAL_HISTOGRAM
+        yield f"PromQL: {node.func.name}() in a panel needs [$__rate_interval] or [$__range]"
+    for argument in node.args:
+        seconds = argument.range.total_seconds() if hasattr(argument, "range") else _MIN_RANGE_S
+        if seconds < _MIN_RANGE_S:
+            yield (
+                f"PromQL: {node.func.name}() over {seconds:g} s: our data come once a minute, so "
+                f"less than {_MIN_RANGE_S} s has no two of them"
+            )

@@ -7,12 +7,23 @@ search expression quotas".
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from tenantmetrics.console.checks.fault import Syntax
+from tenantmetrics.console.checks.fault import Syntax, Token, Tokens, tokens
 from tenantmetrics.console.known import Known
 
-__all__ = ["MAX_CHARS", "MAX_PER_GRAPH", "Search", "faults", "parse", "period_fault", "stat_fault"]
+__all__ = [
+    "MAX_CHARS",
+    "MAX_PER_GRAPH",
+    "Search",
+    "Term",
+    "alternatives",
+    "faults",
+    "parse",
+    "period_fault",
+    "stat_fault",
+]
 
 MAX_CHARS = 1_024
 """Length of a search expression (CloudWatch search quotas); longer ones are refused."""
@@ -23,36 +34,70 @@ MAX_PER_GRAPH = 100
 _STATISTICS = frozenset({"Average", "Sum", "Minimum", "Maximum", "SampleCount", "IQM"})
 _EXTENDED = re.compile(r"(?:p|tm|tc|ts|wm)(?:\d{1,2}(?:\.\d{1,10})?|100)")
 _RANGE = re.compile(r"(?:TM|TC|TS|WM|PR)\([\d.]*%?:[\d.]*%?\)")
-_PREFIX = re.compile(r"\s*\{([^{}]*)\}")
-_TERM = re.compile(r'\s*([A-Za-z0-9_]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s()"]+)')
+_TOKEN = re.compile(
+    r"(?P<space>\s+)|(?P<text>\"(?:[^\"\\]|\\.)*\")|(?P<schema>\{(?:[^{}\"]|\"(?:[^\"\\]|\\.)*\")*\})"
+    r"|(?P<sign>[()=])|(?P<word>[^\s()\"={}]+)"
+)
+_PART = re.compile(r"\s*(\"(?:[^\"\\]|\\.)*\"|[^,\"]+?)\s*(?:,|$)")
+_BOOLEAN = frozenset({"AND", "OR", "NOT"})
+
+
+class Term(NamedTuple):
+    """One condition.
+
+    Attributes:
+        name: What is compared: MetricName, a dimension, `:aws.AccountId`; "" for any property.
+        values: The alternatives.
+        exact: Whether every value stands in quotes and must be met whole.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    exact: bool
 
 
 class Search(NamedTuple):
-    """A parsed search: the schema in braces and the `Name="value"` terms."""
+    """A parsed search.
 
-    namespace: str
+    Attributes:
+        namespace: Of the schema in braces; None without a schema.
+        dimensions: Of the schema.
+        terms: The conditions, however they are joined.
+    """
+
+    namespace: str | None
     dimensions: tuple[str, ...]
-    terms: tuple[tuple[str, str], ...]
+    terms: tuple[Term, ...]
 
 
 def parse(text: str) -> Search:
     """Read the text that SEARCH takes as its first argument.
 
     Raises:
-        Syntax: Braces, quotes or parentheses do not match, or there is no schema.
+        Syntax: Braces, quotes or parentheses do not match, or an operator stands alone.
     """
-    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", text)
-    if '"' in bare:
+    if text.count("{") != text.count("}"):
+        raise Syntax("unbalanced {}")
+    if len(re.findall(r'(?<!\\)"', text)) % 2:
         raise Syntax("a double quote is not closed")
-    for opening, closing in ("{}", "()"):
-        if bare.count(opening) != bare.count(closing):
-            raise Syntax(f"unbalanced {opening}{closing}")
-    schema = _PREFIX.match(text)
-    if schema is None:
-        raise Syntax("no {namespace, dimensions} at the start: the search would look everywhere")
-    namespace, *dimensions = (part.strip().strip('"') for part in schema.group(1).split(","))
-    terms = tuple((m.group(1), m.group(2).strip('"')) for m in _TERM.finditer(text, schema.end()))
-    return Search(namespace, tuple(dimensions), terms)
+    rest = tokens(text, _TOKEN)
+    namespace, dimensions = None, ()
+    if rest.now.kind == "schema":
+        namespace, *names = [part.strip('"') for part in _PART.findall(rest.take().text[1:-1])] or [
+            ""
+        ]
+        dimensions = tuple(names)
+    terms = tuple(_or(rest)) if rest.now.kind != "end" else ()
+    if rest.now.kind != "end":
+        raise Syntax(f"AND, OR, a condition or the end expected, {rest.found()}")
+    return Search(namespace, dimensions, terms)
+
+
+def alternatives(text: str) -> dict[str, set[str]]:
+    """Name → values that a search allows, such as `Code=("a" OR "b")`; without MetricName."""
+    return {
+        one.name: set(one.values) for one in parse(text).terms if one.name not in {"", "MetricName"}
+    }
 
 
 def faults(text: str, known: Known) -> list[str]:
@@ -64,17 +109,41 @@ def faults(text: str, known: Known) -> list[str]:
         search = parse(text)
     except Syntax as error:
         return [*found, f"SEARCH does not parse: {error}"]
-    metrics = [value for name, value in search.terms if name == "MetricName"]
-    if not metrics:
+    ours = search.namespace == known.own
+    if known.strict and search.namespace is None:
+        found.append("SEARCH has no {namespace, dimensions} at the start: it would look everywhere")
+    metrics = [one for one in search.terms if one.name == "MetricName"]
+    if ours and not metrics:
         found.append("SEARCH names no MetricName: every metric of the schema would be drawn")
-    for metric in metrics:
-        wrong = known.fault(search.namespace, metric, search.dimensions)
-        if wrong:
+    if search.namespace is not None:
+        found += [
+            f"SEARCH: {wrong}"
+            for one in metrics
+            for value in one.values
+            if one.exact and (wrong := known.fault(search.namespace, value, search.dimensions))
+        ]
+        if not metrics and (wrong := known.fault(search.namespace, "", None)) and "namesp" in wrong:
             found.append(f"SEARCH: {wrong}")
+        found += [
+            f"SEARCH filters by {one.name!r}, which is not in its schema"
+            for one in search.terms
+            if one.name not in {"", "MetricName", "Namespace", *search.dimensions}
+            and not one.name.startswith(":")
+        ]
+        found += [
+            f"SEARCH: {wrong}"
+            for one in search.terms
+            for value in one.values
+            if one.exact and (wrong := known.value_fault(search.namespace, one.name, value))
+        ]
+        twice = {one for one in search.dimensions if search.dimensions.count(one) > 1}
+        found += [f"SEARCH has the dimension {name!r} twice in its schema" for name in twice]
     found += [
-        f"SEARCH filters by {name!r}, which is not in its schema"
-        for name, _ in search.terms
-        if name != "MetricName" and name not in search.dimensions
+        f"SEARCH: {value!r} in small letters is looked for as a word; the operator is "
+        f"{value.upper()}"
+        for one in search.terms
+        for value in one.values
+        if not one.exact and value.upper() in _BOOLEAN
     ]
     return found
 
@@ -103,11 +172,60 @@ def period_fault(period: object) -> str | None:
     return f"period {period!r} is neither 1, 5, 10, 20, 30 nor a multiple of 60 seconds"
 
 
-def alternatives(text: str) -> dict[str, set[str]]:
-    """Name → values that a search allows, such as `Code=("a" OR "b")`; without MetricName."""
-    found: dict[str, set[str]] = {}
-    for name, values in re.findall(r'(\w+)\s*=\s*(\([^()]*\)|"[^"]*"|[^\s()"]+)', text):
-        if name != "MetricName":
-            words = re.findall(r'"([^"]*)"', values) or [values.strip('"()')]
-            found[name] = set(words)
-    return found
+def _or(rest: Tokens) -> Iterator[Term]:
+    yield from _and(rest)
+    while _operator(rest, "OR"):
+        yield from _and(rest)
+
+
+def _and(rest: Tokens) -> Iterator[Term]:
+    yield from _not(rest)
+    while rest.now.kind != "end" and rest.now.text not in {"OR", ")"}:
+        _operator(rest, "AND")  # conditions side by side are joined by AND too
+        yield from _not(rest)
+
+
+def _not(rest: Tokens) -> Iterator[Term]:
+    if _operator(rest, "NOT"):
+        yield from _not(rest)
+    elif rest.accept("("):
+        yield from _or(rest)
+        rest.expect(")", "the conditions in parentheses")
+    else:
+        token = _value(rest)
+        if rest.accept("="):
+            values = tuple(_values(rest))
+            exact = all(one.kind == "text" for one in values)
+            yield Term(_plain(token), tuple(map(_plain, values)), exact)
+        else:
+            yield Term("", (_plain(token),), token.kind == "text")
+
+
+def _values(rest: Tokens) -> Iterator[Token]:
+    if not rest.accept("("):
+        yield _value(rest)
+        return
+    while True:
+        _operator(rest, "NOT")
+        if rest.now.text == "(":
+            yield from _values(rest)
+        else:
+            yield _value(rest)
+        if rest.accept(")"):
+            return
+        _operator(rest, "OR") or _operator(rest, "AND")
+
+
+def _value(rest: Tokens) -> Token:
+    if rest.now.kind not in {"text", "word"} or rest.now.text in _BOOLEAN:
+        raise Syntax(f"a word or a text in double quotes expected, {rest.found()}")
+    return rest.take()
+
+
+def _operator(rest: Tokens, name: str) -> bool:
+    """Whether the operator comes next; only capitals are operators."""
+    return rest.now.text == name and rest.accept(name) is not None
+
+
+def _plain(token: Token) -> str:
+    return re.sub(r"\\(.)", r"\1", token.text[1:-1]) if token.kind == "text" else token.text

@@ -133,21 +133,26 @@ class _Evaluation:
 
     def _metric_count(self, node: Node) -> Value:
         found = self.value(node.parts[0])
-        count = 1.0 if isinstance(found, float) else float(len(found))
+        return 1.0 if isinstance(found, float) else float(len(found))
+
+    def _time_series(self, node: Node) -> Value:
+        found = self.value(node.parts[0])
+        if not isinstance(found, float):
+            return found
         times = range(self._aligned_start(), self._store.end_s, self._period_s)
-        return {"": dict.fromkeys(times, count)}
+        return {"": dict.fromkeys(times, found)}
 
     def _search(self, node: Node) -> Value:
         wanted = search.parse(node.parts[0].value)
-        terms = dict(wanted.terms)
+        (name,) = (one.values[0] for one in wanted.terms if one.name == "MetricName")
         allowed = search.alternatives(node.parts[0].value)
-        found = self._store.select(terms["MetricName"], wanted.dimensions)
+        found = self._store.select(name, wanted.dimensions)
         return {
             " ".join(value for _, value in key[1]): statistic(
                 points, node.parts[1].value, self._period_s
             )
             for key, points in found.items()
-            if all(dict(key[1])[name] in values for name, values in allowed.items())
+            if all(dict(key[1])[key_name] in values for key_name, values in allowed.items())
         }
 
     def _band(self, node: Node) -> Value:
@@ -187,6 +192,7 @@ class _Evaluation:
         "RUNNING_SUM": _running_sum,
         "SEARCH": _search,
         "SUM": _across,
+        "TIME_SERIES": _time_series,
     }
 
 

@@ -113,8 +113,10 @@ def _add_documents(path: Path, store: Store) -> None:
         with path.open(encoding="utf-8") as file:
             for number, text in enumerate(file, 1):
                 _add_document(f"{path}:{number}", text, store, seen)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConsoleError(f"recording {str(path)!r} cannot be read: {error}") from None
+    except OSError as error:
+        raise ConsoleError(f"recording {str(path)!r} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConsoleError(f"recording {str(path)!r} cannot be read: it is no text") from None
 
 
 def _add_document(where: str, text: str, store: Store, seen: set[str]) -> None:
@@ -140,4 +142,4 @@ def _add_document(where: str, text: str, store: Store, seen: set[str]) -> None:
                 )
                 store.add(metric["Name"], dimensions, at_s, pairs)
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ConsoleError(f"{where}: no EMF document ({error!r})") from None
+        raise ConsoleError(f"{where}: no EMF document ({type(error).__name__}: {error})") from None

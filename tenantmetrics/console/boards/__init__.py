@@ -1,0 +1,1 @@
+"""The CloudWatch dashboards, one a file, and the parts that they share."""

@@ -1,0 +1,133 @@
+"""`Metrics` of an alarm: several metrics, metric math over them, or one Metrics Insights query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tenantmetrics.console.checks import insights, metricmath
+from tenantmetrics.console.checks.cloudformation import is_open, number
+from tenantmetrics.console.checks.fault import Syntax
+from tenantmetrics.console.checks.metricref import never_faults, reference_faults, stat_faults
+from tenantmetrics.console.known import Known, close_to
+
+__all__ = ["faults"]
+
+_AGGREGATES = frozenset({"AVG", "MAX", "MIN", "STDDEV", "SUM"})
+_MAX_METRICS = 10
+
+
+def faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
+    """What is wrong with the entries of `Metrics`, one by one and together."""
+    metrics = [one for one in alarm["Metrics"] if isinstance(one, dict) and not is_open(one)]
+    defined = [one.get("Id") for one in metrics]
+    yield from metricmath.ids_faults(defined)
+    returned = [one for one in metrics if _returned(one)]
+    wanted = 2 if "ThresholdMetricId" in alarm else 1
+    if len(returned) != wanted:
+        yield f"{len(returned)} of Metrics return data, {wanted} must"
+    yield from _band_faults(alarm, metrics)
+    if sum("MetricStat" in one for one in metrics) > _MAX_METRICS:
+        yield f"more than {_MAX_METRICS} metrics in one alarm"
+    expressions = {
+        str(one.get("Id")): str(one["Expression"]) for one in metrics if "Expression" in one
+    }
+    if names := metricmath.circle(expressions):
+        yield f"expressions need each other in a circle: {names}"
+    single = {str(one.get("Id")) for one in metrics if "MetricStat" in one}
+    for one in metrics:
+        if ("MetricStat" in one) == ("Expression" in one):
+            yield f"{one.get('Id')!r} has either MetricStat or Expression"
+        elif "MetricStat" in one:
+            yield from _metric_stat_faults(one["MetricStat"], known)
+        elif not is_open(one["Expression"]):
+            text = str(one["Expression"])
+            yield from metricmath.faults(text, known, set(map(str, defined)), alarm=True)
+            yield from _series_faults(one, text, metrics)
+            yield from _query_faults(alarm, one, text, known)
+            wrong = metricmath.number_fault(text, single) if _returned(one) else None
+            yield from (wrong,) if wrong else ()
+    if (queries := sum(map(insights.is_query, expressions.values()))) > 1:
+        yield f"{queries} Metrics Insights queries in one alarm, one is allowed"
+
+
+def _returned(one: dict[str, Any]) -> bool:
+    """Whether it is watched; a text is as good as a boolean in a template."""
+    return str(one.get("ReturnData", True)).lower() != "false"
+
+
+def _band_faults(alarm: dict[str, Any], metrics: list[dict[str, Any]]) -> Iterator[str]:
+    band = alarm.get("ThresholdMetricId")
+    if band is None:
+        return
+    found = [one for one in metrics if one.get("Id") == band]
+    if not found:
+        ids = [str(one.get("Id")) for one in metrics]
+        yield f"ThresholdMetricId {band!r} is the id of none of Metrics{close_to(str(band), ids)}"
+    elif "ANOMALY_DETECTION_BAND" not in str(found[0].get("Expression", "")):
+        yield f"ThresholdMetricId {band!r} is no ANOMALY_DETECTION_BAND"
+
+
+def _metric_stat_faults(stat: dict[str, Any], known: Known) -> Iterator[str]:
+    metric = stat.get("Metric", {})
+    namespace, name = str(metric.get("Namespace", "")), metric.get("MetricName", "")
+    if is_open(name):
+        return
+    where = {**metric, **({"Unit": stat["Unit"]} if "Unit" in stat else {})}
+    yield from reference_faults(where, namespace, str(name), known)
+    if not is_open(stat.get("Stat")):
+        yield from stat_faults(namespace, str(name), str(stat.get("Stat")), known)
+    if wrong := known.period_fault(namespace, number(stat.get("Period"))):
+        yield wrong
+
+
+def _series_faults(one: dict[str, Any], text: str, metrics: list[dict[str, Any]]) -> Iterator[str]:
+    """A query by tenant is watched series by series, or metric math makes one series of it."""
+    if not insights.is_query(text):
+        return
+    if "Period" not in one:
+        yield "a Metrics Insights query in an alarm needs a Period"
+    try:
+        query = insights.parse(text)
+    except Syntax:
+        return
+    if query.group_by and not query.order_by:
+        yield "an alarm on several series needs ORDER BY beside GROUP BY"
+    if query.group_by and not _returned(one):
+        for other in metrics:
+            if _uses_bare(str(other.get("Expression", "")), str(one.get("Id"))):
+                yield (
+                    f"metric math in an alarm must return one series: {one['Id']} has many, "
+                    f"so MAX({one['Id']}) or the like"
+                )
+
+
+def _query_faults(
+    alarm: dict[str, Any], one: dict[str, Any], text: str, known: Known
+) -> Iterator[str]:
+    """A query that is watched as it is, over one of our rates."""
+    if not insights.is_query(text) or not _returned(one):
+        return
+    try:
+        query = insights.parse(text)
+    except Syntax:
+        return
+    yield from never_faults(alarm, query.namespace, query.metric, query.function, known)
+
+
+def _uses_bare(text: str, name: str) -> bool:
+    """Whether metric math uses an id other than as the argument of an aggregate."""
+    if insights.is_query(text):
+        return False
+    try:
+        every = list(metricmath.walk(metricmath.parse(text)))
+    except Syntax:
+        return False
+    uses = sum(node.kind == "id" and node.value == name for node in every)
+    wrapped = sum(
+        node.kind == "call"
+        and node.value in _AGGREGATES
+        and node.parts[:1] == (metricmath.Node("id", name),)
+        for node in every
+    )
+    return uses > wrapped

@@ -1,0 +1,67 @@
+"""A metric that an alarm names: dimensions, unit, statistic, and whether it can ever fire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tenantmetrics.catalog import METRICS, Form
+from tenantmetrics.console.checks import search
+from tenantmetrics.console.checks.cloudformation import is_open, number
+from tenantmetrics.console.known import Known
+
+__all__ = ["never_faults", "reference_faults", "stat_faults"]
+
+_MAX_DIMENSIONS = 30
+
+
+def reference_faults(
+    where: dict[str, Any], namespace: str, name: str, known: Known
+) -> Iterator[str]:
+    """The metric itself: name, dimensions, unit."""
+    given = where.get("Dimensions", [])
+    if is_open(given) or not isinstance(given, list) or any(map(is_open, given)):
+        return
+    dimensions = [str(one.get("Name")) for one in given]
+    if wrong := known.fault(namespace, name, dimensions):
+        yield wrong
+    if len(given) > _MAX_DIMENSIONS:
+        yield f"{name} has {len(given)} dimensions, {_MAX_DIMENSIONS} are allowed"
+    for one in dict.fromkeys(dimensions):
+        if dimensions.count(one) > 1:
+            yield f"{name} has the dimension {one!r} {dimensions.count(one)} times"
+    for one in given:
+        if one.get("Value") in ("", None):
+            yield f"{name}: the dimension {one.get('Name')!r} has no value"
+    published = {one.unit for one in METRICS if one.name == name}
+    if namespace == known.own and published and where.get("Unit") not in {None, *published}:
+        yield (
+            f"Unit {where['Unit']!r}: {name} is published in {', '.join(sorted(published))}, so "
+            "there would be no data"
+        )
+
+
+def stat_faults(namespace: str, name: str, stat: str, known: Known) -> Iterator[str]:
+    """The statistic by itself, and of this metric."""
+    if wrong := search.stat_fault(stat) or known.statistic_fault(namespace, name, stat):
+        yield wrong
+
+
+def never_faults(
+    alarm: dict[str, Any], namespace: str, name: str, stat: str, known: Known
+) -> Iterator[str]:
+    """Alarms on our metrics that cannot fire."""
+    if namespace != known.own:
+        return
+    comparison, threshold = str(alarm.get("ComparisonOperator")), number(alarm.get("Threshold"))
+    rate = any(one.form is Form.STATISTIC_SET for one in METRICS if one.name == name)
+    if rate and stat in {"Average", "AVG", "Maximum", "MAX"} and isinstance(threshold, int | float):
+        beyond = threshold > 1 or (threshold == 1 and comparison == "GreaterThanThreshold")
+        if comparison.startswith("Greater") and beyond:
+            yield f"{stat} of {name} is between 0 and 1: it never gets above {threshold}"
+    if (
+        stat == "SampleCount"
+        and comparison.startswith("LessThan")
+        and alarm.get("TreatMissingData") != "breaching"
+    ):
+        yield "it waits for silence, and where nothing is sent only TreatMissingData breaching acts"
