@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-ha
 	--no-header --no-emit-index-url --no-emit-find-links --no-annotate --quiet --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long bench lint format lock clean
+.PHONY: help demo test test-long bench lint generate format lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -21,5 +21,8 @@ def main() -> None:
         app()
     except TenantMetricsError as error:
         sys.exit(f"tenantmetrics: {error}")
+    except OSError as error:
+        # A full disk behind the output, for one; what commands read and write names itself.
+        sys.exit(f"tenantmetrics: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
