@@ -9,7 +9,7 @@ from sqlglot import exp
 from tenantmetrics.tenant.conditions import Conditions
 from tenantmetrics.tenant.operands import Operand
 from tenantmetrics.tenant.plan import Also, Either, Fixed, Found, Joined, Named, Node, Rows, State
-from tenantmetrics.tenant.queries import Queries, unspoken, unwrapped
+from tenantmetrics.tenant.queries import Queries, unwrapped
 from tenantmetrics.tenant.scope import CLEAR, UNKNOWN, Derived, Facts, Names, Sink, Source, finish
 from tenantmetrics.tenant.sources import add_from, add_table
 from tenantmetrics.tenant.values import SESSION, bare, value_of
@@ -172,7 +172,7 @@ class Changes(Queries):
         add_from(self, sources, names, facts, facts.main)
         if (where := node.args.get("where")) is not None:
             Conditions(self, names, facts).add(where.this, facts.main)
-        self._alone(node, sources[1:], names, facts)
+        self.reach(sources, node, names, facts, facts.main)
         for item in node.expressions:
             self._assigned(item, names, facts)
         return finish(facts, self.vocabulary)
@@ -180,19 +180,12 @@ class Changes(Queries):
     def _delete(self, node: exp.Delete, names: Names, facts: Facts) -> Node:
         using = node.args.get("using")
         sources = [node.this, *(using if isinstance(using, list) else [])]
-        add_from(self, [*sources, *(node.args.get("joins") or [])], names, facts, facts.main)
+        sources += node.args.get("joins") or []
+        add_from(self, sources, names, facts, facts.main)
         if (where := node.args.get("where")) is not None:
             Conditions(self, names, facts).add(where.this, facts.main)
-        self._alone(node, using if isinstance(using, list) else [], names, facts)
+        self.reach(sources, node, names, facts, facts.main)
         return finish(facts, self.vocabulary)
-
-    def _alone(
-        self, node: exp.Expr, others: Sequence[exp.Expr], names: Names, facts: Facts
-    ) -> None:
-        """UPDATE … FROM with no condition on the target changes all its tenants' rows."""
-        where = node.args.get("where")
-        if others and facts.main.constraints and unspoken([node.this], [where, *others], names):
-            facts.main.constraints.append(((next(names.numbers), ""), UNKNOWN))
 
     def _merge(self, node: exp.Merge, names: Names, facts: Facts) -> Node:
         """Matched rows are restricted by ON; what is inserted only by its source and its values."""

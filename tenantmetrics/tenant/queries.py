@@ -14,6 +14,7 @@ from sqlglot import exp
 from tenantmetrics.tenant.conditions import Conditions
 from tenantmetrics.tenant.operands import Operand
 from tenantmetrics.tenant.plan import Also, Either, Fixed, Found, Joined, Named, Node, State
+from tenantmetrics.tenant.reach import all_reached
 from tenantmetrics.tenant.scope import (
     CLEAR,
     UNKNOWN,
@@ -28,7 +29,7 @@ from tenantmetrics.tenant.sources import add_from, aliased
 from tenantmetrics.tenant.values import SESSION, array_of, value_of
 from tenantmetrics.tenant.vocabulary import Vocabulary
 
-__all__ = ["QUERIES", "Queries", "unspoken", "unwrapped"]
+__all__ = ["QUERIES", "Queries", "unwrapped"]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _SELECT_OR_SETOPERATION_OR_SUBQUERY = (exp.Select, exp.SetOperation, exp.Subquery)
@@ -103,14 +104,15 @@ class Queries:
         """Enter a SELECT: its restrictions into `sink`, all that is beside them into `facts`."""
         self.with_clause(node, names, facts)
         from_ = node.args.get("from_")
-        joined = [*(node.args.get("laterals") or []), *(node.args.get("joins") or [])]
-        add_from(self, [from_.this, *joined] if from_ else joined, names, facts, sink)
+        items = [*(node.args.get("laterals") or []), *(node.args.get("joins") or [])]
+        if from_ is not None:
+            items.insert(0, from_.this)
+        add_from(self, items, names, facts, sink)
         conditions = Conditions(self, names, facts)
         for clause in ("where", "having"):
             if (condition := node.args.get(clause)) is not None:
                 conditions.add(condition.this, sink)
-        if joined and sink.constraints and _crossed(node, joined, names):
-            sink.constraints.append(((next(names.numbers), ""), UNKNOWN))
+        self.reach(items, node, names, facts, sink)
         rest = [*node.expressions]
         rest += [
             part
@@ -123,6 +125,17 @@ class Queries:
                 continue
             for _ in self.outside_subqueries(part, names, facts):
                 pass
+
+    @staticmethod
+    def reach(
+        items: Sequence[exp.Expr], node: exp.Expr, names: Names, facts: Facts, sink: Sink
+    ) -> None:
+        """Nothing is known of a statement one of whose tables stands beside the restricted ones."""
+        if len(names.sources) < 2 or not (sink.constraints or sink.choices or sink.parts):  # noqa: PLR2004
+            return
+        where = node.args.get("where")
+        if not all_reached(items, where.this if where is not None else None, names, facts, sink):
+            sink.constraints.append(((next(names.numbers), ""), UNKNOWN))
 
     def with_clause(self, node: exp.Expr, names: Names, facts: Facts) -> None:
         """Enter the WITH of a statement."""
@@ -295,45 +308,6 @@ def unwrapped(node: exp.Expr) -> exp.Expr:
                 values: exp.Expr = from_.this
                 return values
     return node
-
-
-def _crossed(node: exp.Select, joined: list[exp.Expr], names: Names) -> bool:
-    """Whether a table stands beside the others with no condition: all its tenants' rows come back.
-
-    A condition on a column without its table's name may be any table's, and is taken for its.
-    """
-    loose = [
-        join
-        for join in joined
-        if isinstance(join, exp.Join) and not (join.args.get("on") or join.args.get("using"))
-        if not join.args.get("method")
-    ]
-    if not loose:
-        return False
-    first = node.args["from_"].this if node.args.get("from_") else None
-    inside = [join.this for join in joined if not isinstance(join.this, exp.Table)]
-    spoken = [node.args.get("where"), *(join.args.get("on") for join in joined), *inside]
-    return unspoken([first, *(join.this for join in loose)], spoken, names)
-
-
-def unspoken(tables: Sequence[object], parts: Sequence[exp.Expr | None], names: Names) -> bool:
-    """Whether one of some tables is real, and no condition speaks of it."""
-    real = [
-        table
-        for table in tables
-        if isinstance(table, exp.Table) and not isinstance(table.this, exp.Func)
-        if table.args.get("db") or names.cte(table.name.lower()) is None
-    ]
-    spoken: set[str] = set()
-    for part in parts:
-        for column in part.find_all(exp.Column) if part is not None else ():
-            if column.table:
-                spoken.add(column.table.lower())
-            elif isinstance(part, exp.Subquery | exp.Lateral):
-                continue  # a column of the derived table's own
-            elif len(real) == 1 or not names.mentions(column):
-                return False
-    return any((table.alias or table.name).lower() not in spoken for table in real)
 
 
 def _leftmost(node: exp.Expr) -> exp.Expr:

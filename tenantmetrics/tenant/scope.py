@@ -61,13 +61,15 @@ class Source:
         columns: What a derived table's columns are; None for a real table.
             True: a tenant column; False: something else.
         star: The derived table passes on columns that are not listed.
-        constant: Its tenant columns are values, and no table's.
+        open: Its rows may be any tenant's, unless a condition says otherwise.
+        restricted: It restricts its rows itself.
     """
 
     number: int
     columns: dict[str, bool] | None = None
     star: bool = False
-    constant: bool = False
+    open: bool = False
+    restricted: bool = False
 
 
 @dataclass(slots=True)
