@@ -9,9 +9,10 @@ from sqlglot import exp
 from tenantmetrics.tenant.conditions import Conditions
 from tenantmetrics.tenant.operands import Operand
 from tenantmetrics.tenant.plan import Also, Either, Fixed, Found, Joined, Named, Node, Rows, State
-from tenantmetrics.tenant.queries import Queries, unwrapped
+from tenantmetrics.tenant.queries import Queries
 from tenantmetrics.tenant.scope import CLEAR, UNKNOWN, Derived, Facts, Names, Sink, Source, finish
 from tenantmetrics.tenant.sources import add_from, add_table
+from tenantmetrics.tenant.trees import unwrapped
 from tenantmetrics.tenant.values import SESSION, bare, value_of
 
 __all__ = ["Changes"]

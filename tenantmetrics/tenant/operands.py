@@ -76,11 +76,14 @@ class Operand:
                 whole = len(named) == len(answers)
                 return tuple(tenant for one in named for tenant in one) if whole else None
             if self.many:
-                return self._all(_array_elements(values.literals[self.slot].text))
+                text = values.literals[self.slot].text
+                return self._all(_array_elements(text)) if text is not None else None
             return self._literal(values.literals[self.slot])
         return () if self.text is None else self._read(self.text)
 
     def _literal(self, literal: Literal) -> tuple[str, ...] | None:
+        if literal.text is None:
+            return None
         if literal.number and not self.cast:
             found = from_number(self.sign + literal.text)
             return (found,) if found is not None else None

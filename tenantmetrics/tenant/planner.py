@@ -25,10 +25,10 @@ from tenantmetrics.tenant.plan import (
     State,
     StepPlan,
 )
-from tenantmetrics.tenant.queries import unwrapped
 from tenantmetrics.tenant.scope import UNKNOWN, Names
 from tenantmetrics.tenant.skeleton import TOO_LONG
 from tenantmetrics.tenant.survey import clipped, survey
+from tenantmetrics.tenant.trees import unwrapped
 from tenantmetrics.tenant.utility import Word, is_query, operand_of, read, words_of
 from tenantmetrics.tenant.values import SESSION, bare, function_name, value_of
 from tenantmetrics.tenant.vocabulary import Vocabulary

@@ -26,14 +26,14 @@ from tenantmetrics.tenant.scope import (
     finish,
 )
 from tenantmetrics.tenant.sources import add_from, aliased
+from tenantmetrics.tenant.trees import read_from, unwrapped
 from tenantmetrics.tenant.values import SESSION, array_of, value_of
 from tenantmetrics.tenant.vocabulary import Vocabulary
 
-__all__ = ["QUERIES", "Queries", "unwrapped"]
+__all__ = ["QUERIES", "Queries"]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _SELECT_OR_SETOPERATION_OR_SUBQUERY = (exp.Select, exp.SetOperation, exp.Subquery)
-_SUBQUERY_OR_PAREN = (exp.Subquery, exp.Paren)
 _EXPLODE_OR_UNNEST = (exp.Explode, exp.Unnest)
 
 QUERIES = exp.Select | exp.SetOperation | exp.Subquery | exp.Values
@@ -103,10 +103,7 @@ class Queries:
     def select(self, node: exp.Select, names: Names, facts: Facts, sink: Sink) -> None:
         """Enter a SELECT: its restrictions into `sink`, all that is beside them into `facts`."""
         self.with_clause(node, names, facts)
-        from_ = node.args.get("from_")
-        items = [*(node.args.get("laterals") or []), *(node.args.get("joins") or [])]
-        if from_ is not None:
-            items.insert(0, from_.this)
+        items = read_from(node)
         add_from(self, items, names, facts, sink)
         conditions = Conditions(self, names, facts)
         for clause in ("where", "having"):
@@ -289,25 +286,6 @@ class Queries:
             elif value is SESSION:
                 values[name] = Fixed(Found(State.SESSION))
         return Derived(result, columns, star, values)
-
-
-def unwrapped(node: exp.Expr) -> exp.Expr:
-    """A query without the parentheses around it."""
-    while isinstance(node, _SUBQUERY_OR_PAREN) and not node.args.get("with_"):
-        node = node.this
-    if node.__class__ is exp.Select and len(node.expressions) == 1:
-        # The parser writes VALUES as SELECT * FROM (VALUES …).
-        from_ = node.args.get("from_")
-        if isinstance(node.expressions[0], exp.Star) and from_ is not None:
-            others = {key for key, value in node.args.items() if value} - {"expressions", "from_"}
-            if (
-                isinstance(from_.this, exp.Values)
-                and not others
-                and (from_.this.alias in {"", "_values"})
-            ):
-                values: exp.Expr = from_.this
-                return values
-    return node
 
 
 def _leftmost(node: exp.Expr) -> exp.Expr:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlglot import exp
 
 from tenantmetrics.tenant.scope import Facts, Key, Names, Sink, Source
+from tenantmetrics.tenant.trees import read_from, sources_of, unwrapped
 
 __all__ = ["all_reached", "reaches_outside"]
 
@@ -45,7 +46,7 @@ class _Groups:
     def read(self, items: Iterable[exp.Expr | None]) -> None:
         """Take the joins' conditions, and what LATERAL and functions read of other sources."""
         before: list[str] = []
-        for item, join in _flat(items):
+        for item, join in sources_of(items):
             alias = (item.alias or item.name).lower()
             if isinstance(item, _READ_FROM_OTHERS) or isinstance(item.this, exp.Func):
                 self.tie([alias, *self._spoken_of(item)[0]])
@@ -88,7 +89,9 @@ class _Groups:
                     found.add(self._meant(alias))
                 continue
             if isinstance(node, exp.Select):
-                hidden |= {(item.alias or item.name).lower() for item, _ in _flat(_from(node))}
+                hidden |= {
+                    (item.alias or item.name).lower() for item, _ in sources_of(read_from(node))
+                }
             if isinstance(node, _QUERIES):
                 queries = inner = True
             todo += [(child, hidden, inner) for child in node.iter_expressions()]
@@ -142,47 +145,35 @@ def all_reached(
     return not unreached or (not restricted and len(unreached) == 1)
 
 
-def reaches_outside(query: exp.Select, names: Names) -> bool:
+def reaches_outside(query: exp.Expr, names: Names) -> bool:
     """Whether a subquery's conditions tie all its sources to the query around it.
 
     Args:
-        query: The subquery.
+        query: The subquery; of a UNION, each branch has to.
         names: The sources around it.
     """
+    todo = [query]
+    while todo:
+        node = unwrapped(todo.pop())
+        if isinstance(node, exp.SetOperation):
+            todo += [node.this, node.expression]
+        elif not isinstance(node, exp.Select) or not _select_reaches(node, names):
+            return False
+    return True
+
+
+def _select_reaches(select: exp.Select, names: Names) -> bool:
     own = Names(names, names.vocabulary)
-    for item, _ in _flat(_from(query)):
+    items = read_from(select)
+    for item, _ in sources_of(items):
         own.add((item.alias or item.name).lower(), Source(next(names.numbers)))
     groups = _Groups(own)
-    groups.read(_from(query))
+    groups.read(items)
     for clause in ("where", "having"):
-        if (condition := query.args.get(clause)) is not None:
+        if (condition := select.args.get(clause)) is not None:
             groups.condition(condition.this)
     outside = groups.root(_OUTSIDE)
     return all(groups.root(alias) == outside for alias in own.sources)
-
-
-def _from(query: exp.Select) -> list[exp.Expr]:
-    from_ = query.args.get("from_")
-    joined = [*(query.args.get("laterals") or []), *(query.args.get("joins") or [])]
-    return [from_.this, *joined] if from_ is not None else joined
-
-
-def _flat(items: Iterable[object]) -> Iterator[tuple[exp.Expr, exp.Join | None]]:
-    """Sources with the join that brings each in, those in parentheses one by one."""
-    for entry in items:
-        if not isinstance(entry, exp.Expr):
-            continue
-        join = entry if isinstance(entry, exp.Join) else None
-        item = entry.this if join is not None else entry
-        if isinstance(item, exp.Subquery) and isinstance(item.this, exp.Table) and not item.alias:
-            first = True
-            for inside, inner in _flat([item.this]):
-                yield inside, join if first else inner
-                first = False
-        elif isinstance(item, exp.Expr):
-            yield item, join
-        if isinstance(item, exp.Expr):
-            yield from _flat(item.args.get("joins") or [])
 
 
 def _keys(sink: Sink) -> Iterator[Key]:

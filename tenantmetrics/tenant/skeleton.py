@@ -38,11 +38,12 @@ class Literal(NamedTuple):
     """What stood in a slot.
 
     Attributes:
-        text: The value that PostgreSQL reads, quotes and escapes resolved.
+        text: The value that PostgreSQL reads, quotes and escapes resolved; None where it is no text
+            (bits) or not told here.
         number: Whether it was written as a number.
     """
 
-    text: str
+    text: str | None
     number: bool
 
 
@@ -160,7 +161,10 @@ def _tokenized(sql: str) -> Skeleton:
     """The same by PostgreSQL's lexical rules in full."""
     pieces: list[str] = []
     literals: list[Literal] = []
+    first = 0
     comments: list[str] = []
+    # Where the last literal ended, if only white space came since: 'a' <newline> 'b' is one.
+    ended = -1
     for count, (kind, start, end) in enumerate(tokenize(sql)):
         if count > _MAX_TOKENS:
             return Skeleton(f"{''.join(pieces[:20])} {TOO_LONG}", (), tuple(comments))
@@ -174,9 +178,17 @@ def _tokenized(sql: str) -> Skeleton:
                 pieces.append(" ")
         elif kind is TokenKind.STRING:
             value = _string_value(text)
-            # A value that cannot be told keeps its slot, so that nothing else moves into it.
-            pieces.append(f"'slot{len(literals)}'")
-            literals.append(Literal(value or "", False))
+            if text[0] == "'" and ended >= 0 and _BREAK.search(sql, ended, start):
+                # It keeps a slot of its own, so that slots are numbered as literals are.
+                head = literals[first].text
+                whole = head + value if head is not None and value is not None else None
+                literals[first] = Literal(whole, False)
+            else:
+                pieces.append(f"'slot{len(literals)}'")
+                first = len(literals)
+            literals.append(Literal(value, False))
+            ended = end if text[0] != "$" else -1
+            continue
         elif kind is TokenKind.NUMBER:
             pieces.append(str(_NUMBER_SLOT + len(literals)))
             literals.append(Literal(text, True))
@@ -184,12 +196,15 @@ def _tokenized(sql: str) -> Skeleton:
             pieces.append(" ")
         else:
             pieces.append(text)
+        if kind is not TokenKind.SPACE and not text.startswith("--"):
+            ended = -1
     template = "".join(pieces)
     if len(literals) > _SHORT_LIST:
         template = _folded(template)
     return Skeleton(template, tuple(literals), tuple(comments))
 
 
+_BREAK = re.compile(r"[\n\r]")
 _GAP = re.compile(r"'(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'")
 _PLAIN = re.compile(r"''|'(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'")
 _ESCAPED = re.compile(
