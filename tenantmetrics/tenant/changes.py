@@ -9,8 +9,18 @@ from sqlglot import exp
 from tenantmetrics.tenant.conditions import Conditions
 from tenantmetrics.tenant.operands import Operand
 from tenantmetrics.tenant.plan import Also, Either, Fixed, Found, Joined, Named, Node, Rows, State
-from tenantmetrics.tenant.queries import Queries
-from tenantmetrics.tenant.scope import CLEAR, UNKNOWN, Derived, Facts, Names, Sink, Source, finish
+from tenantmetrics.tenant.queries import Queries, unnested
+from tenantmetrics.tenant.scope import (
+    CLEAR,
+    UNKNOWN,
+    Derived,
+    Facts,
+    Key,
+    Names,
+    Sink,
+    Source,
+    finish,
+)
 from tenantmetrics.tenant.sources import add_from, add_table
 from tenantmetrics.tenant.trees import unwrapped
 from tenantmetrics.tenant.values import SESSION, bare, value_of
@@ -54,8 +64,9 @@ class Changes(Queries):
             inner = item.unalias()
             star = star or isinstance(inner, exp.Star)
             name = item.alias_or_name.lower()
+            column = bare(inner)
             columns[name] = (
-                isinstance(inner, exp.Column) and inner.name.lower() in self.vocabulary.columns
+                isinstance(column, exp.Column) and column.name.lower() in self.vocabulary.columns
             )
         return columns, star
 
@@ -73,7 +84,7 @@ class Changes(Queries):
             target = target.this
         index = self._tenant_index(columns)
         source = Source(next(names.numbers))
-        alias = (target.alias or target.name).lower() if isinstance(target, exp.Table) else ""
+        alias = _alias(target)
         body = unwrapped(node.expression) if node.expression is not None else None
         if isinstance(body, exp.Values):
             written = self._written(body, index, names, facts)
@@ -86,7 +97,11 @@ class Changes(Queries):
         names.add("excluded", Source(next(names.numbers)))
         conflict = node.args.get("conflict")
         for item in conflict.expressions if conflict is not None else []:
-            self._assigned(item, names, facts)
+            self._assigned(item, alias, names, facts)
+        if conflict is not None and (where := conflict.args.get("where")) is not None:
+            # It restricts the row that is there already, which may be another tenant's.
+            Conditions(self, names, facts).add(where.this, facts.main)
+            written = Also(written, (finish(facts, self.vocabulary),))
         beside = [later() for later in facts.later] + facts.beside
         return Also(written, tuple(beside)) if beside else written
 
@@ -129,19 +144,36 @@ class Changes(Queries):
     def _project(self, select: exp.Select, index: int, names: Names, facts: Facts) -> None:
         """The tenant that INSERT … SELECT writes: its column joins the classes of the query."""
         before = select.expressions[: index + 1]
-        if any(isinstance(item, exp.Star) or item.find(exp.Star) for item in before):
-            return
         item = select.expressions[index].unalias() if index < len(select.expressions) else None
-        key = (next(names.numbers), min(self.vocabulary.columns, key=self.vocabulary.columns.get))  # type: ignore[arg-type]
         column = bare(item)
         other = names.key(column) if isinstance(column, exp.Column) else None
-        if other is not None:
-            # Copied from a tenant column, which has to be restricted for the answer to be known.
-            facts.main.links.append((key, other))
+        if any(isinstance(part, exp.Star) or part.find(exp.Star) for part in before):
+            if len(select.expressions) > 1 or (other := names.key_at(index)) is None:
+                return
+        elif (array := unnested(item)) is not None:
+            facts.main.constraints.append((self._written_key(names), _each(tuple(array))))
             return
-        facts.main.constraints.append((key, _value_node(item)))
+        if other is None:
+            facts.main.constraints.append((self._written_key(names), _value_node(item)))
+            return
+        self._copied(other, names, facts)
+        if other in facts.constants:
+            # Values that are written count by rows.
+            for place, (key, node) in enumerate(facts.main.constraints):
+                if key == other and isinstance(node, Named):
+                    facts.main.constraints[place] = (key, _each(node.operands))
 
-    def _assigned(self, item: exp.Expr, names: Names, facts: Facts) -> None:
+    def _written_key(self, names: Names) -> Key:
+        """A key for the tenant column that is written."""
+        columns = self.vocabulary.columns
+        return (next(names.numbers), min(columns, key=columns.__getitem__))
+
+    def _copied(self, other: Key, names: Names, facts: Facts) -> None:
+        """What is written is another tenant column's, which has to be restricted itself."""
+        facts.main.links.append((self._written_key(names), other))
+        facts.main.constraints.append((other, UNKNOWN))
+
+    def _assigned(self, item: exp.Expr, target: str, names: Names, facts: Facts) -> None:
         """One assignment of SET: a tenant column given to somebody is that tenant's too."""
         left, right = item.this, item.expression
         if isinstance(left, _TUPLE_OR_PAREN):
@@ -155,13 +187,11 @@ class Changes(Queries):
                 continue
             if column.name.lower() in self.vocabulary.columns:
                 source = bare(value)
-                same = (
-                    isinstance(source, exp.Column)
-                    and source.name.lower() == column.name.lower()
-                    and source.table.lower() in {"excluded", "", *names.sources}
-                )
-                if not same:
+                other = names.key(source) if isinstance(source, exp.Column) else None
+                if other is None or not isinstance(source, exp.Column):
                     facts.beside.append(_value_node(value))
+                elif source.table.lower() not in {"excluded", "", target}:
+                    self._copied(other, names, facts)
         if right is not None:
             for _ in self.outside_subqueries(right, names, facts):
                 pass
@@ -175,7 +205,7 @@ class Changes(Queries):
             Conditions(self, names, facts).add(where.this, facts.main)
         self.reach(sources, node, names, facts, facts.main)
         for item in node.expressions:
-            self._assigned(item, names, facts)
+            self._assigned(item, _alias(node.this), names, facts)
         return finish(facts, self.vocabulary)
 
     def _delete(self, node: exp.Delete, names: Names, facts: Facts) -> Node:
@@ -217,7 +247,7 @@ class Changes(Queries):
             Conditions(self, names, rows).add(when.args.get("condition"), rows.main)
             if isinstance(then, exp.Update):
                 for item in then.expressions:
-                    self._assigned(item, names, rows)
+                    self._assigned(item, _alias(node.this), names, rows)
             elif isinstance(then, exp.Insert):
                 self._merged(then, names, rows)
             actions.append(finish(rows, self.vocabulary))
@@ -249,6 +279,15 @@ def _value_node(item: exp.Expr | None) -> Node:
     if value is SESSION:
         return _IN_SESSION
     return Named((value,)) if isinstance(value, Operand) else UNKNOWN
+
+
+def _alias(table: exp.Expr) -> str:
+    return (table.alias or table.name).lower() if isinstance(table, exp.Table) else ""
+
+
+def _each(operands: tuple[Operand, ...]) -> Rows:
+    """Values of which each is a row's."""
+    return Rows(tuple(Named((operand,)) for operand in operands))
 
 
 def _copy(source: Sink, target: Sink) -> None:

@@ -114,7 +114,7 @@ class Conditions:
     def _restricts(self, query: exp.Expr, compared: exp.Expr | None, sink: Sink) -> bool:
         """Enter a subquery that must give a row, if that says anything of the query around it.
 
-        `:user IN (SELECT user_id FROM members WHERE tenant_id = :t)` holds for all rows or for none.
+        `:u IN (SELECT user_id FROM members WHERE tenant_id = :t)` holds for all rows or for none.
 
         Args:
             query: The subquery.

@@ -43,6 +43,7 @@ class Operand:
         cast: How the value is read, innermost cast first: "text", "uuid", "number".
         many: It is an array, each element of which counts.
         sign: "-" for a negated number.
+        fits: Slot of the n where it is cast to varchar(n), which cuts what is longer; else None.
     """
 
     parameter: str | None = None
@@ -52,6 +53,7 @@ class Operand:
     cast: tuple[str, ...] = ()
     many: bool = False
     sign: str = ""
+    fits: int | None = None
 
     def tenants(self, values: Values) -> tuple[str, ...] | None:  # noqa: PLR0911 - one kind a line
         """The tenants it names: none for NULL and empty text; None where that is not known."""
@@ -68,7 +70,7 @@ class Operand:
             text = _plain(value)
             if text is None:
                 return _nobody(value)
-            return self._read(text)
+            return None if self._is_cut(text, values) else self._read(text)
         if self.slot is not None:
             if self.last is not None:
                 answers = [self._literal(one) for one in values.literals[self.slot : self.last + 1]]
@@ -78,8 +80,15 @@ class Operand:
             if self.many:
                 text = values.literals[self.slot].text
                 return self._all(_array_elements(text)) if text is not None else None
-            return self._literal(values.literals[self.slot])
+            literal = values.literals[self.slot]
+            return None if self._is_cut(literal.text or "", values) else self._literal(literal)
         return () if self.text is None else self._read(self.text)
+
+    def _is_cut(self, text: str, values: Values) -> bool:
+        if self.fits is None:
+            return False
+        limit = values.literals[self.fits].text or ""
+        return not limit.isdecimal() or len(text) > int(limit)
 
     def _literal(self, literal: Literal) -> tuple[str, ...] | None:
         if literal.text is None:

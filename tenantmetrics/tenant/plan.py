@@ -122,13 +122,19 @@ class Rows:
             answer = row.found(values)
             states.add(answer.state)
             if answer.state is State.KNOWN:
-                for tenant in answer.shares:
+                # An array in one operand is a row an element.
+                for tenant in _written(row, values) or answer.shares:
                     shares[tenant] = shares.get(tenant, 0) + 1
             else:
                 shares[UNATTRIBUTED] = shares.get(UNATTRIBUTED, 0) + 1
         if State.KNOWN not in states:
             return Found(State.SESSION) if states == {State.SESSION} else _UNDECIDED
         return Found(State.KNOWN, shares)
+
+
+def _written(row: Node, values: Values) -> tuple[str, ...] | None:
+    many = isinstance(row, Named) and len(row.operands) == 1 and row.operands[0].many
+    return row.operands[0].tenants(values) if many else None  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)

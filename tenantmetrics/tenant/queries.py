@@ -27,10 +27,10 @@ from tenantmetrics.tenant.scope import (
 )
 from tenantmetrics.tenant.sources import add_from, aliased
 from tenantmetrics.tenant.trees import read_from, unwrapped
-from tenantmetrics.tenant.values import SESSION, array_of, value_of
+from tenantmetrics.tenant.values import SESSION, array_of, bare, value_of
 from tenantmetrics.tenant.vocabulary import Vocabulary
 
-__all__ = ["QUERIES", "Queries"]
+__all__ = ["QUERIES", "Queries", "unnested"]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _SELECT_OR_SETOPERATION_OR_SUBQUERY = (exp.Select, exp.SetOperation, exp.Subquery)
@@ -182,9 +182,9 @@ class Queries:
             return Named(tuple(known)) if known and len(known) == len(operands) else UNKNOWN
         if isinstance(node, exp.Select) and len(node.expressions) == 1:
             item = node.expressions[0].unalias()
-            unnested = _unnested(item)
-            if unnested is not None and node.args.get("from_") is None:
-                return Named(tuple(unnested)) if unnested else UNKNOWN
+            array = unnested(item)
+            if array is not None and node.args.get("from_") is None:
+                return Named(tuple(array)) if array else UNKNOWN
             value = value_of(item)
             if value is SESSION:
                 return Fixed(Found(State.SESSION))
@@ -192,7 +192,9 @@ class Queries:
             self.select(node, inner, facts, sink)
             if isinstance(value, Operand):
                 return Named((value,))
-            column = inner.key(item) if isinstance(item, exp.Column) else None
+            column = inner.key_at(0) if isinstance(item, exp.Star) else None
+            if isinstance(bared := bare(item), exp.Column):
+                column = inner.key(bared)
             if column is None:
                 return UNKNOWN
             # The column has to be restricted itself: the subquery's tenants are the key's.
@@ -279,7 +281,8 @@ class Queries:
                 star = True
                 continue
             name = (item.alias_or_name or f"?column{index}").lower()
-            columns[name] = isinstance(inner, exp.Column) and names.key(inner) is not None
+            column = bare(inner)
+            columns[name] = isinstance(column, exp.Column) and names.key(column) is not None
             value = value_of(inner)
             if isinstance(value, Operand):
                 values[name] = Named((value,))
@@ -306,7 +309,7 @@ def _only(row: exp.Expr) -> exp.Expr | None:
     return row
 
 
-def _unnested(item: exp.Expr) -> list[Operand] | None:
+def unnested(item: exp.Expr | None) -> list[Operand] | None:
     """The operands of `unnest(:array)`; empty where the text does not tell, None for others."""
     if isinstance(item, _EXPLODE_OR_UNNEST):
         inner = item.expressions[0] if isinstance(item, exp.Unnest) else item.this

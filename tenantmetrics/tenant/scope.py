@@ -133,9 +133,15 @@ class Names:
             return (-1 - len(qualifier), name) if name in self.vocabulary.columns else None
         return self._unqualified(name)
 
-    def mentions(self, column: exp.Column) -> bool:
-        """Whether a column is called like a tenant column, whatever it is."""
-        return column.name.lower() in self.vocabulary.columns
+    def key_at(self, index: int) -> Key | None:
+        """The tenant column that `*` has at a place, where all columns of FROM are known."""
+        if len(self.sources) != 1:
+            return None
+        (source,) = self.sources.values()
+        columns = list((source.columns or {}).items())
+        if source.star or index >= len(columns) or not columns[index][1]:
+            return None
+        return (source.number, columns[index][0])
 
     def _key_in(self, source: Source, name: str) -> Key | None:
         if source.columns is not None and name in source.columns:

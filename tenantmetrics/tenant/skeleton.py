@@ -8,9 +8,10 @@ filled with the literals of the text by their position, so it is made once.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from tenantmetrics.sqltext import TokenKind, tokenize
+from tenantmetrics.sqltext import Token, TokenKind, tokenize
 
 __all__ = [
     "TOO_LONG",
@@ -151,21 +152,44 @@ def slot_of_number(text: str) -> int | None:
 def slot_spans(sql: str) -> tuple[Skeleton, list[tuple[int, int]], list[tuple[int, int]]]:
     """A skeleton, and where in the text its literals and its comments stand; for `explain`."""
     kinds = {TokenKind.STRING, TokenKind.NUMBER}
-    tokens = list(tokenize(sql))
+    tokens = list(_tokens(sql))
     literals = [(start, end) for kind, start, end in tokens if kind in kinds]
     comments = [(start, end) for kind, start, end in tokens if kind is TokenKind.COMMENT]
     return _tokenized(sql), literals, comments
+
+
+def _tokens(sql: str) -> Iterator[Token]:
+    """Tokens, with 'a' <newline> 'b' as the one literal that it is."""
+    held: Token | None = None
+    gap: list[Token] = []
+    for token in tokenize(sql):
+        if held is not None:
+            if token.kind is TokenKind.SPACE or sql.startswith("--", token.start):
+                gap.append(token)
+                continue
+            if token.kind is TokenKind.STRING and _GAP.fullmatch(
+                sql, held.end - 1, token.start + 1
+            ):
+                held, gap = Token(TokenKind.STRING, held.start, token.end), []
+                continue
+            yield held
+            yield from gap
+            held, gap = None, []
+        if token.kind is TokenKind.STRING and sql[token.end - 1] == "'":
+            held = token
+        else:
+            yield token
+    if held is not None:
+        yield held
+        yield from gap
 
 
 def _tokenized(sql: str) -> Skeleton:
     """The same by PostgreSQL's lexical rules in full."""
     pieces: list[str] = []
     literals: list[Literal] = []
-    first = 0
     comments: list[str] = []
-    # Where the last literal ended, if only white space came since: 'a' <newline> 'b' is one.
-    ended = -1
-    for count, (kind, start, end) in enumerate(tokenize(sql)):
+    for count, (kind, start, end) in enumerate(_tokens(sql)):
         if count > _MAX_TOKENS:
             return Skeleton(f"{''.join(pieces[:20])} {TOO_LONG}", (), tuple(comments))
         text = sql[start:end]
@@ -177,18 +201,9 @@ def _tokenized(sql: str) -> Skeleton:
                 comments.append(text[2:-2])
                 pieces.append(" ")
         elif kind is TokenKind.STRING:
-            value = _string_value(text)
-            if text[0] == "'" and ended >= 0 and _BREAK.search(sql, ended, start):
-                # It keeps a slot of its own, so that slots are numbered as literals are.
-                head = literals[first].text
-                whole = head + value if head is not None and value is not None else None
-                literals[first] = Literal(whole, False)
-            else:
-                pieces.append(f"'slot{len(literals)}'")
-                first = len(literals)
-            literals.append(Literal(value, False))
-            ended = end if text[0] != "$" else -1
-            continue
+            # A value that cannot be told keeps its slot, so that nothing else moves into it.
+            pieces.append(f"'slot{len(literals)}'")
+            literals.append(Literal(_string_value(text), False))
         elif kind is TokenKind.NUMBER:
             pieces.append(str(_NUMBER_SLOT + len(literals)))
             literals.append(Literal(text, True))
@@ -196,15 +211,12 @@ def _tokenized(sql: str) -> Skeleton:
             pieces.append(" ")
         else:
             pieces.append(text)
-        if kind is not TokenKind.SPACE and not text.startswith("--"):
-            ended = -1
     template = "".join(pieces)
     if len(literals) > _SHORT_LIST:
         template = _folded(template)
     return Skeleton(template, tuple(literals), tuple(comments))
 
 
-_BREAK = re.compile(r"[\n\r]")
 _GAP = re.compile(r"'(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'")
 _PLAIN = re.compile(r"''|'(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'")
 _ESCAPED = re.compile(

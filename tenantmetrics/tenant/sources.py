@@ -238,16 +238,20 @@ def _add_function(  # noqa: PLR0917
 
 
 def _add_unnest(item: exp.Unnest, alias: str, names: Names, facts: Facts, sink: Sink) -> None:
-    """`unnest(:ids) AS u(tenant_id)`: a column of values."""
-    columns = _alias_columns(item) or ([alias] if alias else [])
-    known = len(item.expressions) == 1 and len(columns) == 1
-    operands = array_of(item.expressions[0]) if known else None
-    source = Source(next(names.numbers), dict.fromkeys(columns, operands is not None))
-    names.add(alias, source)
-    if operands is not None:
-        key: Key = (source.number, columns[0])
-        facts.constants.add(key)
-        sink.constraints.append((key, Named(tuple(operands))))
+    """`unnest(:ids, :rooms) AS u(tenant_id, room)`: columns of values."""
+    arrays = item.expressions
+    columns = _alias_columns(item) or ([alias or "unnest"] if len(arrays) == 1 else [])
+    # Columns that have no name of their own get one that SQL cannot write.
+    columns += [f"\0{index}" for index in range(len(columns), len(arrays))]
+    known = dict.fromkeys(columns, False)
+    source = Source(next(names.numbers), known)
+    for name, array in zip(columns, arrays, strict=False):
+        if (operands := array_of(array)) is not None:
+            key: Key = (source.number, name)
+            known[name] = True
+            facts.constants.add(key)
+            sink.constraints.append((key, Named(tuple(operands))))
+    names.add(alias or "unnest", source)
 
 
 def _alias_columns(item: exp.Expr) -> list[str]:
