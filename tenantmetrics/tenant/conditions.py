@@ -151,6 +151,8 @@ class Conditions:
             and self._names.key(left) is None
         ):
             # Most conditions by far: a column that is no tenant's, and a value.
+            if self._names.has_several():
+                self._other(left, [value_of(right)], sink)
             return
         pairs = _pairs(left, right)
         if pairs is not None:
@@ -168,6 +170,12 @@ class Conditions:
         else:
             self._scalar(left, right, sink, branch)
             self._scalar(right, left, sink, branch)
+
+    def _other(self, column: exp.Expr, values: Sequence[object], sink: Sink) -> None:
+        """A column that is no tenant's, but may be equal to one: `tenants.id = :t`."""
+        key = self._names.other_key(column) if isinstance(column, exp.Column) else None
+        if key is not None:
+            sink.constraints.append((key, _named(values)))
 
     def _scalar(self, side: exp.Expr, other: exp.Expr, sink: Sink, branch: bool) -> None:
         """`x = (SELECT …)` and `x = ANY (SELECT …)` hold for no row where it gives none."""
@@ -191,6 +199,10 @@ class Conditions:
             sink.constraints.append((key, Named((found,))))
         elif (any_of := _any(inner)) is not None:
             self._any(key, any_of, sink, branch)
+        elif isinstance(inner, exp.Column):
+            sink.constraints.append((key, UNKNOWN))
+            if (other := self._names.other_key(inner)) is not None:
+                sink.links.append((key, other))
         elif isinstance(inner, exp.Coalesce):
             sink.constraints.append((key, self._first_given(inner)))
             self._unknown(inner, sink)
@@ -250,17 +262,24 @@ class Conditions:
         if key is not None:
             sink.constraints.append((key, _named([value_of(item) for item in node.expressions])))
             return
-        columns = _elements(bare(node.this))
-        for index, column in enumerate(columns or ()):
-            if (inside := self._key(column)) is not None:
+        this = bare(node.this)
+        if (columns := _elements(this)) is not None:
+            self._row_in(columns, node, sink)
+            return
+        if isinstance(this, exp.Column) and self._names.has_several():
+            self._other(this, [value_of(item) for item in node.expressions], sink)
+        self._unknown(node, sink)
+
+    def _row_in(self, columns: list[exp.Expr], node: exp.In, sink: Sink) -> None:
+        """`(tenant_id, id) IN ((:t, 1), …)`."""
+        for index, column in enumerate(columns):
+            if (key := self._key(column)) is not None:
                 rows = [_elements(bare(item)) for item in node.expressions]
                 values = [
                     value_of(row[index]) if row is not None and index < len(row) else None
                     for row in rows
                 ]
-                sink.constraints.append((inside, _named(values)))
-        if not columns:
-            self._unknown(node, sink)
+                sink.constraints.append((key, _named(values)))
 
     def _key(self, side: exp.Expr) -> Key | None:
         column = bare(side)

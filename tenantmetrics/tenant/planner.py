@@ -27,11 +27,12 @@ from tenantmetrics.tenant.plan import (
 )
 from tenantmetrics.tenant.scope import UNKNOWN, Names
 from tenantmetrics.tenant.skeleton import TOO_LONG
-from tenantmetrics.tenant.survey import clipped, survey
+from tenantmetrics.tenant.survey import clipped, is_unread, survey
 from tenantmetrics.tenant.trees import unwrapped
-from tenantmetrics.tenant.utility import Word, is_query, operand_of, read, words_of
+from tenantmetrics.tenant.utility import is_query, read
 from tenantmetrics.tenant.values import SESSION, bare, function_name, value_of
 from tenantmetrics.tenant.vocabulary import Vocabulary
+from tenantmetrics.tenant.words import Word, operand_of, words_of
 
 __all__ = ["plan_of"]
 
@@ -107,7 +108,7 @@ def _plan(text: str, vocabulary: Vocabulary) -> Plan:
             sets_only=bool(utility.steps),
             misuses=utility.misuses,
         )
-    inner = ("SELECT " if utility.call else "") + text[utility.inner :]
+    inner = ("SELECT " if utility.call else "") + text[utility.inner : utility.end]
     plan = _query_plan(inner, vocabulary)
     rest = plan.summary.removeprefix("SELECT") if utility.call else plan.summary
     return replace(
@@ -162,14 +163,16 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
     confirms = False
     for call in seen.functions:
         name = function_name(call)
-        if name == "set_config":
-            steps.append(_set_config(call))
-        elif name == "current_setting":
+        if name == "current_setting":
             confirms = True
-        elif name in vocabulary.setters:
-            steps.append(_setter(call, vocabulary.setters[name]))
         elif name in vocabulary.functions:
             beside.append(_function(call, vocabulary.functions[name]))
+        elif (name == "set_config" or name in vocabulary.setters) and is_unread(call, statement):
+            continue
+        elif name == "set_config":
+            steps.append(_set_config(call))
+        elif name in vocabulary.setters:
+            steps.append(_setter(call, vocabulary.setters[name]))
     of_schema = [vocabulary.of_schema(schema) for schema, _ in seen.tables if schema]
     return Plan(
         summary=clipped(seen.parts),

@@ -14,7 +14,7 @@ from sqlglot import exp
 from tenantmetrics.tenant.conditions import Conditions
 from tenantmetrics.tenant.operands import Operand
 from tenantmetrics.tenant.plan import Also, Either, Fixed, Found, Joined, Named, Node, State
-from tenantmetrics.tenant.reach import all_reached
+from tenantmetrics.tenant.reach import all_reached, restricted_keys
 from tenantmetrics.tenant.scope import (
     CLEAR,
     UNKNOWN,
@@ -128,7 +128,8 @@ class Queries:
         items: Sequence[exp.Expr], node: exp.Expr, names: Names, facts: Facts, sink: Sink
     ) -> None:
         """Nothing is known of a statement one of whose tables stands beside the restricted ones."""
-        if len(names.sources) < 2 or not (sink.constraints or sink.choices or sink.parts):  # noqa: PLR2004
+        speaks = sink.parts or next(restricted_keys(sink), None) is not None
+        if len(names.sources) < 2 or not speaks:  # noqa: PLR2004
             return
         where = node.args.get("where")
         if not all_reached(items, where.this if where is not None else None, names, facts, sink):
@@ -194,7 +195,7 @@ class Queries:
                 return Named((value,))
             column = inner.key_at(0) if isinstance(item, exp.Star) else None
             if isinstance(bared := bare(item), exp.Column):
-                column = inner.key(bared)
+                column = inner.key(bared) or inner.other_key(bared)
             if column is None:
                 return UNKNOWN
             # The column has to be restricted itself: the subquery's tenants are the key's.

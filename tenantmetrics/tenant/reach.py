@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.scope import Facts, Key, Names, Sink, Source
+from tenantmetrics.tenant.scope import Facts, Key, Names, Sink, Source, is_tenants
 from tenantmetrics.tenant.trees import read_from, sources_of, unwrapped
 
-__all__ = ["all_reached", "reaches_outside"]
+__all__ = ["all_reached", "reaches_outside", "restricted_keys"]
 
 _OUTSIDE = "\0outside"
 """Stands for all sources of the queries around this one."""
@@ -128,7 +128,7 @@ def all_reached(
     groups = _Groups(names)
     groups.read(items)
     groups.condition(where)
-    numbers = {key[0] for one in (sink, facts.optional) for key in _keys(one)}
+    numbers = {key[0] for one in (sink, facts.optional) for key in restricted_keys(one)}
     own = {source.number for source in names.sources.values()}
     for one, other in sink.links:
         if (one[0] in own) != (other[0] in own):
@@ -176,10 +176,11 @@ def _select_reaches(select: exp.Select, names: Names) -> bool:
     return all(groups.root(alias) == outside for alias in own.sources)
 
 
-def _keys(sink: Sink) -> Iterator[Key]:
-    """The columns that a sink restricts, under OR too."""
+def restricted_keys(sink: Sink) -> Iterator[Key]:
+    """The tenant columns that a sink restricts, under OR too."""
     for key, _ in sink.constraints:
-        yield key
+        if is_tenants(key):
+            yield key
     for choice in sink.choices:
         for branch in choice:
-            yield from _keys(branch)
+            yield from restricted_keys(branch)

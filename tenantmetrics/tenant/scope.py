@@ -42,6 +42,7 @@ __all__ = [
     "Sink",
     "Source",
     "finish",
+    "is_tenants",
 ]
 
 OPEN = Fixed(Found(State.OPEN))
@@ -50,6 +51,9 @@ CLEAR = Fixed(Found(State.CLEAR))
 
 Key = tuple[int, str]
 """Number of the source, name of the column."""
+_OTHER = "\0"
+"""Begins the name in the key of a column that is no tenant's, such as tenants.id: where it equals
+one that is, what it is compared with is the tenant."""
 
 
 @dataclass(slots=True)
@@ -143,6 +147,23 @@ class Names:
             return None
         return (source.number, columns[index][0])
 
+    def other_key(self, column: exp.Column) -> Key | None:
+        """The key of a real table's column that is no tenant's, where it is sure whose it is."""
+        qualifier = column.table.lower()
+        names: Names | None = self
+        while names is not None:
+            sources = names.sources
+            only = next(iter(sources.values())) if not qualifier and len(sources) == 1 else None
+            source = sources.get(qualifier, only)
+            if source is not None:
+                return (source.number, _OTHER + column.name.lower()) if source.open else None
+            names = names.parent if qualifier else None
+        return None
+
+    def has_several(self) -> bool:
+        """Whether a column may be equal to one of another source."""
+        return len(self.sources) > 1 or (self.parent is not None and bool(self.parent.sources))
+
     def _key_in(self, source: Source, name: str) -> Key | None:
         if source.columns is not None and name in source.columns:
             return (source.number, name) if source.columns[name] else None
@@ -194,6 +215,11 @@ class Sink:
         self.choices += other.choices
         self.parts += other.parts
         other.constraints, other.links, other.choices, other.parts = [], [], [], []
+
+
+def is_tenants(key: Key) -> bool:
+    """Whether a key is a tenant column's."""
+    return not key[1].startswith(_OTHER)
 
 
 class Facts:
@@ -281,18 +307,26 @@ def finish(facts: Facts, vocabulary: Vocabulary) -> Node:
         if root in linked:
             main.setdefault(root, []).append(node)
     roots_of_constants = {classes.root(key) for key in constants}
+    tenants = {
+        classes.root(key)
+        for key in [
+            *(key for pair in facts.main.links + facts.optional.links for key in pair),
+            *(key for key, _ in own + facts.optional.constraints),
+        ]
+        if is_tenants(key)
+    }
     real = {
         classes.root(key)
         for pair in [*facts.main.links, *facts.optional.links]
         for key in pair
-        if key not in constants
+        if key not in constants and is_tenants(key)
     }
-    real |= {classes.root(key) for key, _ in own if key not in constants}
+    real |= {classes.root(key) for key, _ in own if key not in constants and is_tenants(key)}
     parts: list[Node] = [
         _same(nodes)
         for root, nodes in main.items()
         # A value in a derived table names nobody until a table's tenant column equals it.
-        if root in real or root not in roots_of_constants
+        if root in tenants and (root in real or root not in roots_of_constants)
     ]
     parts += facts.main.parts
     if facts.tables and not any(isinstance(part, Named) for part in parts):
@@ -302,7 +336,12 @@ def finish(facts: Facts, vocabulary: Vocabulary) -> Node:
     optional = [*facts.optional.constraints]
     for choice in facts.optional.choices:
         optional += _choice(choice, classes)
-    beside += [_same(nodes) for nodes in _by_class(optional, classes).values()]
+    beside += [
+        _same(nodes)
+        for root, nodes in _by_class(optional, classes).items()
+        # What only narrows a class that all rows restrict says nothing new.
+        if root in tenants and not (root in main and all(node is UNKNOWN for node in nodes))
+    ]
     beside = [part for part in beside if part not in (CLEAR, OPEN)]
     return Also(whole, tuple(beside)) if beside else whole
 

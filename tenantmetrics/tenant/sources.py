@@ -20,6 +20,7 @@ from tenantmetrics.tenant.scope import (
     Names,
     Sink,
     Source,
+    is_tenants,
 )
 from tenantmetrics.tenant.values import array_of, function_name, value_of
 
@@ -124,7 +125,7 @@ def _add_join(queries: _Queries, join: exp.Join, names: Names, facts: Facts, cur
     if using:
         _link(names, before, using, target)
     # A nullable table is no open one if its ON restricts it: then no row of others is read.
-    closed = side == "LEFT" and bool(target.constraints)
+    closed = side == "LEFT" and any(is_tenants(key) for key, _ in target.constraints)
     facts.tables = tables or (facts.tables and not closed)
     if side:
         # Equality of columns holds wherever both have a row.

@@ -15,7 +15,7 @@ from sqlglot import exp
 from tenantmetrics.limits import QUERY_SUMMARY_MAX_CHARS
 from tenantmetrics.tenant.vocabulary import Vocabulary
 
-__all__ = ["Survey", "clipped", "survey"]
+__all__ = ["Survey", "clipped", "is_unread", "survey"]
 
 _LEAVES = frozenset(
     {exp.Literal, exp.Placeholder, exp.Null, exp.Boolean, exp.Star, exp.DataType, exp.Var},
@@ -143,3 +143,25 @@ def clipped(parts: list[str]) -> str:
             break
         kept = longer
     return kept
+
+
+def is_unread(node: exp.Expr, statement: exp.Expr) -> bool:
+    """Whether a part stands in a WITH query that nothing reads: PostgreSQL does not run it."""
+    above = node.find_ancestor(exp.CTE)
+    if above is None:
+        return False
+    ctes = list(statement.find_all(exp.CTE))
+    reads = [(table.find_ancestor(exp.CTE), table) for table in statement.find_all(exp.Table)]
+    run: set[int] = {id(cte) for cte in ctes if isinstance(cte.this, exp.DML)}
+    before = -1
+    while len(run) > before:
+        before = len(run)
+        names = {
+            table.name.lower()
+            for reader, table in reads
+            if not table.args.get("db") and (reader is None or id(reader) in run)
+        }
+        run |= {id(cte) for cte in ctes if cte.alias.lower() in names}
+    while above is not None and id(above) in run:
+        above = above.find_ancestor(exp.CTE)
+    return above is not None
