@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlglot import exp
 
@@ -32,7 +33,16 @@ _SELECT_OR_SETOPERATION_OR_TABLE = (exp.Select, exp.SetOperation, exp.Table)
 _PLACEHOLDER_OR_LITERAL = (exp.Placeholder, exp.Literal)
 _TUPLE_OR_PAREN = (exp.Tuple, exp.Paren)
 
+_NOTHING = exp.var("DO NOTHING")
 _IN_SESSION = Fixed(Found(State.SESSION))
+
+
+class _Merged(NamedTuple):
+    """What a MERGE says of its target, of its source, and of both."""
+
+    target: Sink
+    source: Sink
+    on: Sink
 
 
 class Changes(Queries):
@@ -201,9 +211,9 @@ class Changes(Queries):
         sources = [node.this] + ([from_.this] if from_ is not None else [])
         sources += node.args.get("joins") or []
         add_from(self, sources, names, facts, facts.main)
-        if (where := node.args.get("where")) is not None:
-            Conditions(self, names, facts).add(where.this, facts.main)
-        self.reach(sources, node, names, facts, facts.main)
+        where = node.args["where"].this if node.args.get("where") else None
+        Conditions(self, names, facts).add(where, facts.main)
+        self.reach(sources, [where], names, facts, facts.main)
         for item in node.expressions:
             self._assigned(item, _alias(node.this), names, facts)
         return finish(facts, self.vocabulary)
@@ -213,47 +223,56 @@ class Changes(Queries):
         sources = [node.this, *(using if isinstance(using, list) else [])]
         sources += node.args.get("joins") or []
         add_from(self, sources, names, facts, facts.main)
-        if (where := node.args.get("where")) is not None:
-            Conditions(self, names, facts).add(where.this, facts.main)
-        self.reach(sources, node, names, facts, facts.main)
+        where = node.args["where"].this if node.args.get("where") else None
+        Conditions(self, names, facts).add(where, facts.main)
+        self.reach(sources, [where], names, facts, facts.main)
         return finish(facts, self.vocabulary)
 
     def _merge(self, node: exp.Merge, names: Names, facts: Facts) -> Node:
-        """Matched rows are restricted by ON; what is inserted only by its source and its values."""
-        target_sink, source_sink, on = Sink(), Sink(), Sink()
+        """Each WHEN touches rows of its own."""
+        held = _Merged(Sink(), Sink(), Sink())
         if isinstance(node.this, exp.Table):
-            add_table(node.this, names, facts, target_sink)
+            add_table(node.this, names, facts, held.target)
         using = node.args.get("using")
         if using is not None:
-            add_from(self, [using], names, facts, source_sink)
-        Conditions(self, names, facts).add(node.args.get("on"), on)
+            add_from(self, [using], names, facts, held.source)
+        Conditions(self, names, facts).add(node.args.get("on"), held.on)
         whens = node.args.get("whens")
-        actions: list[Node] = []
-        for when in whens.expressions if whens is not None else []:
-            then = when.args.get("then")
-            if isinstance(then, exp.Var) and then.name.upper() == "DO NOTHING":
-                continue
-            rows = Facts()
-            rows.tables, rows.constants = True, set(facts.constants)
-            matched = bool(when.args.get("matched"))
-            _copy(target_sink if matched else Sink(), rows.main)
-            by_source = not matched and bool(when.args.get("source"))
-            if not by_source:
-                _copy(source_sink, rows.main)
-            if matched:
-                _copy(on, rows.main)
-            else:
-                rows.main.links += on.links
-            Conditions(self, names, rows).add(when.args.get("condition"), rows.main)
-            if isinstance(then, exp.Update):
-                for item in then.expressions:
-                    self._assigned(item, _alias(node.this), names, rows)
-            elif isinstance(then, exp.Insert):
-                self._merged(then, names, rows)
-            actions.append(finish(rows, self.vocabulary))
+        actions = [
+            self._when(node, when, held, names, facts)
+            for when in (whens.expressions if whens is not None else [])
+            if when.args.get("then") != _NOTHING
+        ]
         result: Node = Either(tuple(actions)) if actions else Joined(())
         beside = [later() for later in facts.later] + facts.beside
         return Also(result, tuple(beside)) if beside else result
+
+    def _when(
+        self, node: exp.Merge, when: exp.Expr, held: _Merged, names: Names, facts: Facts
+    ) -> Node:
+        """Matched rows are restricted by ON; what is inserted only by its source and its values."""
+        then, condition = when.args.get("then"), when.args.get("condition")
+        rows = Facts()
+        rows.tables, rows.constants = True, set(facts.constants)
+        matched = bool(when.args.get("matched"))
+        by_source = not matched and bool(when.args.get("source"))
+        if not by_source:
+            _copy(held.source, rows.main)
+        if matched:
+            _copy(held.target, rows.main)
+            _copy(held.on, rows.main)
+        else:
+            rows.main.links += held.on.links
+        Conditions(self, names, rows).add(condition, rows.main)
+        if matched:
+            both = [node.args.get("on"), condition]
+            self.reach([node.this, node.args.get("using")], both, names, rows, rows.main)
+        if isinstance(then, exp.Update):
+            for item in then.expressions:
+                self._assigned(item, _alias(node.this), names, rows)
+        elif isinstance(then, exp.Insert):
+            self._merged(then, names, rows)
+        return finish(rows, self.vocabulary)
 
     def _merged(self, then: exp.Insert, names: Names, rows: Facts) -> None:
         """The INSERT of a MERGE: its tenant column is a value, or its source's."""

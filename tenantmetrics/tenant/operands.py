@@ -160,7 +160,7 @@ def field_of(parameter: Mapping[str, Any]) -> Any:
 
 
 def index_parameters(parameters: Any) -> Mapping[str, Mapping[str, Any]]:
-    """Parameters by name.
+    """Parameters by name; of two with one name the first, whichever way they are looked up.
 
     Only lists and tuples are read: botocore refuses anything else, and an iterator that was read
     here would be empty when it does.
@@ -169,7 +169,7 @@ def index_parameters(parameters: Any) -> Mapping[str, Mapping[str, Any]]:
         return {}
     return {
         parameter["name"]: parameter
-        for parameter in parameters
+        for parameter in reversed(parameters)
         if isinstance(parameter, Mapping) and isinstance(parameter.get("name"), str)
     }
 

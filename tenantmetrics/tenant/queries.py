@@ -106,10 +106,10 @@ class Queries:
         items = read_from(node)
         add_from(self, items, names, facts, sink)
         conditions = Conditions(self, names, facts)
-        for clause in ("where", "having"):
-            if (condition := node.args.get(clause)) is not None:
-                conditions.add(condition.this, sink)
-        self.reach(items, node, names, facts, sink)
+        clauses = [node.args[key].this for key in ("where", "having") if node.args.get(key)]
+        for condition in clauses:
+            conditions.add(condition, sink)
+        self.reach(items, clauses, names, facts, sink)
         rest = [*node.expressions]
         rest += [
             part
@@ -125,14 +125,17 @@ class Queries:
 
     @staticmethod
     def reach(
-        items: Sequence[exp.Expr], node: exp.Expr, names: Names, facts: Facts, sink: Sink
+        items: Sequence[exp.Expr | None],
+        conditions: Sequence[exp.Expr | None],
+        names: Names,
+        facts: Facts,
+        sink: Sink,
     ) -> None:
         """Nothing is known of a statement one of whose tables stands beside the restricted ones."""
         speaks = sink.parts or next(restricted_keys(sink), None) is not None
         if len(names.sources) < 2 or not speaks:  # noqa: PLR2004
             return
-        where = node.args.get("where")
-        if not all_reached(items, where.this if where is not None else None, names, facts, sink):
+        if not all_reached(items, conditions, names, facts, sink):
             sink.constraints.append(((next(names.numbers), ""), UNKNOWN))
 
     def with_clause(self, node: exp.Expr, names: Names, facts: Facts) -> None:

@@ -6,7 +6,7 @@ WHERE a.id = b.aid AND c.tenant_id = :t` all rows of a and b come back, whosever
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
 
@@ -110,8 +110,8 @@ class _Groups:
 
 
 def all_reached(
-    items: Sequence[exp.Expr | None],
-    where: exp.Expr | None,
+    items: Iterable[exp.Expr | None],
+    conditions: Iterable[exp.Expr | None],
     names: Names,
     facts: Facts,
     sink: Sink,
@@ -120,14 +120,15 @@ def all_reached(
 
     Args:
         items: What the query reads from, its joins included.
-        where: Its condition.
+        conditions: What all its rows meet.
         names: Its sources.
         facts: Has the restrictions of nullable sides.
         sink: Has the restrictions that hold for every row.
     """
     groups = _Groups(names)
     groups.read(items)
-    groups.condition(where)
+    for condition in conditions:
+        groups.condition(condition)
     numbers = {key[0] for one in (sink, facts.optional) for key in restricted_keys(one)}
     own = {source.number for source in names.sources.values()}
     for one, other in sink.links:

@@ -50,12 +50,14 @@ COLUMNS = (
 )
 HELD = [*TABLES, "tenants"]
 IDEAS = {
-    "reach", "tenants_table", "predicate", "undecided", "or_and_in", "cast", "join", "subquery", "cte", "union", "insert",
-    "update", "delete", "merge", "orm", "looks_like",
+    "reach", "tenants_table", "predicate", "undecided", "or_and_in", "cast", "join", "subquery",
+    "cte", "union", "insert", "update", "delete", "merge", "orm", "looks_like",
 }  # fmt: skip
 # What is compared is rows by tenant, so these are out: the order of rows or the planner decides
-# what comes back, or the text is one of those that are no single statement.
-LEFT_OUT = re.compile(r"LIMIT|OFFSET|FETCH|FOR UPDATE|row_number|rank\(|%s|\?|\$1|CURRENT_TIMESTAMP", re.IGNORECASE)
+# what comes back, the clock does, or the text is one of those that are no single statement.
+LEFT_OUT = re.compile(
+    r"LIMIT|OFFSET|FETCH|FOR UPDATE|row_number|rank\(|%s|\?|\$1|CURRENT_TIMESTAMP", re.IGNORECASE
+)
 AT_LEAST = 200
 SQL_VALUES = {
     "t": "'acme'", "u": "'bee'", "n": "1", "nothing": "NULL", "1": "'acme'", "from": "'bee'",
@@ -125,9 +127,7 @@ def contents(connection, tenants):
     wanted = f"WHERE tenant_id = ANY(ARRAY{list(tenants)!r}::text[])"
     return rows_of(
         connection,
-        " UNION ALL ".join(
-            f"SELECT '{table}', r::text FROM {table} r {wanted}" for table in HELD
-        ),
+        " UNION ALL ".join(f"SELECT '{table}', r::text FROM {table} r {wanted}" for table in HELD),
     )
 
 
