@@ -8,8 +8,9 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from tenantmetrics.tenant.conditions import Conditions
+from tenantmetrics.tenant.node_of import node_of
+from tenantmetrics.tenant.nodes import Also, Either, Fixed, Found, Joined, Named, Node, Rows, State
 from tenantmetrics.tenant.operands import Operand
-from tenantmetrics.tenant.plan import Also, Either, Fixed, Found, Joined, Named, Node, Rows, State
 from tenantmetrics.tenant.queries import Queries, unnested
 from tenantmetrics.tenant.scope import (
     CLEAR,
@@ -20,7 +21,6 @@ from tenantmetrics.tenant.scope import (
     Names,
     Sink,
     Source,
-    finish,
 )
 from tenantmetrics.tenant.sources import add_from, add_table
 from tenantmetrics.tenant.trees import unwrapped
@@ -111,7 +111,7 @@ class Changes(Queries):
         if conflict is not None and (where := conflict.args.get("where")) is not None:
             # It restricts the row that is there already, which may be another tenant's.
             Conditions(self, names, facts).add(where.this, facts.main)
-            written = Also(written, (finish(facts, self.vocabulary),))
+            written = Also(written, (node_of(facts, self.vocabulary),))
         beside = [later() for later in facts.later] + facts.beside
         return Also(written, tuple(beside)) if beside else written
 
@@ -147,7 +147,7 @@ class Changes(Queries):
             inner, facts = Names(names, self.vocabulary), Facts()
             self.select(branch, inner, facts, facts.main)
             self._project(branch, index, inner, facts)
-            nodes.append(finish(facts, self.vocabulary))
+            nodes.append(node_of(facts, self.vocabulary))
         result = nodes[0] if len(nodes) == 1 else Either(tuple(nodes))
         return Also(result, tuple(shared.beside)) if shared.beside else result
 
@@ -216,7 +216,7 @@ class Changes(Queries):
         self.reach(sources, [where], names, facts, facts.main)
         for item in node.expressions:
             self._assigned(item, _alias(node.this), names, facts)
-        return finish(facts, self.vocabulary)
+        return node_of(facts, self.vocabulary)
 
     def _delete(self, node: exp.Delete, names: Names, facts: Facts) -> Node:
         using = node.args.get("using")
@@ -226,7 +226,7 @@ class Changes(Queries):
         where = node.args["where"].this if node.args.get("where") else None
         Conditions(self, names, facts).add(where, facts.main)
         self.reach(sources, [where], names, facts, facts.main)
-        return finish(facts, self.vocabulary)
+        return node_of(facts, self.vocabulary)
 
     def _merge(self, node: exp.Merge, names: Names, facts: Facts) -> Node:
         """Each WHEN touches rows of its own."""
@@ -272,7 +272,7 @@ class Changes(Queries):
                 self._assigned(item, _alias(node.this), names, rows)
         elif isinstance(then, exp.Insert):
             self._merged(then, names, rows)
-        return finish(rows, self.vocabulary)
+        return node_of(rows, self.vocabulary)
 
     def _merged(self, then: exp.Insert, names: Names, rows: Facts) -> None:
         """The INSERT of a MERGE: its tenant column is a value, or its source's."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.nodes import Either, Fixed, Found, Guarded, Named, Node, State
 from tenantmetrics.tenant.operands import Operand
-from tenantmetrics.tenant.plan import Either, Fixed, Found, Guarded, Named, Node, State
 from tenantmetrics.tenant.reach import reaches_outside
 from tenantmetrics.tenant.scope import UNKNOWN, Analysis, Facts, Key, Names, Sink
 from tenantmetrics.tenant.trees import outside_queries

@@ -11,20 +11,10 @@ from tenantmetrics.records import SessionVerb
 from tenantmetrics.sqltext import statements
 from tenantmetrics.tenant.bulk import BulkRows, bulk_rows, row_node, tenant_index
 from tenantmetrics.tenant.changes import Changes
+from tenantmetrics.tenant.nodes import Also, Either, Fixed, Found, Named, Node, Rows, State
 from tenantmetrics.tenant.operands import Operand
 from tenantmetrics.tenant.parse import parse
-from tenantmetrics.tenant.plan import (
-    Also,
-    Either,
-    Fixed,
-    Found,
-    Named,
-    Node,
-    Plan,
-    Rows,
-    State,
-    StepPlan,
-)
+from tenantmetrics.tenant.plan import Plan, StepPlan
 from tenantmetrics.tenant.scope import UNKNOWN, Names
 from tenantmetrics.tenant.skeleton import TOO_LONG
 from tenantmetrics.tenant.survey import clipped, is_unread, survey

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from sqlglot import exp
 
 from tenantmetrics.tenant.conditions import Conditions
+from tenantmetrics.tenant.node_of import node_of
+from tenantmetrics.tenant.nodes import Also, Either, Fixed, Found, Joined, Named, Node, State
 from tenantmetrics.tenant.operands import Operand
-from tenantmetrics.tenant.plan import Also, Either, Fixed, Found, Joined, Named, Node, State
 from tenantmetrics.tenant.reach import all_reached, restricted_keys
 from tenantmetrics.tenant.scope import (
     CLEAR,
@@ -23,7 +24,6 @@ from tenantmetrics.tenant.scope import (
     Key,
     Names,
     Sink,
-    finish,
 )
 from tenantmetrics.tenant.sources import add_from, aliased
 from tenantmetrics.tenant.trees import read_from, unwrapped
@@ -63,7 +63,7 @@ class Queries:
         if isinstance(select, exp.Select):
             inner, facts = Names(names, self.vocabulary), Facts()
             self.select(select, inner, facts, facts.main)
-            return finish(facts, self.vocabulary)
+            return node_of(facts, self.vocabulary)
         return self.derive(select, names).node
 
     def derive(self, node: exp.Expr, names: Names, facts: Facts | None = None) -> Derived:
@@ -90,14 +90,14 @@ class Queries:
         if isinstance(node, exp.Select):
             inner, own = Names(names, self.vocabulary), Facts(facts)
             self.select(node, inner, own, own.main)
-            return self._described(node, inner, finish(own, self.vocabulary))
+            return self._described(node, inner, node_of(own, self.vocabulary))
         changed = self.changing(node, names)
         if changed is not None:
             return changed
         if isinstance(node, exp.Table):
             inner, own = Names(names, self.vocabulary), Facts(facts)
             add_from(self, [node], inner, own, own.main)
-            return Derived(finish(own, self.vocabulary), {}, True)
+            return Derived(node_of(own, self.vocabulary), {}, True)
         return Derived(UNKNOWN, {}, True)
 
     def select(self, node: exp.Select, names: Names, facts: Facts, sink: Sink) -> None:

@@ -1,4 +1,4 @@
-"""What a query is known to restrict, and the node that follows from it.
+"""What a query is known to restrict.
 
 Tables by alias, tenant columns that are equal, and what they are compared with.
 
@@ -15,19 +15,8 @@ from typing import Protocol
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.nodes import Fixed, Found, Node, State
 from tenantmetrics.tenant.operands import Operand
-from tenantmetrics.tenant.plan import (
-    Also,
-    Either,
-    Fixed,
-    Found,
-    Guarded,
-    Joined,
-    Named,
-    Node,
-    Same,
-    State,
-)
 from tenantmetrics.tenant.vocabulary import Vocabulary
 
 __all__ = [
@@ -41,7 +30,6 @@ __all__ = [
     "Names",
     "Sink",
     "Source",
-    "finish",
     "is_tenants",
 ]
 
@@ -258,147 +246,3 @@ class Analysis(Protocol):
     def outside_subqueries(self, node: exp.Expr, names: Names, facts: Facts) -> Iterator[exp.Expr]:
         """All parts of an expression but its subqueries, which are left for later."""
         ...
-
-
-class _Classes:
-    """Union-find over keys."""
-
-    def __init__(self) -> None:
-        self._parent: dict[Key, Key] = {}
-
-    def root(self, key: Key) -> Key:
-        path = []
-        while (above := self._parent.get(key, key)) != key:
-            path.append(key)
-            key = above
-        for passed in path:
-            self._parent[passed] = key
-        return key
-
-    def unite(self, one: Key, other: Key) -> None:
-        one, other = self.root(one), self.root(other)
-        if one != other:
-            self._parent[one] = other
-
-
-def finish(facts: Facts, vocabulary: Vocabulary) -> Node:
-    """The node that follows from what is known of a query."""
-    classes = _Classes()
-    constants = set(facts.constants)
-    around: list[tuple[Key, Node]] = []
-    outer = facts.parent
-    for one, other in facts.main.links + facts.optional.links:
-        classes.unite(one, other)
-    while outer is not None:
-        for one, other in outer.main.links:
-            classes.unite(one, other)
-        around += outer.main.constraints
-        constants |= outer.constants
-        outer = outer.parent
-    own = [*facts.main.constraints]
-    for choice in facts.main.choices:
-        own += _choice(choice, classes)
-    own = _preferred(own, vocabulary)
-    main = _by_class(own, classes)
-    # Of a correlated subquery's keys, those that equal a column outside are restricted there.
-    linked = {classes.root(key) for pair in facts.main.links for key in pair}
-    for key, node in around:
-        root = classes.root(key)
-        if root in linked:
-            main.setdefault(root, []).append(node)
-    roots_of_constants = {classes.root(key) for key in constants}
-    tenants = {
-        classes.root(key)
-        for key in [
-            *(key for pair in facts.main.links + facts.optional.links for key in pair),
-            *(key for key, _ in own + facts.optional.constraints),
-        ]
-        if is_tenants(key)
-    }
-    real = {
-        classes.root(key)
-        for pair in [*facts.main.links, *facts.optional.links]
-        for key in pair
-        if key not in constants and is_tenants(key)
-    }
-    real |= {classes.root(key) for key, _ in own if key not in constants and is_tenants(key)}
-    parts: list[Node] = [
-        _same(nodes)
-        for root, nodes in main.items()
-        # A value in a derived table names nobody until a table's tenant column equals it.
-        if root in tenants and (root in real or root not in roots_of_constants)
-    ]
-    parts += facts.main.parts
-    if facts.tables and not any(isinstance(part, Named) for part in parts):
-        parts.append(OPEN)
-    whole: Node = parts[0] if len(parts) == 1 else Joined(tuple(parts)) if parts else CLEAR
-    beside = [later() for later in facts.later] + facts.beside + facts.optional.parts
-    optional = [*facts.optional.constraints]
-    for choice in facts.optional.choices:
-        optional += _choice(choice, classes)
-    beside += [
-        _same(nodes)
-        for root, nodes in _by_class(optional, classes).items()
-        # What only narrows a class that all rows restrict says nothing new.
-        if root in tenants and not (root in main and all(node is UNKNOWN for node in nodes))
-    ]
-    beside = [part for part in beside if part not in (CLEAR, OPEN)]
-    return Also(whole, tuple(beside)) if beside else whole
-
-
-def _same(nodes: list[Node]) -> Node:
-    return nodes[0] if len(nodes) == 1 else Same(tuple(nodes))
-
-
-def _by_class(constraints: list[tuple[Key, Node]], classes: _Classes) -> dict[Key, list[Node]]:
-    found: dict[Key, list[Node]] = {}
-    for key, node in constraints:
-        found.setdefault(classes.root(key), []).append(node)
-    return found
-
-
-def _preferred(
-    constraints: list[tuple[Key, Node]],
-    vocabulary: Vocabulary,
-) -> list[tuple[Key, Node]]:
-    """Where a table is restricted by two tenant columns, the one that is configured first.
-
-    `tenant_id = 7 AND tenant = 'acme'` names one tenant twice, in two alphabets.
-    """
-    best: dict[int, int] = {}
-    for (source, column), node in constraints:
-        if node is not UNKNOWN and column in vocabulary.columns:
-            rank = vocabulary.columns[column]
-            best[source] = min(rank, best.get(source, rank))
-    return [
-        ((source, column), node)
-        for (source, column), node in constraints
-        if column not in vocabulary.columns
-        or vocabulary.columns[column] <= best.get(source, len(vocabulary.columns))
-    ]
-
-
-def _choice(branches: list[Sink], classes: _Classes) -> list[tuple[Key, Node]]:
-    """What an OR restricts: only classes of columns that each branch restricts."""
-    found: list[dict[Key, list[Node]]] = []
-    for branch in branches:
-        constraints = list(branch.constraints)
-        for nested in branch.choices:
-            constraints += _choice(nested, classes)
-        found.append(_by_class(constraints, classes))
-    roots = dict.fromkeys(root for branch in found for root in branch)
-    return [
-        (
-            root,
-            Either(
-                tuple(
-                    Guarded(
-                        _same(nodes[root]) if root in nodes else OPEN,
-                        tuple(branch.guards),
-                    )
-                    for branch, nodes in zip(branches, found, strict=True)
-                ),
-            ),
-        )
-        for root in roots
-    ]

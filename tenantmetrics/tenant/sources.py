@@ -8,8 +8,8 @@ from typing import Protocol
 from sqlglot import exp
 
 from tenantmetrics.tenant.conditions import Conditions
+from tenantmetrics.tenant.nodes import Named
 from tenantmetrics.tenant.operands import Operand
-from tenantmetrics.tenant.plan import Named
 from tenantmetrics.tenant.scope import (
     CLEAR,
     OPEN,
