@@ -61,6 +61,14 @@ class Conditions:
         todo: list[tuple[exp.Expr | None, bool]] = [(condition, negated)]
         while todo:
             node, under_not = todo.pop()
+            if (
+                node.__class__ is exp.EQ
+                and not under_not
+                and node.expression.__class__ is not exp.Boolean
+            ):
+                # Most conditions by far; it is one that _truth() sees through, or no connective.
+                self._equal(node.this, node.expression, sink, branch)
+                continue
             while isinstance(node, _PAREN_OR_NOT):
                 under_not ^= isinstance(node, exp.Not)
                 node = node.this

@@ -1,8 +1,8 @@
 """The nodes of a plan: what is known of a statement's rows before its values are.
 
 `found` fills a node with the values of one call. Every node answers with a `Found`: the tenants
-that its rows are restricted to, or that it restricts them to nobody, or that it speaks of tenants in
-a way that only the database can follow.
+that its rows are restricted to, or that it restricts them to nobody, or that it speaks of tenants
+in a way that only the database can follow.
 """
 
 from __future__ import annotations

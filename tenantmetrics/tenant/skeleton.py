@@ -62,13 +62,16 @@ class Skeleton(NamedTuple):
     comments: tuple[str, ...]
 
 
-# Texts in which a literal is what the expression below takes for one: no backslash, no `$`, no
-# comment, no literal with a prefix or continued on the next line. Anything else is tokenized.
-_UNUSUAL = re.compile(r"""[\\$]|--|/\*|(?<![\w'])[eEbBxXnN]'|&'|'[ \t\f\v]*[\n\r]\s*'|&["]""")
+# Texts in which a literal is what `_LITERAL` takes for one: no backslash, no `$`, no comment, no
+# literal with a prefix or continued on the next line. Anything else is tokenized. Both expressions
+# begin with the characters they look for, so that a search leaps from one to the next.
+_UNUSUAL = ("\\", "$", "&", "--", "/*")
+_UNUSUAL_QUOTE = re.compile(r"""'(?:(?<=[^\w'][eEbBxXnN]')|[ \t\f\v]*+[\n\r]\s*+')""")
 _BLOCK = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"
 _COMMENTED = re.compile(rf"\s*+({_BLOCK})?+((?:[^/]|/(?!\*))*+)({_BLOCK})?+\s*+", re.DOTALL)
 _LITERAL = re.compile(
-    r"""('(?:[^']|'')*+'|"(?:[^"]|"")*+"|(?<![\w.:$\x80-\U0010FFFF])[0-9]++(?:\.[0-9]++)?+(?![\w.]))""",
+    r"""('(?:[^']|'')*+'|"(?:[^"]|"")*+"|"""
+    r"""[0-9](?<![\w.:$\x80-\U0010FFFF][0-9])[0-9]*+(?:\.[0-9]++)?+(?![\w.]))"""
 )
 
 
@@ -82,7 +85,7 @@ def skeleton(sql: str) -> Skeleton:
         if ends is not None:
             body = ends.group(2)
             comments = tuple(part[2:-2] for part in (ends.group(1), ends.group(3)) if part)
-    if _UNUSUAL.search(body):
+    if any(mark in body for mark in _UNUSUAL) or _UNUSUAL_QUOTE.search(body):
         return _tokenized(sql)
     pieces = _LITERAL.split(body)
     literals: list[Literal] = []

@@ -9,6 +9,7 @@ left out, so that one statement has one summary whoever it is for.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlglot import exp
 
@@ -92,8 +93,7 @@ def survey(statement: exp.Expr, vocabulary: Vocabulary) -> Survey:  # noqa: C901
         elif kind in _CHANGES:
             first = ("this",)
         if first:
-            order = [*first, *(key for key in args if key not in first and key != "with_")]
-            todo += [child for key in reversed(order) for child in _children(args.get(key))]
+            todo += _in_order(args, first)
             verb = "SELECT" if kind is exp.Select else _CHANGES[kind]  # type: ignore[index]
             if not isinstance(node.parent, exp.When):  # type: ignore[union-attr]
                 todo.append(verb)
@@ -106,6 +106,17 @@ def survey(statement: exp.Expr, vocabulary: Vocabulary) -> Survey:  # noqa: C901
         if (with_ := args.get("with_")) is not None:
             todo.append(with_)
     return found
+
+
+def _in_order(args: dict[str, Any], first: tuple[str, ...]) -> list[exp.Expr]:
+    """The children for the stack: some keys' before the others', but WITH."""
+    keys = [*first, *(key for key, value in args.items() if value and key not in first)]
+    return [
+        child
+        for key in reversed(keys)
+        if key != "with_" and (value := args.get(key))
+        for child in _children(value)
+    ]
 
 
 def _children(value: object) -> list[exp.Expr]:
