@@ -175,7 +175,7 @@ class Conditions:
             self._compare(key, right, sink, branch)
         elif second is not None:
             self._compare(second, left, sink, branch)
-        else:
+        elif not (isinstance(left, exp.Column) and isinstance(right, exp.Column)):
             self._scalar(left, right, sink, branch)
             self._scalar(right, left, sink, branch)
 

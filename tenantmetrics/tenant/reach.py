@@ -40,8 +40,10 @@ class _Groups:
     def tie(self, aliases: Iterable[str]) -> None:
         first = ""
         for alias in aliases:
-            first = first or alias
-            self._above[self.root(alias)] = self.root(first)
+            if alias and not first:
+                first = self.root(alias)
+            elif alias:
+                self._above[self.root(alias)] = first
 
     def read(self, items: Iterable[exp.Expr | None]) -> None:
         """Take the joins' conditions, and what LATERAL and functions read of other sources."""
@@ -65,6 +67,9 @@ class _Groups:
                 part = part.this
             if isinstance(part, exp.And):
                 todo += [part.this, part.expression]
+            elif isinstance(part, exp.EQ) and _is_named(part.this) and _is_named(part.expression):
+                # Most conditions of joins: a column of each side.
+                self.tie(self._meant(side.table.lower()) for side in (part.this, part.expression))
             elif part is not None:
                 aliases, loose, query = self._spoken_of(part)
                 if loose and len(aliases) + loose > 1:
@@ -107,6 +112,10 @@ class _Groups:
                 return _OUTSIDE
             names = names.parent
         return ""
+
+
+def _is_named(side: exp.Expr) -> bool:
+    return isinstance(side, exp.Column) and bool(side.table)
 
 
 def all_reached(
