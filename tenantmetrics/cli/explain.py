@@ -11,7 +11,6 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.cells import cell_len
 
 from tenantmetrics.errors import TenantMetricsError
 
@@ -145,11 +144,18 @@ def _lines(found: Explanation, width: int) -> list[str]:
     return lines
 
 
+def _cells(text: str) -> int:
+    """Columns of a terminal that a text takes."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
 def _folded(line: str, width: int) -> Iterator[tuple[int, int]]:
     """The parts of a line that fit the terminal; the whole line where there is none."""
     start = used = 0
     for index, character in enumerate(line):
-        cells = cell_len(character)
+        cells = _cells(character)
         if width > 0 and index > start and used + cells > width:
             yield start, index
             start, used = index, 0
@@ -165,10 +171,10 @@ def _marked(text: str, at: int, marks: Sequence[Mark], width: int) -> Iterator[s
     under = ""
     for index, character in enumerate(text, at):
         inside = any(mark.start <= index < mark.end for mark in marks)
-        blank = character if character == "\t" else " " * cell_len(character)
-        under += "^" * cell_len(character) if inside else blank
+        blank = character if character == "\t" else " " * _cells(character)
+        under += "^" * _cells(character) if inside else blank
     whats = ", ".join(dict.fromkeys(mark.what for mark in marks))
-    if 0 < width < cell_len(under.rstrip()) + len(whats) + 4:
+    if 0 < width < _cells(under.rstrip()) + len(whats) + 4:
         yield under.rstrip()
         yield whats
     else:

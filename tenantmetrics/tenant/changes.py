@@ -14,6 +14,7 @@ from tenantmetrics.tenant.operands import Operand
 from tenantmetrics.tenant.queries import Queries, unnested
 from tenantmetrics.tenant.scope import (
     CLEAR,
+    OPEN,
     UNKNOWN,
     Derived,
     Facts,
@@ -63,6 +64,8 @@ class Changes(Queries):
             result = self._merge(node, inner, facts)
         else:
             return None
+        if facts.changes_all and result is not OPEN and result is not CLEAR:
+            result = UNKNOWN
         return Derived(result, *self._returned(node))
 
     def _returned(self, node: exp.Expr) -> tuple[dict[str, bool], bool]:
@@ -113,6 +116,7 @@ class Changes(Queries):
             Conditions(self, names, facts).add(where.this, facts.main)
             written = Also(written, (node_of(facts, self.vocabulary),))
         beside = [later() for later in facts.later] + facts.beside
+        beside = [part for part in beside if part is not OPEN]
         return Also(written, tuple(beside)) if beside else written
 
     def _written(self, body: exp.Values, index: int | None, names: Names, facts: Facts) -> Node:

@@ -50,6 +50,8 @@ def node_of(facts: Facts, vocabulary: Vocabulary) -> Node:
     if facts.tables and not any(isinstance(part, Named) for part in parts):
         parts.append(OPEN)
     whole: Node = parts[0] if len(parts) == 1 else Joined(tuple(parts)) if parts else CLEAR
+    if facts.changes_all and whole is not OPEN and whole is not CLEAR:
+        return UNKNOWN
     beside = [later() for later in facts.later] + facts.beside + optional.parts
     beside += [
         _same(nodes)

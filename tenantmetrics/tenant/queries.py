@@ -18,6 +18,7 @@ from tenantmetrics.tenant.operands import Operand
 from tenantmetrics.tenant.reach import all_reached, restricted_keys
 from tenantmetrics.tenant.scope import (
     CLEAR,
+    OPEN,
     UNKNOWN,
     Derived,
     Facts,
@@ -153,6 +154,7 @@ class Queries:
             names.ctes[name] = derived
             if isinstance(body, exp.DML):
                 facts.beside.append(derived.node)
+                facts.changes_all = facts.changes_all or derived.node is OPEN
 
     def restrict(self, query: exp.Expr, names: Names, facts: Facts, sink: Sink) -> bool:
         """Enter a subquery that must give a row; False where it always gives one."""
@@ -257,7 +259,7 @@ class Queries:
             star = star or right.star
         result = pending[0] if len(pending) == 1 else Either(tuple(pending))
         if own.beside:
-            result = Also(result, tuple(own.beside))
+            result = UNKNOWN if own.changes_all else Also(result, tuple(own.beside))
         return Derived(result, columns, star)
 
     def _values(self, node: exp.Values) -> Derived:

@@ -226,6 +226,8 @@ class Facts:
         """Subqueries that restrict nothing; analysed when all else is known."""
         self.beside: list[Node] = []
         """Parts that are read or written beside the query: data-changing CTEs, functions."""
+        self.changes_all = False
+        """A data-changing CTE restricts its rows to nobody, whatever the rest says."""
         self.tables = False
         self.constants: set[Key] = set()
 
