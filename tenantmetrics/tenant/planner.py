@@ -17,7 +17,7 @@ from tenantmetrics.tenant.parse import parse
 from tenantmetrics.tenant.plan import Plan, StepPlan
 from tenantmetrics.tenant.scope import UNKNOWN, Names
 from tenantmetrics.tenant.skeleton import TOO_LONG
-from tenantmetrics.tenant.survey import clipped, is_unread, survey
+from tenantmetrics.tenant.survey import clipped, is_inside, survey, unread_ctes
 from tenantmetrics.tenant.trees import unwrapped
 from tenantmetrics.tenant.utility import is_query, read
 from tenantmetrics.tenant.values import SESSION, bare, function_name, value_of
@@ -151,13 +151,14 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
     steps: list[StepPlan] = []
     beside: list[Node] = []
     confirms = False
+    unread = unread_ctes(statement) if seen.functions else set()
     for call in seen.functions:
         name = function_name(call)
         if name == "current_setting":
             confirms = True
         elif name in vocabulary.functions:
             beside.append(_function(call, vocabulary.functions[name]))
-        elif (name == "set_config" or name in vocabulary.setters) and is_unread(call, statement):
+        elif is_inside(call, unread):
             continue
         elif name == "set_config":
             steps.append(_set_config(call))

@@ -29,6 +29,8 @@ class _Groups:
     def __init__(self, names: Names) -> None:
         self._names = names
         self._above: dict[str, str] = {}
+        self._one = False
+        """Whether all are tied already."""
         self.asked: set[str] = set()
         """Sources that a subquery restricts."""
 
@@ -72,9 +74,10 @@ class _Groups:
                 self.tie(self._meant(side.table.lower()) for side in (part.this, part.expression))
             elif part is not None:
                 aliases, loose, query = self._spoken_of(part)
-                if loose and len(aliases) + loose > 1:
+                if loose and len(aliases) + loose > 1 and not self._one:
                     # A column without its table's name may be any table's.
                     aliases |= self._names.sources.keys()
+                    self._one = True
                 self.tie(aliases)
                 if query and isinstance(part, _RESTRICTING):
                     self.asked |= aliases

@@ -96,11 +96,15 @@ class Names:
             numbers or (parent.numbers if parent is not None else None) or itertools.count()
         )
         self.sources: dict[str, Source] = {}
+        self.listed: list[Source] = []
+        """The sources whose columns are listed."""
         self.ctes: dict[str, Derived] = {}
 
     def add(self, alias: str, source: Source) -> None:
         """Enter a source of FROM; an unnamed one gets a name that SQL cannot write."""
         self.sources[alias or f"\0{source.number}"] = source
+        if source.columns is not None:
+            self.listed.append(source)
 
     def cte(self, name: str) -> Derived | None:
         """The CTE of a name, the innermost first."""
@@ -161,8 +165,11 @@ class Names:
 
     def _unqualified(self, name: str) -> Key | None:
         names: Names | None = self
+        usual = name in self.vocabulary.columns
         while names is not None:
-            keys = [key for s in names.sources.values() if (key := self._key_in(s, name))]
+            # A real table has a tenant column only by its usual names.
+            sources = names.sources.values() if usual else names.listed
+            keys = [key for s in sources if (key := self._key_in(s, name))]
             if len(keys) == 1:
                 return keys[0]
             if keys:

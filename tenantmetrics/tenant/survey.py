@@ -16,7 +16,7 @@ from sqlglot import exp
 from tenantmetrics.limits import QUERY_SUMMARY_MAX_CHARS
 from tenantmetrics.tenant.vocabulary import Vocabulary
 
-__all__ = ["Survey", "clipped", "is_unread", "survey"]
+__all__ = ["Survey", "clipped", "is_inside", "survey", "unread_ctes"]
 
 _LEAVES = frozenset(
     {exp.Literal, exp.Placeholder, exp.Null, exp.Boolean, exp.Star, exp.DataType, exp.Var},
@@ -27,6 +27,8 @@ _CHANGES: dict[type[exp.Expr], str] = {
     exp.Delete: "DELETE FROM",
     exp.Merge: "MERGE INTO",
 }
+_STATEMENT = 0
+"""Stands for the statement itself among the ids of its WITH queries."""
 # Arguments that stand before the others in the text, in its order.
 _FIRST: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.Select: ("expressions", "from_", "laterals", "joins"),
@@ -156,23 +158,33 @@ def clipped(parts: list[str]) -> str:
     return kept
 
 
-def is_unread(node: exp.Expr, statement: exp.Expr) -> bool:
-    """Whether a part stands in a WITH query that nothing reads: PostgreSQL does not run it."""
-    above = node.find_ancestor(exp.CTE)
-    if above is None:
-        return False
-    ctes = list(statement.find_all(exp.CTE))
-    reads = [(table.find_ancestor(exp.CTE), table) for table in statement.find_all(exp.Table)]
-    run: set[int] = {id(cte) for cte in ctes if isinstance(cte.this, exp.DML)}
-    before = -1
-    while len(run) > before:
-        before = len(run)
-        names = {
-            table.name.lower()
-            for reader, table in reads
-            if not table.args.get("db") and (reader is None or id(reader) in run)
-        }
-        run |= {id(cte) for cte in ctes if cte.alias.lower() in names}
-    while above is not None and id(above) in run:
+def unread_ctes(statement: exp.Expr) -> set[int]:
+    """The ids of WITH queries that nothing reads: PostgreSQL does not run them."""
+    by_name: dict[str, list[int]] = {}
+    todo = [_STATEMENT]
+    for cte in statement.find_all(exp.CTE):
+        by_name.setdefault(cte.alias.lower(), []).append(id(cte))
+        if isinstance(cte.this, exp.DML):
+            todo.append(id(cte))
+    reads: dict[int, list[str]] = {}
+    for table in statement.find_all(exp.Table):
+        if not table.args.get("db"):
+            reader = table.find_ancestor(exp.CTE)
+            where = id(reader) if reader is not None else _STATEMENT
+            reads.setdefault(where, []).append(table.name.lower())
+    run: set[int] = set()
+    while todo:
+        reader_id = todo.pop()
+        if reader_id not in run:
+            run.add(reader_id)
+            for name in reads.get(reader_id, ()):
+                todo += by_name.get(name, ())
+    return {number for numbers in by_name.values() for number in numbers} - run
+
+
+def is_inside(node: exp.Expr, ctes: set[int]) -> bool:
+    """Whether a part stands in one of some WITH queries."""
+    above = node.find_ancestor(exp.CTE) if ctes else None
+    while above is not None and id(above) not in ctes:
         above = above.find_ancestor(exp.CTE)
     return above is not None
