@@ -24,6 +24,8 @@ _PREDICATE_OR_CONNECTOR_OR_NOT_OR_IN = (exp.Predicate, exp.Connector, exp.Not, e
 _EQUAL = (exp.EQ, exp.NullSafeEQ)
 _DIFFERENT = (exp.NEQ, exp.NullSafeNEQ)
 _VALUES = frozenset({exp.Literal, exp.Placeholder})
+_MAX_GIVEN = 8
+"""Values of one COALESCE that are told apart; each is tested against all before it."""
 _IN_SESSION = Fixed(Found(State.SESSION))
 
 
@@ -224,7 +226,7 @@ class Conditions:
         """`tenant_id = COALESCE(:t, …)`: decided by which of the values are NULL."""
         branches: list[Node] = []
         before: tuple[tuple[Operand, bool], ...] = ()
-        for part in (node.this, *node.expressions):
+        for part in (node.this, *node.expressions)[:_MAX_GIVEN]:
             value = value_of(part)
             if not isinstance(value, Operand):
                 break
