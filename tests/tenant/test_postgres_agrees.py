@@ -243,7 +243,10 @@ def test_a_session_is_followed_as_postgresql_follows_it(connection, make_resolve
         "SET app.tenant = 'd'", "SELECT set_config('app.tenant', 'e', true)", "RESET app.tenant",
         "SET LOCAL app.tenant TO 'f'", "SET LOCAL app.tenant TO DEFAULT",
         "SET LOCAL app.tenant = 'g'", "SET app.tenant = ''", "SET LOCAL \"app\".tenant = 'h'",
-        "RESET ALL", "SET APP.Tenant TO 'i'",
+        "RESET ALL", "SET APP.Tenant TO 'i'", "SET \"app.tenant\" = 'j'",
+        "SET LOCAL app.tenant = + 5", "SET LOCAL app.tenant = 'k'\n'l'",
+        "WITH s AS (SELECT set_config('app.tenant', 'm', true)) SELECT 1",
+        "WITH s AS (SELECT set_config('app.tenant', 'n', true)) SELECT * FROM s",
     )  # fmt: skip
     for sql in script:
         connection.execute(sql)
