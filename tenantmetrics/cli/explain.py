@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,9 +15,12 @@ import typer
 from tenantmetrics.errors import TenantMetricsError
 
 if TYPE_CHECKING:
-    from tenantmetrics.tenant.explanation import Explanation
+    from tenantmetrics.tenant.explanation import Explanation, Mark
 
 __all__ = ["explain"]
+
+_INDENT = 15
+"""Columns of the titles before what is found."""
 
 
 def explain(
@@ -52,7 +58,8 @@ def explain(
     if as_json:
         print(json.dumps(found.as_dict(), ensure_ascii=False, indent=2))
     else:
-        print("\n".join(_lines(found)))
+        # Zero columns, where the output is no terminal: nothing is folded.
+        print("\n".join(_lines(found, get_terminal_size((0, 0)).columns)))
 
 
 def _text(sql: str | None, file: Path | None) -> str:
@@ -64,16 +71,21 @@ def _text(sql: str | None, file: Path | None) -> str:
         except (OSError, UnicodeDecodeError) as error:
             raise TenantMetricsError(f"cannot read {file}: {error}") from None
     elif sql is None or sql == "-":
-        text = sys.stdin.read()
+        try:
+            text = sys.stdin.read()
+        except UnicodeDecodeError as error:
+            raise TenantMetricsError(f"standard input is not text: {error}") from None
     else:
         text = sql
+    # Bytes that are no UTF-8 come from the command line as lone surrogates.
+    text = text.encode(errors="replace").decode()
     if not text.strip():
         raise TenantMetricsError("there is no statement: give it as an argument, --file or stdin")
     return text.rstrip("\n")
 
 
 def _parameter(text: str) -> dict[str, Any]:
-    name, equals, value = text.partition("=")
+    name, equals, value = text.removeprefix(":").partition("=")
     if not equals or not name.strip(":"):
         raise TenantMetricsError(f"--param {text!r}: write name=value, or name:=JSON")
     if not name.endswith(":"):
@@ -98,20 +110,15 @@ def _field(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {"stringValue": value}
 
 
-def _lines(found: Explanation) -> list[str]:
+def _lines(found: Explanation, width: int) -> list[str]:
     """The explanation as lines of text, the places marked under the statement."""
     lines: list[str] = []
     position = 0
     for line in found.sql.split("\n"):
-        lines.append(f"  {line}")
-        here = [m for m in found.marks if m.start < position + len(line) and m.end > position]
-        if here:
-            under = [" "] * len(line)
-            for mark in here:
-                first, last = max(mark.start - position, 0), min(mark.end - position, len(line))
-                under[first:last] = "^" * (last - first)
-            whats = ", ".join(dict.fromkeys(mark.what for mark in here))
-            lines.append(f"  {''.join(under).rstrip()}  {whats}")
+        for start, end in _folded(line, width - 2):
+            first, last = position + start, position + end
+            here = [m for m in found.marks if m.start < last and m.end > first]
+            lines += [f"  {one}".rstrip() for one in _marked(line[start:end], first, here, width)]
         position += len(line) + 1
     claims, attribution = found.claims, found.attribution
     total = sum(weight for _, weight in attribution.shares)
@@ -119,8 +126,56 @@ def _lines(found: Explanation) -> list[str]:
         tenant if len(attribution.shares) == 1 else f"{tenant} ({weight}/{total})"
         for tenant, weight in attribution.shares
     )
-    lines += ["", f"attributed to  {whom}", f"source         {attribution.source}"]
-    lines.append(f"summary        {claims.summary}")
-    lines += [f"{'why' if i == 0 else '':<15}{text}" for i, text in enumerate(found.reasons)]
-    lines += [f"warning        {text}" for text in found.warnings]
+    rows = [
+        ("attributed to", [whom]),
+        ("source", [str(attribution.source)]),
+        ("summary", [claims.summary]),
+        ("why", found.reasons),
+        ("warning", found.warnings),
+    ]
+    lines.append("")
+    for title, texts in rows:
+        for index, text in enumerate(texts):
+            head = title if index == 0 or title == "warning" else ""
+            pieces = wrap(text, max(width - _INDENT, _INDENT)) if width else [text]
+            for piece in pieces or [""]:
+                lines.append(f"{head:<{_INDENT}}{piece}".rstrip())
+                head = ""
     return lines
+
+
+def _cells(text: str) -> int:
+    """Columns of a terminal that a text takes."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _folded(line: str, width: int) -> Iterator[tuple[int, int]]:
+    """The parts of a line that fit the terminal; the whole line where there is none."""
+    start = used = 0
+    for index, character in enumerate(line):
+        cells = _cells(character)
+        if width > 0 and index > start and used + cells > width:
+            yield start, index
+            start, used = index, 0
+        used += cells
+    yield start, len(line)
+
+
+def _marked(text: str, at: int, marks: Sequence[Mark], width: int) -> Iterator[str]:
+    """A part of the statement, carets under its marks, and what they are."""
+    yield text
+    if not marks:
+        return
+    under = ""
+    for index, character in enumerate(text, at):
+        inside = any(mark.start <= index < mark.end for mark in marks)
+        blank = character if character == "\t" else " " * _cells(character)
+        under += "^" * _cells(character) if inside else blank
+    whats = ", ".join(dict.fromkeys(mark.what for mark in marks))
+    if 0 < width < _cells(under.rstrip()) + len(whats) + 4:
+        yield under.rstrip()
+        yield whats
+    else:
+        yield f"{under.rstrip()}  {whats}"

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.nodes import Named, Node
 from tenantmetrics.tenant.operands import Operand
-from tenantmetrics.tenant.plan import Named, Node
 from tenantmetrics.tenant.scope import UNKNOWN
 from tenantmetrics.tenant.skeleton import slot_of_number, slot_of_string
 from tenantmetrics.tenant.vocabulary import Vocabulary

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlglot import exp
 
 from tenantmetrics.tenant.conditions import Conditions
+from tenantmetrics.tenant.node_of import node_of
+from tenantmetrics.tenant.nodes import Also, Either, Fixed, Found, Joined, Named, Node, Rows, State
 from tenantmetrics.tenant.operands import Operand
-from tenantmetrics.tenant.plan import Also, Either, Fixed, Found, Joined, Named, Node, Rows, State
-from tenantmetrics.tenant.queries import Queries, unspoken, unwrapped
-from tenantmetrics.tenant.scope import CLEAR, UNKNOWN, Derived, Facts, Names, Sink, Source, finish
+from tenantmetrics.tenant.queries import Queries, unnested
+from tenantmetrics.tenant.scope import (
+    CLEAR,
+    OPEN,
+    UNKNOWN,
+    Derived,
+    Facts,
+    Key,
+    Names,
+    Sink,
+    Source,
+)
 from tenantmetrics.tenant.sources import add_from, add_table
+from tenantmetrics.tenant.trees import unwrapped
 from tenantmetrics.tenant.values import SESSION, bare, value_of
 
 __all__ = ["Changes"]
@@ -21,7 +34,16 @@ _SELECT_OR_SETOPERATION_OR_TABLE = (exp.Select, exp.SetOperation, exp.Table)
 _PLACEHOLDER_OR_LITERAL = (exp.Placeholder, exp.Literal)
 _TUPLE_OR_PAREN = (exp.Tuple, exp.Paren)
 
+_NOTHING = exp.var("DO NOTHING")
 _IN_SESSION = Fixed(Found(State.SESSION))
+
+
+class _Merged(NamedTuple):
+    """What a MERGE says of its target, of its source, and of both."""
+
+    target: Sink
+    source: Sink
+    on: Sink
 
 
 class Changes(Queries):
@@ -42,6 +64,8 @@ class Changes(Queries):
             result = self._merge(node, inner, facts)
         else:
             return None
+        if facts.changes_all and result is not OPEN and result is not CLEAR:
+            result = UNKNOWN
         return Derived(result, *self._returned(node))
 
     def _returned(self, node: exp.Expr) -> tuple[dict[str, bool], bool]:
@@ -53,8 +77,9 @@ class Changes(Queries):
             inner = item.unalias()
             star = star or isinstance(inner, exp.Star)
             name = item.alias_or_name.lower()
+            column = bare(inner)
             columns[name] = (
-                isinstance(inner, exp.Column) and inner.name.lower() in self.vocabulary.columns
+                isinstance(column, exp.Column) and column.name.lower() in self.vocabulary.columns
             )
         return columns, star
 
@@ -72,7 +97,7 @@ class Changes(Queries):
             target = target.this
         index = self._tenant_index(columns)
         source = Source(next(names.numbers))
-        alias = (target.alias or target.name).lower() if isinstance(target, exp.Table) else ""
+        alias = _alias(target)
         body = unwrapped(node.expression) if node.expression is not None else None
         if isinstance(body, exp.Values):
             written = self._written(body, index, names, facts)
@@ -85,8 +110,13 @@ class Changes(Queries):
         names.add("excluded", Source(next(names.numbers)))
         conflict = node.args.get("conflict")
         for item in conflict.expressions if conflict is not None else []:
-            self._assigned(item, names, facts)
+            self._assigned(item, alias, names, facts)
+        if conflict is not None and (where := conflict.args.get("where")) is not None:
+            # It restricts the row that is there already, which may be another tenant's.
+            Conditions(self, names, facts).add(where.this, facts.main)
+            written = Also(written, (node_of(facts, self.vocabulary),))
         beside = [later() for later in facts.later] + facts.beside
+        beside = [part for part in beside if part is not OPEN]
         return Also(written, tuple(beside)) if beside else written
 
     def _written(self, body: exp.Values, index: int | None, names: Names, facts: Facts) -> Node:
@@ -121,26 +151,43 @@ class Changes(Queries):
             inner, facts = Names(names, self.vocabulary), Facts()
             self.select(branch, inner, facts, facts.main)
             self._project(branch, index, inner, facts)
-            nodes.append(finish(facts, self.vocabulary))
+            nodes.append(node_of(facts, self.vocabulary))
         result = nodes[0] if len(nodes) == 1 else Either(tuple(nodes))
         return Also(result, tuple(shared.beside)) if shared.beside else result
 
     def _project(self, select: exp.Select, index: int, names: Names, facts: Facts) -> None:
         """The tenant that INSERT … SELECT writes: its column joins the classes of the query."""
         before = select.expressions[: index + 1]
-        if any(isinstance(item, exp.Star) or item.find(exp.Star) for item in before):
-            return
         item = select.expressions[index].unalias() if index < len(select.expressions) else None
-        key = (next(names.numbers), min(self.vocabulary.columns, key=self.vocabulary.columns.get))  # type: ignore[arg-type]
         column = bare(item)
         other = names.key(column) if isinstance(column, exp.Column) else None
-        if other is not None:
-            # Copied from a tenant column, which has to be restricted for the answer to be known.
-            facts.main.links.append((key, other))
+        if any(isinstance(part, exp.Star) or part.find(exp.Star) for part in before):
+            if len(select.expressions) > 1 or (other := names.key_at(index)) is None:
+                return
+        elif (array := unnested(item)) is not None:
+            facts.main.constraints.append((self._written_key(names), _each(tuple(array))))
             return
-        facts.main.constraints.append((key, _value_node(item)))
+        if other is None:
+            facts.main.constraints.append((self._written_key(names), _value_node(item)))
+            return
+        self._copied(other, names, facts)
+        if other in facts.constants:
+            # Values that are written count by rows.
+            for place, (key, node) in enumerate(facts.main.constraints):
+                if key == other and isinstance(node, Named):
+                    facts.main.constraints[place] = (key, _each(node.operands))
 
-    def _assigned(self, item: exp.Expr, names: Names, facts: Facts) -> None:
+    def _written_key(self, names: Names) -> Key:
+        """A key for the tenant column that is written."""
+        columns = self.vocabulary.columns
+        return (next(names.numbers), min(columns, key=columns.__getitem__))
+
+    def _copied(self, other: Key, names: Names, facts: Facts) -> None:
+        """What is written is another tenant column's, which has to be restricted itself."""
+        facts.main.links.append((self._written_key(names), other))
+        facts.main.constraints.append((other, UNKNOWN))
+
+    def _assigned(self, item: exp.Expr, target: str, names: Names, facts: Facts) -> None:
         """One assignment of SET: a tenant column given to somebody is that tenant's too."""
         left, right = item.this, item.expression
         if isinstance(left, _TUPLE_OR_PAREN):
@@ -154,13 +201,11 @@ class Changes(Queries):
                 continue
             if column.name.lower() in self.vocabulary.columns:
                 source = bare(value)
-                same = (
-                    isinstance(source, exp.Column)
-                    and source.name.lower() == column.name.lower()
-                    and source.table.lower() in {"excluded", "", *names.sources}
-                )
-                if not same:
+                other = names.key(source) if isinstance(source, exp.Column) else None
+                if other is None or not isinstance(source, exp.Column):
                     facts.beside.append(_value_node(value))
+                elif source.table.lower() not in {"excluded", "", target}:
+                    self._copied(other, names, facts)
         if right is not None:
             for _ in self.outside_subqueries(right, names, facts):
                 pass
@@ -170,66 +215,68 @@ class Changes(Queries):
         sources = [node.this] + ([from_.this] if from_ is not None else [])
         sources += node.args.get("joins") or []
         add_from(self, sources, names, facts, facts.main)
-        if (where := node.args.get("where")) is not None:
-            Conditions(self, names, facts).add(where.this, facts.main)
-        self._alone(node, sources[1:], names, facts)
+        where = node.args["where"].this if node.args.get("where") else None
+        Conditions(self, names, facts).add(where, facts.main)
+        self.reach(sources, [where], names, facts, facts.main)
         for item in node.expressions:
-            self._assigned(item, names, facts)
-        return finish(facts, self.vocabulary)
+            self._assigned(item, _alias(node.this), names, facts)
+        return node_of(facts, self.vocabulary)
 
     def _delete(self, node: exp.Delete, names: Names, facts: Facts) -> Node:
         using = node.args.get("using")
         sources = [node.this, *(using if isinstance(using, list) else [])]
-        add_from(self, [*sources, *(node.args.get("joins") or [])], names, facts, facts.main)
-        if (where := node.args.get("where")) is not None:
-            Conditions(self, names, facts).add(where.this, facts.main)
-        self._alone(node, using if isinstance(using, list) else [], names, facts)
-        return finish(facts, self.vocabulary)
-
-    def _alone(
-        self, node: exp.Expr, others: Sequence[exp.Expr], names: Names, facts: Facts
-    ) -> None:
-        """UPDATE … FROM with no condition on the target changes all its tenants' rows."""
-        where = node.args.get("where")
-        if others and facts.main.constraints and unspoken([node.this], [where, *others], names):
-            facts.main.constraints.append(((next(names.numbers), ""), UNKNOWN))
+        sources += node.args.get("joins") or []
+        add_from(self, sources, names, facts, facts.main)
+        where = node.args["where"].this if node.args.get("where") else None
+        Conditions(self, names, facts).add(where, facts.main)
+        self.reach(sources, [where], names, facts, facts.main)
+        return node_of(facts, self.vocabulary)
 
     def _merge(self, node: exp.Merge, names: Names, facts: Facts) -> Node:
-        """Matched rows are restricted by ON; what is inserted only by its source and its values."""
-        target_sink, source_sink, on = Sink(), Sink(), Sink()
+        """Each WHEN touches rows of its own."""
+        held = _Merged(Sink(), Sink(), Sink())
         if isinstance(node.this, exp.Table):
-            add_table(node.this, names, facts, target_sink)
+            add_table(node.this, names, facts, held.target)
         using = node.args.get("using")
         if using is not None:
-            add_from(self, [using], names, facts, source_sink)
-        Conditions(self, names, facts).add(node.args.get("on"), on)
+            add_from(self, [using], names, facts, held.source)
+        Conditions(self, names, facts).add(node.args.get("on"), held.on)
         whens = node.args.get("whens")
-        actions: list[Node] = []
-        for when in whens.expressions if whens is not None else []:
-            then = when.args.get("then")
-            if isinstance(then, exp.Var) and then.name.upper() == "DO NOTHING":
-                continue
-            rows = Facts()
-            rows.tables, rows.constants = True, set(facts.constants)
-            matched = bool(when.args.get("matched"))
-            _copy(target_sink if matched else Sink(), rows.main)
-            by_source = not matched and bool(when.args.get("source"))
-            if not by_source:
-                _copy(source_sink, rows.main)
-            if matched:
-                _copy(on, rows.main)
-            else:
-                rows.main.links += on.links
-            Conditions(self, names, rows).add(when.args.get("condition"), rows.main)
-            if isinstance(then, exp.Update):
-                for item in then.expressions:
-                    self._assigned(item, names, rows)
-            elif isinstance(then, exp.Insert):
-                self._merged(then, names, rows)
-            actions.append(finish(rows, self.vocabulary))
+        actions = [
+            self._when(node, when, held, names, facts)
+            for when in (whens.expressions if whens is not None else [])
+            if when.args.get("then") != _NOTHING
+        ]
         result: Node = Either(tuple(actions)) if actions else Joined(())
         beside = [later() for later in facts.later] + facts.beside
         return Also(result, tuple(beside)) if beside else result
+
+    def _when(
+        self, node: exp.Merge, when: exp.Expr, held: _Merged, names: Names, facts: Facts
+    ) -> Node:
+        """Matched rows are restricted by ON; what is inserted only by its source and its values."""
+        then, condition = when.args.get("then"), when.args.get("condition")
+        rows = Facts()
+        rows.tables, rows.constants = True, set(facts.constants)
+        matched = bool(when.args.get("matched"))
+        by_source = not matched and bool(when.args.get("source"))
+        if not by_source:
+            _copy(held.source, rows.main)
+        if matched:
+            _copy(held.target, rows.main)
+            _copy(held.on, rows.main)
+        else:
+            rows.main.links += held.on.links
+        Conditions(self, names, rows).add(condition, rows.main)
+        if matched:
+            both = [node.args.get("on"), condition]
+            self.reach([node.this, node.args.get("using")], both, names, rows, rows.main)
+        if isinstance(then, exp.Update):
+            for item in then.expressions:
+                self._assigned(item, _alias(node.this), names, rows)
+        elif isinstance(then, exp.Insert):
+            self._merged(then, names, rows)
+        return node_of(rows, self.vocabulary)
 
     def _merged(self, then: exp.Insert, names: Names, rows: Facts) -> None:
         """The INSERT of a MERGE: its tenant column is a value, or its source's."""
@@ -255,6 +302,15 @@ def _value_node(item: exp.Expr | None) -> Node:
     if value is SESSION:
         return _IN_SESSION
     return Named((value,)) if isinstance(value, Operand) else UNKNOWN
+
+
+def _alias(table: exp.Expr) -> str:
+    return (table.alias or table.name).lower() if isinstance(table, exp.Table) else ""
+
+
+def _each(operands: tuple[Operand, ...]) -> Rows:
+    """Values of which each is a row's."""
+    return Rows(tuple(Named((operand,)) for operand in operands))
 
 
 def _copy(source: Sink, target: Sink) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.nodes import Either, Fixed, Found, Guarded, Named, Node, State
 from tenantmetrics.tenant.operands import Operand
-from tenantmetrics.tenant.plan import Fixed, Found, Named, Node, State
+from tenantmetrics.tenant.reach import reaches_outside
 from tenantmetrics.tenant.scope import UNKNOWN, Analysis, Facts, Key, Names, Sink
+from tenantmetrics.tenant.trees import outside_queries
 from tenantmetrics.tenant.values import SESSION, array_of, bare, function_name, value_of
 
 __all__ = ["Conditions"]
@@ -22,6 +24,8 @@ _PREDICATE_OR_CONNECTOR_OR_NOT_OR_IN = (exp.Predicate, exp.Connector, exp.Not, e
 _EQUAL = (exp.EQ, exp.NullSafeEQ)
 _DIFFERENT = (exp.NEQ, exp.NullSafeNEQ)
 _VALUES = frozenset({exp.Literal, exp.Placeholder})
+_MAX_GIVEN = 8
+"""Values of one COALESCE that are told apart; each is tested against all before it."""
 _IN_SESSION = Fixed(Found(State.SESSION))
 
 
@@ -59,6 +63,14 @@ class Conditions:
         todo: list[tuple[exp.Expr | None, bool]] = [(condition, negated)]
         while todo:
             node, under_not = todo.pop()
+            if (
+                node.__class__ is exp.EQ
+                and not under_not
+                and node.expression.__class__ is not exp.Boolean
+            ):
+                # Most conditions by far; it is one that _truth() sees through, or no connective.
+                self._equal(node.this, node.expression, sink, branch)
+                continue
             while isinstance(node, _PAREN_OR_NOT):
                 under_not ^= isinstance(node, exp.Not)
                 node = node.this
@@ -97,9 +109,7 @@ class Conditions:
         elif isinstance(node, exp.In) and not negated:
             self._in(node, sink, branch)
         elif isinstance(node, exp.Exists) and not negated and not branch:
-            if not self._correlated(node) or not self._analysis.restrict(
-                node.this, self._names, self._facts, sink
-            ):
+            if not self._restricts(node.this, None, sink):
                 self._unknown(node, sink)
         elif isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
             self._null(node, sink, negated ^ bool(node.args.get("negate")))
@@ -111,12 +121,21 @@ class Conditions:
         else:
             self._unknown(node, sink)
 
-    def _correlated(self, node: exp.Expr) -> bool:
-        """Whether a subquery speaks of the query around it; if not, it holds for all its rows."""
-        return any(
-            column.table and column.table.lower() in self._names.sources
-            for column in node.find_all(exp.Column)
+    def _restricts(self, query: exp.Expr, compared: exp.Expr | None, sink: Sink) -> bool:
+        """Enter a subquery that must give a row, if that says anything of the query around it.
+
+        `:u IN (SELECT user_id FROM members WHERE tenant_id = :t)` holds for all rows or for none.
+
+        Args:
+            query: The subquery.
+            compared: What its rows are compared with; None for EXISTS.
+            sink: Gets its restrictions.
+        """
+        tied = compared is not None and any(
+            isinstance(part, exp.Column) for part in outside_queries(compared)
         )
+        tied = tied or reaches_outside(query, self._names)
+        return tied and self._analysis.restrict(query, self._names, self._facts, sink)
 
     def _function(self, node: exp.Expr) -> Node | None:
         """`WHERE visible_to(:t)`, where that function is configured to take a tenant."""
@@ -142,6 +161,8 @@ class Conditions:
             and self._names.key(left) is None
         ):
             # Most conditions by far: a column that is no tenant's, and a value.
+            if self._names.has_several():
+                self._other(left, [value_of(right)], sink)
             return
         pairs = _pairs(left, right)
         if pairs is not None:
@@ -156,17 +177,25 @@ class Conditions:
             self._compare(key, right, sink, branch)
         elif second is not None:
             self._compare(second, left, sink, branch)
-        else:
-            for side in (left, right):
-                self._scalar(side, sink, branch)
+        elif not (isinstance(left, exp.Column) and isinstance(right, exp.Column)):
+            self._scalar(left, right, sink, branch)
+            self._scalar(right, left, sink, branch)
 
-    def _scalar(self, side: exp.Expr, sink: Sink, branch: bool) -> None:
-        """`x = (SELECT …)` holds for no row where the subquery gives none."""
+    def _other(self, column: exp.Expr, values: Sequence[object], sink: Sink) -> None:
+        """A column that is no tenant's, but may be equal to one: `tenants.id = :t`."""
+        key = self._names.other_key(column) if isinstance(column, exp.Column) else None
+        if key is not None:
+            sink.constraints.append((key, _named(values)))
+
+    def _scalar(self, side: exp.Expr, other: exp.Expr, sink: Sink, branch: bool) -> None:
+        """`x = (SELECT …)` and `x = ANY (SELECT …)` hold for no row where it gives none."""
         inner = bare(side)
+        if (any_of := _any(inner)) is not None:
+            inner = _query_of(any_of)
         if (
-            isinstance(inner, exp.Subquery)
+            isinstance(inner, _SELECT_OR_SUBQUERY_OR_SETOPERATION)
             and not branch
-            and self._analysis.restrict(inner, self._names, self._facts, sink)
+            and self._restricts(inner, other, sink)
         ):
             return
         self._unknown(side, sink)
@@ -180,15 +209,34 @@ class Conditions:
             sink.constraints.append((key, Named((found,))))
         elif (any_of := _any(inner)) is not None:
             self._any(key, any_of, sink, branch)
+        elif isinstance(inner, exp.Column):
+            sink.constraints.append((key, UNKNOWN))
+            if (other := self._names.other_key(inner)) is not None:
+                sink.links.append((key, other))
+        elif isinstance(inner, exp.Coalesce):
+            sink.constraints.append((key, self._first_given(inner)))
+            self._unknown(inner, sink)
         elif isinstance(inner, exp.Subquery) and not branch:
             self._from_subquery(key, inner, sink)
         else:
             sink.constraints.append((key, UNKNOWN))
             self._unknown(side, sink)
 
+    def _first_given(self, node: exp.Coalesce) -> Node:
+        """`tenant_id = COALESCE(:t, …)`: decided by which of the values are NULL."""
+        branches: list[Node] = []
+        before: tuple[tuple[Operand, bool], ...] = ()
+        for part in (node.this, *node.expressions)[:_MAX_GIVEN]:
+            value = value_of(part)
+            if not isinstance(value, Operand):
+                break
+            branches.append(Guarded(Named((value,)), (*before, (value, False))))
+            before = (*before, (value, True))
+        return Either((*branches, Guarded(UNKNOWN, before)))
+
     def _any(self, key: Key, array: exp.Expr | None, sink: Sink, branch: bool) -> None:
         operands = array_of(array)
-        inner = bare(array)
+        inner = _query_of(array)
         if isinstance(inner, _SELECT_OR_SUBQUERY_OR_SETOPERATION):
             if branch:
                 sink.constraints.append((key, UNKNOWN))
@@ -209,14 +257,14 @@ class Conditions:
             sink.constraints.append((key, node))
 
     def _in(self, node: exp.In, sink: Sink, branch: bool) -> None:
-        query, this = node.args.get("query"), bare(node.this)
+        query = node.args.get("query")
         key = self._key(node.this)
         if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Values):
             query = node.expressions[0]
         if query is not None:
             if key is not None and not branch:
                 self._from_subquery(key, query, sink)
-            elif branch or not self._analysis.restrict(query, self._names, self._facts, sink):
+            elif branch or not self._restricts(query, node.this, sink):
                 if key is not None:
                     sink.constraints.append((key, UNKNOWN))
                 self._unknown(node, sink)
@@ -224,17 +272,24 @@ class Conditions:
         if key is not None:
             sink.constraints.append((key, _named([value_of(item) for item in node.expressions])))
             return
-        columns = _elements(this)
-        for index, column in enumerate(columns or ()):
-            if (inside := self._key(column)) is not None:
+        this = bare(node.this)
+        if (columns := _elements(this)) is not None:
+            self._row_in(columns, node, sink)
+            return
+        if isinstance(this, exp.Column) and self._names.has_several():
+            self._other(this, [value_of(item) for item in node.expressions], sink)
+        self._unknown(node, sink)
+
+    def _row_in(self, columns: list[exp.Expr], node: exp.In, sink: Sink) -> None:
+        """`(tenant_id, id) IN ((:t, 1), …)`."""
+        for index, column in enumerate(columns):
+            if (key := self._key(column)) is not None:
                 rows = [_elements(bare(item)) for item in node.expressions]
                 values = [
                     value_of(row[index]) if row is not None and index < len(row) else None
                     for row in rows
                 ]
-                sink.constraints.append((inside, _named(values)))
-        if not columns:
-            self._unknown(node, sink)
+                sink.constraints.append((key, _named(values)))
 
     def _key(self, side: exp.Expr) -> Key | None:
         column = bare(side)
@@ -278,6 +333,15 @@ def _any(node: exp.Expr | None) -> exp.Expr | None:
         only: exp.Expr = node.expressions[0]
         return only
     return None
+
+
+def _query_of(array: exp.Expr | None) -> exp.Expr | None:
+    """The query of `ANY (SELECT …)` and `ANY (ARRAY(SELECT …))`, without what is around it."""
+    inner = bare(array)
+    if isinstance(inner, exp.Array) and len(inner.expressions) == 1:
+        only: exp.Expr = inner.expressions[0]
+        return only if isinstance(only, _SELECT_OR_SUBQUERY_OR_SETOPERATION) else inner
+    return inner
 
 
 def _elements(node: exp.Expr | None) -> list[exp.Expr] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,14 +152,31 @@ def _marks(
         is_block = sql.startswith("/*", start)
         if is_block and tenants_in_comments([sql[start + 2 : end - 2]], vocabulary.comment_keys):
             marks.append(Mark(start, end, "comment"))
-    for kind, start, end in tokenize(sql):
-        word = sql[start:end].strip('"').lower()
-        if kind in {TokenKind.WORD, TokenKind.QUOTED}:
-            if word in vocabulary.columns:
-                marks.append(Mark(start, end, "tenant column"))
-            elif plan.schemas and vocabulary.of_schema(word) is not None:
-                marks.append(Mark(start, end, "tenant's schema"))
+    marks += _named_places(sql, plan, vocabulary)
     return marks
+
+
+def _named_places(sql: str, plan: Plan, vocabulary: Vocabulary) -> Iterator[Mark]:
+    """Columns, variables and schemas of tenants."""
+    tokens = list(tokenize(sql))
+    index = 0
+    while index < len(tokens):
+        parts = [tokens[index]]
+        while index + 2 < len(tokens) and sql[tokens[index + 1].start] == ".":
+            index += 2
+            parts.append(tokens[index])
+        index += 1
+        if any(part.kind not in {TokenKind.WORD, TokenKind.QUOTED} for part in parts):
+            continue
+        words = [sql[part.start : part.end].strip('"').lower() for part in parts]
+        if ".".join(words) in vocabulary.variables and plan.steps:
+            yield Mark(parts[0].start, parts[-1].end, "session variable")
+            continue
+        for part, word in zip(parts, words, strict=True):
+            if word in vocabulary.columns:
+                yield Mark(part.start, part.end, "tenant column")
+            elif plan.schemas and vocabulary.of_schema(word) is not None:
+                yield Mark(part.start, part.end, "tenant's schema")
 
 
 def _reasons(

@@ -43,6 +43,7 @@ class Operand:
         cast: How the value is read, innermost cast first: "text", "uuid", "number".
         many: It is an array, each element of which counts.
         sign: "-" for a negated number.
+        fits: Slot of the n where it is cast to varchar(n), which cuts what is longer; else None.
     """
 
     parameter: str | None = None
@@ -52,6 +53,7 @@ class Operand:
     cast: tuple[str, ...] = ()
     many: bool = False
     sign: str = ""
+    fits: int | None = None
 
     def tenants(self, values: Values) -> tuple[str, ...] | None:  # noqa: PLR0911 - one kind a line
         """The tenants it names: none for NULL and empty text; None where that is not known."""
@@ -68,7 +70,7 @@ class Operand:
             text = _plain(value)
             if text is None:
                 return _nobody(value)
-            return self._read(text)
+            return None if self._is_cut(text, values) else self._read(text)
         if self.slot is not None:
             if self.last is not None:
                 answers = [self._literal(one) for one in values.literals[self.slot : self.last + 1]]
@@ -76,11 +78,21 @@ class Operand:
                 whole = len(named) == len(answers)
                 return tuple(tenant for one in named for tenant in one) if whole else None
             if self.many:
-                return self._all(_array_elements(values.literals[self.slot].text))
-            return self._literal(values.literals[self.slot])
+                text = values.literals[self.slot].text
+                return self._all(_array_elements(text)) if text is not None else None
+            literal = values.literals[self.slot]
+            return None if self._is_cut(literal.text or "", values) else self._literal(literal)
         return () if self.text is None else self._read(self.text)
 
+    def _is_cut(self, text: str, values: Values) -> bool:
+        if self.fits is None:
+            return False
+        limit = values.literals[self.fits].text or ""
+        return not limit.isdecimal() or len(text) > int(limit)
+
     def _literal(self, literal: Literal) -> tuple[str, ...] | None:
+        if literal.text is None:
+            return None
         if literal.number and not self.cast:
             found = from_number(self.sign + literal.text)
             return (found,) if found is not None else None
@@ -148,7 +160,7 @@ def field_of(parameter: Mapping[str, Any]) -> Any:
 
 
 def index_parameters(parameters: Any) -> Mapping[str, Mapping[str, Any]]:
-    """Parameters by name.
+    """Parameters by name; of two with one name the first, whichever way they are looked up.
 
     Only lists and tuples are read: botocore refuses anything else, and an iterator that was read
     here would be empty when it does.
@@ -157,7 +169,7 @@ def index_parameters(parameters: Any) -> Mapping[str, Mapping[str, Any]]:
         return {}
     return {
         parameter["name"]: parameter
-        for parameter in parameters
+        for parameter in reversed(parameters)
         if isinstance(parameter, Mapping) and isinstance(parameter.get("name"), str)
     }
 

@@ -11,27 +11,18 @@ from tenantmetrics.records import SessionVerb
 from tenantmetrics.sqltext import statements
 from tenantmetrics.tenant.bulk import BulkRows, bulk_rows, row_node, tenant_index
 from tenantmetrics.tenant.changes import Changes
+from tenantmetrics.tenant.nodes import Also, Either, Fixed, Found, Named, Node, Rows, State
 from tenantmetrics.tenant.operands import Operand
 from tenantmetrics.tenant.parse import parse
-from tenantmetrics.tenant.plan import (
-    Also,
-    Either,
-    Fixed,
-    Found,
-    Named,
-    Node,
-    Plan,
-    Rows,
-    State,
-    StepPlan,
-)
-from tenantmetrics.tenant.queries import unwrapped
+from tenantmetrics.tenant.plan import Plan, StepPlan
 from tenantmetrics.tenant.scope import UNKNOWN, Names
 from tenantmetrics.tenant.skeleton import TOO_LONG
-from tenantmetrics.tenant.survey import clipped, survey
-from tenantmetrics.tenant.utility import Word, is_query, operand_of, read, words_of
+from tenantmetrics.tenant.survey import clipped, is_inside, survey, unread_ctes
+from tenantmetrics.tenant.trees import unwrapped
+from tenantmetrics.tenant.utility import is_query, read
 from tenantmetrics.tenant.values import SESSION, bare, function_name, value_of
 from tenantmetrics.tenant.vocabulary import Vocabulary
+from tenantmetrics.tenant.words import Word, operand_of, words_of
 
 __all__ = ["plan_of"]
 
@@ -107,7 +98,7 @@ def _plan(text: str, vocabulary: Vocabulary) -> Plan:
             sets_only=bool(utility.steps),
             misuses=utility.misuses,
         )
-    inner = ("SELECT " if utility.call else "") + text[utility.inner :]
+    inner = ("SELECT " if utility.call else "") + text[utility.inner : utility.end]
     plan = _query_plan(inner, vocabulary)
     rest = plan.summary.removeprefix("SELECT") if utility.call else plan.summary
     return replace(
@@ -160,16 +151,19 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
     steps: list[StepPlan] = []
     beside: list[Node] = []
     confirms = False
+    unread = unread_ctes(statement) if seen.functions else set()
     for call in seen.functions:
         name = function_name(call)
-        if name == "set_config":
-            steps.append(_set_config(call))
-        elif name == "current_setting":
+        if name == "current_setting":
             confirms = True
-        elif name in vocabulary.setters:
-            steps.append(_setter(call, vocabulary.setters[name]))
         elif name in vocabulary.functions:
             beside.append(_function(call, vocabulary.functions[name]))
+        elif is_inside(call, unread):
+            continue
+        elif name == "set_config":
+            steps.append(_set_config(call))
+        elif name in vocabulary.setters:
+            steps.append(_setter(call, vocabulary.setters[name]))
     of_schema = [vocabulary.of_schema(schema) for schema, _ in seen.tables if schema]
     return Plan(
         summary=clipped(seen.parts),

@@ -12,27 +12,29 @@ from collections.abc import Iterator, Sequence
 from sqlglot import exp
 
 from tenantmetrics.tenant.conditions import Conditions
+from tenantmetrics.tenant.node_of import node_of
+from tenantmetrics.tenant.nodes import Also, Either, Fixed, Found, Joined, Named, Node, State
 from tenantmetrics.tenant.operands import Operand
-from tenantmetrics.tenant.plan import Also, Either, Fixed, Found, Joined, Named, Node, State
+from tenantmetrics.tenant.reach import all_reached, restricted_keys
 from tenantmetrics.tenant.scope import (
     CLEAR,
+    OPEN,
     UNKNOWN,
     Derived,
     Facts,
     Key,
     Names,
     Sink,
-    finish,
 )
 from tenantmetrics.tenant.sources import add_from, aliased
-from tenantmetrics.tenant.values import SESSION, array_of, value_of
+from tenantmetrics.tenant.trees import read_from, unwrapped
+from tenantmetrics.tenant.values import SESSION, array_of, bare, value_of
 from tenantmetrics.tenant.vocabulary import Vocabulary
 
-__all__ = ["QUERIES", "Queries", "unspoken", "unwrapped"]
+__all__ = ["QUERIES", "Queries", "unnested"]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _SELECT_OR_SETOPERATION_OR_SUBQUERY = (exp.Select, exp.SetOperation, exp.Subquery)
-_SUBQUERY_OR_PAREN = (exp.Subquery, exp.Paren)
 _EXPLODE_OR_UNNEST = (exp.Explode, exp.Unnest)
 
 QUERIES = exp.Select | exp.SetOperation | exp.Subquery | exp.Values
@@ -62,7 +64,7 @@ class Queries:
         if isinstance(select, exp.Select):
             inner, facts = Names(names, self.vocabulary), Facts()
             self.select(select, inner, facts, facts.main)
-            return finish(facts, self.vocabulary)
+            return node_of(facts, self.vocabulary)
         return self.derive(select, names).node
 
     def derive(self, node: exp.Expr, names: Names, facts: Facts | None = None) -> Derived:
@@ -89,28 +91,26 @@ class Queries:
         if isinstance(node, exp.Select):
             inner, own = Names(names, self.vocabulary), Facts(facts)
             self.select(node, inner, own, own.main)
-            return self._described(node, inner, finish(own, self.vocabulary))
+            return self._described(node, inner, node_of(own, self.vocabulary))
         changed = self.changing(node, names)
         if changed is not None:
             return changed
         if isinstance(node, exp.Table):
             inner, own = Names(names, self.vocabulary), Facts(facts)
             add_from(self, [node], inner, own, own.main)
-            return Derived(finish(own, self.vocabulary), {}, True)
+            return Derived(node_of(own, self.vocabulary), {}, True)
         return Derived(UNKNOWN, {}, True)
 
     def select(self, node: exp.Select, names: Names, facts: Facts, sink: Sink) -> None:
         """Enter a SELECT: its restrictions into `sink`, all that is beside them into `facts`."""
         self.with_clause(node, names, facts)
-        from_ = node.args.get("from_")
-        joined = [*(node.args.get("laterals") or []), *(node.args.get("joins") or [])]
-        add_from(self, [from_.this, *joined] if from_ else joined, names, facts, sink)
+        items = read_from(node)
+        add_from(self, items, names, facts, sink)
         conditions = Conditions(self, names, facts)
-        for clause in ("where", "having"):
-            if (condition := node.args.get(clause)) is not None:
-                conditions.add(condition.this, sink)
-        if joined and sink.constraints and _crossed(node, joined, names):
-            sink.constraints.append(((next(names.numbers), ""), UNKNOWN))
+        clauses = [node.args[key].this for key in ("where", "having") if node.args.get(key)]
+        for condition in clauses:
+            conditions.add(condition, sink)
+        self.reach(items, clauses, names, facts, sink)
         rest = [*node.expressions]
         rest += [
             part
@@ -123,6 +123,21 @@ class Queries:
                 continue
             for _ in self.outside_subqueries(part, names, facts):
                 pass
+
+    @staticmethod
+    def reach(
+        items: Sequence[exp.Expr | None],
+        conditions: Sequence[exp.Expr | None],
+        names: Names,
+        facts: Facts,
+        sink: Sink,
+    ) -> None:
+        """Nothing is known of a statement one of whose tables stands beside the restricted ones."""
+        speaks = sink.parts or next(restricted_keys(sink), None) is not None
+        if len(names.sources) < 2 or not speaks:  # noqa: PLR2004
+            return
+        if not all_reached(items, conditions, names, facts, sink):
+            sink.constraints.append(((next(names.numbers), ""), UNKNOWN))
 
     def with_clause(self, node: exp.Expr, names: Names, facts: Facts) -> None:
         """Enter the WITH of a statement."""
@@ -139,6 +154,7 @@ class Queries:
             names.ctes[name] = derived
             if isinstance(body, exp.DML):
                 facts.beside.append(derived.node)
+                facts.changes_all = facts.changes_all or derived.node is OPEN
 
     def restrict(self, query: exp.Expr, names: Names, facts: Facts, sink: Sink) -> bool:
         """Enter a subquery that must give a row; False where it always gives one."""
@@ -172,9 +188,9 @@ class Queries:
             return Named(tuple(known)) if known and len(known) == len(operands) else UNKNOWN
         if isinstance(node, exp.Select) and len(node.expressions) == 1:
             item = node.expressions[0].unalias()
-            unnested = _unnested(item)
-            if unnested is not None and node.args.get("from_") is None:
-                return Named(tuple(unnested)) if unnested else UNKNOWN
+            array = unnested(item)
+            if array is not None and node.args.get("from_") is None:
+                return Named(tuple(array)) if array else UNKNOWN
             value = value_of(item)
             if value is SESSION:
                 return Fixed(Found(State.SESSION))
@@ -182,7 +198,9 @@ class Queries:
             self.select(node, inner, facts, sink)
             if isinstance(value, Operand):
                 return Named((value,))
-            column = inner.key(item) if isinstance(item, exp.Column) else None
+            column = inner.key_at(0) if isinstance(item, exp.Star) else None
+            if isinstance(bared := bare(item), exp.Column):
+                column = inner.key(bared) or inner.other_key(bared)
             if column is None:
                 return UNKNOWN
             # The column has to be restricted itself: the subquery's tenants are the key's.
@@ -241,7 +259,7 @@ class Queries:
             star = star or right.star
         result = pending[0] if len(pending) == 1 else Either(tuple(pending))
         if own.beside:
-            result = Also(result, tuple(own.beside))
+            result = UNKNOWN if own.changes_all else Also(result, tuple(own.beside))
         return Derived(result, columns, star)
 
     def _values(self, node: exp.Values) -> Derived:
@@ -269,71 +287,14 @@ class Queries:
                 star = True
                 continue
             name = (item.alias_or_name or f"?column{index}").lower()
-            columns[name] = isinstance(inner, exp.Column) and names.key(inner) is not None
+            column = bare(inner)
+            columns[name] = isinstance(column, exp.Column) and names.key(column) is not None
             value = value_of(inner)
             if isinstance(value, Operand):
                 values[name] = Named((value,))
             elif value is SESSION:
                 values[name] = Fixed(Found(State.SESSION))
         return Derived(result, columns, star, values)
-
-
-def unwrapped(node: exp.Expr) -> exp.Expr:
-    """A query without the parentheses around it."""
-    while isinstance(node, _SUBQUERY_OR_PAREN) and not node.args.get("with_"):
-        node = node.this
-    if node.__class__ is exp.Select and len(node.expressions) == 1:
-        # The parser writes VALUES as SELECT * FROM (VALUES …).
-        from_ = node.args.get("from_")
-        if isinstance(node.expressions[0], exp.Star) and from_ is not None:
-            others = {key for key, value in node.args.items() if value} - {"expressions", "from_"}
-            if (
-                isinstance(from_.this, exp.Values)
-                and not others
-                and (from_.this.alias in {"", "_values"})
-            ):
-                values: exp.Expr = from_.this
-                return values
-    return node
-
-
-def _crossed(node: exp.Select, joined: list[exp.Expr], names: Names) -> bool:
-    """Whether a table stands beside the others with no condition: all its tenants' rows come back.
-
-    A condition on a column without its table's name may be any table's, and is taken for its.
-    """
-    loose = [
-        join
-        for join in joined
-        if isinstance(join, exp.Join) and not (join.args.get("on") or join.args.get("using"))
-        if not join.args.get("method")
-    ]
-    if not loose:
-        return False
-    first = node.args["from_"].this if node.args.get("from_") else None
-    inside = [join.this for join in joined if not isinstance(join.this, exp.Table)]
-    spoken = [node.args.get("where"), *(join.args.get("on") for join in joined), *inside]
-    return unspoken([first, *(join.this for join in loose)], spoken, names)
-
-
-def unspoken(tables: Sequence[object], parts: Sequence[exp.Expr | None], names: Names) -> bool:
-    """Whether one of some tables is real, and no condition speaks of it."""
-    real = [
-        table
-        for table in tables
-        if isinstance(table, exp.Table) and not isinstance(table.this, exp.Func)
-        if table.args.get("db") or names.cte(table.name.lower()) is None
-    ]
-    spoken: set[str] = set()
-    for part in parts:
-        for column in part.find_all(exp.Column) if part is not None else ():
-            if column.table:
-                spoken.add(column.table.lower())
-            elif isinstance(part, exp.Subquery | exp.Lateral):
-                continue  # a column of the derived table's own
-            elif len(real) == 1 or not names.mentions(column):
-                return False
-    return any((table.alias or table.name).lower() not in spoken for table in real)
 
 
 def _leftmost(node: exp.Expr) -> exp.Expr:
@@ -354,7 +315,7 @@ def _only(row: exp.Expr) -> exp.Expr | None:
     return row
 
 
-def _unnested(item: exp.Expr) -> list[Operand] | None:
+def unnested(item: exp.Expr | None) -> list[Operand] | None:
     """The operands of `unnest(:array)`; empty where the text does not tell, None for others."""
     if isinstance(item, _EXPLODE_OR_UNNEST):
         inner = item.expressions[0] if isinstance(item, exp.Unnest) else item.this

@@ -23,8 +23,9 @@ from tenantmetrics.records import (
 from tenantmetrics.tenant.cache import Generations
 from tenantmetrics.tenant.comments import tenants_in_comments
 from tenantmetrics.tenant.context import current
+from tenantmetrics.tenant.nodes import State, split
 from tenantmetrics.tenant.operands import Values, index_parameters
-from tenantmetrics.tenant.plan import Plan, State, parameters_of, split
+from tenantmetrics.tenant.plan import Plan, parameters_of
 from tenantmetrics.tenant.planner import plan_of
 from tenantmetrics.tenant.scope import UNKNOWN
 from tenantmetrics.tenant.skeleton import Literal, skeleton

@@ -8,9 +8,10 @@ filled with the literals of the text by their position, so it is made once.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from tenantmetrics.sqltext import TokenKind, tokenize
+from tenantmetrics.sqltext import Token, TokenKind, tokenize
 
 __all__ = [
     "TOO_LONG",
@@ -38,11 +39,12 @@ class Literal(NamedTuple):
     """What stood in a slot.
 
     Attributes:
-        text: The value that PostgreSQL reads, quotes and escapes resolved.
+        text: The value that PostgreSQL reads, quotes and escapes resolved; None where it is no text
+            (bits) or not told here.
         number: Whether it was written as a number.
     """
 
-    text: str
+    text: str | None
     number: bool
 
 
@@ -60,13 +62,16 @@ class Skeleton(NamedTuple):
     comments: tuple[str, ...]
 
 
-# Texts in which a literal is what the expression below takes for one: no backslash, no `$`, no
-# comment, no literal with a prefix or continued on the next line. Anything else is tokenized.
-_UNUSUAL = re.compile(r"""[\\$]|--|/\*|(?<![\w'])[eEbBxXnN]'|&'|'[ \t\f\v]*[\n\r]\s*'|&["]""")
+# Texts in which a literal is what `_LITERAL` takes for one: no backslash, no `$`, no comment, no
+# literal with a prefix or continued on the next line. Anything else is tokenized. Both expressions
+# begin with the characters they look for, so that a search leaps from one to the next.
+_UNUSUAL = ("\\", "$", "&", "--", "/*")
+_UNUSUAL_QUOTE = re.compile(r"""'(?:(?<=[^\w'][eEbBxXnN]')|[ \t\f\v]*+[\n\r]\s*+')""")
 _BLOCK = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"
 _COMMENTED = re.compile(rf"\s*+({_BLOCK})?+((?:[^/]|/(?!\*))*+)({_BLOCK})?+\s*+", re.DOTALL)
 _LITERAL = re.compile(
-    r"""('(?:[^']|'')*+'|"(?:[^"]|"")*+"|(?<![\w.:$\x80-\U0010FFFF])[0-9]++(?:\.[0-9]++)?+(?![\w.]))""",
+    r"""('(?:[^']|'')*+'|"(?:[^"]|"")*+"|"""
+    r"""[0-9](?<![\w.:$\x80-\U0010FFFF][0-9])[0-9]*+(?:\.[0-9]++)?+(?![\w.]))"""
 )
 
 
@@ -80,7 +85,7 @@ def skeleton(sql: str) -> Skeleton:
         if ends is not None:
             body = ends.group(2)
             comments = tuple(part[2:-2] for part in (ends.group(1), ends.group(3)) if part)
-    if _UNUSUAL.search(body):
+    if any(mark in body for mark in _UNUSUAL) or _UNUSUAL_QUOTE.search(body):
         return _tokenized(sql)
     pieces = _LITERAL.split(body)
     literals: list[Literal] = []
@@ -150,10 +155,36 @@ def slot_of_number(text: str) -> int | None:
 def slot_spans(sql: str) -> tuple[Skeleton, list[tuple[int, int]], list[tuple[int, int]]]:
     """A skeleton, and where in the text its literals and its comments stand; for `explain`."""
     kinds = {TokenKind.STRING, TokenKind.NUMBER}
-    tokens = list(tokenize(sql))
+    tokens = list(_tokens(sql))
     literals = [(start, end) for kind, start, end in tokens if kind in kinds]
     comments = [(start, end) for kind, start, end in tokens if kind is TokenKind.COMMENT]
     return _tokenized(sql), literals, comments
+
+
+def _tokens(sql: str) -> Iterator[Token]:
+    """Tokens, with 'a' <newline> 'b' as the one literal that it is."""
+    held: Token | None = None
+    gap: list[Token] = []
+    for token in tokenize(sql):
+        if held is not None:
+            if token.kind is TokenKind.SPACE or sql.startswith("--", token.start):
+                gap.append(token)
+                continue
+            if token.kind is TokenKind.STRING and _GAP.fullmatch(
+                sql, held.end - 1, token.start + 1
+            ):
+                held, gap = Token(TokenKind.STRING, held.start, token.end), []
+                continue
+            yield held
+            yield from gap
+            held, gap = None, []
+        if token.kind is TokenKind.STRING and sql[token.end - 1] == "'":
+            held = token
+        else:
+            yield token
+    if held is not None:
+        yield held
+        yield from gap
 
 
 def _tokenized(sql: str) -> Skeleton:
@@ -161,7 +192,7 @@ def _tokenized(sql: str) -> Skeleton:
     pieces: list[str] = []
     literals: list[Literal] = []
     comments: list[str] = []
-    for count, (kind, start, end) in enumerate(tokenize(sql)):
+    for count, (kind, start, end) in enumerate(_tokens(sql)):
         if count > _MAX_TOKENS:
             return Skeleton(f"{''.join(pieces[:20])} {TOO_LONG}", (), tuple(comments))
         text = sql[start:end]
@@ -173,10 +204,9 @@ def _tokenized(sql: str) -> Skeleton:
                 comments.append(text[2:-2])
                 pieces.append(" ")
         elif kind is TokenKind.STRING:
-            value = _string_value(text)
             # A value that cannot be told keeps its slot, so that nothing else moves into it.
             pieces.append(f"'slot{len(literals)}'")
-            literals.append(Literal(value or "", False))
+            literals.append(Literal(_string_value(text), False))
         elif kind is TokenKind.NUMBER:
             pieces.append(str(_NUMBER_SLOT + len(literals)))
             literals.append(Literal(text, True))

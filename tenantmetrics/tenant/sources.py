@@ -8,8 +8,8 @@ from typing import Protocol
 from sqlglot import exp
 
 from tenantmetrics.tenant.conditions import Conditions
+from tenantmetrics.tenant.nodes import Named
 from tenantmetrics.tenant.operands import Operand
-from tenantmetrics.tenant.plan import Named, Node
 from tenantmetrics.tenant.scope import (
     CLEAR,
     OPEN,
@@ -20,6 +20,7 @@ from tenantmetrics.tenant.scope import (
     Names,
     Sink,
     Source,
+    is_tenants,
 )
 from tenantmetrics.tenant.values import array_of, function_name, value_of
 
@@ -124,7 +125,7 @@ def _add_join(queries: _Queries, join: exp.Join, names: Names, facts: Facts, cur
     if using:
         _link(names, before, using, target)
     # A nullable table is no open one if its ON restricts it: then no row of others is read.
-    closed = side == "LEFT" and bool(target.constraints)
+    closed = side == "LEFT" and any(is_tenants(key) for key, _ in target.constraints)
     facts.tables = tables or (facts.tables and not closed)
     if side:
         # Equality of columns holds wherever both have a row.
@@ -174,7 +175,7 @@ def _add_item(  # noqa: PLR0912 - one branch a kind
         _add_unnest(item, alias, names, facts, sink)
     else:
         facts.tables = True
-        names.add(alias, Source(next(names.numbers)))
+        names.add(alias, Source(next(names.numbers), open=not isinstance(item, exp.Func)))
     for join in item.args.get("joins") or []:
         _add_join(queries, join, names, facts, sink)
 
@@ -188,24 +189,26 @@ def add_table(item: exp.Table, names: Names, facts: Facts, sink: Sink) -> Source
         return _add_derived(aliased(derived, item), alias, names, facts, sink)
     facts.tables = True
     columns = _alias_columns(item)
-    source = Source(next(names.numbers))
+    source = Source(next(names.numbers), open=True)
     if columns:
         # bookings AS b(id, owner): the names that follow are not the table's own.
-        source = Source(source.number, dict.fromkeys(columns, False), star=True)
+        source.columns, source.star = dict.fromkeys(columns, False), True
     names.add(alias, source)
     return source
 
 
 def _add_derived(derived: Derived, alias: str, names: Names, facts: Facts, sink: Sink) -> Source:
     columns = {name: kind or name in derived.values for name, kind in derived.columns.items()}
-    source = Source(next(names.numbers), columns, derived.star)
+    opened = derived.node is OPEN
+    restricted = not opened and derived.node is not CLEAR
+    source = Source(next(names.numbers), columns, derived.star, opened, restricted)
     names.add(alias, source)
     for name, node in derived.values.items():
         key: Key = (source.number, name)
         facts.constants.add(key)
         sink.constraints.append((key, node))
-    if derived.node in (CLEAR, OPEN):
-        facts.tables = facts.tables or derived.node is OPEN
+    if not restricted:
+        facts.tables = facts.tables or opened
         return source
     tenant = next((name for name, kind in derived.columns.items() if kind), None)
     if tenant is None and derived.star:
@@ -221,29 +224,35 @@ def _add_function(  # noqa: PLR0917
     function: exp.Expr, alias: str, item: exp.Expr, names: Names, facts: Facts, sink: Sink
 ) -> None:
     name = function_name(function)
+    restricted = False
     if name in names.vocabulary.functions:
         argument = function.expressions[names.vocabulary.functions[name] :][:1]
         operand = value_of(argument[0]) if argument else None
         if isinstance(operand, Operand):
-            node: Node = Named((operand,))
-            sink.parts.append(node)
+            sink.parts.append(Named((operand,)))
+            restricted = True
     elif name not in _ROWS_WITHOUT_TABLES and isinstance(function, exp.Anonymous):
         facts.tables = True
     columns = dict.fromkeys(_alias_columns(item), False)
-    names.add(alias or name, Source(next(names.numbers), columns or {}, star=not columns))
+    source = Source(next(names.numbers), columns or {}, not columns, restricted=restricted)
+    names.add(alias or name, source)
 
 
 def _add_unnest(item: exp.Unnest, alias: str, names: Names, facts: Facts, sink: Sink) -> None:
-    """`unnest(:ids) AS u(tenant_id)`: a column of values."""
-    columns = _alias_columns(item) or ([alias] if alias else [])
-    known = len(item.expressions) == 1 and len(columns) == 1
-    operands = array_of(item.expressions[0]) if known else None
-    source = Source(next(names.numbers), dict.fromkeys(columns, operands is not None))
-    names.add(alias, source)
-    if operands is not None:
-        key: Key = (source.number, columns[0])
-        facts.constants.add(key)
-        sink.constraints.append((key, Named(tuple(operands))))
+    """`unnest(:ids, :rooms) AS u(tenant_id, room)`: columns of values."""
+    arrays = item.expressions
+    columns = _alias_columns(item) or ([alias or "unnest"] if len(arrays) == 1 else [])
+    # Columns that have no name of their own get one that SQL cannot write.
+    columns += [f"\0{index}" for index in range(len(columns), len(arrays))]
+    known = dict.fromkeys(columns, False)
+    source = Source(next(names.numbers), known)
+    for name, array in zip(columns, arrays, strict=False):
+        if (operands := array_of(array)) is not None:
+            key: Key = (source.number, name)
+            known[name] = True
+            facts.constants.add(key)
+            sink.constraints.append((key, Named(tuple(operands))))
+    names.add(alias or "unnest", source)
 
 
 def _alias_columns(item: exp.Expr) -> list[str]:

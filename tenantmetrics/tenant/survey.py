@@ -9,13 +9,14 @@ left out, so that one statement has one summary whoever it is for.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlglot import exp
 
 from tenantmetrics.limits import QUERY_SUMMARY_MAX_CHARS
 from tenantmetrics.tenant.vocabulary import Vocabulary
 
-__all__ = ["Survey", "clipped", "survey"]
+__all__ = ["Survey", "clipped", "is_inside", "survey", "unread_ctes"]
 
 _LEAVES = frozenset(
     {exp.Literal, exp.Placeholder, exp.Null, exp.Boolean, exp.Star, exp.DataType, exp.Var},
@@ -26,6 +27,8 @@ _CHANGES: dict[type[exp.Expr], str] = {
     exp.Delete: "DELETE FROM",
     exp.Merge: "MERGE INTO",
 }
+_STATEMENT = 0
+"""Stands for the statement itself among the ids of its WITH queries."""
 # Arguments that stand before the others in the text, in its order.
 _FIRST: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.Select: ("expressions", "from_", "laterals", "joins"),
@@ -92,8 +95,7 @@ def survey(statement: exp.Expr, vocabulary: Vocabulary) -> Survey:  # noqa: C901
         elif kind in _CHANGES:
             first = ("this",)
         if first:
-            order = [*first, *(key for key in args if key not in first and key != "with_")]
-            todo += [child for key in reversed(order) for child in _children(args.get(key))]
+            todo += _in_order(args, first)
             verb = "SELECT" if kind is exp.Select else _CHANGES[kind]  # type: ignore[index]
             if not isinstance(node.parent, exp.When):  # type: ignore[union-attr]
                 todo.append(verb)
@@ -106,6 +108,17 @@ def survey(statement: exp.Expr, vocabulary: Vocabulary) -> Survey:  # noqa: C901
         if (with_ := args.get("with_")) is not None:
             todo.append(with_)
     return found
+
+
+def _in_order(args: dict[str, Any], first: tuple[str, ...]) -> list[exp.Expr]:
+    """The children for the stack: some keys' before the others', but WITH."""
+    keys = [*first, *(key for key, value in args.items() if value and key not in first)]
+    return [
+        child
+        for key in reversed(keys)
+        if key != "with_" and (value := args.get(key))
+        for child in _children(value)
+    ]
 
 
 def _children(value: object) -> list[exp.Expr]:
@@ -143,3 +156,35 @@ def clipped(parts: list[str]) -> str:
             break
         kept = longer
     return kept
+
+
+def unread_ctes(statement: exp.Expr) -> set[int]:
+    """The ids of WITH queries that nothing reads: PostgreSQL does not run them."""
+    by_name: dict[str, list[int]] = {}
+    todo = [_STATEMENT]
+    for cte in statement.find_all(exp.CTE):
+        by_name.setdefault(cte.alias.lower(), []).append(id(cte))
+        if isinstance(cte.this, exp.DML):
+            todo.append(id(cte))
+    reads: dict[int, list[str]] = {}
+    for table in statement.find_all(exp.Table):
+        if not table.args.get("db"):
+            reader = table.find_ancestor(exp.CTE)
+            where = id(reader) if reader is not None else _STATEMENT
+            reads.setdefault(where, []).append(table.name.lower())
+    run: set[int] = set()
+    while todo:
+        reader_id = todo.pop()
+        if reader_id not in run:
+            run.add(reader_id)
+            for name in reads.get(reader_id, ()):
+                todo += by_name.get(name, ())
+    return {number for numbers in by_name.values() for number in numbers} - run
+
+
+def is_inside(node: exp.Expr, ctes: set[int]) -> bool:
+    """Whether a part stands in one of some WITH queries."""
+    above = node.find_ancestor(exp.CTE) if ctes else None
+    while above is not None and id(above) not in ctes:
+        above = above.find_ancestor(exp.CTE)
+    return above is not None

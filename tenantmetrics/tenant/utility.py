@@ -7,18 +7,21 @@ query is given back to be analysed: it does run, as that tenant.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from tenantmetrics.records import Misuse, SessionVerb
-from tenantmetrics.sqltext import TokenKind, tokenize
-from tenantmetrics.tenant.operands import Operand
+from tenantmetrics.sqltext import TokenKind
 from tenantmetrics.tenant.plan import StepPlan
-from tenantmetrics.tenant.session import ROLE, SEARCH_PATH
-from tenantmetrics.tenant.skeleton import slot_of_number, slot_of_string
+from tenantmetrics.tenant.session import ROLE
+from tenantmetrics.tenant.setting import resetting, setting
+from tenantmetrics.tenant.words import Word, dotted_name
 
-__all__ = ["Utility", "Word", "is_query", "operand_of", "read", "words_of"]
+__all__ = ["Utility", "is_query", "read"]
 
 _QUERIES = frozenset({"select", "with", "insert", "update", "delete", "merge", "values", "table"})
+_DEFINED = frozenset({"function", "procedure", "view", "policy", "rule"})
+"""What CREATE … AS only defines."""
 _NOISE = frozenset({"work", "transaction"})
 _OF_TWO = frozenset(
     [
@@ -49,20 +52,6 @@ _OF_TWO = frozenset(
 )
 
 
-class Word(NamedTuple):
-    """A token of substance.
-
-    Attributes:
-        kind: What it is.
-        text: As written; a word or quoted name as PostgreSQL folds it.
-        start: Where it begins in the text.
-    """
-
-    kind: TokenKind
-    text: str
-    start: int
-
-
 class Utility(NamedTuple):
     """What a statement that is no query does.
 
@@ -71,6 +60,7 @@ class Utility(NamedTuple):
         steps: What it does to its session.
         misuses: What the text alone shows.
         inner: Index in the text where a query begins that it runs, -1 if there is none.
+        end: Index behind that query, None where it ends with the text.
         runs: Whether the inner query is executed, and not only planned.
         prefix: What stands before the inner query in the summary.
         call: The inner text is a procedure's call, `SELECT` is to be put before it.
@@ -80,31 +70,10 @@ class Utility(NamedTuple):
     steps: tuple[StepPlan, ...] = ()
     misuses: tuple[Misuse, ...] = ()
     inner: int = -1
+    end: int | None = None
     runs: bool = True
     prefix: str = ""
     call: bool = False
-
-
-def words_of(template: str, limit: int = 400) -> list[Word]:
-    """The first tokens of substance of a template, names folded.
-
-    Args:
-        template: SQL without comments, literals replaced by slots.
-        limit: How many at most; no utility statement needs more.
-    """
-    found: list[Word] = []
-    for kind, start, end in tokenize(template):
-        if kind is TokenKind.SPACE or kind is TokenKind.COMMENT:
-            continue
-        text = template[start:end]
-        if kind is TokenKind.WORD:
-            text = text.lower()
-        elif kind is TokenKind.QUOTED:
-            text = text[text.index('"') + 1 : -1].replace('""', '"')
-        found.append(Word(kind, text, start))
-        if len(found) >= limit:
-            break
-    return found
 
 
 def is_query(words: list[Word]) -> bool:
@@ -124,15 +93,17 @@ def read(words: list[Word]) -> Utility:
     first = words[0].text if words[0].kind is TokenKind.WORD else ""
     texts = [word.text for word in words]
     if first == "set":
-        return _set(words)
+        summary, step = setting(words)
+        return Utility(summary, (step,) if step is not None else ())
     if first == "reset":
-        return _reset(texts)
+        summary, reset = resetting(words)
+        return Utility(summary, (reset,))
     if first == "discard":
         everything = texts[1:2] == ["all"]
         # The role too, which RESET ALL leaves.
         steps = (StepPlan(SessionVerb.RESET_ALL), StepPlan(SessionVerb.RESET, ROLE))
         return Utility(_summary(words), steps if everything else ())
-    if first in {"explain", "declare", "create", "call", "prepare"}:
+    if first in {"explain", "declare", "create", "call", "copy", "prepare"}:
         return _wrapping(first, words)
     return _transaction(first, texts) or Utility(_summary(words))
 
@@ -166,110 +137,45 @@ def _transaction(first: str, texts: list[str]) -> Utility | None:
     return Utility(summary, (step,), misuses)
 
 
-def _set(words: list[Word]) -> Utility:
-    """SET [SESSION | LOCAL] name {TO | =} value, SET ROLE, SET SESSION AUTHORIZATION."""
-    rest = words[1:]
-    local = bool(rest) and rest[0].text == "local" and rest[0].kind is TokenKind.WORD
-    session = bool(rest) and rest[0].text == "session" and rest[0].kind is TokenKind.WORD
-    prefix = "SET LOCAL" if local else "SET"
-    if local or session:
-        rest = rest[1:]
-    if not rest:
-        return Utility(prefix)
-    first = rest[0].text
-    if first in {"transaction", "characteristics", "constraints", "time"}:
-        return Utility(f"{prefix} {first.upper()}")
-    if first == "role":
-        return Utility(f"{prefix} ROLE", (_valued(ROLE, rest[1:], local),))
-    if first == "authorization":
-        # Another user altogether; the role in use is theirs.
-        return Utility("SET SESSION AUTHORIZATION", (StepPlan(SessionVerb.RESET, ROLE),))
-    name, position = _name(rest)
-    if position < len(rest) and rest[position].text in {"=", "to"}:
-        return Utility(f"{prefix} {name}", (_valued(name, rest[position + 1 :], local),))
-    return Utility(f"{prefix} {name}")
-
-
-def _name(words: list[Word]) -> tuple[str, int]:
-    """A name with dots, and how many tokens it takes. Variables' names ignore case."""
-    parts = [words[0].text]
-    position = 1
-    while position + 1 < len(words) and words[position].text == ".":
-        parts.append(words[position + 1].text)
-        position += 2
-    return ".".join(parts).lower(), position
-
-
-def _valued(name: str, words: list[Word], local: bool) -> StepPlan:
-    """The step of setting a variable to what the words say."""
-    if len(words) == 1 and words[0].kind is TokenKind.WORD and words[0].text == "default":
-        return StepPlan(SessionVerb.RESET, name, None, local)
-    if name == ROLE and words and words[0].kind is TokenKind.WORD and words[0].text == "none":
-        return StepPlan(SessionVerb.RESET, name, None, local)
-    operand: Operand | None = None
-    parts = [word for word in words if word.text != "," and word.kind is not TokenKind.SEMICOLON]
-    if len(parts) == 1:
-        operand = operand_of(parts[0])
-    elif len(parts) == 2 and parts[0].text == "-":  # noqa: PLR2004
-        operand = operand_of(parts[1])
-        if operand is not None:
-            operand = Operand(slot=operand.slot, text=operand.text, sign="-")
-    elif name == SEARCH_PATH and parts:
-        names = [word for word in parts if word.kind in {TokenKind.WORD, TokenKind.QUOTED}]
-        if len(names) == len(parts):
-            operand = Operand(text=",".join(word.text for word in names))
-        else:
-            operand = operand_of(parts[0])
-    return StepPlan(SessionVerb.SET, name, operand, local)
-
-
-def operand_of(word: Word) -> Operand | None:
-    """The value that one token is, None if it is none."""
-    if word.kind is TokenKind.STRING:
-        slot = slot_of_string(word.text[1:-1])
-        return Operand(slot=slot) if slot is not None else None
-    if word.kind is TokenKind.NUMBER:
-        slot = slot_of_number(word.text)
-        return Operand(slot=slot) if slot is not None else Operand(text=word.text)
-    if word.kind is TokenKind.PARAMETER:
-        return Operand(parameter=word.text[1:])
-    return Operand(text=word.text) if word.kind in {TokenKind.WORD, TokenKind.QUOTED} else None
-
-
-def _reset(texts: list[str]) -> Utility:
-    if texts[1:2] == ["all"]:
-        return Utility("RESET ALL", (StepPlan(SessionVerb.RESET_ALL),))
-    if texts[1:3] == ["session", "authorization"]:
-        return Utility("RESET SESSION AUTHORIZATION", (StepPlan(SessionVerb.RESET, ROLE),))
-    name = "".join(text for text in texts[1:] if text != ";").lower()
-    return Utility(f"RESET {name}".strip(), (StepPlan(SessionVerb.RESET, name),))
-
-
 def _wrapping(first: str, words: list[Word]) -> Utility:
     """A statement around a query, which begins at the first word of one outside parentheses."""
     if first == "call" and len(words) > 1:
         return Utility("CALL", inner=words[1].start, prefix="CALL", call=True)
-    depth = 0
+    if first == "copy":
+        end = _closing(words[1:])
+        return Utility("COPY", inner=words[1].start if end else -1, end=end, prefix="COPY")
+    depth, opening = 0, -1
     after = first == "explain"
     analyze = False
-    for word in words[1:]:
-        depth += (word.text == "(") - (word.text == ")")
+    for before, word in pairwise(words):
+        if word.text == "(":
+            # Where parentheses around nothing but a query begin, as in EXPLAIN (SELECT …).
+            opening = opening if before.text == "(" else word.start
+            depth += 1
+        depth -= word.text == ")"
         if word.kind is not TokenKind.WORD:
             continue
         analyze = analyze or (first == "explain" and word.text in {"analyze", "analyse"})
-        if depth > 0:
+        if depth > 0 and before.text != "(":
             continue
-        if first == "create" and word.text in {"function", "procedure", "view", "policy", "rule"}:
-            break
         if after and word.text in _QUERIES:
-            if first == "create":
-                return Utility("", inner=word.start, prefix=_summary(words))
-            prefix = first.upper() if first != "declare" else "DECLARE"
-            return Utility("", inner=word.start, runs=analyze or first != "explain", prefix=prefix)
+            inner = opening if depth > 0 else word.start
+            prefix = _summary(words) if first == "create" else first.upper()
+            return Utility("", inner=inner, runs=analyze or first != "explain", prefix=prefix)
         after = after or word.text == ("for" if first == "declare" else "as")
-        if first == "prepare":
+        if first == "prepare" or (first == "create" and word.text in _DEFINED):
             break
     return Utility(_summary(words))
+
+
+def _closing(words: list[Word]) -> int | None:
+    """Index behind the parenthesis that closes the one these words begin with; None without."""
+    depth = 0
+    for word in words:
+        depth += (word.text == "(") - (word.text == ")")
+        if depth <= 0:
+            return word.start + 1 if word.text == ")" else None
+    return None
 
 
 def _summary(words: list[Word]) -> str:
@@ -290,7 +196,7 @@ def _summary(words: list[Word]) -> str:
         names = {"if", "not", "exists"}
         rest = [word for word in rest if word.text not in names]
         if rest and words[0].text in {"create", "drop", "alter", "truncate", "lock", "refresh"}:
-            name, _ = _name(rest)
+            name, _ = dotted_name(rest)
             if rest[0].kind in {TokenKind.WORD, TokenKind.QUOTED}:
                 parts.append(name)
     return " ".join(parts)

@@ -63,11 +63,14 @@ def value_of(node: exp.Expr | None) -> Operand | SessionValue | None:
     """What value an expression stands for, None where the text does not tell."""
     casts: list[str] = []
     sign = ""
+    fits: int | None = None
     for _ in range(_MAX_WRAPPERS):
         if isinstance(node, _PAREN_OR_COLLATE):
             node = node.this
         elif isinstance(node, exp.Cast):
             cast = _cast(node.to)
+            if cast is None and fits is None and (fits := _limit(node.to)) is not None:
+                cast = "text"
             if cast is None:
                 return None
             casts.append(cast)
@@ -83,7 +86,7 @@ def value_of(node: exp.Expr | None) -> Operand | SessionValue | None:
             break
     operand = _leaf(node)
     if isinstance(operand, Operand) and (casts or sign):
-        return replace(operand, cast=tuple(reversed(casts)), sign=sign)
+        return replace(operand, cast=tuple(reversed(casts)), sign=sign, fits=fits)
     return operand
 
 
@@ -93,6 +96,14 @@ def _cast(kind: exp.DataType | None) -> str | None:
         # varchar(3) cuts, numeric(4,0) rounds.
         return None
     return _CASTS.get(kind.this)
+
+
+def _limit(kind: exp.DataType | None) -> int | None:
+    """The slot of the n in varchar(n), None for any other type."""
+    if not isinstance(kind, exp.DataType) or kind.this != exp.DType.VARCHAR:
+        return None
+    size = kind.expressions[0].this if len(kind.expressions) == 1 else None
+    return slot_of_number(size.this) if isinstance(size, exp.Literal) else None
 
 
 def _only_value(node: exp.Expr) -> exp.Expr | None:

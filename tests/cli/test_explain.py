@@ -74,6 +74,44 @@ def test_it_says_why_an_undecided_statement_names_nobody(run):
     assert "not understood" in run("SELECT FROM WHERE tenant_id")
 
 
+def test_a_narrow_terminal_gets_the_marks_under_their_text(run, monkeypatch):
+    """Lines are folded, the statement's between the marks too; a pipe gets them whole."""
+    monkeypatch.setenv("COLUMNS", "30")
+    sql = "SELECT id, name, room FROM bookings WHERE status = 'open' AND tenant_id = :t"
+    lines = run(sql, "--param", "t=acme").split("\n")
+    assert max(map(len, lines)) <= 30
+    statement = [lines[at] for at, line in enumerate(lines[1:]) if "^" in line]
+    marks = [line for line in lines if "^" in line]
+    assert "".join(
+        character
+        for text, under in zip(statement, marks, strict=True)
+        for character, mark in zip(text, under, strict=False)
+        if mark == "^"
+    ) == "tenant_id:t"  # fmt: skip
+    monkeypatch.delenv("COLUMNS")
+    assert run(sql, "--param", "t=acme").startswith(f"  {sql}\n")
+
+
+def test_marks_stand_right_under_wide_characters_and_tabs(run):
+    """東 takes two columns."""
+    statement, marks = run("SELECT '東京'\tFROM b WHERE tenant_id = 'x'").split("\n")[:2]
+    before = statement[: statement.index("tenant_id")]
+    assert marks.startswith(" " * (len(before.partition("\t")[0]) + 2) + "\t")
+    assert marks.partition("\t")[2].index("^") == len(before.partition("\t")[2])
+
+
+def test_a_variable_is_marked_as_one(run):
+    """The last part of app.tenant is no column."""
+    output = run("SET LOCAL app.tenant = 'x'", "--transaction")
+    assert "session variable, literal" in output
+    assert "tenant column" not in output
+
+
+def test_text_that_is_no_utf_8_is_explained(run):
+    """As the shell hands it over, with lone surrogates."""
+    assert "attributed to  x" in run("SELECT '\udcff' FROM b WHERE tenant_id = 'x'")
+
+
 def test_it_warns_of_misuse(run):
     """SET LOCAL outside a transaction, SET without LOCAL inside one, COMMIT as SQL."""
     assert "does nothing" in run("SET LOCAL app.tenant = 'x'")

@@ -204,6 +204,25 @@ NESTED = {
     "casts": lambda n: "SELECT 1" + "::int" * n,
     "concatenations": lambda n: "SELECT a" + " || a" * n,
     "subscripts": lambda n: "SELECT a" + "[1]" * n,
+    "tables that nothing ties": lambda n: (
+        "SELECT * FROM a" + "".join(f", a{i}" for i in range(n)) + " WHERE a.tenant_id = 'x'"
+    ),
+    "tables that all tie": lambda n: (
+        "SELECT * FROM a"
+        + "".join(f", a{i}" for i in range(n))
+        + " WHERE a.tenant_id = 'x'"
+        + " AND x = y" * n
+    ),
+    "settings in WITH": lambda n: (
+        "WITH c AS (SELECT 1)"
+        + ", c AS (SELECT set_config('app.tenant', 'x', true) FROM c)" * n
+        + " SELECT 1 FROM c"
+    ),
+    "coalesce": lambda n: "SELECT * FROM a WHERE tenant_id = COALESCE(:t" + ", :t" * n + ")",
+    "exists beside": lambda n: (
+        "SELECT * FROM a WHERE tenant_id = 'x'"
+        + " AND EXISTS (SELECT 1 FROM b WHERE b.x = a.x)" * n
+    ),
     "list": lambda n: "SELECT * FROM a WHERE tenant_id = 'x' AND id IN (1" + ", 1" * n + ")",
     "rows": lambda n: "INSERT INTO a (tenant_id, b) VALUES ('x', 1)" + ", ('x', 1)" * n,
     "with": lambda n: "WITH a AS (" * n + "SELECT 1" + ") SELECT 1" * n,

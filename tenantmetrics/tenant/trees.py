@@ -1,0 +1,68 @@
+"""Sqlglot's trees: what stands inside parentheses, what a query reads from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sqlglot import exp
+
+__all__ = ["outside_queries", "read_from", "sources_of", "unwrapped"]
+
+# Tuples, because `A | B` inside isinstance() is built anew at each call.
+_SUBQUERY_OR_PAREN = (exp.Subquery, exp.Paren)
+_QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
+
+
+def unwrapped(node: exp.Expr) -> exp.Expr:
+    """A query without the parentheses around it."""
+    while isinstance(node, _SUBQUERY_OR_PAREN) and not node.args.get("with_"):
+        node = node.this
+    if node.__class__ is exp.Select and len(node.expressions) == 1:
+        # The parser writes VALUES as SELECT * FROM (VALUES …).
+        from_ = node.args.get("from_")
+        if isinstance(node.expressions[0], exp.Star) and from_ is not None:
+            others = {key for key, value in node.args.items() if value} - {"expressions", "from_"}
+            if (
+                isinstance(from_.this, exp.Values)
+                and not others
+                and (from_.this.alias in {"", "_values"})
+            ):
+                values: exp.Expr = from_.this
+                return values
+    return node
+
+
+def read_from(select: exp.Select) -> list[exp.Expr]:
+    """The first source of FROM and the joins, in the order of the text."""
+    from_ = select.args.get("from_")
+    joined = [*(select.args.get("laterals") or []), *(select.args.get("joins") or [])]
+    return [from_.this, *joined] if from_ is not None else joined
+
+
+def sources_of(items: Iterable[object]) -> Iterator[tuple[exp.Expr, exp.Join | None]]:
+    """Sources, those of a join in parentheses one by one, each with the join that brings it in."""
+    for entry in items:
+        # The parser leaves flags where a broken text has no table.
+        if not isinstance(entry, exp.Expr):
+            continue
+        join = entry if isinstance(entry, exp.Join) else None
+        item = entry.this if join is not None else entry
+        if not isinstance(item, exp.Expr):
+            continue
+        if isinstance(item, exp.Subquery) and isinstance(item.this, exp.Table) and not item.alias:
+            within = list(sources_of([item.this]))
+            yield within[0][0], join
+            yield from within[1:]
+        else:
+            yield item, join
+        yield from sources_of(item.args.get("joins") or [])
+
+
+def outside_queries(node: exp.Expr) -> Iterator[exp.Expr]:
+    """All parts of an expression that are not inside a subquery."""
+    todo = [node]
+    while todo:
+        part = todo.pop()
+        if not isinstance(part, _QUERIES):
+            yield part
+            todo.extend(part.iter_expressions())
