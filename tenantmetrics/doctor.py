@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from tenantmetrics.config import Config
 from tenantmetrics.errors import TenantMetricsError
+from tenantmetrics.export.aws import CREDENTIAL_CODES
 
 __all__ = ["Finding", "State", "examine"]
 
@@ -161,15 +162,19 @@ def _otlp(rest: str, _config: Config) -> Iterator[Finding]:
         return
     from opentelemetry.sdk.metrics.export import MetricsData  # noqa: PLC0415
 
-    from tenantmetrics.export.otlp_send import GrpcSender, HttpSender  # noqa: PLC0415
     from tenantmetrics.export.resume import Undelivered  # noqa: PLC0415
 
     deadline_s = time.monotonic() + _TIMEOUT_S
-    sender: Any = (
-        GrpcSender(to.url, deadline_s, time.monotonic)
-        if to.grpc
-        else HttpSender(to.url, deadline_s, time.monotonic, to.region)
-    )
+    sender: Any
+    if to.grpc:
+        from tenantmetrics.export.otlp_grpc import GrpcSender  # noqa: PLC0415
+
+        sender = GrpcSender(to.url, deadline_s, time.monotonic)
+    else:
+        from tenantmetrics.export.otlp_http import HttpSender, Signer  # noqa: PLC0415
+
+        signer = Signer(to.region) if to.region else None
+        sender = HttpSender(to.url, deadline_s, time.monotonic, signer)
     try:
         sender.send(MetricsData(()))
         yield Finding("otlp: request", State.OK, "an empty request was taken")
@@ -225,7 +230,7 @@ def _call(
         response = error.response
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = response.get("Error", {}).get("Code", "")
-        if refused_is_fine and status == 400 and "Expired" not in code and "Skew" not in code:  # noqa: PLR2004
+        if refused_is_fine and status == 400 and code not in CREDENTIAL_CODES:  # noqa: PLR2004
             yield Finding(what, State.OK, f"{needs} is allowed")
         else:
             yield Finding(what, State.FAILED, f"{needs}: {code or status}")

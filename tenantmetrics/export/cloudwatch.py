@@ -93,11 +93,13 @@ class CloudWatchExporter:
         wait_s = _BACKOFF_S
         while True:
             try:
-                self._put(self._clients.within(deadline_s), data)
-            except TimeoutError as error:
+                client = self._clients.within(deadline_s)
+            except Exception as error:  # noqa: BLE001 - no time, no region, an endpoint that is none
                 raise Undelivered(Fate.FAILED, error) from None
+            try:
+                self._put(client, data)
             except Exception as error:  # noqa: BLE001 - read here, told to the fanout
-                became = fate(error)
+                became = fate(error, "PutMetricData")
                 if became is Fate.FAILED:
                     self._clients.forget()
                 pause_s = random.uniform(wait_s / 2, wait_s)  # noqa: S311 - no secret

@@ -131,7 +131,7 @@ class S3LedgerExporter:
                 ContentType="application/vnd.apache.parquet",
             )
         except Exception as error:  # noqa: BLE001 - told to the fanout
-            if not isinstance(error, TimeoutError) and fate(error) is Fate.FAILED:
+            if not isinstance(error, TimeoutError) and fate(error, "PutObject") is Fate.FAILED:
                 self._clients.forget()
             return error
         return None

@@ -141,9 +141,10 @@ class OtlpExporter:
         self._region = region or to.region
         self._max_series = max_series
         self._clock = clock
+        _load(grpc=to.grpc)
         self._sender: _Sender | None = None
+        self._signer: Any = None
         self._resource: Any = None
-        self._scope: Any = None
         self._cumulative: Any = None
         self._added: set[tuple[str, int]] = set()
         self._resumable: Resumable[Any] = Resumable(self._deltas, self._send)
@@ -154,7 +155,9 @@ class OtlpExporter:
             return
         if self._clock() >= deadline_s:
             raise TimeoutError("out of time before anything was sent")
-        self._open(windows[0].writer, deadline_s)
+        if self._resource is None:
+            self._resource = _resource(windows[0].writer)
+        self._sender = self._open(deadline_s)
         try:
             if self._to.cumulative:
                 self._export_sums(windows, deadline_s)
@@ -168,25 +171,16 @@ class OtlpExporter:
         """Close the connection."""
         self._hang_up()
 
-    def _open(self, writer: str, deadline_s: float) -> None:
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - exporters import lazily
-        from opentelemetry.sdk.util.instrumentation import (  # noqa: PLC0415
-            InstrumentationScope,
-        )
-
-        from tenantmetrics import __version__  # noqa: PLC0415 - complete by now
-        from tenantmetrics.export.otlp_send import (  # noqa: PLC0415
-            GrpcSender,
-            HttpSender,
-        )
-
-        if self._resource is None:
-            self._resource = Resource.create({"service.instance.id": writer})
-            self._scope = InstrumentationScope("tenantmetrics", __version__)
+    def _open(self, deadline_s: float) -> _Sender:
         if self._to.grpc:
-            self._sender = GrpcSender(self._to.url, deadline_s, self._clock)
-        else:
-            self._sender = HttpSender(self._to.url, deadline_s, self._clock, self._region)
+            from tenantmetrics.export.otlp_grpc import GrpcSender  # noqa: PLC0415 - as above
+
+            return GrpcSender(self._to.url, deadline_s, self._clock)
+        from tenantmetrics.export.otlp_http import HttpSender, Signer  # noqa: PLC0415
+
+        if self._region and self._signer is None:
+            self._signer = Signer(self._region)
+        return HttpSender(self._to.url, deadline_s, self._clock, self._signer)
 
     def _hang_up(self) -> None:
         sender, self._sender = self._sender, None
@@ -194,13 +188,16 @@ class OtlpExporter:
             sender.close()
 
     def _requests(self, rows: Any, *, cumulative: bool) -> Iterator[Any]:
+        from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # noqa: PLC0415
+
+        from tenantmetrics import __version__  # noqa: PLC0415 - complete by now
         from tenantmetrics.export.otlp_data import batches  # noqa: PLC0415 - as above
 
         # The limits of CloudWatch's endpoint suit every receiver: gRPC takes 4 MB a message.
         return batches(
             rows,
             self._resource,
-            self._scope,
+            InstrumentationScope("tenantmetrics", __version__),
             cumulative=cumulative,
             max_points=limits.OTLP_CLOUDWATCH_MAX_POINTS,
             max_bytes=limits.OTLP_CLOUDWATCH_MAX_BYTES,
@@ -229,14 +226,54 @@ class OtlpExporter:
             if (window.writer, window.sequence) not in self._added:
                 self._cumulative.add(window)
         self._added = keys
+        again = refused = False
+        first: BaseException | None = None
         for data in self._requests(self._cumulative.rows(), cumulative=True):
             try:
                 self._send(data, deadline_s)
             except Undelivered as undelivered:
-                final = undelivered.fate is Fate.REJECTED
-                raise ExportError(
-                    "not every sum was taken",
-                    failed=() if final else windows,
-                    rejected=windows if final else (),
-                ) from undelivered.error
+                first = first or undelivered.error
+                if undelivered.fate in {Fate.FAILED, Fate.THROTTLED}:
+                    again = True
+                    break  # the next request would fare no better
+                # One request that a receiver cannot digest must not hold up the others.
+                again |= undelivered.fate is Fate.UNCERTAIN
+                refused |= undelivered.fate is Fate.REJECTED
+        if first is not None:
+            raise ExportError(
+                "not every sum was taken",
+                failed=windows if again else (),
+                rejected=() if again else windows,
+            ) from first
         self._added = set()
+        self._cumulative.sent()
+
+
+def _load(*, grpc: bool) -> None:
+    """Import what an export needs, 0.3 s, when the exporter is made and not at the first export.
+
+    That may come as the interpreter exits: what OpenTelemetry does on import then fails, and a
+    process that lives for less than a minute would deliver nothing.
+    """
+    import tenantmetrics.export.otlp_data  # noqa: PLC0415
+
+    if grpc:
+        import tenantmetrics.export.otlp_grpc  # noqa: PLC0415
+    else:
+        import tenantmetrics.export.otlp_http  # noqa: F401, PLC0415
+
+
+def _resource(writer: str) -> Any:
+    """Who sends: OpenTelemetry's own detection, and the writer."""
+    from opentelemetry.sdk.resources import (  # noqa: PLC0415 - exporters import lazily
+        OTELResourceDetector,
+        Resource,
+    )
+
+    mine = {"service.instance.id": writer}
+    try:
+        return Resource.create(mine)
+    except RuntimeError:
+        # As the interpreter exits no thread can be had for the detectors: the environment's own.
+        named = OTELResourceDetector().detect()
+        return Resource({"service.name": "unknown_service"}).merge(named).merge(Resource(mine))

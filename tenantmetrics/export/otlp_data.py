@@ -8,7 +8,7 @@ width at most, while count, sum, minimum and maximum are exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from math import log2
 from typing import Any, NamedTuple, cast
 
@@ -73,25 +73,31 @@ def rows(window: Window) -> Iterator[Row]:
     Args:
         window: A closed window.
     """
+    start_ns, end_ns = _span_ns(window)
+    for attributes, series in _by_attributes(window).items():
+        for twin, value in _values(attributes, series):
+            yield Row(twin, attributes, start_ns, end_ns, value)
+    for twin, attributes, amount in _always(window):
+        yield Row(twin, attributes, start_ns, end_ns, amount)
+
+
+def _span_ns(window: Window) -> tuple[int, int]:
     start_ns = window.start_s * 1_000_000_000
-    end_ns = start_ns + window.length_s * 1_000_000_000
-    sums: dict[Attributes, Series] = {}
-    unattributed = 0
+    return start_ns, start_ns + window.length_s * 1_000_000_000
+
+
+def _by_attributes(window: Window) -> dict[Attributes, Series]:
+    """The window's series; those that differ only in what named the tenant are one."""
+    found: dict[Attributes, Series] = {}
     for key, series in window.series.items():
         attributes = _attributes(
             key.tenant, key.operation, key.outcome, key.resource_arn, key.database
         )
-        into = sums.get(attributes)
+        into = found.get(attributes)
         if into is None:
-            into = sums[attributes] = Series()
+            into = found[attributes] = Series()
         add(into, series)
-        if key.tenant == UNATTRIBUTED:
-            unattributed += series.calls
-    for attributes, series in sums.items():
-        for twin, value in _values(attributes, series):
-            yield Row(twin, attributes, start_ns, end_ns, value)
-    for twin, attributes, amount in _always(window, unattributed):
-        yield Row(twin, attributes, start_ns, end_ns, amount)
+    return found
 
 
 def _values(attributes: Attributes, series: Series) -> Iterator[tuple[str, int | Series]]:
@@ -106,7 +112,10 @@ def _values(attributes: Attributes, series: Series) -> Iterator[tuple[str, int |
             yield twin, amount
 
 
-def _always(window: Window, unattributed: int) -> Iterator[tuple[str, Attributes, int]]:
+def _always(window: Window) -> Iterator[tuple[str, Attributes, int]]:
+    unattributed = sum(
+        one.calls for key, one in window.series.items() if key.tenant == UNATTRIBUTED
+    )
     yield "tenantmetrics.unattributed_calls", (), unattributed
     conflicts = sum(window.misuses.get(kind, 0) for kind in _CONFLICTS)
     yield "tenantmetrics.tenant_conflicts", (), conflicts
@@ -138,52 +147,66 @@ def _attributes(
     return tuple(pairs)
 
 
+class _Sum:
+    """A series since its first appearance."""
+
+    __slots__ = ("start_ns", "value")
+
+    def __init__(self, start_ns: int, value: int | Series) -> None:
+        self.start_ns = start_ns
+        self.value = value
+
+
 class Cumulative:
     """Deltas added up since each series' first appearance.
 
     Args:
-        max_series: Sets of attributes and metrics kept; beyond it those that were silent longest
-            go, and start anew, with a new start time, when they come back.
+        max_series: Sets of attributes kept; beyond it those that were silent longest go, and start
+            anew, with a new start time, when they come back. What one window holds is always kept.
     """
 
     def __init__(self, max_series: int) -> None:
         self._max_series = max_series
-        self._sums: dict[tuple[str, Attributes], Row] = {}
+        self._end_ns = 0
+        self._sums: dict[Attributes, _Sum] = {}
+        self._always: dict[tuple[str, Attributes], _Sum] = {}
 
     def add(self, window: Window) -> None:
         """Add a window's deltas."""
-        for row in rows(window):
-            key = (row.twin, row.attributes)
-            before = self._sums.pop(key, None)  # put back last: the first is the longest silent
-            if before is not None:
-                row = Row(  # noqa: PLW2901 - the same series, grown
-                    row.twin,
-                    row.attributes,
-                    min(before.start_ns, row.start_ns),
-                    max(before.end_ns, row.end_ns),
-                    _sum(before.value, row.value),
-                )
-            elif isinstance(row.value, Series):
-                row = row._replace(value=_sum(Series(), row.value))  # noqa: PLW2901
-            self._sums[key] = row
-        while len(self._sums) > self._max_series:
+        start_ns, end_ns = _span_ns(window)
+        self._end_ns = max(self._end_ns, end_ns)
+        added = _by_attributes(window)
+        for attributes, series in added.items():
+            kept = self._sums.pop(attributes, None)  # put back last: the first is longest silent
+            if kept is None:
+                kept = _Sum(start_ns, series)
+            else:
+                kept.start_ns = min(kept.start_ns, start_ns)
+                add(cast("Series", kept.value), series)
+            self._sums[attributes] = kept
+        for twin, attributes, amount in _always(window):
+            total = self._always.setdefault((twin, attributes), _Sum(start_ns, 0))
+            total.start_ns = min(total.start_ns, start_ns)
+            total.value = cast("int", total.value) + amount
+        while len(self._sums) > max(self._max_series, len(added)):
             del self._sums[next(iter(self._sums))]
 
-    def rows(self) -> list[Row]:
-        """All series as they stand."""
-        return list(self._sums.values())
+    def rows(self) -> Iterator[Row]:
+        """All series as they stand at the end of the latest window, the silent ones too."""
+        for attributes, kept in self._sums.items():
+            for twin, value in _values(attributes, cast("Series", kept.value)):
+                yield Row(twin, attributes, kept.start_ns, self._end_ns, value)
+        for (twin, attributes), total in self._always.items():
+            yield Row(twin, attributes, total.start_ns, self._end_ns, total.value)
 
-
-def _sum(before: int | Series, more: int | Series) -> int | Series:
-    if isinstance(before, int) and isinstance(more, int):
-        return before + more
-    total = cast("Series", before)
-    add(total, cast("Series", more))
-    return total
+    def sent(self) -> None:
+        """Everything has arrived: exemplars are of one interval and not sent again."""
+        for kept in self._sums.values():
+            cast("Series", kept.value).exemplar = None
 
 
 def batches(
-    given: Sequence[Row] | Iterator[Row],
+    given: Iterable[Row],
     resource: Resource,
     scope: InstrumentationScope,
     *,

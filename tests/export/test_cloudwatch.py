@@ -310,6 +310,10 @@ FAULTS = {
     "429": (error("TooManyRequestsException", 429), "failed"),
     "400": (error("InvalidParameterValue", 400), "rejected"),
     "expired credentials": (error("ExpiredTokenException", 403), "failed"),
+    # AWS's JSON protocols, which PutMetricData speaks, answer 400 here where others answer 403.
+    "expired credentials as 400": (error("ExpiredTokenException", 400), "failed"),
+    "unknown credentials": (error("UnrecognizedClientException", 400), "failed"),
+    "not allowed": (error("AccessDeniedException", 400), "failed"),
     "clock skew": (error("RequestExpired", 400), "failed"),
     "reset": ("reset", "uncertain"),
     "no answer": ("hang", "uncertain"),
@@ -418,6 +422,50 @@ def test_without_region_or_credentials_nothing_is_lost(aws, monkeypatch, make_wi
         sink.close()
         assert caught.value.failed == (recent,)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"AWS_ENDPOINT_URL": "localhost:4566"},
+        {"AWS_PROFILE": "nobody"},
+        {"AWS_STS_REGIONAL_ENDPOINTS": "nowhere"},
+    ],
+    ids=lambda environ: next(iter(environ)),
+)
+def test_a_client_that_cannot_be_made_loses_nothing(aws, monkeypatch, make_window, environ):
+    """No request went out: it is tried again, not called uncertain."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    recent = Window(int(time.time()) // 60 * 60, 60, "w", 1, make_window("acme").series, {})
+    sink = exporter()
+    with pytest.raises(ExportError) as caught:
+        sink.export([recent], in_s(2))
+    sink.close()
+    assert caught.value.failed == (recent,)
+
+
+def test_a_role_that_cannot_be_assumed_loses_nothing(
+    aws, server, answer, monkeypatch, tmp_path, make_window
+):
+    """STS refuses with 400: that was not CloudWatch's answer to the window."""
+    (tmp_path / "config").write_text(
+        "[profile x]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = y\n"
+        "[profile y]\naws_access_key_id = a\naws_secret_access_key = b\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "x")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    refusal = b"<ErrorResponse><Error><Code>MalformedPolicyDocument</Code></Error></ErrorResponse>"
+    server.standing = answer(400, refusal, "text/xml")
+    recent = Window(int(time.time()) // 60 * 60, 60, "w", 1, make_window("acme").series, {})
+    sink = exporter()
+    with pytest.raises(ExportError) as caught:
+        sink.export([recent], in_s(5))
+    sink.close()
+    assert caught.value.failed == (recent,)
+    assert {b"AssumeRole" in seen.body for seen in server.seen} == {True}
 
 
 def test_credentials_that_were_renewed_are_found(aws, server, answer, monkeypatch, make_window):

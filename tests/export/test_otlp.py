@@ -202,13 +202,52 @@ def test_a_failed_cumulative_export_is_made_good_by_the_next(server, answer, rea
     assert totals(decoded(seen.content for seen in server.seen)) == expected(window, later)
 
 
-def test_cumulative_state_is_bounded(server, real_window):
-    """Past the bound the series that were silent longest start anew."""
-    sink = OtlpExporter(target(server.url, {}), max_series=100)
-    for seed in range(1, 4):
-        sink.export([real_window(50, seed=seed)], in_s(10))
+def test_cumulative_state_is_bounded_by_what_was_silent_longest(server, make_window):
+    """Past the bound series start anew; what came with the latest window never goes."""
+    sink = OtlpExporter(target(server.url, {}), max_series=3)
+    for number, tenants in enumerate((["a", "b"], ["c", "d"], ["a", *"efghi"])):
+        server.seen.clear()
+        sink.export([make_window(*tenants, sequence=number)], in_s(10))
+        sent = totals(decoded(seen.content for seen in server.seen))
+        assert set(sent) == ({"a", "b"}, {"b", "c", "d"}, {"a", *"efghi"})[number]
+    assert sent["a"] == sent["e"]  # "a" went and came back
     sink.close()
-    assert len(sink._cumulative.rows()) == 100
+
+
+def test_silent_series_stand_at_the_latest_time(server, make_window):
+    """A point that does not move on is taken for one that has gone."""
+    first = make_window("acme")
+    second = Window(first.start_s + 600, 60, "host-1", 1, make_window("bee").series, {})
+    sink = exporter(server.url, {})
+    sink.export([first, second], in_s(10))
+    sink.close()
+    found = {
+        (attributes["tenant.id"], point.start_time_unix_nano, point.time_unix_nano)
+        for metric, attributes, point in points(decoded(seen.content for seen in server.seen))
+        if metric.name == "db.client.operation.duration"
+    }
+    end_ns = (second.start_s + 60) * 10**9
+    assert found == {
+        ("acme", first.start_s * 10**9, end_ns),
+        ("bee", second.start_s * 10**9, end_ns),
+    }
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_request_that_the_receiver_cannot_digest_holds_up_no_other(
+    server, answer, real_window, status
+):
+    """The sums behind it arrive, with the same export."""
+    window = real_window(300)
+    sink = exporter(server.url, {})
+    server.answers = [answer(status)]
+    with pytest.raises(ExportError) as caught:
+        sink.export([window], in_s(30))
+    sink.close()
+    assert caught.value.failed == ((window,) if status == 500 else ())
+    assert caught.value.rejected == ((window,) if status == 400 else ())
+    everything = totals(decoded(seen.content for seen in server.seen))
+    assert everything == expected(window)
 
 
 FAULTS = {
@@ -425,6 +464,23 @@ def test_what_is_not_understood_is_one_clear_error(url, environ, says):
     """Named at start, with where it came from."""
     with pytest.raises(ConfigError, match=says):
         target(url, environ)
+
+
+def test_an_exemplar_is_sent_once_it_is_not_a_sum(server, make_window):
+    """Cumulative points repeat their sums; a trace of hours ago is none of this minute's."""
+    first, second = make_window("acme"), make_window("acme", sequence=1)
+    for one in first.series.values():
+        one.exemplar = Exemplar(0xAB, 0xCD, 6_000_000, 1_795_209_310 * 10**9)
+    sink = exporter(server.url, {})
+    sink.export([first], in_s(10))
+    sink.export([second], in_s(10))
+    sink.close()
+    exemplars = [
+        len(point.exemplars)
+        for metric, _, point in points(decoded(seen.content for seen in server.seen))
+        if metric.name == "db.client.operation.duration"
+    ]
+    assert exemplars == [1, 0]
 
 
 def test_exemplars_carry_the_trace(server, make_window):
