@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tenantmetrics.config import Config
-from tenantmetrics.errors import TenantMetricsError
+from tenantmetrics.errors import TenantMetricsError, redacted
 from tenantmetrics.export.aws import CREDENTIAL_CODES
 
 __all__ = ["Finding", "State", "examine"]
@@ -70,12 +70,12 @@ def examine(config: Config) -> Iterator[Finding]:
         name, _, rest = spec.partition(":")
         check = _CHECKS.get(name)
         if check is None:
-            yield Finding(spec, State.FAILED, "unknown exporter")
+            yield Finding(redacted(spec), State.FAILED, "unknown exporter")
             continue
         try:
             yield from check(rest, config)
         except TenantMetricsError as error:
-            yield Finding(spec, State.FAILED, str(error))
+            yield Finding(redacted(spec), State.FAILED, str(error))
 
 
 def _is_cloudwatch_otlp(spec: str) -> bool:
@@ -268,4 +268,4 @@ def _connect(what: str, host: str, port: int) -> Finding:
 
 def _short(error: BaseException) -> str:
     """An error on one line; its type where its text says nothing."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return redacted(" ".join(str(error).split()))[:200] or type(error).__name__

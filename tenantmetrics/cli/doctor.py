@@ -24,11 +24,13 @@ def doctor(
 
     from tenantmetrics import config
     from tenantmetrics.doctor import State, examine
+    from tenantmetrics.errors import redacted
     from tenantmetrics.estimate import estimate
 
     settings = config.load()
     console = Console(highlight=False)
-    console.print(f"exporters: {', '.join(settings.exporters) or 'none'}", markup=False)
+    exporters = redacted(", ".join(settings.exporters)) or "none"
+    console.print(f"exporters: {exporters}", markup=False, soft_wrap=True)
     console.print(
         f"namespace {settings.namespace}, level {settings.metric_level}, at most"
         f" {settings.max_metric_tenants} tenants with metrics of their own",

@@ -63,7 +63,7 @@ class S3LedgerExporter:
             raise MissingExtraError("the ledger exporter", "ledger") from None
         parts = urlsplit(url)
         if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
-            raise ConfigError(f"ledger {url!r} names no bucket: write ledger:s3://BUCKET/PREFIX")
+            raise ConfigError("names no bucket: write ledger:s3://BUCKET/PREFIX")
         self._bucket = parts.netloc
         self._prefix = PurePosixPath(parts.path.strip("/"))
         self._clock = clock

@@ -20,7 +20,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from tenantmetrics import limits
 from tenantmetrics.errors import ConfigError
@@ -31,6 +31,7 @@ from tenantmetrics.records import Window
 __all__ = ["OtlpExporter", "Target", "target"]
 
 _CLOUDWATCH = re.compile(r"monitoring\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?")
+_HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+\s*=[^,]*")
 _PREFIX = "OTEL_EXPORTER_OTLP_"
 
 
@@ -60,33 +61,28 @@ def target(url: str, environ: Mapping[str, str] = os.environ) -> Target:
         environ: OTEL_EXPORTER_OTLP_*.
 
     Raises:
-        ConfigError: The URL, the protocol or the temporality is none that is known.
+        ConfigError: The URL, or one of the environment's settings, is none that can work.
     """
     protocol = _setting(environ, "PROTOCOL") or "http/protobuf"
+    source = ""
     if not url:
         url = environ.get(f"{_PREFIX}METRICS_ENDPOINT", "")
         base = environ.get(f"{_PREFIX}ENDPOINT", "")
+        source = f" (from environment {_PREFIX}{'METRICS_' if url else ''}ENDPOINT)"
         if not url and protocol == "grpc":
             url = base or "http://localhost:4317"
         elif not url:
             url = f"{(base or 'http://localhost:4318').rstrip('/')}/v1/metrics"
-        source = f"environment {_PREFIX}ENDPOINT"
-    else:
-        source = "exporters"
-    parts = urlsplit(url)
+    parts = _split(url)
+    if parts is None:
+        raise ConfigError(
+            f"otlp endpoint {url!r}{source}: must be http://, https://, grpc:// or grpcs:// and a"
+            " host, with or without a port"
+        )
     if parts.scheme in {"grpc", "grpcs"}:
         protocol = "grpc"
         url = url.replace("grpc", "http", 1)
-    elif parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError(
-            f"otlp endpoint {url!r} (from {source}): must be http://, https://, grpc:// or grpcs://"
-            " and a host"
-        )
-    if protocol not in {"grpc", "http/protobuf"}:
-        raise ConfigError(
-            f"otlp protocol {protocol!r} (from environment {_PREFIX}PROTOCOL): must be grpc or"
-            " http/protobuf"
-        )
+    _check(environ, protocol)
     if protocol != "grpc" and parts.path in {"", "/"}:
         url = f"{url.rstrip('/')}/v1/metrics"
     preference = environ.get(f"{_PREFIX}METRICS_TEMPORALITY_PREFERENCE", "cumulative").lower()
@@ -102,6 +98,36 @@ def target(url: str, environ: Mapping[str, str] = os.environ) -> Target:
         region=cloudwatch.group(1) if cloudwatch and protocol != "grpc" else "",
         cumulative=preference == "cumulative",
     )
+
+
+def _split(url: str) -> SplitResult | None:
+    """The URL's parts; None where it is none that OTLP can be sent to."""
+    try:
+        parts = urlsplit(url)
+        good = parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if good and parts.scheme in {"http", "https", "grpc", "grpcs"} else None
+
+
+def _check(environ: Mapping[str, str], protocol: str) -> None:
+    """What the stock exporters would find out at the first export, or pass over with a warning."""
+    wrong: dict[str, str] = {}
+    if protocol not in {"grpc", "http/protobuf"}:
+        wrong["PROTOCOL"] = f"is {protocol!r}: must be grpc or http/protobuf"
+    compression = _setting(environ, "COMPRESSION").strip().lower()
+    if compression not in {"", "none", "gzip", "deflate"}:
+        wrong["COMPRESSION"] = f"is {compression!r}: must be none, gzip or deflate"
+    for name in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):
+        file = _setting(environ, name)
+        if file and not os.access(file, os.R_OK):
+            wrong[name] = f"is {file!r}: must be a file that can be read"
+    headers = _setting(environ, "HEADERS")
+    if not all(_HEADER.fullmatch(one.strip()) for one in headers.split(",") if one.strip()):
+        wrong["HEADERS"] = "is not name=value, several separated by commas (not shown: secrets)"
+    for name, why in wrong.items():
+        given = f"METRICS_{name}" if environ.get(f"{_PREFIX}METRICS_{name}") else name
+        raise ConfigError(f"environment {_PREFIX}{given} {why}")
 
 
 def _setting(environ: Mapping[str, str], name: str) -> str:

@@ -85,6 +85,8 @@ class _Stub:
                 return answer
 
 
+_NOT_CONNECTED = ("failed to connect", "errors resolving", "dns resolution failed")
+"""gRPC's own words where no connection, or no address, was to be had (grpcio 1.60 to 1.76)."""
 _FATES = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: Fate.THROTTLED,
     grpc.StatusCode.UNAUTHENTICATED: Fate.FAILED,
@@ -105,7 +107,8 @@ def _status(error: Any) -> Fate:
         metadata = dict(error.trailing_metadata() or ())
         if "google.rpc.retryinfo-bin" in metadata:
             return Fate.THROTTLED
-        if "failed to connect" in (error.details() or "").lower():
+        said = (error.details() or "").lower()
+        if any(words in said for words in _NOT_CONNECTED):
             return Fate.FAILED
         return Fate.UNCERTAIN
     return _FATES.get(code, Fate.UNCERTAIN)

@@ -450,7 +450,7 @@ def test_the_endpoint_comes_from_the_argument_or_the_environment(url, environ, e
 @pytest.mark.parametrize(
     ("url", "environ", "says"),
     [
-        ("localhost:4318", {}, "from exporters"),
+        ("localhost:4318", {}, "otlp endpoint 'localhost:4318'"),
         ("", {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
         ("", {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, "http/json"),
         (
@@ -464,6 +464,27 @@ def test_what_is_not_understood_is_one_clear_error(url, environ, says):
     """Named at start, with where it came from."""
     with pytest.raises(ConfigError, match=says):
         target(url, environ)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("COMPRESSION", "zstd", "OTEL_EXPORTER_OTLP_COMPRESSION is 'zstd': must be none, gzip"),
+        ("METRICS_CERTIFICATE", "/no/ca", "OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE is '/no/ca'"),
+        ("HEADERS", "api-key hunter2", "OTEL_EXPORTER_OTLP_HEADERS is not name=value"),
+    ],
+)
+def test_what_would_fail_at_every_export_is_told_at_start(name, value, says):
+    """The stock exporters find out late or log the header, secret and all."""
+    with pytest.raises(ConfigError, match=re.escape(says)) as caught:
+        target("http://h", {f"OTEL_EXPORTER_OTLP_{name}": value})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_headers_of_every_usual_form_are_taken():
+    """Encoded or not, with spaces and equals signs in the value."""
+    for headers in ("a=b", "Authorization=Bearer abc==", "x-key=a%20b, y = c", ",a=b,"):
+        assert target("http://h", {"OTEL_EXPORTER_OTLP_HEADERS": headers}).url
 
 
 def test_an_exemplar_is_sent_once_it_is_not_a_sum(server, make_window):
