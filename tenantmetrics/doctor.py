@@ -1,4 +1,6 @@
-"""Is everything there that delivery needs? Dry checks that write no metric and leave nothing.
+"""Is everything there that delivery needs? Dry checks that write no metric and no object.
+
+What delivery would make at its start, the folders of a ledger and of the spool, is made here too.
 
 Each check ends in a line: what was looked at, how it is, what to do. AWS checks authorisation
 before it looks at a request's content, so a request that can never be carried out tells whether it
@@ -20,7 +22,7 @@ from urllib.parse import urlsplit
 
 from tenantmetrics.config import Config
 from tenantmetrics.errors import TenantMetricsError, redacted
-from tenantmetrics.export.aws import CREDENTIAL_CODES
+from tenantmetrics.export.aws import CREDENTIAL_CODES, region
 
 __all__ = ["Finding", "State", "examine"]
 
@@ -92,9 +94,10 @@ def _client(service: str) -> Any:
     import boto3  # noqa: PLC0415 - slow to import
     from botocore.config import Config as BotoConfig  # noqa: PLC0415
 
-    make: Any = boto3.client  # its overloads know no variable service names
-    return make(
+    session: Any = boto3.session.Session()  # its overloads know no variable service names
+    return session.client(
         service,
+        region_name=region(session),
         config=BotoConfig(
             connect_timeout=_TIMEOUT_S,
             read_timeout=_TIMEOUT_S,
@@ -116,10 +119,10 @@ def _credentials() -> Iterator[Finding]:
     if credentials is None:
         yield Finding(what, State.FAILED, "none found: set a role, a profile or AWS_ACCESS_KEY_ID")
         return
-    if not session.region_name:
-        yield Finding("aws: region", State.FAILED, "none set: set AWS_REGION")
+    if region(session) is None:
+        yield Finding("aws: region", State.FAILED, "none set: set AWS_DEFAULT_REGION")
         return
-    yield Finding(what, State.OK, f"found by {credentials.method}, region {session.region_name}")
+    yield Finding(what, State.OK, f"found by {credentials.method}, region {region(session)}")
     yield from _call(
         "aws: identity", lambda: _client("sts").get_caller_identity(), "sts:GetCallerIdentity"
     )
@@ -162,7 +165,7 @@ def _otlp(rest: str, _config: Config) -> Iterator[Finding]:
         return
     from opentelemetry.sdk.metrics.export import MetricsData  # noqa: PLC0415
 
-    from tenantmetrics.export.resume import Undelivered  # noqa: PLC0415
+    from tenantmetrics.export.resume import Fate, Undelivered  # noqa: PLC0415
 
     deadline_s = time.monotonic() + _TIMEOUT_S
     sender: Any
@@ -179,9 +182,15 @@ def _otlp(rest: str, _config: Config) -> Iterator[Finding]:
         sender.send(MetricsData(()))
         yield Finding("otlp: request", State.OK, "an empty request was taken")
     except Undelivered as undelivered:
-        yield Finding(
-            "otlp: request", State.FAILED, f"{undelivered.fate}: {_short(undelivered.error)}"
-        )
+        refused = bool(to.region) and undelivered.fate is Fate.REJECTED
+        if refused:  # for what it lacks, by whoever would be allowed to send more
+            yield Finding("otlp: request", State.OK, "cloudwatch:PutMetricData is allowed")
+        else:
+            yield Finding(
+                "otlp: request",
+                State.FAILED,
+                f"{undelivered.fate.value}: {_short(undelivered.error)}",
+            )
     finally:
         sender.close()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
 
 from tenantmetrics.export.resume import Fate
 
-__all__ = ["CREDENTIAL_CODES", "Clients", "fate"]
+__all__ = ["CREDENTIAL_CODES", "Clients", "fate", "region"]
 
 _CONNECT_TIMEOUT_S = 2.0
 _READ_TIMEOUT_S = 5.0
@@ -113,6 +114,14 @@ def _refused(response: Any) -> Fate:
     return Fate.REJECTED if 400 <= status < 500 else Fate.UNCERTAIN  # noqa: PLR2004
 
 
+def region(session: Any) -> str | None:
+    """The region of a boto3 session: its own, else AWS_REGION, which boto3 itself does not read.
+
+    ECS and App Runner set AWS_REGION alone.
+    """
+    return session.region_name or os.environ.get("AWS_REGION") or None
+
+
 class Clients:
     """One service's clients, one for each step of patience; used by one thread at a time.
 
@@ -126,6 +135,8 @@ class Clients:
     def __init__(self, service: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._service = service
         self._clock = clock
+        self.default_region = ""
+        """AWS region where neither boto3 nor AWS_REGION names one."""
         self._session: Any = None
         self._made: dict[float, Any] = {}
 
@@ -158,6 +169,7 @@ class Clients:
         connect_s = min(_CONNECT_TIMEOUT_S, patience_s / 2)
         return self._session.client(
             self._service,
+            region_name=region(self._session) or self.default_region or None,
             config=Config(
                 connect_timeout=connect_s,
                 read_timeout=min(_READ_TIMEOUT_S, patience_s - connect_s),

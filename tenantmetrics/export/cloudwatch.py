@@ -43,8 +43,9 @@ _BACKOFF_MAX_S = 5.0
 class CloudWatchExporter:
     """Sends each window's metrics, as many requests as it takes.
 
-    Region, credentials and endpoint are boto3's own: AWS_REGION, AWS_ENDPOINT_URL_CLOUDWATCH, the
-    shared config files. They are looked up at the first export, on the exporter's own thread.
+    Region, credentials and endpoint are boto3's own: AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_CLOUDWATCH,
+    the shared config files. They are looked up at the first export, on the exporter's own thread.
+    Where boto3 knows no region it is AWS_REGION's, else that of the cluster that was called.
 
     Args:
         namespace: CloudWatch namespace.
@@ -76,6 +77,8 @@ class CloudWatchExporter:
 
     def export(self, windows: Sequence[Window], deadline_s: float) -> None:
         """Send the windows, as `Exporter.export` says."""
+        if not self._clients.default_region:
+            self._clients.default_region = _region(windows)
         self._sender.export(windows, deadline_s)
 
     def close(self) -> None:
@@ -136,6 +139,12 @@ class CloudWatchExporter:
             client.put_metric_data(Namespace=self._namespace, MetricData=[])
         finally:
             client.meta.events.unregister(event, put_in)
+
+
+def _region(windows: Sequence[Window]) -> str:
+    """The region of a cluster in the windows; empty where there is none."""
+    arns = (key.resource_arn.split(":") for window in windows for key in window.series)
+    return next((parts[3] for parts in arns if len(parts) > 3), "")  # noqa: PLR2004 - arn:aws:rds:REGION
 
 
 def requests(window: Window, *, level: Level, max_tenants: int) -> Iterator[list[dict[str, Any]]]:

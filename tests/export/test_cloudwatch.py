@@ -468,6 +468,24 @@ def test_a_role_that_cannot_be_assumed_loses_nothing(
     assert {b"AssumeRole" in seen.body for seen in server.seen} == {True}
 
 
+@pytest.mark.parametrize(("environ", "region"), [("eu-west-1", "eu-west-1"), (None, "us-west-2")])
+def test_without_a_region_of_boto3s_it_is_aws_regions_or_the_clusters(
+    aws, server, monkeypatch, make_window, environ, region
+):
+    """An application that names the region to its client only is metered all the same."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    if environ:
+        monkeypatch.setenv("AWS_REGION", environ)
+    ((key, one),) = make_window("acme").series.items()
+    series = {key._replace(resource_arn="arn:aws:rds:us-west-2:123456789012:cluster:c"): one}
+    sink = exporter()
+    sink.export([Window(int(time.time()) // 60 * 60, 60, "w", 1, series, {})], in_s(5))
+    sink.close()
+    assert {f"/{region}/monitoring/" in seen.headers["authorization"] for seen in server.seen} == {
+        True
+    }
+
+
 def test_credentials_that_were_renewed_are_found(aws, server, answer, monkeypatch, make_window):
     """After a refusal the next export looks them up anew."""
     recent = Window(int(time.time()) // 60 * 60, 60, "w", 1, make_window("acme").series, {})
