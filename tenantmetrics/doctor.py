@@ -119,10 +119,18 @@ def _credentials() -> Iterator[Finding]:
     if credentials is None:
         yield Finding(what, State.FAILED, "none found: set a role, a profile or AWS_ACCESS_KEY_ID")
         return
-    if region(session) is None:
+    where = region(session)
+    if where is None:
         yield Finding("aws: region", State.FAILED, "none set: set AWS_DEFAULT_REGION")
         return
-    yield Finding(what, State.OK, f"found by {credentials.method}, region {region(session)}")
+    yield Finding(what, State.OK, f"found by {credentials.method}, region {where}")
+    known = {
+        one
+        for partition in session.get_available_partitions()
+        for one in session.get_available_regions("cloudwatch", partition)
+    }
+    if where not in known:
+        yield Finding("aws: region", State.WARNING, f"{where!r} is none that boto3 knows: a typo?")
     yield from _call(
         "aws: identity", lambda: _client("sts").get_caller_identity(), "sts:GetCallerIdentity"
     )

@@ -43,8 +43,8 @@ _BACKOFF_MAX_S = 5.0
 class CloudWatchExporter:
     """Sends each window's metrics, as many requests as it takes.
 
-    Region, credentials and endpoint are boto3's own: AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_CLOUDWATCH,
-    the shared config files. They are looked up at the first export, on the exporter's own thread.
+    Region, credentials and endpoint are boto3's own: AWS_DEFAULT_REGION, the shared config files,
+    AWS_ENDPOINT_URL_CLOUDWATCH. They are looked up at the first export, on the exporter's thread.
     Where boto3 knows no region it is AWS_REGION's, else that of the cluster that was called.
 
     Args:

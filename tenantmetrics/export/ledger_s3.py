@@ -32,8 +32,8 @@ __all__ = ["S3LedgerExporter"]
 class S3LedgerExporter:
     """Sends one Parquet object a window, through the spool.
 
-    Region, credentials and endpoint are boto3's own (AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, ...), looked
-    up at the first export. It needs `s3:PutObject` on the prefix and nothing else.
+    Region, credentials and endpoint are boto3's own (AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, ...),
+    looked up at the first export. It needs `s3:PutObject` on the prefix and nothing else.
 
     Args:
         url: `s3://bucket/prefix`.

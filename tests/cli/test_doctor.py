@@ -191,6 +191,14 @@ def test_a_region_in_aws_region_alone_is_enough(endpoint, monkeypatch):
     assert found["cloudwatch: permission"].state is State.OK
 
 
+def test_a_region_that_does_not_exist_is_told(endpoint, monkeypatch):
+    """Otherwise all that is seen is an endpoint out of reach."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-easy-1")
+    assert findings("cloudwatch")["aws: region"].says.startswith("'us-easy-1' is none that boto3")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "cn-north-1")
+    assert "aws: region" not in findings("cloudwatch")
+
+
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ExpiredTokenException"])
 def test_a_refusal_of_credentials_with_400_is_no_permission(endpoint, code):
     """As AWS's JSON protocols answer, which PutMetricData speaks."""
