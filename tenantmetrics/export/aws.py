@@ -130,9 +130,13 @@ class Clients:
     Args:
         service: As for `boto3.client`.
         clock: Monotonic seconds; injected by tests.
+        **config: Further arguments of `botocore.config.Config`.
     """
 
-    def __init__(self, service: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, service: str, *, clock: Callable[[], float] = time.monotonic, **config: Any
+    ) -> None:
+        self._config = config
         self._service = service
         self._clock = clock
         self.default_region = ""
@@ -177,6 +181,7 @@ class Clients:
                 max_pool_connections=1,
                 # A third of an export's CPU; the exporters' own tests check what they build.
                 parameter_validation=False,
+                **self._config,
             ),
         )
 

@@ -1,14 +1,19 @@
 """CloudWatch: exact numbers, requests within the limits, no repeats that could count double."""
 
+import gzip
 import json
+import re
 import time
 from collections import defaultdict
+from pathlib import Path
 
 import boto3
+import botocore
 import pytest
 
 from tenantmetrics import limits
 from tenantmetrics.catalog import OTHER, Level
+from tenantmetrics.export import cloudwatch
 from tenantmetrics.export.base import ExportError
 from tenantmetrics.export.cloudwatch import CloudWatchExporter, requests
 from tenantmetrics.health import Health
@@ -185,15 +190,56 @@ def test_the_body_is_what_botocore_itself_would_have_sent(moto, real_window, mon
     exporter(level=Level.DETAILED).export([window], in_s(30))
     ours, botocores = moto.seen
     assert json.loads(ours.content) == json.loads(botocores.content)
-    unlike = {"authorization", "x-amz-date", "amz-sdk-invocation-id", "content-length"}
+    # botocore names the features it used in the user agent, its own compression among them.
+    unlike = {
+        *("authorization", "x-amz-date", "amz-sdk-invocation-id", "content-length", "user-agent"),
+        "content-encoding",
+    }
     assert {name: value for name, value in ours.headers.items() if name not in unlike} == {
         name: value for name, value in botocores.headers.items() if name not in unlike
     }
 
 
-def test_long_names_and_full_histograms_stay_below_the_size_limit(real_window):
-    """The estimate is an upper bound of the JSON that is sent."""
-    window = real_window(400)
+@pytest.fixture
+def _query(aws, monkeypatch, tmp_path):
+    """Botocore as it was up to 1.41: the same model, spoken in the query protocol."""
+    (found,) = Path(botocore.__file__).parent.glob("data/cloudwatch/*/service-2.json.gz")
+    model = json.loads(gzip.decompress(found.read_bytes()))
+    model["metadata"]["protocol"] = "query"
+    model["metadata"]["protocols"] = ["query"]
+    target = tmp_path / "models" / "cloudwatch" / found.parent.name / "service-2.json"
+    target.parent.mkdir(parents=True)
+    target.write_text(json.dumps(model))
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path / "models"))
+    cloudwatch._speaks_json.cache_clear()
+    assert not cloudwatch._speaks_json()
+    yield
+    cloudwatch._speaks_json.cache_clear()
+
+
+@pytest.mark.usefixtures("_query")
+def test_older_botocores_deliver_the_same_within_the_limits(server, answer, real_window):
+    """Each number then comes with its path: the same metrics need more requests."""
+    server.standing = answer(200, b"<PutMetricDataResponse/>", "text/xml")
+    window = wide_window(real_window, 150)
+    sink = exporter()
+    sink.export([window], in_s(60))
+    sink.close()
+    assert len(server.seen) > 1
+    for seen in server.seen:
+        assert seen.headers["content-encoding"] == "gzip"
+        assert seen.content.startswith(b"Action=PutMetricData&")
+        assert len(seen.content) <= limits.PUT_METRIC_DATA_MAX_BYTES + 1_000
+    sent = re.findall(
+        rb"StatisticValues.SampleCount=([0-9.]+)", b"&".join(seen.content for seen in server.seen)
+    )
+    calls = sum(one.calls for one in window.series.values())
+    assert sum(map(float, sent)) == 2 * calls  # each tenant's, and the fleet's
+
+
+def wide_window(real_window, tenants):
+    """Histograms and names as wide as they come."""
+    window = real_window(tenants)
     wide = {}
     for number, (key, one) in enumerate(window.series.items()):
         buckets = {1_500 + n: 1 + n for n in range(140)}
@@ -209,7 +255,12 @@ def test_long_names_and_full_histograms_stay_below_the_size_limit(real_window):
             buckets=buckets,
         )
         wide[key._replace(tenant=f'{number:04d}"' + '\\"' * 500)] = spread
-    window = Window(window.start_s, 60, "w", 0, wide, {})
+    return Window(window.start_s, 60, "w", 0, wide, {})
+
+
+def test_long_names_and_full_histograms_stay_below_the_size_limit(real_window):
+    """The estimate is an upper bound of the JSON that is sent."""
+    window = wide_window(real_window, 400)
     made = list(requests(window, level=Level.ESSENTIAL, max_tenants=10_000))
     assert len(made) > 1
     for data in made:
@@ -286,7 +337,7 @@ def test_every_tenant_name_becomes_one_that_cloudwatch_takes(moto, real_window, 
     sink = exporter()
     sink.export([Window(window.start_s, 60, "w", 0, series, {})], in_s(30))
     sink.close()
-    data = [one for seen in moto.seen for one in json.loads(seen.body)["MetricData"]]
+    data = [one for seen in moto.seen for one in json.loads(seen.content)["MetricData"]]
     assert {d["Value"] for one in data for d in one.get("Dimensions", ())} == {sent}
 
 
