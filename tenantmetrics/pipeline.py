@@ -28,7 +28,7 @@ from tenantmetrics.health import Health, Loss
 from tenantmetrics.life import around_snapshot, at_exit, in_children, on_sigterm
 from tenantmetrics.records import UNATTRIBUTED, Attribution, Call, Claims, Source, Window
 
-__all__ = ["Pipeline", "configure", "current"]
+__all__ = ["Pipeline", "configure", "current", "existing"]
 
 _UNKNOWN = Attribution(((UNATTRIBUTED, 1),), Source.UNATTRIBUTED)
 
@@ -228,6 +228,11 @@ def current() -> Pipeline:
         return _current
     with _lock:
         return _current or configure()
+
+
+def existing() -> Pipeline | None:
+    """The process's pipeline where there is one; without one nothing was ever recorded."""
+    return _current
 
 
 def configure(**settings: Any) -> Pipeline:

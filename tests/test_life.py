@@ -518,6 +518,23 @@ def test_a_lambda_handler_flushes_before_it_returns_or_raises(flushes):
     assert handler.__name__ == "handler"
 
 
+def test_a_handler_without_calls_makes_no_pipeline(tmp_path):
+    """Nothing was recorded; even a setting that is wrong does not fail the invocation."""
+    script = """
+        @tenantmetrics.lambda_handler
+        def handler(event, context):
+            return event
+        from tenantmetrics import pipeline
+        tenantmetrics.uninstrument(rds)
+        pipeline._current = None
+        os.environ["TENANTMETRICS_WINDOW_S"] = "7"
+        assert handler("fine", None) == "fine"
+        assert pipeline._current is None
+    """
+    done, _ = run(tmp_path, script, TENANTMETRICS_EXPORTERS="none")
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("left_ms", "budgets"), [(60_000, [0.25]), (300, [0.2]), (100, []), (0, [])]
 )
