@@ -206,12 +206,14 @@ class Pipeline:
 
     def flush(self, timeout_s: float) -> bool:
         """Export everything recorded so far; see `tenantmetrics.flush`."""
+        timeout_s = min(timeout_s, threading.TIMEOUT_MAX)
         deadline_s = time.monotonic() + timeout_s
         return self._worker.flush(timeout_s) and self._fanout.wait(deadline_s)
 
     def shutdown(self, timeout_s: float) -> bool:
         """Export everything, open transactions included, and stop; see `tenantmetrics.shutdown`."""
         self._stay()
+        timeout_s = min(timeout_s, threading.TIMEOUT_MAX)
         deadline_s = time.monotonic() + timeout_s
         self._closing = True
         closed = self._worker.close(timeout_s)

@@ -114,6 +114,21 @@ def test_sys_exit_in_the_main_thread_keeps_its_code(tmp_path):
     assert calls(tmp_path) == {"acme": 10}
 
 
+def test_a_flush_may_wait_for_ever(tmp_path):
+    """Infinity is a time to wait, not an error."""
+    done, _ = run(
+        tmp_path,
+        """
+        configure(); call(3)
+        assert tenantmetrics.flush(float("inf"))
+        call(2)
+        assert tenantmetrics.shutdown(float("inf"))
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+    assert calls(tmp_path) == {"acme": 5}
+
+
 def test_an_unhandled_exception_delivers_everything(tmp_path):
     """The traceback is the application's own and the last thing on stderr."""
     done, _ = run(tmp_path, "configure(); call(40); raise RuntimeError('mine')")
