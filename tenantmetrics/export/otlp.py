@@ -189,6 +189,9 @@ class OtlpExporter:
                 self._export_sums(windows, deadline_s)
             else:
                 self._resumable.export(windows, deadline_s)
+        except ExportError:
+            self._signer = None  # its credentials may be why: the next one looks them up anew
+            raise
         finally:
             # The next export is a minute away: a connection kept so long is a connection reset.
             self._hang_up()

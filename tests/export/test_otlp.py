@@ -416,6 +416,25 @@ def test_requests_to_cloudwatch_are_signed_and_gzip(aws, server, real_window, mo
     assert max(sum(1 for _ in points([one])) for one in requests) == 1_000
 
 
+def test_credentials_are_looked_up_once_and_again_after_a_refusal(
+    aws, server, answer, make_window, monkeypatch
+):
+    """A metadata service is not asked every minute; renewed credentials are found."""
+    sink = exporter(server.url, region="eu-central-1")
+    keys = []
+    for number, key in enumerate(["first", "second", "third"]):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+        if number == 1:
+            server.answers = [answer(403)]
+            with pytest.raises(ExportError):
+                sink.export([make_window("acme", sequence=number)], in_s(10))
+        else:
+            sink.export([make_window("acme", sequence=number)], in_s(10))
+        keys.append(re.search(r"Credential=(\w+)/", server.seen[-1].headers["authorization"])[1])
+    sink.close()
+    assert keys == ["first", "first", "third"]
+
+
 def test_the_cloudwatch_endpoint_is_known_by_its_name():
     """Its region is in the host; any other host is not signed for."""
     assert target("https://monitoring.eu-west-1.amazonaws.com/v1/metrics", {}).region == "eu-west-1"
