@@ -33,16 +33,15 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from tenantmetrics.catalog import METRICS, Instrument
 from tenantmetrics.catalog import Metric as Described
+from tenantmetrics.export.points import CONFLICTS, TOLD_ELSEWHERE
 from tenantmetrics.health import Loss
 from tenantmetrics.histogram import add
-from tenantmetrics.records import OK, UNATTRIBUTED, Misuse, Series, Window
+from tenantmetrics.records import OK, UNATTRIBUTED, Series, Window
 
 __all__ = ["Cumulative", "Row", "batches", "rows"]
 
 _TWINS: dict[str, Described] = {one.twin: one for one in METRICS}
 _NS_LOG2 = log2(1e9)
-_CONFLICTS = (Misuse.SOURCES_DISAGREE, Misuse.OTHER_TENANTS_ROWS, Misuse.TENANT_CHANGED)
-_ELSEWHERE = frozenset({Loss.SERIES_CAP, Loss.EXPORT_FAILED, Loss.EXPORT_UNCERTAIN})
 _POINT_BYTES = 120
 """A data point's protobuf without its attributes and buckets, rounded up."""
 _BUCKET_BYTES = 5
@@ -117,11 +116,11 @@ def _always(window: Window) -> Iterator[tuple[str, Attributes, int]]:
         one.calls for key, one in window.series.items() if key.tenant == UNATTRIBUTED
     )
     yield "tenantmetrics.unattributed_calls", (), unattributed
-    conflicts = sum(window.misuses.get(kind, 0) for kind in _CONFLICTS)
+    conflicts = sum(window.misuses.get(kind, 0) for kind in CONFLICTS)
     yield "tenantmetrics.tenant_conflicts", (), conflicts
     yield "tenantmetrics.series_overflow", (), window.losses.get(Loss.SERIES_CAP, 0)
     for reason, amount in sorted(window.losses.items()):
-        if amount and reason not in _ELSEWHERE:
+        if amount and reason not in TOLD_ELSEWHERE:
             yield "tenantmetrics.calls_dropped", (("tenantmetrics.reason", str(reason)),), amount
     for exporter, amount in sorted(window.export_failures.items()):
         yield "tenantmetrics.export_failures", (("tenantmetrics.exporter", exporter),), amount
