@@ -10,6 +10,7 @@ from pathlib import Path
 import boto3
 import botocore
 import pytest
+from botocore.config import Config
 
 from tenantmetrics import limits
 from tenantmetrics.catalog import OTHER, Level
@@ -55,7 +56,7 @@ STATS = (
 
 def read_metrics(metrics, start_s):
     """Every statistic of (metric, tenant) pairs from GetMetricData, durations in ns."""
-    client = boto3.client("cloudwatch")
+    client = boto3.client("cloudwatch", config=Config(read_timeout=300))
     wanted = [(name, tenant, stat) for name, tenant in metrics for of, stat in STATS if of == name]
     found = {}
     for first in range(0, len(wanted), 500):
