@@ -39,14 +39,20 @@ lint: $(VENV)/.installed-dev  ## ruff and mypy --strict
 test: lint  ## Linters, types, and every test but the long loops
 	@$(BIN)/python -m pytest -m "not long" -n auto $(PYTEST_ARGS)
 
-test-long: $(VENV)/.installed-dev  ## The long fuzz, fork and crash loops, and aiobotocore's clients
+test-long: $(VENV)/.installed-dev  ## The long fuzz, fork and crash loops, aiobotocore's clients, and Spark
 	@$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory VENV=.venv-aio .test-aio
+	@$(MAKE) --no-print-directory VENV=.venv-spark .test-spark
 
 # In an environment of their own: aiobotocore pins an older botocore than ours.
 .PHONY: .test-aio
 .test-aio: $(VENV)/.installed-aio
 	@$(BIN)/python -m pytest --noconftest tests/aio
+
+# In an environment of their own: pyspark is 400 MB, and needs Java 17.
+.PHONY: .test-spark
+.test-spark: $(VENV)/.installed-spark
+	@$(BIN)/python -m pytest --noconftest tests/spark
 
 bench:  ## Every benchmark, beside its peers
 	@$(MAKE) --no-print-directory VENV=.venv-bench .bench
@@ -69,7 +75,8 @@ lock: $(VENV)/.installed-dev  ## Resolve requirements/*.txt anew from pyproject.
 	@$(COMPILE) pyproject.toml --extra all --group dev -c requirements/all.txt -o requirements/dev.txt
 	@$(COMPILE) pyproject.toml --extra all --group bench -c requirements/dev.txt --prerelease=if-necessary-or-explicit -o requirements/bench.txt
 	@$(COMPILE) requirements/aio.in -o requirements/aio.txt
+	@$(COMPILE) requirements/spark.in pyproject.toml --extra report --extra cli -c requirements/all.txt -o requirements/spark.txt
 	@echo 'awscli>=1.36' | $(COMPILE) - -o requirements/awscli.txt  # pins a botocore of its own
 
 clean:  ## Remove the environment and caches
-	@rm -rf .venv .venv-aio .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-aio .venv-spark .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,11 +1,14 @@
 """The monthly statement over a large ledger, beside DuckDB's plain sums of the same columns.
 
-A generated ledger: 10,000 tenants, 5 operations, one file an hour. Each measurement is a process of
-its own, so that its peak memory is its own; the best of three counts, with the files in the cache.
-The month of 720 hours is 36 million rows; REPORT_BENCH_HOURS chooses another size.
+A generated ledger: 10,000 tenants, 5 operations, one file an hour and writer. Each measurement is a
+process of its own, so that its peak memory is its own; the best of three counts, with the files in
+the cache. The month of 720 hours is 36 million rows a writer; REPORT_BENCH_HOURS chooses another
+size. REPORT_BENCH_WRITERS=4 goes on to 144 million rows in the same month, which have to cost four
+times the 36 million: that takes 4 GB of disk and ten minutes.
 
-Budget for the month on two cores: 5 s, 1 GB, and four times the plain sums. Then every format on a
-statement of 100,000 tenants, 10 s each.
+Budget for the month on two cores: 5 s, 1 GB, and four times the plain sums. CPU seconds stand by
+the clock's, because they hold on a machine that is busy with other things. Then every format on a
+statement of 100,000 tenants and a bill's seven pools, 10 s each.
 """
 
 from __future__ import annotations
@@ -23,26 +26,27 @@ TENANTS = 10_000
 OPERATIONS = 5
 MANY = 100_000
 FORMAT_BUDGET_S = 10.0
+POOLS = ("compute", "data_api", "io", "storage", "observability", "secrets", "taxes")
 START_S = 1_793_491_200  # 2026-11-01 00:00 UTC
 BUDGET_S, BUDGET_MB, BUDGET_TIMES = 5.0, 1024, 4.0
 
-_MEASURE = """
+_TIMED = """
 import resource, sys, time
 {imports}
-started = time.perf_counter()
+started, cpu_started = time.perf_counter(), time.process_time()
 {body}
-took = time.perf_counter() - started
-print(took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, result)
+took, cpu = time.perf_counter() - started, time.process_time() - cpu_started
+print(took, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, result)
 """
 # RUSAGE_SELF of a Linux process is in KB.
 
-_STATEMENT = _MEASURE.format(
+_STATEMENT = _TIMED.format(
     imports="from decimal import Decimal\nfrom tenantmetrics.cost import Capacity, monthly",
     body="statement = monthly(sys.argv[1], month='2026-11', capacity=Capacity(acu=Decimal(8)))\n"
     "result = sum(line.usage.calls for line in statement.lines)",
 )
-_PLAIN = _MEASURE.format(
-    imports="import duckdb",
+_PLAIN = _TIMED.format(
+    imports="import duckdb\nduckdb.sql('SET enable_progress_bar = false')",
     body=textwrap.dedent("""
         result = duckdb.sql(
             "SELECT sum(calls), sum(duration_ns), sum(billed_requests), sum(request_bytes), "
@@ -54,7 +58,7 @@ _PLAIN = _MEASURE.format(
 )
 
 
-def _generate(root: Path, hours: Sequence[int]) -> None:
+def _generate(root: Path, hours: Sequence[int], writer: str = "bench-0") -> None:
     """Write one file an hour, in the ledger's own schema; eight different hours take turns."""
     import duckdb
     import pyarrow as pa
@@ -69,7 +73,7 @@ def _generate(root: Path, hours: Sequence[int]) -> None:
     tables = [
         database.sql(
             f"""
-            SELECT 0 AS window_start, 3600::INT AS window_s, 'bench' AS writer,
+            SELECT 0 AS window_start, 3600::INT AS window_s, '{writer}' AS writer,
               0::BIGINT AS sequence,
               'tenant-' || lpad((i // {OPERATIONS})::VARCHAR, 5, '0') AS tenant,
               ['ExecuteStatement', 'BatchExecuteStatement', 'BeginTransaction',
@@ -94,22 +98,23 @@ def _generate(root: Path, hours: Sequence[int]) -> None:
         table = tables[number % len(tables)]
         start_s = START_S + hour * 3600
         moment = pa.array([start_s * 1_000_000] * table.num_rows, pa.timestamp("us", tz="UTC"))
-        path = root / ledger.file_path(Window(start_s, 3600, "bench", hour, {}, {}))
+        path = root / ledger.file_path(Window(start_s, 3600, writer, hour, {}, {}))
         path.parent.mkdir(parents=True, exist_ok=True)
         table = table.set_column(0, "window_start", moment).cast(schema)
         parquet.write_table(table, path, compression="zstd")
 
 
-def _best(script: str, root: Path) -> tuple[float, float, int]:
-    """Seconds, peak MB and the sum of calls of the fastest of three processes."""
+def _best(script: str, root: Path) -> tuple[float, float, float, int]:
+    """Seconds, CPU seconds, peak MB and the sum of calls of the best of three processes."""
     runs = []
     for _ in range(3):
         done = subprocess.run(
             [sys.executable, "-c", script, str(root)], capture_output=True, text=True, check=True
         )
-        took, peak, result = done.stdout.splitlines()[-1].split()
-        runs.append((float(took), float(peak), int(result)))
-    return min(runs)
+        took, cpu, peak, result = done.stdout.splitlines()[-1].split()
+        runs.append((float(took), float(cpu), float(peak), int(result)))
+    best_s, _, peak, calls = min(runs)
+    return best_s, min(cpu for _, cpu, _, _ in runs), peak, calls
 
 
 def _formats() -> None:
@@ -125,43 +130,59 @@ def _formats() -> None:
             f"tenant-{n:06}",
             LineKind.TENANT,
             Usage(n, 1, n * 10**6, n, n, n, n, n),
-            (cent * (n % 999), cent * (n % 777)),
+            tuple(cent * (n * (i + 3) % 997) for i in range(len(POOLS))),
         )
         for n in range(MANY)
     )
     pools = tuple(
-        Pool(f"p{i}", f"P{i}", sum((line.amounts[i] for line in lines), Decimal(0)), "", "")
-        for i in range(2)
+        Pool(name, name, sum((line.amounts[i] for line in lines), Decimal(0)), "share", "detail")
+        for i, name in enumerate(POOLS)
     )
     period = Period("2026-11", START_S, START_S + 30 * 86_400)
     statement = Statement(period, "USD", cent, "", True, pools, lines)
-    print(f"\n{MANY:,} tenants, budget {FORMAT_BUDGET_S:.0f} s a format")
+    print(f"\n{MANY:,} tenants, {len(POOLS)} pools, budget {FORMAT_BUDGET_S:.0f} s a format")
     for module in (terminal, csv, html, json, focus, xlsx):
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         size = len(module.render(statement))
-        took = time.perf_counter() - started
-        print(f"{module.__name__.rpartition('.')[2]:>10} {took:>6.2f} s {size / 1e6:>8.2f} MB")
+        took, cpu = time.perf_counter() - started, time.process_time() - cpu_started
+        name = module.__name__.rpartition(".")[2]
+        print(f"{name:>10} {took:>6.2f} s {cpu:>6.2f} CPU s {size / 1e6:>8.2f} MB")
 
 
 def main() -> None:
     """Print the tables."""
     most = int(os.environ.get("REPORT_BENCH_HOURS", "720"))
+    writers = int(os.environ.get("REPORT_BENCH_WRITERS", "1"))
     print(
         f"budget at 720 hours: {BUDGET_S:.0f} s, {BUDGET_MB} MB, {BUDGET_TIMES:.0f} x plain sums\n"
     )
-    print(f"{'rows':>12} {'plain sums':>11} {'statement':>10} {'times':>6} {'peak MB':>8}")
+    print(
+        f"{'rows':>12} {'plain sums':>11} {'CPU':>8} {'statement':>10} {'CPU':>8} {'times':>6} "
+        f"{'CPU':>6} {'ns a row':>9} {'peak MB':>8}"
+    )
+    tenth = max(1, most // 10)
+    # What is added, one step after the other: some hours of one writer, then whole writers.
+    steps = [("bench-0", range(tenth)), ("bench-0", range(tenth, most))]
+    steps += [(f"bench-{number}", range(most)) for number in range(1, writers)]
     with tempfile.TemporaryDirectory() as folder:
-        done = 0
-        for hours in sorted({max(1, most // 10), most}):
-            _generate(Path(folder), range(done, hours))
-            done = hours
-            plain_s, _, plain = _best(_PLAIN, Path(folder))
-            took_s, peak_mb, calls = _best(_STATEMENT, Path(folder))
-            if plain != calls:
-                sys.exit(f"the sums differ: {plain} and {calls}")
-            rows = hours * TENANTS * OPERATIONS
-            print(
-                f"{rows:>12,} {plain_s:>9.2f} s {took_s:>8.2f} s {took_s / plain_s:>6.2f} "
-                f"{peak_mb:>8.0f}"
-            )
+        rows = 0
+        for number, (writer, hours) in enumerate(steps, start=1):
+            _generate(Path(folder), hours, writer)
+            rows += len(hours) * TENANTS * OPERATIONS
+            if number in {1, 2, len(steps)}:
+                _measure(Path(folder), rows)
     _formats()
+
+
+def _measure(folder: Path, rows: int) -> None:
+    """Print a line of the table."""
+    plain_s, plain_cpu_s, _, plain = _best(_PLAIN, folder)
+    took_s, cpu_s, peak_mb, calls = _best(_STATEMENT, folder)
+    if plain != calls:
+        sys.exit(f"the sums differ: {plain} and {calls}")
+    print(
+        f"{rows:>12,} {plain_s:>9.2f} s {plain_cpu_s:>6.2f} s {took_s:>8.2f} s {cpu_s:>6.2f} s "
+        f"{took_s / plain_s:>6.2f} {cpu_s / plain_cpu_s:>6.2f} {cpu_s / rows * 1e9:>9.0f} "
+        f"{peak_mb:>8.0f}",
+        flush=True,
+    )

@@ -32,6 +32,15 @@ DIMENSION_VALUE_MAX_CHARS = 1_024
 METRIC_MAX_AGE_S = 14 * 24 * 3600
 """PutMetricData refuses older timestamps (MetricDatum): windows of a longer outage are given up."""
 
+METRIC_5_MINUTES_KEPT_S = 63 * 24 * 3600
+"""How long CloudWatch keeps a metric's 5-minute values (user guide, "Metrics retention")."""
+
+METRIC_HOURS_KEPT_S = 455 * 24 * 3600
+"""How long CloudWatch keeps a metric's hourly values (the same): nothing older can be read."""
+
+GET_METRIC_DATA_MAX_QUERIES = 500
+"""Series in one GetMetricData request (API reference, `MetricDataQueries`); more is refused."""
+
 EMF_METRICS_MAX = 100
 """Metrics of one EMF directive (EMF specification); aws-embedded-metrics splits there."""
 

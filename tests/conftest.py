@@ -23,8 +23,12 @@ _CHROMIUM_FLAGS = (
 )  # fmt: skip
 
 
-# Its tests run in an environment of their own: see `test-long` in the Makefile.
-collect_ignore = [] if importlib.util.find_spec("aiobotocore") else ["aio"]
+# Their tests run in environments of their own: see `test-long` in the Makefile.
+collect_ignore = [
+    folder
+    for folder, module in {"aio": "aiobotocore", "spark": "pyspark"}.items()
+    if importlib.util.find_spec(module) is None
+]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -9,12 +9,16 @@ import typer
 
 from tenantmetrics.cli.alarms import alarms
 from tenantmetrics.cli.athena import athena_table
+from tenantmetrics.cli.cost import cost
 from tenantmetrics.cli.dashboards import dashboards
 from tenantmetrics.cli.demo import demo
 from tenantmetrics.cli.doctor import doctor
 from tenantmetrics.cli.explain import explain
 from tenantmetrics.cli.local import local
+from tenantmetrics.cli.prices import prices
 from tenantmetrics.cli.report import report
+from tenantmetrics.cli.report_stack import report_stack
+from tenantmetrics.cli.storage import storage
 
 __all__ = ["app"]
 
@@ -52,5 +56,9 @@ app.command()(doctor)
 app.command()(explain)
 app.command()(local)
 app.command()(report)
+app.command()(report_stack)
+app.command()(storage)
 app.add_typer(alarms)
+app.add_typer(cost)
 app.add_typer(dashboards)
+app.add_typer(prices)

@@ -10,12 +10,20 @@ __all__ = ["athena_table"]
 
 
 def athena_table(
+    *,
     location: Annotated[str, typer.Argument(help="Where the ledger lies: s3://bucket/prefix.")],
     table: Annotated[
         str, typer.Option(help="The table's name, or database.name.")
     ] = "tenantmetrics_ledger",
+    create: Annotated[
+        bool, typer.Option("--create", help="Make it in Glue's catalogue instead of printing.")
+    ] = False,
 ) -> None:
-    """Print the statement that makes Athena read a ledger on S3."""
-    from tenantmetrics.cost.athena import table_ddl
+    """Print the statement that makes Athena read a ledger on S3, or make the table."""
+    from tenantmetrics.cost import athena_table as of_athena
 
-    typer.echo(table_ddl(location, table), nl=False)
+    wanted = of_athena.LedgerTable(location, table)
+    if create:
+        typer.echo(f"{of_athena.create(wanted)} table {wanted.database}.{wanted.name}")
+    else:
+        typer.echo(wanted.ddl(), nl=False)

@@ -11,23 +11,14 @@ from typing import Annotated
 
 import typer
 
+from tenantmetrics.cli.engine import EngineName, engine_of
 from tenantmetrics.errors import MissingExtraError, ReportError, UnbalancedError
+from tenantmetrics.report.formats import SUFFIXES, TOP, Format, render
 from tenantmetrics.statement import Statement
 
 __all__ = ["report"]
 
 _EXIT_UNBALANCED = 2
-
-
-class Format(StrEnum):
-    """Output formats, each the suffix of its files too."""
-
-    TABLE = "table"
-    CSV = "csv"
-    HTML = "html"
-    XLSX = "xlsx"
-    JSON = "json"
-    FOCUS = "focus"
 
 
 class IdleTo(StrEnum):
@@ -43,7 +34,9 @@ def report(
     ledger: Annotated[
         str,
         typer.Option(
-            "--ledger", "--usage", help="Where the ledger exporter writes to: a folder or s3://..."
+            "--ledger",
+            "--usage",
+            help="A ledger (folder or s3://...), exported EMF logs, or cloudwatch:NAMESPACE.",
         ),
     ],
     month: Annotated[
@@ -70,7 +63,10 @@ def report(
     ] = False,
     capacity: Annotated[
         Path | None,
-        typer.Option(help="CSV of hour, acu, utilization_percent, as CloudWatch has them."),
+        typer.Option(help="CSV of hour, acu, utilization_percent, io_requests, volume_bytes."),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="DB cluster whose hours and I/O CloudWatch is asked for.")
     ] = None,
     storage: Annotated[
         Path | None, typer.Option(help="CSV of tenant, bytes: bills storage by what each stores.")
@@ -83,8 +79,11 @@ def report(
         typer.Option(help="POOL=DRIVER: what a pool is divided by, such as compute=calls."),
     ] = None,
     bill: Annotated[
-        list[Path] | None,
-        typer.Option(help="CUR, FOCUS or Cost Explorer file, or a folder. [default: list prices]"),
+        list[str] | None,
+        typer.Option(
+            help="CUR, FOCUS or Cost Explorer file, a folder, s3://..., or cost-explorer, which "
+            "asks AWS. [default: list prices]"
+        ),
     ] = None,
     bill_account: Annotated[
         str | None, typer.Option(help="Only charges of this usage account.")
@@ -104,6 +103,24 @@ def report(
     skip_corrupt: Annotated[
         bool, typer.Option("--skip-corrupt", help="Go on without unreadable files, and say so.")
     ] = False,
+    engine: Annotated[
+        EngineName, typer.Option(help="What sums the ledger up; duckdb runs in this process.")
+    ] = EngineName.DUCKDB,
+    spark_master: Annotated[
+        str | None, typer.Option(help="Where Spark runs. [default: spark-submit's, or local]")
+    ] = None,
+    athena_table: Annotated[
+        str | None, typer.Option(help="TABLE or DATABASE.TABLE. [default: tenantmetrics_ledger]")
+    ] = None,
+    athena_workgroup: Annotated[
+        str | None, typer.Option(help="Runs and pays for the queries. [default: primary]")
+    ] = None,
+    athena_output: Annotated[
+        str | None, typer.Option(help="s3://... for results. [default: the workgroup's]")
+    ] = None,
+    athena_timeout: Annotated[
+        float | None, typer.Option(min=1, help="Seconds a query may take. [default: 1800]")
+    ] = None,
     output: Annotated[
         list[Path] | None,
         typer.Option(
@@ -113,7 +130,7 @@ def report(
     format_: Annotated[
         Format | None, typer.Option("--format", help="Format, where a suffix does not say it.")
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="Tenants the table names one by one.")] = 30,
+    top: Annotated[int, typer.Option(min=1, help="Tenants the table names one by one.")] = TOP,
 ) -> None:
     """What each tenant cost in a month: every cent of the bill on a line.
 
@@ -135,7 +152,17 @@ def report(
         acu=_decimal("acu", acu),
         acu_hours=_decimal("acu-hours", acu_hours),
         hourly=read_capacity(capacity) if capacity is not None else None,
+        cluster=cluster,
         io_optimized=io_optimized,
+    )
+
+    sums_up = engine_of(
+        engine,
+        spark_master=spark_master,
+        athena_table=athena_table,
+        athena_workgroup=athena_workgroup,
+        athena_output=athena_output,
+        athena_timeout=athena_timeout,
     )
 
     def of(which: str | None) -> Statement:
@@ -154,18 +181,19 @@ def report(
             amortized=amortized,
             idle=idle.value,
             skip_corrupt=skip_corrupt,
+            engine=sums_up,
         )
 
     try:
         # Shown on a terminal only, and gone when the work is done.
-        with Console(stderr=True).status("reading the ledger"):
+        with Console(stderr=True).status("reading the usage"):
             statement = of(month)
             if compare is not None:
                 statement = replace(statement, previous=of(compare))
         if statement.left_out:
             typer.echo(f"tenantmetrics: warning: left out {statement.left_out}", err=True)
         # Every file is made before the first is written: a failure leaves none behind.
-        write_files({path: _render(statement, kind, top) for path, kind in formats.items()})
+        write_files({path: render(statement, kind, top=top) for path, kind in formats.items()})
     except UnbalancedError as error:
         typer.echo(f"tenantmetrics: {error}", err=True)
         raise typer.Exit(_EXIT_UNBALANCED) from None
@@ -177,43 +205,19 @@ def report(
         terminal.show(statement, top=top)
     else:
         # Bytes, so that CSV's line ends and every tenant's name survive the terminal's encoding.
-        sys.stdout.buffer.write(_render(statement, format_, top))
+        sys.stdout.buffer.write(render(statement, format_, top=top))
         sys.stdout.buffer.flush()
-
-
-def _render(statement: Statement, kind: Format, top: int) -> bytes:
-    from tenantmetrics.report import csv, focus, html, json, terminal, xlsx
-
-    if kind is Format.XLSX:
-        return xlsx.render(statement)
-    if kind is Format.TABLE:
-        return terminal.render(statement, top=top).encode()
-    text = {
-        Format.CSV: csv.render,
-        Format.HTML: html.render,
-        Format.JSON: json.render,
-        Format.FOCUS: focus.render,
-    }
-    return text[kind](statement).encode()
 
 
 def _format_of(path: Path, given: Format | None) -> Format:
     if given is not None:
         return given
-    suffixes = {
-        ".focus.csv": Format.FOCUS,
-        ".csv": Format.CSV,
-        ".html": Format.HTML,
-        ".xlsx": Format.XLSX,
-        ".json": Format.JSON,
-        ".txt": Format.TABLE,
-    }
-    for suffix, kind in suffixes.items():
+    for kind, suffix in SUFFIXES.items():
         if path.name.lower().endswith(suffix):
             return kind
     raise ReportError(
-        f"--output {str(path)!r}: the suffix names no format (known are {', '.join(suffixes)}); "
-        "add --format"
+        f"--output {str(path)!r}: the suffix names no format (known are "
+        f"{', '.join(SUFFIXES.values())}); add --format"
     )
 
 

@@ -14,6 +14,9 @@ from tenantmetrics.cost.list_prices import TITLES
 
 __all__ = ["billed_charges", "billed_notes", "billed_weights"]
 
+_SIGNS = ("credits", "taxes")
+"""Pools that are parts of other charges' prices."""
+
 
 def billed_weights(
     bill: Bill, hourly: HourlyCapacity | None, duration_ns: Mapping[int, int], within: range
@@ -58,8 +61,10 @@ def billed_charges(
             continue
         driver = driver_of(pool, drivers)
         types = sorted(billed.usage_types - {""})
-        detail = f"{billed.rows:,} charges" + (f" ({', '.join(types[:3])}" if types else "")
-        detail += f" and {len(types) - 3} more)" if len(types) > 3 else ")" if types else ""  # noqa: PLR2004
+        detail = f"{billed.rows:,} charge{'s' * (billed.rows != 1)}"
+        if types:
+            more = f" and {len(types) - 3} more" if len(types) > 3 else ""  # noqa: PLR2004
+            detail += f" ({', '.join(types[:3])}{more})"
         unmetered = 0
         if driver is Driver.BILLED_REQUESTS:
             unmetered = max(0, round(billed.quantity) - requests)
@@ -73,8 +78,9 @@ def billed_charges(
                 f"{detail}; {words}" if time else detail,
                 idle_weight=idle_weight if time else 0,
                 unmetered_weight=unmetered,
-                # Hours of one machine and of another cannot be added up to a volume.
-                quantity=billed.quantity if len(types) == 1 else None,
+                # Hours of one machine and of another cannot be added up to a volume, and a credit's
+                # quantity is that of what it is given for.
+                quantity=billed.quantity if len(types) == 1 and pool not in _SIGNS else None,
             )
         )
     return charges

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from tenantmetrics.catalog import OTHER
 from tenantmetrics.cost.list_prices import SMALLEST_ACU
 from tenantmetrics.records import OVERFLOW
 from tenantmetrics.statement import Period
@@ -19,9 +20,9 @@ def draft_reasons(
     if now_s < period.end_s:
         reasons.append("the month is not over")
     if left_out:
-        reasons.append("ledger files were left out")
+        reasons.append("usage that cannot be read was left out")
     if missing_hours:
-        reasons.append(f"the capacity file lacks {missing_hours} hours in which there were calls")
+        reasons.append(f"the capacity lacks {missing_hours} hours in which there were calls")
     return tuple(reasons)
 
 
@@ -40,7 +41,7 @@ def notes_on(
         notes.append(f"Left out, because it cannot be read: {left_out}.")
     if missing_hours:
         notes.append(
-            f"{missing_hours} hours with calls are not in the capacity file: their compute is "
+            f"{missing_hours} hours with calls have no measured capacity: their compute is "
             "neither in the total nor divided."
         )
     if copies:
@@ -48,12 +49,19 @@ def notes_on(
     if assumed_acu:
         notes.append(
             f"Capacity is assumed to be {SMALLEST_ACU} ACU, the smallest that does not pause, in "
-            "every hour from the first call to the last; --acu, --acu-hours or --capacity gives "
-            "the real figure."
+            "every hour from the first call to the last; --cluster, --capacity, --acu or "
+            "--acu-hours gives the real figure."
         )
     for reason, amount in losses.items():
         notes.append(f"Writers lost {amount:,} ({reason}): see stats() and the health metrics.")
     if OVERFLOW in tenants:
-        notes.append(f"{OVERFLOW} holds tenants beyond max_series, their sums but not their names.")
+        notes.append(
+            f"{OVERFLOW} holds tenants beyond a cap on series, their sums but not their names."
+        )
+    if OTHER in tenants:
+        notes.append(
+            f"{OTHER} holds tenants beyond max_metric_tenants, window by window: one with a line "
+            "of its own may have part of its usage there. A ledger keeps them apart."
+        )
     notes.append("Database time is wall time seen by the client; the Data API reports no other.")
     return tuple(notes)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tenantmetrics.catalog import OTHER
 from tenantmetrics.errors import ReportError
 from tenantmetrics.records import IDLE, OVERFLOW, SHARED, UNATTRIBUTED
 from tenantmetrics.statement import LineKind, Usage
@@ -81,6 +82,7 @@ NOBODY = {
 _SPECIAL = {
     UNATTRIBUTED: LineKind.UNATTRIBUTED,
     OVERFLOW: LineKind.OVERFLOW,
+    OTHER: LineKind.OVERFLOW,
     IDLE: LineKind.IDLE,
     SHARED: LineKind.SHARED,
 }

@@ -1,4 +1,4 @@
-"""Small CSV inputs: facts of tenants, measured storage, hourly capacity.
+"""Small CSV inputs: facts of tenants, measured storage, a cluster's hours.
 
 Strict: a value that does not read is an error with file, row and column, never a guess.
 """
@@ -8,13 +8,15 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from tenantmetrics.cost.period import part_of
 from tenantmetrics.errors import ReportError
+from tenantmetrics.statement import Period
 
 __all__ = [
     "Cell",
@@ -102,15 +104,56 @@ class TenantFacts:
 
 @dataclass(frozen=True, slots=True)
 class HourlyCapacity:
-    """Capacity by hour since the epoch.
+    """What a cluster had and did, by hour since the epoch.
 
     Attributes:
         acu: Average capacity units.
-        used: The used part, 0 to 1, where the file has it.
+        used: The used part of them, 0 to 1, where it is known.
+        io_requests: Billed I/O requests, where they are known.
+        volume_bytes: Average size of the cluster's volume, where it is known.
+        notes: What a reader must know of where the hours come from.
     """
 
     acu: dict[int, Decimal] = field(default_factory=dict)
     used: dict[int, Decimal] = field(default_factory=dict)
+    io_requests: dict[int, Decimal] = field(default_factory=dict)
+    volume_bytes: dict[int, Decimal] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def within(self, period: Period) -> HourlyCapacity:
+        """The period's hours; of one that its borders cut, the amounts of its part."""
+
+        def part(amounts: Mapping[int, Decimal]) -> dict[int, Decimal]:
+            parts = ((hour, amount * part_of(period, hour)) for hour, amount in amounts.items())
+            return {hour: amount for hour, amount in parts if hour in period.hours}
+
+        return replace(
+            self,
+            acu=part(self.acu),
+            io_requests=part(self.io_requests),
+            volume_bytes=part(self.volume_bytes),
+        )
+
+    def lacks(self, *, capacity_only: bool) -> tuple[str, ...]:
+        """Which hours between the first and the last are missing, in words.
+
+        Args:
+            capacity_only: I/O and storage do not matter.
+        """
+        if not self.acu:
+            return ()
+        span = range(min(self.acu), max(self.acu) + 1)
+        known = [("capacity", self.acu)]
+        if not capacity_only:
+            known += [("I/O", self.io_requests), ("volume", self.volume_bytes)]
+        missing = (
+            (what, sum(hour not in amounts for hour in span)) for what, amounts in known if amounts
+        )
+        return tuple(
+            f"the cluster's {what} lacks {count:,} hours between the first and the last"
+            for what, count in missing
+            if count
+        )
 
 
 def read_rows(path: Path_, required: tuple[str, ...]) -> Iterator[dict[str, Cell]]:
@@ -190,9 +233,11 @@ def read_storage(path: Path_) -> dict[str, int]:
 
 
 def read_capacity(path: Path_) -> HourlyCapacity:
-    """Capacity by hour: columns `hour`, `acu`, and `utilization_percent` where it is known.
+    """A cluster by hour: columns `hour`, `acu`, and as far as they are known the others.
 
-    CloudWatch calls them `ServerlessDatabaseCapacity` and `ACUUtilization`.
+    They are `utilization_percent` (the part of `acu` that was used; CloudWatch's `ACUUtilization`
+    is something else, `acu` as a part of the maximum), `io_requests` (the sum of `VolumeReadIOPs`
+    and `VolumeWriteIOPs`) and `volume_bytes` (`VolumeBytesUsed`).
 
     Raises:
         ReportError: The file or a value does not read, or an hour stands there twice.
@@ -212,4 +257,11 @@ def read_capacity(path: Path_) -> HourlyCapacity:
             if used > 1:
                 raise percent.wrong("a percentage, 0 to 100")
             capacity.used[hour] = used
+        for column, amounts in (
+            ("io_requests", capacity.io_requests),
+            ("volume_bytes", capacity.volume_bytes),
+        ):
+            cell = row.get(column)
+            if cell is not None and cell.text.strip():
+                amounts[hour] = cell.amount()
     return capacity

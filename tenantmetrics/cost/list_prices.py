@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tenantmetrics.cost.allocate import Charge
 from tenantmetrics.cost.capacity import Weights, flat, weigh, weigh_evenly
 from tenantmetrics.cost.drivers import Driver, driver_of
 from tenantmetrics.cost.inputs import HourlyCapacity
+from tenantmetrics.cost.period import part_of
 from tenantmetrics.cost.prices import PriceList
+from tenantmetrics.cost.sources.cluster import cluster_hours
 from tenantmetrics.cost.usage import HourUsage
 from tenantmetrics.errors import ReportError
+from tenantmetrics.statement import Period
 
 __all__ = [
     "SMALLEST_ACU",
@@ -21,7 +24,9 @@ __all__ = [
     "compute_charge",
     "compute_weights",
     "data_api_charge",
+    "io_charge",
     "storage_charge",
+    "volume_bytes",
 ]
 
 SMALLEST_ACU = Decimal("0.5")
@@ -48,31 +53,56 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What is known of the cluster's capacity; at most one of the first three.
+    """What is known of the cluster's capacity; at most one of the first four.
 
     Attributes:
         acu: Aurora capacity units in every hour from the first to the last call.
         acu_hours: Capacity unit hours of the whole period, as on the bill.
         hourly: Capacity hour by hour, as CloudWatch has it.
+        cluster: The DB cluster identifier whose hours are to be asked of CloudWatch.
         io_optimized: The cluster's storage is I/O-Optimized, with its own price of an ACU.
     """
 
     acu: Decimal | None = None
     acu_hours: Decimal | None = None
     hourly: HourlyCapacity | None = None
+    cluster: str | None = None
     io_optimized: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("acu", self.acu), ("acu-hours", self.acu_hours)):
             if value is not None and not (value.is_finite() and value >= 0):
                 raise ReportError(f"--{name} {value} must be a number, 0 or more")
-        if sum(known is not None for known in (self.acu, self.acu_hours, self.hourly)) > 1:
-            raise ReportError("--acu, --acu-hours and --capacity exclude each other: give one")
+        if sum(known is not None for known in self._given) > 1:
+            raise ReportError(
+                "--acu, --acu-hours, --capacity and --cluster exclude each other: give one"
+            )
+
+    @property
+    def _given(self) -> tuple[object, ...]:
+        return self.acu, self.acu_hours, self.hourly, self.cluster
 
     @property
     def is_unknown(self) -> bool:
         """Whether nothing is known, so that the smallest capacity is assumed."""
-        return self.acu is None and self.acu_hours is None and self.hourly is None
+        return all(known is None for known in self._given)
+
+    def of(self, period: Period, now_s: float) -> Capacity:
+        """The same for one period: its hours, asked of CloudWatch where a cluster is named.
+
+        Args:
+            period: Which.
+            now_s: Seconds since the epoch.
+
+        Raises:
+            ReportError: As `cluster_hours`.
+        """
+        hourly = self.hourly
+        if self.cluster is not None:
+            hourly = cluster_hours(self.cluster, period, now_s)
+        if hourly is None:
+            return self
+        return replace(self, cluster=None, hourly=hourly.within(period))
 
     def missing_hours(self, used: Iterable[int]) -> int:
         """How many of the hours with calls have no measured capacity."""
@@ -82,14 +112,14 @@ class Capacity:
 
 
 def compute_weights(
-    capacity: Capacity, hours: Mapping[int, HourUsage], within: range
+    capacity: Capacity, hours: Mapping[int, HourUsage], period: Period
 ) -> tuple[Weights, Decimal, str]:
     """How database time is weighed.
 
     Args:
-        capacity: What is known.
+        capacity: What is known of the period.
         hours: Usage by hour since the epoch.
-        within: The hours of the period.
+        period: Which.
 
     Returns:
         The weights, the ACU-hours, and how they came about in words.
@@ -101,16 +131,20 @@ def compute_weights(
     if capacity.acu_hours is not None:
         return weigh_evenly(used), capacity.acu_hours, f"{capacity.acu_hours} ACU-hours"
     if capacity.hourly is not None:
-        by_hour = {hour: acu for hour, acu in capacity.hourly.acu.items() if hour in within}
+        by_hour = capacity.hourly.acu
         if not by_hour:
             raise ReportError("the capacity file has no hour of the period")
         total = sum(by_hour.values(), Decimal(0))
         words = f"{total.normalize():f} ACU-hours in {len(by_hour)} measured hours"
         return weigh(by_hour, used, capacity.hourly.used), total, words
     acu = SMALLEST_ACU if capacity.acu is None else capacity.acu
-    by_hour = flat(acu, min(hours), max(hours))
+    by_hour = {
+        hour: amount * part_of(period, hour)
+        for hour, amount in flat(acu, min(hours), max(hours)).items()
+    }
     total = sum(by_hour.values(), Decimal(0))
-    return weigh(by_hour, used), total, f"{acu} ACU for {len(by_hour)} h"
+    span = sum((part_of(period, hour) for hour in by_hour), Decimal(0))
+    return weigh(by_hour, used), total, f"{acu} ACU for {span.normalize():f} h"
 
 
 def compute_charge(
@@ -148,10 +182,35 @@ def data_api_charge(requests: int, prices: PriceList, drivers: Mapping[str, Driv
     )
 
 
+def io_charge(hourly: HourlyCapacity, prices: PriceList, drivers: Mapping[str, Driver]) -> Charge:
+    """What the cluster's I/O cost; clusters of I/O-Optimized storage pay none."""
+    requests = sum(hourly.io_requests.values(), Decimal(0))
+    price = prices.flat["io_million"]
+    return Charge(
+        "io",
+        TITLES["io"],
+        requests * price / 1_000_000,
+        driver_of("io", drivers),
+        f"{requests:,.0f} I/O requests at {price} a million",
+        quantity=requests,
+    )
+
+
+def volume_bytes(hourly: HourlyCapacity, period: Period) -> Decimal:
+    """The volume's average size over the period; an hour that is not known yet adds nothing."""
+    hours = Decimal(period.end_s - period.start_s) / 3600
+    return sum(hourly.volume_bytes.values(), Decimal(0)) / hours
+
+
 def storage_charge(
-    stored_bytes: int, prices: PriceList, drivers: Mapping[str, Driver], *, io_optimized: bool
+    stored_bytes: int | Decimal,
+    prices: PriceList,
+    drivers: Mapping[str, Driver],
+    *,
+    io_optimized: bool,
+    where: str = "measured",
 ) -> Charge:
-    """What the measured storage cost in a month."""
+    """What storage of that size cost in a month; `where` says in words what was measured."""
     name = "storage_gb_month_io_optimized" if io_optimized else "storage_gb_month"
     price = prices.flat[name]
     return Charge(
@@ -159,6 +218,6 @@ def storage_charge(
         TITLES["storage"],
         Decimal(stored_bytes) * price / GB,
         driver_of("storage", drivers),
-        f"{Decimal(stored_bytes) / GB:,.3f} GB measured at {price} a GB-month",
+        f"{Decimal(stored_bytes) / GB:,.3f} GB {where} at {price} a GB-month",
         quantity=Decimal(stored_bytes) / GB,
     )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tenantmetrics.cost.allocate import Charge, Idle, allocate
 from tenantmetrics.cost.bill import Bill, BillFilter
@@ -17,20 +15,23 @@ from tenantmetrics.cost.billed import billed_charges, billed_notes, billed_weigh
 from tenantmetrics.cost.capacity import Weights
 from tenantmetrics.cost.caveats import draft_reasons, notes_on
 from tenantmetrics.cost.drivers import Driver
+from tenantmetrics.cost.engines import Engine
 from tenantmetrics.cost.inputs import read_storage, read_tenants
 from tenantmetrics.cost.list_prices import (
     Capacity,
     compute_charge,
     compute_weights,
     data_api_charge,
+    io_charge,
     storage_charge,
+    volume_bytes,
 )
 from tenantmetrics.cost.people import consumers, with_facts
 from tenantmetrics.cost.period import month_of, parse_month
 from tenantmetrics.cost.prices import PriceList, built_in
 from tenantmetrics.cost.prices import load as load_prices
-from tenantmetrics.cost.s3 import S3Ledger
-from tenantmetrics.cost.usage import HourUsage, LedgerUsage, TenantUsage, first_and_last
+from tenantmetrics.cost.sources.dispatch import Usage, last_s, opened
+from tenantmetrics.cost.usage import HourUsage, LedgerUsage, TenantUsage
 from tenantmetrics.statement import Period, Statement
 
 __all__ = ["monthly"]
@@ -58,12 +59,14 @@ def monthly(
     amortized: bool = False,
     idle: Idle | str = Idle.SEPARATE,
     skip_corrupt: bool = False,
+    engine: Engine | None = None,
     now_s: float | None = None,
 ) -> Statement:
     """What each tenant cost in a month: of a real bill, or else at list prices.
 
     Args:
-        ledger: The folder that the ledger exporter writes to, or `s3://bucket/prefix`.
+        ledger: The folder that the ledger exporter writes to, or `s3://bucket/prefix`; or a file
+            or folder of exported logs with the EMF exporter's documents; or `cloudwatch:NAMESPACE`.
         month: "2026-11"; the last one in the ledger if None.
         timezone: IANA name of the zone whose midnight are the month's borders.
         prices: A price list, or the path of a price file; the region's list prices if None.
@@ -78,6 +81,7 @@ def monthly(
         amortized: Whether the bill's commitments count when they are used, not when paid.
         idle: Who bears capacity that nobody used.
         skip_corrupt: Go on without ledger files that cannot be read, and say so in the notes.
+        engine: What sums the ledger up; DuckDB, in this process, if None.
         now_s: Seconds since the epoch, to tell whether the month is over; the clock's if None.
 
     Returns:
@@ -86,24 +90,36 @@ def monthly(
     Raises:
         LedgerError: The ledger is missing, empty, or a file in it cannot be read.
         PriceError: A price is missing, negative or not a number.
-        ReportError: The month does not parse or has no data; an input file is wrong.
+        ReportError: The month does not parse or has no data; an input file is wrong; CloudWatch
+            cannot be read.
         UnbalancedError: The lines do not add up.
-        MissingExtraError: DuckDB is not installed.
+        MissingExtraError: The engine is not installed.
     """
     stored = read_storage(storage) if storage is not None else {}
     facts = read_tenants(tenants) if tenants is not None else {}
     known = capacity or Capacity()
+    now_s = time.time() if now_s is None else now_s
     chosen = {pool: Driver(driver) for pool, driver in (drivers or {}).items()}
     if month is not None:
         period = parse_month(month, timezone)
     else:
-        period = month_of(_last_s(ledger), timezone)
+        period = month_of(last_s(ledger), timezone)
+    known = known.of(period, now_s)
     paid = None
     if bill is not None:
         files = [bill] if isinstance(bill, str | os.PathLike) else bill
         paid = load_bill(files, period, only=bill_filter, amortized=amortized)
     listed = None if paid is not None else _price_list(prices, region)
-    measured = _measure(ledger, period, known, paid, skip_corrupt=skip_corrupt)
+    reads_s3 = engine is not None and engine.reads_s3
+    with opened(
+        ledger,
+        period,
+        tenants=facts,
+        skip_corrupt=skip_corrupt,
+        reads_s3=reads_s3,
+        now_s=now_s,
+    ) as usage:
+        measured = _sum_up(usage, period, known, paid, skip_corrupt=skip_corrupt, engine=engine)
     fixed = [pool for pool, driver in chosen.items() if driver is Driver.FIXED]
     people = consumers(measured.tenants, stored, facts, fixed)
     requests = sum(one.usage.billed_requests for one in people)
@@ -112,11 +128,16 @@ def monthly(
         money = _by_bill(paid, measured, chosen, requests)
     else:
         billable = sum(stored.values()) if storage is not None else None
-        money = _by_list(listed, measured, known, chosen, requests=requests, stored_bytes=billable)
+        charges = [
+            data_api_charge(requests, listed, chosen),
+            *_cluster_charges(listed, measured, known, chosen, period=period, stored=billable),
+        ]
+        money = _by_list(listed, charges)
     pools, lines = allocate(money.charges, people, quantum=money.quantum, idle=Idle(idle))
-    missing = known.missing_hours(measured.hours)
+    # A bill by the hour needs no capacity, and any bill has its own I/O and storage.
+    hourly = None if paid is not None and paid.compute_by_hour else known.hourly
+    missing = known.missing_hours(measured.hours) if hourly else 0
     names = tuple(dict.fromkeys(name for fact in facts.values() for name in fact.groups))
-    now_s = time.time() if now_s is None else now_s
     statement = Statement(
         period=period,
         currency=money.currency,
@@ -125,9 +146,15 @@ def monthly(
         estimate=paid is None,
         pools=pools,
         lines=tuple(with_facts(line, facts, names) for line in lines),
-        draft=(*draft_reasons(period, now_s, measured.left_out, missing), *money.draft),
+        draft=(
+            *draft_reasons(period, now_s, measured.left_out, missing),
+            *(hourly.lacks(capacity_only=paid is not None) if hourly else ()),
+            *money.draft,
+        ),
         notes=(
             *money.notes,
+            *measured.notes,
+            *(known.hourly.notes if known.hourly else ()),
             *notes_on(
                 measured.left_out,
                 measured.copies,
@@ -162,6 +189,7 @@ class _Measured:
     weights: Weights
     acu_hours: Decimal
     capacity_words: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,40 +204,23 @@ class _Money:
     draft: Sequence[str] = ()
 
 
-def _measure(
-    ledger: _PathLike, period: Period, capacity: Capacity, paid: Bill | None, *, skip_corrupt: bool
-) -> _Measured:
-    """Read the ledger, which may first have to be fetched."""
-    if not _is_s3(ledger):
-        return _sum_up(ledger, period, capacity, paid, skip_corrupt=skip_corrupt)
-    with S3Ledger(str(ledger)) as remote, TemporaryDirectory(prefix="tenantmetrics-") as folder:
-        remote.fetch(period, Path(folder))
-        return _sum_up(folder, period, capacity, paid, skip_corrupt=skip_corrupt)
-
-
-def _is_s3(ledger: _PathLike) -> bool:
-    return isinstance(ledger, str) and ledger.startswith("s3://")
-
-
-def _last_s(ledger: _PathLike) -> int:
-    """A moment in the ledger's last month."""
-    if not _is_s3(ledger):
-        return first_and_last(ledger)[1]
-    with S3Ledger(str(ledger)) as remote:
-        return int(remote.last_day().timestamp())
-
-
 def _sum_up(
-    ledger: _PathLike, period: Period, capacity: Capacity, paid: Bill | None, *, skip_corrupt: bool
+    usage: Usage,
+    period: Period,
+    capacity: Capacity,
+    paid: Bill | None,
+    *,
+    skip_corrupt: bool,
+    engine: Engine | None,
 ) -> _Measured:
     """Hours first, because they decide what database time weighs."""
-    with LedgerUsage(ledger, period, skip_corrupt=skip_corrupt) as source:
+    with LedgerUsage(usage.folder, period, skip_corrupt=skip_corrupt, engine=engine) as source:
         hours = source.hours()
         acu_hours = Decimal(0)
         if paid is None:
-            weights, acu_hours, words = compute_weights(capacity, hours, period.hours)
+            weights, acu_hours, words = compute_weights(capacity, hours, period)
         else:
-            used = {hour: usage.duration_ns for hour, usage in hours.items()}
+            used = {hour: one.duration_ns for hour, one in hours.items()}
             weights, words = billed_weights(paid, capacity.hourly, used, period.hours)
         tenants = source.tenants(weights.factors)
         clusters = source.clusters()
@@ -219,11 +230,12 @@ def _sum_up(
             tenants,
             clusters,
             losses,
-            source.describe_left_out(),
+            "; ".join(filter(None, (usage.left_out, source.describe_left_out()))),
             source.copies,
             weights,
             acu_hours,
             words,
+            usage.notes,
         )
 
 
@@ -241,24 +253,30 @@ def _by_bill(
     return _Money(charges, _smallest(paid.currency), paid.currency, paid.basis, notes, draft)
 
 
-def _by_list(
+def _cluster_charges(
     listed: PriceList,
     measured: _Measured,
     known: Capacity,
     chosen: Mapping[str, Driver],
     *,
-    requests: int,
-    stored_bytes: int | None,
-) -> _Money:
+    period: Period,
+    stored: int | None,
+) -> Iterator[Charge]:
+    """Compute, and I/O and storage as far as they are known."""
     compute = (measured.weights, measured.acu_hours, measured.capacity_words)
-    charges = [
-        data_api_charge(requests, listed, chosen),
-        compute_charge(known, listed, compute, chosen),
-    ]
-    if stored_bytes is not None:
-        charges.append(
-            storage_charge(stored_bytes, listed, chosen, io_optimized=known.io_optimized)
-        )
+    yield compute_charge(known, listed, compute, chosen)
+    hourly = known.hourly
+    if hourly is not None and hourly.io_requests and not known.io_optimized:
+        yield io_charge(hourly, listed, chosen)
+    optimized = known.io_optimized
+    if hourly is not None and hourly.volume_bytes:
+        size, where = volume_bytes(hourly, period), "of the volume on average"
+        yield storage_charge(size, listed, chosen, io_optimized=optimized, where=where)
+    elif stored is not None:
+        yield storage_charge(stored, listed, chosen, io_optimized=optimized)
+
+
+def _by_list(listed: PriceList, charges: Sequence[Charge]) -> _Money:
     total = sum((charge.amount for charge in charges), Decimal(0))
     quantum = _smallest(listed.currency) if total >= _SMALL else _MICRO
     basis = f"list prices of {listed.dated}, {listed.region} ({listed.origin})"

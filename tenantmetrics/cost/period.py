@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tenantmetrics.errors import ReportError
 from tenantmetrics.statement import Period
 
-__all__ = ["month_of", "parse_month", "zone"]
+__all__ = ["day", "month_of", "parse_month", "part_of", "zone"]
 
 _MONTHS = 12
+_HOUR_S = 3600
+_DAY_S = 24 * _HOUR_S
 
 
 def zone(name: str) -> ZoneInfo:
@@ -56,4 +59,21 @@ def month_of(moment_s: int, timezone: str = "UTC") -> Period:
         ReportError: The zone is unknown.
     """
     moment = datetime.fromtimestamp(moment_s, zone(timezone))
-    return parse_month(f"{moment:%Y-%m}", timezone)
+    period = parse_month(f"{moment:%Y-%m}", timezone)
+    # Where the clock is set back over midnight, the new month has begun by the first midnight.
+    return period if moment_s < period.end_s else month_of(moment_s + _DAY_S, timezone)
+
+
+def day(moment_s: int) -> str:
+    """The day of a moment (seconds since the epoch) in UTC, such as "2026-11-20"."""
+    return f"{datetime.fromtimestamp(moment_s, UTC):%Y-%m-%d}"
+
+
+def part_of(period: Period, hour: int) -> Decimal:
+    """How much of an hour (since the epoch) lies in a period, 0 to 1.
+
+    A month of a zone that is off by half an hour begins and ends within an hour.
+    """
+    start_s = max(hour * _HOUR_S, period.start_s)
+    end_s = min((hour + 1) * _HOUR_S, period.end_s)
+    return Decimal(max(0, end_s - start_s)) / _HOUR_S

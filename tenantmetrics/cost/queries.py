@@ -1,15 +1,47 @@
-"""The SQL of the cost stage, over one relation with the ledger's columns.
+"""The SQL of the cost stage: one source, and every engine's dialect made from it.
 
-Only sums of integers leave the database, so the result does not depend on the order of rows or on
-how many threads read them. Losses stand in rows whose other numbers are 0 and change no sum.
+The source is DuckDB's SQL, held to what DuckDB, Athena and Spark all have and all mean alike; it
+reads one relation, `usage`, with the ledger's columns. Three things make the results the same
+everywhere:
+
+- only sums, counts and extremes of integers leave the database, so neither the order of rows nor
+  the number of threads can change them;
+- moments are compared as seconds since the epoch, which no session's time zone touches;
+- `factor`, which turns an hour's nanoseconds into its share of the period's capacity, travels as
+  the shortest text that reads back as the same IEEE double. Its product with an integer is the same
+  double on every engine, and the floor of that an integer.
+
+Losses stand in rows whose other numbers are 0 and change no sum.
 """
 
 from __future__ import annotations
 
-__all__ = ["CLUSTERS", "COLUMNS_READ", "HOURS", "LOSSES", "TENANTS"]
+from collections.abc import Mapping
+from enum import StrEnum
+
+import sqlglot
+
+from tenantmetrics.statement import Period
+
+__all__ = [
+    "COLUMNS_READ",
+    "RELATION",
+    "Dialect",
+    "clusters",
+    "hours",
+    "losses",
+    "tenants",
+    "transpile",
+    "wholeness",
+    "windows",
+]
+
+RELATION = "usage"
 
 COLUMNS_READ = (
     "window_start",
+    "writer",
+    "sequence",
     "tenant",
     "outcome",
     "resource_arn",
@@ -24,38 +56,97 @@ COLUMNS_READ = (
 )
 """What the queries below touch: what a file must have and a check of a file must read."""
 
-_WITHIN = "window_start >= make_timestamptz($start_us) AND window_start < make_timestamptz($end_us)"
-_HOUR = "epoch_us(window_start) // 3600000000"
+_HOUR = "CAST(floor(epoch(window_start) / 3600) AS BIGINT)"
 
-# By window first: hours are then worked out for thousands of windows, not millions of rows.
-HOURS = f"""
+
+class Dialect(StrEnum):
+    """The engines' SQL, by sqlglot's names."""
+
+    DUCKDB = "duckdb"
+    ATHENA = "athena"
+    SPARK = "spark"
+
+
+def transpile(sql: str, dialect: Dialect) -> str:
+    """A query of this file in an engine's dialect."""
+    return sqlglot.transpile(sql, read=Dialect.DUCKDB, write=dialect)[0]
+
+
+def hours(period: Period) -> str:
+    """Hour since the epoch, calls, nanoseconds, starts of the hour's first and last window.
+
+    By window first: hours and borders are then worked out for thousands of windows, not for
+    millions of rows.
+    """
+    return f"""
 SELECT {_HOUR} AS hour, sum(calls) AS calls, sum(duration_ns) AS duration_ns,
-       min(epoch_us(window_start)) // 1000000 AS first_s,
-       max(epoch_us(window_start)) // 1000000 AS last_s
+       CAST(floor(min(epoch(window_start))) AS BIGINT) AS first_s,
+       CAST(floor(max(epoch(window_start))) AS BIGINT) AS last_s
 FROM (
   SELECT window_start, sum(calls) AS calls, sum(duration_ns) AS duration_ns
-  FROM usage WHERE {_WITHIN} GROUP BY window_start
-) GROUP BY 1 ORDER BY 1
-"""  # noqa: S608 - no value in it comes from outside
+  FROM usage GROUP BY window_start
+) AS by_window WHERE {_within(period)} GROUP BY {_HOUR}
+"""  # noqa: S608 - integers of ours
 
-# `factor` turns an hour's nanoseconds into its share of the period's capacity. The product is the
-# same IEEE double on every engine, and its floor an integer, so the sum is exact in any order.
-TENANTS = f"""
+
+def tenants(period: Period, factors: Mapping[int, float]) -> str:
+    """Tenant, the fields of `Usage` in order, and the time weighted hour by hour.
+
+    Args:
+        period: What to sum.
+        factors: What a nanosecond of each hour weighs; hours it does not name are left out.
+    """
+    rows = (f"({hour}, CAST('{factor!r}' AS DOUBLE))" for hour, factor in factors.items())
+    values = ", ".join(rows)
+    return f"""
 SELECT tenant, sum(calls) AS calls,
        sum(CASE WHEN outcome <> 'ok' THEN calls ELSE 0 END) AS failed_calls,
        sum(duration_ns) AS duration_ns, sum(billed_requests) AS billed_requests,
        sum(request_bytes) AS request_bytes, sum(response_bytes) AS response_bytes,
        sum(rows_returned) AS rows_returned, sum(rows_written) AS rows_written,
        sum(CAST(floor(duration_ns * factor) AS BIGINT)) AS time_weight
-FROM usage JOIN factors ON factors.hour = {_HOUR}
-WHERE {_WITHIN} AND lost = 0 GROUP BY tenant ORDER BY tenant
-"""  # noqa: S608 - no value in it comes from outside
+FROM usage JOIN (VALUES {values}) AS factors(hour, factor) ON factors.hour = {_HOUR}
+WHERE {_within(period)} AND lost = 0 GROUP BY tenant
+"""  # noqa: S608 - numbers of ours
 
-CLUSTERS = f"""
-SELECT DISTINCT resource_arn FROM usage WHERE {_WITHIN} AND lost = 0 ORDER BY resource_arn
-"""  # noqa: S608 - no value in it comes from outside
 
-LOSSES = f"""
+def clusters(period: Period) -> str:
+    """ARNs of the clusters that were called."""
+    return f"""
+SELECT DISTINCT resource_arn FROM usage WHERE {_within(period)} AND lost = 0
+"""  # noqa: S608 - integers of ours
+
+
+def losses(period: Period) -> str:
+    """Reason and amount of what the writers lost."""
+    return f"""
 SELECT outcome AS reason, sum(lost) AS amount FROM usage
-WHERE {_WITHIN} AND lost > 0 GROUP BY outcome ORDER BY outcome
-"""  # noqa: S608 - no value in it comes from outside
+WHERE {_within(period)} AND lost > 0 GROUP BY outcome
+"""  # noqa: S608 - integers of ours
+
+
+def windows(period: Period) -> str:
+    """Writer, sequence and start of every window that has rows."""
+    return f"""
+SELECT DISTINCT writer, sequence, CAST(floor(epoch(window_start)) AS BIGINT) AS start_s
+FROM usage WHERE {_within(period)}
+"""  # noqa: S608 - integers of ours
+
+
+def wholeness(period: Period) -> str:
+    """Number of windows and of rows, then of rows with a value, by column of `COLUMNS_READ`.
+
+    For engines that answer NULL where a file lacks a column, and that pick the files themselves.
+    """
+    counts = ", ".join(f"count({name}) AS {name}_there" for name in COLUMNS_READ)
+    sums = ", ".join(f"sum({name}_there) AS {name}_there" for name in COLUMNS_READ)
+    return f"""
+SELECT count(*) AS windows, sum(all_rows) AS all_rows, {sums} FROM (
+  SELECT writer, sequence, window_start, count(*) AS all_rows, {counts}
+  FROM usage WHERE {_within(period)} GROUP BY writer, sequence, window_start
+) AS by_window
+"""  # noqa: S608 - integers and names of ours
+
+
+def _within(period: Period) -> str:
+    return f"epoch(window_start) >= {period.start_s} AND epoch(window_start) < {period.end_s}"

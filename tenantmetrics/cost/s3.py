@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,10 +13,17 @@ from tenantmetrics import ledger
 from tenantmetrics.errors import LedgerError
 from tenantmetrics.statement import Period
 
-__all__ = ["S3Ledger"]
+__all__ = ["S3Ledger", "days_of"]
 
 _AT_ONCE = 16
 """Downloads at once: small objects wait on the network, not on a core."""
+
+
+def days_of(period: Period) -> list[date]:
+    """The UTC days that a period touches: the ledger's `date` partitions."""
+    first = datetime.fromtimestamp(period.start_s, UTC).date()
+    last = datetime.fromtimestamp(period.end_s - 1, UTC).date()
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 class S3Ledger:
@@ -38,10 +45,11 @@ class S3Ledger:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         parts = urlsplit(url)
-        if parts.scheme != "s3" or not parts.netloc:
+        # Hadoop's name of the same thing is what Spark reads outside EMR.
+        if parts.scheme not in {"s3", "s3a"} or not parts.netloc:
             raise LedgerError(f"ledger {url!r}: write s3://bucket/prefix")
         self.url = url
-        self._bucket = parts.netloc
+        self.bucket = parts.netloc
         prefix = parts.path.strip("/")
         self._prefix = f"{prefix}/" if prefix else ""
         self._errors: tuple[type[Exception], ...] = (BotoCoreError, ClientError)
@@ -73,22 +81,38 @@ class S3Ledger:
         Raises:
             LedgerError: There is nothing in the period, or S3 cannot be read.
         """
-        day = datetime.fromtimestamp(period.start_s, UTC).date()
-        last = datetime.fromtimestamp(period.end_s - 1, UTC).date()
-        keys: list[str] = []
+        keys = list(self.objects(period))
         try:
-            while day <= last:
-                keys += [key for key in self._keys(f"date={day}/") if _within(key, period)]
-                day += timedelta(days=1)
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                for _ in pool.map(lambda key: self._download(key, folder), keys):
+                for _ in pool.map(lambda key: self.download(key, folder), keys):
                     pass
         except self._errors as error:
             raise self._unreadable(error) from None
-        if not keys:
-            days = self._days()
-            there = f"{days[0]} to {days[-1]} is there" if days else "it is empty"
-            raise LedgerError(f"ledger {self.url!r} holds nothing for {period.label} ({there})")
+
+    def objects(self, period: Period) -> dict[str, int]:
+        """Keys of the period's objects and their sizes in bytes; also those with strange names.
+
+        Raises:
+            LedgerError: There is nothing in the period, or S3 cannot be read.
+        """
+        try:
+            found = {
+                key: size
+                for day in days_of(period)
+                for key, size in self._keys(f"date={day}/")
+                if _within(key, period)
+            }
+        except self._errors as error:
+            raise self._unreadable(error) from None
+        if not found:
+            raise LedgerError(self.nothing(period))
+        return found
+
+    def nothing(self, period: Period) -> str:
+        """What to say when the period turns out to be empty."""
+        days = self._days()
+        there = f"{days[0]} to {days[-1]} is there" if days else "it is empty"
+        return f"ledger {self.url!r} holds nothing for {period.label} ({there})"
 
     def _days(self) -> list[str]:
         prefix = f"{self._prefix}date="
@@ -101,22 +125,24 @@ class S3Ledger:
         except self._errors as error:
             raise self._unreadable(error) from None
 
-    def _keys(self, below: str) -> Iterator[str]:
+    def _keys(self, below: str) -> Iterator[tuple[str, int]]:
         for page in self._pages(self._prefix + below):
             for one in page.get("Contents", ()):
                 if str(one["Key"]).endswith(".parquet"):
-                    yield str(one["Key"])
+                    yield str(one["Key"]), int(one["Size"])
 
     def _pages(self, prefix: str, **more: str) -> Iterator[dict[str, Any]]:
         paginator = self._client.get_paginator("list_objects_v2")
-        yield from paginator.paginate(Bucket=self._bucket, Prefix=prefix, **more)
+        yield from paginator.paginate(Bucket=self.bucket, Prefix=prefix, **more)
 
-    def _download(self, key: str, folder: Path) -> None:
+    def download(self, key: str, folder: Path) -> Path:
+        """Bring one object to a folder; its file."""
         # The key is S3's word: only its last two folders and its name are taken, none climbs out.
         parts = [part for part in key.split("/")[-3:] if part not in {"", ".", ".."}]
         target = folder.joinpath(*parts)
         target.parent.mkdir(parents=True, exist_ok=True)
-        self._client.download_file(self._bucket, key, str(target))
+        self._client.download_file(self.bucket, key, str(target))
+        return target
 
     def _unreadable(self, error: Exception) -> LedgerError:
         code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)

@@ -131,6 +131,7 @@ class _Lane:
         self._send_at_s = 0.0
         self._wanted = False
         self._busy = False
+        self._again = False
         self._behind = False
         self._complete = True
         self._in_flight = 0
@@ -151,6 +152,8 @@ class _Lane:
             self._wanted = bool(self._backlog) or self._behind
             if not self._busy:
                 self._complete = True
+            elif not send_at_s:
+                self._again = True
             if self._wanted and self._thread is None:
                 self._thread = self._start()
             inline = self._thread is None
@@ -250,8 +253,14 @@ class _Lane:
                 else:
                     self._backlog.extendleft(reversed(failed))
                     self._trim()
+                    # Who asked meanwhile waits for these too, by a deadline of their own: what was
+                    # in flight ran under an earlier one.
+                    if self._again and (failed or behind):
+                        self._wanted = True
+                        self._send_at_s = 0.0
+                self._again = False
                 self._behind = behind
-                self._complete = complete
+                self._complete = self._complete and complete
                 self._busy = False
                 self._changed.notify_all()
 

@@ -6,20 +6,18 @@ the most database time keep their own metrics, in each window anew.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from heapq import nlargest
 from typing import NamedTuple
 
 from tenantmetrics.catalog import OTHER, Level, Metric, metric
+from tenantmetrics.dimension import dimension_value
 from tenantmetrics.export.values import values
 from tenantmetrics.health import Loss
 from tenantmetrics.histogram import add
-from tenantmetrics.limits import DIMENSION_VALUE_MAX_CHARS
 from tenantmetrics.records import OK, OVERFLOW, UNATTRIBUTED, Misuse, Series, Window
 
-__all__ = ["CONFLICTS", "TOLD_ELSEWHERE", "Group", "Point", "dimension_value", "groups"]
+__all__ = ["CONFLICTS", "TOLD_ELSEWHERE", "Group", "Point", "groups"]
 
 
 class Point(NamedTuple):
@@ -200,23 +198,3 @@ def _fold(tenants: dict[str, _Tenant], max_tenants: int) -> dict[str, _Tenant]:
         else:
             folded[OTHER].join(tenant)
     return folded
-
-
-@lru_cache(maxsize=65_536)
-def dimension_value(text: str) -> str:
-    r"""A name as CloudWatch takes it: visible ASCII, no colon in front, at most 1,024 characters.
-
-    What CloudWatch refuses is escaped (`é` becomes `\xe9`), so that different names stay apart; a
-    name that is too long ends in a digest of the whole.
-    """
-    if text.isascii() and text.isprintable() and text[:1] not in {"", ":", " "}:
-        value = text
-    else:
-        value = text.encode("unicode_escape").decode("ascii")
-        if value[:1] in {":", " "}:
-            value = f"\\x{ord(value[0]):02x}{value[1:]}"
-        value = value or "\\empty"
-    if len(value) > DIMENSION_VALUE_MAX_CHARS:
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        value = f"{value[: DIMENSION_VALUE_MAX_CHARS - 17]}~{digest}"
-    return value

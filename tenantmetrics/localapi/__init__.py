@@ -15,8 +15,9 @@ from tenantmetrics.errors import MissingExtraError
 
 try:
     from tenantmetrics.localapi.clusters import Cluster, Secret, load
+    from tenantmetrics.localapi.endpoint import Endpoint
     from tenantmetrics.localapi.faults import Fault
-    from tenantmetrics.localapi.server import Endpoint, serve
+    from tenantmetrics.localapi.server import serve
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] == "tenantmetrics":
         raise

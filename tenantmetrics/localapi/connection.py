@@ -25,8 +25,9 @@ _COPIES = {pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT}
 _DONE = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY, *_ROWS}
 _CHUNKED = pq.version() >= 170_000  # noqa: PLR2004 - PQsetChunkedRowsMode is new in libpq 17
 
-Sink = Callable[[PGresult], None]
-"""Takes each part of a result's rows as it arrives; the first part tells the columns too."""
+Sink = Callable[[PGresult], bool]
+"""Takes each part of a result's rows as it arrives; the first part tells the columns too. False
+ends the statement: it is cancelled, and what still comes is thrown away."""
 
 
 class ConnectionLostError(Exception):
@@ -164,7 +165,7 @@ class Connection:
 
     async def _finish(self, sink: Sink | None) -> Outcome:
         failure: Failure | None = None
-        command, affected, has_rows = "", 0, False
+        command, affected, has_rows, wanted = "", 0, False, True
         await self._flushed()
         while True:
             while self._raw.is_busy():
@@ -175,8 +176,8 @@ class Connection:
             status = result.status
             if status in _ROWS:
                 has_rows = True
-                if sink is not None:
-                    sink(result)
+                if sink is not None and wanted and not (wanted := sink(result)):
+                    await self.cancel()
             elif status in _COPIES:
                 failure = await self._refuse_copy(status)
             if status in _DONE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections.abc import Iterable
@@ -61,8 +62,8 @@ class Fault:
             raise LocalApiError(f"unknown operation {self.operation!r} in a fault: * or {known}")
         if not 0 <= self.rate <= 1:
             raise LocalApiError(f"fault rate {self.rate!r}: must be between 0 and 1")
-        if self.delay_s < 0 or (self.count or 0) < 0 or self.after < 0:
-            raise LocalApiError("delay, count and after of a fault must not be negative")
+        if not 0 <= self.delay_s < math.inf or (self.count or 0) < 0 or self.after < 0:
+            raise LocalApiError("delay, count and after of a fault must be numbers from 0 on")
         if self.kind == SLOW and not self.delay_s:
             raise LocalApiError("a slow fault needs its delay in seconds: slow:delay=0.5")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenantmetrics.localapi import guesses
 from tenantmetrics.localapi.connection import Connection
 from tenantmetrics.localapi.pgtypes import Kind, PgType
 from tenantmetrics.localapi.results import Column, ResultSet, catalogue_rows
@@ -20,9 +19,13 @@ _TABLES_SQL = b"""
     WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0"""
 
 _SERIAL = {"int2": "smallserial", "int4": "serial", "int8": "bigserial"}
-_CASE_SENSITIVE = {Kind.STRING, Kind.JSON}
-_NO_NULLS, _NULLABLE, _NULLABLE_UNKNOWN = 0, 1, 2
+"""What a column that counts by itself is called: seen in recorded answers of both versions."""
+_CASELESS = {"bool", "oid", "date", "time", "timetz", "timestamp", "timestamptz", "interval", "bit"}
+"""Types without case beside the signed numbers; JDBC's driver calls all others case-sensitive."""
+_NO_NULLS, _NULLABLE = 0, 1
 _HEADER = 4  # typmod of varchar and numeric counts PostgreSQL's length word
+_FRACTION_CHARS = {0: 0, 1: 3}  # of a moment's seconds with their point; JDBC's driver counts so
+_FRACTION_CHARS_UNSET = 7
 
 
 async def column_metadata(connection: Connection, result: ResultSet) -> list[dict[str, Any]]:
@@ -56,23 +59,24 @@ def _described_column(
     source: tuple[str, bool, bool] | None,
 ) -> dict[str, Any]:
     """One ColumnMetadata; `source` is the table, whether NOT NULL, whether it counts by itself."""
-    precision, scale = _precision(column, kind.element or kind)
-    counts = guesses.SERIAL_AS_DECLARED and source is not None and source[2]
+    scalar = kind.element or kind
+    precision, scale = _precision(column, scalar)
+    counts = source is not None and source[2]
     return {
         "arrayBaseColumnType": kind.element.jdbc if kind.element is not None else 0,
-        "isAutoIncrement": source[2] if source else False,
-        "isCaseSensitive": (kind.element or kind).kind in _CASE_SENSITIVE,
+        "isAutoIncrement": counts,
+        "isCaseSensitive": not (scalar.signed or scalar.name in _CASELESS),
         "isCurrency": False,
         "isSigned": kind.signed,
         "label": column.label,
         "name": column.label,
-        "nullable": _NULLABLE_UNKNOWN if not source else _NO_NULLS if source[1] else _NULLABLE,
+        "nullable": _NO_NULLS if source and source[1] else _NULLABLE,
         "precision": precision,
         "scale": scale,
         "schemaName": "",
         "tableName": source[0] if source else "",
         "type": kind.jdbc,
-        "typeName": _SERIAL[kind.name] if counts and kind.name in _SERIAL else kind.name,
+        "typeName": _SERIAL.get(kind.name, kind.name) if counts else kind.name,
     }
 
 
@@ -85,5 +89,6 @@ def _precision(column: Column, kind: PgType) -> tuple[int, int]:
         if kind.name in ("varchar", "bpchar"):
             return modifier - _HEADER, 0
         if kind.name in ("time", "timestamp", "timestamptz"):
-            return kind.precision, modifier
+            fraction = _FRACTION_CHARS.get(modifier, modifier + 1)
+            return kind.precision - _FRACTION_CHARS_UNSET + fraction, modifier
     return kind.precision, kind.scale

@@ -8,7 +8,7 @@ from typing import Any
 from tenantmetrics.limits import SQL_MAX_CHARS
 from tenantmetrics.localapi.apierrors import ApiError, invalid
 from tenantmetrics.localapi.binding import encodable, malformed
-from tenantmetrics.localapi.pgtypes import Options
+from tenantmetrics.localapi.codecs import Options
 
 __all__ = ["Request", "parse"]
 

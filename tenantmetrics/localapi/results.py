@@ -9,20 +9,19 @@ from psycopg.pq.abc import PGresult
 from tenantmetrics.localapi import guesses
 from tenantmetrics.localapi.apierrors import ApiError
 from tenantmetrics.localapi.binding import Value
+from tenantmetrics.localapi.codecs import Codec, Options, column_codec, quote
 from tenantmetrics.localapi.connection import Connection, ConnectionLostError
-from tenantmetrics.localapi.pgtypes import (
-    BUILTIN,
-    UNRESOLVED_SQL,
-    Codec,
-    Kind,
-    Options,
-    PgType,
-    column_codec,
-    described,
-    quote,
-)
+from tenantmetrics.localapi.pgtypes import BUILTIN, UNRESOLVED_SQL, Kind, PgType, described
 
-__all__ = ["Column", "ResultSet", "catalogue_rows", "resolve_types", "result_too_large"]
+__all__ = [
+    "Column",
+    "ResponseTooLargeError",
+    "ResultSet",
+    "catalogue_rows",
+    "ends_transaction",
+    "resolve_types",
+    "result_too_large",
+]
 
 RESPONSE_MAX_BYTES = 1024 * 1024
 """A response over 1 MiB is refused (AWS, Data API limitations)."""
@@ -53,7 +52,8 @@ class ResultSet:
     """Collects rows. A `Connection`'s sink: call it with each part.
 
     Never raises while rows arrive, since the connection must be read to the end whatever happens;
-    `error` says what went wrong. Nothing is kept beyond the limit.
+    `error` says what went wrong. Nothing is kept beyond the limit, and version 2 then ends the
+    statement; version 1 lets it finish, since its transaction goes on.
 
     Args:
         types: Types looked up before, by OID.
@@ -74,19 +74,24 @@ class ResultSet:
         self.count = 0
         self.error: ApiError | None = None
 
-    def __call__(self, part: PGresult) -> None:
-        """Take a part of the rows."""
+    def __call__(self, part: PGresult) -> bool:
+        """Take a part of the rows; returns whether more are wanted."""
         if self.columns is None:
             self.columns = _columns(part)
             self._prepare()
-        if self.error is not None:
-            return
-        if self._codecs is None:
-            # A type to be looked up first, which cannot be done before the statement has ended.
-            self._parts.append(part)
-            self._measure(part)
-            return
-        self._take(part)
+        if self.error is None:
+            if self._codecs is None:
+                # A type to be looked up, which cannot be done before the statement has ended.
+                self._parts.append(part)
+                self._measure(part)
+            else:
+                self._take(part)
+        return not (self.too_large and ends_transaction(self._options.version))
+
+    @property
+    def too_large(self) -> bool:
+        """Whether it is over the limit."""
+        return isinstance(self.error, ResponseTooLargeError)
 
     def unresolved(self) -> list[int]:
         """OIDs of types that are not known yet."""
@@ -180,12 +185,16 @@ class ResponseTooLargeError(ApiError):
     """The response is over the limit, which may end a transaction too."""
 
 
+def ends_transaction(version: int) -> bool:
+    """Whether a response over the limit ends its statement and its transaction."""
+    return version != 1 and guesses.OVERSIZE_ENDS_TRANSACTION
+
+
 def result_too_large(version: int) -> ApiError:
     """The error for a response over the limit."""
-    status, code = guesses.RESPONSE_TOO_LARGE_CODE
-    text = "Database response exceeded size limit"
-    if version == 1:
-        text = guesses.RESPONSE_TOO_LARGE_V1
+    status, code, text = (
+        guesses.RESPONSE_TOO_LARGE_V1 if version == 1 else guesses.RESPONSE_TOO_LARGE
+    )
     return ResponseTooLargeError(code, text, status=status)
 
 
@@ -215,11 +224,12 @@ async def catalogue_rows(connection: Connection, sql: bytes, oids: list[int]) ->
     """Rows of a catalogue query whose only parameter is a list of OIDs."""
     rows: list[list[str]] = []
 
-    def keep(part: PGresult) -> None:
+    def keep(part: PGresult) -> bool:
         rows.extend(
             [(part.get_value(row, index) or b"").decode() for index in range(part.nfields)]
             for row in range(part.ntuples)
         )
+        return True
 
     numbers = ",".join(map(str, oids))
     outcome = await connection.run(sql, [Value(f"{{{numbers}}}".encode(), 1028)], keep)

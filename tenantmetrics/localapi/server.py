@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import os
 import socket
@@ -12,11 +13,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import uvicorn
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from tenantmetrics.errors import LocalApiError
@@ -32,111 +31,23 @@ from tenantmetrics.localapi.clusters import (
     secret_arn,
 )
 from tenantmetrics.localapi.counts import RequestCounts
+from tenantmetrics.localapi.databases import probe, provide
+from tenantmetrics.localapi.endpoint import Endpoint
 from tenantmetrics.localapi.faults import Fault, FaultPlan
 from tenantmetrics.localapi.service import STATEMENT_TIMEOUT_S, Service
 from tenantmetrics.localapi.sessions import PoolMode
 from tenantmetrics.localapi.signature import Verifier
 
-__all__ = ["Endpoint", "serve"]
+__all__ = ["serve"]
 
 LOOPBACK = "127.0.0.1"
-ACCESS_KEY, SECRET_KEY, REGION = "local", "local", "us-east-1"
 _NAME = "local"
 _START_S = 30.0
 _MAX_PORT = 65_535
+_PORT_ERRORS = {errno.EADDRINUSE, errno.EACCES}
 _KEEP_ALIVE_S = 120
 """Longer than clients keep idle connections: whoever closes first must not be the server, or a
 request sent at that moment is lost."""
-
-
-class Endpoint:
-    """A running endpoint. Made by `serve`.
-
-    Attributes:
-        url: Where it listens ("http://127.0.0.1:8080").
-        host: The address.
-        port: The port.
-        resource_arn: ARN of the default cluster.
-        secret_arn: ARN of the default secret: the superuser on an embedded PostgreSQL.
-        secret_arns: Role → ARN of the secrets made by `roles`.
-        database: Database of calls that name none.
-        psycopg_url: For a direct connection to the default cluster as the default role.
-        requests: Every request received, counted where HTTP ends.
-        faults: Failures on demand; may be changed at any time.
-    """
-
-    def __init__(
-        self,
-        *,
-        address: tuple[str, int],
-        directory: Directory,
-        secret_arns: Mapping[str, str],
-        psycopg_url: str,
-        database: str,
-        requests: RequestCounts,
-        faults: FaultPlan,
-        service: Service,
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        self.host, self.port = address
-        shown = f"[{self.host}]" if ":" in self.host else self.host
-        self.url = f"http://{shown}:{self.port}"
-        self.resource_arn = next(iter(directory.clusters))
-        self.secret_arn = next(iter(directory.secrets))
-        self.secret_arns = dict(secret_arns)
-        self.psycopg_url = psycopg_url
-        self.database = database
-        self.requests = requests
-        self.faults = faults
-        self._service = service
-        self._loop = loop
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What to export so that any AWS SDK talks to the endpoint; the credentials are dummies."""
-        return {
-            "AWS_ENDPOINT_URL_RDS_DATA": self.url,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
-        }
-
-    @property
-    def open_transactions(self) -> int:
-        """Transactions begun and neither ended nor expired."""
-        return len(self._service.transactions)
-
-    def client(self, **settings: Any) -> Any:
-        """A plain `boto3.client("rds-data")` for this endpoint.
-
-        Args:
-            **settings: Further arguments of `boto3.client`.
-        """
-        import boto3  # noqa: PLC0415 - half a second that a server alone does not need
-
-        return boto3.client(
-            "rds-data",
-            **{
-                "endpoint_url": self.url,
-                "region_name": REGION,
-                "aws_access_key_id": ACCESS_KEY,
-                "aws_secret_access_key": SECRET_KEY,
-                **settings,
-            },
-        )
-
-    def close_idle(self) -> None:
-        """Close the pool's idle connections: a database with connections cannot be dropped."""
-
-        async def close() -> None:
-            self._service.pool.close()
-
-        asyncio.run_coroutine_threadsafe(close(), self._loop).result(_START_S)
-
-    def reap(self) -> None:
-        """End what is past its idle limit now, instead of at the next regular time."""
-        asyncio.run_coroutine_threadsafe(self._service.reap(), self._loop).result(_START_S)
 
 
 @contextlib.contextmanager
@@ -210,11 +121,11 @@ def serve(
                 else cluster
                 for cluster in known
             ]
-            _provide(url, {cluster.database for cluster in known if cluster.postgres == url}, roles)
+            provide(url, {cluster.database for cluster in known if cluster.postgres == url}, roles)
         else:
             if roles or data is not None:
                 raise LocalApiError("roles and data are for the embedded PostgreSQL only")
-            _probe(known[0].postgres)
+            probe(known[0].postgres)
         made = {role: Secret(secret_arn(role), role) for role in roles}
         directory = Directory(
             known,
@@ -265,9 +176,10 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
         except OSError as error:
+            other = "--port" if error.errno in _PORT_ERRORS else "--host"
             raise LocalApiError(
-                f"cannot listen on {host} port {port}: {error.strerror}; "
-                "choose another with --port",
+                f"cannot listen on {host} port {port}: {error.strerror};"
+                f" choose another with {other}",
             ) from None
         # Outside the try: what the caller's block raises is not about listening.
         yield listener
@@ -370,27 +282,6 @@ async def _reap(service: Service, every_s: float) -> None:
     while True:
         await asyncio.sleep(every_s)
         await service.reap()
-
-
-def _provide(url: str, databases: set[str | None], roles: Sequence[str]) -> None:
-    """Make the roles and databases that are asked for and missing."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        for role in roles:
-            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).rowcount:
-                connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
-        for name in sorted(filter(None, databases)):
-            query = "SELECT 1 FROM pg_database WHERE datname = %s"
-            if not connection.execute(query, [name]).rowcount:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-
-
-def _probe(url: str) -> None:
-    """Connect once, so that a wrong URL is known now."""
-    try:
-        psycopg.connect(url, connect_timeout=10).close()
-    except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        raise LocalApiError(f"PostgreSQL cannot be reached: {reason}") from None
 
 
 def _for_database(url: str, database: str | None) -> str:

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tenantmetrics import sqltext
-from tenantmetrics.localapi import guesses, requests
+from tenantmetrics.localapi import executesql, guesses, requests
 from tenantmetrics.localapi.apierrors import ApiError, invalid
 from tenantmetrics.localapi.binding import Statement, Value, malformed, parse_parameters, prepare
+from tenantmetrics.localapi.calls import Calls, Session, connected, use_schema
 from tenantmetrics.localapi.clusters import Directory
-from tenantmetrics.localapi.connection import Connection, ConnectionLostError, Outcome
-from tenantmetrics.localapi.failures import refused, succeed
+from tenantmetrics.localapi.connection import ConnectionLostError, Outcome
+from tenantmetrics.localapi.failures import succeed
 from tenantmetrics.localapi.metadata import column_metadata
 from tenantmetrics.localapi.pgtypes import PgType
 from tenantmetrics.localapi.requests import Request
 from tenantmetrics.localapi.results import (
     FORMATTED_MAX_BYTES,
     RESPONSE_MAX_BYTES,
-    ResponseTooLargeError,
     ResultSet,
     resolve_types,
     result_too_large,
 )
-from tenantmetrics.localapi.sessions import Pool, PoolMode, Transaction, Transactions
+from tenantmetrics.localapi.sessions import Pool, PoolMode, Transactions
 
 __all__ = ["Answer", "Service"]
 
 STATEMENT_TIMEOUT_S = 45.0
 """A call that runs longer is ended unless continueAfterTimeout is set (AWS, ExecuteStatement)."""
-_UNHEEDED_S = 10.0
-"""A backend that does not end a cancelled statement within this time loses its connection."""
 
 
 class Answer(NamedTuple):
@@ -46,20 +42,6 @@ class Answer(NamedTuple):
 
     body: str
     rows: int = 0
-
-
-class Session(NamedTuple):
-    """A connection for the time of one call.
-
-    Attributes:
-        connection: The connection.
-        database: Key of what is cached by database.
-        transaction: The transaction, None outside of one.
-    """
-
-    connection: Connection
-    database: str
-    transaction: Transaction | None
 
 
 class Service:
@@ -82,13 +64,17 @@ class Service:
         clock: Callable[[], float],
         timeout_s: float = STATEMENT_TIMEOUT_S,
     ) -> None:
-        self._directory = directory
         self._version = version
-        self._timeout_s = timeout_s
         self._types: dict[str, dict[int, PgType]] = {}
-        self._background: set[asyncio.Task[Any]] = set()
         self.pool = Pool(mode, clock)
         self.transactions = Transactions(clock)
+        self._calls = Calls(
+            directory,
+            self.pool,
+            self.transactions,
+            version=version,
+            timeout_s=timeout_s,
+        )
         self._operations = {
             "ExecuteStatement": self._execute_statement,
             "BatchExecuteStatement": self._batch_execute_statement,
@@ -111,7 +97,7 @@ class Service:
         request = requests.parse(operation, body, self._version)
         if request.transaction is None:
             # Before anything in the statement is looked at: an unknown ARN comes first.
-            self._locate(request)
+            self._calls.locate(request)
         try:
             return await self._operations[operation](request)
         except ConnectionLostError as error:
@@ -127,9 +113,7 @@ class Service:
         """Drop every connection."""
         self.transactions.close()
         self.pool.close()
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._calls.close()
 
     # -- operations ---------------------------------------------------------------------------
 
@@ -144,7 +128,7 @@ class Service:
             ]
             return answers[guesses.V1_MULTISTATEMENT_ANSWER]
 
-        return await self._in_session(request, work)
+        return await self._calls.run(request, work)
 
     async def _answer(
         self,
@@ -195,15 +179,15 @@ class Service:
             results = ",".join(['{"generatedFields":[]}'] * len(sets))
             return Answer(f'{{"updateResults":[{results}]}}')
 
-        return await self._in_session(request, work)
+        return await self._calls.run(request, work)
 
     async def _begin_transaction(self, request: Request) -> Answer:
-        conninfo, database = self._locate(request)
-        connection = await self._connect(self.pool.open(conninfo))
+        conninfo, database = self._calls.locate(request)
+        connection = await connected(self.pool.open(conninfo))
         try:
             succeed(await connection.run(b"BEGIN"))
             if request.schema is not None:
-                await _use_schema(connection, request.schema)
+                await use_schema(connection, request.schema)
         except BaseException:
             connection.close()
             raise
@@ -256,24 +240,14 @@ class Service:
             results = []
             for statement in prepared:
                 result, outcome = await self._query(session, statement, {}, request)
-                entry: dict[str, Any] = {"numberOfRecordsUpdated": outcome.affected}
                 if outcome.has_rows:
                     columns = await column_metadata(session.connection, result)
-                    entry["numberOfRecordsUpdated"] = -1
-                    entry["resultFrame"] = {
-                        "resultSetMetadata": {
-                            "columnCount": len(columns),
-                            "columnMetadata": columns,
-                        },
-                        "records": [
-                            {"values": [_legacy(field) for field in record]}
-                            for record in json.loads(result.records())
-                        ],
-                    }
-                results.append(entry)
+                    results.append(executesql.with_rows(columns, json.loads(result.records())))
+                else:
+                    results.append(executesql.without_rows(outcome.affected))
             return Answer(json.dumps({"sqlStatementResults": results}))
 
-        return await self._in_session(request, work)
+        return await self._calls.run(request, work)
 
     # -- their parts --------------------------------------------------------------------------
 
@@ -313,6 +287,8 @@ class Service:
             [values[name] for name in statement.names],
             result,
         )
+        if result.too_large and result.error is not None:
+            raise result.error  # the outcome is that of cancelling it
         succeed(outcome)
         if outcome.has_rows:
             if result.unresolved():
@@ -320,120 +296,3 @@ class Service:
             if result.error is not None:
                 raise result.error
         return result, outcome
-
-    def _locate(self, request: Request) -> tuple[str, str]:
-        """Connection string and database of a request."""
-        return self._directory.conninfo(request.resource, request.secret, request.database)
-
-    async def _connect(self, opening: Any) -> Connection:
-        """Await a connection; PostgreSQL's refusal becomes the Data API's error."""
-        try:
-            connection: Connection = await opening
-        except ConnectionLostError as error:
-            raise refused(str(error)) from None
-        return connection
-
-    @asynccontextmanager
-    async def _session(self, request: Request) -> AsyncIterator[Session]:
-        """The request's transaction, or a pooled connection."""
-        if request.transaction:
-            # Names the database that types are cached for; unknown ARNs are told apart here.
-            transaction = self.transactions.enter(
-                request.transaction,
-                request.resource,
-                request.secret,
-                request.database,
-            )
-            try:
-                yield Session(transaction.connection, transaction.conninfo, transaction)
-            except ResponseTooLargeError:
-                if self._version != 1 and guesses.OVERSIZE_ENDS_TRANSACTION:
-                    self.transactions.remove(transaction)
-                    await transaction.connection.run(b"ROLLBACK")
-                    self.pool.keep(transaction.conninfo, transaction.connection)
-                raise
-            finally:
-                self.transactions.leave(transaction)
-            return
-        conninfo, _ = self._locate(request)
-        connection = await self._connect(self.pool.acquire(conninfo))
-        try:
-            if request.schema is not None:
-                await _use_schema(connection, request.schema)
-            yield Session(connection, conninfo, None)
-        finally:
-            self.pool.release(conninfo, connection)
-
-    async def _in_session(
-        self,
-        request: Request,
-        work: Callable[[Session], Any],
-    ) -> Answer:
-        """Do the work of a call within its time limit."""
-
-        async def run() -> Answer:
-            async with self._session(request) as session:
-                if request.continue_after_timeout:
-                    answer: Answer = await work(session)
-                else:
-                    answer = await self._limited(session, work)
-                return answer
-
-        if not request.continue_after_timeout:
-            return await run()
-        # Goes on without its caller when the time is up, and holds its session until it ends.
-        task = asyncio.ensure_future(run())
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        await asyncio.wait({task}, timeout=self._timeout_s)
-        if not task.done():
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
-            raise ApiError("StatementTimeoutException", "Request timed out")
-        return task.result()
-
-    async def _limited(self, session: Session, work: Callable[[Session], Any]) -> Answer:
-        """Do the work; cancel the statement when the time is up."""
-        loop = asyncio.get_running_loop()
-        connection = session.connection
-        cancelling: list[asyncio.Task[None]] = []
-        timers = [
-            loop.call_later(
-                self._timeout_s,
-                lambda: cancelling.append(loop.create_task(connection.cancel())),
-            ),
-            loop.call_later(self._timeout_s + _UNHEEDED_S, connection.close),
-        ]
-        try:
-            answer: Answer = await work(session)
-        except (ApiError, ConnectionLostError):
-            if not cancelling:
-                raise
-            raise ApiError("StatementTimeoutException", "Request timed out") from None
-        else:
-            return answer
-        finally:
-            for timer in timers:
-                timer.cancel()
-            # A cancellation still on its way would strike the connection's next statement.
-            await asyncio.gather(*cancelling)
-
-
-async def _use_schema(connection: Connection, schema: str) -> None:
-    """Version 1's `schema`: first in the search path."""
-    sql = b"SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident($1), false)"
-    succeed(await connection.run(sql, [Value(schema.encode(), 25)]))
-
-
-_LEGACY = {"longValue": "bigIntValue", "booleanValue": "bitValue"}
-
-
-def _legacy(field: dict[str, Any]) -> dict[str, Any]:
-    """A Field as ExecuteSql's Value."""
-    ((member, content),) = field.items()
-    if member == "arrayValue":
-        ((kind, items),) = content.items()
-        single = _LEGACY.get(kind[:-1], kind[:-1])
-        return {
-            "arrayValues": [{"isNull": True} if item is None else {single: item} for item in items],
-        }
-    return {_LEGACY.get(member, member): content}

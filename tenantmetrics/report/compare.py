@@ -39,12 +39,13 @@ class PoolChange:
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """A tenant whose cost moved unusually, and the pool that moved it most."""
+    """A tenant whose cost moved unusually, the pool that moved it most, and that pool's driver."""
 
     tenant: str
     before: Decimal
     after: Decimal
     pool: str
+    driver: str
 
     @property
     def change(self) -> Decimal:
@@ -107,18 +108,22 @@ def _anomalies(now: Statement, before: Statement) -> tuple[Anomaly, ...]:
         a = was.total if was else Decimal(0)
         b = is_.total if is_ else Decimal(0)
         if abs(b - a) >= least and abs(b - a) >= abs(a) * _UNUSUAL and a != b:
-            found.append(Anomaly(tenant, a, b, _moved_most(was, is_, now, before)))
+            found.append(Anomaly(tenant, a, b, *_moved_most(was, is_, now, before)))
     found.sort(key=lambda one: (-abs(one.change), one.tenant))
     return tuple(found[:MOST_ANOMALIES])
 
 
-def _moved_most(was: Line | None, is_: Line | None, now: Statement, before: Statement) -> str:
-    """The title of the pool in which a tenant's cost moved most."""
+def _moved_most(
+    was: Line | None, is_: Line | None, now: Statement, before: Statement
+) -> tuple[str, str]:
+    """Title and driver of the pool in which a tenant's cost moved most."""
     moved: dict[str, Decimal] = {}
-    titles: dict[str, str] = {}
+    pools: dict[str, tuple[str, str]] = {}
     for line, statement, sign in ((was, before, -1), (is_, now, 1)):
         amounts = line.amounts if line else (Decimal(0),) * len(statement.pools)
         for pool, amount in zip(statement.pools, amounts, strict=True):
             moved[pool.name] = moved.get(pool.name, Decimal(0)) + sign * amount
-            titles[pool.name] = pool.title
-    return titles[max(sorted(moved), key=lambda name: abs(moved[name]))] if moved else ""
+            pools[pool.name] = (pool.title, pool.driver)
+    if not moved:
+        return "", ""
+    return pools[max(sorted(moved), key=lambda name: abs(moved[name]))]

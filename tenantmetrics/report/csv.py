@@ -31,7 +31,8 @@ def render(statement: Statement) -> str:
             "period", "tenant", "kind", "calls", "failed_calls", "database_time_s",
             "billed_requests", "request_bytes", "response_bytes", "rows_returned", "rows_written",
             *(f"{pool.name}_cost" for pool in statement.pools),
-            "total_cost", "currency", "status",
+            "total_cost", "currency", "status", "revenue", "margin",
+            *(guarded(f"group_{name}") for name in statement.group_names),
         ]
     )  # fmt: skip
     status = " ".join(report.status) or "FINAL"
@@ -46,6 +47,9 @@ def render(statement: Statement) -> str:
                 usage.rows_returned, usage.rows_written,
                 *(f"{amount:f}" for amount in row.amounts),
                 f"{row.total:f}", statement.currency, status,
+                "" if row.revenue is None else f"{row.revenue:f}",
+                "" if row.margin is None else f"{row.margin:f}",
+                *(guarded(group) for group in row.groups or ("",) * len(statement.group_names)),
             ]
         )  # fmt: skip
     return out.getvalue()

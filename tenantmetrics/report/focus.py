@@ -12,6 +12,7 @@ import csv
 import io
 import json
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -49,11 +50,23 @@ def render(statement: Statement) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
+    names = statement.group_names
+    # What a row says in every pool, once: there may be a million rows to write.
+    rows = [
+        (
+            row,
+            guarded(row.tenant),
+            json.dumps(dict(zip(names, row.groups, strict=False)), ensure_ascii=False),
+        )
+        for row in report.rows
+    ]
     for index, pool in enumerate(statement.pools):
-        fixed = _fixed(report, pool)
-        for row in report.rows:
-            if row.amounts[index]:
-                writer.writerow(_row(report, pool, row, row.amounts[index], fixed))
+        of_pool = _OfPool.of(report, pool)
+        writer.writerows(
+            of_pool.row(row, tenant, tags, row.amounts[index])
+            for row, tenant, tags in rows
+            if row.amounts[index]
+        )
     return out.getvalue()
 
 
@@ -67,38 +80,49 @@ def write(statement: Statement, path: str | os.PathLike[str]) -> None:
     write_files({path: render(statement)})
 
 
-def _fixed(report: Report, pool: Pool) -> tuple[str, str, str, str, str, str]:
-    """What all rows of a pool share."""
-    period = report.statement.period
-    category = _CATEGORIES.get(pool.name, "Usage")
-    service = _SERVICES.get(pool.name, _DATABASE)
-    status = " ".join(report.status) or "FINAL"
-    return _moment(period.start_s), _moment(period.end_s), category, *service, status
+@dataclass(frozen=True, slots=True)
+class _OfPool:
+    """A pool's rows: what they share stands in runs of neighbouring columns."""
 
+    amount: Decimal
+    first: tuple[str, ...]
+    last: tuple[str, ...]
+    driver: str
+    status: str
 
-def _row(
-    report: Report,
-    pool: Pool,
-    row: Row,
-    amount: Decimal,
-    fixed: tuple[str, str, str, str, str, str],
-) -> list[str]:
-    statement = report.statement
-    start, end, category, service_category, service, status = fixed
-    ratio = f"{amount / pool.amount:.12f}"
-    cost = f"{amount:f}"
-    account = statement.account or "unspecified"
-    tenant = guarded(row.tenant)
-    details = {"Elements": [{"AllocatedRatio": float(ratio), "UsageUnit": pool.driver}]}
-    tags = dict(zip(statement.group_names, row.groups, strict=False))
-    description = f"{pool.title}, allocated by {pool.driver}"
-    return [
-        cost, account, account, statement.currency, start, end, category, "", description,
-        start, end, cost, cost, "AWS", cost, ratio, "Share", "AWS", "AWS",
-        service_category, service, f"tenantmetrics:{pool.name}", json.dumps(details),
-        tenant, tenant, json.dumps(tags, ensure_ascii=False),
-        tenant if row.kind is LineKind.TENANT else "", str(row.kind), status,
-    ]  # fmt: skip
+    @classmethod
+    def of(cls, report: Report, pool: Pool) -> _OfPool:
+        statement = report.statement
+        start, end = _moment(statement.period.start_s), _moment(statement.period.end_s)
+        account = statement.account or "unspecified"
+        return cls(
+            amount=pool.amount,
+            first=(
+                account, account, statement.currency, start, end,
+                _CATEGORIES.get(pool.name, "Usage"), "",
+                f"{pool.title}, allocated by {pool.driver}", start, end,
+            ),
+            last=(
+                "Share", "AWS", "AWS", *_SERVICES.get(pool.name, _DATABASE),
+                f"tenantmetrics:{pool.name}",
+            ),
+            driver=json.dumps(pool.driver),
+            status=" ".join(report.status) or "FINAL",
+        )  # fmt: skip
+
+    def row(self, row: Row, tenant: str, tags: str, amount: Decimal) -> tuple[str, ...]:
+        """One row, its values in the order of `COLUMNS`."""
+        cost = f"{amount:f}"
+        ratio = f"{amount / self.amount:.12f}"
+        # What json.dumps makes of it, without calling it a million times.
+        details = (
+            f'{{"Elements": [{{"AllocatedRatio": {float(ratio)!r}, "UsageUnit": {self.driver}}}]}}'
+        )
+        return (
+            cost, *self.first, cost, cost, "AWS", cost, ratio, *self.last, details,
+            tenant, tenant, tags, tenant if row.kind is LineKind.TENANT else "", str(row.kind),
+            self.status,
+        )  # fmt: skip
 
 
 def _moment(seconds: int) -> str:

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib import resources
 from typing import Any
 
-from tenantmetrics.report.model import build
+from tenantmetrics.report.compare import Comparison
+from tenantmetrics.report.model import Row, build
 from tenantmetrics.report.text import write_files
-from tenantmetrics.statement import Statement
+from tenantmetrics.statement import Statement, Usage
 
 __all__ = ["VERSION", "render", "schema", "write"]
 
 VERSION = 1
 """Raised when a reader of the old documents would go wrong on the new."""
+
+
+_USAGE = tuple(field.name for field in fields(Usage))
 
 
 def schema() -> dict[str, Any]:
@@ -61,26 +66,38 @@ def render(statement: Statement) -> str:
             for pool in statement.pools
         ],
         "group_names": list(statement.group_names),
-        "lines": [
-            {
-                "tenant": row.tenant,
-                "kind": str(row.kind),
-                "total": f"{row.total:f}",
-                "amounts": {
-                    pool.name: f"{amount:f}"
-                    for pool, amount in zip(statement.pools, row.amounts, strict=True)
-                },
-                "usage": asdict(row.usage),
-                "groups": dict(zip(statement.group_names, row.groups, strict=False)),
-                "revenue": None if row.revenue is None else f"{row.revenue:f}",
-                "margin": None if row.margin is None else f"{row.margin:f}",
-            }
-            for row in report.rows
-        ],
+        "lines": [],
+        "unit_costs": {
+            "per_thousand_calls": _rate(report.per_thousand_calls()),
+            "per_gigabyte": _rate(report.per_gigabyte()),
+        },
+        "comparison": None if report.comparison is None else _comparison(report.comparison),
         "method": list(report.method()),
         "notes": list(statement.notes),
     }
-    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    # A line of the statement a line of text: json's own indenting is not in C, and takes thrice
+    # the time. No string can hold the mark, because JSON escapes line ends.
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    lines = ",\n  ".join(encode(_line(statement, row)) for row in report.rows)
+    return text.replace('\n "lines": []', f'\n "lines": [\n  {lines}\n ]', 1)
+
+
+def _line(statement: Statement, row: Row) -> dict[str, Any]:
+    usage = row.usage
+    return {
+        "tenant": row.tenant,
+        "kind": str(row.kind),
+        "total": f"{row.total:f}",
+        "amounts": {
+            pool.name: f"{amount:f}"
+            for pool, amount in zip(statement.pools, row.amounts, strict=True)
+        },
+        "usage": {name: getattr(usage, name) for name in _USAGE},
+        "groups": dict(zip(statement.group_names, row.groups, strict=False)),
+        "revenue": None if row.revenue is None else f"{row.revenue:f}",
+        "margin": None if row.margin is None else f"{row.margin:f}",
+    }
 
 
 def write(statement: Statement, path: str | os.PathLike[str]) -> None:
@@ -91,6 +108,39 @@ def write(statement: Statement, path: str | os.PathLike[str]) -> None:
         ReportError: The file cannot be written.
     """
     write_files({path: render(statement)})
+
+
+def _comparison(one: Comparison) -> dict[str, Any]:
+    """What changed, by pool and for whom; None where no quantity tells price from volume."""
+    return {
+        "label": one.label,
+        "before": f"{one.before:f}",
+        "change": f"{one.change:f}",
+        "pools": [
+            {
+                "title": pool.title,
+                "before": f"{pool.before:f}",
+                "change": f"{pool.change:f}",
+                "by_volume": None if pool.by_volume is None else f"{pool.by_volume:f}",
+                "by_price": None if pool.by_price is None else f"{pool.by_price:f}",
+            }
+            for pool in one.pools
+        ],
+        "anomalies": [
+            {
+                "tenant": anomaly.tenant,
+                "before": f"{anomaly.before:f}",
+                "after": f"{anomaly.after:f}",
+                "pool": anomaly.pool,
+                "driver": anomaly.driver,
+            }
+            for anomaly in one.anomalies
+        ],
+    }
+
+
+def _rate(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:.9f}"
 
 
 def _moment(seconds: int) -> str:

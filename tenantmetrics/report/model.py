@@ -18,7 +18,7 @@ __all__ = ["MEANING", "GroupSum", "Report", "Row", "build"]
 MEANING = {
     LineKind.TENANT: "",
     LineKind.UNATTRIBUTED: "calls that named no tenant",
-    LineKind.OVERFLOW: "tenants beyond max_series",
+    LineKind.OVERFLOW: "tenants beyond a cap on series",
     LineKind.IDLE: "capacity that nobody used",
     LineKind.SHARED: "cost that belongs to all",
     LineKind.UNCLASSIFIED: "charges that match no pool",

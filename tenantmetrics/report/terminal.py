@@ -13,18 +13,18 @@ from rich.table import Table
 from rich.text import Text
 
 from tenantmetrics.records import UNATTRIBUTED
+from tenantmetrics.report.formats import TOP
 from tenantmetrics.report.model import MEANING, Report, Row, build
 from tenantmetrics.report.text import duration, money, percent, visible
 from tenantmetrics.statement import LineKind, Statement
 
-__all__ = ["TOP", "render", "show"]
-
-TOP = 30
-"""Tenants shown one by one; the rest fold into a row, so that the table still adds up."""
+__all__ = ["render", "show"]
 
 # Room for a tenant's name before columns go; a longer one goes on in the next line.
 _NAME_MIN, _NAME_MAX = len(UNATTRIBUTED), 17
 _GAP = 2
+_POOL_DROP = 7
+"""Pools go together: where they do, their sums are told in a line below."""
 _PAGE = 100
 _BADGE = {"DRAFT": "black on yellow", "ESTIMATE": "black on cyan"}
 
@@ -62,7 +62,14 @@ def show(statement: Statement, console: Console | None = None, *, top: int = TOP
     console.print(heading)
     for caveat in report.caveats:
         console.print(Text(visible(caveat), style="dim"))
-    console.print(_table(report, report.folded(top), console.width))
+    rows = report.folded(top)
+    longest = max(cell_len(visible(row.tenant)) for row in rows)
+    name_width = max(_NAME_MIN, min(longest, _NAME_MAX))
+    columns = _fitting(_columns(report, rows), console.width - name_width)
+    console.print(_table(rows, columns))
+    if not any(column.drop == _POOL_DROP for column in columns):
+        sums = (f"{p.title} {money(p.amount, statement.quantum)}" for p in statement.pools)
+        console.print(Text(", ".join(sums)))
     total = money(statement.total, statement.quantum)
     console.print(Text(f"{len(report.rows):,} lines add up to {total} {statement.currency}."))
     comparison = report.comparison
@@ -71,15 +78,12 @@ def show(statement: Statement, console: Console | None = None, *, top: int = TOP
         sign = "+" if comparison.change > 0 else ""
         console.print(Text(f"{sign}{change} {statement.currency} against {comparison.label}."))
         for one in comparison.anomalies:
-            moved = (
-                f"{money(one.before, statement.quantum)} to {money(one.after, statement.quantum)}"
-            )
-            console.print(
-                Text(f"{visible(one.tenant)}: {moved}, mostly {one.pool}", style="yellow")
-            )
-    for kind in LineKind:
-        if MEANING[kind] and any(row.kind is kind for row in report.rows):
-            console.print(Text(f"__{kind}__: {MEANING[kind]}", style="dim"))
+            was, is_ = (money(part, statement.quantum) for part in (one.before, one.after))
+            words = f"{visible(one.tenant)}: {was} to {is_}, mostly {one.pool}, by {one.driver}"
+            console.print(Text(words, style="yellow"))
+    for row in report.rows:
+        if row.kind is not None and MEANING[row.kind]:
+            console.print(Text(f"{row.tenant}: {MEANING[row.kind]}", style="dim"))
     for note in statement.notes:
         console.print(Text(f"Note: {visible(note)}", style="dim"))
 
@@ -100,10 +104,7 @@ def render(statement: Statement, *, width: int | None = None, top: int = TOP) ->
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
-def _table(report: Report, rows: tuple[Row, ...], width: int) -> Table:
-    longest = max(cell_len(visible(row.tenant)) for row in rows)
-    name_width = max(_NAME_MIN, min(longest, _NAME_MAX))
-    columns = _fitting(_columns(report, rows), width - name_width)
+def _table(rows: tuple[Row, ...], columns: list[_Column]) -> Table:
     table = Table(
         box=SIMPLE_HEAD, show_footer=True, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0)
     )
@@ -138,7 +139,7 @@ def _columns(report: Report, rows: tuple[Row, ...]) -> list[_Column]:
     ]
     for index, pool in enumerate(statement.pools):
         cells = [money(r.amounts[index], quantum) for r in rows]
-        columns.append(_Column(pool.title, cells, money(pool.amount, quantum), 7))
+        columns.append(_Column(pool.title, cells, money(pool.amount, quantum), _POOL_DROP))
     columns.append(
         _Column(
             statement.currency,

@@ -24,7 +24,8 @@ _STEPS = ((1e-3, "µs", 1e6), (1.0, "ms", 1e3), (120.0, "s", 1.0), (7200.0, "min
 
 def money(amount: Decimal, quantum: Decimal) -> str:
     """An amount with thousands separators and the quantum's decimals: "1,234.50"."""
-    return f"{amount.quantize(quantum):,f}"
+    # Adding nothing takes the sign off a zero.
+    return f"{amount.quantize(quantum) + 0:,f}"
 
 
 def percent(share: Decimal) -> str:

@@ -10,8 +10,10 @@ import os
 from typing import Any
 
 from tenantmetrics.errors import MissingExtraError, ReportError
+from tenantmetrics.report import xlsx_trend
 from tenantmetrics.report.model import Report, build
 from tenantmetrics.report.text import write_files
+from tenantmetrics.report.xlsx_text import plain
 from tenantmetrics.statement import Statement
 
 __all__ = ["render", "write"]
@@ -63,6 +65,8 @@ def render(statement: Statement) -> bytes:
     _summary(summary, report, formats, first_pool)
     _lines(lines, report, formats, first_pool)
     _method(method, report, formats)
+    if report.comparison is not None:
+        xlsx_trend.fill(book.add_worksheet("Trend"), report.comparison, formats)
     book.close()
     return out.getvalue()
 
@@ -128,16 +132,16 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
     sheet.set_column(1, len(heads) - 1, 14)
     sheet.freeze_panes(1, 1)
     for column, head in enumerate(heads):
-        sheet.write_string(0, column, head, formats["head"])
+        sheet.write_string(0, column, plain(head), formats["head"])
     first, last = _letter(first_pool), _letter(total - 1)
     sum_letter = _letter(total)
     end = len(report.rows) + 1
     for number, row in enumerate(report.rows, start=1):
         usage = row.usage
-        sheet.write_string(number, 0, row.tenant)
+        sheet.write_string(number, 0, plain(row.tenant))
         sheet.write_string(number, 1, str(row.kind))
         for column, group in enumerate(row.groups, start=2):
-            sheet.write_string(number, column, group)
+            sheet.write_string(number, column, plain(group))
         column = 2 + len(statement.group_names)
         for value, style in (
             (usage.calls, "count"),

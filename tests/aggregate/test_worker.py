@@ -127,6 +127,34 @@ def test_the_thread_wakes_by_itself_when_much_is_queued(worker, recorder):
     assert done.wait(10)
 
 
+def test_a_thread_that_is_busy_holds_no_caller(recorder, health):
+    """A caller gives the thread the chance to start, and goes on where it does not."""
+    gate, inside = threading.Event(), threading.Event()
+
+    def consume(calls):
+        inside.set()
+        assert gate.wait(30)
+        recorder.consume(calls)
+
+    worker = Worker(
+        consume=consume,
+        export=recorder.export,
+        interval_s=HOUR_S,
+        queue_size=50_000,
+        health=health,
+    )
+    put = 0
+    while not inside.is_set():
+        worker.put(put)
+        put += 1
+    for n in range(5_000):
+        worker.put(put + n)
+    gate.set()
+    assert worker.flush(30)
+    assert len(recorder.exported) == put + 5_000
+    worker.close(5)
+
+
 def test_a_call_after_close_is_counted(worker, health):
     """Work goes on after shutdown; its numbers are lost, and that is said."""
     worker.put(1)

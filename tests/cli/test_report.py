@@ -12,7 +12,9 @@ from decimal import Decimal
 import pytest
 
 from tenantmetrics import cost
+from tenantmetrics.catalog import Level
 from tenantmetrics.cli import main
+from tenantmetrics.export.emf import documents
 from tenantmetrics.export.ledger import LedgerExporter
 from tenantmetrics.records import Series, SeriesKey, Source, Window
 
@@ -109,6 +111,9 @@ BAD = {
     "zone": (["--ledger", "{ledger}", "--timezone", "Mars"], "'Mars' is unknown"),
     "no prices": (["--ledger", "{ledger}", "--prices", "{tmp}/p.toml"], "p.toml' cannot be read"),
     "region": (["--ledger", "{ledger}", "--region", "moon-1"], "region 'moon-1'"),
+    "kind": (["--usage", "gs://x/y"], "is of no known kind"),
+    "metrics": (["--usage", "cloudwatch:TenantMetrics"], "needs --month"),
+    "two answers": (["--ledger", "{ledger}", "--acu", "1", "--cluster", "x"], "exclude each other"),
     "acu": (["--ledger", "{ledger}", "--acu", "much"], "--acu 'much' is not a number"),
     "negative": (["--ledger", "{ledger}", "--acu", "-1"], "--acu -1 must be"),
     "suffix": (["--ledger", "{ledger}", "--output", "{tmp}/bill.doc"], "suffix names no format"),
@@ -225,6 +230,24 @@ def test_a_driver_that_is_none_is_refused_with_those_that_are(run, ledger, optio
     assert "database_time" in err
 
 
+def test_usage_may_come_from_exported_logs(run, tmp_path):
+    """The same option, and a broken line is one line of error."""
+    key = SeriesKey("acme", "ExecuteStatement", "ok", Source.SESSION, "arn:x", "app")
+    sums = Series(calls=3, duration_ns=9, billed_requests=3, scale=4, buckets={357: 3})
+    window = Window(1_795_209_300, 60, "w", 0, {key: sums}, {})
+    logs = tmp_path / "logs.txt"
+    meta = {"level": Level.ESSENTIAL, "max_tenants": 9, "meta": {}}
+    logs.write_text("\n".join(documents(window, namespace="Shop", **meta)))
+    code, out, err = run("--usage", logs, "--format", "csv")
+    assert (code, err) == (0, "")
+    assert "acme" in out
+    logs.write_text(logs.read_text()[:-40])
+    code, out, err = run("--usage", logs, "--month", "2026-11")
+    assert (code, out) == (1, "")
+    assert "'logs.txt' line 2 (cut short or no JSON)" in err
+    assert err.count("\n") == 1
+
+
 def test_another_month_can_be_compared(run, ledger):
     """October had one call of one tenant; the difference is named."""
     key = SeriesKey("hotel-00", "ExecuteStatement", "ok", Source.SESSION, "arn:x", "app")
@@ -233,3 +256,24 @@ def test_another_month_can_be_compared(run, ledger):
     code, out, err = run("--ledger", ledger, "--month", "2026-11", "--compare", "2026-10")
     assert (code, err) == (0, "")
     assert "USD against 2026-10." in out
+
+
+def test_another_engines_options_are_refused(run, ledger):
+    """They would change nothing, and whoever gave them would not know."""
+    for given, says in (
+        (("--athena-table", "a.b"), "--athena-table needs --engine athena"),
+        (("--engine", "athena", "--spark-master", "local"), "--spark-master needs --engine spark"),
+        (("--engine", "spark", "--athena-timeout", "5"), "--athena-timeout needs --engine athena"),
+    ):
+        code, out, err = run("--ledger", ledger, *given)
+        assert (code, out, err) == (1, "", f"tenantmetrics: {says}\n")
+
+
+def test_athena_needs_a_ledger_on_s3_and_spark_needs_its_extra(run, ledger):
+    """Each engine says in one line what it lacks."""
+    code, _, err = run("--ledger", ledger, "--engine", "athena")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "--engine athena reads a ledger where it lies" in err
+    code, _, err = run("--ledger", ledger, "--engine", "spark")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "pip install 'tenantmetrics[spark]'" in err

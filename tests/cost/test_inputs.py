@@ -45,6 +45,15 @@ def test_capacity_is_by_hour_in_utc(file):
     assert capacity.used == {1: Decimal("0.5"), 3: 1}
 
 
+def test_a_clusters_io_and_volume_are_read_where_they_are_known(file):
+    """An empty cell says nothing, and 0 says that there was none."""
+    capacity = read_capacity(
+        file("hour,acu,io_requests,volume_bytes\n1970-01-01T01,1,7,\n1970-01-01T02,1,0,1.5e9\n")
+    )
+    assert capacity.io_requests == {1: 7, 2: 0}
+    assert capacity.volume_bytes == {2: 1_500_000_000}
+
+
 @pytest.mark.parametrize(
     ("read", "text", "error"),
     [
@@ -64,6 +73,8 @@ def test_capacity_is_by_hour_in_utc(file):
         (read_capacity, "hour,acu\nnoon,1\n", "column 'hour': 'noon' is not a time"),
         (read_capacity, "hour,acu\n2026-11-01T00:30,1\n", "is not the start of an hour"),
         (read_capacity, "hour,acu\n2026-11-01T00,1\n2026-11-01T00,1\n", "row 3, .*there once"),
+        (read_capacity, "hour,acu,io_requests\n2026-11-01T00,1,-1\n", "column 'io_requests': '-1'"),
+        (read_capacity, "hour,acu,volume_bytes\n2026-11-01T00,1,1 GB\n", "'volume_bytes': '1 GB'"),
         (read_capacity, "hour,acu,utilization_percent\n2026-11-01T00,1,101\n", "0 to 100"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pyarrow as pa
@@ -149,8 +150,11 @@ def test_a_folder_that_is_missing_empty_or_no_folder_is_one_clear_error(tmp_path
     with pytest.raises(LedgerError, match="is empty"):
         monthly(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(LedgerError, match="file' is not a folder"):
+    with pytest.raises(ReportError, match=r"file. holds neither a ledger"):
         monthly(tmp_path / "file")
+    (tmp_path / "file").rename(tmp_path / "one.parquet")
+    with pytest.raises(LedgerError, match=r"one.parquet' is not a folder"):
+        monthly(tmp_path / "one.parquet")
 
 
 def test_a_month_without_data_says_what_is_there(ledger, write_hour):
@@ -203,7 +207,7 @@ def test_asked_to_skip_the_rest_is_billed_and_what_was_left_out_is_said(ledger, 
     assert statement.lines[0].usage.calls == 1
     assert str(bad.relative_to(ledger)) in statement.left_out
     assert any(bad.name in note for note in statement.notes)
-    assert "ledger files were left out" in statement.draft
+    assert "usage that cannot be read was left out" in statement.draft
 
 
 def test_a_stray_parquet_file_is_refused_by_name(ledger, write_hour):
@@ -320,6 +324,26 @@ def test_hours_that_the_capacity_file_lacks_make_a_draft(ledger, write_hour, tmp
     path.write_text("hour,acu\n2026-10-20T10:00Z,1\n")
     with pytest.raises(ReportError, match="no hour of the period"):
         monthly(ledger, month="2026-11", capacity=Capacity(hourly=read_capacity(path)))
+
+
+def test_the_hour_that_comes_twice_in_october_counts_twice(ledger, write_hour, tmp_path):
+    """Berlin's October has 745 hours; 2:30 comes at 0:30 and at 1:30 UTC."""
+    write_hour("2026-10-25T00:30", {"acme": (1, 1)})
+    write_hour("2026-10-25T01:30", {"acme": (2, 1)})
+    path = tmp_path / "acu.csv"
+    first = 1_790_805_600  # 2026-09-30T22:00Z
+    rows = (f"{datetime.fromtimestamp(first + 3600 * n, UTC).isoformat()},1\n" for n in range(745))
+    path.write_text("hour,acu\n" + "".join(rows))
+    statement = monthly(
+        ledger,
+        month="2026-10",
+        timezone="Europe/Berlin",
+        capacity=Capacity(hourly=read_capacity(path)),
+        now_s=first + 745 * 3600,
+    )
+    assert statement.lines[0].usage.calls == 3
+    assert "745 ACU-hours in 745 measured hours" in statement.pools[1].detail
+    assert statement.draft == ()
 
 
 def test_storage_is_billed_by_what_each_tenant_stores(ledger, write_hour, tmp_path):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantmetrics.cost.period import month_of, parse_month
+from tenantmetrics.cost.period import day, month_of, parse_month, part_of
 from tenantmetrics.errors import ReportError
 
 
@@ -32,6 +33,30 @@ def test_every_moment_is_in_exactly_one_month(moment_s, timezone):
     period = month_of(moment_s, timezone)
     assert period.start_s <= moment_s < period.end_s
     assert month_of(period.end_s, timezone).start_s == period.end_s
+
+
+def test_a_clock_that_is_set_back_over_midnight_does_not_bring_the_old_month_back():
+    """In Goose Bay the first minute of November 2009 was followed by the last hour of October."""
+    november = parse_month("2009-11", "America/Goose_Bay")
+    assert month_of(november.start_s + 1_800, "America/Goose_Bay") == november
+
+
+@pytest.mark.parametrize(
+    ("timezone", "parts"),
+    [("UTC", [0, 1]), ("Asia/Kolkata", [0, "0.5"]), ("Asia/Kathmandu", [0, "0.75"])],
+)
+def test_an_hour_at_a_border_is_in_two_months_in_parts(timezone, parts):
+    """What the border cuts off belongs to the month before."""
+    month, before = parse_month("2026-11", timezone), parse_month("2026-10", timezone)
+    first = month.start_s // 3600
+    assert [part_of(month, hour) for hour in (first - 1, first)] == [Decimal(p) for p in parts]
+    assert part_of(month, first) + part_of(before, first) == 1
+    assert sum(part_of(month, hour) for hour in month.hours) == 720
+
+
+def test_a_day_is_named_in_utc():
+    """As the ledger's folders are."""
+    assert day(1_795_209_300) == "2026-11-20"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantmetrics.cost.prices import FLAT, TIERED, built_in, load
+from tenantmetrics.cost.prices import FLAT, OPTIONAL, TIERED, built_in, load
 from tenantmetrics.errors import PriceError
 
 
@@ -31,7 +31,7 @@ def changed(tmp_path):
 def test_the_built_in_list_is_dated_and_holds_every_price():
     """us-east-1 at 35 cents a million requests and 12 cents an ACU-hour."""
     prices = built_in("us-east-1")
-    assert set(prices.flat) == set(FLAT)
+    assert set(prices.flat) == {*FLAT, *OPTIONAL}
     assert set(prices.tiers) == set(TIERED)
     assert prices.flat["acu_hour"] == Decimal("0.12")
     assert (prices.currency, prices.dated.year) == ("USD", 2026)

@@ -2,53 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
-
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tenantmetrics.cost import monthly
 from tenantmetrics.cost.period import parse_month
 from tenantmetrics.cost.s3 import S3Ledger
 from tenantmetrics.errors import LedgerError
-
-
-@pytest.fixture
-def bucket(monkeypatch):
-    """An S3 of the test's own, with an empty bucket."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    # Moto's state is one for the whole process, whatever the server.
-    connection = http.client.HTTPConnection(host, port, timeout=30)
-    connection.request("POST", "/moto-api/reset")
-    connection.getresponse().read()
-    connection.close()
-    for name, value in {
-        "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="books")
-    yield client
-    client.close()
-    server.stop()
-
-
-@pytest.fixture
-def upload(bucket, ledger):
-    """Put the folder's ledger under a prefix of the bucket."""
-
-    def put(prefix="prod/ledger"):
-        for file in ledger.rglob("*.parquet"):
-            bucket.upload_file(str(file), "books", f"{prefix}/{file.relative_to(ledger)}")
-        return f"s3://books/{prefix}"
-
-    return put
 
 
 def test_a_ledger_on_s3_makes_the_same_statement_as_in_a_folder(ledger, write_hour, upload):

@@ -344,7 +344,7 @@ def test_every_tenant_name_becomes_one_that_cloudwatch_takes(moto, real_window, 
 
 def test_a_name_too_long_is_cut_and_still_its_own(real_window):
     """Two names that differ only past the limit do not become one tenant."""
-    from tenantmetrics.export.points import dimension_value  # noqa: PLC0415
+    from tenantmetrics.dimension import dimension_value  # noqa: PLC0415
 
     first, second = (dimension_value("x" * 2_000 + end) for end in "ab")
     assert len(first) == len(second) == limits.DIMENSION_VALUE_MAX_CHARS

@@ -156,6 +156,50 @@ def test_a_slow_exporter_gets_what_came_meanwhile_in_its_next_round(health, make
     assert dest.arrived == windows
 
 
+def test_who_asks_during_a_failing_round_gets_a_try_of_their_own(health, make_window):
+    """A flush that meets an export out of time is not told "failed" while it could still send."""
+    dest = Destination()
+    dest.hold = threading.Event()
+    dest.raises = lambda w: ExportError("out of time", failed=w)
+    fanout = Fanout([dest], health)
+    window = make_window("acme")
+    fanout.offer([window], soon(), scheduled=True)
+    assert dest.holding.wait(30)
+    fanout.offer([], soon())
+    given_up = dest.raises
+
+    def first_time_only(windows):
+        dest.raises = None
+        return given_up(windows)
+
+    dest.raises = first_time_only
+    dest.hold.set()
+    assert fanout.wait(soon())
+    assert dest.arrived == [window]
+    fanout.close(soon())
+
+
+def test_what_was_lost_in_flight_is_told_to_who_asked_meanwhile(health, make_window):
+    """The second try goes well, and still not everything arrived."""
+    dest = Destination()
+    dest.hold = threading.Event()
+    fanout = Fanout([dest], health)
+    lost, late = make_window("acme"), make_window("acme", sequence=1)
+
+    def half(windows):
+        dest.raises = None
+        return ExportError("half", failed=windows[1:], uncertain=windows[:1])
+
+    dest.raises = half
+    fanout.offer([lost, late], soon())
+    assert dest.holding.wait(30)
+    fanout.offer([], soon())
+    dest.hold.set()
+    assert not fanout.wait(soon())
+    assert dest.arrived == [late]
+    fanout.close(soon())
+
+
 def test_at_close_what_never_arrived_is_counted_by_calls(health, make_window):
     """The process ends with the destination down: the calls that are gone are told."""
     dest = Destination()

@@ -97,7 +97,8 @@ def test_rate_count_and_after_are_exact():
     ("text", "complaint"),
     [("", "unknown fault"), ("Nonsense", "unknown fault"), ("Nothing:cut", "unknown operation"),
      ("cut:rate=2", "between 0 and 1"), ("cut:rate=x", "not a number"), ("slow", "delay"),
-     ("cut:speed=1", "unknown setting"), ("a:b:c", "write"), ("cut:count=-1", "negative")],
+     ("cut:speed=1", "unknown setting"), ("a:b:c", "write"), ("cut:count=-1", "from 0 on"),
+     ("slow:delay=inf", "from 0 on"), ("slow:delay=nan", "from 0 on")],
 )  # fmt: skip
 def test_a_wrong_fault_is_one_clear_line(text, complaint):
     """What was wrong, and what is allowed."""

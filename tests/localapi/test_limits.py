@@ -15,8 +15,19 @@ from tenantmetrics.localapi import serve
      "SELECT n FROM generate_series(1, 1000000) n", "SELECT '\\x00'::bytea, repeat('\"', 600000)"],
 )  # fmt: skip
 def test_a_response_over_one_mebibyte_is_refused(fails, sql):
-    """With version 2's text."""
-    assert fails(sql)[1:] == ("Database response exceeded size limit", 400)
+    """By the code and with the texts that clients of version 2 look for."""
+    code, message, status = fails(sql)
+    assert (code, status) == ("UnsupportedResultException", 400)
+    assert "Database response exceeded size limit" in message
+    assert "The result exceeds the size limit 1 MB." in message
+
+
+def test_a_response_over_the_limit_ends_its_statement(fails, execute):
+    """A thousand million rows are not read to their end, and the connection can be used again."""
+    sql = "SELECT generate_series(1, 1000000000)"
+    assert fails(sql)[0] == "UnsupportedResultException"
+    left = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = :running"
+    assert execute(left, running={"stringValue": sql})["records"] == [[{"longValue": 0}]]
 
 
 def test_a_response_just_under_one_mebibyte_is_given(execute):

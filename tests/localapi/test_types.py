@@ -95,8 +95,10 @@ def test_enums_domains_and_their_arrays_are_strings_or_their_base(execute):
     [("'1 day'::interval", "INTERVAL"), ("'12:00+01'::timetz", "TIMETZ"),
      ("'a'::\"char\"", '"CHAR"'),
      ("'pg_class'::regclass", "regclass"), ("1::money", "MONEY"), ("'(1,2)'::point", "POINT"),
-     ("'08:00:2b:01:02:03'::macaddr", "MACADDR"), ("'[1,2)'::int8range", "int8range"),
-     ("array['1 day'::interval]", "INTERVAL"), ("row(1, 2)", "record"), ("B'01'", "BIT")],
+     ("'08:00:2b:01:02:03'::macaddr", "MACADDR"), ("'[1,2)'::int8range", "INT8RANGE"),
+     ("array['1 day'::interval]", "INTERVAL[]"), ("'{1}'::regtype[]", "regtype[]"),
+     ("'1 2'::int2vector", "int2vector"), ("'1 2'::oidvector", "oidvector"),
+     ("row(1, 2)", "RECORD"), ("array[row(1, 2)]", "RECORD[]"), ("B'01'", "BIT")],
 )  # fmt: skip
 def test_a_type_without_a_field_is_refused_by_name(fails, expression, name):
     """The Data API shows no interval, and says which type it was."""
@@ -202,24 +204,38 @@ def test_formatted_records_refuse_two_columns_of_one_name(fails):
 def test_column_metadata_describes_columns_like_jdbc(execute):
     """typeName, JDBC type, table, nullability, precision and scale of each column."""
     execute(
-        "CREATE TABLE t (id serial PRIMARY KEY, n numeric(10, 2), v varchar(7) NOT NULL,"
-        " ts timestamptz, a int[])",
+        "CREATE TABLE t (id serial PRIMARY KEY, big int8 GENERATED ALWAYS AS IDENTITY,"
+        " n numeric(10, 2), v varchar(7) NOT NULL, ts timestamptz, ms timestamp(3), a int[])",
     )
     columns = execute(
-        "SELECT id AS key, n, v, ts, a, 1 + 1, true AS t FROM t",
+        "SELECT id AS key, big, n, v, ts, ms, a, id + 1, true AS t FROM t",
         options={"includeResultMetadata": True},
     )["columnMetadata"]
     keys = ("label", "name", "typeName", "type", "tableName", "nullable", "precision", "scale",
             "isSigned", "isAutoIncrement")  # fmt: skip
     assert [tuple(column[key] for key in keys) for column in columns] == [
-        ("key", "key", "int4", 4, "t", 0, 10, 0, True, True),
+        ("key", "key", "serial", 4, "t", 0, 10, 0, True, True),
+        ("big", "big", "bigserial", -5, "t", 0, 19, 0, True, True),
         ("n", "n", "numeric", 2, "t", 1, 10, 2, True, False),
         ("v", "v", "varchar", 12, "t", 0, 7, 0, False, False),
         ("ts", "ts", "timestamptz", 93, "t", 1, 35, 6, False, False),
+        ("ms", "ms", "timestamp", 93, "t", 1, 26, 3, False, False),
         ("a", "a", "_int4", 2003, "t", 1, 10, 0, True, False),
-        ("?column?", "?column?", "int4", 4, "", 2, 10, 0, True, False),
-        ("t", "t", "bool", -7, "", 2, 1, 0, False, False),
+        ("?column?", "?column?", "int4", 4, "", 1, 10, 0, True, False),
+        ("t", "t", "bool", -7, "", 1, 1, 0, False, False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "sensitive"),
+    [("int4", False), ("numeric", False), ("bool", False), ("date", False), ("time", False),
+     ("timestamptz", False), ("text", True), ("_text", True), ("jsonb", True), ("uuid", True),
+     ("bytea", True)],
+)  # fmt: skip
+def test_case_sensitivity_is_that_of_jdbc(execute, name, sensitive):
+    """Everything but numbers, moments and booleans."""
+    response = execute(f"SELECT null::{name}", options={"includeResultMetadata": True})
+    assert response["columnMetadata"][0]["isCaseSensitive"] is sensitive
 
 
 @pytest.mark.parametrize(

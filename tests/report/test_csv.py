@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from decimal import Decimal
 
 import duckdb
@@ -37,3 +38,15 @@ def test_names_with_commas_quotes_newlines_and_formulas_come_out_as_text(make_st
     read = duckdb.sql(f"SELECT tenant FROM read_csv('{tmp_path}/bill.csv')").fetchall()
     expected = ['a,"b"', "two\nlines", "'=1+1", "'@SUM(A1)", "'-5", "'+5", "שלום 🏨", "<b>"]
     assert [tenant for (tenant,) in read][:8] == expected
+
+
+def test_groups_revenue_and_margin_are_columns(make_statement):
+    """For a pivot table; empty where nothing is known."""
+    statement = make_statement({"a": (100, 50), "b": (1, 1)})
+    first, *rest = statement.lines
+    known = replace(first, groups=("=pro",), revenue=Decimal("9.99"))
+    statement = replace(statement, group_names=("plan",), lines=(known, *rest))
+    rows = list(csv.DictReader(io.StringIO(render(statement))))
+    assert [(r["revenue"], r["margin"], r["group_plan"]) for r in rows[:2]] == [
+        ("9.99", "8.49", "'=pro"), ("", "", ""),
+    ]  # fmt: skip

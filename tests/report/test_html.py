@@ -10,7 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tenantmetrics.cost.list_prices import TITLES
 from tenantmetrics.report.html import TOP_ROWS, render, write
+from tenantmetrics.statement import Line, LineKind, Pool, Usage
 
 NASTY = [
     "<script>document.title='owned'</script>",
@@ -53,6 +55,26 @@ def test_draft_is_stamped_across_the_page_and_a_final_page_has_no_stamp(make_sta
     draft = render(make_statement({"a": (1, 1)}, draft=("the month is not over",)))
     assert 'class="stamp"' in draft
     assert 'class="stamp"' not in render(make_statement({"a": (1, 1)}))
+
+
+def test_every_pool_has_a_colour_of_its_own(make_statement):
+    """As many as a bill can have, in light and in dark."""
+    statement = make_statement({"a": (1, 1)})
+    pools = tuple(Pool(name, title, Decimal(1), "calls") for name, title in TITLES.items())
+    line = Line("a", LineKind.TENANT, Usage(1), (Decimal(1),) * len(pools))
+    page = render(replace(statement, pools=pools, lines=(line,)))
+    legend = re.findall(r'<rect width="10" height="10" rx="2" class="(p\d+)"', page)
+    assert len(set(legend)) == len(TITLES)
+    for name in legend:
+        colours = re.findall(rf"--{name}: (#\w+)", page)
+        assert len(colours) == 3, name
+        assert f".{name} {{ fill: var(--{name}); }}" in page
+
+
+def test_the_page_says_which_bill_and_which_month_it_is_of(make_statement):
+    """At the top, with the zone of the month's borders."""
+    page = render(make_statement({"a": (1, 1)}, basis="CUR <a>.csv", account="111122223333"))
+    assert "2026-11 (UTC), CUR &lt;a&gt;.csv, account 111122223333" in page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

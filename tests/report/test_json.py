@@ -37,6 +37,27 @@ def test_a_statement_with_everything_in_it_is_valid_and_exact(make_statement):
     assert document["lines"][0]["margin"] == "6.49"
 
 
+def test_what_changed_since_another_month_is_in_it(make_statement):
+    """By pool and for whom; without another month it is null."""
+    now = make_statement({"acme": (300, 250), "bee": (1, 1)})
+    before = make_statement({"acme": (100, 250), "bee": (1, 1)})
+    assert json.loads(render(now))["comparison"] is None
+    document = json.loads(render(replace(now, previous=before)))
+    jsonschema.validate(document, schema())
+    assert document["comparison"]["change"] == "2.00"
+    assert document["comparison"]["pools"][0]["change"] == "2.00"
+    assert document["comparison"]["anomalies"] == [
+        {
+            "tenant": "acme",
+            "before": "3.50",
+            "after": "5.50",
+            "pool": "Data API",
+            "driver": "billed requests",
+        }
+    ]
+    assert Decimal(document["unit_costs"]["per_thousand_calls"]) > 0
+
+
 @pytest.mark.parametrize("change", [{"total": 1.5}, {"currency": "usd"}, {"surprise": 1}])
 def test_the_schema_refuses_what_render_never_makes(make_statement, change):
     """Money as a number, a currency that is none, a field that nobody published."""

@@ -56,3 +56,11 @@ def test_draft_estimate_and_notes_are_in_sight(make_statement):
     assert "Draft: the month is not over." in text
     assert "Note: A note on the data." in text
     assert "calls that named no tenant" in text
+
+
+def test_where_the_columns_of_the_pools_do_not_fit_their_sums_are_told(make_statement):
+    """Narrow or wide, where the money went is in sight."""
+    statement = make_statement({"tenant-with-a-long-name": (123_456_700, 200)})
+    told = f"Data API {statement.pools[0].amount:,.2f}, Compute {statement.pools[1].amount:,.2f}"
+    assert told in render(statement, width=60)
+    assert told not in render(statement, width=160)

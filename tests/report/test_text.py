@@ -75,3 +75,8 @@ def test_a_folder_is_no_file_to_write_to(tmp_path):
     """One clear error that names it."""
     with pytest.raises(ReportError, match="is a folder"):
         write_files({tmp_path: "x"})
+
+
+def test_an_amount_that_rounds_to_nothing_has_no_sign():
+    """-0.00 would make a reader look for a credit."""
+    assert money(Decimal("-0.001"), Decimal("0.01")) == "0.00"

@@ -17,11 +17,11 @@ from tenantmetrics.cost.bill.model import Bill, PoolCharge
 from tenantmetrics.errors import ReportError
 from tenantmetrics.statement import Period
 
-__all__ = ["load_json"]
+__all__ = ["load_json", "parse"]
 
 
 def load_json(path: Path, period: Period, *, amortized: bool) -> Bill:
-    """Read Cost Explorer's answer.
+    """Read Cost Explorer's answer from a file.
 
     Args:
         path: The JSON file.
@@ -33,13 +33,32 @@ def load_json(path: Path, period: Period, *, amortized: bool) -> Bill:
             currencies, was cut off, or holds nothing for the period.
     """
     data = _answer(path)
-    places = _places(data, path)
+    return parse(data, repr(str(path)), f"Cost Explorer {path.name}", period, amortized=amortized)
+
+
+def parse(
+    data: dict[str, Any], origin: str, basis: str, period: Period, *, amortized: bool
+) -> Bill:
+    """An answer of GetCostAndUsage as a bill.
+
+    Args:
+        data: The answer, its pages put together.
+        origin: Where it comes from, for error messages.
+        basis: The same for the report.
+        period: The month.
+        amortized: Whether to take AmortizedCost instead of UnblendedCost.
+
+    Raises:
+        ReportError: It lacks the metric or the grouping, mixes currencies, or holds nothing for
+            the period.
+    """
+    places = _places(data, origin)
     metric = "AmortizedCost" if amortized else "UnblendedCost"
     pools: dict[str, PoolCharge] = defaultdict(PoolCharge)
     currencies: set[str] = set()
     estimated, others = False, set()
     for number, result in enumerate(data["ResultsByTime"], start=1):
-        where = f"{str(path)!r} result {number}"
+        where = f"{origin} result {number}"
         start = str(result.get("TimePeriod", {}).get("Start", ""))
         if start[:7] != period.label:
             others.add(start[:7])
@@ -56,14 +75,14 @@ def load_json(path: Path, period: Period, *, amortized: bool) -> Bill:
             pool.usage_types.add(usage_type)
     if not pools:
         raise ReportError(
-            f"{str(path)!r} holds nothing for {period.label}; its months: "
+            f"{origin} holds nothing for {period.label}; its months: "
             f"{', '.join(sorted(others)) or 'none'}"
         )
     if len(currencies) > 1:
-        raise ReportError(f"{str(path)!r} mixes currencies: {', '.join(sorted(currencies))}")
+        raise ReportError(f"{origin} mixes currencies: {', '.join(sorted(currencies))}")
     ungrouped = "The bill is not grouped by RECORD_TYPE, which tells credits and taxes from usage."
     return Bill(
-        basis=f"Cost Explorer {path.name}",
+        basis=basis,
         currency=min(currencies, default="USD"),
         pools=dict(pools),
         estimated=estimated,
@@ -84,11 +103,11 @@ def _answer(path: Path) -> dict[str, Any]:
     return data
 
 
-def _places(data: dict[str, Any], path: Path) -> dict[str, int]:
+def _places(data: dict[str, Any], origin: str) -> dict[str, int]:
     """Where in a group's keys each dimension stands."""
     keys = [str(one.get("Key")) for one in data.get("GroupDefinitions", [])]
     if "USAGE_TYPE" not in keys:
-        raise ReportError(f"{str(path)!r} is not grouped by USAGE_TYPE: ask with --group-by")
+        raise ReportError(f"{origin} is not grouped by USAGE_TYPE: ask with --group-by")
     return {key: place for place, key in enumerate(keys)}
 
 

@@ -46,7 +46,7 @@ def form_of(table: Table, *, amortized: bool) -> Form:
     """
     if table.has("line_item_unblended_cost"):
         return _cur(table, amortized=amortized)
-    if table.has("billed_cost"):
+    if table.has("BilledCost"):
         return _focus(table, amortized=amortized)
     raise ReportError(
         f"{str(table.paths[0])!r} is neither CUR (column line_item_unblended_cost is missing) "
@@ -72,8 +72,7 @@ def _cur(table: Table, *, amortized: bool) -> Form:
         )
         recurring = table.amount("reservation_unused_recurring_fee", optional=True)
         kind = table.text("line_item_line_item_type")
-        legacy = table.has("reservation_reservation_arn")
-        reservation = table.text(f"reservation_reservation_{'arn' if legacy else 'a_r_n'}")
+        reservation = table.text("reservation_reservation_a_r_n")
         amount = (
             f"CASE {kind} WHEN 'SavingsPlanCoveredUsage' THEN {plan} "
             f"WHEN 'SavingsPlanRecurringFee' THEN {committed} - {spent} "
@@ -94,7 +93,7 @@ def _cur(table: Table, *, amortized: bool) -> Form:
         resource=table.text("line_item_resource_id"),
         region=region.format(table.text("product_region")),
         currency=table.text("line_item_currency_code"),
-        billing_month=f"left({table.text('bill_billing_period_start_date')}, 7)",
+        billing_month=table.month("bill_billing_period_start_date"),
         start=table.text("line_item_usage_start_date"),
         end=table.text("line_item_usage_end_date"),
         identity=f"{identity} || ' ' || {table.text('identity_time_interval')}",
@@ -103,25 +102,24 @@ def _cur(table: Table, *, amortized: bool) -> Form:
 
 
 def _focus(table: Table, *, amortized: bool) -> Form:
-    table.require(
-        "charge_category", "billing_currency", "billing_period_start", "charge_period_start"
-    )
-    usage_type = next((c for c in ("x_usage_type", "sku_meter") if table.has(c)), "x_usage_type")
+    table.require("ChargeCategory", "BillingCurrency", "BillingPeriodStart", "ChargePeriodStart")
+    # AWS adds the usage type as a column of its own; others have it as the meter at best.
+    meter, added = table.text("SkuMeter"), table.text("x_UsageType")
     return Form(
         name="FOCUS",
-        amount=table.amount("effective_cost" if amortized else "billed_cost"),
-        quantity=table.amount("consumed_quantity", optional=True),
-        kind=table.text("charge_category"),
-        usage_type=table.text(usage_type),
-        account=table.text("sub_account_id"),
-        payer=table.text("billing_account_id"),
-        resource=table.text("resource_id"),
-        region=table.text("region_id"),
-        currency=table.text("billing_currency"),
-        billing_month=f"left({table.text('billing_period_start')}, 7)",
-        start=table.text("charge_period_start"),
-        end=table.text("charge_period_end"),
+        amount=table.amount("EffectiveCost" if amortized else "BilledCost"),
+        quantity=table.amount("ConsumedQuantity", optional=True),
+        kind=table.text("ChargeCategory"),
+        usage_type=f"coalesce(nullif({added}, ''), {meter})",
+        account=table.text("SubAccountId"),
+        payer=table.text("BillingAccountId"),
+        resource=table.text("ResourceId"),
+        region=table.text("RegionId"),
+        currency=table.text("BillingCurrency"),
+        billing_month=table.month("BillingPeriodStart"),
+        start=table.text("ChargePeriodStart"),
+        end=table.text("ChargePeriodEnd"),
         # FOCUS has no identity of a charge: the whole row is it.
-        identity=" || '|' || ".join(table.text(column) for column in sorted(table.columns)),
-        tags="tags",
+        identity=f"hash({', '.join(table.text(column) for column in sorted(table.columns))})",
+        tags="Tags",
     )

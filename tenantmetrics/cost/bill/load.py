@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from tenantmetrics.cost.bill.ask import COST_EXPLORER, ask
 from tenantmetrics.cost.bill.classify import COMPUTE, pool_of
 from tenantmetrics.cost.bill.cost_explorer import load_json
 from tenantmetrics.cost.bill.forms import Form, form_of
 from tenantmetrics.cost.bill.model import Bill, BillFilter, PoolCharge
-from tenantmetrics.cost.bill.table import Table
+from tenantmetrics.cost.bill.objects import SUFFIXES, fetch
+from tenantmetrics.cost.bill.overlap import refuse_overlap
+from tenantmetrics.cost.bill.table import Table, is_parquet, key_of
 from tenantmetrics.errors import ReportError
 from tenantmetrics.statement import Period
 
 __all__ = ["load"]
 
-_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _AURORA = {"compute", "storage", "io", "backup", "data_api"}
 
 
@@ -34,7 +38,8 @@ def load(
 
     Args:
         paths: CUR (2.0 or legacy) or FOCUS (1.0 or 1.2) files, CSV or Parquet, or folders of
-            them; or one JSON file, the answer of Cost Explorer's GetCostAndUsage.
+            them, also as `s3://bucket/prefix`; or one JSON file, the answer of Cost Explorer's
+            GetCostAndUsage; or `cost-explorer`, which asks it.
         period: The month; charges of other billing months are left out and told.
         only: Which charges count.
         amortized: Whether commitments count when they are used rather than when they are paid.
@@ -45,23 +50,42 @@ def load(
             is nothing in the period.
         MissingExtraError: DuckDB is not installed.
     """
+    names = [os.fspath(path) for path in paths]
+    if COST_EXPLORER in names:
+        if len(names) > 1:
+            raise ReportError(f"a bill is {COST_EXPLORER} or files, not both")
+        return ask(period, only or BillFilter(), amortized=amortized)
+    if not any(name.startswith("s3://") for name in names):
+        return _load(names, period, only or BillFilter(), amortized=amortized)
+    with TemporaryDirectory(prefix="tenantmetrics-") as folder:
+        here = [fetch(n, period, Path(folder)) if n.startswith("s3://") else n for n in names]
+        try:
+            return _load(here, period, only or BillFilter(), amortized=amortized)
+        except ReportError as error:
+            # Each object lies under its bucket and key: the error names it as the user knows it.
+            raise ReportError(str(error).replace(f"{folder}/", "s3://")) from None
+
+
+def _load(
+    paths: Sequence[str | Path], period: Period, only: BillFilter, *, amortized: bool
+) -> Bill:
     files = _files(paths)
     if files[0].suffix == ".json":
-        if len(files) > 1 or (only or BillFilter()) != BillFilter():
+        if len(files) > 1 or only != BillFilter():
             raise ReportError("a Cost Explorer bill is one file, filtered by its own request")
         return load_json(files[0], period, amortized=amortized)
     table = Table(files)
     try:
-        return _read(table, form_of(table, amortized=amortized), period, only or BillFilter())
+        return _read(table, form_of(table, amortized=amortized), period, only)
     finally:
         table.close()
 
 
-def _files(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
+def _files(paths: Sequence[str | Path]) -> list[Path]:
     found = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.name.endswith(_SUFFIXES))
+            inside = sorted(p for p in path.rglob("*") if p.name.lower().endswith(SUFFIXES))
             if not inside:
                 raise ReportError(f"{str(path)!r} holds no bill: no CSV or Parquet file in it")
             found += inside
@@ -69,13 +93,13 @@ def _files(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
             found.append(path)
         else:
             raise ReportError(f"bill {str(path)!r} does not exist")
-    if len({path.suffix == ".parquet" for path in found}) > 1:
+    if len({is_parquet(path) for path in found}) > 1:
         raise ReportError("a bill is either CSV or Parquet, not both: some charges may be in each")
     return found
 
 
 def _read(table: Table, form: Form, period: Period, only: BillFilter) -> Bill:
-    _refuse_overlap(table, form)
+    alike = refuse_overlap(table, form)
     months = [
         str(month)
         for (month,) in table.query(f"SELECT DISTINCT {form.billing_month} FROM bill ORDER BY 1")  # noqa: S608
@@ -88,8 +112,9 @@ def _read(table: Table, form: Form, period: Period, only: BillFilter) -> Bill:
         )
     passes, values = _filter(table, form, only)
     values["month"] = period.label
-    hour = f"epoch(CAST({form.start} AS TIMESTAMPTZ))::BIGINT // 3600"
-    length = f"epoch(CAST({form.end} AS TIMESTAMPTZ)) - epoch(CAST({form.start} AS TIMESTAMPTZ))"
+    # What is no moment has no hour: such a bill is divided over the whole month.
+    start, end = (f"epoch(TRY_CAST({text} AS TIMESTAMPTZ))" for text in (form.start, form.end))
+    hour, length = f"{start}::BIGINT // 3600", f"{end} - {start}"
     is_compute = f"regexp_matches({form.usage_type}, '{COMPUTE}')"
     sql = f"""
         SELECT {passes} AS passes, {form.kind}, {form.usage_type}, {form.currency}, {form.region},
@@ -99,7 +124,8 @@ def _read(table: Table, form: Form, period: Period, only: BillFilter) -> Bill:
         FROM bill WHERE {form.billing_month} = $month
         GROUP BY 1, 2, 3, 4, 5, 7 ORDER BY ALL
     """  # noqa: S608 - our own expressions; values are bound
-    return _sorted(table.query(sql, values), table, form, period, months)
+    bill = _sorted(table.query(sql, values), table, form, period, months)
+    return replace(bill, notes=(*bill.notes, *alike))
 
 
 def _sorted(
@@ -109,14 +135,15 @@ def _sorted(
     pools: dict[str, PoolCharge] = defaultdict(PoolCharge)
     by_hour: dict[int, Decimal] = defaultdict(Decimal)
     currencies, regions, payers = set(), set(), set()
-    outside, outside_rows, hourly = Decimal(0), 0, True
+    outside: dict[str, Decimal] = defaultdict(Decimal)
+    outside_rows, hourly = 0, True
     for passes, kind, usage_type, currency, region, payer, hour, longest, amount, count, n in rows:
-        if amount:
-            currencies.add(currency)
         if not passes:
-            outside += amount
+            outside[currency] += amount
             outside_rows += n
             continue
+        if amount:
+            currencies.add(currency)
         name = pool_of(kind, usage_type)
         pool = pools[name]
         pool.amount += amount
@@ -131,14 +158,18 @@ def _sorted(
             hourly = hourly and longest is not None and longest <= 3600  # noqa: PLR2004 - an hour
     if len(currencies) > 1:
         raise ReportError(
-            f"the bill {str(table.paths[0])!r} mixes currencies: {', '.join(sorted(currencies))}"
+            f"the bill {str(table.paths[0])!r} mixes currencies: {', '.join(sorted(currencies))}; "
+            "a filter (account, cluster, tag) may leave one"
         )
     if not pools:
         raise ReportError(f"no charge of {period.label} passes the filter of the bill")
     currency = min(currencies, default="USD")
     notes = []
     if outside_rows:
-        notes.append(f"The filter left out {outside_rows:,} charges of {outside:f} {currency}.")
+        sums = ", ".join(
+            f"{amount.normalize():f} {code}" for code, amount in sorted(outside.items())
+        )
+        notes.append(f"The filter left out {outside_rows:,} charge(s) of {sums}.")
     if others := sorted(set(months) - {period.label}):
         notes.append(
             f"The bill's charges of other billing months were left out: {', '.join(others)}."
@@ -166,36 +197,26 @@ def _filter(table: Table, form: Form, only: BillFilter) -> tuple[str, dict[str, 
     if only.tag is not None:
         key, values["tag"] = only.tag
         # Legacy CUR has a column a tag, the others one column of keys and values.
-        for column in (f"{form.tags}_user_{key.lower()}", f"{form.tags}_{key.lower()}"):
+        for column in (f"{form.tags}_user_{key}", f"{form.tags}_{key}"):
             if table.has(column):
                 conditions.append(f"{table.text(column)} = $tag")
                 break
         else:
             table.require(form.tags)
-            name = f'"{table.columns[form.tags]}"'
             keys = {"key1": key, "key2": f"user_{key}", "key3": f"user:{key}"}
             values |= keys
-            if table.types[form.tags].startswith("MAP"):
-                found = ", ".join(f"{name}[${k}]" for k in keys)
-            else:
-                found = ", ".join(
-                    f"json_extract_string({name}, '$.\"' || ${k} || '\"')" for k in keys
-                )
+            found = _tag(table, form.tags, keys)
             conditions.append(f"coalesce({found}, '') = $tag")
     return "(" + " AND ".join(conditions) + ")", values
 
 
-def _refuse_overlap(table: Table, form: Form) -> None:
-    """Two exports that hold the same charge would bill it twice."""
-    if len(table.paths) < 2 or not (form.name == "FOCUS" or table.has("identity_line_item_id")):  # noqa: PLR2004
-        return
-    rows: list[Any] = table.query(
-        f"SELECT min(file), max(file) FROM bill GROUP BY {form.identity} "  # noqa: S608
-        "HAVING count(DISTINCT file) > 1 LIMIT 1"
-    )
-    if rows:
-        first, second = (str(table.paths[number]) for number in rows[0])
-        raise ReportError(
-            f"{first!r} and {second!r} overlap: they hold the same charges, which would be billed "
-            "twice; give one of them"
-        )
+def _tag(table: Table, column: str, keys: Mapping[str, str]) -> str:
+    """SQL of a tag in a column of many, by any of the names it may have."""
+    name = table.name(column)
+    if table.types[key_of(column)].startswith("MAP"):
+        return ", ".join(f"{name}[${key}]" for key in keys)
+    # A text that is no JSON has no tags.
+    json = f"CASE WHEN json_valid({name}) THEN {name} END"
+    if table.types[key_of(column)] != "VARCHAR":
+        json = f"to_json({name})"
+    return ", ".join(f"json_extract_string({json}, '$.\"' || ${key} || '\"')" for key in keys)

@@ -1,4 +1,4 @@
-"""A bill's files as one table of text, and amounts read out of it strictly."""
+"""A bill's files as one table, whatever case and separators they write their columns in."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tenantmetrics.cost.bill.csvfile import explain, open_csv
 from tenantmetrics.errors import MissingExtraError, ReportError
 
-__all__ = ["Table", "snake"]
+__all__ = ["Table", "is_parquet", "key_of"]
 
 
-def snake(name: str) -> str:
-    """A column's name as CUR 2.0 writes it: lineItem/UnblendedCost is line_item_unblended_cost."""
-    parts = re.sub(r"[^0-9A-Za-z]+", "_", name)
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", parts).lower()
+def key_of(name: str) -> str:
+    """What a column is called in any form: `BilledCost`, `billed_cost` and `BILLEDCOST` are one.
+
+    Legacy CUR's `lineItem/UnblendedCost`, CUR 2.0's `line_item_unblended_cost` and Athena's lower
+    case differ in nothing else.
+    """
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file's name says Parquet; it says CSV otherwise."""
+    return path.name.lower().endswith(".parquet")
 
 
 def _quoted(name: str) -> str:
@@ -22,13 +31,15 @@ def _quoted(name: str) -> str:
 
 
 class Table:
-    """The files of a bill, under one DuckDB view `bill` with a `file` and a `row` column.
+    """The files of a bill, under one DuckDB view `bill` with columns named by `key_of`.
+
+    `_file` and `_row` in it say where a row stands.
 
     Args:
         paths: CSV (plain or .gz) or Parquet files, all of one kind.
 
     Raises:
-        ReportError: A file cannot be read, or the files have different columns.
+        ReportError: A file cannot be read.
         MissingExtraError: DuckDB is not installed.
     """
 
@@ -39,75 +50,83 @@ class Table:
             raise MissingExtraError("reading a bill", "report") from None
         self._duckdb = duckdb
         self.paths = paths
-        self.is_parquet = paths[0].suffix == ".parquet"
+        self.is_parquet = is_parquet(paths[0])
         self.database = duckdb.connect()
         self.database.execute("SET TimeZone = 'UTC'").fetchall()
+        # After two seconds it would write into the report's own output.
+        self.database.execute("SET enable_progress_bar = false").fetchall()
         self.columns: dict[str, str] = {}
-        """Columns as the file names them, by their name in snake case."""
+        """Columns as a file names them, by key."""
         self.types: dict[str, str] = {}
-        views = []
-        for number, path in enumerate(paths):
-            columns = self._open(path, f"file{number}")
-            if self.columns and {snake(c) for c in columns} != set(self.columns):
-                self.close()
-                raise ReportError(f"{str(path)!r} has other columns than {str(paths[0])!r}")
-            self.columns = {snake(column): column for column in columns}
-            views.append(
-                f"SELECT {number} AS file, row_number() OVER () + {0 if self.is_parquet else 1}"  # noqa: S608
-                f' AS "row", * FROM file{number}'
-            )
+        """Their types, by key: VARCHAR in CSV."""
+        self.per_file: list[frozenset[str]] = []
+        views = [self._view(number, path) for number, path in enumerate(paths)]
+        # A column that an older file lacks is empty there.
         self.database.execute("CREATE VIEW bill AS " + " UNION ALL BY NAME ".join(views)).fetchall()
 
     def close(self) -> None:
         """Let go of the files."""
         self.database.close()
 
-    def text(self, column: str) -> str:
-        """SQL of a column as text, "" where it is missing or empty."""
-        if column not in self.columns:
-            return "''"
-        return f"coalesce(CAST({_quoted(self.columns[column])} AS VARCHAR), '')"
-
     def has(self, column: str) -> bool:
-        """Whether the files have the column, by its name in snake case."""
-        return column in self.columns
+        """Whether a file has the column, in any form of its name."""
+        return key_of(column) in self.columns
 
     def require(self, *columns: str) -> None:
-        """Make sure of columns.
+        """Make sure that every file has columns.
 
         Raises:
             ReportError: One is missing; names file and column.
         """
         for column in columns:
-            if column not in self.columns:
-                raise ReportError(f"{str(self.paths[0])!r}: column {column!r} is missing")
+            for path, keys in zip(self.paths, self.per_file, strict=True):
+                if key_of(column) not in keys:
+                    raise ReportError(f"{str(path)!r}: column {column!r} is missing")
+
+    def name(self, column: str) -> str:
+        """The column in SQL."""
+        return _quoted(key_of(column))
+
+    def text(self, column: str) -> str:
+        """SQL of a column as text, "" where it is missing or empty."""
+        if not self.has(column):
+            return "''"
+        return f"coalesce(CAST({self.name(column)} AS VARCHAR), '')"
+
+    def month(self, column: str) -> str:
+        """SQL of the month a date column begins with, "2026-11", after a check that all are dates.
+
+        Raises:
+            ReportError: A value is no date in ISO form; names file, row and column.
+        """
+        self.require(column)
+        text = self.text(column)
+        self._refuse(
+            column, f"NOT regexp_matches({text}, '^\\d{{4}}-\\d\\d')", "a date: 2026-11-01"
+        )
+        return f"left({text}, 7)"
 
     def amount(self, column: str, *, optional: bool = False) -> str:
         """SQL of a column as an exact number, after a check that every value is one.
 
         Args:
-            column: Its name in snake case.
+            column: Its name, in any form.
             optional: Whether an empty value, or no such column at all, counts as 0.
 
         Raises:
             ReportError: A value is none; names file, row and column.
         """
-        if optional and column not in self.columns:
-            return "CAST(0 AS DECIMAL(38, 12))"
-        self.require(column)
-        name = _quoted(self.columns[column])
-        value = f"TRY_CAST({name} AS DECIMAL(38, 12))"
-        empty = f"({name} IS NULL OR CAST({name} AS VARCHAR) = '')"
-        wrong = f"{value} IS NULL" + (f" AND NOT {empty}" if optional else "")
-        rows = self.query(
-            f'SELECT file, "row", CAST({name} AS VARCHAR) FROM bill WHERE {wrong} LIMIT 1'  # noqa: S608
-        )
-        if rows:
-            file, row, text = rows[0]
-            raise ReportError(
-                f"{str(self.paths[file])!r} row {row}, column {self.columns[column]!r}: "
-                f"{text!r} is not a number such as 1234.56"
-            )
+        if optional and not self.has(column):
+            return "CAST(0 AS DECIMAL(38, 18))"
+        if not optional:
+            self.require(column)
+        name = self.name(column)
+        if not self.types[key_of(column)].startswith("DECIMAL"):
+            # Of a binary number its shortest text is what was meant. DuckDB would read 1_000, too.
+            name = f"replace(CAST({name} AS VARCHAR), '_', '?')"
+        value = f"TRY_CAST({name} AS DECIMAL(38, 18))"
+        wrong = f"{value} IS NULL" + (f" AND {self.text(column)} <> ''" if optional else "")
+        self._refuse(column, wrong, "a number such as 1234.56")
         return f"coalesce({value}, 0)"
 
     def query(self, sql: str, values: dict[str, object] | None = None) -> list[Any]:
@@ -119,30 +138,51 @@ class Table:
         try:
             return self.database.execute(sql, values or {}).fetchall()
         except self._duckdb.Error as error:
-            names = ", ".join(map(str, self.paths))
-            raise ReportError(f"the bill {names!r} cannot be read: {_line(error)}") from None
+            raise explain(error, self.paths) from None
 
-    def _open(self, path: Path, view: str) -> list[str]:
+    def _refuse(self, column: str, wrong: str, wanted: str) -> None:
+        """Name the first value that a condition holds for."""
+        rows = self.query(
+            f"SELECT _file, _row, {self.text(column)} FROM bill WHERE {wrong} LIMIT 1"  # noqa: S608
+        )
+        if rows:
+            file, row, text = rows[0]
+            raise ReportError(
+                f"{str(self.paths[file])!r} row {row}, column {self.columns[key_of(column)]!r}: "
+                f"{text!r} is not {wanted}"
+            )
+
+    def _view(self, number: int, path: Path) -> str:
+        """One file as a SELECT; its columns are noted."""
+        relation = self._open(path, f"file{number}")
+        names: dict[str, str] = {}
+        for name, kind in zip(relation.columns, relation.types, strict=True):
+            # Two tags may differ in nothing but a separator: the first one is kept.
+            if (key := key_of(name)) and key not in names:
+                names[key] = name
+                self.types.setdefault(key, str(kind))
+        self.columns = {**names, **self.columns}
+        self.per_file.append(frozenset(names))
+        chosen = ", ".join(f"{_quoted(name)} AS {_quoted(key)}" for key, name in names.items())
+        # Rows of a CSV are counted from its header on, as an editor shows them.
+        first = 0 if self.is_parquet else 1
+        return (
+            f"SELECT {number} AS _file, row_number() OVER () + {first} AS _row, {chosen} "  # noqa: S608
+            f"FROM file{number}"
+        )
+
+    def _open(self, path: Path, view: str) -> Any:
         try:
-            if self.is_parquet:
-                relation = self.database.read_parquet(str(path))
-            else:
-                relation = self.database.read_csv(
-                    str(path), header=True, sep=",", quotechar='"', all_varchar=True
-                )
+            relation = (
+                self.database.read_parquet(str(path))
+                if self.is_parquet
+                else open_csv(self.database, path)
+            )
             relation.create_view(view, replace=True)
+        except ReportError:
+            self.close()
+            raise
         except self._duckdb.Error as error:
             self.close()
-            raise ReportError(f"{str(path)!r} cannot be read: {_line(error)}") from None
-        self.types |= dict(zip(map(snake, relation.columns), map(str, relation.types), strict=True))
-        columns: list[str] = relation.columns
-        if len(columns) == 1 and re.search(r"[;\t|]", columns[0]):
-            self.close()
-            raise ReportError(
-                f"{str(path)!r} row 1: the delimiter seems to be another; it must be a comma"
-            )
-        return columns
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+            raise explain(error, [path]) from None
+        return relation

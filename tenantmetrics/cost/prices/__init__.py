@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from importlib import resources
@@ -18,7 +18,18 @@ from typing import Any
 
 from tenantmetrics.errors import PriceError
 
-__all__ = ["FLAT", "TIERED", "PriceList", "Tier", "built_in", "load", "regions"]
+__all__ = [
+    "FLAT",
+    "OPTIONAL",
+    "TIERED",
+    "Instance",
+    "PriceList",
+    "Tier",
+    "built_in",
+    "load",
+    "loads",
+    "regions",
+]
 
 FLAT = (
     "acu_hour",
@@ -32,6 +43,9 @@ FLAT = (
 )
 """Prices that are one amount."""
 
+OPTIONAL = ("nat_gateway_hour", "nat_gateway_gb", "public_ipv4_hour")
+"""Prices that a report does without: only the comparison of architectures asks for them."""
+
 TIERED = {"data_api_million": 1_000_000, "metric_month": 1}
 """Prices that fall with the month's quantity, and how many units one price buys."""
 
@@ -44,6 +58,15 @@ class Tier:
     price: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An instance class: its memory in GiB, and an hour's price with each kind of storage."""
+
+    memory_gib: Decimal
+    hour: Decimal
+    hour_io_optimized: Decimal
+
+
 @dataclass(frozen=True)
 class PriceList:
     """Prices of one region.
@@ -53,8 +76,9 @@ class PriceList:
         region: AWS region.
         currency: ISO 4217 code.
         dated: The day the prices were read.
-        flat: Prices that are one amount, by the names in `FLAT`.
+        flat: Prices that are one amount, by the names in `FLAT`, and in `OPTIONAL` where given.
         tiers: Prices that fall with the quantity, by the names in `TIERED`.
+        instances: Provisioned instances by class; may be empty.
     """
 
     origin: str
@@ -63,6 +87,17 @@ class PriceList:
     dated: date
     flat: Mapping[str, Decimal]
     tiers: Mapping[str, tuple[Tier, ...]]
+    instances: Mapping[str, Instance] = field(default_factory=dict)
+
+    def price(self, name: str) -> Decimal:
+        """A price that is one amount.
+
+        Raises:
+            PriceError: It is optional, and this list does without it.
+        """
+        if name not in self.flat:
+            raise PriceError(f"{self.origin}: entry prices.{name} is missing and needed here")
+        return self.flat[name]
 
     def tiered_cost(self, name: str, quantity: int) -> Decimal:
         """What a month's quantity costs, exact.
@@ -99,7 +134,7 @@ def built_in(region: str) -> PriceList:
             "copy one of those, change it, and give it with --prices FILE"
         )
     file = resources.files(__name__) / f"{region}.toml"
-    return _parse(file.read_text("utf-8"), f"the built-in prices of {region}")
+    return loads(file.read_text("utf-8"), f"the built-in prices of {region}")
 
 
 def load(path: str | os.PathLike[str]) -> PriceList:
@@ -114,18 +149,27 @@ def load(path: str | os.PathLike[str]) -> PriceList:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise PriceError(f"price file {os.fspath(path)!r} cannot be read: {reason}") from None
-    return _parse(text, f"price file {os.fspath(path)!r}")
+    return loads(text, f"price file {os.fspath(path)!r}")
 
 
-def _parse(text: str, origin: str) -> PriceList:
+def loads(text: str, origin: str) -> PriceList:
+    """Read the text of a price file.
+
+    Args:
+        text: TOML.
+        origin: Where it comes from, for error messages.
+
+    Raises:
+        PriceError: It is no TOML, or an entry is missing, unknown, negative or not a number.
+    """
     try:
         data = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise PriceError(f"{origin} is not valid TOML: {error}") from None
     prices = _entry(data, "prices", dict, "a table", origin)
-    unknown = sorted(set(prices) - set(FLAT) - set(TIERED))
+    unknown = sorted(set(prices) - {*FLAT, *OPTIONAL, *TIERED})
     if unknown:
-        known = ", ".join([*FLAT, *TIERED])
+        known = ", ".join([*FLAT, *OPTIONAL, *TIERED])
         raise PriceError(f"{origin}: entry prices.{unknown[0]} is unknown; known are {known}")
     dated = _entry(data, "dated", date, "a date such as 2026-03-31", origin)
     return PriceList(
@@ -133,9 +177,29 @@ def _parse(text: str, origin: str) -> PriceList:
         region=_entry(data, "region", str, "a text", origin),
         currency=_currency(data, origin),
         dated=dated.date() if isinstance(dated, datetime) else dated,
-        flat={name: _amount(prices, f"prices.{name}", origin) for name in FLAT},
+        flat={
+            name: _amount(prices, f"prices.{name}", origin)
+            for name in (*FLAT, *OPTIONAL)
+            if name in FLAT or name in prices
+        },
         tiers={name: _tiers(prices, f"prices.{name}", origin) for name in TIERED},
+        instances=_instances(data, origin),
     )
+
+
+def _instances(data: Mapping[str, Any], origin: str) -> dict[str, Instance]:
+    if "instances" not in data:
+        return {}
+    classes = _entry(data, "instances", dict, "a table", origin)
+    found = {}
+    for name, entry in classes.items():
+        place = f"instances.{name}"
+        if not isinstance(entry, dict):
+            raise PriceError(f"{origin}: entry {place} is {entry!r}; it must be a table")
+        found[name] = Instance(
+            *(_amount(entry, key, f"{origin}, {place}") for key in Instance.__slots__)
+        )
+    return found
 
 
 def _entry(table: Mapping[str, Any], name: str, kind: type, wanted: str, origin: str) -> Any:

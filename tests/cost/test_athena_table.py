@@ -7,13 +7,13 @@ import sqlglot
 from sqlglot import exp
 
 from tenantmetrics import ledger
-from tenantmetrics.cost.athena import table_ddl
+from tenantmetrics.cost.athena_table import LedgerTable
 from tenantmetrics.errors import ConfigError
 
 
 def test_the_table_has_the_ledgers_columns_with_types_that_hold_them():
     """The statement parses in Athena's dialect, and its columns are the schema's, in order."""
-    created = sqlglot.parse_one(table_ddl("s3://books/prod/"), dialect="athena")
+    created = sqlglot.parse_one(LedgerTable("s3://books/prod/").ddl(), dialect="athena")
     assert isinstance(created, exp.Create)
     columns = [
         (column.name, column.kind.sql("hive").lower())
@@ -29,7 +29,7 @@ def test_the_table_has_the_ledgers_columns_with_types_that_hold_them():
 
 def test_partitions_are_projected_onto_the_folders_that_the_exporter_writes():
     """No partition is added by hand: the template is the exporter's own naming."""
-    ddl = table_ddl("s3://books/prod/ledger", "finance.usage")
+    ddl = LedgerTable("s3://books/prod/ledger", "finance.usage").ddl()
     assert "`finance`.`usage`" in ddl
     assert "LOCATION 's3://books/prod/ledger/'" in ddl
     assert "'s3://books/prod/ledger/date=${date}/hour=${hour}/'" in ddl
@@ -49,4 +49,28 @@ def test_partitions_are_projected_onto_the_folders_that_the_exporter_writes():
 def test_what_could_change_the_statement_is_refused(location, table):
     """Only plain locations and names; quotes and spaces are none."""
     with pytest.raises(ConfigError, match="must be"):
-        table_ddl(location, table)
+        LedgerTable(location, table)
+
+
+def test_glues_table_is_the_statements():
+    """The same columns, partitions, place and properties, whichever way the table is made."""
+    table = LedgerTable("s3://books/prod", "finance.usage")
+    created = sqlglot.parse_one(table.ddl(), dialect="athena")
+    stated = {
+        one.this.name: one.args["value"].name
+        for one in created.find_all(exp.Property)
+        if isinstance(one.args.get("value"), exp.Literal)
+    }
+    glue = table.glue_input()
+    assert stated
+    assert {"EXTERNAL": "TRUE", "classification": "parquet", **stated} == glue["Parameters"]
+    assert glue["StorageDescriptor"]["Location"] == "s3://books/prod/"
+    types = {
+        column.name: column.kind.sql("hive").lower()
+        for column in created.this.find_all(exp.ColumnDef)
+        if column.kind is not None
+    }
+    columns = glue["StorageDescriptor"]["Columns"] + glue["PartitionKeys"]
+    assert {one["Name"]: one["Type"] for one in columns} == {
+        **types, "date": "string", "hour": "string",
+    }  # fmt: skip

@@ -1,0 +1,75 @@
+"""`tenantmetrics prices refresh`: a price file from the AWS Price List API."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tenantmetrics.errors import PriceError
+
+__all__ = ["prices"]
+
+prices = typer.Typer(
+    name="prices", no_args_is_help=True, help="Price files, for --prices of other commands."
+)
+
+
+@prices.callback()
+def _group() -> None:
+    """A group, though it has one command yet."""
+
+
+@prices.command()
+def refresh(
+    *,
+    output: Annotated[Path, typer.Option("--output", "--out", "-o", help="File to write.")],
+    region: Annotated[str, typer.Option(help="Whose prices.")] = "us-east-1",
+    base: Annotated[
+        Path | None,
+        typer.Option(help="Price file that gives what AWS does not answer."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a file, and say what changes.")
+    ] = False,
+) -> None:
+    """Ask AWS for a region's list prices and write them, dated today.
+
+    Needs the permission pricing:GetProducts. A file that is there stays as it is without --force.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    from tenantmetrics.cost.prices import load, loads
+    from tenantmetrics.cost.prices.offers import API_REGION, fetch
+    from tenantmetrics.cost.prices.write import changes, dumps
+    from tenantmetrics.report.text import write_files
+
+    old = load(output) if output.exists() and force else None
+    if output.exists() and not force:
+        raise PriceError(f"{str(output)!r} is there: --force writes over it")
+    try:
+        client = boto3.client("pricing", region_name=API_REGION)
+    except (BotoCoreError, ValueError) as error:
+        raise PriceError(f"the AWS Price List cannot be asked: {error}") from None
+    try:
+        listed, kept = fetch(
+            client,
+            region,
+            base=None if base is None else load(base),
+            today=datetime.now(UTC).date(),
+        )
+    finally:
+        client.close()
+    text = dumps(listed, kept)
+    # What is written must be what every other command reads.
+    loads(text, f"the prices of {region}")
+    for line in changes(old, listed) if old is not None else ():
+        typer.echo(f"changed {line}", err=True)
+    write_files({output: text})
+    typer.echo(f"wrote {output}", err=True)
+    for name in kept:
+        where = "kept from the base file" if name in {*listed.flat, *listed.tiers} else "left out"
+        typer.echo(f"tenantmetrics: warning: AWS answered no {name}: {where}", err=True)

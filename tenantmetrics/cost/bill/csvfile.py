@@ -1,0 +1,84 @@
+"""CSV files of bills: their header, and what is wrong with them in one line."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tenantmetrics.errors import ReportError
+
+__all__ = ["explain", "open_csv"]
+
+# What exports write where a value is missing, besides nothing.
+_NULLS = ["", "NULL", "null"]
+
+_REASONS = (
+    (r"Expected Number of Columns: (\d+) Found: (\d+)", r"\2 values for \1 columns"),
+    (r"unterminated quote", "a quote is not closed"),
+    (r"[Ii]nvalid unicode", "it is not UTF-8 text"),
+    (r"Maximum line size of (\d+)", r"it is longer than \1 bytes"),
+)
+
+
+def open_csv(database: Any, path: Path) -> Any:
+    """A DuckDB relation of texts. Nothing about the file is guessed: it is RFC 4180, with commas.
+
+    Raises:
+        ReportError: There is no header, or its delimiter is another.
+        duckdb.Error: The file cannot be read.
+    """
+    header = _header(path)
+    if len(header) == 1 and re.search(r"[;\t|]", header[0]):
+        raise ReportError(
+            f"{str(path)!r} row 1: the delimiter seems to be another; it must be a comma"
+        )
+    # Two columns of one name: DuckDB wants them told apart.
+    names = [f"{name}#{place}" if name in header[:place] else name
+             for place, name in enumerate(header)]  # fmt: skip
+    return database.read_csv(
+        str(path),
+        header=True,
+        auto_detect=False,
+        columns=dict.fromkeys(names, "VARCHAR"),
+        delimiter=",",
+        quotechar='"',
+        escapechar='"',
+        na_values=_NULLS,
+        strict_mode=True,
+    )
+
+
+def _header(path: Path) -> list[str]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file, strict=True), [])
+    except UnicodeDecodeError:
+        raise ReportError(f"{str(path)!r} cannot be read: it is not UTF-8 text") from None
+    except (OSError, EOFError, csv.Error) as error:
+        raise ReportError(f"{str(path)!r} row 1 cannot be read: {error}") from None
+    if not any(name.strip() for name in header):
+        raise ReportError(f"{str(path)!r} row 1: there is no header")
+    return header
+
+
+def explain(error: Exception, paths: Sequence[Path]) -> ReportError:
+    """DuckDB's error in one line: the row and what is wrong with it, where it says so.
+
+    Args:
+        error: What DuckDB raised.
+        paths: The files that it was reading.
+    """
+    text = str(error)
+    names = ", ".join(repr(str(path)) for path in paths)
+    row = re.search(r"CSV Error on Line: (\d+)", text)
+    for pattern, words in _REASONS:
+        if row and (found := re.search(pattern, text)):
+            file = re.search(r"^\s*file\s*=\s*(.+)$", text, re.MULTILINE)
+            where = repr(file[1].strip()) if file else names
+            return ReportError(f"{where} row {row[1]}: {found.expand(words)}")
+    return ReportError(f"{names} cannot be read: {' '.join(text.split())[:300]}")

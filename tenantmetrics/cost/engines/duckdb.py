@@ -1,0 +1,124 @@
+"""DuckDB, in the process: the default. Every file of the ledger is accounted for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tenantmetrics.cost import queries
+from tenantmetrics.cost.engines.base import PathLike
+from tenantmetrics.cost.files import Broken, LedgerFiles, find, named
+from tenantmetrics.errors import LedgerError, MissingExtraError, ReportError
+from tenantmetrics.statement import Period
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["DuckDB"]
+
+
+class DuckDB:
+    """Opens ledgers in folders."""
+
+    reads_s3 = False
+
+    def open(self, ledger: PathLike, period: Period, *, skip_corrupt: bool) -> _Folder:
+        """As `Engine.open`."""
+        return _Folder(find(ledger), period, skip_corrupt=skip_corrupt)
+
+
+class _Folder:
+    """A ledger's files of one period, as a view of DuckDB's."""
+
+    def __init__(self, files: LedgerFiles, period: Period, *, skip_corrupt: bool) -> None:
+        try:
+            import duckdb  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise MissingExtraError("the report", "report") from None
+        self._files = files
+        self._period = period
+        self._skip_corrupt = skip_corrupt
+        self._refuse(files.broken)
+        self._left_out = list(files.broken)
+        self._paths = files.within(period.start_s, period.end_s)
+        self._error = duckdb.Error
+        self._database = duckdb.connect()
+        # After two seconds it would write into the report's own output.
+        self._database.execute("SET enable_progress_bar = false").fetchall()
+
+    @property
+    def copies(self) -> int:
+        return len(self._files.copies)
+
+    def left_out(self) -> str:
+        return named(self._left_out, self._files.root)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of a query; if files turn out to be broken, of the query without them."""
+        text = queries.transpile(sql, queries.Dialect.DUCKDB)
+        while True:
+            if not self._paths:
+                raise ReportError(self.nothing())
+            try:
+                _view(self._database, self._paths)
+                return self._database.execute(text).fetchall()
+            except self._error as error:
+                broken = [bad for path in self._paths if (bad := self._broken(path))]
+                if not broken:
+                    raise LedgerError(f"the ledger cannot be read: {_first_line(error)}") from None
+            self._refuse(broken)
+            self._left_out += broken
+            self._paths = [path for path in self._paths if path not in {bad.path for bad in broken}]
+
+    def nothing(self) -> str:
+        text = f"the ledger {str(self._files.root)!r} holds nothing for {self._period.label}"
+        if self._files.good:
+            names = list(self._files.good)
+            text += f" ({_day(names[0].start_s)} to {_day(names[-1].start_s)} is there)"
+        if self._left_out:
+            text += f"; left out: {self.left_out()}"
+        return text
+
+    def _broken(self, path: Path) -> Broken | None:
+        """Read all of one file; why it cannot be read, or None."""
+        name = next((key for key, value in self._files.good.items() if value == path), None)
+        try:
+            if path.stat().st_size == 0:
+                return Broken(path, "0 bytes", name)
+            _view(self._database, [path])
+            # Not max() or count(): those are answered from the statistics, without the data.
+            sums = ", ".join(f"bit_xor(hash({column}))" for column in queries.COLUMNS_READ)
+            self._database.execute(f"SELECT {sums} FROM usage").fetchall()  # noqa: S608 - our own columns
+        except OSError as error:
+            return Broken(path, error.strerror or "cannot be opened", name)
+        except self._error as error:
+            missing = "Binder" in type(error).__name__
+            reason = "columns are missing" if missing else "truncated, corrupt or no Parquet file"
+            return Broken(path, reason, name)
+        return None
+
+    def _refuse(self, broken: list[Broken]) -> None:
+        if broken and not self._skip_corrupt:
+            raise LedgerError(
+                f"{len(broken)} ledger file{'s' * (len(broken) > 1)} cannot be read: "
+                f"{named(broken, self._files.root)}; "
+                "--skip-corrupt makes the report without what they hold"
+            )
+
+
+def _view(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
+    # Hive partitioning would make DuckDB read types out of folder names for every file.
+    relation = database.read_parquet([str(path) for path in paths], hive_partitioning=False)
+    relation.create_view(queries.RELATION, replace=True)
+
+
+def _day(moment_s: int) -> str:
+    return f"{datetime.fromtimestamp(moment_s, UTC):%Y-%m-%d}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,57 @@
+"""What must hold of PostgreSQL before the first call: it answers, and what is named is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import sql
+
+from tenantmetrics.errors import LocalApiError
+
+__all__ = ["probe", "provide"]
+
+_CONNECT_TIMEOUT_S = 10
+
+
+def provide(url: str, databases: set[str | None], roles: Sequence[str]) -> None:
+    """Make the roles and databases that are asked for and missing.
+
+    Args:
+        url: Of a superuser.
+        databases: Names; None is skipped.
+        roles: Names; made with LOGIN and nothing else.
+
+    Raises:
+        LocalApiError: PostgreSQL refuses one of them.
+    """
+    with psycopg.connect(url, autocommit=True) as connection:
+        for role in roles:
+            query = "SELECT 1 FROM pg_roles WHERE rolname = %s"
+            if not connection.execute(query, [role]).rowcount:
+                _make(connection, sql.SQL("CREATE ROLE {} LOGIN"), "role", role)
+        for name in sorted(filter(None, databases)):
+            query = "SELECT 1 FROM pg_database WHERE datname = %s"
+            if not connection.execute(query, [name]).rowcount:
+                _make(connection, sql.SQL("CREATE DATABASE {}"), "database", name)
+
+
+def _make(connection: psycopg.Connection, statement: sql.SQL, kind: str, name: str) -> None:
+    try:
+        connection.execute(statement.format(sql.Identifier(name)))
+    except psycopg.Error as error:
+        reason = error.diag.message_primary or type(error).__name__
+        raise LocalApiError(f"{kind} {name!r} cannot be made: {reason}") from None
+
+
+def probe(url: str) -> None:
+    """Connect once, so that a wrong URL is known now.
+
+    Raises:
+        LocalApiError: PostgreSQL cannot be reached, or refuses.
+    """
+    try:
+        psycopg.connect(url, connect_timeout=_CONNECT_TIMEOUT_S).close()
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        raise LocalApiError(f"PostgreSQL cannot be reached: {reason}") from None

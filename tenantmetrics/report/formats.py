@@ -1,0 +1,71 @@
+"""Every format by its name: what `report` writes and the scheduled report stores."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from tenantmetrics.statement import Statement
+
+__all__ = ["MEDIA_TYPES", "SUFFIXES", "TOP", "Format", "render"]
+
+TOP = 30
+"""Tenants that a table names one by one; the rest fold into a row, so that it still adds up."""
+
+
+class Format(StrEnum):
+    """Output formats."""
+
+    TABLE = "table"
+    CSV = "csv"
+    HTML = "html"
+    XLSX = "xlsx"
+    JSON = "json"
+    FOCUS = "focus"
+
+
+SUFFIXES = {
+    Format.FOCUS: ".focus.csv",
+    Format.CSV: ".csv",
+    Format.HTML: ".html",
+    Format.XLSX: ".xlsx",
+    Format.JSON: ".json",
+    Format.TABLE: ".txt",
+}
+"""How a file of each is named; of two that fit a name the first counts."""
+
+MEDIA_TYPES = {
+    Format.FOCUS: "text/csv; charset=utf-8",
+    Format.CSV: "text/csv; charset=utf-8",
+    Format.HTML: "text/html; charset=utf-8",
+    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Format.JSON: "application/json",
+    Format.TABLE: "text/plain; charset=utf-8",
+}
+
+
+def render(statement: Statement, kind: Format, *, top: int = TOP) -> bytes:
+    """A statement in a format.
+
+    Args:
+        statement: What to write.
+        kind: The format.
+        top: Tenants that the table names one by one.
+
+    Raises:
+        UnbalancedError: The statement's lines do not add up.
+        MissingExtraError: The format needs a package that is not installed.
+    """
+    # The command line names the formats in its help, which waits for none of them.
+    from tenantmetrics.report import csv, focus, html, json, terminal, xlsx  # noqa: PLC0415
+
+    if kind is Format.XLSX:
+        return xlsx.render(statement)
+    if kind is Format.TABLE:
+        return terminal.render(statement, top=top).encode()
+    text = {
+        Format.CSV: csv.render,
+        Format.HTML: html.render,
+        Format.JSON: json.render,
+        Format.FOCUS: focus.render,
+    }
+    return text[kind](statement).encode()

@@ -1,0 +1,51 @@
+"""The workbook's sheet on what changed since another month: by pool, and for whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tenantmetrics.report.compare import Comparison
+from tenantmetrics.report.xlsx_text import plain
+
+__all__ = ["fill"]
+
+
+def fill(sheet: Any, comparison: Comparison, formats: dict[str, Any]) -> None:
+    """Write what changed into a sheet.
+
+    Args:
+        sheet: An empty XlsxWriter worksheet.
+        comparison: What changed.
+        formats: The workbook's, by their names in `xlsx`.
+    """
+    sheet.set_column(0, 0, 30)
+    sheet.set_column(1, 5, 16)
+    sheet.freeze_panes(1, 1)
+    heads = ("Pool", comparison.label, "This month", "Change", "By volume", "By price")
+    for column, head in enumerate(heads):
+        sheet.write_string(0, column, head, formats["head"])
+    row = 0
+    for row, pool in enumerate(comparison.pools, start=1):
+        sheet.write_string(row, 0, pool.title)
+        sheet.write_number(row, 1, float(pool.before), formats["money"])
+        sheet.write_number(row, 2, float(pool.after), formats["money"])
+        change = float(pool.change)
+        sheet.write_formula(row, 3, f"=C{row + 1}-B{row + 1}", formats["money"], change)
+        for column, part in ((4, pool.by_volume), (5, pool.by_price)):
+            if part is None:
+                sheet.write_string(row, column, "unknown")
+            else:
+                sheet.write_number(row, column, float(part), formats["money"])
+    end = row + 1
+    sheet.write_string(end, 0, "Total", formats["bold"])
+    for column, value in ((1, comparison.before), (2, comparison.after), (3, comparison.change)):
+        letter = "ABCD"[column]
+        formula = f"=SUM({letter}2:{letter}{end})" if row else "=0"
+        sheet.write_formula(end, column, formula, formats["sum"], float(value))
+    for line, one in enumerate(comparison.anomalies, start=end + 2):
+        sheet.write_string(line, 0, plain(one.tenant))
+        sheet.write_number(line, 1, float(one.before), formats["money"])
+        sheet.write_number(line, 2, float(one.after), formats["money"])
+        sheet.write_formula(line, 3, f"=C{line + 1}-B{line + 1}", formats["money"],
+                            float(one.change))  # fmt: skip
+        sheet.write_string(line, 4, f"mostly {one.pool}, by {one.driver}")

@@ -1,0 +1,181 @@
+"""One run: the statement of a month, its files on S3, a notification."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import urlsplit
+
+from tenantmetrics.cost import Capacity, monthly
+from tenantmetrics.cost.period import month_of
+from tenantmetrics.errors import LedgerError, ReportError, TenantMetricsError
+from tenantmetrics.report.formats import MEDIA_TYPES, SUFFIXES, render
+from tenantmetrics.report.model import build
+from tenantmetrics.report.text import money, visible
+from tenantmetrics.scheduled.settings import Settings, load
+from tenantmetrics.statement import LineKind, Statement
+
+__all__ = ["handler"]
+
+_TOP = 5
+_SUBJECT_CHARS = 100
+"""Longest subject of an SNS message (SNS API reference, Publish)."""
+
+
+def handler(event: Mapping[str, Any] | None, _context: object) -> dict[str, Any]:
+    """Make a month's report; Lambda calls it.
+
+    A second run of a month writes over the first. Whatever goes wrong is told to the topic and
+    raised, so that Lambda counts the error.
+
+    Args:
+        event: `{"month": "2026-10"}`; the last full month without it.
+
+    Returns:
+        The month, its status, its total and the files' addresses.
+
+    Raises:
+        TenantMetricsError: No report could be made.
+    """
+    settings = load(os.environ)
+    month = str((event or {}).get("month") or "") or _last_month(settings.timezone)
+    try:
+        statement = _statement(settings, month)
+        files = _store(settings, statement)
+    except TenantMetricsError as error:
+        _tell(settings, f"Cost per tenant {month}: no report", f"It could not be made: {error}\n")
+        raise
+    report = build(statement)
+    status = " ".join(report.status) or "FINAL"
+    total = f"{money(statement.total, statement.quantum)} {statement.currency}"
+    _tell(
+        settings,
+        f"Cost per tenant {statement.period.label}: {total} ({status})",
+        _words(statement, files),
+    )
+    return {
+        "month": statement.period.label,
+        "status": list(report.status) or ["FINAL"],
+        "total": f"{statement.total:f}",
+        "currency": statement.currency,
+        "files": files,
+    }
+
+
+def _last_month(timezone: str) -> str:
+    """The month before the present one."""
+    present = month_of(int(datetime.now(UTC).timestamp()), timezone)
+    return month_of(present.start_s - 1, timezone).label
+
+
+def _statement(settings: Settings, month: str) -> Statement:
+    """The month's statement, beside the month before where there is one."""
+    with TemporaryDirectory(prefix="tenantmetrics-") as folder:
+        tenants = _fetch(settings.tenants, Path(folder, "tenants.csv"))
+        storage = _fetch(settings.storage, Path(folder, "storage.csv"))
+
+        def of(which: str) -> Statement:
+            return monthly(
+                settings.ledger,
+                month=which,
+                timezone=settings.timezone,
+                region=settings.region,
+                capacity=Capacity(cluster=settings.cluster) if settings.cluster else None,
+                bill=settings.bill or None,
+                bill_filter=settings.bill_filter,
+                tenants=tenants,
+                storage=storage,
+                idle=settings.idle,
+            )
+
+        statement = of(month)
+        before = month_of(statement.period.start_s - 1, settings.timezone).label
+        try:
+            previous = of(before)
+        except (LedgerError, ReportError):
+            # The first month has none before it.
+            return statement
+    if previous.currency != statement.currency:
+        return statement
+    return replace(statement, previous=previous)
+
+
+def _fetch(url: str, target: Path) -> Path | None:
+    """An object of S3 as a file; None without one."""
+    if not url:
+        return None
+    parts = urlsplit(url)
+    with _s3(url, "read") as client:
+        client.download_file(parts.netloc, parts.path.lstrip("/"), str(target))
+    return target
+
+
+def _store(settings: Settings, statement: Statement) -> list[str]:
+    """Every format, made before the first is stored."""
+    label = statement.period.label
+    made = {kind: render(statement, kind) for kind in settings.formats}
+    parts = urlsplit(settings.output)
+    files = []
+    with _s3(settings.output, "written") as client:
+        for kind, content in made.items():
+            name = f"{label}/cost-per-tenant-{label}{SUFFIXES[kind]}"
+            key = f"{parts.path.strip('/')}/{name}".lstrip("/")
+            client.put_object(
+                Bucket=parts.netloc, Key=key, Body=content, ContentType=MEDIA_TYPES[kind]
+            )
+            files.append(f"s3://{parts.netloc}/{key}")
+    return files
+
+
+@contextmanager
+def _s3(url: str, verb: str) -> Iterator[Any]:
+    """A client, whose errors name the address and what could not be done with it."""
+    import boto3  # noqa: PLC0415 - a wrong setting need not wait for it
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    client = boto3.client("s3")
+    try:
+        yield client
+    except (BotoCoreError, ClientError) as error:
+        raise ReportError(f"{url!r} cannot be {verb}: {' '.join(str(error).split())}") from None
+    finally:
+        client.close()
+
+
+def _words(statement: Statement, files: list[str]) -> str:
+    """The notification: what is owed, by whom most, what to doubt, where it lies."""
+    report = build(statement)
+
+    def amount(value: Any) -> str:
+        return f"{money(value, statement.quantum)} {statement.currency}"
+
+    lines = [f"Total: {amount(statement.total)} for {report.tenants:,} tenants"]
+    if report.comparison is not None:
+        lines.append(f"Against {report.comparison.label}: {amount(report.comparison.change)}")
+    lines += [f"Idle: {amount(report.of(LineKind.IDLE))}"]
+    lines += [f"Unattributed: {amount(report.of(LineKind.UNATTRIBUTED))}", ""]
+    tenants = [row for row in report.rows if row.kind is LineKind.TENANT]
+    lines += [f"{visible(row.tenant)}: {amount(row.total)}" for row in tenants[:_TOP]]
+    lines += ["", *report.caveats, *map(visible, statement.notes), "", *files]
+    return "\n".join(lines) + "\n"
+
+
+def _tell(settings: Settings, subject: str, message: str) -> None:
+    """Publish to the topic, if there is one."""
+    if not settings.topic_arn:
+        return
+    import boto3  # noqa: PLC0415 - only where somebody is told
+
+    client = boto3.client("sns")
+    try:
+        client.publish(
+            TopicArn=settings.topic_arn, Subject=subject[:_SUBJECT_CHARS], Message=message
+        )
+    finally:
+        client.close()

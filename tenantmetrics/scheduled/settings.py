@@ -1,0 +1,92 @@
+"""What the job is told: REPORT_* in its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tenantmetrics.cost import BillFilter
+from tenantmetrics.cost.allocate import Idle
+from tenantmetrics.errors import ConfigError
+from tenantmetrics.report.formats import Format
+
+__all__ = ["Settings", "load"]
+
+_OPTIONAL = ("REPORT_TENANTS", "REPORT_STORAGE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where the job reads and writes.
+
+    Attributes:
+        ledger: `s3://bucket/prefix` of the ledger (REPORT_LEDGER).
+        output: `s3://bucket/prefix` for the reports (REPORT_OUTPUT).
+        topic_arn: SNS topic that is told; "" tells nobody (REPORT_TOPIC_ARN).
+        bill: `cost-explorer`, `s3://bucket/prefix` of an export, or "" for list prices
+            (REPORT_BILL).
+        bill_filter: Which charges count (REPORT_BILL_ACCOUNT, REPORT_BILL_CLUSTER,
+            REPORT_BILL_TAG).
+        cluster: DB cluster whose capacity CloudWatch is asked for, or "" (REPORT_CLUSTER).
+        tenants: `s3://bucket/key` of the CSV of tenants, or "" (REPORT_TENANTS).
+        storage: `s3://bucket/key` of the CSV of measured bytes, or "" (REPORT_STORAGE).
+        formats: What is written (REPORT_FORMATS, separated by commas).
+        timezone: Zone of the month's borders (REPORT_TIMEZONE).
+        idle: Who bears idle capacity (REPORT_IDLE).
+        region: Region of the list prices (AWS_REGION).
+    """
+
+    ledger: str
+    output: str
+    topic_arn: str
+    bill: str
+    bill_filter: BillFilter
+    cluster: str
+    tenants: str
+    storage: str
+    formats: tuple[Format, ...]
+    timezone: str
+    idle: Idle
+    region: str
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read the environment.
+
+    Raises:
+        ConfigError: A setting is missing or not allowed; names it.
+        ReportError: REPORT_BILL_TAG is not KEY=VALUE.
+    """
+    for name in ("REPORT_LEDGER", "REPORT_OUTPUT", "REPORT_TENANTS", "REPORT_STORAGE"):
+        value = environ.get(name, "")
+        if not (value.startswith("s3://") or (not value and name in _OPTIONAL)):
+            raise ConfigError(f"{name} = {value!r}: must be s3://bucket/...")
+    try:
+        idle = Idle(environ.get("REPORT_IDLE") or Idle.SEPARATE)
+    except ValueError:
+        raise ConfigError(f"REPORT_IDLE must be one of {', '.join(Idle)}") from None
+    names = environ.get("REPORT_FORMATS") or "html,xlsx,csv,json,focus"
+    try:
+        formats = tuple(Format(name.strip()) for name in names.split(","))
+    except ValueError:
+        raise ConfigError(
+            f"REPORT_FORMATS = {names!r}: must be some of {', '.join(Format)}"
+        ) from None
+    return Settings(
+        ledger=environ["REPORT_LEDGER"],
+        output=environ["REPORT_OUTPUT"].rstrip("/"),
+        topic_arn=environ.get("REPORT_TOPIC_ARN", ""),
+        bill=environ.get("REPORT_BILL", ""),
+        bill_filter=BillFilter.of(
+            environ.get("REPORT_BILL_ACCOUNT"),
+            environ.get("REPORT_BILL_CLUSTER"),
+            environ.get("REPORT_BILL_TAG"),
+        ),
+        cluster=environ.get("REPORT_CLUSTER", ""),
+        tenants=environ.get("REPORT_TENANTS", ""),
+        storage=environ.get("REPORT_STORAGE", ""),
+        formats=formats,
+        timezone=environ.get("REPORT_TIMEZONE") or "UTC",
+        idle=idle,
+        region=environ.get("AWS_REGION") or "us-east-1",
+    )

@@ -1,0 +1,115 @@
+"""Cuts a text into tokens by PostgreSQL's rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from tenantmetrics.sqltext.brackets import Brackets
+from tenantmetrics.sqltext.tokens import Token, TokenKind
+
+__all__ = ["ESCAPE_BODY", "GAP", "LETTER", "PLAIN_BODY", "START", "tokenize"]
+
+# PostgreSQL counts every character beyond ASCII as a letter. Quantifiers are possessive: no text
+# can make the expression go back over what it has read, so its time is linear in the length.
+START = r"[A-Za-z_\x80-\U0010FFFF]"
+LETTER = r"[A-Za-z0-9_$\x80-\U0010FFFF]"
+# 'a' <newline> 'b' is one literal, and an E literal keeps its backslashes across the gap.
+GAP = r"(?:[ \t\f\v]++|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]++|--[^\n\r]*+[\n\r])*+"
+PLAIN_BODY = r"'(?:[^']++|'')*+"
+ESCAPE_BODY = r"'(?:[^'\\]++|\\.?+|'')*+"
+_SCANNER = re.compile(
+    rf"""
+    (?P<space>[ \t\n\r\f\v]++)
+  | (?P<comment>--[^\n\r]*+)
+  | (?P<block>/\*)
+  | (?P<escape>[eE]{ESCAPE_BODY}(?:'{GAP}{ESCAPE_BODY})*+(?P<escape_end>'?+))
+  | (?P<string>(?:[bBxXnN]|[uU]&)?+{PLAIN_BODY}(?P<string_end>'?+))
+  | (?P<quoted>(?:[uU]&)?+"(?:[^"]++|"")*+(?P<quoted_end>"?+))
+  | (?P<word>{START}{LETTER}*+)
+  | (?P<number>(?:0[xX][0-9a-fA-F_]++|0[oO][0-7_]++|0[bB][01_]++
+        |(?:[0-9][0-9_]*+(?:\.(?!\.)[0-9_]*+)?+|\.[0-9][0-9_]*+)(?:[eE][+-]?+[0-9][0-9_]*+)?+))
+  | (?P<positional>\$[0-9]++)
+  | (?P<dollar>\$(?:{START}[A-Za-z0-9_\x80-\U0010FFFF]*+)?+\$)
+  | (?P<semicolon>;)
+  | (?P<parameter>:(?=[A-Za-z0-9_\x80-\U0010FFFF]){LETTER}++)
+  | (?P<symbol>::|:=|\.\.|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_BLOCK_EDGE = re.compile(r"/\*|\*/")
+
+_SPACE = TokenKind.SPACE
+_COMMENT = TokenKind.COMMENT
+_SYMBOL = TokenKind.SYMBOL
+_WORD = TokenKind.WORD
+_NUMBER = TokenKind.NUMBER
+_PARAMETER = TokenKind.PARAMETER
+_UNTERMINATED = TokenKind.UNTERMINATED
+_SIMPLE = {
+    kind.value: kind
+    for kind in (
+        _SPACE,
+        _COMMENT,
+        _WORD,
+        _NUMBER,
+        TokenKind.POSITIONAL,
+        TokenKind.SEMICOLON,
+        _SYMBOL,
+    )
+}
+
+
+def tokenize(sql: str, names: Collection[str] = ()) -> Iterator[Token]:
+    """Cut a text into tokens that, joined, are the text.
+
+    Inside the brackets of a subscript a colon may part the bounds of a slice. `a[1:2]`, `a[i:j]`
+    and `a[:2]` are slices; `a[:n]` and `a[:i:j]` begin with a parameter.
+
+    Args:
+        sql: Any text.
+        names: Parameters known to be supplied; decides only `a[:2]`, a subscript if "2" is one.
+    """
+    position, length = 0, len(sql)
+    brackets = Brackets() if "[" in sql else None
+    while position < length:
+        token = _token_at(sql, position)
+        if brackets is not None and token.kind is not _SPACE and token.kind is not _COMMENT:
+            if token.kind is _PARAMETER and brackets.colon_parts_bounds(sql, token, names):
+                token = Token(_SYMBOL, position, position + 1)
+            brackets.pass_over(sql, token)
+        yield token
+        position = token.end
+
+
+def _token_at(sql: str, position: int) -> Token:
+    """The token that begins at `position`."""
+    found = _SCANNER.match(sql, position)
+    # The last alternative takes any character, and lastgroup is the alternative that matched.
+    assert found is not None  # noqa: S101
+    assert found.lastgroup is not None  # noqa: S101
+    kind = _SIMPLE.get(found.lastgroup)
+    if kind is not None:
+        return Token(kind, position, found.end())
+    return Token(*_composite(sql, found.lastgroup, found))
+
+
+def _composite(sql: str, group: str, found: re.Match[str]) -> tuple[TokenKind, int, int]:
+    """A token whose end or whose kind the expression alone does not tell."""
+    start, end = found.span()
+    if group == "parameter":
+        return _PARAMETER, start, end
+    if group == "block":
+        depth = 1
+        for edge in _BLOCK_EDGE.finditer(sql, end):
+            depth += 1 if edge.group() == "/*" else -1
+            if depth == 0:
+                return _COMMENT, start, edge.end()
+        return _UNTERMINATED, start, len(sql)
+    if group == "dollar":
+        closing = sql.find(found.group(), end)
+        if closing < 0:
+            return _UNTERMINATED, start, len(sql)
+        return TokenKind.STRING, start, closing + len(found.group())
+    kind = TokenKind.QUOTED if group == "quoted" else TokenKind.STRING
+    return (kind if found.group(f"{group}_end") else _UNTERMINATED), start, end

@@ -1,0 +1,214 @@
+"""The scheduled report: from a ledger and a bill on S3 to files and a notification, over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tenantmetrics.errors import ConfigError, LedgerError, ReportError
+from tenantmetrics.export.ledger import LedgerExporter
+from tenantmetrics.records import Series, SeriesKey, Source, Window
+from tenantmetrics.scheduled import handler
+
+
+class Account:
+    """An AWS account on moto's server: a bucket, a topic, and a queue that hears it."""
+
+    def __init__(self, host, port):
+        self._address = (host, port)
+        self.post("/moto-api/reset")
+        self.s3 = boto3.client("s3")
+        self.s3.create_bucket(Bucket="books")
+        self._sqs = boto3.client("sqs")
+        self._queue = self._sqs.create_queue(QueueName="heard")["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])
+        sns = boto3.client("sns")
+        self.topic = sns.create_topic(Name="reports")["TopicArn"]
+        sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
+        sns.close()
+
+    def post(self, path, document=None):
+        connection = http.client.HTTPConnection(*self._address, timeout=30)
+        body = json.dumps(document)
+        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        connection.getresponse().read()
+        connection.close()
+
+    def heard(self):
+        """The notifications, as (subject, text)."""
+        answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10)
+        bodies = [json.loads(one["Body"]) for one in answer.get("Messages", [])]
+        return [(body["Subject"], body["Message"]) for body in bodies]
+
+    def keys(self, prefix):
+        found = self.s3.list_objects_v2(Bucket="books", Prefix=prefix).get("Contents", [])
+        return sorted(one["Key"] for one in found)
+
+    def close(self):
+        self.s3.close()
+        self._sqs.close()
+
+
+@pytest.fixture
+def account(monkeypatch):
+    """The account, and an environment as the stack sets it."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "REPORT_LEDGER": "s3://books/ledger",
+        "REPORT_OUTPUT": "s3://books/reports",
+    }.items():
+        monkeypatch.setenv(name, value)
+    made = Account(host, port)
+    monkeypatch.setenv("REPORT_TOPIC_ARN", made.topic)
+    yield made
+    made.close()
+    server.stop()
+
+
+@pytest.fixture
+def usage(account, tmp_path):
+    """Write an hour of two tenants into the ledger on S3."""
+
+    def write(start):
+        series = {
+            SeriesKey(name, "ExecuteStatement", "ok", Source.SESSION, "arn:x", "app"): Series(
+                calls=calls, duration_ns=calls * 10**6, attempts=calls, billed_requests=calls
+            )
+            for name, calls in (("acme", 3), ("bee\x1b", 1))
+        }
+        start_s = int(datetime.fromisoformat(start).replace(tzinfo=UTC).timestamp())
+        LedgerExporter(tmp_path).export([Window(start_s, 60, "w", 0, series, {})], float("inf"))
+        for file in tmp_path.rglob("*.parquet"):
+            key = f"ledger/{file.relative_to(tmp_path)}"
+            account.s3.upload_file(str(file), "books", key)
+
+    return write
+
+
+def explorer(account, *months):
+    """What Cost Explorer answers, one after another."""
+    results = [
+        {
+            "ResultsByTime": [
+                {
+                    "TimePeriod": {"Start": f"{month}-01"},
+                    "Estimated": estimated,
+                    "Groups": [
+                        {
+                            "Keys": ["Data-API-Usage", "Usage"],
+                            "Metrics": {
+                                "UnblendedCost": {"Amount": amount, "Unit": "USD"},
+                                "UsageQuantity": {"Amount": "4", "Unit": "Requests"},
+                            },
+                        }
+                    ],
+                }
+            ],
+            "DimensionValueAttributes": [],
+        }
+        for month, amount, estimated in months
+    ]
+    account.post("/moto-api/static/ce/cost-and-usage-results", {"results": results})
+
+
+def test_a_month_is_reported_stored_and_told(account, usage, monkeypatch):
+    """Cost Explorer's bill beside the month before: five files, one notification, the sums."""
+    monkeypatch.setenv("REPORT_BILL", "cost-explorer")
+    usage("2026-09-20T10:00")
+    usage("2026-10-20T10:00")
+    explorer(account, ("2026-10", "8.00", False), ("2026-09", "6.00", False))
+    answer = handler({"month": "2026-10"}, None)
+    assert (answer["total"], answer["currency"], answer["status"]) == ("8.00", "USD", ["FINAL"])
+    assert account.keys("reports/") == [
+        f"reports/2026-10/cost-per-tenant-2026-10{suffix}"
+        for suffix in (".csv", ".focus.csv", ".html", ".json", ".xlsx")
+    ]
+    page = account.s3.get_object(Bucket="books", Key=account.keys("reports/")[2])
+    assert page["ContentType"] == "text/html; charset=utf-8"
+    assert b"Against 2026-09" in page["Body"].read()
+    ((subject, text),) = account.heard()
+    assert subject == "Cost per tenant 2026-10: 8.00 USD (FINAL)"
+    assert "Total: 8.00 USD for 2 tenants" in text
+    assert "Against 2026-09: 2.00 USD" in text
+    assert "acme: 6.00 USD" in text
+    assert "\x1b" not in text
+    assert "s3://books/reports/2026-10/cost-per-tenant-2026-10.html" in text
+
+
+def test_a_bill_that_aws_calls_estimated_is_told_as_a_draft(account, usage, monkeypatch):
+    """The first month has none before it, which is no error."""
+    monkeypatch.setenv("REPORT_BILL", "cost-explorer")
+    monkeypatch.setenv("REPORT_FORMATS", "json")
+    usage("2026-10-20T10:00")
+    explorer(account, ("2026-10", "8.00", True))
+    assert handler({"month": "2026-10"}, None)["status"] == ["DRAFT"]
+    ((subject, text),) = account.heard()
+    assert subject.endswith("(DRAFT)")
+    assert "AWS says that the bill is estimated" in text
+
+
+def test_without_a_month_the_last_full_one_is_made(account, usage):
+    """At list prices where no bill is named; an empty event is what the schedule sends."""
+    now = datetime.now(UTC)
+    year, month = (now.year, now.month - 1) if now.month > 1 else (now.year - 1, 12)
+    usage(f"{year}-{month:02}-20T10:00")
+    answer = handler({}, None)
+    assert answer["month"] == f"{year}-{month:02}"
+    assert answer["status"] == ["ESTIMATE"]
+
+
+def test_facts_of_tenants_and_measured_storage_are_read_from_s3(account, usage, monkeypatch):
+    """Revenue makes a margin, measured bytes divide storage; a missing file is named."""
+    usage("2026-10-20T10:00")
+    account.s3.put_object(Bucket="books", Key="t.csv", Body=b"tenant,revenue\nacme,10\n")
+    account.s3.put_object(Bucket="books", Key="s.csv", Body=b"tenant,bytes\nacme,1073741824\n")
+    monkeypatch.setenv("REPORT_TENANTS", "s3://books/t.csv")
+    monkeypatch.setenv("REPORT_STORAGE", "s3://books/s.csv")
+    monkeypatch.setenv("REPORT_FORMATS", "json")
+    handler({"month": "2026-10"}, None)
+    (key,) = account.keys("reports/")
+    document = json.loads(account.s3.get_object(Bucket="books", Key=key)["Body"].read())
+    (acme,) = [line for line in document["lines"] if line["tenant"] == "acme"]
+    assert acme["revenue"] == "10"
+    assert acme["amounts"]["storage"] == "0.100000"
+    monkeypatch.setenv("REPORT_STORAGE", "s3://books/none.csv")
+    with pytest.raises(ReportError, match=r"'s3://books/none.csv' cannot be read: .*404"):
+        handler({"month": "2026-10"}, None)
+
+
+def test_a_failure_is_told_and_raised(account):
+    """No ledger, no report: somebody hears of it, and Lambda counts an error."""
+    with pytest.raises(LedgerError):
+        handler({"month": "2026-10"}, None)
+    ((subject, text),) = account.heard()
+    assert subject == "Cost per tenant 2026-10: no report"
+    assert "ledger 's3://books/ledger'" in text
+    assert account.keys("reports/") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("REPORT_LEDGER", "/tmp/x", "REPORT_LEDGER = '/tmp/x': must be s3://bucket/..."),
+        ("REPORT_TENANTS", "x.csv", "REPORT_TENANTS = 'x.csv': must be s3://bucket/..."),
+        ("REPORT_FORMATS", "html,pdf", "REPORT_FORMATS = 'html,pdf'"),
+        ("REPORT_IDLE", "x", "REPORT_IDLE must be one of separate, weighted, even"),
+    ],
+)
+def test_a_wrong_setting_is_named(account, monkeypatch, name, value, error):
+    """Before anything is read."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=error):
+        handler({}, None)

@@ -1,0 +1,158 @@
+"""A real local Spark beside DuckDB, on the same ledgers: the reports are the same bytes.
+
+pyspark is 400 MB and needs Java, so these tests run where requirements/spark.txt is installed and
+are passed over elsewhere (`pytest --noconftest tests/spark`: the common fixtures need what is not
+installed there).
+"""
+
+import random
+from datetime import UTC, datetime
+from decimal import Decimal
+from io import BytesIO
+from shutil import copy
+from zipfile import ZipFile
+
+import pytest
+
+from tenantmetrics.cost import Capacity, monthly
+from tenantmetrics.cost.inputs import HourlyCapacity
+from tenantmetrics.errors import LedgerError, ReportError
+from tenantmetrics.export.ledger import LedgerExporter
+from tenantmetrics.records import UNATTRIBUTED, Series, SeriesKey, Source, Window
+from tenantmetrics.report import csv, focus, html, json, terminal, xlsx
+
+pytest.importorskip("pyspark", reason="needs requirements/spark.txt")
+from pyspark.sql import SparkSession
+
+from tenantmetrics.cost.engines.spark import Spark
+
+pytestmark = pytest.mark.long
+
+TENANTS = ("acme", "Ünïcode ✓", "'; DROP", "line\nbreak", "Zoë", "zoe", "ACME", UNATTRIBUTED)
+CREATED = "docProps/core.xml"
+START_S = int(datetime(2026, 10, 31, 12, tzinfo=UTC).timestamp())
+
+
+@pytest.fixture(scope="module")
+def session():
+    """A user's session with settings of its own, in another zone and without ANSI arithmetic."""
+    started = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.session.timeZone", "America/New_York")
+        .config("spark.sql.ansi.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "4")
+        .getOrCreate()
+    )
+    started.sparkContext.setLogLevel("OFF")
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory):
+    """150 windows over the month's borders, three writers, failures, losses, odd names."""
+    chance = random.Random(7)
+    folder = tmp_path_factory.mktemp("ledger[1]{a,b}") / "books * ?"
+    exporter = LedgerExporter(folder)
+    for number in range(150):
+        series = {
+            SeriesKey(
+                tenant,
+                "ExecuteStatement",
+                chance.choice(("ok", "ok", "BadRequestException")),
+                Source.SESSION,
+                chance.choice(("arn:aws:rds:us-east-1:1:cluster:a", "")),
+                "app",
+            ): Series(
+                calls=chance.randrange(1, 9999),
+                duration_ns=chance.randrange(10**12),
+                attempts=1,
+                request_bytes=chance.randrange(10**9),
+                response_bytes=chance.randrange(10**12),
+                billed_requests=chance.randrange(10**5),
+                rows_returned=chance.randrange(10**6),
+                rows_written=chance.randrange(10**6),
+                scale=4,
+                buckets={300: 1},
+            )
+            for tenant in chance.sample(TENANTS, 3)
+        }
+        losses = {"queue_full": 3} if number % 15 == 0 else {}
+        start_s = START_S + chance.randrange(31 * 24 * 60) * 60
+        window = Window(start_s, 60, f"host/{number % 3}%", number, series, losses)
+        exporter.export([window], float("inf"))
+    return folder
+
+
+def rendered(statement):
+    """Every format's output, but for the second in which the workbook was made."""
+    workbook = ZipFile(BytesIO(xlsx.render(statement)))
+    return {
+        "csv": csv.render(statement),
+        "html": html.render(statement),
+        "json": json.render(statement),
+        "focus": focus.render(statement),
+        "table": terminal.render(statement),
+        "xlsx": [workbook.read(name) for name in workbook.namelist() if name != CREATED],
+    }
+
+
+@pytest.mark.parametrize(
+    ("timezone", "capacity"),
+    [
+        ("UTC", Capacity(acu=Decimal("7.5"))),
+        ("America/St_Johns", Capacity(acu_hours=Decimal("812.123"))),
+        (
+            "Asia/Kolkata",
+            Capacity(
+                hourly=HourlyCapacity(
+                    {START_S // 3600 + hour: Decimal(hour % 13) / 7 for hour in range(800)},
+                    {START_S // 3600 + hour: Decimal(hour % 100) / 100 for hour in range(800)},
+                )
+            ),
+        ),
+    ],
+    ids=["flat", "total", "hourly"],
+)
+def test_spark_and_duckdb_make_identical_reports(session, ledger, timezone, capacity):
+    """Statement and bytes of every format, with months that begin in the middle of an hour too."""
+    asked = {"month": "2026-11", "timezone": timezone, "capacity": capacity, "now_s": 1.9e9}
+    by_duckdb = monthly(ledger, **asked)
+    by_spark = monthly(ledger, **asked, engine=Spark(session))
+    assert by_spark == by_duckdb
+    assert rendered(by_spark) == rendered(by_duckdb)
+    assert sum(line.usage.calls for line in by_spark.lines) > 1_000_000
+
+
+def test_the_users_session_is_left_as_it_was(session, ledger):
+    """Its zone, its arithmetic and its views are the user's own."""
+    session.range(3).createOrReplaceTempView("usage")
+    monthly(ledger, month="2026-11", engine=Spark(session))
+    assert session.conf.get("spark.sql.session.timeZone") == "America/New_York"
+    assert session.conf.get("spark.sql.ansi.enabled") == "false"
+    assert session.sql("SELECT count(*) AS n FROM usage").collect()[0].n == 3
+    assert SparkSession.getActiveSession() in {None, session}
+
+
+def test_copies_count_once_and_broken_files_are_named(session, ledger, tmp_path):
+    """As with DuckDB, but for leaving out broken files: Spark could not tell which."""
+    files = sorted(ledger.rglob("*.parquet"))
+    books = tmp_path / "books"
+    for file in files:
+        target = books / file.relative_to(ledger)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy(file, target)
+    (books / "backup").mkdir()
+    copy(files[75], books / "backup")
+    statement = monthly(books, month="2026-11", engine=Spark(session))
+    assert statement == monthly(books, month="2026-11")
+    assert any("copies" in note or "copy" in note for note in statement.notes)
+    broken = books / files[75].relative_to(ledger)
+    broken.write_bytes(broken.read_bytes()[:-9])
+    (books / "backup" / broken.name).unlink()
+    with pytest.raises(LedgerError, match=f"Spark cannot read ledger .*{broken.name[:15]}") as seen:
+        monthly(books, month="2026-11", engine=Spark(session))
+    assert "\n" not in str(seen.value)
+    with pytest.raises(ReportError, match="--skip-corrupt needs the duckdb engine"):
+        monthly(books, month="2026-11", engine=Spark(session), skip_corrupt=True)
