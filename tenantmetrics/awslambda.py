@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-from tenantmetrics.pipeline import current
+from tenantmetrics.pipeline import existing
 
 __all__ = ["lambda_handler"]
 
@@ -49,8 +49,10 @@ def lambda_handler(
                 return wrapped(event, context, *args, **kwargs)
             finally:
                 budget_s = min(timeout_s, _left_s(context) - _RESERVE_S)
-                if budget_s > 0:
-                    current().flush(budget_s)
+                # Not made here if it is missing: a wrong setting must not fail an invocation.
+                pipeline = existing()
+                if pipeline is not None and budget_s > 0:
+                    pipeline.flush(budget_s)
 
         return with_flush
 

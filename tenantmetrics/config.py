@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tenantmetrics import limits
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.records import Source
 
-__all__ = ["BILLED_BYTES", "METRIC_LEVELS", "SIGTERM", "Config", "load"]
+__all__ = ["BILLED_BYTES", "METRIC_LEVELS", "SETTINGS", "SIGTERM", "Config", "load"]
 
 BILLED_BYTES = ("request+response", "response", "request", "max")
 """Whether AWS adds request and response bytes before it counts 32 KB steps is not documented."""
@@ -81,6 +82,7 @@ class Config:
         max_plans: Statement texts whose plan is kept.
         max_transactions: Open transactions that are remembered.
         transaction_idle_s: A transaction idle for longer is forgotten; the Data API ends it at 180.
+        origins: Where each setting that is not a default came from, for errors; no setting itself.
     """
 
     exporters: tuple[str, ...] = ()
@@ -131,7 +133,11 @@ class Config:
     max_plans: int = 4_096
     max_transactions: int = 10_000
     transaction_idle_s: float = 300.0
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
+
+SETTINGS = {one.name: type(one.default) for one in fields(Config) if one.name != "origins"}
+"""Every setting's name and type."""
 
 _ENV_PREFIX = "TENANTMETRICS_"
 _AT_LEAST: dict[str, float] = {
@@ -148,11 +154,15 @@ _AT_LEAST: dict[str, float] = {
     "max_transactions": 1,
     "transaction_idle_s": 1,
 }
+_SECONDS_MAX = 86_400
+"""A day: Python's clocks and locks overflow at some point, and nobody means more."""
 _FLAGS = {"1": True, "true": True, "yes": True, "on": True}
 _FLAGS |= {"0": False, "false": False, "no": False, "off": False, "": False}
 _SOURCES = tuple(source.value for source in Source if source is not Source.UNATTRIBUTED)
 _PATTERNS = frozenset({"tenant_schema_pattern", "tenant_database_pattern", "tenant_role_pattern"})
 _ONE_OF = {"billed_bytes": BILLED_BYTES, "metric_level": METRIC_LEVELS, "sigterm": SIGTERM}
+_LOWER = frozenset({"tenant_columns", "tenant_variables"})
+_SHOWN_CHARS = 200
 _FUNCTION = re.compile(r"[^\s:]+(:[1-9][0-9]?)?")
 
 
@@ -167,28 +177,33 @@ def load(environ: Mapping[str, str] = os.environ, /, **arguments: Any) -> Config
     Raises:
         ConfigError: A setting is unknown or its value is not allowed, or the file cannot be read.
     """
-    known = {f.name: type(f.default) for f in fields(Config)}
     from_file, file = _file(environ)
     for name in (*arguments, *from_file):
-        if name not in known:
+        if name not in SETTINGS:
             where = "" if name in arguments else f" (from {file})"
             raise ConfigError(
-                f"unknown setting {name!r}{where}: known are {', '.join(sorted(known))}"
+                f"unknown setting {name!r}{where}: known are {', '.join(sorted(SETTINGS))}"
             )
     values: dict[str, Any] = {}
-    for name, kind in known.items():
+    origins: dict[str, str] = {}
+    for name, kind in SETTINGS.items():
+        variable = _ENV_PREFIX + name.upper()
         if arguments.get(name) is not None:
-            values[name] = _convert(name, arguments[name], kind, "configure()")
-        elif (text := environ.get(_ENV_PREFIX + name.upper())) is not None:
-            values[name] = _convert(name, text, kind, f"environment {_ENV_PREFIX}{name.upper()}")
+            value, origin = arguments[name], "configure()"
+        elif variable in environ:
+            value, origin = environ[variable], f"environment {variable}"
         elif name in from_file:
-            values[name] = _convert(name, from_file[name], kind, file)
+            value, origin = from_file[name], file
+        else:
+            continue
+        values[name] = _convert(name, value, kind, origin)
+        origins[name] = origin
     exporters = values.setdefault("exporters", _default_exporters(environ))
     if "none" in exporters:
         if len(exporters) > 1:
-            raise ConfigError(f"exporters = {exporters!r}: 'none' stands alone")
+            raise _wrong("exporters", exporters, origins["exporters"], "'none' alone, or without")
         values["exporters"] = ()
-    return Config(**values)
+    return Config(**values, origins=origins)
 
 
 def _default_exporters(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -233,10 +248,7 @@ def _file(environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
 
 def _convert(name: str, value: Any, kind: type, origin: str) -> Any:
     """One value, checked; `origin` is for the error."""
-
-    def wrong(allowed: str) -> ConfigError:
-        return ConfigError(f"{name} = {value!r} (from {origin}): must be {allowed}")
-
+    wrong = partial(_wrong, name, value, origin)
     if kind is tuple:
         return _texts(name, value, wrong)
     if kind is bool:
@@ -249,6 +261,13 @@ def _convert(name: str, value: Any, kind: type, origin: str) -> Any:
     return _number(name, value, kind, wrong)
 
 
+def _wrong(name: str, value: Any, origin: str, allowed: str) -> ConfigError:
+    shown = repr(value)
+    if len(shown) > _SHOWN_CHARS:
+        shown = f"{shown[:_SHOWN_CHARS]}..."
+    return ConfigError(f"{name} = {shown} (from {origin}): must be {allowed}")
+
+
 def _number(name: str, value: Any, kind: type, wrong: Callable[[str], ConfigError]) -> Any:
     try:
         number = kind(value)
@@ -257,8 +276,10 @@ def _number(name: str, value: Any, kind: type, wrong: Callable[[str], ConfigErro
     # int(2.5) is 2, and True is 1 to Python: neither is what somebody meant.
     if number is None or isinstance(value, bool) or (isinstance(value, float) and number != value):
         raise wrong("a whole number" if kind is int else "a number of seconds")
-    if not _AT_LEAST[name] <= number < float("inf"):
+    if not number >= _AT_LEAST[name]:  # nor is "not a number"
         raise wrong(f"at least {_AT_LEAST[name]:g}")
+    if kind is float and number > _SECONDS_MAX:
+        raise wrong(f"at most {_SECONDS_MAX} seconds, a day")
     if name == "window_s" and 3600 % number:
         raise wrong("a divisor of 3600, so that windows align to the hour")
     return number
@@ -273,7 +294,7 @@ def _texts(name: str, value: Any, wrong: Callable[[str], ConfigError]) -> tuple[
     texts = tuple(part.strip() for part in parts if part.strip())
     if allowed := _wrong_texts(name, texts):
         raise wrong(allowed)
-    return texts
+    return tuple(text.lower() for text in texts) if name in _LOWER else texts
 
 
 def _text(name: str, value: Any, wrong: Callable[[str], ConfigError]) -> str:

@@ -1,4 +1,6 @@
-"""Is everything there that delivery needs? Dry checks that write no metric and leave nothing.
+"""Is everything there that delivery needs? Dry checks that write no metric and no object.
+
+What delivery would make at its start, the folders of a ledger and of the spool, is made here too.
 
 Each check ends in a line: what was looked at, how it is, what to do. AWS checks authorisation
 before it looks at a request's content, so a request that can never be carried out tells whether it
@@ -19,7 +21,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tenantmetrics.config import Config
-from tenantmetrics.errors import TenantMetricsError
+from tenantmetrics.errors import TenantMetricsError, redacted
+from tenantmetrics.export.aws import CREDENTIAL_CODES, region
 
 __all__ = ["Finding", "State", "examine"]
 
@@ -69,12 +72,12 @@ def examine(config: Config) -> Iterator[Finding]:
         name, _, rest = spec.partition(":")
         check = _CHECKS.get(name)
         if check is None:
-            yield Finding(spec, State.FAILED, "unknown exporter")
+            yield Finding(redacted(spec), State.FAILED, "unknown exporter")
             continue
         try:
             yield from check(rest, config)
         except TenantMetricsError as error:
-            yield Finding(spec, State.FAILED, str(error))
+            yield Finding(redacted(spec), State.FAILED, str(error))
 
 
 def _is_cloudwatch_otlp(spec: str) -> bool:
@@ -91,9 +94,10 @@ def _client(service: str) -> Any:
     import boto3  # noqa: PLC0415 - slow to import
     from botocore.config import Config as BotoConfig  # noqa: PLC0415
 
-    make: Any = boto3.client  # its overloads know no variable service names
-    return make(
+    session: Any = boto3.session.Session()  # its overloads know no variable service names
+    return session.client(
         service,
+        region_name=region(session),
         config=BotoConfig(
             connect_timeout=_TIMEOUT_S,
             read_timeout=_TIMEOUT_S,
@@ -115,10 +119,18 @@ def _credentials() -> Iterator[Finding]:
     if credentials is None:
         yield Finding(what, State.FAILED, "none found: set a role, a profile or AWS_ACCESS_KEY_ID")
         return
-    if not session.region_name:
-        yield Finding("aws: region", State.FAILED, "none set: set AWS_REGION")
+    where = region(session)
+    if where is None:
+        yield Finding("aws: region", State.FAILED, "none set: set AWS_DEFAULT_REGION")
         return
-    yield Finding(what, State.OK, f"found by {credentials.method}, region {session.region_name}")
+    yield Finding(what, State.OK, f"found by {credentials.method}, region {where}")
+    known = {
+        one
+        for partition in session.get_available_partitions()
+        for one in session.get_available_regions("cloudwatch", partition)
+    }
+    if where not in known:
+        yield Finding("aws: region", State.WARNING, f"{where!r} is none that boto3 knows: a typo?")
     yield from _call(
         "aws: identity", lambda: _client("sts").get_caller_identity(), "sts:GetCallerIdentity"
     )
@@ -161,22 +173,32 @@ def _otlp(rest: str, _config: Config) -> Iterator[Finding]:
         return
     from opentelemetry.sdk.metrics.export import MetricsData  # noqa: PLC0415
 
-    from tenantmetrics.export.otlp_send import GrpcSender, HttpSender  # noqa: PLC0415
-    from tenantmetrics.export.resume import Undelivered  # noqa: PLC0415
+    from tenantmetrics.export.resume import Fate, Undelivered  # noqa: PLC0415
 
     deadline_s = time.monotonic() + _TIMEOUT_S
-    sender: Any = (
-        GrpcSender(to.url, deadline_s, time.monotonic)
-        if to.grpc
-        else HttpSender(to.url, deadline_s, time.monotonic, to.region)
-    )
+    sender: Any
+    if to.grpc:
+        from tenantmetrics.export.otlp_grpc import GrpcSender  # noqa: PLC0415
+
+        sender = GrpcSender(to.url, deadline_s, time.monotonic)
+    else:
+        from tenantmetrics.export.otlp_http import HttpSender, Signer  # noqa: PLC0415
+
+        signer = Signer(to.region) if to.region else None
+        sender = HttpSender(to.url, deadline_s, time.monotonic, signer)
     try:
         sender.send(MetricsData(()))
         yield Finding("otlp: request", State.OK, "an empty request was taken")
     except Undelivered as undelivered:
-        yield Finding(
-            "otlp: request", State.FAILED, f"{undelivered.fate}: {_short(undelivered.error)}"
-        )
+        refused = bool(to.region) and undelivered.fate is Fate.REJECTED
+        if refused:  # for what it lacks, by whoever would be allowed to send more
+            yield Finding("otlp: request", State.OK, "cloudwatch:PutMetricData is allowed")
+        else:
+            yield Finding(
+                "otlp: request",
+                State.FAILED,
+                f"{undelivered.fate.value}: {_short(undelivered.error)}",
+            )
     finally:
         sender.close()
 
@@ -225,7 +247,7 @@ def _call(
         response = error.response
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = response.get("Error", {}).get("Code", "")
-        if refused_is_fine and status == 400 and "Expired" not in code and "Skew" not in code:  # noqa: PLR2004
+        if refused_is_fine and status == 400 and code not in CREDENTIAL_CODES:  # noqa: PLR2004
             yield Finding(what, State.OK, f"{needs} is allowed")
         else:
             yield Finding(what, State.FAILED, f"{needs}: {code or status}")
@@ -263,4 +285,4 @@ def _connect(what: str, host: str, port: int) -> Finding:
 
 def _short(error: BaseException) -> str:
     """An error on one line; its type where its text says nothing."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return redacted(" ".join(str(error).split()))[:200] or type(error).__name__

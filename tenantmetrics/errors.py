@@ -16,6 +16,8 @@ The data path raises none of these, `TenantRefusedError` apart, which only `stri
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "ConfigError",
     "ConsoleError",
@@ -27,7 +29,16 @@ __all__ = [
     "TenantMetricsError",
     "TenantRefusedError",
     "UnbalancedError",
+    "redacted",
 ]
+
+_USER = re.compile(r"(://)[^/?#@\s'\"]+@")
+_QUERY = re.compile(r"(://[^?\s'\"]*\?)[^\s'\"]+")
+
+
+def redacted(text: str) -> str:
+    """A text for people, without what URLs in it may carry of secrets: user, password, query."""
+    return _QUERY.sub(r"\1***", _USER.sub(r"\1***@", text))
 
 
 class TenantMetricsError(Exception):
@@ -35,7 +46,14 @@ class TenantMetricsError(Exception):
 
 
 class ConfigError(TenantMetricsError, ValueError):
-    """A setting has a value that is not allowed."""
+    """A setting has a value that is not allowed.
+
+    Args:
+        message: What is wrong; passwords in URLs are left out of it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redacted(message))
 
 
 class MissingExtraError(TenantMetricsError, ImportError):

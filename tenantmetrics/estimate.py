@@ -70,13 +70,21 @@ def estimate(tenants: int, processes: int = 1, *, max_metric_tenants: int = 500)
         calls = -(-metrics // 1_000)
         monthly = price.tiered_cost("metric_month", metrics)
         cost = monthly + _PUT_METRIC_DATA_1K * calls * minutes / 1_000
-        found.append(Estimate(f"cloudwatch {level}", f"{calls} requests", metrics, 0.0, cost))
+        found.append(
+            Estimate(
+                f"cloudwatch {level}",
+                "1 request" if calls == 1 else f"{calls:,} requests",
+                metrics,
+                0.0,
+                cost,
+            )
+        )
         gb = _emf_bytes(sample, level) / _SAMPLE_TENANTS * shown * minutes / 1e9
         cost = monthly + _LOGS_GB * Decimal(gb)
-        found.append(Estimate(f"emf {level}", f"{shown + 1} documents", metrics, gb, cost))
+        found.append(Estimate(f"emf {level}", f"{shown + 1:,} documents", metrics, gb, cost))
     size, points = _otlp_size(sample)
     gb = size / _SAMPLE_TENANTS * tenants * minutes / 1e9
-    sends = f"{round(points / _SAMPLE_TENANTS * tenants)} data points"
+    sends = f"{round(points / _SAMPLE_TENANTS * tenants):,} data points"
     found.append(Estimate("otlp", sends, 0, gb, None))
     cost = _S3_PUT_1K * minutes / 1_000
     found.append(Estimate("ledger on S3", "1 object", 0, 0.0, cost))

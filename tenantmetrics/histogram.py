@@ -79,7 +79,7 @@ def merge(into: Series, other: Series) -> None:
 
 
 def add(into: Series, other: Series) -> None:
-    """Add all of another series' numbers to one: its sums, its histogram, its latest exemplar.
+    """Add all of another series' numbers to one: its sums, its histogram, the slower exemplar.
 
     Args:
         into: Changed in place.
@@ -94,7 +94,9 @@ def add(into: Series, other: Series) -> None:
     into.billed_requests += other.billed_requests
     into.rows_returned += other.rows_returned
     into.rows_written += other.rows_written
-    if other.exemplar is not None:
+    if other.exemplar is not None and (
+        into.exemplar is None or other.exemplar.duration_ns > into.exemplar.duration_ns
+    ):
         into.exemplar = other.exemplar
 
 

@@ -1,4 +1,4 @@
-"""The life of a process: normal exit, multiprocessing's children, SIGTERM.
+"""The life of a process: its copies, normal exit, multiprocessing's children, SIGTERM.
 
 - Interpreter exit, `sys.exit` and an exception that nobody caught end in `atexit`. Threads that are
   no daemons are joined before that, so what they record is delivered too.
@@ -6,6 +6,8 @@
   finalizers; those are emptied after the fork and filled again here.
 - SIGTERM's default kills at once. Where nobody handles it, it delivers first and then dies by the
   same signal, so that whoever waits for the process sees what it expects.
+- uWSGI forks without telling Python, unless it is configured to: its own hook is used as well.
+- Lambda's SnapStart starts many sandboxes from one snapshot of the memory after init.
 - After `os.fork`, a child that ends in `os._exit` delivers nothing: nothing runs there that could.
 """
 
@@ -15,15 +17,59 @@ import atexit
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-__all__ = ["at_exit", "on_sigterm"]
+__all__ = ["around_snapshot", "at_exit", "in_children", "on_sigterm"]
 
 _FINALIZER_PRIORITY = -100
 """Negative: after multiprocessing has joined the children, so that a parent delivers last."""
+
+
+def in_children(callback: Callable[[], None]) -> None:
+    """Have something called in every child that is forked from this process, first thing.
+
+    Args:
+        callback: May be called twice in a child.
+    """
+    os.register_at_fork(after_in_child=callback)
+    uwsgi = sys.modules.get("uwsgi")  # there only inside uWSGI
+    if uwsgi is None:
+        return
+    earlier = getattr(uwsgi, "post_fork_hook", None)
+    try:
+        import uwsgidecorators  # noqa: PLC0415
+    except Exception:  # noqa: BLE001 - not shipped, or there is no master
+
+        def both() -> None:
+            if earlier is not None:
+                earlier()
+            callback()
+
+        uwsgi.post_fork_hook = both  # type: ignore[attr-defined]
+        return
+    if earlier not in {None, uwsgidecorators.postfork_chain_hook}:
+        uwsgidecorators.postfork(earlier)  # importing it has put its own hook in that one's place
+    uwsgidecorators.postfork(callback)
+
+
+def around_snapshot(before: Callable[[], object], after: Callable[[], object]) -> None:
+    """Have something called around the snapshot of Lambda's SnapStart; elsewhere nothing happens.
+
+    Args:
+        before: Called once, before the memory is copied.
+        after: Called in every sandbox that starts from the copy.
+    """
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
+        return
+    with contextlib.suppress(ImportError):  # in Lambda's own Python runtimes it is there
+        import snapshot_restore_py  # noqa: PLC0415
+
+        snapshot_restore_py.register_before_snapshot(before)
+        snapshot_restore_py.register_after_restore(after)
 
 
 def at_exit(callback: Callable[[], None]) -> Callable[[], None]:

@@ -5,10 +5,11 @@ Never on stdout: structlog's default is stdout, where Lambda reads EMF and pipes
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
-__all__ = ["logger"]
+__all__ = ["logger", "not_ours"]
 
 
 def logger() -> Any:
@@ -25,3 +26,25 @@ def logger() -> Any:
             structlog.processors.JSONRenderer(),
         ],
     )
+
+
+class _NotOurs(logging.Filter):
+    """Passes what is logged on the application's threads and stops what is on our own."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.threadName or "").startswith("tenantmetrics")
+
+
+_NOT_OURS = _NotOurs()
+
+
+def not_ours(name: str) -> None:
+    """Keep a library's lines out of the log where it is us they speak of.
+
+    Losses are logged once a minute by `health`; the application's own use of the library, which
+    shares the logger, is left alone.
+
+    Args:
+        name: Of the library's logger.
+    """
+    logging.getLogger(name).addFilter(_NOT_OURS)

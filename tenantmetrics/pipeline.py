@@ -6,7 +6,6 @@ statement's plan and appends to a queue; the background thread attributes, aggre
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
 import time
@@ -26,10 +25,10 @@ from tenantmetrics.config import Config
 from tenantmetrics.export.fanout import Fanout
 from tenantmetrics.export.registry import build
 from tenantmetrics.health import Health, Loss
-from tenantmetrics.life import at_exit, on_sigterm
+from tenantmetrics.life import around_snapshot, at_exit, in_children, on_sigterm
 from tenantmetrics.records import UNATTRIBUTED, Attribution, Call, Claims, Source, Window
 
-__all__ = ["Pipeline", "configure", "current"]
+__all__ = ["Pipeline", "configure", "current", "existing"]
 
 _UNKNOWN = Attribution(((UNATTRIBUTED, 1),), Source.UNATTRIBUTED)
 
@@ -61,7 +60,7 @@ class Pipeline:
             if (pipeline := this()) is not None:
                 pipeline.shutdown(pipeline.config.exit_timeout_s)
 
-        os.register_at_fork(after_in_child=after_fork)
+        in_children(after_fork)
         self._stay = at_exit(finish)
 
     def _build(self) -> None:
@@ -207,12 +206,14 @@ class Pipeline:
 
     def flush(self, timeout_s: float) -> bool:
         """Export everything recorded so far; see `tenantmetrics.flush`."""
+        timeout_s = min(timeout_s, threading.TIMEOUT_MAX)
         deadline_s = time.monotonic() + timeout_s
         return self._worker.flush(timeout_s) and self._fanout.wait(deadline_s)
 
     def shutdown(self, timeout_s: float) -> bool:
         """Export everything, open transactions included, and stop; see `tenantmetrics.shutdown`."""
         self._stay()
+        timeout_s = min(timeout_s, threading.TIMEOUT_MAX)
         deadline_s = time.monotonic() + timeout_s
         self._closing = True
         closed = self._worker.close(timeout_s)
@@ -231,15 +232,24 @@ def current() -> Pipeline:
         return _current or configure()
 
 
+def existing() -> Pipeline | None:
+    """The process's pipeline where there is one; without one nothing was ever recorded."""
+    return _current
+
+
 def configure(**settings: Any) -> Pipeline:
     """Replace the process's pipeline; see `tenantmetrics.configure`.
 
     Raises:
         ConfigError: A setting is wrong; the pipeline in use goes on as it was.
     """
+    return _use(configuration.load(**settings))
+
+
+def _use(config: Config) -> Pipeline:
     global _current  # one process, one pipeline
     with _lock:
-        replacement = Pipeline(configuration.load(**settings))
+        replacement = Pipeline(config)
         replaced, _current = _current, replacement
         if replaced is not None:
             replacement.bind(replaced.hooks)
@@ -267,4 +277,19 @@ def _after_fork() -> None:
     _lock = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+in_children(_after_fork)
+
+
+def _before_snapshot() -> None:
+    """What was recorded while Lambda loaded the application is this sandbox's to send, once."""
+    if _current is not None:
+        _current.flush(_current.config.exit_timeout_s)
+
+
+def _after_restore() -> None:
+    """Every sandbox that starts from one snapshot is a writer of its own."""
+    if _current is not None:
+        _use(_current.config)
+
+
+around_snapshot(_before_snapshot, _after_restore)

@@ -1,11 +1,10 @@
 """Settings: argument > environment > file > default; a wrong one is a single clear error."""
 
-import dataclasses
 import re
 
 import pytest
 
-from tenantmetrics.config import Config, load
+from tenantmetrics.config import SETTINGS, Config, load
 from tenantmetrics.errors import ConfigError
 
 
@@ -75,8 +74,10 @@ def test_no_exporters_at_all_can_be_said():
         ({"window_s": True}, "window_s = True (from configure()): must be a whole number"),
         ({"queue_size": 0}, "queue_size = 0 (from configure()): must be at least 1"),
         ({"flush_interval_s": "soon"}, "must be a number of seconds"),
-        ({"flush_interval_s": float("inf")}, "must be at least 0.01"),
+        ({"flush_interval_s": float("inf")}, "must be at most 86400 seconds"),
         ({"flush_interval_s": float("nan")}, "must be a number of seconds"),
+        ({"flush_interval_s": 1e12}, "must be at most 86400 seconds, a day"),
+        ({"exit_timeout_s": "inf"}, "must be at most 86400 seconds, a day"),
         ({"metric_level": "all"}, "must be one of essential, detailed"),
         ({"sigterm": "ignore"}, "must be one of default, chain, off"),
         ({"billed_bytes": "x"}, "must be one of request+response, response, request, max"),
@@ -85,7 +86,7 @@ def test_no_exporters_at_all_can_be_said():
         ({"trace_link": "perhaps"}, "must be true or false"),
         ({"exporters": 5}, "must be a list of texts"),
         ({"exporters": [5]}, "must be a list of texts"),
-        ({"exporters": ["none", "emf"]}, "'none' stands alone"),
+        ({"exporters": ["none", "emf"]}, "(from configure()): must be 'none' alone"),
         ({"spool_path": 5}, "must be a text"),
         ({"exporter": ["emf"]}, "unknown setting 'exporter': known are"),
     ],
@@ -151,6 +152,28 @@ def test_names_that_are_no_setting_are_passed_over_in_the_environment():
 def test_every_setting_is_described_in_its_class_and_in_the_documentation(pytestconfig):
     """Nobody has to read code to find out what there is."""
     text = (pytestconfig.rootpath / "docs/configuration.md").read_text()
-    for field in dataclasses.fields(Config):
-        assert f"        {field.name}: " in Config.__doc__
-        assert f"`{field.name}`" in text
+    for name in SETTINGS:
+        assert f"        {name}: " in Config.__doc__
+        assert f"`{name}`" in text
+
+
+def test_it_is_remembered_where_a_setting_came_from():
+    """For the errors of whatever finds out later that it cannot work."""
+    config = load({"TENANTMETRICS_NAMESPACE": "Shop"}, window_s=30)
+    assert config.origins == {
+        "namespace": "environment TENANTMETRICS_NAMESPACE",
+        "window_s": "configure()",
+    }
+
+
+def test_names_that_postgresql_takes_in_any_case_are_compared_in_lower_case():
+    """`Tenant_ID` and `App.Tenant` find what they mean."""
+    config = load({}, tenant_columns=["Tenant_ID"], tenant_variables=["App.Tenant"])
+    assert (config.tenant_columns, config.tenant_variables) == (("tenant_id",), ("app.tenant",))
+
+
+def test_a_value_of_any_length_makes_an_error_that_can_be_read():
+    """The start of it says which one it is."""
+    with pytest.raises(ConfigError) as caught:
+        load({}, queue_size="9" * 10_000)
+    assert len(str(caught.value)) < 400

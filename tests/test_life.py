@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -112,6 +114,21 @@ def test_sys_exit_in_the_main_thread_keeps_its_code(tmp_path):
     assert calls(tmp_path) == {"acme": 10}
 
 
+def test_a_flush_may_wait_for_ever(tmp_path):
+    """Infinity is a time to wait, not an error."""
+    done, _ = run(
+        tmp_path,
+        """
+        configure(); call(3)
+        assert tenantmetrics.flush(float("inf"))
+        call(2)
+        assert tenantmetrics.shutdown(float("inf"))
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+    assert calls(tmp_path) == {"acme": 5}
+
+
 def test_an_unhandled_exception_delivers_everything(tmp_path):
     """The traceback is the application's own and the last thing on stderr."""
     done, _ = run(tmp_path, "configure(); call(40); raise RuntimeError('mine')")
@@ -185,6 +202,73 @@ def test_switched_off_sigterm_kills_at_once(tmp_path):
     """
     done, _ = run(tmp_path, script)
     assert done.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("exporter", ["otlp:{url}", "otlp:{grpc}", "cloudwatch", "emf"])
+def test_a_process_shorter_than_a_minute_delivers_over_the_network(tmp_path, exporter):
+    """Its only export comes as the interpreter exits, when much cannot be loaded any more."""
+    from concurrent import futures  # noqa: PLC0415 - this test's own server
+
+    import grpc  # noqa: PLC0415
+    from opentelemetry.proto.collector.metrics.v1 import (  # noqa: PLC0415
+        metrics_service_pb2 as service,
+    )
+
+    heard = []
+
+    class Everything(grpc.GenericRpcHandler):
+        def service(self, _call):
+            def answer(request, _context):
+                heard.append(request)
+                return service.ExportMetricsServiceResponse().SerializeToString()
+
+            return grpc.unary_unary_rpc_method_handler(answer)
+
+    receiver = grpc.server(futures.ThreadPoolExecutor(2))
+    receiver.add_generic_rpc_handlers([Everything()])
+    grpc_port = receiver.add_insecure_port("127.0.0.1:0")
+    receiver.start()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer_all, args=(listener, heard))
+        thread.start()
+        port = listener.getsockname()[1]
+        spec = exporter.format(url=f"http://127.0.0.1:{port}", grpc=f"grpc://127.0.0.1:{grpc_port}")
+        done, _ = run(
+            tmp_path,
+            f"configure({spec!r}, exit_timeout_s=20); call(3)",
+            AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
+            AWS_EMF_AGENT_ENDPOINT=f"tcp://127.0.0.1:{port}",
+            AWS_ACCESS_KEY_ID="x",
+            AWS_SECRET_ACCESS_KEY="x",
+            AWS_DEFAULT_REGION="us-east-1",
+            AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES="1000000",
+        )
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    receiver.stop(0).wait()
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert any(b"acme" in one for one in heard)
+
+
+def answer_all(listener, heard):
+    """An HTTP server that says 200 to everything, an agent that reads to the end."""
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        with connection:
+            connection.settimeout(10)
+            got = b""
+            while more := connection.recv(65_536):
+                got += more
+                head, _, body = got.partition(b"\r\n\r\n")
+                length = re.search(rb"(?i)content-length: *(\d+)", head)
+                if length and len(body) >= int(length[1]):
+                    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                    break
+            heard.append(got)
 
 
 @pytest.mark.parametrize("how", ["exit", "sigterm"])
@@ -449,6 +533,23 @@ def test_a_lambda_handler_flushes_before_it_returns_or_raises(flushes):
     assert handler.__name__ == "handler"
 
 
+def test_a_handler_without_calls_makes_no_pipeline(tmp_path):
+    """Nothing was recorded; even a setting that is wrong does not fail the invocation."""
+    script = """
+        @tenantmetrics.lambda_handler
+        def handler(event, context):
+            return event
+        from tenantmetrics import pipeline
+        tenantmetrics.uninstrument(rds)
+        pipeline._current = None
+        os.environ["TENANTMETRICS_WINDOW_S"] = "7"
+        assert handler("fine", None) == "fine"
+        assert pipeline._current is None
+    """
+    done, _ = run(tmp_path, script, TENANTMETRICS_EXPORTERS="none")
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("left_ms", "budgets"), [(60_000, [0.25]), (300, [0.2]), (100, []), (0, [])]
 )
@@ -465,8 +566,6 @@ def test_a_lambda_flush_stays_within_the_invocations_time(flushes, left_ms, budg
 
 def test_outside_the_main_thread_no_handler_is_installed():
     """Python allows none there; nothing breaks."""
-    import threading  # noqa: PLC0415
-
     found = signal.getsignal(signal.SIGTERM)
     answers = []
     try:

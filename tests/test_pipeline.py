@@ -268,7 +268,7 @@ def test_a_bug_of_ours_never_reaches_the_caller_and_is_counted(
 def test_a_wrong_setting_leaves_the_running_pipeline_as_it_was(client, target, ledger):
     """`configure` fails as a whole or works as a whole."""
     before = current()
-    with pytest.raises(ConfigError, match="unknown exporter 'carrier-pigeon'"):
+    with pytest.raises(ConfigError, match=r"'carrier-pigeon'.*unknown exporter"):
         tenantmetrics.configure(exporters=["carrier-pigeon"])
 
     assert current() is before

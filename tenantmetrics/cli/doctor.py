@@ -8,6 +8,8 @@ import typer
 
 __all__ = ["doctor"]
 
+_HEADINGS = ("a minute", "metrics", "GB", "$ a month")
+
 
 def doctor(
     *,
@@ -20,15 +22,18 @@ def doctor(
     Exits with 1 if a check failed.
     """
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
     from tenantmetrics import config
     from tenantmetrics.doctor import State, examine
+    from tenantmetrics.errors import redacted
     from tenantmetrics.estimate import estimate
 
     settings = config.load()
     console = Console(highlight=False)
-    console.print(f"exporters: {', '.join(settings.exporters) or 'none'}", markup=False)
+    exporters = redacted(", ".join(settings.exporters)) or "none"
+    console.print(f"exporters: {exporters}", markup=False, soft_wrap=True)
     console.print(
         f"namespace {settings.namespace}, level {settings.metric_level}, at most"
         f" {settings.max_metric_tenants} tenants with metrics of their own",
@@ -42,21 +47,32 @@ def doctor(
         console.print(f"{finding.state:8}", style=colours[finding.state], end="", markup=False)
         console.print(f"{finding.what}: {finding.says}", markup=False, soft_wrap=True)
 
-    table = Table(
-        title=f"A month of {tenants} tenants active every minute, {processes} processes",
-        caption="list prices of us-east-1, before discounts: estimates",
-    )
-    table.add_column("exporter", no_wrap=True)
-    for heading in ("a minute", "metrics", "GB", "$ a month"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for one in estimate(tenants, processes, max_metric_tenants=settings.max_metric_tenants):
-        table.add_row(
+    title = f"A month of {tenants:,} tenants active every minute, processes: {processes:,}"
+    rows = [
+        (
             one.name,
             one.sends,
             f"{one.metrics:,}" if one.metrics else "",
             f"{one.gb_month:,.1f}" if one.gb_month else "",
             "by the GB" if one.dollars_month is None else f"{one.dollars_month:,.2f}",
         )
-    console.print(table)
+        for one in estimate(tenants, processes, max_metric_tenants=settings.max_metric_tenants)
+    ]
+    caption = "list prices of us-east-1, before discounts: estimates"
+    table = Table(title=title, caption=caption)
+    table.add_column("exporter", no_wrap=True)
+    for heading in _HEADINGS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    wide = console.options.update(max_width=1_000)
+    if Measurement.get(console, wide, table).maximum > console.width:
+        console.print(f"{title} ({caption})", markup=False, soft_wrap=True)
+        for name, *cells in rows:
+            figures = zip(cells, _HEADINGS, strict=True)
+            said = ", ".join(f"{cell} {heading}" for cell, heading in figures if cell)
+            console.print(f"{name}: {said}", markup=False, soft_wrap=True)
+    else:
+        console.print(table)
     if failed:
         raise typer.Exit(1)

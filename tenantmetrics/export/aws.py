@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
 
 from tenantmetrics.export.resume import Fate
 
-__all__ = ["Clients", "fate"]
+__all__ = ["CREDENTIAL_CODES", "Clients", "fate", "region"]
 
 _CONNECT_TIMEOUT_S = 2.0
 _READ_TIMEOUT_S = 5.0
@@ -37,14 +38,43 @@ _THROTTLES = frozenset(
         "ServiceUnavailableException",
     }
 )
-_LATER = frozenset({"RequestTimeTooSkewed", "InvalidSignatureException", "RequestExpired"})
+CREDENTIAL_CODES = frozenset(
+    {
+        # AWS's common errors of authentication and authorisation, with the suffix that JSON
+        # protocols add and without. Those answer 400 where the others answer 401 or 403.
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "InvalidToken",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "NotAuthorized",
+        "OptInRequired",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+        "UnauthorizedOperation",
+        "UnrecognizedClientException",
+    }
+)
+"""Refusals that say nothing about the request: whoever is asked again with better credentials, or
+with its clock set, may take it."""
 
 
-def fate(error: BaseException) -> Fate:
+def fate(error: BaseException, operation: str) -> Fate:
     """Read botocore's exception.
 
     Args:
         error: What a client's method raised.
+        operation: The API operation; another's error is one of finding credentials (AssumeRole).
 
     Returns:
         THROTTLED for a refusal because of load (503 among them: the service did not take the work
@@ -55,23 +85,23 @@ def fate(error: BaseException) -> Fate:
     from botocore import exceptions as botocore  # noqa: PLC0415 - exporters import lazily
 
     if isinstance(error, botocore.ClientError):
-        return _refused(error.response)
-    never_sent = (
+        return _refused(error.response) if error.operation_name == operation else Fate.FAILED
+    if isinstance(error, botocore.ParamValidationError):
+        return Fate.REJECTED  # our own mistake, and the same tomorrow
+    not_connected = (
         botocore.EndpointConnectionError,
         botocore.ConnectTimeoutError,
         botocore.ProxyConnectionError,
         botocore.SSLError,
-        botocore.NoCredentialsError,
-        botocore.PartialCredentialsError,
-        botocore.CredentialRetrievalError,
-        botocore.NoRegionError,
-        botocore.InvalidRegionError,
-        botocore.ProfileNotFound,
-        botocore.TokenRetrievalError,
     )
-    if isinstance(error, botocore.ParamValidationError):
-        return Fate.REJECTED  # our own mistake, and the same tomorrow
-    return Fate.FAILED if isinstance(error, never_sent) else Fate.UNCERTAIN
+    if isinstance(error, not_connected):
+        return Fate.FAILED
+    sent = (botocore.HTTPClientError, botocore.IncompleteReadError)
+    # Whatever else botocore raises comes before a request: no region, no credentials, an SSO
+    # session that has ended, a profile that does not parse.
+    if isinstance(error, botocore.BotoCoreError) and not isinstance(error, sent):
+        return Fate.FAILED
+    return Fate.UNCERTAIN
 
 
 def _refused(response: Any) -> Fate:
@@ -79,9 +109,17 @@ def _refused(response: Any) -> Fate:
     code = response.get("Error", {}).get("Code", "")
     if code in _THROTTLES or status in {429, 503}:
         return Fate.THROTTLED
-    if status in {401, 403, 404} or code in _LATER:
+    if status in {401, 403, 404} or code in CREDENTIAL_CODES:
         return Fate.FAILED
     return Fate.REJECTED if 400 <= status < 500 else Fate.UNCERTAIN  # noqa: PLR2004
+
+
+def region(session: Any) -> str | None:
+    """The region of a boto3 session: its own, else AWS_REGION, which boto3 itself does not read.
+
+    ECS and App Runner set AWS_REGION alone.
+    """
+    return session.region_name or os.environ.get("AWS_REGION") or None
 
 
 class Clients:
@@ -92,11 +130,17 @@ class Clients:
     Args:
         service: As for `boto3.client`.
         clock: Monotonic seconds; injected by tests.
+        **config: Further arguments of `botocore.config.Config`.
     """
 
-    def __init__(self, service: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, service: str, *, clock: Callable[[], float] = time.monotonic, **config: Any
+    ) -> None:
+        self._config = config
         self._service = service
         self._clock = clock
+        self.default_region = ""
+        """AWS region where neither boto3 nor AWS_REGION names one."""
         self._session: Any = None
         self._made: dict[float, Any] = {}
 
@@ -129,6 +173,7 @@ class Clients:
         connect_s = min(_CONNECT_TIMEOUT_S, patience_s / 2)
         return self._session.client(
             self._service,
+            region_name=region(self._session) or self.default_region or None,
             config=Config(
                 connect_timeout=connect_s,
                 read_timeout=min(_READ_TIMEOUT_S, patience_s - connect_s),
@@ -136,6 +181,7 @@ class Clients:
                 max_pool_connections=1,
                 # A third of an export's CPU; the exporters' own tests check what they build.
                 parameter_validation=False,
+                **self._config,
             ),
         )
 

@@ -32,8 +32,8 @@ __all__ = ["S3LedgerExporter"]
 class S3LedgerExporter:
     """Sends one Parquet object a window, through the spool.
 
-    Region, credentials and endpoint are boto3's own (AWS_REGION, AWS_ENDPOINT_URL_S3, ...), looked
-    up at the first export. It needs `s3:PutObject` on the prefix and nothing else.
+    Region, credentials and endpoint are boto3's own (AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, ...),
+    looked up at the first export. It needs `s3:PutObject` on the prefix and nothing else.
 
     Args:
         url: `s3://bucket/prefix`.
@@ -63,7 +63,7 @@ class S3LedgerExporter:
             raise MissingExtraError("the ledger exporter", "ledger") from None
         parts = urlsplit(url)
         if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
-            raise ConfigError(f"ledger {url!r} names no bucket: write ledger:s3://BUCKET/PREFIX")
+            raise ConfigError("names no bucket: write ledger:s3://BUCKET/PREFIX")
         self._bucket = parts.netloc
         self._prefix = PurePosixPath(parts.path.strip("/"))
         self._clock = clock
@@ -131,7 +131,7 @@ class S3LedgerExporter:
                 ContentType="application/vnd.apache.parquet",
             )
         except Exception as error:  # noqa: BLE001 - told to the fanout
-            if not isinstance(error, TimeoutError) and fate(error) is Fate.FAILED:
+            if not isinstance(error, TimeoutError) and fate(error, "PutObject") is Fate.FAILED:
                 self._clients.forget()
             return error
         return None

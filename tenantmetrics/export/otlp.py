@@ -20,7 +20,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from tenantmetrics import limits
 from tenantmetrics.errors import ConfigError
@@ -31,6 +31,7 @@ from tenantmetrics.records import Window
 __all__ = ["OtlpExporter", "Target", "target"]
 
 _CLOUDWATCH = re.compile(r"monitoring\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?")
+_HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+\s*=[^,]*")
 _PREFIX = "OTEL_EXPORTER_OTLP_"
 
 
@@ -60,33 +61,28 @@ def target(url: str, environ: Mapping[str, str] = os.environ) -> Target:
         environ: OTEL_EXPORTER_OTLP_*.
 
     Raises:
-        ConfigError: The URL, the protocol or the temporality is none that is known.
+        ConfigError: The URL, or one of the environment's settings, is none that can work.
     """
     protocol = _setting(environ, "PROTOCOL") or "http/protobuf"
+    source = ""
     if not url:
         url = environ.get(f"{_PREFIX}METRICS_ENDPOINT", "")
         base = environ.get(f"{_PREFIX}ENDPOINT", "")
+        source = f" (from environment {_PREFIX}{'METRICS_' if url else ''}ENDPOINT)"
         if not url and protocol == "grpc":
             url = base or "http://localhost:4317"
         elif not url:
             url = f"{(base or 'http://localhost:4318').rstrip('/')}/v1/metrics"
-        source = f"environment {_PREFIX}ENDPOINT"
-    else:
-        source = "exporters"
-    parts = urlsplit(url)
+    parts = _split(url)
+    if parts is None:
+        raise ConfigError(
+            f"otlp endpoint {url!r}{source}: must be http://, https://, grpc:// or grpcs:// and a"
+            " host, with or without a port"
+        )
     if parts.scheme in {"grpc", "grpcs"}:
         protocol = "grpc"
         url = url.replace("grpc", "http", 1)
-    elif parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError(
-            f"otlp endpoint {url!r} (from {source}): must be http://, https://, grpc:// or grpcs://"
-            " and a host"
-        )
-    if protocol not in {"grpc", "http/protobuf"}:
-        raise ConfigError(
-            f"otlp protocol {protocol!r} (from environment {_PREFIX}PROTOCOL): must be grpc or"
-            " http/protobuf"
-        )
+    _check(environ, protocol)
     if protocol != "grpc" and parts.path in {"", "/"}:
         url = f"{url.rstrip('/')}/v1/metrics"
     preference = environ.get(f"{_PREFIX}METRICS_TEMPORALITY_PREFERENCE", "cumulative").lower()
@@ -102,6 +98,36 @@ def target(url: str, environ: Mapping[str, str] = os.environ) -> Target:
         region=cloudwatch.group(1) if cloudwatch and protocol != "grpc" else "",
         cumulative=preference == "cumulative",
     )
+
+
+def _split(url: str) -> SplitResult | None:
+    """The URL's parts; None where it is none that OTLP can be sent to."""
+    try:
+        parts = urlsplit(url)
+        good = parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if good and parts.scheme in {"http", "https", "grpc", "grpcs"} else None
+
+
+def _check(environ: Mapping[str, str], protocol: str) -> None:
+    """What the stock exporters would find out at the first export, or pass over with a warning."""
+    wrong: dict[str, str] = {}
+    if protocol not in {"grpc", "http/protobuf"}:
+        wrong["PROTOCOL"] = f"is {protocol!r}: must be grpc or http/protobuf"
+    compression = _setting(environ, "COMPRESSION").strip().lower()
+    if compression not in {"", "none", "gzip", "deflate"}:
+        wrong["COMPRESSION"] = f"is {compression!r}: must be none, gzip or deflate"
+    for name in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):
+        file = _setting(environ, name)
+        if file and not os.access(file, os.R_OK):
+            wrong[name] = f"is {file!r}: must be a file that can be read"
+    headers = _setting(environ, "HEADERS")
+    if not all(_HEADER.fullmatch(one.strip()) for one in headers.split(",") if one.strip()):
+        wrong["HEADERS"] = "is not name=value, several separated by commas (not shown: secrets)"
+    for name, why in wrong.items():
+        given = f"METRICS_{name}" if environ.get(f"{_PREFIX}METRICS_{name}") else name
+        raise ConfigError(f"environment {_PREFIX}{given} {why}")
 
 
 def _setting(environ: Mapping[str, str], name: str) -> str:
@@ -141,9 +167,10 @@ class OtlpExporter:
         self._region = region or to.region
         self._max_series = max_series
         self._clock = clock
+        _load(grpc=to.grpc)
         self._sender: _Sender | None = None
+        self._signer: Any = None
         self._resource: Any = None
-        self._scope: Any = None
         self._cumulative: Any = None
         self._added: set[tuple[str, int]] = set()
         self._resumable: Resumable[Any] = Resumable(self._deltas, self._send)
@@ -154,12 +181,17 @@ class OtlpExporter:
             return
         if self._clock() >= deadline_s:
             raise TimeoutError("out of time before anything was sent")
-        self._open(windows[0].writer, deadline_s)
+        if self._resource is None:
+            self._resource = _resource(windows[0].writer)
+        self._sender = self._open(deadline_s)
         try:
             if self._to.cumulative:
                 self._export_sums(windows, deadline_s)
             else:
                 self._resumable.export(windows, deadline_s)
+        except ExportError:
+            self._signer = None  # its credentials may be why: the next one looks them up anew
+            raise
         finally:
             # The next export is a minute away: a connection kept so long is a connection reset.
             self._hang_up()
@@ -168,25 +200,16 @@ class OtlpExporter:
         """Close the connection."""
         self._hang_up()
 
-    def _open(self, writer: str, deadline_s: float) -> None:
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - exporters import lazily
-        from opentelemetry.sdk.util.instrumentation import (  # noqa: PLC0415
-            InstrumentationScope,
-        )
-
-        from tenantmetrics import __version__  # noqa: PLC0415 - complete by now
-        from tenantmetrics.export.otlp_send import (  # noqa: PLC0415
-            GrpcSender,
-            HttpSender,
-        )
-
-        if self._resource is None:
-            self._resource = Resource.create({"service.instance.id": writer})
-            self._scope = InstrumentationScope("tenantmetrics", __version__)
+    def _open(self, deadline_s: float) -> _Sender:
         if self._to.grpc:
-            self._sender = GrpcSender(self._to.url, deadline_s, self._clock)
-        else:
-            self._sender = HttpSender(self._to.url, deadline_s, self._clock, self._region)
+            from tenantmetrics.export.otlp_grpc import GrpcSender  # noqa: PLC0415 - as above
+
+            return GrpcSender(self._to.url, deadline_s, self._clock)
+        from tenantmetrics.export.otlp_http import HttpSender, Signer  # noqa: PLC0415
+
+        if self._region and self._signer is None:
+            self._signer = Signer(self._region)
+        return HttpSender(self._to.url, deadline_s, self._clock, self._signer)
 
     def _hang_up(self) -> None:
         sender, self._sender = self._sender, None
@@ -194,13 +217,16 @@ class OtlpExporter:
             sender.close()
 
     def _requests(self, rows: Any, *, cumulative: bool) -> Iterator[Any]:
+        from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # noqa: PLC0415
+
+        from tenantmetrics import __version__  # noqa: PLC0415 - complete by now
         from tenantmetrics.export.otlp_data import batches  # noqa: PLC0415 - as above
 
         # The limits of CloudWatch's endpoint suit every receiver: gRPC takes 4 MB a message.
         return batches(
             rows,
             self._resource,
-            self._scope,
+            InstrumentationScope("tenantmetrics", __version__),
             cumulative=cumulative,
             max_points=limits.OTLP_CLOUDWATCH_MAX_POINTS,
             max_bytes=limits.OTLP_CLOUDWATCH_MAX_BYTES,
@@ -229,14 +255,54 @@ class OtlpExporter:
             if (window.writer, window.sequence) not in self._added:
                 self._cumulative.add(window)
         self._added = keys
+        again = refused = False
+        first: BaseException | None = None
         for data in self._requests(self._cumulative.rows(), cumulative=True):
             try:
                 self._send(data, deadline_s)
             except Undelivered as undelivered:
-                final = undelivered.fate is Fate.REJECTED
-                raise ExportError(
-                    "not every sum was taken",
-                    failed=() if final else windows,
-                    rejected=windows if final else (),
-                ) from undelivered.error
+                first = first or undelivered.error
+                if undelivered.fate in {Fate.FAILED, Fate.THROTTLED}:
+                    again = True
+                    break  # the next request would fare no better
+                # One request that a receiver cannot digest must not hold up the others.
+                again |= undelivered.fate is Fate.UNCERTAIN
+                refused |= undelivered.fate is Fate.REJECTED
+        if first is not None:
+            raise ExportError(
+                "not every sum was taken",
+                failed=windows if again else (),
+                rejected=() if again else windows,
+            ) from first
         self._added = set()
+        self._cumulative.sent()
+
+
+def _load(*, grpc: bool) -> None:
+    """Import what an export needs, 0.3 s, when the exporter is made and not at the first export.
+
+    That may come as the interpreter exits: what OpenTelemetry does on import then fails, and a
+    process that lives for less than a minute would deliver nothing.
+    """
+    import tenantmetrics.export.otlp_data  # noqa: PLC0415
+
+    if grpc:
+        import tenantmetrics.export.otlp_grpc  # noqa: PLC0415
+    else:
+        import tenantmetrics.export.otlp_http  # noqa: F401, PLC0415
+
+
+def _resource(writer: str) -> Any:
+    """Who sends: OpenTelemetry's own detection, and the writer."""
+    from opentelemetry.sdk.resources import (  # noqa: PLC0415 - exporters import lazily
+        OTELResourceDetector,
+        Resource,
+    )
+
+    mine = {"service.instance.id": writer}
+    try:
+        return Resource.create(mine)
+    except RuntimeError:
+        # As the interpreter exits no thread can be had for the detectors: the environment's own.
+        named = OTELResourceDetector().detect()
+        return Resource({"service.name": "unknown_service"}).merge(named).merge(Resource(mine))

@@ -8,7 +8,7 @@ width at most, while count, sum, minimum and maximum are exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from math import log2
 from typing import Any, NamedTuple, cast
 
@@ -33,16 +33,15 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from tenantmetrics.catalog import METRICS, Instrument
 from tenantmetrics.catalog import Metric as Described
+from tenantmetrics.export.points import CONFLICTS, TOLD_ELSEWHERE
 from tenantmetrics.health import Loss
 from tenantmetrics.histogram import add
-from tenantmetrics.records import OK, UNATTRIBUTED, Misuse, Series, Window
+from tenantmetrics.records import OK, UNATTRIBUTED, Series, Window
 
 __all__ = ["Cumulative", "Row", "batches", "rows"]
 
 _TWINS: dict[str, Described] = {one.twin: one for one in METRICS}
 _NS_LOG2 = log2(1e9)
-_CONFLICTS = (Misuse.SOURCES_DISAGREE, Misuse.OTHER_TENANTS_ROWS, Misuse.TENANT_CHANGED)
-_ELSEWHERE = frozenset({Loss.SERIES_CAP, Loss.EXPORT_FAILED, Loss.EXPORT_UNCERTAIN})
 _POINT_BYTES = 120
 """A data point's protobuf without its attributes and buckets, rounded up."""
 _BUCKET_BYTES = 5
@@ -73,25 +72,31 @@ def rows(window: Window) -> Iterator[Row]:
     Args:
         window: A closed window.
     """
+    start_ns, end_ns = _span_ns(window)
+    for attributes, series in _by_attributes(window).items():
+        for twin, value in _values(attributes, series):
+            yield Row(twin, attributes, start_ns, end_ns, value)
+    for twin, attributes, amount in _always(window):
+        yield Row(twin, attributes, start_ns, end_ns, amount)
+
+
+def _span_ns(window: Window) -> tuple[int, int]:
     start_ns = window.start_s * 1_000_000_000
-    end_ns = start_ns + window.length_s * 1_000_000_000
-    sums: dict[Attributes, Series] = {}
-    unattributed = 0
+    return start_ns, start_ns + window.length_s * 1_000_000_000
+
+
+def _by_attributes(window: Window) -> dict[Attributes, Series]:
+    """The window's series; those that differ only in what named the tenant are one."""
+    found: dict[Attributes, Series] = {}
     for key, series in window.series.items():
         attributes = _attributes(
             key.tenant, key.operation, key.outcome, key.resource_arn, key.database
         )
-        into = sums.get(attributes)
+        into = found.get(attributes)
         if into is None:
-            into = sums[attributes] = Series()
+            into = found[attributes] = Series()
         add(into, series)
-        if key.tenant == UNATTRIBUTED:
-            unattributed += series.calls
-    for attributes, series in sums.items():
-        for twin, value in _values(attributes, series):
-            yield Row(twin, attributes, start_ns, end_ns, value)
-    for twin, attributes, amount in _always(window, unattributed):
-        yield Row(twin, attributes, start_ns, end_ns, amount)
+    return found
 
 
 def _values(attributes: Attributes, series: Series) -> Iterator[tuple[str, int | Series]]:
@@ -106,13 +111,16 @@ def _values(attributes: Attributes, series: Series) -> Iterator[tuple[str, int |
             yield twin, amount
 
 
-def _always(window: Window, unattributed: int) -> Iterator[tuple[str, Attributes, int]]:
+def _always(window: Window) -> Iterator[tuple[str, Attributes, int]]:
+    unattributed = sum(
+        one.calls for key, one in window.series.items() if key.tenant == UNATTRIBUTED
+    )
     yield "tenantmetrics.unattributed_calls", (), unattributed
-    conflicts = sum(window.misuses.get(kind, 0) for kind in _CONFLICTS)
+    conflicts = sum(window.misuses.get(kind, 0) for kind in CONFLICTS)
     yield "tenantmetrics.tenant_conflicts", (), conflicts
     yield "tenantmetrics.series_overflow", (), window.losses.get(Loss.SERIES_CAP, 0)
     for reason, amount in sorted(window.losses.items()):
-        if amount and reason not in _ELSEWHERE:
+        if amount and reason not in TOLD_ELSEWHERE:
             yield "tenantmetrics.calls_dropped", (("tenantmetrics.reason", str(reason)),), amount
     for exporter, amount in sorted(window.export_failures.items()):
         yield "tenantmetrics.export_failures", (("tenantmetrics.exporter", exporter),), amount
@@ -138,52 +146,66 @@ def _attributes(
     return tuple(pairs)
 
 
+class _Sum:
+    """A series since its first appearance."""
+
+    __slots__ = ("start_ns", "value")
+
+    def __init__(self, start_ns: int, value: int | Series) -> None:
+        self.start_ns = start_ns
+        self.value = value
+
+
 class Cumulative:
     """Deltas added up since each series' first appearance.
 
     Args:
-        max_series: Sets of attributes and metrics kept; beyond it those that were silent longest
-            go, and start anew, with a new start time, when they come back.
+        max_series: Sets of attributes kept; beyond it those that were silent longest go, and start
+            anew, with a new start time, when they come back. What one window holds is always kept.
     """
 
     def __init__(self, max_series: int) -> None:
         self._max_series = max_series
-        self._sums: dict[tuple[str, Attributes], Row] = {}
+        self._end_ns = 0
+        self._sums: dict[Attributes, _Sum] = {}
+        self._always: dict[tuple[str, Attributes], _Sum] = {}
 
     def add(self, window: Window) -> None:
         """Add a window's deltas."""
-        for row in rows(window):
-            key = (row.twin, row.attributes)
-            before = self._sums.pop(key, None)  # put back last: the first is the longest silent
-            if before is not None:
-                row = Row(  # noqa: PLW2901 - the same series, grown
-                    row.twin,
-                    row.attributes,
-                    min(before.start_ns, row.start_ns),
-                    max(before.end_ns, row.end_ns),
-                    _sum(before.value, row.value),
-                )
-            elif isinstance(row.value, Series):
-                row = row._replace(value=_sum(Series(), row.value))  # noqa: PLW2901
-            self._sums[key] = row
-        while len(self._sums) > self._max_series:
+        start_ns, end_ns = _span_ns(window)
+        self._end_ns = max(self._end_ns, end_ns)
+        added = _by_attributes(window)
+        for attributes, series in added.items():
+            kept = self._sums.pop(attributes, None)  # put back last: the first is longest silent
+            if kept is None:
+                kept = _Sum(start_ns, series)
+            else:
+                kept.start_ns = min(kept.start_ns, start_ns)
+                add(cast("Series", kept.value), series)
+            self._sums[attributes] = kept
+        for twin, attributes, amount in _always(window):
+            total = self._always.setdefault((twin, attributes), _Sum(start_ns, 0))
+            total.start_ns = min(total.start_ns, start_ns)
+            total.value = cast("int", total.value) + amount
+        while len(self._sums) > max(self._max_series, len(added)):
             del self._sums[next(iter(self._sums))]
 
-    def rows(self) -> list[Row]:
-        """All series as they stand."""
-        return list(self._sums.values())
+    def rows(self) -> Iterator[Row]:
+        """All series as they stand at the end of the latest window, the silent ones too."""
+        for attributes, kept in self._sums.items():
+            for twin, value in _values(attributes, cast("Series", kept.value)):
+                yield Row(twin, attributes, kept.start_ns, self._end_ns, value)
+        for (twin, attributes), total in self._always.items():
+            yield Row(twin, attributes, total.start_ns, self._end_ns, total.value)
 
-
-def _sum(before: int | Series, more: int | Series) -> int | Series:
-    if isinstance(before, int) and isinstance(more, int):
-        return before + more
-    total = cast("Series", before)
-    add(total, cast("Series", more))
-    return total
+    def sent(self) -> None:
+        """Everything has arrived: exemplars are of one interval and not sent again."""
+        for kept in self._sums.values():
+            cast("Series", kept.value).exemplar = None
 
 
 def batches(
-    given: Sequence[Row] | Iterator[Row],
+    given: Iterable[Row],
     resource: Resource,
     scope: InstrumentationScope,
     *,

@@ -17,7 +17,7 @@ from tenantmetrics.health import Loss
 from tenantmetrics.histogram import add
 from tenantmetrics.records import OK, OVERFLOW, UNATTRIBUTED, Misuse, Series, Window
 
-__all__ = ["Group", "Point", "groups"]
+__all__ = ["CONFLICTS", "TOLD_ELSEWHERE", "Group", "Point", "groups"]
 
 
 class Point(NamedTuple):
@@ -66,12 +66,13 @@ _CONFLICTS = metric("TenantConflicts")
 _OVERFLOW = metric("SeriesOverflow")
 _DROPPED = metric("CallsDropped")
 _FAILURES = metric("ExportFailures")
-_CONFLICT_KINDS = (
+CONFLICTS = (
     Misuse.SOURCES_DISAGREE,
     Misuse.OTHER_TENANTS_ROWS,
     Misuse.TENANT_CHANGED,
 )
-_ELSEWHERE = frozenset({Loss.SERIES_CAP, Loss.EXPORT_FAILED, Loss.EXPORT_UNCERTAIN})
+"""What TenantConflicts counts."""
+TOLD_ELSEWHERE = frozenset({Loss.SERIES_CAP, Loss.EXPORT_FAILED, Loss.EXPORT_UNCERTAIN})
 """Losses that have metrics of their own, and so are not in CallsDropped."""
 
 
@@ -137,14 +138,14 @@ def groups(window: Window, *, level: Level, max_tenants: int, values_max: int) -
 
 def _losses(window: Window) -> Iterator[Group]:
     for reason, amount in sorted(window.losses.items()):
-        if amount and reason not in _ELSEWHERE:
+        if amount and reason not in TOLD_ELSEWHERE:
             yield Group((dimension_value(reason),), [Point(_DROPPED, ((amount, 1),))])
     for exporter, amount in sorted(window.export_failures.items()):
         yield Group((dimension_value(exporter),), [Point(_FAILURES, ((amount, 1),))])
 
 
 def _always(window: Window, unattributed: int) -> list[Point]:
-    conflicts = sum(window.misuses.get(kind, 0) for kind in _CONFLICT_KINDS)
+    conflicts = sum(window.misuses.get(kind, 0) for kind in CONFLICTS)
     overflow = window.losses.get(Loss.SERIES_CAP, 0)
     return [
         Point(_UNATTRIBUTED, ((unattributed, 1),)),

@@ -46,11 +46,13 @@ def _otlp(rest: str, config: Config) -> Exporter:
 
 def _ledger(rest: str, config: Config) -> Exporter:
     if not rest:
-        raise ConfigError("exporter 'ledger' needs a folder: write ledger:/var/lib/tenantmetrics")
+        raise ConfigError("needs a folder: write ledger:/var/lib/tenantmetrics")
     if rest.startswith("s3://"):
         from tenantmetrics.export.ledger_s3 import S3LedgerExporter  # noqa: PLC0415 - see above
 
         return S3LedgerExporter(rest, spool_path=config.spool_path, spool_bytes=config.spool_bytes)
+    if "://" in rest or rest.lower().startswith("s3:"):
+        raise ConfigError("is no folder: write ledger:FOLDER or ledger:s3://BUCKET/PREFIX")
     from tenantmetrics.export.ledger import LedgerExporter  # noqa: PLC0415 - see above
 
     return LedgerExporter(rest)
@@ -58,7 +60,7 @@ def _ledger(rest: str, config: Config) -> Exporter:
 
 def _no_argument(name: str, rest: str) -> None:
     if rest:
-        raise ConfigError(f"exporter '{name}:{rest}' takes no argument: write {name}")
+        raise ConfigError(f"takes no argument: write {name}")
 
 
 _KNOWN: dict[str, tuple[Callable[[str, Config], Exporter], str]] = {
@@ -81,15 +83,21 @@ def build(specs: Sequence[str], config: Config | None = None) -> list[Exporter]:
         MissingExtraError: An exporter's extra is not installed.
     """
     settings = config or Config()
-    exporters = []
-    seen = set()
-    for spec in specs:
-        name, _, rest = spec.partition(":")
-        if name not in _KNOWN:
-            forms = ", ".join(form for _, form in _KNOWN.values())
-            raise ConfigError(f"unknown exporter {spec!r}: known are {forms}")
-        if spec in seen:
-            raise ConfigError(f"exporter {spec!r} is given twice: every call would count double")
-        seen.add(spec)
-        exporters.append(_KNOWN[name][0](rest, settings))
+    origin = settings.origins.get("exporters", "the default")
+    exporters: list[Exporter] = []
+    for number, spec in enumerate(specs):
+        try:
+            exporters.append(_make(spec, specs[:number], settings))
+        except ConfigError as error:
+            raise ConfigError(f"exporters = {spec!r} (from {origin}): {error}") from None
     return exporters
+
+
+def _make(spec: str, earlier: Sequence[str], config: Config) -> Exporter:
+    name, _, rest = spec.partition(":")
+    if name not in _KNOWN:
+        forms = ", ".join(form for _, form in _KNOWN.values())
+        raise ConfigError(f"unknown exporter, known are {forms}")
+    if spec in earlier:
+        raise ConfigError("given twice, every call would count double")
+    return _KNOWN[name][0](rest, config)

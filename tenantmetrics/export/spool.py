@@ -148,10 +148,12 @@ def _private(root: Path, user: int) -> None:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         status = root.lstat()
     except OSError as error:
-        raise ConfigError(f"spool folder {str(root)!r} cannot be made: {error.strerror}") from None
+        raise ConfigError(
+            f"spool_path {str(root)!r} cannot be made: {error.strerror}; set it to another folder"
+        ) from None
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != user:
         raise ConfigError(
-            f"spool folder {str(root)!r} belongs to another user: set spool_path to another"
+            f"spool_path {str(root)!r} belongs to another user: set it to another folder"
         )
 
 

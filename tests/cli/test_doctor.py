@@ -23,6 +23,7 @@ class Endpoint:
 
     def __init__(self):
         self.denied = False
+        self.refusal = "MissingParameter"
         self.skew = timedelta()
         self.seen = []
         outer = self
@@ -32,7 +33,7 @@ class Endpoint:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 outer.seen.append((self.path, body))
                 sts = b"GetCallerIdentity" in body
-                status, code = (403, "AccessDenied") if outer.denied else (400, "MissingParameter")
+                status, code = (403, "AccessDenied") if outer.denied else (400, outer.refusal)
                 answer = json.dumps({"__type": code, "message": "no"}).encode()
                 if sts and not outer.denied:
                     status = 200
@@ -165,6 +166,45 @@ def test_the_command_prints_checks_and_costs_and_fails_if_one_does(endpoint, mon
     bad = CliRunner().invoke(app, ["doctor"])
     assert bad.exit_code == 1
     assert "AccessDenied" in bad.output
+
+
+@pytest.mark.parametrize("columns", ["30", "60", "200"])
+def test_every_figure_is_there_in_a_terminal_of_any_width(monkeypatch, columns, tmp_path):
+    """Where the table does not fit, lines stand in its place; nothing is cut."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", columns)
+    shown = CliRunner().invoke(app, ["doctor", "--tenants", "100000"])
+    assert shown.exit_code == 0, shown.output
+    assert "…" not in shown.output
+    for one in estimate(100_000):
+        assert one.name in shown.output
+        if one.dollars_month is not None:
+            assert f"{one.dollars_month:,.2f}" in shown.output
+
+
+def test_a_region_in_aws_region_alone_is_enough(endpoint, monkeypatch):
+    """ECS sets no other, and boto3 does not read it."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    found = findings("cloudwatch")
+    assert found["aws: credentials"].says.endswith("region eu-west-1")
+    assert found["cloudwatch: permission"].state is State.OK
+
+
+def test_a_region_that_does_not_exist_is_told(endpoint, monkeypatch):
+    """Otherwise all that is seen is an endpoint out of reach."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-easy-1")
+    assert findings("cloudwatch")["aws: region"].says.startswith("'us-easy-1' is none that boto3")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "cn-north-1")
+    assert "aws: region" not in findings("cloudwatch")
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ExpiredTokenException"])
+def test_a_refusal_of_credentials_with_400_is_no_permission(endpoint, code):
+    """As AWS's JSON protocols answer, which PutMetricData speaks."""
+    endpoint.refusal = code
+    found = findings("cloudwatch")["cloudwatch: permission"]
+    assert (found.state, found.says) == (State.FAILED, f"cloudwatch:PutMetricData: {code}")
 
 
 def test_the_estimate_follows_the_list_prices():

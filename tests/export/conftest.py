@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 from moto.server import ThreadedMotoServer
 
+from tenantmetrics.export import aws as aws_clients
 from tenantmetrics.histogram import record
 from tenantmetrics.records import Series, SeriesKey, Source, Window
 
@@ -188,7 +189,7 @@ class Server:
 
     def forward(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         self.reroute(headers)
-        upstream = http.client.HTTPConnection(self.upstream.removeprefix("http://"), timeout=30)
+        upstream = http.client.HTTPConnection(self.upstream.removeprefix("http://"), timeout=300)
         try:
             upstream.request(method, path, body, headers)
             answer = upstream.getresponse()
@@ -229,8 +230,11 @@ def moto_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def moto(moto_url: str, server: Server, aws: None) -> Server:
+def moto(moto_url: str, server: Server, aws: None, monkeypatch: pytest.MonkeyPatch) -> Server:
     """A fresh moto behind a server that records what goes over the wire."""
+    # On a busy machine moto takes longer over a thousand metrics than AWS ever may.
+    monkeypatch.setattr(aws_clients, "_STEPS_S", (30.0, *aws_clients._STEPS_S))
+    monkeypatch.setattr(aws_clients, "_READ_TIMEOUT_S", 30.0)
     connection = http.client.HTTPConnection(moto_url.removeprefix("http://"), timeout=30)
     connection.request("POST", "/moto-api/reset")
     connection.getresponse().read()

@@ -1,14 +1,20 @@
 """CloudWatch: exact numbers, requests within the limits, no repeats that could count double."""
 
+import gzip
 import json
+import re
 import time
 from collections import defaultdict
+from pathlib import Path
 
 import boto3
+import botocore
 import pytest
+from botocore.config import Config
 
 from tenantmetrics import limits
 from tenantmetrics.catalog import OTHER, Level
+from tenantmetrics.export import cloudwatch
 from tenantmetrics.export.base import ExportError
 from tenantmetrics.export.cloudwatch import CloudWatchExporter, requests
 from tenantmetrics.health import Health
@@ -50,7 +56,7 @@ STATS = (
 
 def read_metrics(metrics, start_s):
     """Every statistic of (metric, tenant) pairs from GetMetricData, durations in ns."""
-    client = boto3.client("cloudwatch")
+    client = boto3.client("cloudwatch", config=Config(read_timeout=300))
     wanted = [(name, tenant, stat) for name, tenant in metrics for of, stat in STATS if of == name]
     found = {}
     for first in range(0, len(wanted), 500):
@@ -185,15 +191,56 @@ def test_the_body_is_what_botocore_itself_would_have_sent(moto, real_window, mon
     exporter(level=Level.DETAILED).export([window], in_s(30))
     ours, botocores = moto.seen
     assert json.loads(ours.content) == json.loads(botocores.content)
-    unlike = {"authorization", "x-amz-date", "amz-sdk-invocation-id", "content-length"}
+    # botocore names the features it used in the user agent, its own compression among them.
+    unlike = {
+        *("authorization", "x-amz-date", "amz-sdk-invocation-id", "content-length", "user-agent"),
+        "content-encoding",
+    }
     assert {name: value for name, value in ours.headers.items() if name not in unlike} == {
         name: value for name, value in botocores.headers.items() if name not in unlike
     }
 
 
-def test_long_names_and_full_histograms_stay_below_the_size_limit(real_window):
-    """The estimate is an upper bound of the JSON that is sent."""
-    window = real_window(400)
+@pytest.fixture
+def _query(aws, monkeypatch, tmp_path):
+    """Botocore as it was up to 1.41: the same model, spoken in the query protocol."""
+    (found,) = Path(botocore.__file__).parent.glob("data/cloudwatch/*/service-2.json.gz")
+    model = json.loads(gzip.decompress(found.read_bytes()))
+    model["metadata"]["protocol"] = "query"
+    model["metadata"]["protocols"] = ["query"]
+    target = tmp_path / "models" / "cloudwatch" / found.parent.name / "service-2.json"
+    target.parent.mkdir(parents=True)
+    target.write_text(json.dumps(model))
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path / "models"))
+    cloudwatch._speaks_json.cache_clear()
+    assert not cloudwatch._speaks_json()
+    yield
+    cloudwatch._speaks_json.cache_clear()
+
+
+@pytest.mark.usefixtures("_query")
+def test_older_botocores_deliver_the_same_within_the_limits(server, answer, real_window):
+    """Each number then comes with its path: the same metrics need more requests."""
+    server.standing = answer(200, b"<PutMetricDataResponse/>", "text/xml")
+    window = wide_window(real_window, 150)
+    sink = exporter()
+    sink.export([window], in_s(60))
+    sink.close()
+    assert len(server.seen) > 1
+    for seen in server.seen:
+        assert seen.headers["content-encoding"] == "gzip"
+        assert seen.content.startswith(b"Action=PutMetricData&")
+        assert len(seen.content) <= limits.PUT_METRIC_DATA_MAX_BYTES + 1_000
+    sent = re.findall(
+        rb"StatisticValues.SampleCount=([0-9.]+)", b"&".join(seen.content for seen in server.seen)
+    )
+    calls = sum(one.calls for one in window.series.values())
+    assert sum(map(float, sent)) == 2 * calls  # each tenant's, and the fleet's
+
+
+def wide_window(real_window, tenants):
+    """Histograms and names as wide as they come."""
+    window = real_window(tenants)
     wide = {}
     for number, (key, one) in enumerate(window.series.items()):
         buckets = {1_500 + n: 1 + n for n in range(140)}
@@ -209,7 +256,12 @@ def test_long_names_and_full_histograms_stay_below_the_size_limit(real_window):
             buckets=buckets,
         )
         wide[key._replace(tenant=f'{number:04d}"' + '\\"' * 500)] = spread
-    window = Window(window.start_s, 60, "w", 0, wide, {})
+    return Window(window.start_s, 60, "w", 0, wide, {})
+
+
+def test_long_names_and_full_histograms_stay_below_the_size_limit(real_window):
+    """The estimate is an upper bound of the JSON that is sent."""
+    window = wide_window(real_window, 400)
     made = list(requests(window, level=Level.ESSENTIAL, max_tenants=10_000))
     assert len(made) > 1
     for data in made:
@@ -286,7 +338,7 @@ def test_every_tenant_name_becomes_one_that_cloudwatch_takes(moto, real_window, 
     sink = exporter()
     sink.export([Window(window.start_s, 60, "w", 0, series, {})], in_s(30))
     sink.close()
-    data = [one for seen in moto.seen for one in json.loads(seen.body)["MetricData"]]
+    data = [one for seen in moto.seen for one in json.loads(seen.content)["MetricData"]]
     assert {d["Value"] for one in data for d in one.get("Dimensions", ())} == {sent}
 
 
@@ -310,6 +362,10 @@ FAULTS = {
     "429": (error("TooManyRequestsException", 429), "failed"),
     "400": (error("InvalidParameterValue", 400), "rejected"),
     "expired credentials": (error("ExpiredTokenException", 403), "failed"),
+    # AWS's JSON protocols, which PutMetricData speaks, answer 400 here where others answer 403.
+    "expired credentials as 400": (error("ExpiredTokenException", 400), "failed"),
+    "unknown credentials": (error("UnrecognizedClientException", 400), "failed"),
+    "not allowed": (error("AccessDeniedException", 400), "failed"),
     "clock skew": (error("RequestExpired", 400), "failed"),
     "reset": ("reset", "uncertain"),
     "no answer": ("hang", "uncertain"),
@@ -418,6 +474,68 @@ def test_without_region_or_credentials_nothing_is_lost(aws, monkeypatch, make_wi
         sink.close()
         assert caught.value.failed == (recent,)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"AWS_ENDPOINT_URL": "localhost:4566"},
+        {"AWS_PROFILE": "nobody"},
+        {"AWS_STS_REGIONAL_ENDPOINTS": "nowhere"},
+    ],
+    ids=lambda environ: next(iter(environ)),
+)
+def test_a_client_that_cannot_be_made_loses_nothing(aws, monkeypatch, make_window, environ):
+    """No request went out: it is tried again, not called uncertain."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    recent = Window(int(time.time()) // 60 * 60, 60, "w", 1, make_window("acme").series, {})
+    sink = exporter()
+    with pytest.raises(ExportError) as caught:
+        sink.export([recent], in_s(2))
+    sink.close()
+    assert caught.value.failed == (recent,)
+
+
+def test_a_role_that_cannot_be_assumed_loses_nothing(
+    aws, server, answer, monkeypatch, tmp_path, make_window
+):
+    """STS refuses with 400: that was not CloudWatch's answer to the window."""
+    (tmp_path / "config").write_text(
+        "[profile x]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = y\n"
+        "[profile y]\naws_access_key_id = a\naws_secret_access_key = b\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "x")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    refusal = b"<ErrorResponse><Error><Code>MalformedPolicyDocument</Code></Error></ErrorResponse>"
+    server.standing = answer(400, refusal, "text/xml")
+    recent = Window(int(time.time()) // 60 * 60, 60, "w", 1, make_window("acme").series, {})
+    sink = exporter()
+    with pytest.raises(ExportError) as caught:
+        sink.export([recent], in_s(5))
+    sink.close()
+    assert caught.value.failed == (recent,)
+    assert {b"AssumeRole" in seen.body for seen in server.seen} == {True}
+
+
+@pytest.mark.parametrize(("environ", "region"), [("eu-west-1", "eu-west-1"), (None, "us-west-2")])
+def test_without_a_region_of_boto3s_it_is_aws_regions_or_the_clusters(
+    aws, server, monkeypatch, make_window, environ, region
+):
+    """An application that names the region to its client only is metered all the same."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    if environ:
+        monkeypatch.setenv("AWS_REGION", environ)
+    ((key, one),) = make_window("acme").series.items()
+    series = {key._replace(resource_arn="arn:aws:rds:us-west-2:123456789012:cluster:c"): one}
+    sink = exporter()
+    sink.export([Window(int(time.time()) // 60 * 60, 60, "w", 1, series, {})], in_s(5))
+    sink.close()
+    assert {f"/{region}/monitoring/" in seen.headers["authorization"] for seen in server.seen} == {
+        True
+    }
 
 
 def test_credentials_that_were_renewed_are_found(aws, server, answer, monkeypatch, make_window):

@@ -10,17 +10,26 @@ from tenantmetrics.catalog import Level
 from tenantmetrics.export.cloudwatch import CloudWatchExporter
 from tenantmetrics.export.fanout import Fanout
 from tenantmetrics.export.ledger import LedgerExporter
+from tenantmetrics.export.ledger_s3 import S3LedgerExporter
 from tenantmetrics.export.otlp import OtlpExporter, target
 from tenantmetrics.health import Health
 from tenantmetrics.records import Window
 
 
-def cloudwatch(_url):
+def cloudwatch(_url, _path):
     return CloudWatchExporter(namespace="Shop", level=Level.ESSENTIAL, max_tenants=500)
 
 
-def otlp(url):
+def otlp(url, _path):
     return OtlpExporter(target(url, {}), max_series=1_000)
+
+
+def otlp_grpc(url, _path):
+    return OtlpExporter(target(url.replace("http", "grpc"), {}), max_series=1_000)
+
+
+def s3(_url, path):
+    return S3LedgerExporter("s3://bucket", spool_path=str(path / "spool"), spool_bytes=0)
 
 
 TROUBLE = {
@@ -36,7 +45,7 @@ TROUBLE = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLE)
-@pytest.mark.parametrize("make", [cloudwatch, otlp])
+@pytest.mark.parametrize("make", [cloudwatch, otlp, otlp_grpc, s3])
 def test_an_exporter_in_trouble_delays_no_other(
     aws, server, answer, real_window, tmp_path, make, trouble
 ):
@@ -54,7 +63,7 @@ def test_an_exporter_in_trouble_delays_no_other(
             written.set()
 
     health = Health()
-    fanout = Fanout([make(server.url), Watched(tmp_path)], health)
+    fanout = Fanout([make(server.url, tmp_path), Watched(tmp_path / "ledger")], health)
     window = real_window(20)
     deadline_s = time.monotonic() + 1.5
     started = time.monotonic()
@@ -64,7 +73,7 @@ def test_an_exporter_in_trouble_delays_no_other(
     assert offered_s < 0.5
     assert not fanout.wait(deadline_s)
     fanout.close(time.monotonic() + 0.5)
-    (file,) = tmp_path.rglob("*.parquet")
+    (file,) = (tmp_path / "ledger").rglob("*.parquet")
     found = pq.read_table(file, partitioning=None).column("calls").to_pylist()
     assert sum(found) == sum(one.calls for one in window.series.values())
     counts = health.counts()
@@ -119,7 +128,7 @@ def test_what_a_destination_refuses_for_good_is_counted_and_let_go(
     """One poisoned window must not hold up those after it."""
     server.answers = [answer(400)]
     health = Health()
-    fanout = Fanout([cloudwatch("")], health)
+    fanout = Fanout([cloudwatch("", "")], health)
     now_s = int(time.time()) // 60 * 60
     first, second = (
         Window(now_s, 60, "w", number, make_window("acme", calls=5).series, {}) for number in (1, 2)

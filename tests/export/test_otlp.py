@@ -202,13 +202,52 @@ def test_a_failed_cumulative_export_is_made_good_by_the_next(server, answer, rea
     assert totals(decoded(seen.content for seen in server.seen)) == expected(window, later)
 
 
-def test_cumulative_state_is_bounded(server, real_window):
-    """Past the bound the series that were silent longest start anew."""
-    sink = OtlpExporter(target(server.url, {}), max_series=100)
-    for seed in range(1, 4):
-        sink.export([real_window(50, seed=seed)], in_s(10))
+def test_cumulative_state_is_bounded_by_what_was_silent_longest(server, make_window):
+    """Past the bound series start anew; what came with the latest window never goes."""
+    sink = OtlpExporter(target(server.url, {}), max_series=3)
+    for number, tenants in enumerate((["a", "b"], ["c", "d"], ["a", *"efghi"])):
+        server.seen.clear()
+        sink.export([make_window(*tenants, sequence=number)], in_s(10))
+        sent = totals(decoded(seen.content for seen in server.seen))
+        assert set(sent) == ({"a", "b"}, {"b", "c", "d"}, {"a", *"efghi"})[number]
+    assert sent["a"] == sent["e"]  # "a" went and came back
     sink.close()
-    assert len(sink._cumulative.rows()) == 100
+
+
+def test_silent_series_stand_at_the_latest_time(server, make_window):
+    """A point that does not move on is taken for one that has gone."""
+    first = make_window("acme")
+    second = Window(first.start_s + 600, 60, "host-1", 1, make_window("bee").series, {})
+    sink = exporter(server.url, {})
+    sink.export([first, second], in_s(10))
+    sink.close()
+    found = {
+        (attributes["tenant.id"], point.start_time_unix_nano, point.time_unix_nano)
+        for metric, attributes, point in points(decoded(seen.content for seen in server.seen))
+        if metric.name == "db.client.operation.duration"
+    }
+    end_ns = (second.start_s + 60) * 10**9
+    assert found == {
+        ("acme", first.start_s * 10**9, end_ns),
+        ("bee", second.start_s * 10**9, end_ns),
+    }
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_request_that_the_receiver_cannot_digest_holds_up_no_other(
+    server, answer, real_window, status
+):
+    """The sums behind it arrive, with the same export."""
+    window = real_window(300)
+    sink = exporter(server.url, {})
+    server.answers = [answer(status)]
+    with pytest.raises(ExportError) as caught:
+        sink.export([window], in_s(30))
+    sink.close()
+    assert caught.value.failed == ((window,) if status == 500 else ())
+    assert caught.value.rejected == ((window,) if status == 400 else ())
+    everything = totals(decoded(seen.content for seen in server.seen))
+    assert everything == expected(window)
 
 
 FAULTS = {
@@ -377,6 +416,25 @@ def test_requests_to_cloudwatch_are_signed_and_gzip(aws, server, real_window, mo
     assert max(sum(1 for _ in points([one])) for one in requests) == 1_000
 
 
+def test_credentials_are_looked_up_once_and_again_after_a_refusal(
+    aws, server, answer, make_window, monkeypatch
+):
+    """A metadata service is not asked every minute; renewed credentials are found."""
+    sink = exporter(server.url, region="eu-central-1")
+    keys = []
+    for number, key in enumerate(["first", "second", "third"]):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+        if number == 1:
+            server.answers = [answer(403)]
+            with pytest.raises(ExportError):
+                sink.export([make_window("acme", sequence=number)], in_s(10))
+        else:
+            sink.export([make_window("acme", sequence=number)], in_s(10))
+        keys.append(re.search(r"Credential=(\w+)/", server.seen[-1].headers["authorization"])[1])
+    sink.close()
+    assert keys == ["first", "first", "third"]
+
+
 def test_the_cloudwatch_endpoint_is_known_by_its_name():
     """Its region is in the host; any other host is not signed for."""
     assert target("https://monitoring.eu-west-1.amazonaws.com/v1/metrics", {}).region == "eu-west-1"
@@ -411,7 +469,7 @@ def test_the_endpoint_comes_from_the_argument_or_the_environment(url, environ, e
 @pytest.mark.parametrize(
     ("url", "environ", "says"),
     [
-        ("localhost:4318", {}, "from exporters"),
+        ("localhost:4318", {}, "otlp endpoint 'localhost:4318'"),
         ("", {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
         ("", {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, "http/json"),
         (
@@ -425,6 +483,44 @@ def test_what_is_not_understood_is_one_clear_error(url, environ, says):
     """Named at start, with where it came from."""
     with pytest.raises(ConfigError, match=says):
         target(url, environ)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("COMPRESSION", "zstd", "OTEL_EXPORTER_OTLP_COMPRESSION is 'zstd': must be none, gzip"),
+        ("METRICS_CERTIFICATE", "/no/ca", "OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE is '/no/ca'"),
+        ("HEADERS", "api-key hunter2", "OTEL_EXPORTER_OTLP_HEADERS is not name=value"),
+    ],
+)
+def test_what_would_fail_at_every_export_is_told_at_start(name, value, says):
+    """The stock exporters find out late or log the header, secret and all."""
+    with pytest.raises(ConfigError, match=re.escape(says)) as caught:
+        target("http://h", {f"OTEL_EXPORTER_OTLP_{name}": value})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_headers_of_every_usual_form_are_taken():
+    """Encoded or not, with spaces and equals signs in the value."""
+    for headers in ("a=b", "Authorization=Bearer abc==", "x-key=a%20b, y = c", ",a=b,"):
+        assert target("http://h", {"OTEL_EXPORTER_OTLP_HEADERS": headers}).url
+
+
+def test_an_exemplar_is_sent_once_it_is_not_a_sum(server, make_window):
+    """Cumulative points repeat their sums; a trace of hours ago is none of this minute's."""
+    first, second = make_window("acme"), make_window("acme", sequence=1)
+    for one in first.series.values():
+        one.exemplar = Exemplar(0xAB, 0xCD, 6_000_000, 1_795_209_310 * 10**9)
+    sink = exporter(server.url, {})
+    sink.export([first], in_s(10))
+    sink.export([second], in_s(10))
+    sink.close()
+    exemplars = [
+        len(point.exemplars)
+        for metric, _, point in points(decoded(seen.content for seen in server.seen))
+        if metric.name == "db.client.operation.duration"
+    ]
+    assert exemplars == [1, 0]
 
 
 def test_exemplars_carry_the_trace(server, make_window):
