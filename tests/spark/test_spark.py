@@ -6,13 +6,17 @@ installed there).
 """
 
 import random
+import threading
 from datetime import UTC, datetime
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from shutil import copy
+from urllib.parse import parse_qs, quote, urlsplit
 from zipfile import ZipFile
 
 import pytest
+from pyarrow import parquet
 
 from tenantmetrics.cost import Capacity, monthly
 from tenantmetrics.cost.inputs import HourlyCapacity
@@ -34,14 +38,24 @@ START_S = int(datetime(2026, 10, 31, 12, tzinfo=UTC).timestamp())
 
 
 @pytest.fixture(scope="module")
-def session():
-    """A user's session with settings of its own, in another zone and without ANSI arithmetic."""
+def session(ledger):
+    """A user's session with settings of its own, in another zone and without ANSI arithmetic.
+
+    Its `s3a://books/prod` is the ledger's folder: Hadoop's S3A connector is not on PyPI.
+    """
+    view = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
+    local = "org.apache.hadoop.fs.LocalFileSystem"
+    plain = ledger.parent.parent / "linked"
+    plain.symlink_to(ledger)
     started = (
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
         .config("spark.sql.session.timeZone", "America/New_York")
         .config("spark.sql.ansi.enabled", "false")
         .config("spark.sql.shuffle.partitions", "4")
+        .config("spark.hadoop.fs.s3a.impl", view)
+        .config("spark.hadoop.fs.viewfs.overload.scheme.target.file.impl", local)
+        .config("spark.hadoop.fs.viewfs.mounttable.books.link./prod", f"file://{plain}")
         .getOrCreate()
     )
     started.sparkContext.setLogLevel("OFF")
@@ -156,3 +170,68 @@ def test_copies_count_once_and_broken_files_are_named(session, ledger, tmp_path)
     assert "\n" not in str(seen.value)
     with pytest.raises(ReportError, match="--skip-corrupt needs the duckdb engine"):
         monthly(books, month="2026-11", engine=Spark(session), skip_corrupt=True)
+
+
+def test_a_file_without_a_column_is_refused(session, ledger, tmp_path):
+    """Spark reads NULL there, which would be summed as nothing."""
+    file = sorted(ledger.rglob("*.parquet"))[75]
+    books = tmp_path / "books" / file.relative_to(ledger)
+    books.parent.mkdir(parents=True)
+    parquet.write_table(parquet.ParquetFile(file).read().drop_columns(["rows_written"]), books)
+    with pytest.raises(LedgerError, match="rows of 2026-11 have no rows_written"):
+        monthly(tmp_path / "books", month="2026-11", engine=Spark(session))
+
+
+@pytest.fixture
+def bucket(ledger, monkeypatch):
+    """S3's listing of the ledger as `books/prod`, a page at a time; keys may be added."""
+    keys = [f"prod/{file.relative_to(ledger)}" for file in sorted(ledger.rglob("*.parquet"))]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
+            start = int(asked.get("continuation-token", 0))
+            found = [key for key in keys if key.startswith(asked["prefix"])]
+            page = "".join(
+                f"<Contents><Key>{quote(key)}</Key><Size>9</Size></Contents>"
+                for key in found[start : start + 5]
+            )
+            more = start + 5 < len(found)
+            body = (
+                f"<ListBucketResult><EncodingType>url</EncodingType>{page}"
+                f"<IsTruncated>{str(more).lower()}</IsTruncated>"
+                f"<NextContinuationToken>{start + 5}</NextContinuationToken></ListBucketResult>"
+            ).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    for name, value in {
+        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{server.server_address[1]}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield keys
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_ledger_on_s3_is_read_where_it_lies(session, ledger, bucket):
+    """The listing chooses the objects, and Spark reads them by its own address."""
+    asked = {"month": "2026-11", "timezone": "Asia/Kolkata"}
+    by_spark = monthly("s3a://books/prod", engine=Spark(session), **asked)
+    assert by_spark == monthly(ledger, **asked)
+    bucket.append(bucket[75].replace("/hour=", "/copy-of-hour="))
+    with pytest.raises(LedgerError, match="is the same window as"):
+        monthly("s3a://books/prod", engine=Spark(session), **asked)
