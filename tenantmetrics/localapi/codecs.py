@@ -103,6 +103,8 @@ def _scalar_codec(kind: PgType, options: Options) -> Codec:
         )
     if family is Kind.NUMERIC and options.decimals_as_numbers:
         return Codec(None, _number, _number_field)
+    if family is Kind.JSON and options.version == 1:
+        family = Kind.STRING  # a recorded answer of version 1 has PostgreSQL's own spaces
     member, scalar = _MEMBERS[family]
     head = f'{{"{member}":'
     plain = scalar

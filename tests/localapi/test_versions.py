@@ -36,6 +36,13 @@ def test_an_interval_is_a_text(v1):
     assert response["records"] == [[{"stringValue": "1 day"}]]
 
 
+def test_json_keeps_postgresqls_spaces(v1):
+    """Version 2 writes it compact."""
+    run, _ = v1
+    response = run("execute_statement", sql="""SELECT '{"b":1,"a":[1,2]}'::jsonb""")
+    assert response["records"] == [[{"stringValue": '{"a": [1, 2], "b": 1}'}]]
+
+
 @pytest.mark.parametrize(
     ("moment", "shown"),
     [("15:30-08", "23:30:00"), ("00:30:15.25+05:30", "19:00:15.25"), ("23:00:00-01", "00:00:00"),
