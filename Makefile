@@ -74,7 +74,7 @@ lock: $(VENV)/.installed-dev  ## Resolve requirements/*.txt anew from pyproject.
 	@$(COMPILE) pyproject.toml -c requirements/all.txt -o requirements/core.txt
 	@$(COMPILE) pyproject.toml --extra all --group dev -c requirements/all.txt -o requirements/dev.txt
 	@$(COMPILE) pyproject.toml --extra all --group bench -c requirements/dev.txt --prerelease=if-necessary-or-explicit -o requirements/bench.txt
-	@$(COMPILE) requirements/aio.in -o requirements/aio.txt
+	@$(COMPILE) requirements/aio.in pyproject.toml -o requirements/aio.txt
 	@$(COMPILE) requirements/spark.in pyproject.toml --extra report --extra cli -c requirements/all.txt -o requirements/spark.txt
 	@echo 'awscli>=1.36' | $(COMPILE) - -o requirements/awscli.txt  # pins a botocore of its own
 
