@@ -22,7 +22,8 @@ conflict where they spell the tenant in another way."""
 _MAX_SAVEPOINTS = 1_000
 """Bounds one transaction's memory; the oldest savepoints are forgotten first."""
 
-_Values = dict[str, tuple[str | None, bool]]
+_Values = dict[str, tuple[str | None, bool, str | None]]
+"""Variable → the tenant it holds, whether LOCAL, and then what it holds again after the end."""
 
 
 class Session:
@@ -84,7 +85,10 @@ class Session:
                     misuses[Misuse.TENANT_CHANGED] = None
                 if opened and not local and tenant is not None:
                     misuses[Misuse.SET_WITHOUT_LOCAL] = None
-                self._values = {**self._values, name: (tenant, local)}
+                after = None
+                if local and before is not None:
+                    after = before[2] if before[1] else before[0]
+                self._values = {**self._values, name: (tenant, local, after)}
                 named = named or tenant is not None
             elif verb is SessionVerb.BEGIN:
                 opened = True
@@ -93,7 +97,7 @@ class Session:
                 self._undo(verb, name)
         strong = {
             value
-            for name, (value, _) in self._values.items()
+            for name, (value, _, _) in self._values.items()
             if value is not None and name not in WEAK_VARIABLES
         }
         if named and len(strong) > 1:
@@ -116,7 +120,11 @@ class Session:
             self._savepoints.append((name, self._values))
             del self._savepoints[:-_MAX_SAVEPOINTS]
         elif verb is SessionVerb.COMMIT:
-            self._values = {key: held for key, held in self._values.items() if not held[1]}
+            self._values = {
+                key: (after if local else tenant, False, None)
+                for key, (tenant, local, after) in self._values.items()
+                if not local or after is not None
+            }
             self._committed = self._values
             self._savepoints.clear()
         elif verb is SessionVerb.ROLLBACK:

@@ -255,3 +255,24 @@ def test_a_session_is_followed_as_postgresql_follows_it(connection, make_resolve
         (held,) = connection.execute("SELECT current_setting('app.tenant', true)").fetchone()
         assert (model.current() or "") == (held or ""), sql
     connection.rollback()
+
+
+def test_after_a_commit_what_was_set_for_the_session_holds_again(database, make_resolver):
+    """SET LOCAL covers it for the transaction alone."""
+    from tenantmetrics.tenant.session import Session  # noqa: PLC0415
+
+    resolver = make_resolver()
+    model = Session(("app.tenant",))
+    script = (
+        "SET app.tenant = 'a'", "BEGIN", "SET LOCAL app.tenant = 'b'", "SET LOCAL app.tenant = 'c'",
+        "COMMIT", "BEGIN", "SET LOCAL app.tenant = 'd'", "SET app.tenant = 'e'", "COMMIT",
+        "BEGIN", "SET LOCAL app.tenant = 'f'", "ROLLBACK", "RESET app.tenant",
+        "BEGIN", "SET LOCAL app.tenant = 'g'", "END",
+    )  # fmt: skip
+    with psycopg.connect(database, autocommit=True) as connection:
+        for sql in script:
+            connection.execute(sql)
+            steps = resolver.claims("ExecuteStatement", {"sql": sql, "transactionId": "t"}).session
+            model.apply(steps, in_transaction=True)
+            (held,) = connection.execute("SELECT current_setting('app.tenant', true)").fetchone()
+            assert (model.current() or "") == (held or ""), sql
