@@ -241,7 +241,7 @@ def test_a_process_shorter_than_a_minute_delivers_over_the_network(tmp_path, exp
             AWS_ACCESS_KEY_ID="x",
             AWS_SECRET_ACCESS_KEY="x",
             AWS_DEFAULT_REGION="us-east-1",
-            AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES="1000000",
+            AWS_DISABLE_REQUEST_COMPRESSION="true",
         )
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
