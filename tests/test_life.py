@@ -149,7 +149,7 @@ def test_sigterm_delivers_and_then_kills_by_the_same_signal(tmp_path):
 def test_sigterm_while_every_thread_is_busy_recording_still_delivers(tmp_path):
     """The handler runs wherever the main thread was, locks held or not."""
     script = """
-        configure()
+        configure(exit_timeout_s=20)
         for _ in range(3):
             threading.Thread(target=call, args=(10**9,), daemon=True).start()
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
@@ -241,7 +241,7 @@ def test_a_process_shorter_than_a_minute_delivers_over_the_network(tmp_path, exp
             AWS_ACCESS_KEY_ID="x",
             AWS_SECRET_ACCESS_KEY="x",
             AWS_DEFAULT_REGION="us-east-1",
-            AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES="1000000",
+            AWS_DISABLE_REQUEST_COMPRESSION="true",
         )
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
