@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.comparisons import any_of, elements, pairs_of, query_of, truth
 from tenantmetrics.tenant.nodes import Either, Fixed, Found, Guarded, Named, Node, State
 from tenantmetrics.tenant.operands import Operand
 from tenantmetrics.tenant.reach import reaches_outside
@@ -18,8 +19,6 @@ __all__ = ["Conditions"]
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _PAREN_OR_NOT = (exp.Paren, exp.Not)
 _SELECT_OR_SUBQUERY_OR_SETOPERATION = (exp.Select, exp.Subquery, exp.SetOperation)
-_EQ_OR_IS = (exp.EQ, exp.Is)
-_PREDICATE_OR_CONNECTOR_OR_NOT_OR_IN = (exp.Predicate, exp.Connector, exp.Not, exp.In)
 
 _EQUAL = (exp.EQ, exp.NullSafeEQ)
 _DIFFERENT = (exp.NEQ, exp.NullSafeNEQ)
@@ -68,7 +67,7 @@ class Conditions:
                 and not under_not
                 and node.expression.__class__ is not exp.Boolean
             ):
-                # Most conditions by far; it is one that _truth() sees through, or no connective.
+                # Most conditions by far; it is one that truth() sees through, or no connective.
                 self._equal(node.this, node.expression, sink, branch)
                 continue
             while isinstance(node, _PAREN_OR_NOT):
@@ -80,7 +79,7 @@ class Conditions:
             elif isinstance(node, exp.And if under_not else exp.Or):
                 self._either(node, sink, under_not)
             elif node is not None:
-                inner = _truth(node, under_not)
+                inner = truth(node, under_not)
                 if inner is not None:
                     todo.append((inner[0], under_not ^ inner[1]))
                 else:
@@ -164,7 +163,7 @@ class Conditions:
             if self._names.has_several():
                 self._other(left, [value_of(right)], sink)
             return
-        pairs = _pairs(left, right)
+        pairs = pairs_of(left, right)
         if pairs is not None:
             for one, other in pairs:
                 self._equal(one, other, sink, branch)
@@ -190,8 +189,8 @@ class Conditions:
     def _scalar(self, side: exp.Expr, other: exp.Expr, sink: Sink, branch: bool) -> None:
         """`x = (SELECT …)` and `x = ANY (SELECT …)` hold for no row where it gives none."""
         inner = bare(side)
-        if (any_of := _any(inner)) is not None:
-            inner = _query_of(any_of)
+        if (array := any_of(inner)) is not None:
+            inner = query_of(array)
         if (
             isinstance(inner, _SELECT_OR_SUBQUERY_OR_SETOPERATION)
             and not branch
@@ -207,8 +206,8 @@ class Conditions:
             sink.constraints.append((key, _IN_SESSION))
         elif isinstance(found, Operand):
             sink.constraints.append((key, Named((found,))))
-        elif (any_of := _any(inner)) is not None:
-            self._any(key, any_of, sink, branch)
+        elif (array := any_of(inner)) is not None:
+            self._any(key, array, sink, branch)
         elif isinstance(inner, exp.Column):
             sink.constraints.append((key, UNKNOWN))
             if (other := self._names.other_key(inner)) is not None:
@@ -236,7 +235,7 @@ class Conditions:
 
     def _any(self, key: Key, array: exp.Expr | None, sink: Sink, branch: bool) -> None:
         operands = array_of(array)
-        inner = _query_of(array)
+        inner = query_of(array)
         if isinstance(inner, _SELECT_OR_SUBQUERY_OR_SETOPERATION):
             if branch:
                 sink.constraints.append((key, UNKNOWN))
@@ -273,7 +272,7 @@ class Conditions:
             sink.constraints.append((key, _named([value_of(item) for item in node.expressions])))
             return
         this = bare(node.this)
-        if (columns := _elements(this)) is not None:
+        if (columns := elements(this)) is not None:
             self._row_in(columns, node, sink)
             return
         if isinstance(this, exp.Column) and self._names.has_several():
@@ -284,7 +283,7 @@ class Conditions:
         """`(tenant_id, id) IN ((:t, 1), …)`."""
         for index, column in enumerate(columns):
             if (key := self._key(column)) is not None:
-                rows = [_elements(bare(item)) for item in node.expressions]
+                rows = [elements(bare(item)) for item in node.expressions]
                 values = [
                     value_of(row[index]) if row is not None and index < len(row) else None
                     for row in rows
@@ -302,63 +301,6 @@ class Conditions:
                 key = self._names.key(part)
                 if key is not None:
                     sink.constraints.append((key, UNKNOWN))
-
-
-def _truth(node: exp.Expr, negated: bool) -> tuple[exp.Expr, bool] | None:
-    """The condition inside `(…) = true` and `(…) IS FALSE`, and whether that negates it.
-
-    Not that of `IS NOT TRUE` and `IS NOT FALSE`, which NULL satisfies too.
-    """
-    if negated and isinstance(node, exp.Is):
-        return None
-    if (
-        isinstance(node, _EQ_OR_IS)
-        and isinstance(node.expression, exp.Boolean)
-        and not node.args.get("negate")
-    ):
-        inner = node.this
-        while isinstance(inner, exp.Paren):
-            inner = inner.this
-        if isinstance(inner, _PREDICATE_OR_CONNECTOR_OR_NOT_OR_IN):
-            return inner, not node.expression.this
-    return None
-
-
-def _any(node: exp.Expr | None) -> exp.Expr | None:
-    """What stands in ANY(…) or SOME(…)."""
-    if isinstance(node, exp.Any):
-        inside: exp.Expr = node.this
-        return inside
-    if isinstance(node, exp.Anonymous) and function_name(node) == "some" and node.expressions:
-        only: exp.Expr = node.expressions[0]
-        return only
-    return None
-
-
-def _query_of(array: exp.Expr | None) -> exp.Expr | None:
-    """The query of `ANY (SELECT …)` and `ANY (ARRAY(SELECT …))`, without what is around it."""
-    inner = bare(array)
-    if isinstance(inner, exp.Array) and len(inner.expressions) == 1:
-        only: exp.Expr = inner.expressions[0]
-        return only if isinstance(only, _SELECT_OR_SUBQUERY_OR_SETOPERATION) else inner
-    return inner
-
-
-def _elements(node: exp.Expr | None) -> list[exp.Expr] | None:
-    """The elements of `(a, b)` and `ROW(a, b)`."""
-    if isinstance(node, exp.Tuple) or (
-        isinstance(node, exp.Anonymous) and function_name(node) == "row"
-    ):
-        return list(node.expressions)
-    return None
-
-
-def _pairs(left: exp.Expr, right: exp.Expr) -> list[tuple[exp.Expr, exp.Expr]] | None:
-    """The comparisons that `(a, b) = (c, d)` stands for."""
-    ones, others = _elements(bare(left)), _elements(bare(right))
-    if ones is None or others is None or len(ones) != len(others):
-        return None
-    return list(zip(ones, others, strict=True))
 
 
 def _named(values: Sequence[object]) -> Node:
