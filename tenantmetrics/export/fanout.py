@@ -145,7 +145,9 @@ class _Lane:
                 return
             self._backlog.extend(windows)
             self._trim()
-            self._deadline_s = deadline_s
+            # A scheduled export must not cut short what somebody waits for.
+            asked = self._wanted or self._again
+            self._deadline_s = max(self._deadline_s, deadline_s) if asked else deadline_s
             # What waits already is not put off again: an interval shorter than the spread would
             # never send.
             self._send_at_s = min(self._send_at_s, send_at_s) if self._wanted else send_at_s

@@ -23,8 +23,10 @@ class Destination:
         self.holding = threading.Event()
         self.got = threading.Event()
         self.closed = 0
+        self.deadlines = []
 
     def export(self, windows, deadline_s):
+        self.deadlines.append(deadline_s)
         if self.hold is not None:
             self.holding.set()
             assert self.hold.wait(30)
@@ -176,6 +178,23 @@ def test_who_asks_during_a_failing_round_gets_a_try_of_their_own(health, make_wi
     dest.hold.set()
     assert fanout.wait(soon())
     assert dest.arrived == [window]
+    fanout.close(soon())
+
+
+def test_a_scheduled_export_cuts_no_flush_short(health, make_window):
+    """The flush's deadline holds for its windows, whatever is put on the schedule after it."""
+    dest = Destination()
+    dest.hold = threading.Event()
+    fanout = Fanout([dest], health)
+    first, second = make_window("acme"), make_window("acme", sequence=1)
+    fanout.offer([first], 1.0, scheduled=True)
+    assert dest.holding.wait(30)
+    patient_s = soon()
+    fanout.offer([second], patient_s)
+    fanout.offer([], 2.0, scheduled=True)
+    dest.hold.set()
+    assert fanout.wait(soon())
+    assert dest.deadlines == [1.0, patient_s]
     fanout.close(soon())
 
 
