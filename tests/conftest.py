@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
+import json
 import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
 import tenantmetrics
@@ -53,6 +57,85 @@ def chromium(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def npm_ci(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Install a folder's packages by its lock file, in a copy of it; skips without Node.js."""
+
+    def install(source: Path) -> Path:
+        if shutil.which("node") is None or shutil.which("npm") is None:
+            message = "Node.js 20 or later and npm are missing: apt-get install -y nodejs npm"
+            if os.environ.get("CI") == "true":
+                pytest.fail(message)
+            pytest.skip(message)
+        folder = tmp_path_factory.mktemp("js")
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+        command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(command, cwd=folder, check=True, timeout=300)
+        return folder
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """Moto as a server over HTTP, one a test process."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - slow, and few tests need it
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def moto_post(moto_url: str) -> Callable[..., None]:
+    """Post a document to moto itself; its state, one for the whole process, is empty at first."""
+
+    def post(path: str, document: Any = None) -> None:
+        connection = http.client.HTTPConnection(moto_url.removeprefix("http://"), timeout=30)
+        connection.request("POST", path, json.dumps(document), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        assert answer.status < 300, answer.read()
+        answer.read()
+        connection.close()
+
+    post("/moto-api/reset")
+    return post
+
+
+@pytest.fixture
+def aws_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Point boto3's environment at a URL, and at nobody's own credentials."""
+
+    def point(url: str) -> None:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": url,
+            "AWS_CONFIG_FILE": str(tmp_path / "no-config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no-credentials"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }.items():
+            monkeypatch.setenv(name, value)
+        # The default session remembers the credentials and the region that it once found.
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+    return point
+
+
+@pytest.fixture
+def aws_account(
+    moto_url: str, moto_post: Callable[..., None], aws_at: Callable[[str], None]
+) -> Callable[..., None]:
+    """An empty AWS account on moto's server; gives what posts to moto itself."""
+    aws_at(moto_url)
+    return moto_post
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tenantmetrics.export.ledger import LedgerExporter
 from tenantmetrics.records import Series, SeriesKey, Source, Window
@@ -61,28 +59,12 @@ def write_hour(ledger: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def bucket(monkeypatch):
+def bucket(aws_account):
     """An S3 of the test's own, with an empty bucket."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    # Moto's state is one for the whole process, whatever the server.
-    connection = http.client.HTTPConnection(host, port, timeout=30)
-    connection.request("POST", "/moto-api/reset")
-    connection.getresponse().read()
-    connection.close()
-    for name, value in {
-        "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
     client = boto3.client("s3")
     client.create_bucket(Bucket="books")
     yield client
     client.close()
-    server.stop()
 
 
 @pytest.fixture

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import csv
-import http.client
 import io
-import json
 from decimal import Decimal
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tenantmetrics.cost.bill import BillFilter, load
 from tenantmetrics.cost.period import parse_month
@@ -20,35 +17,7 @@ NOVEMBER = parse_month("2026-11")
 
 
 @pytest.fixture
-def aws(monkeypatch):
-    """An empty account; `aws.post(path, document)` talks to moto itself."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-
-    def post(path, document=None):
-        connection = http.client.HTTPConnection(host, port, timeout=30)
-        connection.request("POST", path, json.dumps(document), {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        assert answer.status < 300, answer.read()
-        answer.read()
-        connection.close()
-
-    # Moto's state is one for the whole process, whatever the server.
-    post("/moto-api/reset")
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    yield post
-    server.stop()
-
-
-@pytest.fixture
-def bucket(aws):
+def bucket(aws_account):
     """An S3 client and the bucket `exports`."""
     client = boto3.client("s3")
     client.create_bucket(Bucket="exports")
@@ -117,15 +86,15 @@ def result(*charges, estimated=False):
     }
 
 
-def queue(aws, *pages):
+def queue(post, *pages):
     results = [{"ResultsByTime": [page], "DimensionValueAttributes": []} for page in pages]
-    aws("/moto-api/static/ce/cost-and-usage-results", {"results": results})
+    post("/moto-api/static/ce/cost-and-usage-results", {"results": results})
 
 
-def test_cost_explorer_is_asked_for_the_month(aws):
+def test_cost_explorer_is_asked_for_the_month(aws_account):
     """Amounts are exact, credits a pool, Estimated kept; amortised is another metric of it."""
     charges = [("12.0000000351", "Aurora:ServerlessV2Usage", "Usage"), ("-2", "", "Credit")]
-    queue(aws, result(*charges, estimated=True))
+    queue(aws_account, result(*charges, estimated=True))
     bill = load(["cost-explorer"], NOVEMBER)
     assert bill.total == Decimal("10.0000000351")
     assert bill.pools["credits"].amount == -2
@@ -134,15 +103,15 @@ def test_cost_explorer_is_asked_for_the_month(aws):
     assert load(["cost-explorer"], NOVEMBER, amortized=True).total == 18
 
 
-def test_account_and_tag_are_part_of_the_question(aws):
+def test_account_and_tag_are_part_of_the_question(aws_account):
     """Another filter is another question, to which moto answers the next result of its queue."""
-    queue(aws, result(("1", "x", "Usage")), result(("2", "x", "Usage")))
+    queue(aws_account, result(("1", "x", "Usage")), result(("2", "x", "Usage")))
     assert load(["cost-explorer"], NOVEMBER, only=BillFilter(account="1")).total == 1
     both = BillFilter(account="1", tag=("team", "booking"))
     assert load(["cost-explorer"], NOVEMBER, only=both).total == 2
 
 
-def test_what_cost_explorer_cannot_do_is_one_clear_error(aws):
+def test_what_cost_explorer_cannot_do_is_one_clear_error(aws_account):
     """No filter by cluster, no months of another zone, nothing for the month."""
     for only, period, error in (
         (BillFilter(cluster="c"), NOVEMBER, "cannot filter a month by cluster"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import os
 import random
 import socket
 import struct
@@ -12,11 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tenantmetrics.export import aws as aws_clients
 from tenantmetrics.histogram import record
@@ -219,44 +216,24 @@ def answer() -> type[Answer]:
     return Answer
 
 
-@pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    """Moto as a server over HTTP, one a test process."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def moto(moto_url: str, server: Server, aws: None, monkeypatch: pytest.MonkeyPatch) -> Server:
+def moto(
+    moto_url: str,
+    moto_post: Callable[..., None],
+    server: Server,
+    aws: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Server:
     """A fresh moto behind a server that records what goes over the wire."""
     # On a busy machine moto takes longer over a thousand metrics than AWS ever may.
     monkeypatch.setattr(aws_clients, "_STEPS_S", (30.0, *aws_clients._STEPS_S))
     monkeypatch.setattr(aws_clients, "_READ_TIMEOUT_S", 30.0)
-    connection = http.client.HTTPConnection(moto_url.removeprefix("http://"), timeout=30)
-    connection.request("POST", "/moto-api/reset")
-    connection.getresponse().read()
-    connection.close()
     server.upstream = moto_url
     server.standing = None
     return server
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch, server: Server, tmp_path: Path) -> None:
+def aws(aws_at: Callable[[str], None], server: Server) -> None:
     """boto3's environment points at the server and at nobody's own credentials."""
-    for name in list(os.environ):
-        if name.startswith("AWS_"):
-            monkeypatch.delenv(name)
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": server.url,
-        "AWS_CONFIG_FILE": str(tmp_path / "no-config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no-credentials"),
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
+    aws_at(server.url)

@@ -2,33 +2,18 @@
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).with_name("js")
-NEEDED = "Node.js 20 or later and npm are missing: apt-get install -y nodejs npm"
 
 
 @pytest.fixture(scope="session")
-def javascript(tmp_path_factory):
+def javascript(npm_ci):
     """A folder with the SDK installed by lock."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(NEEDED)
-        pytest.skip(NEEDED)
-    folder = tmp_path_factory.mktemp("js")
-    for name in ("package.json", "package-lock.json", "operations.mjs"):
-        shutil.copy(HERE / name, folder)
-    subprocess.run(
-        ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"],
-        cwd=folder,
-        check=True,
-        timeout=300,
-    )
-    return folder
+    return npm_ci(HERE)
 
 
 def test_the_javascript_sdk_runs_all_five_operations(data_api, javascript):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from datetime import UTC, datetime
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tenantmetrics.errors import ConfigError, LedgerError, ReportError
 from tenantmetrics.export.ledger import LedgerExporter
@@ -19,9 +17,8 @@ from tenantmetrics.scheduled import handler
 class Account:
     """An AWS account on moto's server: a bucket, a topic, and a queue that hears it."""
 
-    def __init__(self, host, port):
-        self._address = (host, port)
-        self.post("/moto-api/reset")
+    def __init__(self, post):
+        self.post = post
         self.s3 = boto3.client("s3")
         self.s3.create_bucket(Bucket="books")
         self._sqs = boto3.client("sqs")
@@ -31,13 +28,6 @@ class Account:
         self.topic = sns.create_topic(Name="reports")["TopicArn"]
         sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
         sns.close()
-
-    def post(self, path, document=None):
-        connection = http.client.HTTPConnection(*self._address, timeout=30)
-        body = json.dumps(document)
-        connection.request("POST", path, body, {"Content-Type": "application/json"})
-        connection.getresponse().read()
-        connection.close()
 
     def heard(self):
         """The notifications, as (subject, text)."""
@@ -55,26 +45,15 @@ class Account:
 
 
 @pytest.fixture
-def account(monkeypatch):
+def account(aws_account, monkeypatch):
     """The account, and an environment as the stack sets it."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_REGION": "us-east-1",
-        "REPORT_LEDGER": "s3://books/ledger",
-        "REPORT_OUTPUT": "s3://books/reports",
-    }.items():
-        monkeypatch.setenv(name, value)
-    made = Account(host, port)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("REPORT_LEDGER", "s3://books/ledger")
+    monkeypatch.setenv("REPORT_OUTPUT", "s3://books/reports")
+    made = Account(aws_account)
     monkeypatch.setenv("REPORT_TOPIC_ARN", made.topic)
     yield made
     made.close()
-    server.stop()
 
 
 @pytest.fixture

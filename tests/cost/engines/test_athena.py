@@ -9,7 +9,6 @@ import boto3
 import duckdb
 import pytest
 from moto.athena.models import QueryResults, athena_backends
-from moto.server import ThreadedMotoServer
 
 from tenantmetrics.cost import Capacity, monthly
 from tenantmetrics.cost.engines.athena import Athena
@@ -205,14 +204,9 @@ def test_a_query_longer_than_athena_takes_is_refused(engine, athena):
     assert not athena.requests
 
 
-def test_motos_athena_takes_the_same_flow(monkeypatch, engine):
+def test_motos_athena_takes_the_same_flow(aws_account, engine):
     """Start, states and results by an Athena API that was written by others."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    client = boto3.client("athena", "us-east-1", endpoint_url=f"http://{host}:{port}")
+    client = boto3.client("athena")
     queue = athena_backends["123456789012"]["us-east-1"].query_results_queue
     rows = [["hour", "calls"], ["494303", "7"]]
     data = [{"Data": [{"VarCharValue": value} for value in row]} for row in rows]
@@ -225,4 +219,3 @@ def test_motos_athena_takes_the_same_flow(monkeypatch, engine):
         assert asked["WorkGroup"] == "primary"
     finally:
         client.close()
-        server.stop()

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import copy
-import http.client
-import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from moto.cloudwatch.models import CloudWatchBackend
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
-from moto.server import ThreadedMotoServer
 
 from tenantmetrics.catalog import Level
 from tenantmetrics.export.emf import documents
@@ -109,41 +104,8 @@ def lines() -> Callable[..., list[str]]:
     return write
 
 
-@pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    """Moto as a server over HTTP, one a test process."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """AWS of the test's own, and boto3's environment pointed at it."""
-    connection = http.client.HTTPConnection(moto_url.removeprefix("http://"), timeout=30)
-    connection.request("POST", "/moto-api/reset")
-    connection.getresponse().read()
-    connection.close()
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": moto_url,
-        "AWS_CONFIG_FILE": str(tmp_path / "no-config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no-credentials"),
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
-    # The default session remembers the credentials and the region that it once found.
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-
-
-@pytest.fixture
-def cloudwatch(aws: None, monkeypatch: pytest.MonkeyPatch) -> Pages:
+def cloudwatch(aws_account: object, monkeypatch: pytest.MonkeyPatch) -> Pages:
     """CloudWatch of the test's own.
 
     What moto leaves out is added: a series is its exact dimensions, a request holds 500 queries,

@@ -12,7 +12,7 @@ from tenantmetrics.errors import LedgerError, ReportError
 
 
 @pytest.fixture
-def bucket(aws):
+def bucket(aws_account):
     """An empty bucket."""
     client = boto3.client("s3")
     client.create_bucket(Bucket="books")
