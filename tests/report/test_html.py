@@ -73,8 +73,16 @@ def test_every_pool_has_a_colour_of_its_own(make_statement):
 
 def test_the_page_says_which_bill_and_which_month_it_is_of(make_statement):
     """At the top, with the zone of the month's borders."""
-    page = render(make_statement({"a": (1, 1)}, basis="CUR <a>.csv", account="111122223333"))
+    told = {"basis": "CUR <a>.csv", "account": "111122223333"}
+    page = render(make_statement({"a": (1, 1)}, estimate=False, **told))
     assert "2026-11 (UTC), CUR &lt;a&gt;.csv, account 111122223333" in page
+
+
+def test_an_estimate_says_once_where_its_prices_are_from(make_statement):
+    """In the sentence that says it is one."""
+    page = render(make_statement({"a": (1, 1)}, basis="list prices of a day"))
+    assert page.count("list prices of a day") == 1
+    assert "Estimate, not a bill: usage at list prices of a day." in page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
