@@ -39,6 +39,8 @@ APP = """
         return [str(os.getpid()).encode()]
 """
 _BIN = Path(sys.executable).parent
+# Told to stop in any other way, uWSGI runs no exit hooks in a worker that is in a request.
+_GRACEFULLY = ("--hook-master-start", "unix_signal:15 gracefully_kill_them_all")
 SERVERS = {
     "gunicorn, sync": ["gunicorn", "--preload", "-w", "2", "-b", "{address}", "work:application"],
     "gunicorn, threads": [
@@ -46,11 +48,11 @@ SERVERS = {
         *("-b", "{address}", "work:application"),
     ],
     "uWSGI": [
-        *("pyuwsgi", "--master", "--die-on-term", "--processes", "2", "--enable-threads"),
+        *("pyuwsgi", "--master", *_GRACEFULLY, "--processes", "2", "--enable-threads"),
         *("--http-socket", "{address}", "--wsgi", "work", "-H", sys.prefix),
     ],
     "uWSGI, without threads": [
-        *("pyuwsgi", "--master", "--die-on-term", "--processes", "2"),
+        *("pyuwsgi", "--master", *_GRACEFULLY, "--processes", "2"),
         *("--http-socket", "{address}", "--wsgi", "work", "-H", sys.prefix),
     ],
 }
