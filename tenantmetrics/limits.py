@@ -41,9 +41,6 @@ METRIC_HOURS_KEPT_S = 455 * 24 * 3600
 GET_METRIC_DATA_MAX_QUERIES = 500
 """Series in one GetMetricData request (API reference, `MetricDataQueries`); more is refused."""
 
-EMF_METRICS_MAX = 100
-"""Metrics of one EMF directive (EMF specification); aws-embedded-metrics splits there."""
-
 EMF_VALUES_MAX = 100
 """Values of one metric in an EMF document (EMF specification)."""
 

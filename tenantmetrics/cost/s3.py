@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from tenantmetrics import ledger
+from tenantmetrics.cost.s3_prefix import S3Prefix
 from tenantmetrics.errors import LedgerError
 from tenantmetrics.statement import Period
 
 __all__ = ["S3Ledger", "days_of"]
-
-_AT_ONCE = 16
-"""Downloads at once: small objects wait on the network, not on a core."""
 
 
 def days_of(period: Period) -> list[date]:
@@ -26,7 +22,7 @@ def days_of(period: Period) -> list[date]:
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-class S3Ledger:
+class S3Ledger(S3Prefix):
     """Objects under `s3://bucket/prefix`, as the S3 ledger exporter writes them.
 
     Region, credentials and endpoint are boto3's own. It needs `s3:ListBucket` and `s3:GetObject`.
@@ -40,29 +36,11 @@ class S3Ledger:
     """
 
     def __init__(self, url: str) -> None:
-        import boto3  # noqa: PLC0415 - 100 ms that a ledger in a folder need not wait for
-        from botocore.config import Config  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
         parts = urlsplit(url)
         # Hadoop's name of the same thing is what Spark reads outside EMR.
         if parts.scheme not in {"s3", "s3a"} or not parts.netloc:
             raise LedgerError(f"ledger {url!r}: write s3://bucket/prefix")
-        self.url = url
-        self.bucket = parts.netloc
-        prefix = parts.path.strip("/")
-        self._prefix = f"{prefix}/" if prefix else ""
-        self._errors: tuple[type[Exception], ...] = (BotoCoreError, ClientError)
-        try:
-            self._client: Any = boto3.client("s3", config=Config(max_pool_connections=_AT_ONCE))
-        except self._errors as error:
-            raise self._unreadable(error) from None
-
-    def __enter__(self) -> S3Ledger:  # noqa: PYI034 - the class is final in all but name
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.close()
+        super().__init__(url, "ledger")
 
     def last_day(self) -> datetime:
         """Midnight UTC of the last day in the ledger.
@@ -81,13 +59,7 @@ class S3Ledger:
         Raises:
             LedgerError: There is nothing in the period, or S3 cannot be read.
         """
-        keys = list(self.objects(period))
-        try:
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                for _ in pool.map(lambda key: self.download(key, folder), keys):
-                    pass
-        except self._errors as error:
-            raise self._unreadable(error) from None
+        self.download_all(self.objects(period), lambda key: _target(key, folder))
 
     def objects(self, period: Period) -> dict[str, int]:
         """Keys of the period's objects and their sizes in bytes; also those with strange names.
@@ -95,15 +67,12 @@ class S3Ledger:
         Raises:
             LedgerError: There is nothing in the period, or S3 cannot be read.
         """
-        try:
-            found = {
-                key: size
-                for day in days_of(period)
-                for key, size in self._keys(f"date={day}/")
-                if _within(key, period)
-            }
-        except self._errors as error:
-            raise self._unreadable(error) from None
+        found = {
+            key: size
+            for day in days_of(period)
+            for key, size in self._keys(f"date={day}/")
+            if _within(key, period)
+        }
         if not found:
             raise LedgerError(self.nothing(period))
         return found
@@ -115,38 +84,32 @@ class S3Ledger:
         return f"ledger {self.url!r} holds nothing for {period.label} ({there})"
 
     def _days(self) -> list[str]:
-        prefix = f"{self._prefix}date="
-        try:
-            return sorted(
-                str(one["Prefix"]).removeprefix(prefix).rstrip("/")
-                for page in self._pages(prefix, Delimiter="/")
-                for one in page.get("CommonPrefixes", ())
-            )
-        except self._errors as error:
-            raise self._unreadable(error) from None
+        prefix = f"{self.prefix}date="
+        return sorted(
+            str(one["Prefix"]).removeprefix(prefix).rstrip("/")
+            for page in self.pages("date=", Delimiter="/")
+            for one in page.get("CommonPrefixes", ())
+        )
 
     def _keys(self, below: str) -> Iterator[tuple[str, int]]:
-        for page in self._pages(self._prefix + below):
+        for page in self.pages(below):
             for one in page.get("Contents", ()):
                 if str(one["Key"]).endswith(".parquet"):
                     yield str(one["Key"]), int(one["Size"])
 
-    def _pages(self, prefix: str, **more: str) -> Iterator[dict[str, Any]]:
-        paginator = self._client.get_paginator("list_objects_v2")
-        yield from paginator.paginate(Bucket=self.bucket, Prefix=prefix, **more)
+    def fetch_one(self, key: str, folder: Path) -> Path:
+        """Bring one object to a folder; its file.
 
-    def download(self, key: str, folder: Path) -> Path:
-        """Bring one object to a folder; its file."""
-        # The key is S3's word: only its last two folders and its name are taken, none climbs out.
-        parts = [part for part in key.split("/")[-3:] if part not in {"", ".", ".."}]
-        target = folder.joinpath(*parts)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._client.download_file(self.bucket, key, str(target))
-        return target
+        Raises:
+            LedgerError: S3 cannot be read.
+        """
+        return self.download(key, _target(key, folder))
 
-    def _unreadable(self, error: Exception) -> LedgerError:
-        code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
-        return LedgerError(f"ledger {self.url!r} cannot be read: {code}")
+
+def _target(key: str, folder: Path) -> Path:
+    """Where an object goes in a folder."""
+    # The key is S3's word: only its last two folders and its name are taken, none climbs out.
+    return folder.joinpath(*(part for part in key.split("/")[-3:] if part not in {"", ".", ".."}))
 
 
 def _within(key: str, period: Period) -> bool:

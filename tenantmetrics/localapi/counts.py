@@ -52,13 +52,6 @@ class RequestCounts:
         with self._lock:
             return dict(self._counts)
 
-    def by_operation(self) -> dict[str, int]:
-        """Requests by operation."""
-        sums: Counter[str] = Counter()
-        for key, count in self.by_key().items():
-            sums[key.operation] += count
-        return dict(sums)
-
     def as_json(self) -> dict[str, Any]:
         """The same for another process: `{"total": n, "requests": [{…, "count": n}]}`."""
         counts = self.by_key()

@@ -225,7 +225,7 @@ class _Table:
             for window, key in _windows(objects).items():
                 if window in seen:
                     continue
-                if parquet.read_metadata(remote.download(key, Path(folder))).num_rows:
+                if parquet.read_metadata(remote.fetch_one(key, Path(folder))).num_rows:
                     raise LedgerError(f"Athena's table {table} passes over {key!r}: {advice}")
 
 
