@@ -7,12 +7,12 @@ Counters only grow, until something makes them start anew:
 - **Another server answers** (a failover: each Aurora instance keeps statistics of its own):
   `reset_s` changed to a time before the last snapshot, or the instance's name changed. Nothing can
   be subtracted: a new series begins.
-- **One entry started anew**: its calls fell, or PostgreSQL 17 says that it is younger than the last
-  snapshot. Its counters are the part since then. `evictions` tells whether the view was full.
+- **One entry started anew**: its calls fell, or PostgreSQL 17 says that it is another one, made
+  later. Its counters are the part since then. `evictions` tells whether the view was full.
 - **A restart that kept the statistics** changes nothing.
 
-Before PostgreSQL 14 the view does not say when it was reset. There a restart with counters that
-fell is taken for a loss at the restart, and entries that fell without one for resets.
+Before PostgreSQL 14 the view does not say when it was reset. There a restart after which no counter
+is where it was is taken for a loss at the restart; a counter that fell, for a reset of its own.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def between(
             "they were begun at another time"
         )
     if since_s is not None:
-        restarted = now.server.started_s > before.taken_s
+        restarted = now.server.started_s != before.server.started_s
         gap = Gap.RESTART if restarted else Gap.RESET
         return Stretch(min(int(since_s), end_s - 1), end_s, gap, _ran(now.entries))
     progress, anew = _progress(before, now)
@@ -113,7 +113,7 @@ def _lost_at(before: Snapshot, now: Snapshot) -> float | None:
         return now.server.reset_s if now.server.reset_s != before.server.reset_s else None
     if now.server.started_s == before.server.started_s:
         return None
-    kept = all(
+    kept = not before.entries or any(
         entry in now.entries and now.entries[entry].calls >= counters.calls
         for entry, counters in before.entries.items()
     )
@@ -126,8 +126,8 @@ def _progress(before: Snapshot, now: Snapshot) -> tuple[dict[Entry, Counters], b
     anew = any(entry not in now.entries for entry in before.entries)
     for entry, counters in now.entries.items():
         last = before.entries.get(entry, _ZERO)
-        if counters.calls < last.calls or counters.since_s > before.taken_s:
-            anew = anew or last is not _ZERO
+        if last is not _ZERO and (counters.calls < last.calls or counters.since_s != last.since_s):
+            anew = True
             last = _ZERO
         progress[entry] = Counters(
             counters.calls - last.calls,
