@@ -143,14 +143,16 @@ def mutated(generator: random.Random, sql: str) -> str:
 
 
 @given(st.text(max_size=400))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 def test_any_text_is_taken(text):
     """Whatever Unicode it holds."""
     once(Resolver(config.load({}), Health()), text)
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=80))
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=5 * settings.default.max_examples, suppress_health_check=[HealthCheck.too_slow]
+)
 def test_any_sequence_of_sql_words_is_taken(words):
     """Without an error that had to be caught and counted."""
     health = Health()
