@@ -1,1 +1,1 @@
-"""Who a tenant is: explicit context, an id's spellings, configured names, which source wins."""
+"""Who a tenant is: explicit context, spellings of an id, configured names, precedence."""

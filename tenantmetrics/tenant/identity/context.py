@@ -24,7 +24,7 @@ class tenant(ContextDecorator):  # noqa: N801 - reads as a word in a with statem
     keeps it only until the coroutine is created, so use the `with` form inside coroutines.
 
     Args:
-        name: The tenant; any text but the empty one. `tenant.identity.tenant_ids` says how it is kept.
+        name: The tenant; any text but the empty one. `tenant_ids` says how it is kept.
 
     Raises:
         TypeError: The name is not a text.
