@@ -11,7 +11,7 @@ from tenantmetrics.cost.storage.reader import QueryFailedError, Reader
 from tenantmetrics.cost.storage.tables import Table, database_bytes, tables
 from tenantmetrics.records import SHARED
 from tenantmetrics.tenant import ids
-from tenantmetrics.tenant.vocabulary import Vocabulary
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
 
 __all__ = ["REST", "MeasuredTable", "Storage", "measure"]
 
