@@ -180,8 +180,15 @@ def test_statements_pushed_out_of_the_view_make_it_a_lower_bound(debian_series):
     debian_series.server.run(*[LOOKUP] * 50, database="app")
     debian_series.take()
     debian_series.pass_time()
-    columns = [f"SELECT {', '.join(['id'] * (n + 1))} FROM bookings LIMIT 1" for n in range(1_100)]
-    debian_series.server.run(*columns, *[LOOKUP] * 50, database="app")
+    several = [
+        "SELECT " + ", ".join("id" if n >> bit & 1 else "price" for bit in range(11))
+        for n in range(1_100)
+    ]
+    debian_series.server.run(
+        *(f"{columns} FROM bookings LIMIT 1" for columns in several),
+        *[LOOKUP] * 50,
+        database="app",
+    )
     outcome = debian_series.take()
     row = debian_series.row(LOOKUP)
     assert (row["calls"], row["gap"]) == (50, "evicted")
