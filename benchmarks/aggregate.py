@@ -17,7 +17,7 @@ from tenantmetrics.aggregate.window import Aggregator
 from tenantmetrics.config import load
 from tenantmetrics.health import Health
 from tenantmetrics.records import OK, Attribution, Call, Claim, Claims, Source
-from tenantmetrics.tenant.transactions import Attributor
+from tenantmetrics.tenant.session.attribution import Attributor
 
 ROUNDS = 7
 CALLS = 200_000

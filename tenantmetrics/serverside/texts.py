@@ -11,9 +11,9 @@ from typing import NamedTuple
 from tenantmetrics.config import Config
 from tenantmetrics.serverside.sql import MARK
 from tenantmetrics.sqltext.fingerprint import fingerprint
-from tenantmetrics.tenant.planner import plan_of
-from tenantmetrics.tenant.skeleton import skeleton
-from tenantmetrics.tenant.vocabulary import Vocabulary
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.planner import plan_of
+from tenantmetrics.tenant.sql.template import skeleton
 
 __all__ = ["Known", "Texts"]
 

@@ -20,18 +20,18 @@ from tenantmetrics.records import (
     SessionVerb,
     Source,
 )
-from tenantmetrics.tenant.cache import Generations
-from tenantmetrics.tenant.comments import tenants_in_comments
-from tenantmetrics.tenant.context import current
-from tenantmetrics.tenant.nodes import State, split
-from tenantmetrics.tenant.operands import Values, index_parameters
-from tenantmetrics.tenant.plan import Plan, parameters_of
-from tenantmetrics.tenant.planner import plan_of
-from tenantmetrics.tenant.scope import UNKNOWN
-from tenantmetrics.tenant.skeleton import Literal, skeleton
-from tenantmetrics.tenant.steps import steps_of
-from tenantmetrics.tenant.strict import Strict
-from tenantmetrics.tenant.vocabulary import Vocabulary
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.identity.context import current
+from tenantmetrics.tenant.session.session_steps import steps_of
+from tenantmetrics.tenant.session.strict import Strict
+from tenantmetrics.tenant.sql.operands import Values, index_parameters
+from tenantmetrics.tenant.sql.plan import Plan, parameters_of
+from tenantmetrics.tenant.sql.plan_cache import Generations
+from tenantmetrics.tenant.sql.planner import plan_of
+from tenantmetrics.tenant.sql.query_scope import UNKNOWN
+from tenantmetrics.tenant.sql.restrictions import State, split
+from tenantmetrics.tenant.sql.sql_comments import tenants_in_comments
+from tenantmetrics.tenant.sql.template import Literal, skeleton
 
 __all__ = ["Bound", "Resolver"]
 
@@ -282,7 +282,7 @@ class Resolver:
         self._databases[name] = claim
 
     def _check(self, operation: str, params: Mapping[str, Any], claims: Claims) -> None:
-        """Raise TenantRefusedError if `strict` refuses the call; see `tenant.strict`."""
+        """Raise TenantRefusedError if `strict` refuses the call; see `tenant.session.strict`."""
         sql = params.get("sql", params.get("sqlStatements"))
         plan = self.bound(sql).plan if isinstance(sql, str) else None
         self._strict.check(operation, params, claims, plan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from tenantmetrics.cli.server_load.activity import activity
 from tenantmetrics.cli.server_load.db_load import db_load
 from tenantmetrics.cli.server_load.performance_insights import performance_insights
 from tenantmetrics.cli.server_load.statements import statements
@@ -15,6 +16,7 @@ server_load = typer.Typer(
     no_args_is_help=True,
     help="What the database and AWS say of their own load, for the report to divide compute by.",
 )
+server_load.command()(activity)
 server_load.command()(db_load)
 server_load.command()(performance_insights)
 server_load.command()(statements)
