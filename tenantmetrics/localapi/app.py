@@ -12,13 +12,13 @@ from typing import Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tenantmetrics.localapi import guesses
-from tenantmetrics.localapi.apierrors import OPERATIONS, ApiError
-from tenantmetrics.localapi.binding import malformed
+from tenantmetrics.dataapi import guesses
+from tenantmetrics.dataapi.errors import ApiError, malformed
+from tenantmetrics.dataapi.operations import PATHS
+from tenantmetrics.dataapi.signing import Verifier
 from tenantmetrics.localapi.counts import RequestCounts
 from tenantmetrics.localapi.faults import CUT, FaultPlan
 from tenantmetrics.localapi.service import Answer, Service
-from tenantmetrics.localapi.signature import Verifier
 
 __all__ = ["COUNTS_PATH", "Application", "protocol_for"]
 
@@ -76,7 +76,8 @@ class Application:
             return
         started = time.perf_counter()
         self._counts.receive()
-        operation = OPERATIONS.get(scope["path"], "") if scope["method"] == "POST" else ""
+        found = PATHS.get(scope["path"]) if scope["method"] == "POST" else None
+        operation = found.name if found is not None else ""
         request_id = str(uuid.uuid4())
         error: ApiError | None = None
         answer = Answer("")
@@ -134,7 +135,15 @@ class Application:
             # A web page somewhere can make a browser post to loopback; SDKs send no such header.
             raise ApiError("AccessDeniedException", "Requests from web pages are refused")
         if self._verifier is not None:
-            self._verifier.check(scope, raw)
+            target = scope["raw_path"] + (
+                b"?" + scope["query_string"] if scope["query_string"] else b""
+            )
+            named = {
+                name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+            }
+            self._verifier.check(scope["method"], target.decode("latin-1"), named, raw)
+        if overhead_s := self._faults.overhead_s(operation):
+            await asyncio.sleep(overhead_s)
         fault = self._faults.pick(operation)
         if fault is not None:
             if fault.delay_s:
