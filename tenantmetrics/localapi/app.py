@@ -123,7 +123,7 @@ class Application:
             status, code = guesses.UNKNOWN_PATH
             raise ApiError(
                 code,
-                f"{scope['method']} {scope['path']} is no operation of the Data API",
+                f"{scope['method']} {scope['path']} is not an operation of the Data API",
                 status=status,
             )
         headers = dict(scope["headers"])
@@ -135,34 +135,41 @@ class Application:
             # A web page somewhere can make a browser post to loopback; SDKs send no such header.
             raise ApiError("AccessDeniedException", "Requests from web pages are refused")
         if self._verifier is not None:
-            target = scope["raw_path"] + (
-                b"?" + scope["query_string"] if scope["query_string"] else b""
-            )
-            named = {
-                name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-            }
-            self._verifier.check(scope["method"], target.decode("latin-1"), named, raw)
-        if overhead_s := self._faults.overhead_s(operation):
-            await asyncio.sleep(overhead_s)
-        fault = self._faults.pick(operation)
-        if fault is not None:
-            if fault.delay_s:
-                await asyncio.sleep(fault.delay_s)
-            if fault.kind == CUT:
-                raise _CutError
-            error = fault.error()
-            if error is not None:
-                raise error
+            _verify(self._verifier, scope, raw)
+        await self._suffer(operation)
         try:
             body = json.loads(raw)
         except (ValueError, RecursionError):
             raise malformed("The request's body", "JSON") from None
         return await self._service.call(operation, body)
 
+    async def _suffer(self, operation: str) -> None:
+        """Wait and fail as the faults in force want it."""
+        if overhead_s := self._faults.overhead_s(operation):
+            await asyncio.sleep(overhead_s)
+        fault = self._faults.pick(operation)
+        if fault is None:
+            return
+        if fault.delay_s:
+            await asyncio.sleep(fault.delay_s)
+        if fault.kind == CUT:
+            raise _CutError
+        error = fault.error()
+        if error is not None:
+            raise error
+
     def _abort(self, scope: Scope) -> None:
         transport = self.transports.get(scope["client"])
         if transport is not None:
             transport.abort()
+
+
+def _verify(verifier: Verifier, scope: Scope, body: bytes) -> None:
+    """Let a request with a good signature pass; raises what the verifier does."""
+    query = scope["query_string"]
+    target = scope["raw_path"] + (b"?" + query if query else b"")
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    verifier.check(scope["method"], target.decode("latin-1"), headers, body)
 
 
 async def _read(receive: Receive, header_bytes: int) -> bytes:

@@ -91,5 +91,5 @@ def test_a_response_that_is_not_an_object_is_refused():
     """A proxy's page is not a result."""
     assert read_response(b'{"records": []}') == {"records": []}
     for body in (b"[]", b"<html>"):
-        with pytest.raises(ValueError, match="JSON|value"):
+        with pytest.raises(ValueError, match=r"JSON|value"):
             read_response(body)
