@@ -39,8 +39,14 @@ lint: $(VENV)/.installed-dev  ## ruff and mypy --strict
 test: lint  ## Linters, types, and every test but the long loops
 	@$(BIN)/python -m pytest -m "not long" -n auto $(PYTEST_ARGS)
 
-test-long: $(VENV)/.installed-dev  ## The long fuzz, fork and crash loops, aiobotocore's clients, and Spark
-	@$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
+# `make test` looks at the same examples each time, so that its verdict is the same; here they are fresh.
+SEED := $(or $(SEED),$(shell date +%s))
+FRESH := --hypothesis-profile=fresh --hypothesis-seed=$(SEED)
+
+test-long: $(VENV)/.installed-dev  ## Fresh random examples, long loops, aiobotocore's clients, and Spark
+	@echo "random examples are made with seed $(SEED); to repeat them: make test-long SEED=$(SEED)"
+	@$(BIN)/python -m pytest -m "hypothesis and not long" -n auto $(FRESH) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m long $(FRESH) $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory VENV=.venv-aio .test-aio
 	@$(MAKE) --no-print-directory VENV=.venv-spark .test-spark
 

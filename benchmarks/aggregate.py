@@ -17,7 +17,7 @@ from tenantmetrics.aggregate.window import Aggregator
 from tenantmetrics.config import load
 from tenantmetrics.health import Health
 from tenantmetrics.records import OK, Attribution, Call, Claim, Claims, Source
-from tenantmetrics.tenant.transactions import Attributor
+from tenantmetrics.tenant.session.attribution import Attributor
 
 ROUNDS = 7
 CALLS = 200_000
@@ -45,7 +45,7 @@ def _calls(tenants: int) -> list[Call]:
             billed_requests=1,
             rows_returned=5,
             rows_written=0,
-            transaction_id="",
+            session="",
             resource_arn="arn:aws:rds:us-east-1:123456789012:cluster:bench",
             database="app",
             claims=claims[n % tenants],

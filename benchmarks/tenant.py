@@ -16,12 +16,12 @@ from collections.abc import Callable
 from tenantmetrics import config
 from tenantmetrics.health import Health
 from tenantmetrics.records import OK, Call
-from tenantmetrics.tenant.context import tenant
-from tenantmetrics.tenant.parse import parse
-from tenantmetrics.tenant.planner import plan_of
+from tenantmetrics.tenant.identity.context import tenant
 from tenantmetrics.tenant.resolve import Resolver
-from tenantmetrics.tenant.skeleton import skeleton
-from tenantmetrics.tenant.transactions import Attributor
+from tenantmetrics.tenant.session.attribution import Attributor
+from tenantmetrics.tenant.sql.parser import parse
+from tenantmetrics.tenant.sql.planner import plan_of
+from tenantmetrics.tenant.sql.template import skeleton
 
 VARIANTS = 1_000_000
 UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
@@ -158,7 +158,7 @@ def attribution() -> None:
     middle = [resolver.claims("", {"sql": sql, "transactionId": "t"}) for sql in texts]
     nothing = resolver.claims("BeginTransaction", {})
     whole = [
-        call._replace(operation=operation, claims=found, transaction_id="t")
+        call._replace(operation=operation, claims=found, session="t")
         for operation, found in zip(
             ["BeginTransaction", "ExecuteStatement", "ExecuteStatement", "CommitTransaction"],
             [nothing, *middle, nothing],

@@ -15,7 +15,7 @@ from tenantmetrics import pipeline as _pipeline
 from tenantmetrics.awslambda import lambda_handler
 from tenantmetrics.client import client, instrument, uninstrument
 from tenantmetrics.errors import TenantMetricsError
-from tenantmetrics.tenant.context import tenant
+from tenantmetrics.tenant.identity.context import tenant
 
 __all__ = [
     "TenantMetricsError",

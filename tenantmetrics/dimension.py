@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import lru_cache
 
 from tenantmetrics.limits import DIMENSION_VALUE_MAX_CHARS
 
 __all__ = ["dimension_value", "original_name"]
+
+_ESCAPE = r"\\(?:\\|[nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
+_ESCAPES = re.compile(_ESCAPE)
+_ESCAPED = re.compile(rf"(?:[^\\]|{_ESCAPE})*+")
+"""What Python's `unicode_escape` writes. It reads more than that, octal among it, and warns of what
+it does not know, so reading is done here: `DOMAIN\\8user` is a Windows name and no escape."""
+_LETTERS = {"\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
 
 
 @lru_cache(maxsize=65_536)
@@ -40,12 +48,17 @@ def original_name(value: str) -> str:
     """
     if value == "\\empty":
         return ""
-    if "\\" not in value:
+    if "\\" not in value or _ESCAPED.fullmatch(value) is None:
         return value
     try:
-        name = value.encode("ascii").decode("unicode_escape")
-    except UnicodeError:
+        name = _ESCAPES.sub(_character, value)
+    except ValueError:  # beyond the last character there is
         return value
     escaped = not name.isascii() or name[:1] in {":", " "}
     undone = escaped and name.isprintable() and dimension_value(name) == value
     return name if undone else value
+
+
+def _character(escape: re.Match[str]) -> str:
+    body = escape.group()[1:]
+    return _LETTERS.get(body) or chr(int(body[1:], 16))

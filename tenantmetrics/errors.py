@@ -8,6 +8,7 @@
     ├── PriceError             a price file lacks a price or has an impossible one: names the entry
     ├── ReportError            a report cannot be made: no such month, nothing in it
     │   └── UnbalancedError    its lines do not add up to the bill: names the difference
+    ├── ServerLoadError        the server's own account of its load cannot be read: names what to do
     ├── ConsoleError           a dashboard or an alarm cannot be built, checked or deployed
     └── LocalApiError          the local Data API endpoint cannot start
 
@@ -26,6 +27,7 @@ __all__ = [
     "MissingExtraError",
     "PriceError",
     "ReportError",
+    "ServerLoadError",
     "TenantMetricsError",
     "TenantRefusedError",
     "UnbalancedError",
@@ -88,6 +90,10 @@ class ReportError(TenantMetricsError):
 
 class UnbalancedError(ReportError):
     """The lines of a report do not add up to the bill."""
+
+
+class ServerLoadError(TenantMetricsError):
+    """What the database or AWS says of its load cannot be read, or is not what it should be."""
 
 
 class ConsoleError(TenantMetricsError, ValueError):

@@ -52,3 +52,15 @@ OTLP_CLOUDWATCH_MAX_POINTS = 1_000
 
 OTLP_CLOUDWATCH_MAX_BYTES = 1_000_000
 """Bytes a request at CloudWatch's OTLP endpoint, before compression: 1 MB, taken as 10**6."""
+
+PERFORMANCE_INSIGHTS_MAX_QUERIES = 15
+"""Queries in one GetResourceMetrics request (botocore service model, MetricQueryList)."""
+
+PERFORMANCE_INSIGHTS_MAX_GROUPS = 25
+"""Names that one query tells apart, the largest (botocore service model, Limit)."""
+
+PERFORMANCE_INSIGHTS_MAX_RESULTS = 25
+"""Series a response (botocore service model, MaxResults); NextToken gives the others."""
+
+APPLICATION_NAME_MAX_BYTES = 63
+"""What PostgreSQL shows of an application_name (NAMEDATALEN - 1); longer ones are cut."""

@@ -67,7 +67,7 @@ class Pipeline:
         """Make all state from the settings: at the start, and again in every forked child."""
         # Loaded with the first pipeline: sqlglot behind it takes 60 ms that `import` must not cost.
         from tenantmetrics.tenant.resolve import Resolver  # noqa: PLC0415
-        from tenantmetrics.tenant.transactions import Attributor  # noqa: PLC0415
+        from tenantmetrics.tenant.session.attribution import Attributor  # noqa: PLC0415
 
         config = self.config
         self._fanout = Fanout(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import hypothesis
 import pytest
 
 import tenantmetrics
@@ -26,6 +27,16 @@ _CHROMIUM_FLAGS = (
     "--hide-scrollbars", "--virtual-time-budget=2000",
 )  # fmt: skip
 
+
+# `make test` gives the same verdict each time; `make test-long` looks at fresh examples, ten times
+# as many, by a seed that it prints. Tests say how many they want as a part or a multiple of these.
+hypothesis.settings.register_profile(
+    "repeatable", derandomize=True, database=None, deadline=None, max_examples=100
+)
+hypothesis.settings.register_profile(
+    "fresh", database=None, deadline=None, max_examples=1_000, print_blob=True
+)
+hypothesis.settings.load_profile("repeatable")
 
 # Their tests run in environments of their own: see `test-long` in the Makefile.
 collect_ignore = [

@@ -22,7 +22,15 @@ def test_an_ascii_name_that_is_a_dimension_value_stays_apart(name):
     assert dimension_value(original_name(value)) == value
 
 
-@pytest.mark.parametrize("name", [r"CORP\nick", r"CORP\xavier", r"CORP\xaden", r"a\\b", "\\"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        r"CORP\nick", r"CORP\xavier", r"CORP\xaden", r"a\\b", "\\",
+        # What Python's own decoder warns of, takes for octal, or looks up by name.
+        r"DOMAIN\8user", r"D\777", r"D\101", r"D\N{BULLET}", r"D\U00110000", r"D\u12", r"D\q\xe9",
+        r"D\'", r"D\a\b\f\v",
+    ],
+)  # fmt: skip
 def test_a_windows_name_keeps_its_backslash(name):
     """What looks like an escape and stands in a plain name is no escape."""
     assert original_name(dimension_value(name)) == name

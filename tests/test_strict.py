@@ -4,7 +4,7 @@ import pytest
 
 import tenantmetrics
 from tenantmetrics.errors import TenantRefusedError
-from tenantmetrics.tenant.strict import Strict
+from tenantmetrics.tenant.session.strict import Strict
 
 VARIABLE = "SELECT set_config('app.current_tenant_id', :tenant, true)"
 

@@ -40,8 +40,8 @@ def explain(
     from contextlib import nullcontext
 
     from tenantmetrics import config
-    from tenantmetrics.tenant.context import tenant
     from tenantmetrics.tenant.explanation import explain as explained
+    from tenantmetrics.tenant.identity.context import tenant
 
     params: dict[str, Any] = {
         "sql": _text(sql, file),

@@ -74,7 +74,7 @@ def storage(
     from tenantmetrics.cost.storage import Reader, measure
     from tenantmetrics.errors import ReportError
     from tenantmetrics.report.text import write_files
-    from tenantmetrics.tenant.vocabulary import Vocabulary
+    from tenantmetrics.tenant.identity.configured_names import Vocabulary
 
     settings = config.load(tenant_columns=column or None, tenant_schema_pattern=schema_pattern)
     try:

@@ -10,14 +10,14 @@ from tenantmetrics.config import Config
 from tenantmetrics.health import Health
 from tenantmetrics.records import Attribution, Claims, Misuse, SessionVerb, Source
 from tenantmetrics.sqltext import TokenKind, parameters, tokenize
-from tenantmetrics.tenant.belief import Belief
-from tenantmetrics.tenant.comments import tenants_in_comments
-from tenantmetrics.tenant.plan import Plan, operands_of
-from tenantmetrics.tenant.planner import plan_of
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.identity.precedence import Belief
 from tenantmetrics.tenant.resolve import Resolver
-from tenantmetrics.tenant.session import Session
-from tenantmetrics.tenant.skeleton import slot_spans
-from tenantmetrics.tenant.vocabulary import Vocabulary
+from tenantmetrics.tenant.session.session_variables import Session
+from tenantmetrics.tenant.sql.plan import Plan, operands_of
+from tenantmetrics.tenant.sql.planner import plan_of
+from tenantmetrics.tenant.sql.sql_comments import tenants_in_comments
+from tenantmetrics.tenant.sql.template import slot_spans
 
 __all__ = ["Explanation", "Mark", "explain"]
 

@@ -8,6 +8,7 @@ of the parameters is taken before `claims` returns: they are the caller's to cha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tenantmetrics.config import Config
@@ -20,18 +21,19 @@ from tenantmetrics.records import (
     SessionVerb,
     Source,
 )
-from tenantmetrics.tenant.cache import Generations
-from tenantmetrics.tenant.comments import tenants_in_comments
-from tenantmetrics.tenant.context import current
-from tenantmetrics.tenant.nodes import State, split
-from tenantmetrics.tenant.operands import Values, index_parameters
-from tenantmetrics.tenant.plan import Plan, parameters_of
-from tenantmetrics.tenant.planner import plan_of
-from tenantmetrics.tenant.scope import UNKNOWN
-from tenantmetrics.tenant.skeleton import Literal, skeleton
-from tenantmetrics.tenant.steps import steps_of
-from tenantmetrics.tenant.strict import Strict
-from tenantmetrics.tenant.vocabulary import Vocabulary
+from tenantmetrics.sqltext.fingerprint import fingerprint
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.identity.context import current
+from tenantmetrics.tenant.session.session_steps import steps_of
+from tenantmetrics.tenant.session.strict import Strict
+from tenantmetrics.tenant.sql.operands import Values, index_parameters
+from tenantmetrics.tenant.sql.plan import Plan, parameters_of
+from tenantmetrics.tenant.sql.plan_cache import Generations
+from tenantmetrics.tenant.sql.planner import plan_of
+from tenantmetrics.tenant.sql.query_scope import UNKNOWN
+from tenantmetrics.tenant.sql.restrictions import State, split
+from tenantmetrics.tenant.sql.sql_comments import tenants_in_comments
+from tenantmetrics.tenant.sql.template import Literal, skeleton
 
 __all__ = ["Bound", "Resolver"]
 
@@ -42,6 +44,8 @@ _MAX_NAMES = 16_384
 _MAX_NAME_CHARS = 64
 _NO_VALUES: Mapping[str, Mapping[str, Any]] = {}
 _EMPTY = Claims()
+_WORKLESS = Claims(workless=True)
+_WORKLESS_OPERATIONS = frozenset({"BeginTransaction", "RollbackTransaction"})
 # A third of the time of the named tuple's own constructor.
 _new = tuple.__new__
 
@@ -137,6 +141,7 @@ class Resolver:
         if plan is None:
             try:
                 plan = plan_of(cut.template, self.vocabulary)
+                plan = replace(plan, fingerprint=fingerprint(cut.template))
             except Exception as error:  # noqa: BLE001 - whatever a text provokes, the call goes on
                 self._health.count(Loss.TENANT_ERROR, error=error, where="plan")
                 plan = Plan(node=UNKNOWN, mentions=True, why="failed")
@@ -233,11 +238,19 @@ class Resolver:
             and all(step.local for step in steps)
         ):
             misuses[Misuse.LOCAL_OUTSIDE_TRANSACTION] = None
-        return Claims(plan.summary, tuple(named), tuple(steps), tuple(misuses), undecided)
+        return Claims(
+            plan.summary,
+            tuple(named),
+            tuple(steps),
+            tuple(misuses),
+            undecided,
+            plan.fingerprint,
+            plan.workless,
+        )
 
     def _without_sql(self, operation: str, params: Mapping[str, Any]) -> Claims:
         """BeginTransaction and its kind; ExecuteSql, whose text has another name."""
-        claims = _EMPTY
+        claims = _WORKLESS if operation in _WORKLESS_OPERATIONS else _EMPTY
         text = params.get("sqlStatements")
         if isinstance(text, str):
             bound = self.bound(text)
@@ -270,8 +283,8 @@ class Resolver:
                 named = (*named, claim)
         if named is claims.named:
             return claims
-        summary, _, session, misuses, undecided = claims
-        return _new(Claims, (summary, named, session, misuses, undecided))
+        summary, _, *rest = claims
+        return _new(Claims, (summary, named, *rest))
 
     def _database(self, name: str) -> None:
         """Keep ready what a database's name says."""
@@ -282,7 +295,7 @@ class Resolver:
         self._databases[name] = claim
 
     def _check(self, operation: str, params: Mapping[str, Any], claims: Claims) -> None:
-        """Raise TenantRefusedError if `strict` refuses the call; see `tenant.strict`."""
+        """Raise TenantRefusedError if `strict` refuses the call; see `tenant.session.strict`."""
         sql = params.get("sql", params.get("sqlStatements"))
         plan = self.bound(sql).plan if isinstance(sql, str) else None
         self._strict.check(operation, params, claims, plan)

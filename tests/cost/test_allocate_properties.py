@@ -135,7 +135,7 @@ def test_splitting_a_tenant_splits_its_cost_for_every_measured_driver(
 
 
 @pytest.mark.long
-@settings(max_examples=CASES, deadline=None)
+@settings(max_examples=CASES)
 @given(people, bills, idles, st.randoms(), st.sampled_from(MEASURED))
 def test_ten_thousand_random_bills_hold_every_property(usage, bill, idle, rnd, driver):
     """All of the above, 10,000 times."""

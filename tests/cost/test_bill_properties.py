@@ -86,13 +86,12 @@ def check(folder, charges, form, seed):
 
 # Each case reads five files; shrinking one would take minutes.
 CASES = settings(
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
-@settings(CASES, max_examples=8)
+@settings(CASES, max_examples=settings.default.max_examples // 12)
 @given(rows, st.sampled_from([focus, cur]), st.integers())
 def test_a_bill_holds_every_charge_of_its_file_once(tmp_path, charges, form, seed):
     """CSV or Parquet, shuffled or in parts: the same pools, and their sum is the file's."""

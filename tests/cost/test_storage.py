@@ -10,7 +10,7 @@ from tenantmetrics.cost.storage.reader import QueryFailedError
 from tenantmetrics.errors import ReportError
 from tenantmetrics.localapi import serve
 from tenantmetrics.records import SHARED
-from tenantmetrics.tenant.vocabulary import Vocabulary
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
 
 data_api = testing.data_api
 

@@ -323,7 +323,8 @@ CASES = st.one_of(
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=settings.default.max_examples // 4,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(CASES, min_size=12, max_size=30))
 def test_values_come_back_as_they_went_in(execute, cases):

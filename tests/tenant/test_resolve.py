@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tenantmetrics.records import UNATTRIBUTED, Claim, Misuse, SessionVerb, Source
-from tenantmetrics.tenant.context import tenant
+from tenantmetrics.tenant.identity.context import tenant
 
 BY_PARAMETER = "SELECT * FROM bookings WHERE tenant_id = :t"
 

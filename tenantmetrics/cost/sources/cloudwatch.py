@@ -52,12 +52,13 @@ class CloudWatch:
 
     Args:
         what: What is read, as the subject of an error ("the metrics of namespace 'Shop'").
+        region_name: AWS region; None for boto3's own.
 
     Raises:
         ReportError: No region or credentials are set.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, *, region_name: str | None = None) -> None:
         import boto3  # noqa: PLC0415 - 100 ms that a ledger in a folder need not wait for
         from botocore.config import Config  # noqa: PLC0415
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
@@ -69,7 +70,7 @@ class CloudWatch:
             retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         )
         try:
-            self._client: Any = boto3.client("cloudwatch", config=config)
+            self._client: Any = boto3.client("cloudwatch", region_name=region_name, config=config)
         except self._errors as error:
             raise self._unreadable(error) from None
 

@@ -35,7 +35,7 @@ def exported(lines, moment="2026-11-20T21:45:00.000Z"):
     ),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=settings.default.max_examples // 6, suppress_health_check=list(HealthCheck))
 def test_usage_from_logs_is_the_ledgers(tmp_path_factory, window, lines, hours, rng):
     """In any order, in any split over files, with any lines twice: the same statement."""
     folder = tmp_path_factory.mktemp("usage")

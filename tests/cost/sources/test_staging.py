@@ -52,7 +52,7 @@ def test_the_file_has_the_ledgers_columns_and_types_and_a_ledgers_name(tmp_path)
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=60), st.integers(1, 5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=settings.default.max_examples // 5)
 def test_copies_count_once_in_whatever_batches_they_come(tmp_path_factory, numbers, batch):
     """Duplicates lie in other batches than their originals."""
     folder = tmp_path_factory.mktemp("staging")

@@ -1,0 +1,68 @@
+"""From the client's wall time to the server's own: the arithmetic, and nothing but arithmetic.
+
+A call's wall time, less its waits between attempts, is overhead + server time. Overhead (HTTP, TLS,
+the Data API's own work) does not depend on the tenant, given the writer, the cluster, the hour, the
+bytes and whether the call had to open a connection. What is sought is each tenant's sum of server
+time. The error is the spread of the overhead, so **means** are used: errors cancel, and shrink with
+the square root of the calls. A low percentile would leave the spread with whoever calls often.
+
+1. *Overhead* (`overhead`). `f` = mean of the calls without work (BEGIN, set_config, SELECT 1,
+   ROLLBACK), by writer. A writer with few of them borrows from all (empirical Bayes). Without any,
+   the lowest mean of a statement is an upper bound of `f`, and is said to be one. It grows by a
+   slope with the bytes (`slope`), which is fitted where statements differ enough in bytes.
+2. *Residue*. Of a cell (tenant, statement, writer, hour): `r = wall - calls * f - bytes * slope`.
+   Its expectation is the cell's server time, its variance that of one
+   call's overhead times the calls. It may be negative, and
+   must stay so until all is summed up: cutting cells at 0 would charge those who call often.
+3. *The server's own number* (`load`), where there is one: of all statements (DBLoad), or of each
+   (pg_stat_statements). What is above the metered calls' residues by more than chance is unmetered.
+   The rest is what the tenants' estimates are made to add up to.
+4. *Division* (`divide`). In a group (a statement) the residues are corrected by one amount a call,
+   so that they add up to the group's total, and each tenant's is drawn to the group's mean a call,
+   as far as chance alone would explain the difference (James and Stein; DerSimonian and Laird's
+   variance between tenants). Then max(0, ...), scaled to the total.
+5. *Uncertainty* (`interval`). A tenant's share has a 95 % interval by the delta method: its own
+   noise (z times the overhead's deviation times √calls), the others', and the error of `f`, which
+   moves all tenants at once, each by its calls less its share of all calls.
+
+`live` does the same from one window to the next, for the metric of load.
+"""
+
+from __future__ import annotations
+
+from tenantmetrics.servertime.divide import Divided, Part, divide
+from tenantmetrics.servertime.interval import Estimated, intervals
+from tenantmetrics.servertime.live import Cell, LiveLoad
+from tenantmetrics.servertime.load import Metered, Verdict, metered
+from tenantmetrics.servertime.moments import ENOUGH_CALLS, Moments
+from tenantmetrics.servertime.overhead import (
+    Overhead,
+    OverheadSource,
+    between,
+    by_writer,
+    overhead,
+)
+from tenantmetrics.servertime.slope import Slope, fit, upper_bound
+
+__all__ = [
+    "ENOUGH_CALLS",
+    "Cell",
+    "Divided",
+    "Estimated",
+    "LiveLoad",
+    "Metered",
+    "Moments",
+    "Overhead",
+    "OverheadSource",
+    "Part",
+    "Slope",
+    "Verdict",
+    "between",
+    "by_writer",
+    "divide",
+    "fit",
+    "intervals",
+    "metered",
+    "overhead",
+    "upper_bound",
+]

@@ -1,0 +1,60 @@
+"""How sure each tenant's share is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tenantmetrics.servertime.load import Z
+
+__all__ = ["Estimated", "intervals"]
+
+
+class Estimated(NamedTuple):
+    """One tenant's estimate.
+
+    Attributes:
+        server_ns: Its server time.
+        variance_ns2: The variance of its own error, which no other tenant shares.
+        calls: Its calls, by which an error of the overhead moves it; in the unit of `error_ns`.
+    """
+
+    server_ns: float
+    variance_ns2: float
+    calls: float
+
+
+def intervals(
+    estimates: Sequence[Estimated], error_ns: float, *, z: float = Z
+) -> list[tuple[float, float]]:
+    """The 95 % interval of each tenant's share, as server time of the same total.
+
+    With s a tenant's server time, S the sum and p = s / S, the delta method gives
+    `S² var(p) = (1 - p)² v + p² (V - v) + (n - p N)² e²`: v is its variance and V all tenants',
+    n its calls and N all, e the standard error of the mean overhead.
+
+    Args:
+        estimates: One a tenant.
+        error_ns: The standard error of the overhead's mean, nanoseconds a call.
+        z: Standard errors on each side.
+
+    Returns:
+        (lower, upper) in nanoseconds, from 0 to the sum, in the order of the estimates.
+    """
+    total = math.fsum(one.server_ns for one in estimates)
+    if total <= 0:
+        return [(0.0, 0.0) for _ in estimates]
+    calls = math.fsum(one.calls for one in estimates)
+    variance = math.fsum(one.variance_ns2 for one in estimates)
+    found = []
+    for one in estimates:
+        share = one.server_ns / total
+        squared = (
+            (1 - share) ** 2 * one.variance_ns2
+            + share**2 * (variance - one.variance_ns2)
+            + (one.calls - share * calls) ** 2 * error_ns**2
+        )
+        half = z * math.sqrt(max(0.0, squared))
+        found.append((max(0.0, one.server_ns - half), min(total, one.server_ns + half)))
+    return found

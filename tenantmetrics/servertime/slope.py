@@ -1,0 +1,87 @@
+"""How the overhead grows with the bytes sent and received."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+__all__ = ["LARGE_BYTES", "Group", "Slope", "fit", "upper_bound"]
+
+LARGE_BYTES = 16_384
+"""Calls whose mean is so much above the workless calls' tell what bytes cost without the server's
+own number; with smaller ones, what they cost is less than the rest of the overhead's spread."""
+
+_SIGNIFICANT = 2.0
+"""Standard errors that a slope must be above 0 to be believed."""
+
+
+class Group(NamedTuple):
+    """A statement's calls: how many, what they took, and their bytes; sums.
+
+    Attributes:
+        calls: How many.
+        wall_ns: For `fit`, wall time less server time; for `upper_bound`, wall time.
+        bytes_: Request and response bodies.
+    """
+
+    calls: float
+    wall_ns: float
+    bytes_: float
+
+
+class Slope(NamedTuple):
+    """Nanoseconds a byte, the standard error, and whether it is an upper bound only."""
+
+    ns_a_byte: float = 0.0
+    error: float = 0.0
+    is_bound: bool = False
+
+
+def fit(groups: Iterable[Group], variance_ns2: float) -> Slope:
+    """Least squares over groups whose overhead is known apart from the server's time.
+
+    Args:
+        groups: Statements with the server's own time taken off.
+        variance_ns2: Variance of one call's overhead.
+
+    Returns:
+        The slope; 0 where it is not significantly above 0, or too few groups are there.
+    """
+    known = [one for one in groups if one.calls > 0]
+    calls = math.fsum(one.calls for one in known)
+    if len(known) < 3 or not calls:  # noqa: PLR2004 - two points always lie on a line
+        return Slope()
+    mean_bytes = math.fsum(one.bytes_ for one in known) / calls
+    mean_ns = math.fsum(one.wall_ns for one in known) / calls
+    spread = together = 0.0
+    for one in known:
+        away = one.bytes_ / one.calls - mean_bytes
+        spread += one.calls * away * away
+        together += one.calls * away * (one.wall_ns / one.calls - mean_ns)
+    if spread <= 0:
+        return Slope()
+    slope = together / spread
+    misfit = math.fsum(
+        one.calls
+        * (one.wall_ns / one.calls - mean_ns - slope * (one.bytes_ / one.calls - mean_bytes)) ** 2
+        for one in known
+    ) / (len(known) - 2)
+    error = math.sqrt(max(variance_ns2, misfit) / spread)
+    return Slope(slope, error) if slope > _SIGNIFICANT * error else Slope()
+
+
+def upper_bound(overhead_ns: float, workless_bytes: float, groups: Sequence[Group]) -> Slope:
+    """The most that a byte can cost: as if the statement that says least took no server time.
+
+    Args:
+        overhead_ns: Mean overhead of a call without work.
+        workless_bytes: Mean bytes of one.
+        groups: Statements; those with large bodies are looked at.
+    """
+    bounds = [
+        (one.wall_ns / one.calls - overhead_ns) / (one.bytes_ / one.calls - workless_bytes)
+        for one in groups
+        if one.calls > 0 and one.bytes_ / one.calls - workless_bytes >= LARGE_BYTES
+    ]
+    return Slope(max(0.0, min(bounds)), is_bound=True) if bounds else Slope()

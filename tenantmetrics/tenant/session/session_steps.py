@@ -1,0 +1,64 @@
+"""Session steps with their values: which variable is set, and to which tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tenantmetrics.records import SessionStep, SessionVerb
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.session.session_variables import ROLE, SEARCH_PATH
+from tenantmetrics.tenant.sql.operands import Operand, Values
+from tenantmetrics.tenant.sql.plan import StepPlan
+
+__all__ = ["steps_of"]
+
+_NAMED_BY_PATTERN = frozenset({ROLE, SEARCH_PATH})
+_PROGRAM_NAME = "application_name"
+
+
+def steps_of(
+    plans: Iterable[StepPlan],
+    values: Values,
+    vocabulary: Vocabulary,
+) -> tuple[SessionStep, ...]:
+    """What a call does to the variables that carry a tenant; other variables are left out.
+
+    `application_name` carries one only where it is set for the transaction: drivers and programs
+    set it for the session, to their own name.
+    """
+    found: list[SessionStep] = []
+    for plan in plans:
+        verb = plan.verb
+        if verb is not SessionVerb.SET and verb is not SessionVerb.RESET:
+            found.append(SessionStep(verb, plan.name if isinstance(plan.name, str) else ""))
+            continue
+        name = plan.name.string(values) if isinstance(plan.name, Operand) else plan.name
+        name = (name or "").lower()
+        if name in _NAMED_BY_PATTERN or name in vocabulary.variables or name in vocabulary.setters:
+            step = _step(plan, name, values, vocabulary)
+            if step is not None:
+                found.append(step)
+    return tuple(found)
+
+
+def _step(plan: StepPlan, name: str, values: Values, vocabulary: Vocabulary) -> SessionStep | None:
+    local = plan.local
+    if isinstance(local, Operand):
+        local = (local.string(values) or "").lower() in {"true", "t", "on", "yes", "1"}
+    if plan.verb is SessionVerb.RESET:
+        return SessionStep(SessionVerb.RESET, name, None, local)
+    if name == _PROGRAM_NAME and not local:
+        return None
+    if name in _NAMED_BY_PATTERN:
+        text = plan.value.string(values) if plan.value is not None else None
+        if text is None:
+            return SessionStep(SessionVerb.SET, name, None, local)
+        tenant = vocabulary.of_role(text) if name == ROLE else vocabulary.of_search_path(text)
+    else:
+        tenants = plan.value.tenants(values) if plan.value is not None else None
+        if tenants is None:
+            return SessionStep(SessionVerb.SET, name, None, local)
+        tenant = tenants[0] if tenants else None
+    # A variable set to the empty text is PostgreSQL's way of having none.
+    verb = SessionVerb.SET if tenant is not None else SessionVerb.RESET
+    return SessionStep(verb, name, tenant, local)

@@ -1,0 +1,155 @@
+"""`strict`: a call with no tenant, or with two that disagree, is refused before it is sent.
+
+It needs the session's tenant on the caller's thread, before the background thread knows it; so it
+follows the transactions itself, from the calls that succeeded (`observe`).
+
+What is not refused for want of a tenant: BeginTransaction (its tenant comes later),
+CommitTransaction and RollbackTransaction (refusing them would leave the transaction open), and
+statements that only set the session or its savepoints (SET is what names the tenant). What names
+two tenants is refused whatever it is: SET to a tenant other than the context's, a second SET to
+another tenant, a predicate for another tenant than the session's. A COMMIT or ROLLBACK of the API
+is never refused.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tenantmetrics.config import Config
+from tenantmetrics.errors import TenantRefusedError
+from tenantmetrics.records import OK, Call, Claim, Claims, Misuse, Source
+from tenantmetrics.tenant.identity.precedence import Belief, disagreements
+from tenantmetrics.tenant.session.session_variables import Session
+from tenantmetrics.tenant.sql.plan import Plan
+
+__all__ = ["Strict"]
+
+_ENDS = frozenset({"CommitTransaction", "RollbackTransaction"})
+_CONFLICTS = frozenset(
+    {Misuse.SOURCES_DISAGREE, Misuse.OTHER_TENANTS_ROWS, Misuse.TENANT_CHANGED},
+)
+_SHOWN_CHARS = 60
+
+
+class Strict:
+    """Refuses calls; safe to use from any thread.
+
+    Args:
+        config: `strict_exempt_*`, `tenant_sources`, `tenant_variables`, `max_transactions`.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._belief = Belief(config.tenant_sources)
+        self._variables = config.tenant_variables
+        self._statements = config.strict_exempt_statements
+        self._tables = frozenset(name.lower() for name in config.strict_exempt_tables)
+        self._clients = config.strict_exempt_clients
+        self._max_open = config.max_transactions
+        self._open: OrderedDict[str, Session] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def observe(self, call: Call) -> None:
+        """Follow a call that came back: only what succeeded changed its session."""
+        name = call.session
+        if not name:
+            return
+        with self._lock:
+            if call.operation in _ENDS:
+                if call.outcome in {OK, "TransactionNotFoundException"}:
+                    self._open.pop(name, None)
+                return
+            if not call.claims.session or call.outcome != OK:
+                return
+            session = self._open.setdefault(name, Session(self._variables))
+            self._open.move_to_end(name)
+            session.apply(call.claims.session, in_transaction=True)
+            while len(self._open) > self._max_open:
+                self._open.popitem(last=False)
+
+    def check(
+        self, operation: str, params: Mapping[str, Any], claims: Claims, plan: Plan | None
+    ) -> None:
+        """Refuse a call that must not be sent.
+
+        Args:
+            operation: The API operation.
+            params: The API parameters.
+            claims: What `Resolver.claims` found.
+            plan: The statement's plan, None where the call carries no SQL.
+
+        Raises:
+            TenantRefusedError: No tenant, or two that disagree; says what was found where.
+        """
+        if operation in _ENDS or self._is_exempt(params, claims, plan):
+            return
+        session, misuses = self._session(params, claims)
+        rank = self._belief.rank
+        found = [claim for claim in claims.named if claim.source in rank]
+        if session is not None and Source.SESSION in rank:
+            found.append(Claim(Source.SESSION, ((session, 1),)))
+        found.sort(key=lambda claim: rank[claim.source])
+        kinds = [*misuses, *claims.misuses]
+        if len(found) > 1:
+            kinds += disagreements(found)
+        conflicts = list(dict.fromkeys(kind for kind in kinds if kind in _CONFLICTS))
+        what = claims.summary or operation
+        if conflicts:
+            raise TenantRefusedError(
+                f"strict: {what!r} was not sent, because its tenants disagree "
+                f"({', '.join(conflicts)}): {_shown(found)}; make them one, or exempt it "
+                "(strict_exempt_statements)",
+            )
+        if found or operation == "BeginTransaction" or self._only_session(plan):
+            return
+        why = (
+            "its text does not tell which tenant" if claims.undecided else "nothing names a tenant"
+        )
+        raise TenantRefusedError(
+            f"strict: {what!r} was not sent, because {why}: no context, session variable, "
+            "predicate, comment, schema or database names one; use `with tenant(...)`, set the "
+            "session variable first, or exempt it (strict_exempt_statements, strict_exempt_tables)",
+        )
+
+    def _session(
+        self, params: Mapping[str, Any], claims: Claims
+    ) -> tuple[str | None, tuple[Misuse, ...]]:
+        """The session's tenant once the call has run, and what its steps would be misuse of."""
+        name = params.get("transactionId")
+        with self._lock:
+            session = self._open.get(name) if isinstance(name, str) else None
+            if not claims.session:
+                return (session.current() if session is not None else None), ()
+            trial = session.copy() if session is not None else Session(self._variables)
+        misuses = trial.apply(claims.session, in_transaction=bool(name))
+        return trial.named_in_call or trial.current(), misuses
+
+    @staticmethod
+    def _only_session(plan: Plan | None) -> bool:
+        return plan is not None and plan.sets_only
+
+    def _is_exempt(self, params: Mapping[str, Any], claims: Claims, plan: Plan | None) -> bool:
+        if any(fnmatchcase(claims.summary, pattern) for pattern in self._statements):
+            return True
+        if plan is not None and plan.tables and self._tables.issuperset(plan.tables):
+            return True
+        if not self._clients:
+            return False
+        identity = [params.get(key) for key in ("resourceArn", "secretArn", "database")]
+        return any(
+            isinstance(text, str) and fnmatchcase(text, pattern)
+            for text in identity
+            for pattern in self._clients
+        )
+
+
+def _shown(claims: list[Claim]) -> str:
+    """What was found where. Tenants are named: the error is the caller's own."""
+    return "; ".join(
+        f"{claim.source} says "
+        + ", ".join(repr(tenant[:_SHOWN_CHARS]) for tenant, _ in claim.shares[:4])
+        for claim in claims
+    )

@@ -1,0 +1,1 @@
+"""What the text of a statement says: text, template, parse, restrictions, plan."""

@@ -1,0 +1,159 @@
+"""From what is known of a query to the node of its plan."""
+
+from __future__ import annotations
+
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.query_scope import CLEAR, OPEN, UNKNOWN, Facts, Key, Sink, is_tenants
+from tenantmetrics.tenant.sql.restrictions import Also, Either, Guarded, Joined, Named, Node, Same
+
+__all__ = ["node_of"]
+
+_Constraints = list[tuple[Key, Node]]
+
+
+def node_of(facts: Facts, vocabulary: Vocabulary) -> Node:
+    """The node that follows from what is known of a query.
+
+    Args:
+        facts: All that is known.
+        vocabulary: The order of the tenant columns.
+    """
+    sink, optional = facts.main, facts.optional
+    classes = _Classes()
+    links = sink.links + optional.links
+    for one, other in links:
+        classes.unite(one, other)
+    around, constants = _around(facts, classes)
+    own = _chosen(sink, classes)
+    if len(own) > 1:
+        own = _preferred(own, vocabulary)
+    narrowed = _chosen(optional, classes)
+    main = _by_class(own, classes)
+    # Of a correlated subquery's keys, those that equal a column outside are restricted there.
+    linked = {classes.root(key) for pair in sink.links for key in pair} if around else ()
+    for key, node in around:
+        root = classes.root(key)
+        if root in linked:
+            main.setdefault(root, []).append(node)
+    spoken = [key for pair in links for key in pair]
+    spoken += [key for key, _ in own]
+    tenants = {classes.root(key) for key in spoken if is_tenants(key) and key not in constants}
+    unmet = {classes.root(key) for key in constants} - tenants
+    tenants.update(classes.root(key) for key, _ in narrowed if is_tenants(key))
+    parts: list[Node] = [
+        _same(nodes)
+        for root, nodes in main.items()
+        # A value in a derived table names nobody until a table's tenant column equals it.
+        if root in tenants and root not in unmet
+    ]
+    parts += sink.parts
+    if facts.tables and not any(isinstance(part, Named) for part in parts):
+        parts.append(OPEN)
+    whole: Node = parts[0] if len(parts) == 1 else Joined(tuple(parts)) if parts else CLEAR
+    if facts.changes_all and whole is not OPEN and whole is not CLEAR:
+        return UNKNOWN
+    beside = [later() for later in facts.later] + facts.beside + optional.parts
+    beside += [
+        _same(nodes)
+        for root, nodes in _by_class(narrowed, classes).items()
+        # What only narrows a class that all rows restrict says nothing new.
+        if root in tenants and not (root in main and all(node is UNKNOWN for node in nodes))
+    ]
+    beside = [part for part in beside if part is not CLEAR and part is not OPEN]
+    return Also(whole, tuple(beside)) if beside else whole
+
+
+def _around(facts: Facts, classes: _Classes) -> tuple[_Constraints, set[Key]]:
+    """What the queries around restrict, and the constants of all."""
+    found: _Constraints = []
+    constants = facts.constants
+    outer = facts.parent
+    while outer is not None:
+        for one, other in outer.main.links:
+            classes.unite(one, other)
+        found += outer.main.constraints
+        constants = constants | outer.constants
+        outer = outer.parent
+    return found, constants
+
+
+def _chosen(sink: Sink, classes: _Classes) -> _Constraints:
+    """A sink's restrictions, those of its ORs included."""
+    found = sink.constraints
+    for choice in sink.choices:
+        found = found + _choice(choice, classes)
+    return found
+
+
+class _Classes:
+    """Union-find over keys."""
+
+    def __init__(self) -> None:
+        self._parent: dict[Key, Key] = {}
+
+    def root(self, key: Key) -> Key:
+        path = []
+        while (above := self._parent.get(key, key)) != key:
+            path.append(key)
+            key = above
+        for passed in path:
+            self._parent[passed] = key
+        return key
+
+    def unite(self, one: Key, other: Key) -> None:
+        one, other = self.root(one), self.root(other)
+        if one != other:
+            self._parent[one] = other
+
+
+def _same(nodes: list[Node]) -> Node:
+    return nodes[0] if len(nodes) == 1 else Same(tuple(nodes))
+
+
+def _by_class(constraints: _Constraints, classes: _Classes) -> dict[Key, list[Node]]:
+    found: dict[Key, list[Node]] = {}
+    for key, node in constraints:
+        found.setdefault(classes.root(key), []).append(node)
+    return found
+
+
+def _preferred(
+    constraints: _Constraints,
+    vocabulary: Vocabulary,
+) -> _Constraints:
+    """Where a table is restricted by two tenant columns, the one that is configured first.
+
+    `tenant_id = 7 AND tenant = 'acme'` names one tenant twice, in two alphabets.
+    """
+    best: dict[int, int] = {}
+    for (source, column), node in constraints:
+        if node is not UNKNOWN and column in vocabulary.columns:
+            rank = vocabulary.columns[column]
+            best[source] = min(rank, best.get(source, rank))
+    return [
+        ((source, column), node)
+        for (source, column), node in constraints
+        if column not in vocabulary.columns
+        or vocabulary.columns[column] <= best.get(source, len(vocabulary.columns))
+    ]
+
+
+def _choice(branches: list[Sink], classes: _Classes) -> _Constraints:
+    """What an OR restricts: only classes of columns that each branch restricts."""
+    found = [_by_class(_chosen(branch, classes), classes) for branch in branches]
+    roots = dict.fromkeys(root for branch in found for root in branch)
+    return [
+        (
+            root,
+            Either(
+                tuple(
+                    Guarded(
+                        _same(nodes[root]) if root in nodes else OPEN,
+                        tuple(branch.guards),
+                    )
+                    for branch, nodes in zip(branches, found, strict=True)
+                ),
+            ),
+        )
+        for root in roots
+    ]

@@ -1,0 +1,71 @@
+"""The shapes of a comparison: `(…) IS TRUE`, `= ANY (…)`, `(a, b) = (c, d)`."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.sql.value_expressions import bare, function_name
+
+__all__ = ["any_of", "elements", "pairs_of", "query_of", "truth"]
+
+# Tuples, because `A | B` inside isinstance() is built anew at each call.
+_EQ_OR_IS = (exp.EQ, exp.Is)
+_PREDICATE_OR_CONNECTOR_OR_NOT_OR_IN = (exp.Predicate, exp.Connector, exp.Not, exp.In)
+_SELECT_OR_SUBQUERY_OR_SETOPERATION = (exp.Select, exp.Subquery, exp.SetOperation)
+
+
+def truth(node: exp.Expr, negated: bool) -> tuple[exp.Expr, bool] | None:
+    """The condition inside `(…) = true` and `(…) IS FALSE`, and whether that negates it.
+
+    Not that of `IS NOT TRUE` and `IS NOT FALSE`, which NULL satisfies too.
+    """
+    if negated and isinstance(node, exp.Is):
+        return None
+    if (
+        isinstance(node, _EQ_OR_IS)
+        and isinstance(node.expression, exp.Boolean)
+        and not node.args.get("negate")
+    ):
+        inner = node.this
+        while isinstance(inner, exp.Paren):
+            inner = inner.this
+        if isinstance(inner, _PREDICATE_OR_CONNECTOR_OR_NOT_OR_IN):
+            return inner, not node.expression.this
+    return None
+
+
+def any_of(node: exp.Expr | None) -> exp.Expr | None:
+    """What stands in ANY(…) or SOME(…)."""
+    if isinstance(node, exp.Any):
+        inside: exp.Expr = node.this
+        return inside
+    if isinstance(node, exp.Anonymous) and function_name(node) == "some" and node.expressions:
+        only: exp.Expr = node.expressions[0]
+        return only
+    return None
+
+
+def query_of(array: exp.Expr | None) -> exp.Expr | None:
+    """The query of `ANY (SELECT …)` and `ANY (ARRAY(SELECT …))`, without what is around it."""
+    inner = bare(array)
+    if isinstance(inner, exp.Array) and len(inner.expressions) == 1:
+        only: exp.Expr = inner.expressions[0]
+        return only if isinstance(only, _SELECT_OR_SUBQUERY_OR_SETOPERATION) else inner
+    return inner
+
+
+def elements(node: exp.Expr | None) -> list[exp.Expr] | None:
+    """The elements of `(a, b)` and `ROW(a, b)`."""
+    if isinstance(node, exp.Tuple) or (
+        isinstance(node, exp.Anonymous) and function_name(node) == "row"
+    ):
+        return list(node.expressions)
+    return None
+
+
+def pairs_of(left: exp.Expr, right: exp.Expr) -> list[tuple[exp.Expr, exp.Expr]] | None:
+    """The comparisons that `(a, b) = (c, d)` stands for."""
+    ones, others = elements(bare(left)), elements(bare(right))
+    if ones is None or others is None or len(ones) != len(others):
+        return None
+    return list(zip(ones, others, strict=True))

@@ -1,0 +1,317 @@
+"""What a condition restricts: walks AND, OR, NOT and comparisons, and enters it into a Sink."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.sql.comparisons import any_of, elements, pairs_of, query_of, truth
+from tenantmetrics.tenant.sql.join_connectivity import reaches_outside
+from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Analysis, Facts, Key, Names, Sink
+from tenantmetrics.tenant.sql.restrictions import Either, Fixed, Found, Guarded, Named, Node, State
+from tenantmetrics.tenant.sql.sqlglot_trees import outside_queries
+from tenantmetrics.tenant.sql.value_expressions import (
+    SESSION,
+    array_of,
+    bare,
+    function_name,
+    value_of,
+)
+
+__all__ = ["Conditions"]
+
+# Tuples, because `A | B` inside isinstance() is built anew at each call.
+_PAREN_OR_NOT = (exp.Paren, exp.Not)
+_SELECT_OR_SUBQUERY_OR_SETOPERATION = (exp.Select, exp.Subquery, exp.SetOperation)
+
+_EQUAL = (exp.EQ, exp.NullSafeEQ)
+_DIFFERENT = (exp.NEQ, exp.NullSafeNEQ)
+_VALUES = frozenset({exp.Literal, exp.Placeholder})
+_MAX_GIVEN = 8
+"""Values of one COALESCE that are told apart; each is tested against all before it."""
+_IN_SESSION = Fixed(Found(State.SESSION))
+
+
+class Conditions:
+    """The conditions of one query.
+
+    Args:
+        analysis: Analyses the subqueries that are met.
+        names: What the columns mean.
+        facts: What is known of the query; subqueries that restrict nothing are left there.
+    """
+
+    def __init__(self, analysis: Analysis, names: Names, facts: Facts) -> None:
+        self._analysis = analysis
+        self._names = names
+        self._facts = facts
+
+    def add(
+        self,
+        condition: exp.Expr | None,
+        sink: Sink,
+        *,
+        negated: bool = False,
+        branch: bool = False,
+    ) -> None:
+        """Enter a condition.
+
+        Args:
+            condition: An expression that is true for the rows that stay.
+            sink: Where it holds.
+            negated: It stands under NOT.
+            branch: It stands under OR: its subqueries restrict nothing.
+        """
+        # A loop for long chains: a thousand ANDs are a thousand levels of the tree.
+        todo: list[tuple[exp.Expr | None, bool]] = [(condition, negated)]
+        while todo:
+            node, under_not = todo.pop()
+            if (
+                node.__class__ is exp.EQ
+                and not under_not
+                and node.expression.__class__ is not exp.Boolean
+            ):
+                # Most conditions by far; it is one that truth() sees through, or no connective.
+                self._equal(node.this, node.expression, sink, branch)
+                continue
+            while isinstance(node, _PAREN_OR_NOT):
+                under_not ^= isinstance(node, exp.Not)
+                node = node.this
+            if isinstance(node, exp.Or if under_not else exp.And):
+                todo.append((node.expression, under_not))
+                todo.append((node.this, under_not))
+            elif isinstance(node, exp.And if under_not else exp.Or):
+                self._either(node, sink, under_not)
+            elif node is not None:
+                inner = truth(node, under_not)
+                if inner is not None:
+                    todo.append((inner[0], under_not ^ inner[1]))
+                else:
+                    self._leaf(node, sink, under_not, branch)
+
+    def _either(self, node: exp.Expr, sink: Sink, negated: bool) -> None:
+        kind = type(node)
+        branches: list[Sink] = []
+        todo: list[exp.Expr] = [node]
+        while todo:
+            part: exp.Expr = todo.pop()
+            while isinstance(part, exp.Paren):
+                part = part.this
+            if type(part) is kind:
+                todo += [part.expression, part.this]
+                continue
+            inside = Sink()
+            self.add(part, inside, negated=negated, branch=True)
+            branches.append(inside)
+        sink.choices.append(branches)
+
+    def _leaf(self, node: exp.Expr, sink: Sink, negated: bool, branch: bool) -> None:
+        equal = _DIFFERENT if negated else _EQUAL
+        if isinstance(node, equal):
+            self._equal(node.this, node.expression, sink, branch)
+        elif isinstance(node, exp.In) and not negated:
+            self._in(node, sink, branch)
+        elif isinstance(node, exp.Exists) and not negated and not branch:
+            if not self._restricts(node.this, None, sink):
+                self._unknown(node, sink)
+        elif isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
+            self._null(node, sink, negated ^ bool(node.args.get("negate")))
+        elif isinstance(node, exp.Boolean):
+            if bool(node.this) is negated:
+                sink.guards.append((Operand(text="never"), True))
+        elif not negated and not branch and (named := self._function(node)) is not None:
+            sink.parts.append(named)
+        else:
+            self._unknown(node, sink)
+
+    def _restricts(self, query: exp.Expr, compared: exp.Expr | None, sink: Sink) -> bool:
+        """Enter a subquery that must give a row, if that says anything of the query around it.
+
+        `:u IN (SELECT user_id FROM members WHERE tenant_id = :t)` holds for all rows or for none.
+
+        Args:
+            query: The subquery.
+            compared: What its rows are compared with; None for EXISTS.
+            sink: Gets its restrictions.
+        """
+        tied = compared is not None and any(
+            isinstance(part, exp.Column) for part in outside_queries(compared)
+        )
+        tied = tied or reaches_outside(query, self._names)
+        return tied and self._analysis.restrict(query, self._names, self._facts, sink)
+
+    def _function(self, node: exp.Expr) -> Node | None:
+        """`WHERE visible_to(:t)`, where that function is configured to take a tenant."""
+        call = node.expression if isinstance(node, exp.Dot) else node
+        position = self._names.vocabulary.functions.get(function_name(call))
+        if position is None:
+            return None
+        arguments = call.expressions[position : position + 1]
+        return _named([value_of(argument) for argument in arguments])
+
+    def _null(self, node: exp.Is, sink: Sink, negated: bool) -> None:
+        """`:p IS NULL` is known before the call; `tenant_id IS NOT NULL` restricts nothing."""
+        operand = value_of(node.this)
+        if isinstance(operand, Operand):
+            sink.guards.append((operand, not negated))
+        elif not negated:
+            self._unknown(node, sink)
+
+    def _equal(self, left: exp.Expr, right: exp.Expr, sink: Sink, branch: bool) -> None:
+        if (
+            isinstance(left, exp.Column)
+            and right.__class__ in _VALUES
+            and self._names.key(left) is None
+        ):
+            # Most conditions by far: a column that is no tenant's, and a value.
+            if self._names.has_several():
+                self._other(left, [value_of(right)], sink)
+            return
+        pairs = pairs_of(left, right)
+        if pairs is not None:
+            for one, other in pairs:
+                self._equal(one, other, sink, branch)
+            return
+        key, second = self._key(left), self._key(right)
+        if key is not None and second is not None:
+            if key != second:
+                sink.links.append((key, second))
+        elif key is not None:
+            self._compare(key, right, sink, branch)
+        elif second is not None:
+            self._compare(second, left, sink, branch)
+        elif not (isinstance(left, exp.Column) and isinstance(right, exp.Column)):
+            self._scalar(left, right, sink, branch)
+            self._scalar(right, left, sink, branch)
+
+    def _other(self, column: exp.Expr, values: Sequence[object], sink: Sink) -> None:
+        """A column that is no tenant's, but may be equal to one: `tenants.id = :t`."""
+        key = self._names.other_key(column) if isinstance(column, exp.Column) else None
+        if key is not None:
+            sink.constraints.append((key, _named(values)))
+
+    def _scalar(self, side: exp.Expr, other: exp.Expr, sink: Sink, branch: bool) -> None:
+        """`x = (SELECT …)` and `x = ANY (SELECT …)` hold for no row where it gives none."""
+        inner = bare(side)
+        if (array := any_of(inner)) is not None:
+            inner = query_of(array)
+        if (
+            isinstance(inner, _SELECT_OR_SUBQUERY_OR_SETOPERATION)
+            and not branch
+            and self._restricts(inner, other, sink)
+        ):
+            return
+        self._unknown(side, sink)
+
+    def _compare(self, key: Key, side: exp.Expr, sink: Sink, branch: bool) -> None:
+        found = value_of(side)
+        inner = bare(side)
+        if found is SESSION:
+            sink.constraints.append((key, _IN_SESSION))
+        elif isinstance(found, Operand):
+            sink.constraints.append((key, Named((found,))))
+        elif (array := any_of(inner)) is not None:
+            self._any(key, array, sink, branch)
+        elif isinstance(inner, exp.Column):
+            sink.constraints.append((key, UNKNOWN))
+            if (other := self._names.other_key(inner)) is not None:
+                sink.links.append((key, other))
+        elif isinstance(inner, exp.Coalesce):
+            sink.constraints.append((key, self._first_given(inner)))
+            self._unknown(inner, sink)
+        elif isinstance(inner, exp.Subquery) and not branch:
+            self._from_subquery(key, inner, sink)
+        else:
+            sink.constraints.append((key, UNKNOWN))
+            self._unknown(side, sink)
+
+    def _first_given(self, node: exp.Coalesce) -> Node:
+        """`tenant_id = COALESCE(:t, …)`: decided by which of the values are NULL."""
+        branches: list[Node] = []
+        before: tuple[tuple[Operand, bool], ...] = ()
+        for part in (node.this, *node.expressions)[:_MAX_GIVEN]:
+            value = value_of(part)
+            if not isinstance(value, Operand):
+                break
+            branches.append(Guarded(Named((value,)), (*before, (value, False))))
+            before = (*before, (value, True))
+        return Either((*branches, Guarded(UNKNOWN, before)))
+
+    def _any(self, key: Key, array: exp.Expr | None, sink: Sink, branch: bool) -> None:
+        operands = array_of(array)
+        inner = query_of(array)
+        if isinstance(inner, _SELECT_OR_SUBQUERY_OR_SETOPERATION):
+            if branch:
+                sink.constraints.append((key, UNKNOWN))
+                self._unknown(inner, sink)
+            else:
+                self._from_subquery(key, inner, sink)
+        elif operands is None:
+            sink.constraints.append((key, UNKNOWN))
+            if array is not None:
+                self._unknown(array, sink)
+        else:
+            sink.constraints.append((key, Named(tuple(operands))))
+
+    def _from_subquery(self, key: Key, query: exp.Expr, sink: Sink) -> None:
+        """`tenant_id IN (SELECT tenant_id FROM …)`: the same tenants as the subquery's."""
+        node = self._analysis.projected(query, self._names, self._facts, sink, key)
+        if node is not None:
+            sink.constraints.append((key, node))
+
+    def _in(self, node: exp.In, sink: Sink, branch: bool) -> None:
+        query = node.args.get("query")
+        key = self._key(node.this)
+        if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Values):
+            query = node.expressions[0]
+        if query is not None:
+            if key is not None and not branch:
+                self._from_subquery(key, query, sink)
+            elif branch or not self._restricts(query, node.this, sink):
+                if key is not None:
+                    sink.constraints.append((key, UNKNOWN))
+                self._unknown(node, sink)
+            return
+        if key is not None:
+            sink.constraints.append((key, _named([value_of(item) for item in node.expressions])))
+            return
+        this = bare(node.this)
+        if (columns := elements(this)) is not None:
+            self._row_in(columns, node, sink)
+            return
+        if isinstance(this, exp.Column) and self._names.has_several():
+            self._other(this, [value_of(item) for item in node.expressions], sink)
+        self._unknown(node, sink)
+
+    def _row_in(self, columns: list[exp.Expr], node: exp.In, sink: Sink) -> None:
+        """`(tenant_id, id) IN ((:t, 1), …)`."""
+        for index, column in enumerate(columns):
+            if (key := self._key(column)) is not None:
+                rows = [elements(bare(item)) for item in node.expressions]
+                values = [
+                    value_of(row[index]) if row is not None and index < len(row) else None
+                    for row in rows
+                ]
+                sink.constraints.append((key, _named(values)))
+
+    def _key(self, side: exp.Expr) -> Key | None:
+        column = bare(side)
+        return self._names.key(column) if isinstance(column, exp.Column) else None
+
+    def _unknown(self, node: exp.Expr, sink: Sink) -> None:
+        """Tenant columns used in another way than to name a tenant; subqueries beside it all."""
+        for part in self._analysis.outside_subqueries(node, self._names, self._facts):
+            if isinstance(part, exp.Column):
+                key = self._names.key(part)
+                if key is not None:
+                    sink.constraints.append((key, UNKNOWN))
+
+
+def _named(values: Sequence[object]) -> Node:
+    """A list of values, of which some may be the session's own or not known."""
+    operands = [value for value in values if isinstance(value, Operand)]
+    if len(operands) == len(values) and operands:
+        return Named(tuple(operands))
+    return _IN_SESSION if values and all(value is SESSION for value in values) else UNKNOWN

@@ -1,0 +1,278 @@
+"""FROM: tables, derived tables, functions, and what each kind of join restricts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.sql.conditions import Conditions
+from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.query_scope import (
+    CLEAR,
+    OPEN,
+    Analysis,
+    Derived,
+    Facts,
+    Key,
+    Names,
+    Sink,
+    Source,
+    is_tenants,
+)
+from tenantmetrics.tenant.sql.restrictions import Named
+from tenantmetrics.tenant.sql.value_expressions import array_of, function_name, value_of
+
+__all__ = ["add_from", "add_table", "aliased"]
+
+_ROWS_WITHOUT_TABLES = frozenset(
+    [
+        "generate_series",
+        "generate_subscripts",
+        "unnest",
+        "json_each",
+        "jsonb_each",
+        "json_each_text",
+        "jsonb_each_text",
+        "json_array_elements",
+        "jsonb_array_elements",
+        "json_array_elements_text",
+        "jsonb_array_elements_text",
+        "json_to_record",
+        "jsonb_to_record",
+        "json_to_recordset",
+        "jsonb_to_recordset",
+        "json_populate_record",
+        "jsonb_populate_record",
+        "json_populate_recordset",
+        "jsonb_populate_recordset",
+        "regexp_matches",
+        "regexp_split_to_table",
+        "string_to_table",
+        "now",
+    ],
+)
+
+
+class _Queries(Analysis, Protocol):
+    def derive(self, node: exp.Expr, names: Names, facts: Facts | None = None) -> Derived:
+        """See `Queries.derive`."""
+        ...
+
+
+def add_from(
+    queries: _Queries,
+    items: Sequence[object],
+    names: Names,
+    facts: Facts,
+    sink: Sink,
+) -> None:
+    """Enter what a query reads from.
+
+    Args:
+        queries: Analyses derived tables.
+        items: The first source, then joins, in the order of the text.
+        names: Where the aliases are entered.
+        facts: What is known of the query; gets the restrictions of nullable sides.
+        sink: Gets the restrictions that hold for every row.
+    """
+    # What holds for every row so far. A RIGHT or FULL join makes it hold for some rows only.
+    current = Sink()
+    _add(queries, items, names, facts, current)
+    sink.take(current)
+
+
+def _add(
+    queries: _Queries, items: Sequence[object], names: Names, facts: Facts, current: Sink
+) -> None:
+    for item in items:
+        # The parser leaves flags where a broken text has no table.
+        if not isinstance(item, exp.Expr):
+            continue
+        if isinstance(item, exp.Join):
+            _add_join(queries, item, names, facts, current)
+        else:
+            _add_item(queries, item, names, facts, current)
+
+
+def _add_join(queries: _Queries, join: exp.Join, names: Names, facts: Facts, current: Sink) -> None:
+    side = (join.side or "").upper()
+    using = {column.name.lower() for column in join.args.get("using") or []}
+    if (join.args.get("method") or "").upper() == "NATURAL":
+        using = set(names.vocabulary.columns)
+    before = list(names.sources.values()) if using else []
+    restricted = Sink()
+    tables, facts.tables = facts.tables, False
+    _add_item(queries, join.this, names, facts, restricted)
+    conditions = Conditions(queries, names, facts)
+    on = join.args.get("on")
+    if side in {"RIGHT", "FULL"}:
+        current.links, links = [], current.links
+        facts.optional.take(current)
+        current.links = links
+    if side in {"LEFT", "FULL"}:
+        current.links += restricted.links
+        restricted.links = []
+        facts.optional.take(restricted)
+    else:
+        current.take(restricted)
+    target = current
+    if side:
+        target = Sink()
+    if on is not None:
+        conditions.add(on, target)
+    if using:
+        _link(names, before, using, target)
+    # A nullable table is no open one if its ON restricts it: then no row of others is read.
+    closed = side == "LEFT" and any(is_tenants(key) for key, _ in target.constraints)
+    facts.tables = tables or (facts.tables and not closed)
+    if side:
+        # Equality of columns holds wherever both have a row.
+        current.links += target.links
+        target.links = []
+        facts.optional.take(target)
+
+
+def _link(names: Names, before: list[Source], columns: set[str], sink: Sink) -> None:
+    """`USING (tenant_id)`: the new source's column is that of the sources before it."""
+    old_numbers = {source.number for source in before}
+    added = [s for s in names.sources.values() if s.number not in old_numbers]
+    for column in columns & set(names.vocabulary.columns):
+        for new in added:
+            sink.links += [
+                ((old.number, column), (new.number, column))
+                for old in before
+                if old.columns is None or old.columns.get(column)
+            ]
+
+
+def _add_item(  # noqa: PLR0912 - one branch a kind
+    queries: _Queries, item: exp.Expr, names: Names, facts: Facts, sink: Sink
+) -> None:
+    alias = item.alias.lower()
+    if isinstance(item, exp.Table):
+        if isinstance(item.this, exp.Func):
+            _add_function(item.this, alias, item, names, facts, sink)
+        else:
+            add_table(item, names, facts, sink)
+    elif isinstance(item, exp.Subquery):
+        if isinstance(item.this, exp.Table) and not alias:
+            # Parentheses around a join.
+            _add(queries, [item.this], names, facts, sink)
+        else:
+            _add_derived(aliased(queries.derive(item.this, names), item), alias, names, facts, sink)
+    elif isinstance(item, exp.Lateral):
+        inner = item.this
+        if isinstance(inner, exp.Subquery):
+            derived = aliased(queries.derive(inner.this, names, facts), item)
+            _add_derived(derived, alias, names, facts, sink)
+        else:
+            _add_function(inner, alias, item, names, facts, sink)
+    elif isinstance(item, exp.Values):
+        _add_derived(aliased(queries.derive(item, names), item), alias, names, facts, sink)
+    elif isinstance(item, exp.Unnest):
+        _add_unnest(item, alias, names, facts, sink)
+    else:
+        facts.tables = True
+        names.add(alias, Source(next(names.numbers), open=not isinstance(item, exp.Func)))
+    for join in item.args.get("joins") or []:
+        _add_join(queries, join, names, facts, sink)
+
+
+def add_table(item: exp.Table, names: Names, facts: Facts, sink: Sink) -> Source:
+    """Enter a table or the use of a CTE."""
+    name = item.name.lower()
+    alias = item.alias.lower() or name
+    derived = names.cte(name) if not item.args.get("db") else None
+    if derived is not None:
+        return _add_derived(aliased(derived, item), alias, names, facts, sink)
+    facts.tables = True
+    columns = _alias_columns(item)
+    source = Source(next(names.numbers), open=True)
+    if columns:
+        # bookings AS b(id, owner): the names that follow are not the table's own.
+        source.columns, source.star = dict.fromkeys(columns, False), True
+    names.add(alias, source)
+    return source
+
+
+def _add_derived(derived: Derived, alias: str, names: Names, facts: Facts, sink: Sink) -> Source:
+    columns = {name: kind or name in derived.values for name, kind in derived.columns.items()}
+    opened = derived.node is OPEN
+    restricted = not opened and derived.node is not CLEAR
+    source = Source(next(names.numbers), columns, derived.star, opened, restricted)
+    names.add(alias, source)
+    for name, node in derived.values.items():
+        key: Key = (source.number, name)
+        facts.constants.add(key)
+        sink.constraints.append((key, node))
+    if not restricted:
+        facts.tables = facts.tables or opened
+        return source
+    tenant = next((name for name, kind in derived.columns.items() if kind), None)
+    if tenant is None and derived.star:
+        tenant = next(iter(names.vocabulary.columns), None)
+    if tenant is not None:
+        sink.constraints.append(((source.number, tenant), derived.node))
+    else:
+        sink.parts.append(derived.node)
+    return source
+
+
+def _add_function(  # noqa: PLR0917
+    function: exp.Expr, alias: str, item: exp.Expr, names: Names, facts: Facts, sink: Sink
+) -> None:
+    name = function_name(function)
+    restricted = False
+    if name in names.vocabulary.functions:
+        argument = function.expressions[names.vocabulary.functions[name] :][:1]
+        operand = value_of(argument[0]) if argument else None
+        if isinstance(operand, Operand):
+            sink.parts.append(Named((operand,)))
+            restricted = True
+    elif name not in _ROWS_WITHOUT_TABLES and isinstance(function, exp.Anonymous):
+        facts.tables = True
+    columns = dict.fromkeys(_alias_columns(item), False)
+    source = Source(next(names.numbers), columns or {}, not columns, restricted=restricted)
+    names.add(alias or name, source)
+
+
+def _add_unnest(item: exp.Unnest, alias: str, names: Names, facts: Facts, sink: Sink) -> None:
+    """`unnest(:ids, :rooms) AS u(tenant_id, room)`: columns of values."""
+    arrays = item.expressions
+    columns = _alias_columns(item) or ([alias or "unnest"] if len(arrays) == 1 else [])
+    # Columns that have no name of their own get one that SQL cannot write.
+    columns += [f"\0{index}" for index in range(len(columns), len(arrays))]
+    known = dict.fromkeys(columns, False)
+    source = Source(next(names.numbers), known)
+    for name, array in zip(columns, arrays, strict=False):
+        if (operands := array_of(array)) is not None:
+            key: Key = (source.number, name)
+            known[name] = True
+            facts.constants.add(key)
+            sink.constraints.append((key, Named(tuple(operands))))
+    names.add(alias or "unnest", source)
+
+
+def _alias_columns(item: exp.Expr) -> list[str]:
+    alias = item.args.get("alias")
+    return [column.name.lower() for column in alias.columns] if alias is not None else []
+
+
+def aliased(derived: Derived, item: exp.Expr) -> Derived:
+    """A derived table under the column names that its alias gives it."""
+    names = _alias_columns(item)
+    if not names:
+        return derived
+    old = list(derived.columns.items())
+    if derived.star:
+        # Columns renamed by their place, behind a `*`: which is which is not known.
+        return Derived(derived.node, dict.fromkeys(names, False), True)
+    columns = {name: index < len(old) and old[index][1] for index, name in enumerate(names)}
+    values = {
+        name: derived.values[old[index][0]]
+        for index, name in enumerate(names)
+        if index < len(old) and old[index][0] in derived.values
+    }
+    return Derived(derived.node, columns, False, values)

@@ -1,0 +1,237 @@
+"""The values that a plan is filled with: literals by slot, parameters by name, casts applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from tenantmetrics.tenant.identity.tenant_ids import from_field, from_number, from_text, from_uuid
+from tenantmetrics.tenant.sql.template import Literal
+
+__all__ = ["Operand", "Values", "field_of", "index_parameters"]
+
+
+class Values(NamedTuple):
+    """The literals and parameters of one call.
+
+    Attributes:
+        literals: By slot.
+        parameters: Parameter dictionaries of the API by name.
+    """
+
+    literals: Sequence[Literal]
+    parameters: Mapping[str, Mapping[str, Any]]
+
+
+_READERS: dict[str, Callable[[str], str | None]] = {
+    "text": from_text,
+    "uuid": from_uuid,
+    "number": from_number,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A literal, a parameter or a constant, as the text has it.
+
+    Attributes:
+        parameter: Name of a parameter, else None.
+        slot: Index of a literal, else None.
+        last: Index of the last literal where it stands for a list of them, else None.
+        text: A constant that is neither, else None; all three None is NULL.
+        cast: How the value is read, innermost cast first: "text", "uuid", "number".
+        many: It is an array, each element of which counts.
+        sign: "-" for a negated number.
+        fits: Slot of the n where it is cast to varchar(n), which cuts what is longer; else None.
+    """
+
+    parameter: str | None = None
+    slot: int | None = None
+    last: int | None = None
+    text: str | None = None
+    cast: tuple[str, ...] = ()
+    many: bool = False
+    sign: str = ""
+    fits: int | None = None
+
+    def tenants(self, values: Values) -> tuple[str, ...] | None:  # noqa: PLR0911 - one kind a line
+        """The tenants it names: none for NULL and empty text; None where that is not known."""
+        if self.parameter is not None:
+            given = values.parameters.get(self.parameter)
+            if given is None:
+                return None
+            value, hint = field_of(given), given.get("typeHint")
+            if self.many:
+                return self._of_array(value)
+            if not self.cast and not self.sign:
+                found = from_field(value, hint)
+                return (found,) if found is not None else _nobody(value)
+            text = _plain(value)
+            if text is None:
+                return _nobody(value)
+            return None if self._is_cut(text, values) else self._read(text)
+        if self.slot is not None:
+            if self.last is not None:
+                answers = [self._literal(one) for one in values.literals[self.slot : self.last + 1]]
+                named = [one for one in answers if one is not None]
+                whole = len(named) == len(answers)
+                return tuple(tenant for one in named for tenant in one) if whole else None
+            if self.many:
+                text = values.literals[self.slot].text
+                return self._all(_array_elements(text)) if text is not None else None
+            literal = values.literals[self.slot]
+            return None if self._is_cut(literal.text or "", values) else self._literal(literal)
+        return () if self.text is None else self._read(self.text)
+
+    def _is_cut(self, text: str, values: Values) -> bool:
+        if self.fits is None:
+            return False
+        limit = values.literals[self.fits].text or ""
+        return not limit.isdecimal() or len(text) > int(limit)
+
+    def _literal(self, literal: Literal) -> tuple[str, ...] | None:
+        if literal.text is None:
+            return None
+        if literal.number and not self.cast:
+            found = from_number(self.sign + literal.text)
+            return (found,) if found is not None else None
+        return self._read(literal.text)
+
+    def is_null(self, values: Values) -> bool | None:
+        """Whether the value is NULL, None where that is not known."""
+        if self.parameter is not None:
+            given = values.parameters.get(self.parameter)
+            value = field_of(given) if given is not None else None
+            if not isinstance(value, Mapping) or not value:
+                return None
+            return bool(value.get("isNull"))
+        return self.slot is None and self.text is None
+
+    def string(self, values: Values) -> str | None:
+        """The text itself, not read as a tenant; None for NULL and where it is not known."""
+        if self.parameter is not None:
+            given = values.parameters.get(self.parameter)
+            return _plain(field_of(given)) if given is not None else None
+        return values.literals[self.slot].text if self.slot is not None else self.text
+
+    def _read(self, text: str) -> tuple[str, ...] | None:
+        if not text and not self.cast:
+            return ()
+        kept: str | None = self.sign + text
+        for cast in self.cast or ("text",):
+            if not kept:
+                return () if kept == "" else None
+            # What PostgreSQL refuses to cast fails the call; it was still meant for that tenant.
+            kept = _READERS[cast](kept.strip() if cast == "number" else kept) or from_text(kept)
+        return (kept,) if kept is not None else None
+
+    def _all(self, elements: Sequence[str | None] | None) -> tuple[str, ...] | None:
+        if elements is None:
+            return None
+        tenants: list[str] = []
+        for element in elements:
+            if element is not None:
+                found = self._read(element)
+                if found is None:
+                    return None
+                tenants += found
+        return tuple(tenants)
+
+    def _of_array(self, value: Any) -> tuple[str, ...] | None:
+        if isinstance(value, Mapping) and isinstance(value.get("stringValue"), str):
+            return self._all(_array_elements(value["stringValue"]))
+        array = value.get("arrayValue") if isinstance(value, Mapping) else None
+        if not isinstance(array, Mapping):
+            return _nobody(value)
+        for key, kind in (("stringValues", str), ("longValues", int), ("doubleValues", float)):
+            elements = array.get(key)
+            if isinstance(elements, list | tuple):
+                texts = [
+                    element if kind is str else from_number(str(element)) for element in elements
+                ]
+                return self._all([text for text in texts if isinstance(text, str)])
+        return None
+
+
+def field_of(parameter: Mapping[str, Any]) -> Any:
+    """The Field of a parameter dictionary, whatever a caller put there."""
+    return parameter.get("value") if isinstance(parameter, Mapping) else None
+
+
+def index_parameters(parameters: Any) -> Mapping[str, Mapping[str, Any]]:
+    """Parameters by name; of two with one name the first, whichever way they are looked up.
+
+    Only lists and tuples are read: botocore refuses anything else, and an iterator that was read
+    here would be empty when it does.
+    """
+    if not isinstance(parameters, list | tuple):
+        return {}
+    return {
+        parameter["name"]: parameter
+        for parameter in reversed(parameters)
+        if isinstance(parameter, Mapping) and isinstance(parameter.get("name"), str)
+    }
+
+
+def _nobody(value: Any) -> tuple[str, ...] | None:
+    """No tenant where the value is NULL or empty; not known where it is of another kind."""
+    if isinstance(value, Mapping) and (value.get("isNull") or value.get("stringValue") == ""):
+        return ()
+    return None
+
+
+def _plain(value: Any) -> str | None:
+    """A Field's value as PostgreSQL would write it, None where it has none."""
+    if not isinstance(value, Mapping) or value.get("isNull"):
+        return None
+    text = value.get("stringValue")
+    return text if isinstance(text, str) else from_field(value)
+
+
+def _array_elements(text: str) -> list[str | None] | None:
+    """The elements of an array literal `{a,"b c",NULL}`; None where it is more than a flat list."""
+    text = text.strip()
+    if not text.startswith("{") or not text.endswith("}"):
+        return None
+    body = text[1:-1].strip()
+    if not body:
+        return []
+    if "{" in body or "\\" in body or '"' in body:
+        return _quoted_elements(body)
+    return [None if part.strip().upper() == "NULL" else part.strip() for part in body.split(",")]
+
+
+def _quoted_elements(body: str) -> list[str | None] | None:
+    elements: list[str | None] = []
+    position = 0
+    while position <= len(body):
+        while position < len(body) and body[position].isspace():
+            position += 1
+        if position < len(body) and body[position] == '"':
+            piece, position = _one_quoted(body, position + 1)
+            elements.append(piece)
+        else:
+            end = body.find(",", position)
+            end = len(body) if end < 0 else end
+            piece = body[position:end].strip()
+            if not piece or any(character in piece for character in '{}\\"'):
+                return None
+            elements.append(None if piece.upper() == "NULL" else piece)
+            position = end
+        rest = body[position:].lstrip()
+        if rest and not rest.startswith(","):
+            return None
+        position = len(body) - len(rest) + 1
+    return elements
+
+
+def _one_quoted(body: str, position: int) -> tuple[str, int]:
+    """A quoted element from behind its first quote, and where it ends."""
+    kept: list[str] = []
+    while position < len(body) and body[position] != '"':
+        if body[position] == "\\":
+            position += 1
+        kept.append(body[position : position + 1])
+        position += 1
+    return "".join(kept), position + 1

@@ -1,0 +1,100 @@
+"""What a statement says of its tenant, before its literals and parameters are known.
+
+A plan is made once of a statement's skeleton. Its node tells whose rows the statement touches, its
+steps what it does to its session; both are filled with the values of each call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tenantmetrics.records import Misuse, SessionVerb
+from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.restrictions import (
+    Also,
+    Either,
+    Fixed,
+    Found,
+    Guarded,
+    Joined,
+    Named,
+    Node,
+    Rows,
+    Same,
+    State,
+)
+
+__all__ = ["Plan", "StepPlan", "operands_of", "parameters_of"]
+
+
+class StepPlan(NamedTuple):
+    """A `SessionStep` before its values are known.
+
+    Attributes:
+        verb: What happens.
+        name: The variable, or what tells its name (`set_config(:name, …)`).
+        value: What tells the tenant; None where it is not known.
+        local: Whether it ends with the transaction, or what tells so.
+    """
+
+    verb: SessionVerb
+    name: str | Operand = ""
+    value: Operand | None = None
+    local: bool | Operand = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that a skeleton says.
+
+    Attributes:
+        summary: OpenTelemetry's `db.query.summary`.
+        node: Whose rows it touches.
+        steps: What it does to its session.
+        tables: Names of the tables it touches, lower case, without their schema.
+        schemas: The tenants that its tables' schemas name.
+        mentions: Whether a tenant column occurs anywhere.
+        confirms: Whether it compares with the session's own tenant.
+        sets_only: Whether all it does is setting session variables.
+        misuses: What the text alone shows.
+        fingerprint: `sqltext.fingerprint` of the text, 0 where there is none.
+        workless: Whether the server does no work for it; see `tenant.sql.workless`.
+        why: For `explain`: what was not understood, and why.
+    """
+
+    summary: str = ""
+    node: Node = field(default_factory=lambda: Fixed(Found(State.CLEAR)))
+    steps: tuple[StepPlan, ...] = ()
+    tables: tuple[str, ...] = ()
+    schemas: tuple[str, ...] = ()
+    mentions: bool = False
+    confirms: bool = False
+    sets_only: bool = False
+    misuses: tuple[Misuse, ...] = ()
+    fingerprint: int = 0
+    workless: bool = False
+    why: str = ""
+
+
+def operands_of(plan: Plan) -> list[Operand]:
+    """The values that can change what a plan finds, in no particular order."""
+    found: list[Operand] = []
+    todo: list[object] = [plan.node, *plan.steps]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, Operand):
+            found.append(part)
+        elif isinstance(part, tuple):
+            todo.extend(part)
+        elif isinstance(part, Named | Rows | Either | Guarded | Same | Joined | Also):
+            # Every field of a node is a node, an operand, or a tuple of them.
+            todo.extend(getattr(part, name) for name in part.__slots__)
+    return found
+
+
+def parameters_of(plan: Plan) -> frozenset[str]:
+    """The parameters that can change what a plan finds."""
+    return frozenset(
+        operand.parameter for operand in operands_of(plan) if operand.parameter is not None
+    )

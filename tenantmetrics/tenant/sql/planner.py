@@ -1,0 +1,258 @@
+"""From a skeleton to its plan."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from sqlglot import exp
+
+from tenantmetrics.records import SessionVerb
+from tenantmetrics.sqltext import statements
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, row_node, tenant_index
+from tenantmetrics.tenant.sql.data_changes import Changes
+from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.parser import parse
+from tenantmetrics.tenant.sql.plan import Plan, StepPlan
+from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Names
+from tenantmetrics.tenant.sql.query_summary import clipped, is_inside, survey, unread_ctes
+from tenantmetrics.tenant.sql.restrictions import (
+    Also,
+    Either,
+    Fixed,
+    Found,
+    Named,
+    Node,
+    Rows,
+    State,
+)
+from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
+from tenantmetrics.tenant.sql.template import TOO_LONG
+from tenantmetrics.tenant.sql.utility_statements import is_query, read
+from tenantmetrics.tenant.sql.utility_tokens import Word, operand_of, words_of
+from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_of
+from tenantmetrics.tenant.sql.workless import is_workless_query, is_workless_utility
+
+__all__ = ["plan_of"]
+
+_MAX_STATEMENTS = 100
+_MAX_SEMICOLONS = 1_000
+_LONG = 4_000
+_MAX_LEXED = 4_000
+_NAME = re.compile(r"[^\W0-9]\w*+")
+_QUERY = re.compile(r"\s*+(?:select|insert|update|delete)\s", re.IGNORECASE)
+
+
+def plan_of(template: str, vocabulary: Vocabulary) -> Plan:
+    """The plan of a text, of all its statements together if it has several.
+
+    Args:
+        template: SQL without comments, literals replaced by slots.
+        vocabulary: The tenant's names.
+    """
+    if template.endswith(TOO_LONG):
+        return Plan(node=UNKNOWN, mentions=True, why="too many tokens")
+    if ";" not in template:
+        return _plan(template, vocabulary)
+    if template.count(";") > _MAX_SEMICOLONS:
+        return Plan(node=UNKNOWN, mentions=True, why=f"more than {_MAX_SEMICOLONS} semicolons")
+    spans = statements(template)
+    if not spans:
+        return Plan()
+    if len(spans) > _MAX_STATEMENTS:
+        return Plan(node=UNKNOWN, mentions=True, why=f"more than {_MAX_STATEMENTS} statements")
+    plans = [_plan(template[start:end], vocabulary) for start, end in spans]
+    begun = False
+    for index, plan in enumerate(plans):
+        verbs = {step.verb for step in plan.steps}
+        if begun and SessionVerb.COMMIT in verbs:
+            # The COMMIT of a transaction that the same text began.
+            plans[index] = replace(plan, misuses=())
+        begun = SessionVerb.BEGIN in verbs or (begun and not verbs & _ENDS)
+    return plans[0] if len(plans) == 1 else _combined(plans)
+
+
+def _combined(plans: list[Plan]) -> Plan:
+    """Several statements in one call, as ExecuteSql takes them: it serves all their tenants."""
+    return Plan(
+        summary=clipped([part for plan in plans for part in plan.summary.split(" ") if part]),
+        node=Either(tuple(plan.node for plan in plans)),
+        steps=tuple(step for plan in plans for step in plan.steps),
+        tables=tuple(dict.fromkeys(table for plan in plans for table in plan.tables)),
+        schemas=tuple(dict.fromkeys(tenant for plan in plans for tenant in plan.schemas)),
+        mentions=any(plan.mentions for plan in plans),
+        confirms=any(plan.confirms for plan in plans),
+        sets_only=bool(plans) and all(plan.sets_only for plan in plans),
+        misuses=tuple(dict.fromkeys(misuse for plan in plans for misuse in plan.misuses)),
+        workless=all(plan.workless for plan in plans),
+        why="; ".join(plan.why for plan in plans if plan.why),
+    )
+
+
+_ENDS = {SessionVerb.COMMIT, SessionVerb.ROLLBACK}
+
+
+def _plan(text: str, vocabulary: Vocabulary) -> Plan:
+    if _QUERY.match(text):
+        return _query_plan(text, vocabulary)
+    words = words_of(text)
+    if not words:
+        return Plan()
+    if is_query(words):
+        return _query_plan(text, vocabulary)
+    utility = read(words)
+    if utility.inner < 0:
+        return Plan(
+            summary=clipped(utility.summary.split(" ")),
+            steps=utility.steps,
+            sets_only=bool(utility.steps),
+            misuses=utility.misuses,
+            workless=is_workless_utility(words),
+        )
+    inner = ("SELECT " if utility.call else "") + text[utility.inner : utility.end]
+    plan = _query_plan(inner, vocabulary)
+    rest = plan.summary.removeprefix("SELECT") if utility.call else plan.summary
+    return replace(
+        plan,
+        summary=clipped([*utility.prefix.split(" "), *rest.split()]),
+        steps=plan.steps if utility.runs else (),
+        sets_only=False,
+        workless=False,
+    )
+
+
+def _query_plan(text: str, vocabulary: Vocabulary) -> Plan:
+    rows = bulk_rows(text) if len(text) > _LONG else None
+    if rows is not None:
+        return _bulk_plan(text, rows, vocabulary)
+    parsed = parse(text)
+    if isinstance(parsed, str) or len(parsed) != 1:
+        why = parsed if isinstance(parsed, str) else "not one statement"
+        return _unparsed(text, vocabulary, why)
+    statement = parsed[0]
+    try:
+        return _analysed(statement, vocabulary)
+    except RecursionError:
+        return _unparsed(text, vocabulary, "nested too deep")
+    except (AttributeError, TypeError):
+        # Of some texts that are no SQL the parser makes a tree with holes.
+        return _unparsed(text, vocabulary, "not understood (incomplete)")
+
+
+def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
+    """INSERT of many rows of plain values: parsed with one row, then filled with all."""
+    plan = _query_plan(rows.short, vocabulary)
+    parsed = parse(rows.short)
+    index = tenant_index(parsed[0], vocabulary) if isinstance(parsed, list) and parsed else None
+    if plan.why or (index is not None and isinstance(plan.node, Also)):
+        return replace(plan, node=UNKNOWN, why=plan.why or "many rows beside something else")
+    if index is None:
+        return plan
+    return replace(
+        plan, node=Rows(tuple(row_node(rows.values(row), index) for row in rows.rows(text)))
+    )
+
+
+def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
+    node = Changes(vocabulary).statement(statement, Names(None, vocabulary))
+    if node is UNKNOWN and not isinstance(
+        unwrapped(statement), exp.Select | exp.SetOperation | exp.DML | exp.Values | exp.Table
+    ):
+        return Plan(node=UNKNOWN, mentions=True, why="not a statement that is analysed")
+    seen = survey(statement, vocabulary)
+    steps: list[StepPlan] = []
+    beside: list[Node] = []
+    confirms = False
+    unread = unread_ctes(statement) if seen.functions else set()
+    for call in seen.functions:
+        name = function_name(call)
+        if name == "current_setting":
+            confirms = True
+        elif name in vocabulary.functions:
+            beside.append(_function(call, vocabulary.functions[name]))
+        elif is_inside(call, unread):
+            continue
+        elif name == "set_config":
+            steps.append(_set_config(call))
+        elif name in vocabulary.setters:
+            steps.append(_setter(call, vocabulary.setters[name]))
+    of_schema = [vocabulary.of_schema(schema) for schema, _ in seen.tables if schema]
+    return Plan(
+        summary=clipped(seen.parts),
+        node=Also(node, tuple(beside)) if beside else node,
+        steps=tuple(steps),
+        tables=tuple(dict.fromkeys(name for _, name in seen.tables)),
+        schemas=tuple(dict.fromkeys(tenant for tenant in of_schema if tenant)),
+        mentions=seen.mentions,
+        confirms=confirms,
+        sets_only=bool(steps) and not seen.reads,
+        workless=is_workless_query(statement),
+    )
+
+
+def _set_config(node: exp.Anonymous) -> StepPlan:
+    """`set_config(name, value, is_local)`, each of which may be a parameter."""
+    arguments = [*node.expressions, None, None, None][:3]
+    name = value_of(arguments[0])
+    value = value_of(arguments[1])
+    local = bare(arguments[2])
+    how: bool | Operand = False
+    if isinstance(local, exp.Boolean):
+        how = bool(local.this)
+    elif isinstance(operand := value_of(local), Operand):
+        how = operand
+    return StepPlan(
+        SessionVerb.SET,
+        name if isinstance(name, Operand) else "",
+        value if isinstance(value, Operand) else None,
+        how,
+    )
+
+
+def _setter(node: exp.Anonymous, position: int) -> StepPlan:
+    """A configured function that sets the session's tenant, for the transaction."""
+    arguments = node.expressions[position : position + 1]
+    value = value_of(arguments[0]) if arguments else None
+    name = function_name(node)
+    return StepPlan(SessionVerb.SET, name, value if isinstance(value, Operand) else None, True)
+
+
+def _function(node: exp.Anonymous, position: int) -> Node:
+    """A configured function that takes a tenant."""
+    arguments = node.expressions[position : position + 1]
+    value = value_of(arguments[0]) if arguments else None
+    if value is SESSION:
+        return Fixed(Found(State.SESSION))
+    return Named((value,)) if isinstance(value, Operand) else UNKNOWN
+
+
+def _unparsed(text: str, vocabulary: Vocabulary, why: str) -> Plan:
+    """What the lexer alone can tell: set_config with plain arguments, and whether tenants occur."""
+    mentioned = _NAME.findall(text.lower())
+    words = words_of(text, _MAX_LEXED if "set_config" in mentioned else 1)
+    steps: list[StepPlan] = []
+    for index, word in enumerate(words):
+        if word.text == "set_config" and index + 7 < len(words) and words[index + 1].text == "(":
+            steps.append(_lexed_set_config(words[index + 2 : index + 8]))
+    mentions = not vocabulary.columns.keys().isdisjoint(mentioned)
+    verb = words[0].text.upper() if words else ""
+    return Plan(
+        summary=verb if verb.isalpha() else "",
+        node=UNKNOWN,
+        steps=tuple(steps),
+        mentions=mentions,
+        why=why,
+    )
+
+
+def _lexed_set_config(words: list[Word]) -> StepPlan:
+    name, comma, value, second, local, closing = words
+    if (comma.text, second.text, closing.text) != (",", ",", ")"):
+        return StepPlan(SessionVerb.SET)
+    return StepPlan(
+        SessionVerb.SET,
+        operand_of(name) or "",
+        operand_of(value),
+        local.text == "true",
+    )

@@ -1,0 +1,257 @@
+"""What a query is known to restrict.
+
+Tables by alias, tenant columns that are equal, and what they are compared with.
+
+A *key* is one tenant column of one table in the query. Keys that the query equates form a class;
+what one of them is compared with holds for all.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.restrictions import Fixed, Found, Node, State
+
+__all__ = [
+    "CLEAR",
+    "OPEN",
+    "UNKNOWN",
+    "Analysis",
+    "Derived",
+    "Facts",
+    "Key",
+    "Names",
+    "Sink",
+    "Source",
+    "is_tenants",
+]
+
+OPEN = Fixed(Found(State.OPEN))
+UNKNOWN = Fixed(Found(State.UNDECIDED))
+CLEAR = Fixed(Found(State.CLEAR))
+
+Key = tuple[int, str]
+"""Number of the source, name of the column."""
+_OTHER = "\0"
+"""Begins the name in the key of a column that is no tenant's, such as tenants.id: where it equals
+one that is, what it is compared with is the tenant."""
+
+
+@dataclass(slots=True)
+class Source:
+    """One entry of FROM.
+
+    Attributes:
+        number: Unique in the statement.
+        columns: What a derived table's columns are; None for a real table.
+            True: a tenant column; False: something else.
+        star: The derived table passes on columns that are not listed.
+        open: Its rows may be any tenant's, unless a condition says otherwise.
+        restricted: It restricts its rows itself.
+    """
+
+    number: int
+    columns: dict[str, bool] | None = None
+    star: bool = False
+    open: bool = False
+    restricted: bool = False
+
+
+@dataclass(slots=True)
+class Derived:
+    """A common table expression, analysed once for all its uses."""
+
+    node: Node
+    columns: dict[str, bool]
+    star: bool
+    values: dict[str, Node] = field(default_factory=dict)
+    """Columns that are plain values: `WITH p AS (SELECT :t AS tenant_id)`."""
+
+
+class Names:
+    """Which alias and which CTE a name means; looks outward.
+
+    Args:
+        parent: The query around this one, None at the top.
+        vocabulary: The tenant's names.
+        numbers: Gives each source its number.
+    """
+
+    def __init__(
+        self,
+        parent: Names | None,
+        vocabulary: Vocabulary,
+        numbers: Iterator[int] | None = None,
+    ) -> None:
+        self.parent = parent
+        self.vocabulary = vocabulary
+        self.numbers: Iterator[int] = (
+            numbers or (parent.numbers if parent is not None else None) or itertools.count()
+        )
+        self.sources: dict[str, Source] = {}
+        self.listed: list[Source] = []
+        """The sources whose columns are listed."""
+        self.ctes: dict[str, Derived] = {}
+
+    def add(self, alias: str, source: Source) -> None:
+        """Enter a source of FROM; an unnamed one gets a name that SQL cannot write."""
+        self.sources[alias or f"\0{source.number}"] = source
+        if source.columns is not None:
+            self.listed.append(source)
+
+    def cte(self, name: str) -> Derived | None:
+        """The CTE of a name, the innermost first."""
+        names: Names | None = self
+        while names is not None:
+            if name in names.ctes:
+                return names.ctes[name]
+            names = names.parent
+        return None
+
+    def key(self, column: exp.Column) -> Key | None:
+        """The tenant column that an expression names, None if it is none."""
+        name = column.name.lower()
+        qualifier = column.table.lower()
+        if qualifier:
+            names: Names | None = self
+            while names is not None:
+                source = names.sources.get(qualifier)
+                if source is not None:
+                    return self._key_in(source, name)
+                names = names.parent
+            return (-1 - len(qualifier), name) if name in self.vocabulary.columns else None
+        return self._unqualified(name)
+
+    def key_at(self, index: int) -> Key | None:
+        """The tenant column that `*` has at a place, where all columns of FROM are known."""
+        if len(self.sources) != 1:
+            return None
+        (source,) = self.sources.values()
+        columns = list((source.columns or {}).items())
+        if source.star or index >= len(columns) or not columns[index][1]:
+            return None
+        return (source.number, columns[index][0])
+
+    def other_key(self, column: exp.Column) -> Key | None:
+        """The key of a real table's column that is no tenant's, where it is sure whose it is."""
+        qualifier = column.table.lower()
+        names: Names | None = self
+        while names is not None:
+            sources = names.sources
+            only = next(iter(sources.values())) if not qualifier and len(sources) == 1 else None
+            source = sources.get(qualifier, only)
+            if source is not None:
+                return (source.number, _OTHER + column.name.lower()) if source.open else None
+            names = names.parent if qualifier else None
+        return None
+
+    def has_several(self) -> bool:
+        """Whether a column may be equal to one of another source."""
+        return len(self.sources) > 1 or (self.parent is not None and bool(self.parent.sources))
+
+    def _key_in(self, source: Source, name: str) -> Key | None:
+        if source.columns is not None and name in source.columns:
+            return (source.number, name) if source.columns[name] else None
+        if source.columns is not None and not source.star:
+            return None
+        return (source.number, name) if name in self.vocabulary.columns else None
+
+    def _unqualified(self, name: str) -> Key | None:
+        names: Names | None = self
+        usual = name in self.vocabulary.columns
+        while names is not None:
+            # A real table has a tenant column only by its usual names.
+            sources = names.sources.values() if usual else names.listed
+            keys = [key for s in sources if (key := self._key_in(s, name))]
+            if len(keys) == 1:
+                return keys[0]
+            if keys:
+                # One of several tables has it. A derived table that lists it is sure to.
+                sure = [
+                    (s.number, name)
+                    for s in names.sources.values()
+                    if s.columns is not None and s.columns.get(name)
+                ]
+                first = min(source.number for source in names.sources.values())
+                return sure[0] if len(sure) == 1 else (-1_000_000 - first, name)
+            names = names.parent
+        return None
+
+
+@dataclass(slots=True)
+class Sink:
+    """Restrictions that hold together.
+
+    Attributes:
+        constraints: A key and what it is restricted to.
+        links: Two keys that are equal.
+        choices: ORs, each a list of branches.
+        parts: Restrictions that belong to no key of this query: an EXISTS over a UNION.
+        guards: Tests of parameters alone.
+    """
+
+    constraints: list[tuple[Key, Node]] = field(default_factory=list)
+    links: list[tuple[Key, Key]] = field(default_factory=list)
+    choices: list[list[Sink]] = field(default_factory=list)
+    parts: list[Node] = field(default_factory=list)
+    guards: list[tuple[Operand, bool]] = field(default_factory=list)
+
+    def take(self, other: Sink) -> None:
+        """Take over all that another holds, and leave it empty."""
+        self.constraints += other.constraints
+        self.links += other.links
+        self.choices += other.choices
+        self.parts += other.parts
+        other.constraints, other.links, other.choices, other.parts = [], [], [], []
+
+
+def is_tenants(key: Key) -> bool:
+    """Whether a key is a tenant column's."""
+    return not key[1].startswith(_OTHER)
+
+
+class Facts:
+    """All that is known of one query.
+
+    Args:
+        parent: The query around it, if it may refer to that one's columns.
+    """
+
+    def __init__(self, parent: Facts | None = None) -> None:
+        self.parent = parent
+        self.main = Sink()
+        self.optional = Sink()
+        """Restrictions of outer joins' nullable sides: they restrict no row that comes back."""
+        self.later: list[Callable[[], Node]] = []
+        """Subqueries that restrict nothing; analysed when all else is known."""
+        self.beside: list[Node] = []
+        """Parts that are read or written beside the query: data-changing CTEs, functions."""
+        self.changes_all = False
+        """A data-changing CTE restricts its rows to nobody, whatever the rest says."""
+        self.tables = False
+        self.constants: set[Key] = set()
+
+
+class Analysis(Protocol):
+    """What conditions need of the analysis around them."""
+
+    def restrict(self, query: exp.Expr, names: Names, facts: Facts, sink: Sink) -> bool:
+        """Enter a subquery that must give a row; False where it always gives one."""
+        ...
+
+    def projected(
+        self, query: exp.Expr, names: Names, facts: Facts, sink: Sink, key: Key
+    ) -> Node | None:
+        """Enter a subquery whose only column `key` equals; a node, or None where it is linked."""
+        ...
+
+    def outside_subqueries(self, node: exp.Expr, names: Names, facts: Facts) -> Iterator[exp.Expr]:
+        """All parts of an expression but its subqueries, which are left for later."""
+        ...

@@ -1,0 +1,304 @@
+"""The nodes of a plan: what is known of a statement's rows before its values are.
+
+`found` fills a node with the values of one call. Every node answers with a `Found`: the tenants
+that its rows are restricted to, or that it restricts them to nobody, or that it speaks of tenants
+in a way that only the database can follow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple, Protocol
+
+from tenantmetrics.records import UNATTRIBUTED, Misuse
+from tenantmetrics.tenant.sql.operands import Operand, Values
+
+__all__ = [
+    "Also",
+    "Either",
+    "Fixed",
+    "Found",
+    "Guarded",
+    "Joined",
+    "Named",
+    "Node",
+    "Rows",
+    "Same",
+    "State",
+    "split",
+]
+
+_MAX_WEIGHT = 1_000_000
+
+
+class State(IntEnum):
+    """How much a node tells."""
+
+    CLEAR = 0
+    """Touches no rows that could be a tenant's: no table, or one without a tenant column."""
+    OPEN = 1
+    """Touches tables, and restricts them to nobody."""
+    SESSION = 2
+    """Restricted to the session's own tenant, which it does not name."""
+    UNDECIDED = 3
+    """Speaks of tenants, but of which the text does not tell."""
+    KNOWN = 4
+
+
+class Found(NamedTuple):
+    """A node's answer.
+
+    Attributes:
+        state: How much is known.
+        shares: Tenant → weight, where known.
+        misuse: A conflict inside the statement.
+    """
+
+    state: State
+    shares: Mapping[str, int] = {}
+    misuse: Misuse | None = None
+
+
+class Node(Protocol):
+    """A part of a plan."""
+
+    def found(self, values: Values) -> Found:
+        """The answer for the literals and parameters of one call."""
+        ...
+
+
+_UNDECIDED = Found(State.UNDECIDED)
+_OPEN = Found(State.OPEN)
+_CONTRADICTION = Found(State.UNDECIDED, {}, Misuse.SOURCES_DISAGREE)
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """An answer that does not depend on values."""
+
+    answer: Found
+
+    def found(self, values: Values) -> Found:  # noqa: ARG002
+        """Always the same."""
+        return self.answer
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Rows of exactly the tenants that the operands name: `= :t`, `IN (…)`, `= ANY(…)`."""
+
+    operands: tuple[Operand, ...]
+
+    def found(self, values: Values) -> Found:
+        """All of them, one share each; undecided where one is not known or none names anybody."""
+        shares: dict[str, int] = {}
+        for operand in self.operands:
+            tenants = operand.tenants(values)
+            if tenants is None:
+                return _UNDECIDED
+            for tenant in tenants:
+                shares[tenant] = 1
+        return Found(State.KNOWN, shares) if shares else _UNDECIDED
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that are written, one node each: shares by number of rows, unknown ones on nobody."""
+
+    rows: tuple[Node, ...]
+
+    def found(self, values: Values) -> Found:
+        """Weights are numbers of rows."""
+        shares: dict[str, int] = {}
+        states = set()
+        for row in self.rows:
+            answer = row.found(values)
+            states.add(answer.state)
+            if answer.state is State.KNOWN:
+                # An array in one operand is a row an element.
+                for tenant in _written(row, values) or answer.shares:
+                    shares[tenant] = shares.get(tenant, 0) + 1
+            else:
+                shares[UNATTRIBUTED] = shares.get(UNATTRIBUTED, 0) + 1
+        if State.KNOWN not in states:
+            return Found(State.SESSION) if states == {State.SESSION} else _UNDECIDED
+        return Found(State.KNOWN, shares)
+
+
+def _written(row: Node, values: Values) -> tuple[str, ...] | None:
+    many = isinstance(row, Named) and len(row.operands) == 1 and row.operands[0].many
+    return row.operands[0].tenants(values) if many else None  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Restrictions of one column that all hold: the tenants that satisfy each of them."""
+
+    parts: tuple[Node, ...]
+
+    def found(self, values: Values) -> Found:
+        """What cannot be told only narrows what the others name."""
+        known: Mapping[str, int] | None = None
+        best = State.OPEN
+        for part in self.parts:
+            answer = part.found(values)
+            if answer.misuse:
+                return answer
+            best = max(best, answer.state)
+            if answer.state is State.KNOWN:
+                if known is None:
+                    known = answer.shares
+                else:
+                    known = {key: known[key] for key in known if key in answer.shares}
+                    if not known:
+                        return _CONTRADICTION
+        if known is not None:
+            return Found(State.KNOWN, known)
+        # Confirmed by the session, whatever else narrows it.
+        states = {part.found(values).state for part in self.parts}
+        return Found(State.SESSION if State.SESSION in states else best)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A branch of OR with tests of parameters alone: `:t IS NULL OR …`.
+
+    Attributes:
+        node: What the branch restricts its rows to.
+        tests: (operand, wanted): the branch can hold only if "operand is NULL" equals wanted.
+    """
+
+    node: Node
+    tests: tuple[tuple[Operand, bool], ...]
+
+    def possible(self, values: Values) -> bool:
+        """Whether the branch can hold for any row."""
+        return all(operand.is_null(values) in {wanted, None} for operand, wanted in self.tests)
+
+    def found(self, values: Values) -> Found:
+        """The branch's own answer."""
+        return self.node.found(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Rows from any of the branches (OR, UNION): known only if each branch is."""
+
+    branches: tuple[Node, ...]
+
+    def found(self, values: Values) -> Found:
+        """The union; weights add up."""
+        shares: dict[str, int] = {}
+        states = set()
+        misuse = None
+        for branch in self.branches:
+            if isinstance(branch, Guarded) and not branch.possible(values):
+                continue
+            answer = branch.found(values)
+            misuse = misuse or answer.misuse
+            if answer.state is State.CLEAR:
+                continue
+            states.add(answer.state)
+            for tenant, weight in answer.shares.items():
+                shares[tenant] = shares.get(tenant, 0) + weight
+        if not states:
+            return Found(State.CLEAR)
+        if len(states) > 1:
+            return Found(State.UNDECIDED, {}, misuse)
+        return Found(states.pop(), _reduced(shares), misuse)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Tables whose rows are combined: a table that is restricted restricts the result.
+
+    Attributes:
+        parts: One a table or class of equal tenant columns.
+    """
+
+    parts: tuple[Node, ...]
+
+    def found(self, values: Values) -> Found:
+        """Undecided if any part is; two tables of different tenants are a conflict."""
+        answers = [part.found(values) for part in self.parts]
+        if not answers:
+            return Found(State.CLEAR)
+        for answer in answers:
+            if answer.state is State.UNDECIDED:
+                return Found(State.UNDECIDED, {}, _misuse(answers))
+        known = [answer for answer in answers if answer.state is State.KNOWN]
+        if not known:
+            return Found(max(answer.state for answer in answers), {}, _misuse(answers))
+        return _together(known, _misuse(answers))
+
+
+@dataclass(frozen=True, slots=True)
+class Also:
+    """Rows of `main`, and of other parts that are read or written beside it.
+
+    Attributes:
+        main: What decides whose rows come back or change.
+        parts: Subqueries that restrict nothing, data-changing CTEs, function calls.
+    """
+
+    main: Node
+    parts: tuple[Node, ...]
+
+    def found(self, values: Values) -> Found:
+        """Other tenants in the parts are named too, as a conflict."""
+        main = self.main.found(values)
+        answers = [part.found(values) for part in self.parts]
+        misuse = main.misuse or _misuse(answers)
+        if any(answer.state is State.UNDECIDED for answer in answers):
+            return Found(State.UNDECIDED, {}, misuse)
+        known = [answer for answer in answers if answer.state is State.KNOWN]
+        if not known:
+            if main.state is State.CLEAR and answers:
+                return Found(max(answer.state for answer in answers), {}, misuse)
+            return Found(main.state, main.shares, misuse)
+        if main.state is State.CLEAR:
+            return _together(known, misuse)
+        if main.state is not State.KNOWN:
+            return Found(State.UNDECIDED, {}, misuse)
+        return _together([main, *known], misuse)
+
+
+def _misuse(answers: Iterable[Found]) -> Misuse | None:
+    return next((answer.misuse for answer in answers if answer.misuse), None)
+
+
+def _together(known: Sequence[Found], misuse: Misuse | None) -> Found:
+    """Parts that belong to one piece of work, and so ought to be of the same tenants."""
+    shares = dict(known[0].shares)
+    names = {name for name in shares if name != UNATTRIBUTED}
+    for answer in known[1:]:
+        if misuse is None and {name for name in answer.shares if name != UNATTRIBUTED} != names:
+            misuse = Misuse.OTHER_TENANTS_ROWS
+        for tenant, weight in answer.shares.items():
+            shares.setdefault(tenant, weight)
+    return Found(State.KNOWN, shares, misuse)
+
+
+def _reduced(shares: dict[str, int]) -> dict[str, int]:
+    """The same proportions in the smallest weights."""
+    divisor = math.gcd(*shares.values()) if shares else 1
+    return {name: weight // divisor for name, weight in shares.items()} if divisor > 1 else shares
+
+
+def split(answers: Sequence[Mapping[str, int]]) -> tuple[tuple[str, int], ...]:
+    """Shares of a batch: every parameter set has the same weight, shared by its own tenants.
+
+    Args:
+        answers: Each set's tenants and weights, empty where a set names nobody.
+    """
+    totals = [sum(answer.values()) or 1 for answer in answers]
+    common = math.lcm(*totals)
+    common = min(common, _MAX_WEIGHT)
+    shares: dict[str, int] = {}
+    for answer, total in zip(answers, totals, strict=True):
+        for tenant, weight in (answer or {UNATTRIBUTED: 1}).items():
+            shares[tenant] = shares.get(tenant, 0) + max(weight * common // total, 1)
+    return tuple(_reduced(shares).items())

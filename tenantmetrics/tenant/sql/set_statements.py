@@ -1,0 +1,86 @@
+"""SET and RESET, in all their spellings: which variable gets which value."""
+
+from __future__ import annotations
+
+from tenantmetrics.records import SessionVerb
+from tenantmetrics.sqltext import TokenKind
+from tenantmetrics.tenant.session.session_variables import ROLE, SEARCH_PATH
+from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.plan import StepPlan
+from tenantmetrics.tenant.sql.utility_tokens import Word, dotted_name, operand_of
+
+__all__ = ["resetting", "setting"]
+
+
+def setting(words: list[Word]) -> tuple[str, StepPlan | None]:
+    """What SET does.
+
+    Args:
+        words: The statement's tokens: SET [SESSION | LOCAL] name {TO | =} value, SET ROLE,
+            SET SESSION AUTHORIZATION.
+
+    Returns:
+        The summary, and the step; None where no variable that matters is set.
+    """
+    rest = words[1:]
+    scope = rest[0].text if rest and rest[0].kind is TokenKind.WORD else ""
+    local, session = scope == "local", scope == "session"
+    prefix = "SET LOCAL" if local else "SET"
+    if local or session:
+        rest = rest[1:]
+    if not rest:
+        return prefix, None
+    first = rest[0].text
+    if first == "session" and local:
+        session, rest, first = True, rest[1:], rest[1].text if rest[1:] else ""
+    if first == "authorization" and session:
+        # The role in use becomes that user's.
+        return f"{prefix} SESSION AUTHORIZATION", _valued(ROLE, rest[1:], local)
+    if first in {"transaction", "characteristics", "constraints", "time"}:
+        return f"{prefix} {first.upper()}", None
+    if first == "schema":
+        # The standard's spelling of SET search_path.
+        return f"{prefix} SCHEMA", _valued(SEARCH_PATH, rest[1:], local)
+    name, position = dotted_name(rest) if rest else ("", 0)
+    assigned = position < len(rest) and rest[position].text in {"=", "to"}
+    if name == ROLE:
+        return f"{prefix} ROLE", _valued(ROLE, rest[position + assigned :], local)
+    return f"{prefix} {name}", _valued(name, rest[position + 1 :], local) if assigned else None
+
+
+def resetting(words: list[Word]) -> tuple[str, StepPlan]:
+    """What RESET does: its summary, and the step.
+
+    Args:
+        words: The statement's tokens.
+    """
+    texts = [word.text for word in words[1:] if word.kind is not TokenKind.SEMICOLON]
+    if texts[:1] == ["all"]:
+        return "RESET ALL", StepPlan(SessionVerb.RESET_ALL)
+    if texts[:2] == ["session", "authorization"]:
+        return "RESET SESSION AUTHORIZATION", StepPlan(SessionVerb.RESET, ROLE)
+    name = "".join(texts).lower()
+    return f"RESET {name}".strip(), StepPlan(SessionVerb.RESET, name)
+
+
+def _valued(name: str, words: list[Word], local: bool) -> StepPlan:
+    """The step of setting a variable to what the words say."""
+    if len(words) == 1 and words[0].kind is TokenKind.WORD and words[0].text == "default":
+        return StepPlan(SessionVerb.RESET, name, None, local)
+    if name == ROLE and words and words[0].kind is TokenKind.WORD and words[0].text == "none":
+        return StepPlan(SessionVerb.RESET, name, None, local)
+    operand: Operand | None = None
+    parts = [word for word in words if word.text != "," and word.kind is not TokenKind.SEMICOLON]
+    if len(parts) == 1:
+        operand = operand_of(parts[0])
+    elif len(parts) == 2 and parts[0].text in {"-", "+"}:  # noqa: PLR2004
+        operand = operand_of(parts[1])
+        if operand is not None and parts[0].text == "-":
+            operand = Operand(slot=operand.slot, text=operand.text, sign="-")
+    elif name == SEARCH_PATH and parts:
+        names = [word for word in parts if word.kind in {TokenKind.WORD, TokenKind.QUOTED}]
+        if len(names) == len(parts):
+            operand = Operand(text=",".join(word.text for word in names))
+        else:
+            operand = operand_of(parts[0])
+    return StepPlan(SessionVerb.SET, name, operand, local)

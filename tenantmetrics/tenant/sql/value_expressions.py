@@ -1,0 +1,177 @@
+"""Expressions that stand for a value: literal, parameter, cast, array, the session's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.parser import PREFIX
+from tenantmetrics.tenant.sql.template import range_of_string, slot_of_number, slot_of_string
+
+__all__ = ["SESSION", "ArrayOf", "SessionValue", "array_of", "bare", "function_name", "value_of"]
+
+# Tuples, because `A | B` inside isinstance() is built anew at each call.
+_PAREN_OR_COLLATE = (exp.Paren, exp.Collate)
+_SUBQUERY_OR_SELECT = (exp.Subquery, exp.Select)
+
+
+class SessionValue(Enum):
+    """The one value that is not in the text: what the session holds."""
+
+    SESSION = "session"
+
+
+SESSION = SessionValue.SESSION
+ArrayOf = list[Operand]
+
+_CASTS = {
+    exp.DType.TEXT: "text",
+    exp.DType.VARCHAR: "text",
+    exp.DType.NVARCHAR: "text",
+    exp.DType.NAME: "text",
+    exp.DType.USERDEFINED: "text",
+    exp.DType.UUID: "uuid",
+    exp.DType.SMALLINT: "number",
+    exp.DType.INT: "number",
+    exp.DType.BIGINT: "number",
+    exp.DType.DECIMAL: "number",
+}
+_MAX_WRAPPERS = 20
+
+
+def function_name(node: exp.Expr) -> str:
+    """A function call's name in lower case, without its schema; empty for anything else."""
+    if isinstance(node, exp.Anonymous):
+        return str(node.this).lower()
+    return node.sql_name().lower() if isinstance(node, exp.Func) else ""
+
+
+def bare(node: exp.Expr | None) -> exp.Expr | None:
+    """An expression without the parentheses, casts that keep identity, and collations around it."""
+    for _ in range(_MAX_WRAPPERS):
+        keeps = isinstance(node, exp.Cast) and _cast(node.to) is not None
+        if node is None or not (keeps or isinstance(node, _PAREN_OR_COLLATE)):
+            break
+        node = node.this
+    return node
+
+
+def value_of(node: exp.Expr | None) -> Operand | SessionValue | None:
+    """What value an expression stands for, None where the text does not tell."""
+    casts: list[str] = []
+    sign = ""
+    fits: int | None = None
+    for _ in range(_MAX_WRAPPERS):
+        if isinstance(node, _PAREN_OR_COLLATE):
+            node = node.this
+        elif isinstance(node, exp.Cast):
+            cast = _cast(node.to)
+            if cast is None and fits is None and (fits := _limit(node.to)) is not None:
+                cast = "text"
+            if cast is None:
+                return None
+            casts.append(cast)
+            node = node.this
+        elif isinstance(node, exp.Neg) and not sign:
+            if casts or not isinstance(node.this, exp.Literal) or node.this.is_string:
+                return None
+            sign = "-"
+            node = node.this
+        elif isinstance(node, _SUBQUERY_OR_SELECT):
+            node = _only_value(node)
+        else:
+            break
+    operand = _leaf(node)
+    if isinstance(operand, Operand) and (casts or sign):
+        return replace(operand, cast=tuple(reversed(casts)), sign=sign, fits=fits)
+    return operand
+
+
+def _cast(kind: exp.DataType | None) -> str | None:
+    """How a cast reads a text, None where it may change which tenant it names."""
+    if not isinstance(kind, exp.DataType) or kind.expressions:
+        # varchar(3) cuts, numeric(4,0) rounds.
+        return None
+    return _CASTS.get(kind.this)
+
+
+def _limit(kind: exp.DataType | None) -> int | None:
+    """The slot of the n in varchar(n), None for any other type."""
+    if not isinstance(kind, exp.DataType) or kind.this != exp.DType.VARCHAR:
+        return None
+    size = kind.expressions[0].this if len(kind.expressions) == 1 else None
+    return slot_of_number(size.this) if isinstance(size, exp.Literal) else None
+
+
+def _only_value(node: exp.Expr) -> exp.Expr | None:
+    """The value of `(SELECT value)`; people write it so that it is evaluated once."""
+    select = node.this if isinstance(node, exp.Subquery) else node
+    if isinstance(select, exp.Select) and len(select.expressions) == 1:
+        others = {key for key, value in select.args.items() if value} - {"expressions", "kind"}
+        if not others:
+            only: exp.Expr = select.expressions[0].unalias()
+            return only
+    return None
+
+
+def _leaf(node: exp.Expr | None) -> Operand | SessionValue | None:  # noqa: PLR0911
+    if isinstance(node, exp.Placeholder):
+        name = node.this
+        if not isinstance(name, str) or not name:
+            return None
+        return Operand(parameter=name.removeprefix(PREFIX))
+    if isinstance(node, exp.Literal):
+        if node.is_string:
+            if (ends := range_of_string(node.this)) is not None:
+                return Operand(slot=ends[0], last=ends[1])
+            slot = slot_of_string(node.this)
+            return Operand(slot=slot) if slot is not None else None
+        slot = slot_of_number(node.this)
+        return Operand(slot=slot) if slot is not None else Operand(text=node.this, cast=("number",))
+    if isinstance(node, exp.Null):
+        return Operand()
+    if isinstance(node, exp.Boolean):
+        return Operand(text="true" if node.this else "false")
+    if _is_session(node):
+        return SESSION
+    return None
+
+
+def _is_session(node: exp.Expr | None) -> bool:
+    """`current_setting(…)`, also inside NULLIF(…, '')."""
+    if isinstance(node, exp.Nullif):
+        node = bare(node.this)
+    return isinstance(node, exp.Func) and function_name(node) == "current_setting"
+
+
+def array_of(node: exp.Expr | None) -> ArrayOf | None:
+    """The operands of what follows `= ANY`, None where the text does not tell."""
+    cast: tuple[str, ...] = ()
+    for _ in range(_MAX_WRAPPERS):
+        if isinstance(node, exp.Paren):
+            node = node.this
+        elif isinstance(node, exp.Cast):
+            kind = node.to
+            if not isinstance(kind, exp.DataType) or kind.this != exp.DType.ARRAY or cast:
+                return None
+            element = kind.expressions[0] if len(kind.expressions) == 1 else None
+            name = _cast(element) if isinstance(element, exp.DataType) else None
+            if name is None:
+                return None
+            cast = (name,)
+            node = node.this
+        else:
+            break
+    if isinstance(node, exp.Array):
+        found: ArrayOf = []
+        for element in node.expressions:
+            operand = value_of(element)
+            if not isinstance(operand, Operand):
+                return None
+            found.append(replace(operand, cast=operand.cast + cast))
+        return found
+    operand = _leaf(node)
+    return [replace(operand, many=True, cast=cast)] if isinstance(operand, Operand) else None
