@@ -8,6 +8,7 @@ of the parameters is taken before `claims` returns: they are the caller's to cha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tenantmetrics.config import Config
@@ -20,6 +21,7 @@ from tenantmetrics.records import (
     SessionVerb,
     Source,
 )
+from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.identity.context import current
 from tenantmetrics.tenant.session.session_steps import steps_of
@@ -42,6 +44,8 @@ _MAX_NAMES = 16_384
 _MAX_NAME_CHARS = 64
 _NO_VALUES: Mapping[str, Mapping[str, Any]] = {}
 _EMPTY = Claims()
+_WORKLESS = Claims(workless=True)
+_WORKLESS_OPERATIONS = frozenset({"BeginTransaction", "RollbackTransaction"})
 # A third of the time of the named tuple's own constructor.
 _new = tuple.__new__
 
@@ -137,6 +141,7 @@ class Resolver:
         if plan is None:
             try:
                 plan = plan_of(cut.template, self.vocabulary)
+                plan = replace(plan, fingerprint=fingerprint(cut.template))
             except Exception as error:  # noqa: BLE001 - whatever a text provokes, the call goes on
                 self._health.count(Loss.TENANT_ERROR, error=error, where="plan")
                 plan = Plan(node=UNKNOWN, mentions=True, why="failed")
@@ -233,11 +238,19 @@ class Resolver:
             and all(step.local for step in steps)
         ):
             misuses[Misuse.LOCAL_OUTSIDE_TRANSACTION] = None
-        return Claims(plan.summary, tuple(named), tuple(steps), tuple(misuses), undecided)
+        return Claims(
+            plan.summary,
+            tuple(named),
+            tuple(steps),
+            tuple(misuses),
+            undecided,
+            plan.fingerprint,
+            plan.workless,
+        )
 
     def _without_sql(self, operation: str, params: Mapping[str, Any]) -> Claims:
         """BeginTransaction and its kind; ExecuteSql, whose text has another name."""
-        claims = _EMPTY
+        claims = _WORKLESS if operation in _WORKLESS_OPERATIONS else _EMPTY
         text = params.get("sqlStatements")
         if isinstance(text, str):
             bound = self.bound(text)
@@ -270,8 +283,8 @@ class Resolver:
                 named = (*named, claim)
         if named is claims.named:
             return claims
-        summary, _, session, misuses, undecided = claims
-        return _new(Claims, (summary, named, session, misuses, undecided))
+        summary, _, *rest = claims
+        return _new(Claims, (summary, named, *rest))
 
     def _database(self, name: str) -> None:
         """Keep ready what a database's name says."""

@@ -58,6 +58,8 @@ class Plan:
         confirms: Whether it compares with the session's own tenant.
         sets_only: Whether all it does is setting session variables.
         misuses: What the text alone shows.
+        fingerprint: `sqltext.fingerprint` of the text, 0 where there is none.
+        workless: Whether the server does no work for it; see `tenant.sql.workless`.
         why: For `explain`: what was not understood, and why.
     """
 
@@ -70,6 +72,8 @@ class Plan:
     confirms: bool = False
     sets_only: bool = False
     misuses: tuple[Misuse, ...] = ()
+    fingerprint: int = 0
+    workless: bool = False
     why: str = ""
 
 

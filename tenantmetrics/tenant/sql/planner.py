@@ -32,6 +32,7 @@ from tenantmetrics.tenant.sql.template import TOO_LONG
 from tenantmetrics.tenant.sql.utility_statements import is_query, read
 from tenantmetrics.tenant.sql.utility_tokens import Word, operand_of, words_of
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_of
+from tenantmetrics.tenant.sql.workless import is_workless_query, is_workless_utility
 
 __all__ = ["plan_of"]
 
@@ -84,6 +85,7 @@ def _combined(plans: list[Plan]) -> Plan:
         confirms=any(plan.confirms for plan in plans),
         sets_only=bool(plans) and all(plan.sets_only for plan in plans),
         misuses=tuple(dict.fromkeys(misuse for plan in plans for misuse in plan.misuses)),
+        workless=all(plan.workless for plan in plans),
         why="; ".join(plan.why for plan in plans if plan.why),
     )
 
@@ -106,6 +108,7 @@ def _plan(text: str, vocabulary: Vocabulary) -> Plan:
             steps=utility.steps,
             sets_only=bool(utility.steps),
             misuses=utility.misuses,
+            workless=is_workless_utility(words),
         )
     inner = ("SELECT " if utility.call else "") + text[utility.inner : utility.end]
     plan = _query_plan(inner, vocabulary)
@@ -115,6 +118,7 @@ def _plan(text: str, vocabulary: Vocabulary) -> Plan:
         summary=clipped([*utility.prefix.split(" "), *rest.split()]),
         steps=plan.steps if utility.runs else (),
         sets_only=False,
+        workless=False,
     )
 
 
@@ -183,6 +187,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         mentions=seen.mentions,
         confirms=confirms,
         sets_only=bool(steps) and not seen.reads,
+        workless=is_workless_query(statement),
     )
 
 
