@@ -271,7 +271,7 @@ class ServerTimeEstimate:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know."""
-        return (*self._more, *notes_on(self.parts, self._server))
+        return (*self._more, *notes_on(self.parts, self._server, self._record.summaries))
 
     def tenants(
         self, factors: Mapping[int, float], usage: Sequence[TenantUsage]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tenantmetrics.cost.server_time.model import Method
@@ -21,12 +21,17 @@ _WORTH_NAMING = 0.01
 """The part of the server's time from which on what did not match is worth a note."""
 
 
-def notes_on(parts: Sequence[Part], server: ServerLoad) -> Iterator[str]:
+def notes_on(
+    parts: Sequence[Part],
+    server: ServerLoad,
+    summaries: Callable[[Collection[int]], dict[int, str]],
+) -> Iterator[str]:
     """The notes of an estimate, a sentence each.
 
     Args:
         parts: What it was made of.
         server: What the server's tables say.
+        summaries: Asks for the summaries of statements of the record.
     """
     for arn in sorted({part.arn for part in parts}):
         mine = [part for part in parts if part.arn == arn]
@@ -35,7 +40,8 @@ def notes_on(parts: Sequence[Part], server: ServerLoad) -> Iterator[str]:
         yield from _on_load(mine, where)
         for part in mine:
             if part.matched is not None:
-                yield from _on_matches(part, server, where)
+                yield from _on_strangers(part, server, where)
+                yield from _on_missing(part, summaries, where)
     for arn, gaps in sorted(server.gaps.items()):
         words = {
             "missing": "snapshots are missing, so time is right in sum and not by the hour",
@@ -87,7 +93,7 @@ def _on_load(parts: Sequence[Part], where: str) -> Iterator[str]:
         )
 
 
-def _on_matches(part: Part, server: ServerLoad, where: str) -> Iterator[str]:
+def _on_strangers(part: Part, server: ServerLoad, where: str) -> Iterator[str]:
     matched, load = part.matched, part.load_ns or 0.0
     if matched is None or not load:
         return
@@ -102,16 +108,25 @@ def _on_matches(part: Part, server: ServerLoad, where: str) -> Iterator[str]:
             f"pg_stat_statements{where}: {joined:.1%} of its time is of statements that were "
             f"metered; the largest others: {names}"
         )
+
+
+def _on_missing(
+    part: Part, summaries: Callable[[Collection[int]], dict[int, str]], where: str
+) -> Iterator[str]:
+    matched = part.matched
+    if matched is None:
+        return
     calls = math.fsum(one.moments.calls for one in part.segment.by_statement().values())
     missing: dict[int, float] = {}
     for statement, count in matched.missing:
         missing[statement] = missing.get(statement, 0.0) + count
     unseen = math.fsum(missing.values())
     if calls and unseen >= _WORTH_NAMING * calls:
-        order = sorted(missing.items(), key=lambda item: (-item[1], item[0]))
+        order = sorted(missing.items(), key=lambda item: (-item[1], item[0]))[:_NAMED]
+        known = summaries([statement for statement, _ in order])
         names = ", ".join(
-            f"{part.segment.summaries.get(statement) or 'without a text'} ({count:,.0f} calls)"
-            for statement, count in order[:_NAMED]
+            f"{known.get(statement) or 'without a text'} ({count:,.0f} calls)"
+            for statement, count in order
         )
         yield (
             f"pg_stat_statements{where} does not show statements of {unseen / calls:.1%} of the "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from tenantmetrics.cost.engines import OpenLedger
@@ -49,11 +49,9 @@ class Segment:
 
     Attributes:
         parts: By class of writer, statement and kind.
-        summaries: A statement's summary, by fingerprint.
     """
 
     parts: dict[StatementKey, Statement] = field(default_factory=dict)
-    summaries: dict[int, str] = field(default_factory=dict)
 
     def by_statement(self) -> dict[int, Statement]:
         """The sums of the statements that do work."""
@@ -92,9 +90,14 @@ class Record:
             if int(calls) >= ENOUGH_CALLS and writer not in self.classes:
                 self.classes[writer] = len(self.classes) + 1
         self.hours: dict[HourKey, HourRecord] = {}
-        for hour, arn, number, kind, *sums, first_s, last_s in ledger.rows(
-            sql.hours(period, self.classes)
+        self.whole: dict[str, Segment] = {}
+        for hour, arn, number, fingerprint, kind, *sums, first_s, last_s in ledger.rows(
+            sql.record(period, self.classes)
         ):
+            if hour is None or hour == "":
+                part = StatementKey(int(number), int(fingerprint), kind)
+                self.whole.setdefault(arn, Segment()).parts[part] = _statement(sums)
+                continue
             key = (int(hour), arn)
             known = self.hours.setdefault(key, HourRecord(first_s=int(first_s)))
             known.parts[int(number), kind] = _statement(sums)
@@ -114,17 +117,23 @@ class Record:
         """
         clusters = {arn: number for number, arn in enumerate(self.clusters)}
         found: dict[int, Segment] = {number: Segment() for number in numbers.values()}
-        if not numbers:
-            return found
+        if set(numbers) == set(self.hours) and len(found) == len(clusters):
+            # One method a cluster: it has all of its sums.
+            return {number: self.whole[arn] for (_, arn), number in numbers.items()}
         keys = {(hour, clusters[arn]): number for (hour, arn), number in numbers.items()}
-        for number, writer_class, fingerprint, kind, summary, *sums in self._ledger.rows(
+        for number, writer_class, fingerprint, kind, *sums in self._ledger.rows(
             sql.statements(self._period, self.classes, clusters, keys)
         ):
-            segment = found[int(number)]
             key = StatementKey(int(writer_class), int(fingerprint), kind)
-            segment.parts[key] = _statement(sums)
-            segment.summaries[key.fingerprint] = summary
+            found[int(number)].parts[key] = _statement(sums)
         return found
+
+    def summaries(self, fingerprints: Collection[int]) -> dict[int, str]:
+        """The summaries of some statements."""
+        if not fingerprints:
+            return {}
+        rows = self._ledger.rows(sql.summaries(self._period, sorted(fingerprints)))
+        return {int(fingerprint): summary for fingerprint, summary in rows}
 
     def tenants(self) -> list[str]:
         """The tenants of the period."""

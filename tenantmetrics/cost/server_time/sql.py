@@ -25,8 +25,9 @@ __all__ = [
     "OfCluster",
     "OfHour",
     "cells",
-    "hours",
+    "record",
     "statements",
+    "summaries",
     "tenant_names",
     "writers",
 ]
@@ -65,26 +66,29 @@ _BYTES = "(request_bytes + response_bytes)"
 def writers(period: Period, most: int) -> str:
     """The writers with the most calls: cluster, writer, calls."""
     return f"""
-SELECT resource_arn, writer, sum(calls) AS calls FROM statements
-WHERE {_within(period)} GROUP BY resource_arn, writer
+SELECT resource_arn, writer, sum(calls) AS calls FROM (
+  SELECT window_start, resource_arn, writer, sum(calls) AS calls FROM statements
+  GROUP BY window_start, resource_arn, writer
+) AS by_window WHERE {_within(period)} GROUP BY resource_arn, writer
 ORDER BY calls DESC, writer, resource_arn LIMIT {most}
 """  # noqa: S608 - integers of ours
 
 
-def hours(period: Period, classes: Mapping[str, int]) -> str:
-    """Hour, cluster, class of writer, kind; calls, net, its squares, bytes; first and last second.
+def record(period: Period, classes: Mapping[str, int]) -> str:
+    """Hour, cluster, class of writer, fingerprint, kind; sums; the first and the last second.
+
+    By hour with no fingerprint, and by fingerprint with no hour, in one scan. The sums are calls,
+    net, its squares, bytes, and rows written.
 
     Args:
         period: What to sum.
         classes: Writers with a class of their own; all others are of class 0.
     """
     return f"""
-SELECT {_HOUR} AS hour, resource_arn, COALESCE(class, 0) AS class, {_KIND} AS kind, sum(calls) AS calls,
-       sum({_NET}) AS net_ns, sum(duration_us2) AS us2, sum({_BYTES}) AS bytes,
-       CAST(floor(min(epoch(window_start))) AS BIGINT) AS first_s,
-       CAST(floor(max(epoch(window_start) + window_s)) AS BIGINT) AS last_s
-FROM statements {_classes(classes)}
-WHERE {_within(period)} GROUP BY {_HOUR}, resource_arn, COALESCE(class, 0), {_KIND}
+SELECT hour, arn, class, fingerprint, kind, {_SUMS},
+       CAST(floor(min(first_s)) AS BIGINT) AS first_s, CAST(floor(max(last_s)) AS BIGINT) AS last_s
+FROM ({_by_window(period, classes)}) AS whole
+GROUP BY GROUPING SETS ((hour, arn, class, kind), (arn, class, fingerprint, kind))
 """  # noqa: S608 - numbers of ours
 
 
@@ -94,29 +98,58 @@ def statements(
     clusters: Mapping[str, int],
     segments: Mapping[tuple[int, int], int],
 ) -> str:
-    """Segment, class of writer, fingerprint, kind, a summary; then sums.
-
-    The sums are calls, net, its squares, bytes, and rows written.
+    """Segment, class of writer, fingerprint, kind; the sums of `record`.
 
     Args:
         period: What to sum.
-        classes: As in `hours`.
+        classes: As in `record`.
         clusters: A number for each cluster's ARN.
         segments: By hour and cluster's number, what they have in common; others are left out.
     """
     arns = (f"({_text(arn)}, {number})" for arn, number in clusters.items())
     rows = (f"({hour}, {number}, {one})" for (hour, number), one in segments.items())
     return f"""
-SELECT segment, COALESCE(class, 0) AS class, fingerprint, {_KIND} AS kind,
-       max(summary) AS summary, sum(calls) AS calls, sum({_NET}) AS net_ns,
-       sum(duration_us2) AS us2, sum({_BYTES}) AS bytes, sum(rows_written) AS rows_written
-FROM statements
-JOIN (VALUES {", ".join(arns)}) AS clusters(arn, number) ON clusters.arn = statements.resource_arn
-JOIN (VALUES {", ".join(rows)}) AS segments(hour, of_cluster, segment)
-  ON segments.hour = {_HOUR} AND segments.of_cluster = clusters.number
-{_classes(classes)}
-WHERE {_within(period)} GROUP BY segment, COALESCE(class, 0), fingerprint, {_KIND}
+SELECT segment, class, fingerprint, kind, {_SUMS}
+FROM ({_by_window(period, classes)}) AS whole
+JOIN (VALUES {", ".join(arns)}) AS clusters(of_arn, number) ON clusters.of_arn = whole.arn
+JOIN (VALUES {", ".join(rows)}) AS segments(of_hour, of_cluster, segment)
+  ON segments.of_hour = whole.hour AND segments.of_cluster = clusters.number
+GROUP BY segment, class, fingerprint, kind
 """  # noqa: S608 - numbers of ours
+
+
+_SUMS = (
+    "sum(calls) AS calls, sum(net_ns) AS net_ns, sum(us2) AS us2, sum(bytes) AS bytes, "
+    "sum(rows_written) AS rows_written"
+)
+
+
+def _by_window(period: Period, classes: Mapping[str, int]) -> str:
+    """Sums over tenants first: the rest is then worked out for thousands of rows, not millions."""
+    rows = [f"({_text(writer)}, {one})" for writer, one in classes.items()]
+    return f"""
+  SELECT {_HOUR} AS hour, resource_arn AS arn, COALESCE(class, 0) AS class, fingerprint,
+         {_KIND} AS kind, calls, net_ns, us2, bytes, rows_written,
+         epoch(window_start) AS first_s, epoch(window_start) + window_s AS last_s
+  FROM (
+    SELECT window_start, resource_arn, writer, fingerprint, kind, max(window_s) AS window_s,
+           sum(calls) AS calls, sum({_NET}) AS net_ns, sum(duration_us2) AS us2,
+           sum({_BYTES}) AS bytes, sum(rows_written) AS rows_written
+    FROM statements GROUP BY window_start, resource_arn, writer, fingerprint, kind
+  ) AS by_window
+  LEFT JOIN (VALUES {", ".join(rows) or "('', 0)"}) AS classes(of_writer, class)
+    ON classes.of_writer = by_window.writer
+  WHERE {_within(period)}
+"""  # noqa: S608 - numbers of ours
+
+
+def summaries(period: Period, fingerprints: Iterable[int]) -> str:
+    """Fingerprint and summary of some statements."""
+    return f"""
+SELECT fingerprint, max(summary) AS summary FROM statements
+WHERE {_within(period)} AND fingerprint IN ({", ".join(map(str, fingerprints))})
+GROUP BY fingerprint
+"""  # noqa: S608 - integers of ours
 
 
 def tenant_names(period: Period) -> str:
@@ -196,6 +229,17 @@ def cells(
         f"({_OPERATIONS}) THEN {BEGIN_GROUP} ELSE {WORKLESS_GROUP} END "
         f"ELSE COALESCE(part, {REST_GROUP}) END"
     )
+    offset = "0"
+    own_noise = "1"
+    join_offsets = ""
+    if extra:
+        offset, own_noise = "COALESCE(more_ns, 0)", "COALESCE(own_noise, CAST('1.0' AS DOUBLE))"
+        join_offsets = f"""
+  LEFT JOIN (
+    SELECT in_cluster, of_writer, more_ns, CAST(own_noise AS DOUBLE) AS own_noise
+    FROM (VALUES {", ".join(extra)}) AS given(in_cluster, of_writer, more_ns, own_noise)
+  ) AS offsets
+    ON offsets.in_cluster = clusters.number AND offsets.of_writer = statements.writer"""
     return f"""
 SELECT segment, tenant, part, sum(calls) AS calls,
        sum(CAST(floor(rest_ns) AS BIGINT)) AS rest_ns,
@@ -205,30 +249,23 @@ SELECT segment, tenant, part, sum(calls) AS calls,
        sum(CAST(floor(calls * noise * weight * weight * {NOISE_SCALE}) AS BIGINT))
          AS weighted_noise
 FROM (
-  SELECT segment, tenant, {group} AS part, calls, CAST(weight AS DOUBLE) AS weight,
-         {_NET} - calls * (overhead_ns + COALESCE(more_ns, 0) + cold_ns * {cold})
-           - {_BYTES} * byte_ns AS rest_ns,
-         COALESCE(CAST(own_noise AS DOUBLE), 1) * (1 + more_noise * {cold}) AS noise
+  SELECT segment, tenant, {group} AS part, calls, weight,
+         {_NET} - calls * (overhead_ns + {offset} + cold_ns * {cold}) - {_BYTES} * byte_ns
+           AS rest_ns,
+         {own_noise} * (1 + more_noise * {cold}) AS noise
   FROM statements
   JOIN (VALUES {", ".join(arns)}) AS clusters(arn, number, cold_ns, byte_ns, more_noise)
     ON clusters.arn = statements.resource_arn
-  JOIN (VALUES {", ".join(rows)}) AS factors(hour, of_cluster, segment, overhead_ns, weight)
-    ON factors.hour = {_HOUR} AND factors.of_cluster = clusters.number
-  LEFT JOIN (VALUES {", ".join(extra) or "(0, '', 0, '1.0')"})
-    AS offsets(in_cluster, of_writer, more_ns, own_noise)
-    ON offsets.in_cluster = clusters.number AND offsets.of_writer = statements.writer
+  JOIN (
+    SELECT of_hour, of_cluster, segment, overhead_ns, CAST(weight AS DOUBLE) AS weight
+    FROM (VALUES {", ".join(rows)}) AS given(of_hour, of_cluster, segment, overhead_ns, weight)
+  ) AS factors
+    ON factors.of_hour = {_HOUR} AND factors.of_cluster = clusters.number
   LEFT JOIN (VALUES {", ".join(named) or f"(0, {REST_GROUP})"}) AS parts(of_statement, part)
-    ON parts.of_statement = statements.fingerprint
+    ON parts.of_statement = statements.fingerprint{join_offsets}
   WHERE {_within(period)}
 ) AS by_row GROUP BY segment, tenant, part
 """  # noqa: S608 - numbers of ours
-
-
-def _classes(classes: Mapping[str, int]) -> str:
-    rows: Iterable[str] = [f"({_text(writer)}, {one})" for writer, one in classes.items()]
-    values = ", ".join(rows) or "('', 0)"
-    return f"""LEFT JOIN (VALUES {values}) AS classes(of_writer, class)
-  ON classes.of_writer = statements.writer"""
 
 
 def _within(period: Period) -> str:
