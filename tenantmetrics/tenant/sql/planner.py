@@ -12,10 +12,10 @@ from tenantmetrics.sqltext import statements
 from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, row_node, tenant_index
-from tenantmetrics.tenant.sql.data_changes import Changes
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parser import parse
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
+from tenantmetrics.tenant.sql.queries import Queries
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Names
 from tenantmetrics.tenant.sql.query_summary import clipped, is_inside, survey, unread_ctes
 from tenantmetrics.tenant.sql.restrictions import (
@@ -172,7 +172,7 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
 
 
 def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
-    node = Changes(vocabulary).statement(statement, Names(None, vocabulary))
+    node = Queries(vocabulary).statement(statement, Names(None, vocabulary))
     if node is UNKNOWN and not isinstance(
         unwrapped(statement), exp.Select | exp.SetOperation | exp.DML | exp.Values | exp.Table
     ):
