@@ -158,7 +158,7 @@ def attribution() -> None:
     middle = [resolver.claims("", {"sql": sql, "transactionId": "t"}) for sql in texts]
     nothing = resolver.claims("BeginTransaction", {})
     whole = [
-        call._replace(operation=operation, claims=found, transaction_id="t")
+        call._replace(operation=operation, claims=found, session="t")
         for operation, found in zip(
             ["BeginTransaction", "ExecuteStatement", "ExecuteStatement", "CommitTransaction"],
             [nothing, *middle, nothing],

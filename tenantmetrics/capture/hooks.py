@@ -24,7 +24,7 @@ from tenantmetrics.capture.size import billed_requests, billing_rule, rows
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.limits import BILLED_REQUEST_BYTES
-from tenantmetrics.records import OK, Call, Claims
+from tenantmetrics.records import OK, Call, Claims, Transition
 
 __all__ = ["ClaimsOf", "Entries", "Hooks", "Record"]
 
@@ -32,6 +32,12 @@ _KEY = "tenantmetrics"
 _NO_CLAIMS = Claims()
 _SQLSTATE = re.compile(r"SQLState: ([0-9A-Z]{5})\b")
 _OUTCOME_MAX_CHARS = 128
+
+_TRANSITIONS = {
+    "BeginTransaction": Transition.BEGIN,
+    "CommitTransaction": Transition.COMMIT,
+    "RollbackTransaction": Transition.ROLLBACK,
+}
 
 # What a call's context carries from its first handler to its last. A list, because it is made once
 # a call: claims, parameters, request bytes, start on the monotonic clock, trace.
@@ -195,6 +201,9 @@ class Hooks:
                         get("database", ""),
                         claims,
                         trace,
+                        0,
+                        _TRANSITIONS.get(model.name, Transition.NONE),
+                        False,
                     ),
                 )
             )
@@ -208,9 +217,10 @@ class Hooks:
         ended_ns = monotonic_ns()
         try:
             claims, params, request_bytes, started_ns, trace = context[_KEY]
+            operation = event_name.rpartition(".")[2]
             self._record(
                 Call(
-                    operation=event_name.rpartition(".")[2],
+                    operation=operation,
                     ended_at_ns=time_ns(),
                     duration_ns=ended_ns - started_ns,
                     outcome=type(exception).__name__,
@@ -222,12 +232,14 @@ class Hooks:
                     billed_requests=0,
                     rows_returned=0,
                     rows_written=0,
-                    transaction_id=params.get("transactionId", ""),
+                    session=params.get("transactionId", ""),
                     resource_arn=params.get("resourceArn")
                     or params.get("dbClusterOrInstanceArn", ""),
                     database=params.get("database", ""),
                     claims=claims,
                     trace=trace,
+                    waited_ns=ended_ns - started_ns,
+                    transition=_TRANSITIONS.get(operation, Transition.NONE),
                 )
             )
         except Exception as error:  # noqa: BLE001 - our bug must not fail their query

@@ -42,6 +42,8 @@ _MAX_NAMES = 16_384
 _MAX_NAME_CHARS = 64
 _NO_VALUES: Mapping[str, Mapping[str, Any]] = {}
 _EMPTY = Claims()
+_WORKLESS = Claims(workless=True)
+_WORKLESS_OPERATIONS = frozenset({"BeginTransaction", "RollbackTransaction"})
 # A third of the time of the named tuple's own constructor.
 _new = tuple.__new__
 
@@ -233,11 +235,19 @@ class Resolver:
             and all(step.local for step in steps)
         ):
             misuses[Misuse.LOCAL_OUTSIDE_TRANSACTION] = None
-        return Claims(plan.summary, tuple(named), tuple(steps), tuple(misuses), undecided)
+        return Claims(
+            plan.summary,
+            tuple(named),
+            tuple(steps),
+            tuple(misuses),
+            undecided,
+            plan.fingerprint,
+            plan.workless,
+        )
 
     def _without_sql(self, operation: str, params: Mapping[str, Any]) -> Claims:
         """BeginTransaction and its kind; ExecuteSql, whose text has another name."""
-        claims = _EMPTY
+        claims = _WORKLESS if operation in _WORKLESS_OPERATIONS else _EMPTY
         text = params.get("sqlStatements")
         if isinstance(text, str):
             bound = self.bound(text)
@@ -270,8 +280,8 @@ class Resolver:
                 named = (*named, claim)
         if named is claims.named:
             return claims
-        summary, _, session, misuses, undecided = claims
-        return _new(Claims, (summary, named, session, misuses, undecided))
+        summary, _, *rest = claims
+        return _new(Claims, (summary, named, *rest))
 
     def _database(self, name: str) -> None:
         """Keep ready what a database's name says."""

@@ -84,7 +84,7 @@ class Attributor:
     def submit(self, call: Call) -> Settled:
         """Take the next call; gives what it settles, in order, the call itself often among it."""
         claims = call.claims
-        if not call.transaction_id:
+        if not call.session:
             named = claims.named
             if len(named) == 1 and not claims.session and not claims.misuses:
                 source, shares = named[0]
@@ -127,7 +127,7 @@ class Attributor:
         return self._belief.attribute(claims.named, session.named_in_call, misuses)
 
     def _inside(self, call: Call) -> Settled:
-        name, claims = call.transaction_id, call.claims
+        name, claims = call.session, call.claims
         settled: Settled = []
         transaction = self._open.get(name)
         if transaction is None:

@@ -54,7 +54,7 @@ class Strict:
 
     def observe(self, call: Call) -> None:
         """Follow a call that came back: only what succeeded changed its session."""
-        name = call.transaction_id
+        name = call.session
         if not name:
             return
         with self._lock:

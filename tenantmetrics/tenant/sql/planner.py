@@ -76,7 +76,7 @@ def _planned(template: str, vocabulary: Vocabulary) -> Plan:
         return Plan(node=UNKNOWN, mentions=True, why=f"more than {_MAX_SEMICOLONS} semicolons")
     spans = statements(template)
     if not spans:
-        return Plan(workless=True)
+        return Plan()
     if len(spans) > _MAX_STATEMENTS:
         return Plan(node=UNKNOWN, mentions=True, why=f"more than {_MAX_STATEMENTS} statements")
     plans = [_plan(template[start:end], vocabulary) for start, end in spans]
@@ -115,7 +115,7 @@ def _plan(text: str, vocabulary: Vocabulary) -> Plan:
         return _query_plan(text, vocabulary)
     words = words_of(text)
     if not words:
-        return Plan(workless=True)
+        return Plan()
     if is_query(words):
         return _query_plan(text, vocabulary)
     utility = read(words)

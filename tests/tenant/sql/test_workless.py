@@ -40,10 +40,15 @@ WORKLESS = [
     "ABORT",
     "BEGIN; SET LOCAL app.current_tenant_id = 'acme'; SELECT 1",
     "/* ping */ SELECT 1 -- ping",
-    "-- ping",
-    "",
+    "SET TRANSACTION READ ONLY",
+    "SELECT set_config('app.tenant_id', :t, true), set_config('app.user', 'u', true)",
 ]
 WORK = [
+    "",
+    "-- ping",
+    "not SQL at all",
+    "INSERT INTO big VALUES (1)",
+    "SELECT 1 UNION SELECT 2",
     "SELECT pg_sleep(5)",
     "SELECT 1, pg_sleep(5)",
     "SELECT (SELECT count(*) FROM big)",
@@ -108,11 +113,14 @@ def test_what_might_do_work_is_work(sql):
     assert not planned(sql).workless
 
 
-@pytest.mark.parametrize("operation", ["BeginTransaction", "RollbackTransaction"])
-def test_beginning_and_rolling_back_by_the_api_is_workless(resolver, operation):
-    """The API's own calls too; CommitTransaction writes what the transaction did."""
-    assert resolver.claims(operation, {"transactionId": "t"}).workless
-    assert not resolver.claims("CommitTransaction", {"transactionId": "t"}).workless
+@pytest.mark.parametrize(
+    ("operation", "workless"),
+    [("BeginTransaction", True), ("RollbackTransaction", True), ("CommitTransaction", False)],
+)
+def test_the_apis_own_begin_and_rollback_are_workless(resolver, operation, workless):
+    """They carry no SQL, and their fingerprint is 0; CommitTransaction writes to the log."""
+    claims = resolver.claims(operation, {"transactionId": "t"})
+    assert (claims.workless, claims.fingerprint) == (workless, 0)
 
 
 def test_claims_carry_what_the_plan_says(resolver):
