@@ -222,6 +222,8 @@ class Series:
     duration_ns: int = 0
     duration_min_ns: int = 0
     duration_max_ns: int = 0
+    duration_us2: int = 0
+    waited_ns: int = 0
     attempts: int = 0
     request_bytes: int = 0
     response_bytes: int = 0
