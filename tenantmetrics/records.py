@@ -25,16 +25,18 @@ __all__ = [
     "Misuse",
     "Series",
     "SeriesKey",
+    "SessionKind",
     "SessionStep",
     "SessionVerb",
     "Source",
+    "Transition",
     "Window",
 ]
 
 OK = "ok"
 """`Call.outcome` of a call that succeeded; any other value is the error's code."""
 
-# Tenants that are not tenants. The double underscore keeps them apart from customers' own names.
+# Reserved names. The double underscore keeps them apart from customers' own names.
 UNATTRIBUTED = "__unattributed__"
 OVERFLOW = "__overflow__"
 IDLE = "__idle__"
@@ -62,6 +64,24 @@ class Misuse(StrEnum):
     SET_WITHOUT_LOCAL = "set_without_local"
     TENANT_CHANGED = "tenant_changed_in_transaction"
     COMMIT_AS_SQL = "commit_as_sql"
+
+
+class Transition(StrEnum):
+    """What a call does to its session apart from its SQL: the client library's own calls."""
+
+    NONE = ""
+    BEGIN = "begin"
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+
+
+class SessionKind(StrEnum):
+    """How long a session lives."""
+
+    TRANSACTION = "transaction"
+    """It ends with its transaction: the Data API's."""
+    CONNECTION = "connection"
+    """It stays: what is set without LOCAL holds on after a COMMIT."""
 
 
 class SessionVerb(StrEnum):
@@ -116,6 +136,9 @@ class Claims(NamedTuple):
         session: What the statement does to its session, in order.
         misuses: What the text alone shows to be misuse.
         undecided: The statement speaks of tenants, but of which cannot be known from its text.
+        fingerprint: The statement's, as `sqltext.fingerprint` makes it; 0 for none.
+        workless: The statement gives the database no work: it only sets or shows what a session
+            holds, or selects a constant.
     """
 
     summary: str = ""
@@ -123,6 +146,8 @@ class Claims(NamedTuple):
     session: tuple[SessionStep, ...] = ()
     misuses: tuple[Misuse, ...] = ()
     undecided: bool = False
+    fingerprint: int = 0
+    workless: bool = False
 
 
 class Call(NamedTuple):
@@ -142,11 +167,18 @@ class Call(NamedTuple):
         billed_requests: Request units as AWS meters them, 0 for a call that never reached AWS.
         rows_returned: Rows in `records` or `formattedRecords`.
         rows_written: `numberOfRecordsUpdated`, or the parameter sets of a batch that succeeded.
-        transaction_id: The transaction, for BeginTransaction the one that it opened; else empty.
-        resource_arn: The cluster.
+        session: The session it ran in: a transaction's id, for BeginTransaction the one that it
+            opened, or a connection's key; empty for a call of its own.
+        target: The cluster's ARN, or its host.
         database: The database named in the call, else empty.
         claims: What the call says of its tenant.
         trace: Ids of the trace and the span that were current, None without a sampled one.
+        waited_ns: The part of `duration_ns` before the last attempt was sent: attempts that were
+            throttled or got no answer, and the back-off between them. All of it where no answer
+            came. Never server time.
+        transition: What it did to its session apart from its SQL.
+        session_kind: Whether that session ends with its transaction.
+        opened_connection: The call had to open a connection, as far as that can be told.
     """
 
     operation: str
@@ -161,11 +193,15 @@ class Call(NamedTuple):
     billed_requests: int
     rows_returned: int
     rows_written: int
-    transaction_id: str
-    resource_arn: str
+    session: str
+    target: str
     database: str
     claims: Claims
     trace: tuple[int, int] | None = None
+    waited_ns: int = 0
+    transition: Transition = Transition.NONE
+    session_kind: SessionKind = SessionKind.TRANSACTION
+    opened_connection: bool = False
 
 
 class Attribution(NamedTuple):

@@ -10,7 +10,7 @@ from tenantmetrics.cost.allocate import split
 from tenantmetrics.cost.storage.reader import QueryFailedError, Reader
 from tenantmetrics.cost.storage.tables import Table, database_bytes, tables
 from tenantmetrics.records import SHARED
-from tenantmetrics.tenant import ids
+from tenantmetrics.tenant.identity import tenant_ids as ids
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 
 __all__ = ["REST", "MeasuredTable", "Storage", "measure"]

@@ -16,8 +16,8 @@ from tenantmetrics.config import Config
 from tenantmetrics.errors import ServerLoadError
 from tenantmetrics.serverside.sql import Database, QueryFailedError
 from tenantmetrics.sqltext.fingerprint import fingerprint
-from tenantmetrics.tenant.comments import tenants_in_comments
-from tenantmetrics.tenant.skeleton import skeleton
+from tenantmetrics.tenant.sql.sql_comments import tenants_in_comments
+from tenantmetrics.tenant.sql.template import skeleton
 
 __all__ = ["Reader", "Work"]
 

@@ -58,6 +58,8 @@ class Plan:
         confirms: Whether it compares with the session's own tenant.
         sets_only: Whether all it does is setting session variables.
         misuses: What the text alone shows.
+        fingerprint: What the text shares with the database's own text of the statement; 0 for none.
+        workless: Whether it gives the database no work.
         why: For `explain`: what was not understood, and why.
     """
 
@@ -70,6 +72,8 @@ class Plan:
     confirms: bool = False
     sets_only: bool = False
     misuses: tuple[Misuse, ...] = ()
+    fingerprint: int = 0
+    workless: bool = False
     why: str = ""
 
 

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from tenantmetrics.records import SessionVerb
 from tenantmetrics.sqltext import statements
+from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, row_node, tenant_index
 from tenantmetrics.tenant.sql.data_changes import Changes
@@ -32,6 +33,7 @@ from tenantmetrics.tenant.sql.template import TOO_LONG
 from tenantmetrics.tenant.sql.utility_statements import is_query, read
 from tenantmetrics.tenant.sql.utility_tokens import Word, operand_of, words_of
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_of
+from tenantmetrics.tenant.sql.workless import is_workless_query, is_workless_utility
 
 __all__ = ["plan_of"]
 
@@ -52,6 +54,10 @@ def plan_of(template: str, vocabulary: Vocabulary) -> Plan:
     """
     if template.endswith(TOO_LONG):
         return Plan(node=UNKNOWN, mentions=True, why="too many tokens")
+    return replace(_whole_plan(template, vocabulary), fingerprint=fingerprint(template))
+
+
+def _whole_plan(template: str, vocabulary: Vocabulary) -> Plan:
     if ";" not in template:
         return _plan(template, vocabulary)
     if template.count(";") > _MAX_SEMICOLONS:
@@ -84,6 +90,7 @@ def _combined(plans: list[Plan]) -> Plan:
         confirms=any(plan.confirms for plan in plans),
         sets_only=bool(plans) and all(plan.sets_only for plan in plans),
         misuses=tuple(dict.fromkeys(misuse for plan in plans for misuse in plan.misuses)),
+        workless=all(plan.workless for plan in plans),
         why="; ".join(plan.why for plan in plans if plan.why),
     )
 
@@ -106,6 +113,7 @@ def _plan(text: str, vocabulary: Vocabulary) -> Plan:
             steps=utility.steps,
             sets_only=bool(utility.steps),
             misuses=utility.misuses,
+            workless=is_workless_utility(utility.summary),
         )
     inner = ("SELECT " if utility.call else "") + text[utility.inner : utility.end]
     plan = _query_plan(inner, vocabulary)
@@ -115,6 +123,7 @@ def _plan(text: str, vocabulary: Vocabulary) -> Plan:
         summary=clipped([*utility.prefix.split(" "), *rest.split()]),
         steps=plan.steps if utility.runs else (),
         sets_only=False,
+        workless=False,
     )
 
 
@@ -183,6 +192,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         mentions=seen.mentions,
         confirms=confirms,
         sets_only=bool(steps) and not seen.reads,
+        workless=not seen.reads and is_workless_query(statement),
     )
 
 
