@@ -46,7 +46,7 @@ def _calls(tenants: int) -> list[Call]:
             rows_returned=5,
             rows_written=0,
             session="",
-            target="arn:aws:rds:us-east-1:123456789012:cluster:bench",
+            resource_arn="arn:aws:rds:us-east-1:123456789012:cluster:bench",
             database="app",
             claims=claims[n % tenants],
         )

@@ -14,7 +14,7 @@ import tracemalloc
 from collections.abc import Callable
 
 from tenantmetrics import config
-from tenantmetrics.dataapi.requests import TRANSITIONS, request_of
+from tenantmetrics.dataapi.capture import TRANSITIONS, request_of
 from tenantmetrics.health import Health
 from tenantmetrics.records import OK, Call, Transition
 from tenantmetrics.tenant.identity.context import tenant

@@ -36,7 +36,7 @@ __all__ = [
 OK = "ok"
 """`Call.outcome` of a call that succeeded; any other value is the error's code."""
 
-# Reserved names. The double underscore keeps them apart from customers' own names.
+# Tenants that are not tenants. The double underscore keeps them apart from customers' own names.
 UNATTRIBUTED = "__unattributed__"
 OVERFLOW = "__overflow__"
 IDLE = "__idle__"
@@ -66,15 +66,6 @@ class Misuse(StrEnum):
     COMMIT_AS_SQL = "commit_as_sql"
 
 
-class Transition(StrEnum):
-    """What a call does to its session apart from its SQL: the client library's own calls."""
-
-    NONE = ""
-    BEGIN = "begin"
-    COMMIT = "commit"
-    ROLLBACK = "rollback"
-
-
 class SessionKind(StrEnum):
     """How long a session lives."""
 
@@ -93,6 +84,15 @@ class SessionVerb(StrEnum):
     SAVEPOINT = "savepoint"
     ROLLBACK_TO = "rollback_to"
     RELEASE = "release"
+    BEGIN = "begin"
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+
+
+class Transition(StrEnum):
+    """What a call does to its session apart from SQL: a call of the API, a driver's method."""
+
+    NONE = "none"
     BEGIN = "begin"
     COMMIT = "commit"
     ROLLBACK = "rollback"
@@ -136,9 +136,10 @@ class Claims(NamedTuple):
         session: What the statement does to its session, in order.
         misuses: What the text alone shows to be misuse.
         undecided: The statement speaks of tenants, but of which cannot be known from its text.
-        fingerprint: The statement's, as `sqltext.fingerprint` makes it; 0 for none.
-        workless: The statement gives the database no work: it only sets or shows what a session
-            holds, or selects a constant.
+        fingerprint: The statement's number, the same whatever values it runs with
+            (`sqltext.fingerprint`); 0 where there is none.
+        workless: The server does no work for it: it only sets or shows the session, begins or rolls
+            back a transaction, or selects constants. COMMIT is never workless.
     """
 
     summary: str = ""
@@ -167,18 +168,19 @@ class Call(NamedTuple):
         billed_requests: Request units as AWS meters them, 0 for a call that never reached AWS.
         rows_returned: Rows in `records` or `formattedRecords`.
         rows_written: `numberOfRecordsUpdated`, or the parameter sets of a batch that succeeded.
-        session: The session it ran in: a transaction's id, for BeginTransaction the one that it
-            opened, or a connection's key; empty for a call of its own.
-        target: The cluster's ARN, or its host.
+        session: Key of the session that the call ran in, for a call that begins one the key of
+            that; empty for a call that stands alone. In the Data API the transaction's id.
+        resource_arn: The cluster.
         database: The database named in the call, else empty.
         claims: What the call says of its tenant.
         trace: Ids of the trace and the span that were current, None without a sampled one.
-        waited_ns: The part of `duration_ns` before the last attempt was sent: attempts that were
-            throttled or got no answer, and the back-off between them. All of it where no answer
-            came. Never server time.
-        transition: What it did to its session apart from its SQL.
-        session_kind: Whether that session ends with its transaction.
-        opened_connection: The call had to open a connection, as far as that can be told.
+        waited_ns: Time from the first attempt's send to the last one's, part of `duration_ns`:
+            attempts that were throttled or not answered, and the waiting between them. 0 for a
+            call of one attempt, all of `duration_ns` for a call that got no answer. Never server
+            time.
+        transition: What the call did to its session apart from SQL.
+        opened_connection: The call had to open a new connection, as far as can be known.
+        session_kind: Whether the session ends with its transaction.
     """
 
     operation: str
@@ -194,14 +196,14 @@ class Call(NamedTuple):
     rows_returned: int
     rows_written: int
     session: str
-    target: str
+    resource_arn: str
     database: str
     claims: Claims
     trace: tuple[int, int] | None = None
     waited_ns: int = 0
     transition: Transition = Transition.NONE
-    session_kind: SessionKind = SessionKind.TRANSACTION
     opened_connection: bool = False
+    session_kind: SessionKind = SessionKind.TRANSACTION
 
 
 class Attribution(NamedTuple):

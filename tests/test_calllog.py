@@ -38,7 +38,7 @@ def call(duration_ms=5.0, outcome=OK, **more):
         "rows_returned": 3,
         "rows_written": 0,
         "session": "tx-1",
-        "target": "arn",
+        "resource_arn": "arn",
         "database": "app",
         "claims": Claims("SELECT bookings"),
         "trace": (0xAB, 0xCD),
@@ -63,7 +63,7 @@ def test_a_slow_call_is_one_line_with_all_that_helps():
         "duration_ms": 250.5,
         "rows_returned": 3,
         "rows_written": 0,
-        "session": "tx-1",
+        "transaction_id": "tx-1",
         "trace_id": f"{0xAB:032x}",
         "span_id": f"{0xCD:016x}",
     }

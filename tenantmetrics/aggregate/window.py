@@ -157,7 +157,9 @@ class Aggregator:
     def _series(
         self, window: dict[SeriesKey, Series], tenant: str, call: Call, source: Source
     ) -> Series:
-        key = SeriesKey(tenant, call.operation, call.outcome, source, call.target, call.database)
+        key = SeriesKey(
+            tenant, call.operation, call.outcome, source, call.resource_arn, call.database
+        )
         series = window.get(key)
         if series is None:
             if self._series_count >= self._max_series:

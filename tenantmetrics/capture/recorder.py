@@ -177,8 +177,8 @@ class Recorder:
                         request.trace,
                         waited_ns,
                         request.transition,
-                        request.session_kind,
                         request.opened_connection,
+                        request.session_kind,
                     ),
                 )
             )

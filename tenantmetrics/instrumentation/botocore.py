@@ -26,7 +26,7 @@ from typing import Any
 
 from tenantmetrics.capture.recorder import Recorder
 from tenantmetrics.capture.size import rows
-from tenantmetrics.dataapi.requests import request_of
+from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.records import OK
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tenantmetrics.config import Config
-from tenantmetrics.dataapi.requests import request_of
+from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.health import Health
 from tenantmetrics.records import Attribution, Claims, Misuse, SessionVerb, Source
 from tenantmetrics.sqltext import TokenKind, parameters, tokenize

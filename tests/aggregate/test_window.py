@@ -34,7 +34,7 @@ def call(ended_at_ns=0, **changes):
         "rows_returned": 2,
         "rows_written": 0,
         "session": "",
-        "target": "arn:aws:rds:us-east-1:123456789012:cluster:c",
+        "resource_arn": "arn:aws:rds:us-east-1:123456789012:cluster:c",
         "database": "hotel",
         "claims": Claims(),
     }

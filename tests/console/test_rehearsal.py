@@ -376,7 +376,7 @@ def call(tenant, at_s, *, latency_ms=20.0, failed=False, crossing=False):
         rows_returned=3,
         rows_written=0,
         session="",
-        target="arn:aws:rds:us-east-1:123456789012:cluster:bookings",
+        resource_arn="arn:aws:rds:us-east-1:123456789012:cluster:bookings",
         database="app",
         claims=Claims(),
     )

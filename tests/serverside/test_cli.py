@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import signal
 import subprocess
@@ -41,18 +43,25 @@ def rds(**scaling):
     client.close()
 
 
-def test_the_first_snapshot_says_what_comes_next_and_the_second_writes(statements, tmp_path):
-    """Both in one line; a second too early is refused in one."""
+def test_the_first_snapshot_says_what_comes_next_and_the_second_writes(
+    statements, debian_server, tmp_path
+):
+    """Both in one line; one that is too early is refused in one."""
     first = statements()
     assert first.exit_code == 0, first.output
     assert "first snapshot of shop: " in first.stdout
     assert "the next run writes what runs from now on" in first.stdout
+    (kept,) = tmp_path.rglob("*.json.gz")
+    document = json.loads(gzip.decompress(kept.read_bytes()))
+    document["taken_s"] += 60
+    kept.write_bytes(gzip.compress(json.dumps(document).encode()))
+    assert "not older than this one" in str(statements().exception)
+    document["taken_s"] -= 360
+    kept.write_bytes(gzip.compress(json.dumps(document).encode()))
+    debian_server.run(LOOKUP, database="app")
     again = statements()
-    if again.exit_code == 0:  # the clock's second had passed
-        assert "wrote 0 statements of shop" in again.stdout
-        assert f"UTC: {tmp_path}/_server/statements/date=" in again.stdout
-    else:
-        assert "not older than this one" in str(again.exception)
+    assert "wrote 1 statements of shop, 0.0" in again.stdout
+    assert f"UTC: {tmp_path}/_server/statements/date=" in again.stdout
 
 
 def test_a_cluster_that_may_pause_is_left_alone(statements, aws_account):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import time
+from contextlib import closing
 
+import boto3
 import psycopg
 import pytest
 
@@ -178,8 +180,15 @@ def test_statements_pushed_out_of_the_view_make_it_a_lower_bound(debian_series):
     debian_series.server.run(*[LOOKUP] * 50, database="app")
     debian_series.take()
     debian_series.pass_time()
-    columns = [f"SELECT {', '.join(['id'] * (n + 1))} FROM bookings LIMIT 1" for n in range(1_100)]
-    debian_series.server.run(*columns, *[LOOKUP] * 50, database="app")
+    several = [
+        "SELECT " + ", ".join("id" if n >> bit & 1 else "price" for bit in range(11))
+        for n in range(1_100)
+    ]
+    debian_series.server.run(
+        *(f"{columns} FROM bookings LIMIT 1" for columns in several),
+        *[LOOKUP] * 50,
+        database="app",
+    )
     outcome = debian_series.take()
     row = debian_series.row(LOOKUP)
     assert (row["calls"], row["gap"]) == (50, "evicted")
@@ -359,16 +368,46 @@ def test_texts_as_long_as_the_data_api_takes_them_are_matched(debian_series):
 def test_through_the_data_api_the_same_rows_come(debian_series, cluster, aws_at):
     """Pages of counters and of texts within 1 MiB a response, by the local endpoint."""
     aws_at(cluster.url)
+    sent = "INSERT INTO bookings (id, tenant_id) VALUES (:id, CAST(:tenant AS text)) RETURNING id"
     many = [f"SELECT {', '.join(['id'] * n)} FROM bookings LIMIT 1" for n in range(1, 400)]
     with DataApi(cluster.resource_arn, cluster.secret_arn, "app") as database:
         take(database, debian_series.ledger, ARN, load(), every_s=300)
         debian_series.pass_time()
         debian_series.server.run(*many, LOOKUP, LOOKUP, database="app")
+        with closing(cluster.client()) as client:
+            client.execute_statement(
+                resourceArn=cluster.resource_arn,
+                secretArn=cluster.secret_arn,
+                database="app",
+                sql=sent + " -- tenant's own",
+                parameters=[
+                    {"name": "id", "value": {"longValue": 9_001}},
+                    {"name": "tenant", "value": {"stringValue": "acme"}},
+                ],
+            )
         take(database, debian_series.ledger, ARN, load(), every_s=300)
+    assert debian_series.row(sent)["rows"] == 1
     assert debian_series.row(LOOKUP)["calls"] == 2
     assert len([row for row in debian_series.rows() if row["summary"] == "SELECT bookings"]) == 400
     # The endpoint's connections ran nothing of ours that counts.
-    assert {row["summary"] for row in debian_series.rows()} <= {"SELECT bookings", "DISCARD ALL"}
+    summaries = {row["summary"] for row in debian_series.rows()}
+    assert summaries <= {"SELECT bookings", "INSERT INTO bookings", "DISCARD ALL"}
+
+
+def test_a_ledger_on_s3_gets_the_table_and_the_state(debian_server, aws_account):
+    """What a scheduled task has is no disk of its own."""
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="usage")
+    series = Series(debian_server, "s3://usage/prod")
+    series.take()
+    series.pass_time()
+    debian_server.run(LOOKUP, database="app")
+    outcome = series.take()
+    assert outcome.address.startswith("s3://usage/prod/_server/statements/date=")
+    assert series.row(LOOKUP)["calls"] == 1
+    keys = [item["Key"] for item in client.list_objects_v2(Bucket="usage")["Contents"]]
+    assert sorted(key.rsplit(".", 1)[1] for key in keys) == ["gz", "parquet"]
+    client.close()
 
 
 def test_a_data_api_that_is_not_there_is_one_line(unused_port, aws_at, tmp_path):

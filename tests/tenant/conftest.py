@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tenantmetrics import config
-from tenantmetrics.dataapi.requests import TRANSITIONS
+from tenantmetrics.dataapi.capture import TRANSITIONS
 from tenantmetrics.health import Health
 from tenantmetrics.records import OK, Call, Claims, SessionVerb, Source, Transition
 from tenantmetrics.tenant.resolve import Resolver

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tenantmetrics.dataapi.requests import request_of
+from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.records import UNATTRIBUTED, Claim, Misuse, SessionVerb, Source
 from tenantmetrics.tenant.identity.context import tenant
 

@@ -112,7 +112,7 @@ def _tell(outcome: Outcome, resource_arn: str) -> None:
         return
     start, end = (datetime.fromtimestamp(at, UTC) for at in (stretch.start_s, stretch.end_s))
     typer.echo(
-        f"wrote {len(stretch.progress):,} statements of {name}, "
+        f"wrote {outcome.written:,} statements of {name}, "
         f"{outcome.exec_ns / _NS_A_S:,.3f} s of server time, "
         f"{start:%Y-%m-%d %H:%M:%S} to {end:%H:%M:%S} UTC: {outcome.address}"
     )

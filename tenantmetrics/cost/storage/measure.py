@@ -10,7 +10,7 @@ from tenantmetrics.cost.allocate import split
 from tenantmetrics.cost.storage.reader import QueryFailedError, Reader
 from tenantmetrics.cost.storage.tables import Table, database_bytes, tables
 from tenantmetrics.records import SHARED
-from tenantmetrics.tenant.identity import tenant_ids as ids
+from tenantmetrics.tenant.identity import tenant_ids
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 
 __all__ = ["REST", "MeasuredTable", "Storage", "measure"]
@@ -143,7 +143,7 @@ def _count(reader: Reader, table: Table, sample_bytes: int | None) -> dict[str, 
         f"SELECT {column}::text, count(*) "  # noqa: S608 - names of the catalogue, quoted
         f"FROM {_quoted(table.schema)}.{_quoted(table.name)}{sample} GROUP BY 1"
     )
-    read = ids.from_number if table.column_type in _NUMBERS else ids.from_text
+    read = tenant_ids.from_number if table.column_type in _NUMBERS else tenant_ids.from_text
     rows: dict[str, int] = defaultdict(int)
     for text, count in reader.rows(sql):
         tenant = None if text is None else read(text)

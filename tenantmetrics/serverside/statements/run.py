@@ -38,6 +38,7 @@ class Outcome:
 
     Attributes:
         statements: Statements that the snapshot holds.
+        written: Statements that ran in the stretch.
         stretch: What was written; None where this snapshot is the first of a series.
         address: The file; empty where none was written.
         began_anew: Why an earlier series was ended, in words; empty where none was.
@@ -46,6 +47,7 @@ class Outcome:
     """
 
     statements: int
+    written: int
     stretch: Stretch | None
     address: str
     began_anew: str
@@ -97,7 +99,7 @@ def take(
     if not isinstance(stretch, Stretch):
         state.save(store, source, resource_arn, now)
         why = stretch.why if isinstance(stretch, NewSeries) else ""
-        return Outcome(len(now.entries), None, "", why, 0, tuple(notes))
+        return Outcome(len(now.entries), 0, None, "", why, 0, tuple(notes))
     rows = _rows(stretch, now, resource_arn)
     address = tables.write(ledger, STATEMENTS, stretch.start_s, source, rows)
     state.save(store, source, resource_arn, now)
@@ -105,7 +107,8 @@ def take(
         more = f" (pg_stat_statements.max is {view.most})" if stretch.gap is Gap.EVICTED else ""
         notes.append(_SAYS[stretch.gap] + more)
     total_ns = sum(row["exec_ns"] for row in rows)
-    return Outcome(len(now.entries), stretch, address, "", total_ns, tuple(notes))
+    written = sum(row["calls"] > 0 for row in rows)
+    return Outcome(len(now.entries), written, stretch, address, "", total_ns, tuple(notes))
 
 
 def _rows(stretch: Stretch, now: Snapshot, resource_arn: str) -> list[dict[str, Any]]:

@@ -58,8 +58,8 @@ class Plan:
         confirms: Whether it compares with the session's own tenant.
         sets_only: Whether all it does is setting session variables.
         misuses: What the text alone shows.
-        fingerprint: What the text shares with the database's own text of the statement; 0 for none.
-        workless: Whether it gives the database no work.
+        fingerprint: `sqltext.fingerprint` of the text, 0 where there is none.
+        workless: Whether the server does no work for it; see `tenant.sql.workless`.
         why: For `explain`: what was not understood, and why.
     """
 

@@ -9,7 +9,6 @@ from sqlglot import exp
 
 from tenantmetrics.records import SessionVerb
 from tenantmetrics.sqltext import statements
-from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, row_node, tenant_index
 from tenantmetrics.tenant.sql.data_changes import Changes
@@ -54,10 +53,6 @@ def plan_of(template: str, vocabulary: Vocabulary) -> Plan:
     """
     if template.endswith(TOO_LONG):
         return Plan(node=UNKNOWN, mentions=True, why="too many tokens")
-    return replace(_whole_plan(template, vocabulary), fingerprint=fingerprint(template))
-
-
-def _whole_plan(template: str, vocabulary: Vocabulary) -> Plan:
     if ";" not in template:
         return _plan(template, vocabulary)
     if template.count(";") > _MAX_SEMICOLONS:
@@ -113,7 +108,7 @@ def _plan(text: str, vocabulary: Vocabulary) -> Plan:
             steps=utility.steps,
             sets_only=bool(utility.steps),
             misuses=utility.misuses,
-            workless=is_workless_utility(utility.summary),
+            workless=is_workless_utility(words),
         )
     inner = ("SELECT " if utility.call else "") + text[utility.inner : utility.end]
     plan = _query_plan(inner, vocabulary)
@@ -192,7 +187,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         mentions=seen.mentions,
         confirms=confirms,
         sets_only=bool(steps) and not seen.reads,
-        workless=not seen.reads and is_workless_query(statement),
+        workless=is_workless_query(statement),
     )
 
 

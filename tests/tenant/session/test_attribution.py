@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantmetrics import config
-from tenantmetrics.dataapi.requests import TRANSITIONS, request_of
+from tenantmetrics.dataapi.capture import TRANSITIONS, request_of
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.records import UNATTRIBUTED, Misuse, Source
 from tenantmetrics.tenant.identity.context import tenant

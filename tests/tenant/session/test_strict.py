@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenantmetrics.dataapi.requests import request_of
+from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.tenant.identity.context import tenant
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tenantmetrics.dataapi.requests import request_of
+from tenantmetrics.dataapi.capture import request_of
 
 MINIMUM = 300
 

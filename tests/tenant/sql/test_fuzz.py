@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tenantmetrics import config
-from tenantmetrics.dataapi.requests import request_of
+from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.health import Health
 from tenantmetrics.tenant.resolve import Resolver
 
