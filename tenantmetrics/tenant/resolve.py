@@ -8,7 +8,6 @@ of the parameters is taken before `claims` returns: they are the caller's to cha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from tenantmetrics.capture.request import Request
@@ -23,7 +22,6 @@ from tenantmetrics.records import (
     Source,
     Transition,
 )
-from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.identity.context import current
 from tenantmetrics.tenant.session.session_steps import steps_of
@@ -152,7 +150,6 @@ class Resolver:
         if plan is None:
             try:
                 plan = plan_of(cut.template, self.vocabulary)
-                plan = replace(plan, fingerprint=fingerprint(cut.template))
             except Exception as error:  # noqa: BLE001 - whatever a text provokes, the call goes on
                 self._health.count(Loss.TENANT_ERROR, error=error, where="plan")
                 plan = Plan(node=UNKNOWN, mentions=True, why="failed")
