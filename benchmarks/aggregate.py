@@ -45,7 +45,7 @@ def _calls(tenants: int) -> list[Call]:
             billed_requests=1,
             rows_returned=5,
             rows_written=0,
-            transaction_id="",
+            session="",
             resource_arn="arn:aws:rds:us-east-1:123456789012:cluster:bench",
             database="app",
             claims=claims[n % tenants],

@@ -65,7 +65,7 @@ class CallLog:
                 duration_ms=round(call.duration_ns / 1e6, 3),
                 rows_returned=call.rows_returned,
                 rows_written=call.rows_written,
-                transaction_id=call.transaction_id or None,
+                transaction_id=call.session or None,
                 error=call.outcome if failed else None,
                 sqlstate=call.sqlstate or None,
                 trace_id=f"{call.trace[0]:032x}" if call.trace else None,

@@ -25,9 +25,11 @@ __all__ = [
     "Misuse",
     "Series",
     "SeriesKey",
+    "SessionKind",
     "SessionStep",
     "SessionVerb",
     "Source",
+    "Transition",
     "Window",
 ]
 
@@ -64,6 +66,15 @@ class Misuse(StrEnum):
     COMMIT_AS_SQL = "commit_as_sql"
 
 
+class SessionKind(StrEnum):
+    """How long a session lives."""
+
+    TRANSACTION = "transaction"
+    """It ends with its transaction: the Data API's."""
+    CONNECTION = "connection"
+    """It stays: what is set without LOCAL holds on after a COMMIT."""
+
+
 class SessionVerb(StrEnum):
     """What a statement does to the session's tenant variable or to its savepoints."""
 
@@ -73,6 +84,15 @@ class SessionVerb(StrEnum):
     SAVEPOINT = "savepoint"
     ROLLBACK_TO = "rollback_to"
     RELEASE = "release"
+    BEGIN = "begin"
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+
+
+class Transition(StrEnum):
+    """What a call does to its session apart from SQL: a call of the API, a driver's method."""
+
+    NONE = "none"
     BEGIN = "begin"
     COMMIT = "commit"
     ROLLBACK = "rollback"
@@ -116,6 +136,10 @@ class Claims(NamedTuple):
         session: What the statement does to its session, in order.
         misuses: What the text alone shows to be misuse.
         undecided: The statement speaks of tenants, but of which cannot be known from its text.
+        fingerprint: The statement's number, the same whatever values it runs with
+            (`sqltext.fingerprint`); 0 where there is none.
+        workless: The server does no work for it: it only sets or shows the session, begins or rolls
+            back a transaction, or selects constants. COMMIT is never workless.
     """
 
     summary: str = ""
@@ -123,6 +147,8 @@ class Claims(NamedTuple):
     session: tuple[SessionStep, ...] = ()
     misuses: tuple[Misuse, ...] = ()
     undecided: bool = False
+    fingerprint: int = 0
+    workless: bool = False
 
 
 class Call(NamedTuple):
@@ -142,11 +168,19 @@ class Call(NamedTuple):
         billed_requests: Request units as AWS meters them, 0 for a call that never reached AWS.
         rows_returned: Rows in `records` or `formattedRecords`.
         rows_written: `numberOfRecordsUpdated`, or the parameter sets of a batch that succeeded.
-        transaction_id: The transaction, for BeginTransaction the one that it opened; else empty.
+        session: Key of the session that the call ran in, for a call that begins one the key of
+            that; empty for a call that stands alone. In the Data API the transaction's id.
         resource_arn: The cluster.
         database: The database named in the call, else empty.
         claims: What the call says of its tenant.
         trace: Ids of the trace and the span that were current, None without a sampled one.
+        waited_ns: Time from the first attempt's send to the last one's, part of `duration_ns`:
+            attempts that were throttled or not answered, and the waiting between them. 0 for a
+            call of one attempt, all of `duration_ns` for a call that got no answer. Never server
+            time.
+        transition: What the call did to its session apart from SQL.
+        opened_connection: The call had to open a new connection, as far as can be known.
+        session_kind: Whether the session ends with its transaction.
     """
 
     operation: str
@@ -161,11 +195,15 @@ class Call(NamedTuple):
     billed_requests: int
     rows_returned: int
     rows_written: int
-    transaction_id: str
+    session: str
     resource_arn: str
     database: str
     claims: Claims
     trace: tuple[int, int] | None = None
+    waited_ns: int = 0
+    transition: Transition = Transition.NONE
+    opened_connection: bool = False
+    session_kind: SessionKind = SessionKind.TRANSACTION
 
 
 class Attribution(NamedTuple):

@@ -37,7 +37,7 @@ def call(duration_ms=5.0, outcome=OK, **more):
         "billed_requests": 1,
         "rows_returned": 3,
         "rows_written": 0,
-        "transaction_id": "tx-1",
+        "session": "tx-1",
         "resource_arn": "arn",
         "database": "app",
         "claims": Claims("SELECT bookings"),

@@ -47,12 +47,13 @@ def local(
         list[str] | None,
         typer.Option(
             metavar="[OPERATION:]KIND[:rate=R][:count=N][:after=N][:delay=S]",
-            help="Inject a failure: an error code, timeout, slow or cut. Repeatable.",
+            help="Inject a failure: an error code, timeout, slow or cut; or the time that a call "
+            "takes on AWS: overhead:median=0.02:p99=0.08. Repeatable.",
         ),
     ] = None,
     fault_seed: Annotated[
         int | None,
-        typer.Option(help="Seed of the random numbers behind a fault's rate."),
+        typer.Option(help="Seed of the random numbers behind the faults."),
     ] = None,
     v1: Annotated[bool, typer.Option("--v1", help="Behave as Aurora Serverless v1 did.")] = False,
     pool: Annotated[

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tenantmetrics.catalog import METRICS, Form
+from tenantmetrics.dataapi.errors import STATUS
 
 __all__ = ["AWS", "CODES", "Known", "close_to"]
 
@@ -44,16 +45,8 @@ AWS: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
 _ALIKE = frozenset({"AWS/DMS", "AWS/DRS", "AWS/RUM", "AWS/EBS"})
 """Namespaces of other services whose names are a letter away from one of ours."""
 
-CODES = (
-    "ok", "AccessDeniedException", "BadRequestException", "DatabaseErrorException",
-    "DatabaseNotFoundException", "DatabaseResumingException", "DatabaseUnavailableException",
-    "ForbiddenException", "HttpEndpointNotEnabledException", "InternalServerErrorException",
-    "InvalidResourceStateException", "InvalidSecretException", "NotFoundException",
-    "SecretsErrorException", "ServiceUnavailableError", "StatementTimeoutException",
-    "ThrottlingException", "TransactionNotFoundException", "UnsupportedResultException",
-    "ValidationException",
-)  # fmt: skip
-"""Values of `StatusCode`: the Data API's errors (its service model) and what AWS adds to them."""
+CODES = ("ok", *sorted(STATUS))
+"""Values of `StatusCode`: success, and every error code that the Data API answers with."""
 
 _NEAR = 0.85
 """How much two words must have in common where only a slip of the pen is looked for."""

@@ -12,13 +12,13 @@ from typing import Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tenantmetrics.localapi import guesses
-from tenantmetrics.localapi.apierrors import OPERATIONS, ApiError
-from tenantmetrics.localapi.binding import malformed
+from tenantmetrics.dataapi import guesses
+from tenantmetrics.dataapi.errors import ApiError, malformed
+from tenantmetrics.dataapi.operations import PATHS
+from tenantmetrics.dataapi.signing import Verifier
 from tenantmetrics.localapi.counts import RequestCounts
 from tenantmetrics.localapi.faults import CUT, FaultPlan
 from tenantmetrics.localapi.service import Answer, Service
-from tenantmetrics.localapi.signature import Verifier
 
 __all__ = ["COUNTS_PATH", "Application", "protocol_for"]
 
@@ -76,7 +76,8 @@ class Application:
             return
         started = time.perf_counter()
         self._counts.receive()
-        operation = OPERATIONS.get(scope["path"], "") if scope["method"] == "POST" else ""
+        found = PATHS.get(scope["path"]) if scope["method"] == "POST" else None
+        operation = found.name if found is not None else ""
         request_id = str(uuid.uuid4())
         error: ApiError | None = None
         answer = Answer("")
@@ -122,7 +123,7 @@ class Application:
             status, code = guesses.UNKNOWN_PATH
             raise ApiError(
                 code,
-                f"{scope['method']} {scope['path']} is no operation of the Data API",
+                f"{scope['method']} {scope['path']} is not an operation of the Data API",
                 status=status,
             )
         headers = dict(scope["headers"])
@@ -134,26 +135,41 @@ class Application:
             # A web page somewhere can make a browser post to loopback; SDKs send no such header.
             raise ApiError("AccessDeniedException", "Requests from web pages are refused")
         if self._verifier is not None:
-            self._verifier.check(scope, raw)
-        fault = self._faults.pick(operation)
-        if fault is not None:
-            if fault.delay_s:
-                await asyncio.sleep(fault.delay_s)
-            if fault.kind == CUT:
-                raise _CutError
-            error = fault.error()
-            if error is not None:
-                raise error
+            _verify(self._verifier, scope, raw)
+        await self._suffer(operation)
         try:
             body = json.loads(raw)
         except (ValueError, RecursionError):
             raise malformed("The request's body", "JSON") from None
         return await self._service.call(operation, body)
 
+    async def _suffer(self, operation: str) -> None:
+        """Wait and fail as the faults in force want it."""
+        if overhead_s := self._faults.overhead_s(operation):
+            await asyncio.sleep(overhead_s)
+        fault = self._faults.pick(operation)
+        if fault is None:
+            return
+        if fault.delay_s:
+            await asyncio.sleep(fault.delay_s)
+        if fault.kind == CUT:
+            raise _CutError
+        error = fault.error()
+        if error is not None:
+            raise error
+
     def _abort(self, scope: Scope) -> None:
         transport = self.transports.get(scope["client"])
         if transport is not None:
             transport.abort()
+
+
+def _verify(verifier: Verifier, scope: Scope, body: bytes) -> None:
+    """Let a request with a good signature pass; raises what the verifier does."""
+    query = scope["query_string"]
+    target = scope["raw_path"] + (b"?" + query if query else b"")
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    verifier.check(scope["method"], target.decode("latin-1"), headers, body)
 
 
 async def _read(receive: Receive, header_bytes: int) -> bytes:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from tenantmetrics import sqltext
-from tenantmetrics.localapi import guesses
-from tenantmetrics.localapi.apierrors import ApiError, bad_request, invalid
+from tenantmetrics.dataapi import guesses
+from tenantmetrics.dataapi.errors import ApiError, bad_request, invalid, malformed
+from tenantmetrics.dataapi.requests import is_well_formed
 
-__all__ = ["Statement", "Value", "parse_parameters", "prepare"]
+__all__ = ["Statement", "Value", "bind_parameters", "prepare"]
 
 _INT8_MIN, _INT8_MAX = -(2**63), 2**63 - 1
 _TEXT, _BINARY = 0, 1
@@ -73,7 +74,7 @@ def prepare(sql: str, names: Mapping[str, Any]) -> Statement:
     return Statement(rewritten.encode(), tuple(numbers))
 
 
-def parse_parameters(parameters: Any, where: str, version: int = 2) -> dict[str, Value]:
+def bind_parameters(parameters: Any, where: str, version: int = 2) -> dict[str, Value]:
     """Check a list of SqlParameter and convert each value.
 
     Args:
@@ -104,12 +105,6 @@ def parse_parameters(parameters: Any, where: str, version: int = 2) -> dict[str,
             raise ApiError(code, text.format(name=name), status=status)
         values[name] = _value(parameter, here, version)
     return values
-
-
-def malformed(where: str, expected: str) -> ApiError:
-    """A value of the wrong JSON type."""
-    status, code = guesses.NOT_JSON
-    return ApiError(code, f"{where} must be {expected}", status=status)
 
 
 def _check_name(name: str) -> None:
@@ -197,7 +192,7 @@ def _string(content: Any, where: str) -> Value:
 def _string_text(content: Any, where: str) -> str:
     if not isinstance(content, str):
         raise malformed(where, "a string")
-    if not encodable(content):
+    if not is_well_formed(content):
         raise malformed(where, "well-formed Unicode")
     if "\0" in content:
         # What PostgreSQL itself says of such a text; libpq would cut it off in silence.
@@ -207,15 +202,6 @@ def _string_text(content: Any, where: str) -> str:
             sqlstate="22021",
         )
     return content
-
-
-def encodable(text: str) -> bool:
-    """Whether a text from JSON has no lone surrogate."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _blob(content: Any, where: str) -> Value:

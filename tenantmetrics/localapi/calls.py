@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, TypeVar
 
-from tenantmetrics.localapi.apierrors import ApiError
+from tenantmetrics.dataapi.errors import ApiError
+from tenantmetrics.dataapi.requests import Request
 from tenantmetrics.localapi.binding import Value
 from tenantmetrics.localapi.clusters import Directory
 from tenantmetrics.localapi.connection import Connection, ConnectionLostError
 from tenantmetrics.localapi.failures import refused, succeed
-from tenantmetrics.localapi.requests import Request
 from tenantmetrics.localapi.results import ResponseTooLargeError, ends_transaction
 from tenantmetrics.localapi.sessions import Pool, Transaction, Transactions
 

@@ -27,9 +27,9 @@ from urllib.parse import quote
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tenantmetrics.dataapi import guesses
+from tenantmetrics.dataapi.errors import ApiError
 from tenantmetrics.errors import LocalApiError
-from tenantmetrics.localapi import guesses
-from tenantmetrics.localapi.apierrors import ApiError
 
 __all__ = ["EMBEDDED", "Cluster", "Directory", "Secret", "cluster_arn", "load", "secret_arn"]
 
@@ -37,6 +37,9 @@ EMBEDDED = "embedded"
 _ACCOUNT = "123456789012"
 _REGION = "us-east-1"
 _CONNECT_TIMEOUT_S = "10"
+_APPLICATION = "rds-data-api"
+"""The application_name of the Data API's sessions (AWS, "Monitoring RDS Data API queries with
+Performance Insights")."""
 
 
 def cluster_arn(name: str) -> str:
@@ -132,7 +135,7 @@ def _conninfo(cluster: Cluster, secret: Secret, database: str | None) -> tuple[s
     name = database or cluster.database or str(parts.get("dbname") or "postgres")
     settings: dict[str, Any] = {
         "connect_timeout": _CONNECT_TIMEOUT_S,
-        "application_name": "rds-data",
+        "application_name": _APPLICATION,
         **parts,
         "dbname": name,
         "client_encoding": "UTF8",
@@ -157,7 +160,7 @@ def checked_url(url: str) -> str:
     except ProgrammingError as error:
         # libpq's text may quote the URL, which may hold a password.
         raise LocalApiError(
-            "the PostgreSQL URL does not parse: write postgresql://user:password@host:port/database"
+            "not a valid PostgreSQL URL: write postgresql://user:password@host:port/database"
             f" ({type(error).__name__})",
         ) from None
     return url
@@ -228,8 +231,8 @@ def _entries(
             if name not in required | optional:
                 raise LocalApiError(f"{where}: unknown {name!r}")
             if not isinstance(value, str):
-                raise LocalApiError(f"{where}: {name!r} must be a text")
+                raise LocalApiError(f"{where}: {name!r} must be a string")
         if entry["arn"] in arns:
-            raise LocalApiError(f"{where}: {entry['arn']} is there twice")
+            raise LocalApiError(f"{where}: {entry['arn']} is listed twice")
         arns.add(entry["arn"])
     return entries

@@ -15,26 +15,12 @@ from json.encoder import encode_basestring as quote
 
 from psycopg import pq
 
-from tenantmetrics.localapi import guesses
-from tenantmetrics.localapi.apierrors import ApiError
+from tenantmetrics.dataapi import guesses
+from tenantmetrics.dataapi.errors import ApiError
+from tenantmetrics.dataapi.requests import ResultOptions
 from tenantmetrics.localapi.pgtypes import Kind, PgType
 
-__all__ = ["Codec", "Options", "column_codec", "quote"]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a result is to be shown: `resultSetOptions` and the endpoint's version.
-
-    Attributes:
-        decimals_as_numbers: decimalReturnType DOUBLE_OR_LONG.
-        longs_as_strings: longReturnType STRING.
-        version: 1 or 2.
-    """
-
-    decimals_as_numbers: bool = False
-    longs_as_strings: bool = False
-    version: int = 2
+__all__ = ["Codec", "column_codec", "quote"]
 
 
 def _unsupported(kind: PgType) -> ApiError:
@@ -79,7 +65,7 @@ class Codec:
     fields: Fields | None = None
 
 
-def column_codec(kind: PgType, options: Options) -> Codec:
+def column_codec(kind: PgType, options: ResultOptions) -> Codec:
     """The codec of a column.
 
     Raises:
@@ -91,7 +77,7 @@ def column_codec(kind: PgType, options: Options) -> Codec:
     return _scalar_codec(kind, options) if kind.element is None else _array_codec(kind, options)
 
 
-def _scalar_codec(kind: PgType, options: Options) -> Codec:
+def _scalar_codec(kind: PgType, options: ResultOptions) -> Codec:
     """The codec of a type that is no array."""
     family = kind.kind
     if family is Kind.LONG and not options.longs_as_strings:
@@ -258,7 +244,7 @@ _ELEMENT = re.compile(r'"((?:[^"\\]++|\\.)*+)"|([^,{}"]++)', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
-def _array_codec(kind: PgType, options: Options) -> Codec:
+def _array_codec(kind: PgType, options: ResultOptions) -> Codec:
     """The codec of a one-dimensional array."""
     codec = _scalar_codec(kind.element or kind, options)
     if codec.member == "blobValue" and not guesses.ARRAY_OF_BYTEA_SUPPORTED:

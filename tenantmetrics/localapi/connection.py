@@ -14,7 +14,7 @@ from typing import NamedTuple
 from psycopg import OperationalError, pq
 from psycopg.pq.abc import PGconn, PGresult
 
-from tenantmetrics.localapi import guesses
+from tenantmetrics.dataapi import guesses
 from tenantmetrics.localapi.binding import Value
 
 __all__ = ["Connection", "ConnectionLostError", "Failure", "Outcome", "Sink"]

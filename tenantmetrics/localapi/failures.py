@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tenantmetrics.localapi import guesses
-from tenantmetrics.localapi.apierrors import ApiError, database_error
+from tenantmetrics.dataapi import guesses
+from tenantmetrics.dataapi.errors import ApiError, database_error
 from tenantmetrics.localapi.connection import Failure, Outcome
 
 __all__ = ["refused", "succeed"]

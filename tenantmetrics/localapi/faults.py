@@ -1,4 +1,9 @@
-"""Failures on demand: the errors, delays and broken connections that AWS produces at will."""
+"""Failures on demand: the errors, delays and broken connections that AWS produces at will.
+
+`OVERHEAD` is no failure: it is the time of a call on AWS that is not the database's (network, TLS,
+the service itself), log-normal as measured ones are. It is added before the statement runs, outside
+any connection to PostgreSQL, and beside whatever else strikes the call.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,19 @@ import random
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import NormalDist
 
+from tenantmetrics.dataapi.errors import STATUS, ApiError
+from tenantmetrics.dataapi.operations import OPERATIONS
 from tenantmetrics.errors import LocalApiError
-from tenantmetrics.localapi.apierrors import OPERATIONS, STATUS, ApiError
 
-__all__ = ["CUT", "SLOW", "Fault", "FaultPlan"]
+__all__ = ["CUT", "OVERHEAD", "SLOW", "Fault", "FaultPlan"]
 
 SLOW = "slow"
 CUT = "cut"
+OVERHEAD = "overhead"
+_ANSWERED = (SLOW, OVERHEAD)
+_P99_DEVIATIONS = NormalDist().inv_cdf(0.99)
 _ALIASES = {"timeout": "StatementTimeoutException"}
 _TEXT = {
     "DatabaseResumingException": "The Aurora DB instance is resuming after being auto-paused. "
@@ -31,8 +41,8 @@ class Fault:
     """One kind of failure to inject.
 
     Attributes:
-        kind: An error code of the Data API ("ThrottlingException"), `SLOW` or `CUT`: the statement
-            is not run and the connection is closed without an answer.
+        kind: An error code of the Data API ("ThrottlingException"), `SLOW`, `OVERHEAD`, or `CUT`:
+            the statement is not run and the connection is closed without an answer.
         operation: The operation it strikes ("ExecuteStatement"), or "*" for all.
         rate: Probability a call, 0 to 1.
         count: Strikes at most this often; None without end.
@@ -40,6 +50,8 @@ class Fault:
         delay_s: Seconds that a call waits first, with any kind.
         status: HTTP status; None for the code's own.
         message: Text of the error; None for the usual one.
+        median_s: Seconds that half of the calls wait less than; `OVERHEAD` only.
+        p99_s: Seconds that 99 of 100 calls wait less than; None: all wait `median_s`.
     """
 
     kind: str
@@ -50,22 +62,38 @@ class Fault:
     delay_s: float = 0.0
     status: int | None = None
     message: str | None = None
+    median_s: float | None = None
+    p99_s: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could never strike."""
         object.__setattr__(self, "kind", _ALIASES.get(self.kind, self.kind))
-        if self.kind not in STATUS and self.kind not in (SLOW, CUT):
-            known = ", ".join([*sorted(STATUS), SLOW, CUT, *_ALIASES])
+        if self.kind not in STATUS and self.kind not in (*_ANSWERED, CUT):
+            known = ", ".join([*sorted(STATUS), *_ANSWERED, CUT, *_ALIASES])
             raise LocalApiError(f"unknown fault {self.kind!r}: known are {known}")
-        if self.operation != "*" and self.operation not in OPERATIONS.values():
-            known = ", ".join(sorted(OPERATIONS.values()))
+        if self.operation != "*" and self.operation not in OPERATIONS:
+            known = ", ".join(sorted(OPERATIONS))
             raise LocalApiError(f"unknown operation {self.operation!r} in a fault: * or {known}")
         if not 0 <= self.rate <= 1:
             raise LocalApiError(f"fault rate {self.rate!r}: must be between 0 and 1")
         if not 0 <= self.delay_s < math.inf or (self.count or 0) < 0 or self.after < 0:
-            raise LocalApiError("delay, count and after of a fault must be numbers from 0 on")
+            raise LocalApiError("delay, count and after of a fault must be finite and not negative")
         if self.kind == SLOW and not self.delay_s:
             raise LocalApiError("a slow fault needs its delay in seconds: slow:delay=0.5")
+        self._check_overhead()
+
+    def _check_overhead(self) -> None:
+        """Refuse a distribution that is none."""
+        if self.kind != OVERHEAD:
+            if self.median_s is not None or self.p99_s is not None:
+                raise LocalApiError(f"median and p99 are settings of {OVERHEAD}, not {self.kind}")
+            return
+        if self.median_s is None or not 0 < self.median_s < math.inf:
+            raise LocalApiError(
+                "an overhead needs its median in seconds: overhead:median=0.02:p99=0.08"
+            )
+        if self.p99_s is not None and not self.median_s <= self.p99_s < math.inf:
+            raise LocalApiError("the p99 of an overhead must be finite and at least its median")
 
     @classmethod
     def parse(cls, text: str) -> Fault:
@@ -88,8 +116,8 @@ class Fault:
             try:
                 if name == "rate":
                     values["rate"] = float(value)
-                elif name in ("delay", "delay_s"):
-                    values["delay_s"] = float(value)
+                elif name.removesuffix("_s") in ("delay", "median", "p99"):
+                    values[f"{name.removesuffix('_s')}_s"] = float(value)
                 elif name in ("count", "after", "status"):
                     values[name] = int(value)
                 elif name == "message":
@@ -97,7 +125,7 @@ class Fault:
                 else:
                     raise LocalApiError(
                         f"fault {text!r}: unknown setting {name!r}; known are rate, count, after,"
-                        " delay, status, message",
+                        " delay, status, message, median, p99",
                     )
             except ValueError:
                 raise LocalApiError(f"fault {text!r}: {name} is not a number") from None
@@ -106,10 +134,17 @@ class Fault:
 
     def error(self) -> ApiError | None:
         """The error it answers with, if that is what it does."""
-        if self.kind in (SLOW, CUT):
+        if self.kind in (*_ANSWERED, CUT):
             return None
         message = self.message if self.message is not None else _TEXT.get(self.kind, "Injected")
         return ApiError(self.kind, message, status=self.status)
+
+    def draw_overhead_s(self, rng: random.Random) -> float:
+        """Seconds of one call's overhead, from the distribution; 0 for other kinds."""
+        if self.median_s is None:
+            return 0.0
+        spread = math.log((self.p99_s or self.median_s) / self.median_s) / _P99_DEVIATIONS
+        return self.delay_s + self.median_s * math.exp(rng.gauss(0.0, spread))
 
 
 class FaultPlan:
@@ -117,12 +152,14 @@ class FaultPlan:
 
     Args:
         faults: In order; the first that strikes is taken.
-        seed: Seed of the random numbers behind `rate`, for runs that repeat.
+        seed: Seed of the random numbers behind `rate` and `OVERHEAD`, for runs that repeat.
     """
 
     def __init__(self, faults: Iterable[Fault | str] = (), seed: int | None = None) -> None:
         self._lock = threading.Lock()
         self._random = random.Random(seed)  # noqa: S311 - no secret
+        # Of its own, so that an overhead changes nothing in which calls the others strike.
+        self._overhead = random.Random(seed)  # noqa: S311
         self._faults: list[Fault] = []
         self._seen: list[int] = []
         self._struck: list[int] = []
@@ -130,7 +167,7 @@ class FaultPlan:
             self.add(fault)
 
     def add(self, fault: Fault | str) -> None:
-        """Put a fault in force; a text is read by `Fault.parse`."""
+        """Put a fault in force; a string is read by `Fault.parse`."""
         parsed = Fault.parse(fault) if isinstance(fault, str) else fault
         with self._lock:
             self._faults.append(parsed)
@@ -143,23 +180,40 @@ class FaultPlan:
             self._faults, self._seen, self._struck = [], [], []
 
     def pick(self, operation: str) -> Fault | None:
-        """The fault that strikes this call, if any, and count it."""
+        """The fault that strikes this call, if any, and count it; never an overhead."""
         if not self._faults:
             return None
         with self._lock:
             for index, fault in enumerate(self._faults):
-                if fault.operation not in ("*", operation):
-                    continue
-                self._seen[index] += 1
-                if self._seen[index] <= fault.after:
-                    continue
-                if fault.count is not None and self._struck[index] >= fault.count:
-                    continue
-                if fault.rate < 1 and self._random.random() >= fault.rate:
-                    continue
-                self._struck[index] += 1
-                return fault
+                if fault.kind != OVERHEAD and self._strikes(index, operation, self._random):
+                    return fault
         return None
+
+    def overhead_s(self, operation: str) -> float:
+        """Seconds of overhead that this call has, of all overheads in force that strike it."""
+        if not self._faults:
+            return 0.0
+        with self._lock:
+            return sum(
+                fault.draw_overhead_s(self._overhead)
+                for index, fault in enumerate(self._faults)
+                if fault.kind == OVERHEAD and self._strikes(index, operation, self._overhead)
+            )
+
+    def _strikes(self, index: int, operation: str, rng: random.Random) -> bool:
+        """Whether a fault strikes this call; counts the call, and the strike."""
+        fault = self._faults[index]
+        if fault.operation not in ("*", operation):
+            return False
+        self._seen[index] += 1
+        if self._seen[index] <= fault.after:
+            return False
+        if fault.count is not None and self._struck[index] >= fault.count:
+            return False
+        if fault.rate < 1 and rng.random() >= fault.rate:
+            return False
+        self._struck[index] += 1
+        return True
 
     def struck(self) -> int:
         """How often the faults in force have struck."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tenantmetrics.localapi import guesses
+from tenantmetrics.dataapi import guesses
 
 __all__ = ["BUILTIN", "UNRESOLVED_SQL", "Kind", "PgType", "described"]
 

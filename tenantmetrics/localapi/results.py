@@ -6,10 +6,11 @@ from typing import NamedTuple, cast
 
 from psycopg.pq.abc import PGresult
 
-from tenantmetrics.localapi import guesses
-from tenantmetrics.localapi.apierrors import ApiError
+from tenantmetrics.dataapi import guesses
+from tenantmetrics.dataapi.errors import ApiError
+from tenantmetrics.dataapi.requests import ResultOptions
 from tenantmetrics.localapi.binding import Value
-from tenantmetrics.localapi.codecs import Codec, Options, column_codec, quote
+from tenantmetrics.localapi.codecs import Codec, column_codec, quote
 from tenantmetrics.localapi.connection import Connection, ConnectionLostError
 from tenantmetrics.localapi.pgtypes import BUILTIN, UNRESOLVED_SQL, Kind, PgType, described
 
@@ -61,7 +62,9 @@ class ResultSet:
         formatted: Records as JSON objects for `formattedRecords` instead of Fields.
     """
 
-    def __init__(self, types: dict[int, PgType], options: Options, *, formatted: bool) -> None:
+    def __init__(
+        self, types: dict[int, PgType], options: ResultOptions, *, formatted: bool
+    ) -> None:
         self._types = types
         self._options = options
         self._formatted = formatted

@@ -18,6 +18,7 @@ import psycopg
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict
 
+from tenantmetrics.dataapi.signing import Verifier
 from tenantmetrics.errors import LocalApiError
 from tenantmetrics.localapi import postgres as postgres_server
 from tenantmetrics.localapi.app import Application, protocol_for
@@ -36,7 +37,6 @@ from tenantmetrics.localapi.endpoint import Endpoint
 from tenantmetrics.localapi.faults import Fault, FaultPlan
 from tenantmetrics.localapi.service import STATEMENT_TIMEOUT_S, Service
 from tenantmetrics.localapi.sessions import PoolMode
-from tenantmetrics.localapi.signature import Verifier
 
 __all__ = ["serve"]
 

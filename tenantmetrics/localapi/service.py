@@ -7,16 +7,18 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tenantmetrics import sqltext
-from tenantmetrics.localapi import executesql, guesses, requests
-from tenantmetrics.localapi.apierrors import ApiError, invalid
-from tenantmetrics.localapi.binding import Statement, Value, malformed, parse_parameters, prepare
+from tenantmetrics.dataapi import guesses
+from tenantmetrics.dataapi.errors import ApiError, invalid, malformed
+from tenantmetrics.dataapi.requests import Request, read_request
+from tenantmetrics.dataapi.transaction import COMMITTED, ROLLED_BACK
+from tenantmetrics.localapi import executesql
+from tenantmetrics.localapi.binding import Statement, Value, bind_parameters, prepare
 from tenantmetrics.localapi.calls import Calls, Session, connected, use_schema
 from tenantmetrics.localapi.clusters import Directory
 from tenantmetrics.localapi.connection import ConnectionLostError, Outcome
 from tenantmetrics.localapi.failures import succeed
 from tenantmetrics.localapi.metadata import column_metadata
 from tenantmetrics.localapi.pgtypes import PgType
-from tenantmetrics.localapi.requests import Request
 from tenantmetrics.localapi.results import (
     FORMATTED_MAX_BYTES,
     RESPONSE_MAX_BYTES,
@@ -94,7 +96,7 @@ class Service:
         Raises:
             ApiError: What to answer instead.
         """
-        request = requests.parse(operation, body, self._version)
+        request = read_request(operation, body, self._version)
         if request.transaction is None:
             # Before anything in the statement is looked at: an unknown ARN comes first.
             self._calls.locate(request)
@@ -119,7 +121,7 @@ class Service:
 
     async def _execute_statement(self, request: Request) -> Answer:
         texts = self._statements(request.sql)
-        values = parse_parameters(request.parameters, "parameters", self._version)
+        values = bind_parameters(request.parameters, "parameters", self._version)
         prepared = [prepare(text, values) for text in texts]
 
         async def work(session: Session) -> Answer:
@@ -202,12 +204,12 @@ class Service:
 
     async def _commit_transaction(self, request: Request) -> Answer:
         command = await self._end_transaction(request, b"COMMIT")
-        status = guesses.COMMIT_OF_FAILED if command == "ROLLBACK" else "Transaction Committed"
+        status = guesses.COMMIT_OF_FAILED if command == "ROLLBACK" else COMMITTED
         return Answer(json.dumps({"transactionStatus": status}))
 
     async def _rollback_transaction(self, request: Request) -> Answer:
         await self._end_transaction(request, b"ROLLBACK")
-        return Answer(json.dumps({"transactionStatus": "Rollback Complete"}))
+        return Answer(json.dumps({"transactionStatus": ROLLED_BACK}))
 
     async def _end_transaction(self, request: Request, sql: bytes) -> str:
         """COMMIT or ROLLBACK; returns the command tag. The transaction is over in any case."""
@@ -268,8 +270,8 @@ class Service:
         if not isinstance(sets, list):
             raise malformed("parameterSets", "a list")
         return [
-            parse_parameters(one, f"parameterSets[{index}]", self._version)
-            for index, one in enumerate(sets)
+            bind_parameters(parameters, f"parameterSets[{index}]", self._version)
+            for index, parameters in enumerate(sets)
         ]
 
     async def _query(

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tenantmetrics.localapi import guesses
-from tenantmetrics.localapi.apierrors import ApiError, database_error
+from tenantmetrics.dataapi import guesses
+from tenantmetrics.dataapi.errors import ApiError, database_error
 from tenantmetrics.localapi.connection import Connection, ConnectionLostError
 
 __all__ = ["Pool", "PoolMode", "Transaction", "Transactions"]

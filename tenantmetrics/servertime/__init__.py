@@ -35,7 +35,13 @@ from tenantmetrics.servertime.interval import Estimated, intervals
 from tenantmetrics.servertime.live import Cell, LiveLoad
 from tenantmetrics.servertime.load import Metered, Verdict, metered
 from tenantmetrics.servertime.moments import ENOUGH_CALLS, Moments
-from tenantmetrics.servertime.overhead import Overhead, OverheadSource, by_writer, overhead
+from tenantmetrics.servertime.overhead import (
+    Overhead,
+    OverheadSource,
+    between,
+    by_writer,
+    overhead,
+)
 from tenantmetrics.servertime.slope import Slope, fit, upper_bound
 
 __all__ = [
@@ -51,6 +57,7 @@ __all__ = [
     "Part",
     "Slope",
     "Verdict",
+    "between",
     "by_writer",
     "divide",
     "fit",

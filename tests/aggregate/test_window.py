@@ -33,7 +33,7 @@ def call(ended_at_ns=0, **changes):
         "billed_requests": 1,
         "rows_returned": 2,
         "rows_written": 0,
-        "transaction_id": "",
+        "session": "",
         "resource_arn": "arn:aws:rds:us-east-1:123456789012:cluster:c",
         "database": "hotel",
         "claims": Claims(),

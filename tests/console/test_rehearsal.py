@@ -375,7 +375,7 @@ def call(tenant, at_s, *, latency_ms=20.0, failed=False, crossing=False):
         billed_requests=1,
         rows_returned=3,
         rows_written=0,
-        transaction_id="",
+        session="",
         resource_arn="arn:aws:rds:us-east-1:123456789012:cluster:bookings",
         database="app",
         claims=Claims(),

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tenantmetrics.localapi.apierrors import OPERATIONS
+from tenantmetrics.dataapi.operations import PATHS
 
 ARN = "arn:aws:rds:us-east-1:123456789012:cluster:local"
 
@@ -47,7 +47,7 @@ def value(**field):
 
 @pytest.mark.parametrize("content", [b"", b"{", b"nonsense", b"\xff", b'"text"', b"[]", b"null",
                                      b"[" * 100_000])  # fmt: skip
-@pytest.mark.parametrize("path", OPERATIONS)
+@pytest.mark.parametrize("path", PATHS)
 def test_a_body_that_is_no_json_object(refused, path, content):
     """Malformed JSON and JSON of another kind are told apart from a bad request."""
     status, code, message = refused(path, content)

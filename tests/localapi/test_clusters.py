@@ -50,12 +50,12 @@ def test_a_file_names_clusters_and_secrets(written):
         (GOOD, "[[cluster", "is not TOML"),
         ('postgres = "embedded"', "", "has no 'postgres'"),
         ("cluster:b", "cluster:a", "twice"),
-        ('user = "app"', "user = 1", "must be a text"),
+        ('user = "app"', "user = 1", "must be a string"),
         ('user = "app"', 'usr = "app"', "unknown 'usr'"),
         ("[[secret]]", "[[secrets]]", "unknown 'secrets'"),
         ("[[secret]]", "[secret]", "two brackets"),
         ("APP_PASSWORD", "NOT_SET", "NOT_SET"),
-        ("postgresql://localhost/app", "postgresql://[/", "does not parse"),
+        ("postgresql://localhost/app", "postgresql://[/", "not a valid PostgreSQL URL"),
     ],
 )
 def test_a_wrong_file_is_one_clear_line(written, old, new, complaint):

@@ -1,14 +1,16 @@
 """Failures on demand."""
 
+import statistics
 import threading
+import time
 
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
+from tenantmetrics.dataapi.errors import STATUS
 from tenantmetrics.errors import LocalApiError
 from tenantmetrics.localapi import Fault
-from tenantmetrics.localapi.apierrors import STATUS
 from tenantmetrics.localapi.faults import FaultPlan
 
 
@@ -93,12 +95,56 @@ def test_rate_count_and_after_are_exact():
     assert 300 < struck.index(True, 0) + 1000 - struck[::-1].index(True) < 1000
 
 
+def test_an_overhead_is_log_normal_and_repeats_by_its_seed():
+    """Median and 99th percentile are those asked for; the spread is that of the logarithm."""
+    plan, again = (FaultPlan(["overhead:median=0.02:p99=0.08"], seed=7) for _ in range(2))
+    drawn = [plan.overhead_s("ExecuteStatement") for _ in range(20_000)]
+
+    assert drawn == [again.overhead_s("ExecuteStatement") for _ in range(20_000)]
+    cuts = statistics.quantiles(drawn, n=100)
+    assert cuts[49] == pytest.approx(0.02, rel=0.03)
+    assert cuts[98] == pytest.approx(0.08, rel=0.08)
+    # Symmetric in the logarithm: the first percentile is as far below the median.
+    assert cuts[0] == pytest.approx(0.005, rel=0.08)
+
+
+def test_without_a_p99_every_call_has_the_same_overhead():
+    """On the operation it names, and on no other."""
+    plan = FaultPlan(["BeginTransaction:overhead:median=0.25"])
+    assert plan.overhead_s("BeginTransaction") == 0.25
+    assert plan.overhead_s("ExecuteStatement") == 0
+    assert plan.pick("BeginTransaction") is None
+
+
+def test_an_overhead_stands_beside_other_faults_and_changes_none_of_their_strikes():
+    """The same calls are throttled with it and without it."""
+    throttled = "ThrottlingException:rate=0.3"
+    alone = FaultPlan([throttled], seed=3)
+    beside = FaultPlan(["overhead:median=0.02:p99=0.08", throttled], seed=3)
+    for _ in range(200):
+        assert beside.overhead_s("ExecuteStatement") > 0
+        assert (alone.pick("ExecuteStatement") is None) == (beside.pick("ExecuteStatement") is None)
+
+
+def test_an_overhead_is_wall_time_outside_the_database(faults, execute):
+    """The client waits; PostgreSQL's own clock does not, and the session is not held meanwhile."""
+    faults.add("overhead:median=0.3")
+    started = time.monotonic()
+    sql = "SELECT extract(epoch FROM clock_timestamp() - statement_timestamp())::float8"
+    ((field,),) = execute(sql)["records"]
+    assert time.monotonic() - started >= 0.3
+    assert field["doubleValue"] < 0.3
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [("", "unknown fault"), ("Nonsense", "unknown fault"), ("Nothing:cut", "unknown operation"),
      ("cut:rate=2", "between 0 and 1"), ("cut:rate=x", "not a number"), ("slow", "delay"),
-     ("cut:speed=1", "unknown setting"), ("a:b:c", "write"), ("cut:count=-1", "from 0 on"),
-     ("slow:delay=inf", "from 0 on"), ("slow:delay=nan", "from 0 on")],
+     ("cut:speed=1", "unknown setting"), ("a:b:c", "write"), ("cut:count=-1", "not negative"),
+     ("overhead", "median in seconds"), ("overhead:median=0", "median in seconds"),
+     ("overhead:median=inf", "median in seconds"), ("overhead:median=0.1:p99=0.05", "at least its"),
+     ("overhead:median=0.1:p99=inf", "at least its"), ("slow:delay=1:median=1", "settings of over"),
+     ("slow:delay=inf", "not negative"), ("slow:delay=nan", "not negative")],
 )  # fmt: skip
 def test_a_wrong_fault_is_one_clear_line(text, complaint):
     """What was wrong, and what is allowed."""

@@ -185,7 +185,7 @@ def test_a_port_in_use_is_one_clear_line():
 
 @pytest.mark.parametrize(
     ("url", "complaint"),
-    [("postgresql://127.0.0.1:1/x", "cannot be reached"), ("nonsense", "does not parse")],
+    [("postgresql://127.0.0.1:1/x", "cannot be reached"), ("nonsense", "not a valid Postgre")],
 )
 def test_a_wrong_url_is_one_clear_line(url, complaint):
     """Known at start, not at the first call."""

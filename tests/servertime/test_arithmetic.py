@@ -157,3 +157,28 @@ def test_without_the_servers_number_the_price_of_a_byte_is_at_most_what_large_an
     assert found.is_bound
     assert found.ns_a_byte == pytest.approx(30)
     assert upper_bound(20e6, 200, groups[1:]).ns_a_byte == 0
+
+
+def test_cheap_statements_sharpen_what_few_calls_without_work_say():
+    """Look-ups whose mean is near the overhead's help; an aggregate's mean says nothing of it."""
+
+    def moments(calls, mean_ms):
+        return Moments(calls, calls * mean_ms * 1e6, calls * ((mean_ms * 1e3) ** 2 + 15e3**2))
+
+    few = moments(100, 21)
+    alone = overhead(few, [moments(1000, 60)])
+    helped = overhead(few, [moments(1000, 60), moments(4000, 20), moments(4000, 20.2)])
+    assert alone.mean_ns == pytest.approx(21e6)
+    assert helped.mean_ns == pytest.approx(20.1e6, rel=0.01)
+    assert helped.error_ns < alone.error_ns / 3
+
+
+def test_a_statement_of_few_calls_is_not_the_cheapest_by_chance():
+    """Forty changes happened to be quick; a thousand look-ups are known to be."""
+
+    def moments(calls, mean_ms):
+        return Moments(calls, calls * mean_ms * 1e6, calls * ((mean_ms * 1e3) ** 2 + 15e3**2))
+
+    found = overhead(Moments(), [moments(40, 18.5), moments(4000, 20)])
+    assert found.source is OverheadSource.LOWEST_STATEMENT
+    assert found.mean_ns == pytest.approx(20e6, rel=0.01)

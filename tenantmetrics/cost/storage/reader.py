@@ -6,6 +6,9 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tenantmetrics.dataapi.errors import sqlstate
+from tenantmetrics.dataapi.fields import sql_parameters
+from tenantmetrics.dataapi.responses import rows_of
 from tenantmetrics.errors import ReportError
 
 __all__ = ["QueryFailedError", "Reader"]
@@ -30,7 +33,7 @@ class QueryFailedError(Exception):
     @property
     def is_timeout(self) -> bool:
         """Whether it ran into the API's 45 seconds, or the database's own limit."""
-        return self.code == "StatementTimeoutException" or "57014" in self.reason
+        return self.code == "StatementTimeoutException" or sqlstate(self.reason) == "57014"
 
 
 class Reader:
@@ -53,11 +56,11 @@ class Reader:
 
         Args:
             sql: A SELECT.
-            values: Its `:name` parameters, all texts.
+            values: Its `:name` parameters, all strings.
 
         Raises:
             QueryFailedError: The database refused it, or it took too long.
-            ReportError: The API cannot be reached, or does not take these ARNs.
+            ReportError: The API cannot be reached, or refuses these ARNs.
         """
         return list(self._pages(sql, values or {}))
 
@@ -67,15 +70,12 @@ class Reader:
             # The cursor keeps a result of any size within the API's 1 MiB a response.
             for statement in ("SET TRANSACTION READ ONLY", "SET LOCAL row_security = off"):
                 self._execute(transaction, statement)
-            parameters = [
-                {"name": name, "value": {"stringValue": text}} for name, text in values.items()
-            ]
+            parameters = sql_parameters(values)
             self._execute(transaction, f"DECLARE page NO SCROLL CURSOR FOR {sql}", parameters)
             while True:
-                answer = self._execute(transaction, f"FETCH {PAGE_ROWS} FROM page")
-                records = answer.get("records", [])
-                yield from ([_value(field) for field in record] for record in records)
-                if len(records) < PAGE_ROWS:
+                rows = rows_of(self._execute(transaction, f"FETCH {PAGE_ROWS} FROM page"))
+                yield from rows
+                if len(rows) < PAGE_ROWS:
                     return
         finally:
             # A failed statement may have ended it already.
@@ -110,7 +110,3 @@ class Reader:
         except BotoCoreError as error:
             reason = " ".join(str(error).split())
             raise ReportError(f"the Data API cannot be reached: {reason}") from None
-
-
-def _value(field: Mapping[str, Any]) -> Any:
-    return None if field.get("isNull") else next(iter(field.values()), None)

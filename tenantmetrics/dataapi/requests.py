@@ -1,16 +1,15 @@
-"""Requests: the JSON body checked against the service model, and no further."""
+"""Reading a request's body: the JSON checked against the service model, and no further."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from tenantmetrics.dataapi.errors import ApiError, invalid, malformed
+from tenantmetrics.dataapi.operations import OPERATIONS
 from tenantmetrics.limits import SQL_MAX_CHARS
-from tenantmetrics.localapi.apierrors import ApiError, invalid
-from tenantmetrics.localapi.binding import encodable, malformed
-from tenantmetrics.localapi.codecs import Options
 
-__all__ = ["Request", "parse"]
+__all__ = ["Request", "ResultOptions", "is_well_formed", "read_request"]
 
 ARN_MIN_CHARS, ARN_MAX_CHARS = 11, 570
 """Length of an ARN (botocore's service model, Arn)."""
@@ -19,13 +18,25 @@ NAME_MAX_CHARS = 64
 ID_MAX_CHARS = 192
 """Length of a transactionId (botocore's service model, Id)."""
 
-_NEEDS_SQL = {"ExecuteStatement", "BatchExecuteStatement"}
-_NEEDS_TRANSACTION = {"CommitTransaction", "RollbackTransaction"}
+
+@dataclass(frozen=True, slots=True)
+class ResultOptions:
+    """How a result is to be shown: `resultSetOptions` and the API's version.
+
+    Attributes:
+        decimals_as_numbers: decimalReturnType DOUBLE_OR_LONG.
+        longs_as_strings: longReturnType STRING.
+        version: 1 or 2.
+    """
+
+    decimals_as_numbers: bool = False
+    longs_as_strings: bool = False
+    version: int = 2
 
 
 @dataclass(slots=True)
 class Request:
-    """A request of any operation but ExecuteSql's names are mapped to the others'.
+    """A request of any operation; ExecuteSql's members are under the names of the others.
 
     Attributes:
         resource: resourceArn.
@@ -53,40 +64,35 @@ class Request:
     metadata: bool
     continue_after_timeout: bool
     formatted: bool
-    options: Options
+    options: ResultOptions
 
 
-def parse(operation: str, body: Any, version: int) -> Request:
+def read_request(operation: str, body: Any, version: int = 2) -> Request:
     """Check a request.
 
     Args:
-        operation: Its name.
+        operation: Its name, a key of `OPERATIONS`.
         body: What its JSON said.
-        version: 1 or 2.
+        version: 1, or 2 for Aurora Serverless v2 and provisioned clusters.
 
     Raises:
         ApiError: It is not as the service model says, or uses what the version does not have.
     """
     if not isinstance(body, dict):
         raise malformed("The request's body", "a JSON object")
-    if operation == "ExecuteSql":
-        resource, secret, sql = "dbClusterOrInstanceArn", "awsSecretStoreArn", "sqlStatements"
-    else:
-        resource, secret, sql = "resourceArn", "secretArn", "sql"
-    needs_sql = operation in _NEEDS_SQL or operation == "ExecuteSql"
+    wire = OPERATIONS[operation]
+    sql = ""
+    if wire.sql_member is not None:
+        sql = _required(body, wire.sql_member, 0, SQL_MAX_CHARS)
     request = Request(
-        resource=_text(body, resource, ARN_MIN_CHARS, ARN_MAX_CHARS, required=True) or "",
-        secret=_text(body, secret, ARN_MIN_CHARS, ARN_MAX_CHARS, required=True) or "",
-        sql=_text(body, sql, 0, SQL_MAX_CHARS, required=True) or "" if needs_sql else "",
-        database=_text(body, "database", 0, NAME_MAX_CHARS) or None,
-        schema=_text(body, "schema", 0, NAME_MAX_CHARS) or None,
-        transaction=_text(
-            body,
-            "transactionId",
-            0,
-            ID_MAX_CHARS,
-            required=operation in _NEEDS_TRANSACTION,
-        ),
+        resource=_required(body, wire.cluster_member, ARN_MIN_CHARS, ARN_MAX_CHARS),
+        secret=_required(body, wire.secret_member, ARN_MIN_CHARS, ARN_MAX_CHARS),
+        sql=sql,
+        database=_string(body, "database", 0, NAME_MAX_CHARS) or None,
+        schema=_string(body, "schema", 0, NAME_MAX_CHARS) or None,
+        transaction=_required(body, "transactionId", 0, ID_MAX_CHARS)
+        if wire.needs_transaction
+        else _string(body, "transactionId", 0, ID_MAX_CHARS),
         parameters=body.get("parameters"),
         parameter_sets=body.get("parameterSets"),
         metadata=_flag(body, "includeResultMetadata"),
@@ -101,30 +107,38 @@ def parse(operation: str, body: Any, version: int) -> Request:
     return request
 
 
-def _options(value: Any, version: int) -> Options:
+def is_well_formed(text: str) -> bool:
+    """Whether a string from JSON has no lone surrogate, so that it can be UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _options(value: Any, version: int) -> ResultOptions:
     if value is None:
-        return Options(version=version)
+        return ResultOptions(version=version)
     if not isinstance(value, dict):
         raise malformed("resultSetOptions", "a structure")
     where = "resultSetOptions."
     decimal = _choice(value, "decimalReturnType", ("STRING", "DOUBLE_OR_LONG"), where)
     long = _choice(value, "longReturnType", ("LONG", "STRING"), where)
-    return Options(decimal == "DOUBLE_OR_LONG", long == "STRING", version)
+    return ResultOptions(decimal == "DOUBLE_OR_LONG", long == "STRING", version)
 
 
-def _text(
-    body: dict[str, Any],
-    name: str,
-    least: int,
-    most: int,
-    *,
-    required: bool = False,
-) -> str | None:
-    """A text of the body with its length checked."""
+def _required(body: dict[str, Any], name: str, least: int, most: int) -> str:
+    """A string that must be there; arguments and errors as those of `_string`."""
+    value = _string(body, name, least, most)
+    if value is None:
+        raise _constraint(name, "Member must not be null")
+    return value
+
+
+def _string(body: dict[str, Any], name: str, least: int, most: int) -> str | None:
+    """A string of the body with its length in characters checked; None where it is absent."""
     value = body.get(name)
     if value is None:
-        if required:
-            raise _constraint(name, "Member must not be null")
         return None
     if not isinstance(value, str):
         raise malformed(name, "a string")
@@ -132,7 +146,7 @@ def _text(
         raise _constraint(name, f"Member must have length less than or equal to {most}")
     if len(value) < least:
         raise _constraint(name, f"Member must have length greater than or equal to {least}")
-    if not encodable(value):
+    if not is_well_formed(value):
         raise malformed(name, "well-formed Unicode")
     if "\0" in value and name != "sql":
         raise invalid(f"{name} must not contain the character U+0000")

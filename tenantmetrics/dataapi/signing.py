@@ -1,10 +1,14 @@
-"""Signature Version 4, checked the way AWS does: by making it again."""
+"""Signature Version 4 of requests to the Data API: made by botocore's signer, checked by ours.
+
+Checking is what AWS does: the signature is made again from the request as it arrived and the secret
+key of the caller that it names.
+"""
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,17 +16,46 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tenantmetrics.localapi.apierrors import ApiError
+from tenantmetrics.dataapi.errors import ApiError
 
-__all__ = ["Verifier"]
+__all__ = ["SERVICE", "Verifier", "sign"]
 
-_SERVICE = "rds-data"
+SERVICE = "rds-data"
+"""The name of the service in a signature's scope."""
+
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request,\s*"
     r"SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})",
 )
 _CLOCK_SKEW = timedelta(minutes=5)
 """How far a request's time may be off (AWS, Signature Version 4)."""
+
+
+def sign(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    credentials: Any,
+    region: str,
+) -> dict[str, str]:
+    """Sign a POST.
+
+    Args:
+        url: Where it goes, with its path.
+        body: The whole body.
+        headers: What is signed and sent with it. What a proxy on the way may change must not be
+            here: the receiver would see another request than was signed.
+        credentials: botocore's, or anything with access_key, secret_key and token.
+        region: AWS region of the endpoint.
+
+    Returns:
+        The headers to send: those given, X-Amz-Date, X-Amz-Security-Token where there is a token,
+        and Authorization.
+    """
+    request = AWSRequest(method="POST", url=url, headers=dict(headers), data=body)
+    SigV4Auth(credentials, SERVICE, region).add_auth(request)
+    return {str(name): str(value) for name, value in request.headers.items()}
 
 
 class Verifier:
@@ -35,19 +68,18 @@ class Verifier:
     def __init__(self, credentials: Mapping[str, str]) -> None:
         self._credentials = dict(credentials)
 
-    def check(self, scope: MutableMapping[str, Any], body: bytes) -> None:
+    def check(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> None:
         """Let a request with a good signature pass.
 
         Args:
-            scope: The ASGI scope.
+            method: "POST".
+            target: Path and query as they came, not decoded.
+            headers: All headers, their names in lower case.
             body: The whole body.
 
         Raises:
             ApiError: There is no signature, or not that of a known key.
         """
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
         if "authorization" not in headers:
             raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token")
         found = _AUTHORIZATION.fullmatch(headers["authorization"].strip())
@@ -60,8 +92,8 @@ class Verifier:
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid.",
             )
-        if service != _SERVICE:
-            raise _mismatch(f"Credential should be scoped to correct service: '{_SERVICE}'.")
+        if service != SERVICE:
+            raise _mismatch(f"Credential should be scoped to correct service: '{SERVICE}'.")
         timestamp = headers.get("x-amz-date", "")
         if not timestamp.startswith(date) or not _fresh(timestamp):
             raise _mismatch("Signature expired or not yet valid: check the clock.")
@@ -69,10 +101,7 @@ class Verifier:
         if "host" not in signed:
             raise _mismatch("The host header must be signed.")
         request = AWSRequest(
-            method=scope["method"],
-            url=f"http://{signed['host']}{scope['raw_path'].decode('latin-1')}",
-            headers=signed,
-            data=body,
+            method=method, url=f"http://{signed['host']}{target}", headers=signed, data=body
         )
         request.context["timestamp"] = timestamp
         signer = SigV4Auth(Credentials(key, secret), service, region)

@@ -1,8 +1,8 @@
 """What nobody here has seen on AWS, in one place that is easy to change.
 
 Each name below is a guess: inferred from the documentation, from version 1's behaviour or from what
-services of the same make do. Everything else in this package rests on the service model, on AWS's
-documentation or on what clients' repositories report from live clusters.
+services of the same make do. Everything else in this package and in `localapi` rests on the service
+model, on AWS's documentation or on what clients' repositories report from live clusters.
 
 Two limits are left out on purpose. AWS documents 64 KB a row, but the tests of `data-api-client`
 read values of 500 KB from live clusters. And one project saw live clusters look for parameters

@@ -1,0 +1,25 @@
+"""The RDS Data API's wire, described once for whoever speaks it, as client or as server.
+
+    operations   the six operations: path, method of boto3's client, what each needs
+    errors       error codes and their HTTP statuses; reading an error from a response
+    fields       Python values to the API's Field and back
+    requests     reading a request's body, checked against the service model
+    responses    reading a response's body
+    signing      Signature Version 4: making a signature, and checking one
+    transaction  a transaction as a `with` block, over a boto3 client
+    guesses      what the documentation leaves open
+
+It needs no extra and no PostgreSQL: an instrumented client, a proxy and the local endpoint use the
+same tables. AWS's documentation and botocore's service model of `rds-data` are the sources; what
+neither says is in `guesses`.
+
+    with Transaction(client, resourceArn=cluster, secretArn=secret, database="app") as transaction:
+        transaction.execute("UPDATE rooms SET price = :price", {"price": 90})
+"""
+
+from __future__ import annotations
+
+from tenantmetrics.dataapi.errors import ApiError
+from tenantmetrics.dataapi.transaction import Transaction, TransactionRolledBackError
+
+__all__ = ["ApiError", "Transaction", "TransactionRolledBackError"]
