@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from tenantmetrics.tenant.sql.comparisons import any_of, elements, pairs_of, query_of, truth
 from tenantmetrics.tenant.sql.join_connectivity import reaches_outside
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Analysis, Facts, Key, Names, Sink
+from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, Names, Sink
 from tenantmetrics.tenant.sql.restrictions import Either, Fixed, Found, Guarded, Named, Node, State
 from tenantmetrics.tenant.sql.sqlglot_trees import outside_queries
 from tenantmetrics.tenant.sql.value_expressions import (
@@ -19,6 +20,9 @@ from tenantmetrics.tenant.sql.value_expressions import (
     function_name,
     value_of,
 )
+
+if TYPE_CHECKING:
+    from tenantmetrics.tenant.sql.queries import Queries
 
 __all__ = ["Conditions"]
 
@@ -38,13 +42,13 @@ class Conditions:
     """The conditions of one query.
 
     Args:
-        analysis: Analyses the subqueries that are met.
+        queries: Analyses the subqueries that are met.
         names: What the columns mean.
         facts: What is known of the query; subqueries that restrict nothing are left there.
     """
 
-    def __init__(self, analysis: Analysis, names: Names, facts: Facts) -> None:
-        self._analysis = analysis
+    def __init__(self, queries: Queries, names: Names, facts: Facts) -> None:
+        self._queries = queries
         self._names = names
         self._facts = facts
 
@@ -140,7 +144,7 @@ class Conditions:
             isinstance(part, exp.Column) for part in outside_queries(compared)
         )
         tied = tied or reaches_outside(query, self._names)
-        return tied and self._analysis.restrict(query, self._names, self._facts, sink)
+        return tied and self._queries.restrict(query, self._names, self._facts, sink)
 
     def _function(self, node: exp.Expr) -> Node | None:
         """`WHERE visible_to(:t)`, where that function is configured to take a tenant."""
@@ -257,7 +261,7 @@ class Conditions:
 
     def _from_subquery(self, key: Key, query: exp.Expr, sink: Sink) -> None:
         """`tenant_id IN (SELECT tenant_id FROM …)`: the same tenants as the subquery's."""
-        node = self._analysis.projected(query, self._names, self._facts, sink, key)
+        node = self._queries.projected(query, self._names, self._facts, sink, key)
         if node is not None:
             sink.constraints.append((key, node))
 
@@ -302,7 +306,7 @@ class Conditions:
 
     def _unknown(self, node: exp.Expr, sink: Sink) -> None:
         """Tenant columns used in another way than to name a tenant; subqueries beside it all."""
-        for part in self._analysis.outside_subqueries(node, self._names, self._facts):
+        for part in self._queries.outside_subqueries(node, self._names, self._facts):
             if isinstance(part, exp.Column):
                 key = self._names.key(part)
                 if key is not None:

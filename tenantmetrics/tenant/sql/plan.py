@@ -58,8 +58,8 @@ class Plan:
         confirms: Whether it compares with the session's own tenant.
         sets_only: Whether all it does is setting session variables.
         misuses: What the text alone shows.
-        fingerprint: `sqltext.fingerprint` of the text, 0 where there is none.
-        workless: Whether the server does no work for it; see `tenant.sql.workless`.
+        fingerprint: `sqltext.fingerprint` of it; 0 where it has none.
+        workless: Whether running it is free in the database, whatever its values are.
         why: For `explain`: what was not understood, and why.
     """
 

@@ -9,12 +9,13 @@ from sqlglot import exp
 
 from tenantmetrics.records import SessionVerb
 from tenantmetrics.sqltext import statements
+from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, row_node, tenant_index
-from tenantmetrics.tenant.sql.data_changes import Changes
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parser import parse
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
+from tenantmetrics.tenant.sql.queries import Queries
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Names
 from tenantmetrics.tenant.sql.query_summary import clipped, is_inside, survey, unread_ctes
 from tenantmetrics.tenant.sql.restrictions import (
@@ -32,13 +33,15 @@ from tenantmetrics.tenant.sql.template import TOO_LONG
 from tenantmetrics.tenant.sql.utility_statements import is_query, read
 from tenantmetrics.tenant.sql.utility_tokens import Word, operand_of, words_of
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_of
-from tenantmetrics.tenant.sql.workless import is_workless_query, is_workless_utility
+from tenantmetrics.tenant.sql.workless import does_no_work
 
 __all__ = ["plan_of"]
 
 _MAX_STATEMENTS = 100
 _MAX_SEMICOLONS = 1_000
 _LONG = 4_000
+_MAX_FINGERPRINTED = 12_000
+"""Characters without literals, 5 ms; a longer text has no fingerprint."""
 _MAX_LEXED = 4_000
 _NAME = re.compile(r"[^\W0-9]\w*+")
 _QUERY = re.compile(r"\s*+(?:select|insert|update|delete)\s", re.IGNORECASE)
@@ -51,6 +54,20 @@ def plan_of(template: str, vocabulary: Vocabulary) -> Plan:
         template: SQL without comments, literals replaced by slots.
         vocabulary: The tenant's names.
     """
+    return replace(_planned(template, vocabulary), fingerprint=_fingerprint(template))
+
+
+def _fingerprint(template: str) -> int:
+    """A template's fingerprint, which is its text's: slots are values too."""
+    if len(template) > _LONG:
+        rows = bulk_rows(template)
+        template = template if rows is None else rows.short
+    if len(template) > _MAX_FINGERPRINTED or template.endswith(TOO_LONG):
+        return 0
+    return fingerprint(template)
+
+
+def _planned(template: str, vocabulary: Vocabulary) -> Plan:
     if template.endswith(TOO_LONG):
         return Plan(node=UNKNOWN, mentions=True, why="too many tokens")
     if ";" not in template:
@@ -108,7 +125,7 @@ def _plan(text: str, vocabulary: Vocabulary) -> Plan:
             steps=utility.steps,
             sets_only=bool(utility.steps),
             misuses=utility.misuses,
-            workless=is_workless_utility(words),
+            workless=utility.workless,
         )
     inner = ("SELECT " if utility.call else "") + text[utility.inner : utility.end]
     plan = _query_plan(inner, vocabulary)
@@ -155,7 +172,7 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
 
 
 def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
-    node = Changes(vocabulary).statement(statement, Names(None, vocabulary))
+    node = Queries(vocabulary).statement(statement, Names(None, vocabulary))
     if node is UNKNOWN and not isinstance(
         unwrapped(statement), exp.Select | exp.SetOperation | exp.DML | exp.Values | exp.Table
     ):
@@ -187,7 +204,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         mentions=seen.mentions,
         confirms=confirms,
         sets_only=bool(steps) and not seen.reads,
-        workless=is_workless_query(statement),
+        workless=not seen.reads and does_no_work(statement),
     )
 
 

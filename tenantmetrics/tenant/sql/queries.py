@@ -1,21 +1,30 @@
-"""Queries: SELECT, UNION, WITH, FROM and its joins, derived tables and subqueries.
+"""Queries: SELECT, WITH, derived tables and subqueries; the hub of the analysis.
 
 An inner join or a WHERE restricts the rows that come back, so one restricted table restricts them
 all. The ON of an outer join restricts its nullable side alone. A subquery restricts where a row of
 it is needed (EXISTS, IN, `=`), and is read beside the query everywhere else.
+
+SQL nests, so the analysis is a loop. `Queries` calls these, and each of them comes back to it:
+
+    Queries ──▶ from_clause      derived tables, LATERAL      ──▶ Queries.derive
+            ──▶ Conditions       EXISTS, IN, `= (SELECT …)`   ──▶ Queries.restrict, .projected
+            ──▶ set_operations   the branches                 ──▶ Queries.derive
+            ──▶ DataChanges      WITH … AS (INSERT …), and INSERT … SELECT, UPDATE … FROM:
+                                 the queries in them          ──▶ Queries.select, .derive
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.build_restriction import node_of
 from tenantmetrics.tenant.sql.conditions import Conditions
+from tenantmetrics.tenant.sql.data_changes import DataChanges
 from tenantmetrics.tenant.sql.from_clause import add_from, aliased
-from tenantmetrics.tenant.sql.join_connectivity import all_reached, restricted_keys
+from tenantmetrics.tenant.sql.join_connectivity import require_connection
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import (
     CLEAR,
@@ -28,8 +37,6 @@ from tenantmetrics.tenant.sql.query_scope import (
     Sink,
 )
 from tenantmetrics.tenant.sql.restrictions import (
-    Also,
-    Either,
     Fixed,
     Found,
     Joined,
@@ -37,16 +44,15 @@ from tenantmetrics.tenant.sql.restrictions import (
     Node,
     State,
 )
+from tenantmetrics.tenant.sql.set_operations import leftmost, set_operation
 from tenantmetrics.tenant.sql.sqlglot_trees import read_from, unwrapped
-from tenantmetrics.tenant.sql.value_expressions import SESSION, array_of, bare, value_of
+from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, unnested, value_of
 
-__all__ = ["QUERIES", "Queries", "unnested"]
+__all__ = ["Queries"]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _SELECT_OR_SETOPERATION_OR_SUBQUERY = (exp.Select, exp.SetOperation, exp.Subquery)
-_EXPLODE_OR_UNNEST = (exp.Explode, exp.Unnest)
 
-QUERIES = exp.Select | exp.SetOperation | exp.Subquery | exp.Values
 _PLAIN = frozenset({exp.Column, exp.Star, exp.Literal, exp.Placeholder})
 _MAX_LEVELS = 60
 """Queries inside queries; the parser's bound on parentheses is met first."""
@@ -61,11 +67,8 @@ class Queries:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
+        self.changes = DataChanges(self)
         self._levels = 0
-
-    def changing(self, node: exp.Expr, names: Names) -> Derived | None:
-        """A data-changing statement inside WITH; None for a query."""
-        raise NotImplementedError
 
     def statement(self, node: exp.Expr, names: Names) -> Node:
         """Analyse a whole statement, whose columns nobody asks for."""
@@ -94,14 +97,14 @@ class Queries:
 
     def _derive(self, node: exp.Expr, names: Names, facts: Facts | None) -> Derived:
         if isinstance(node, exp.SetOperation):
-            return self._set_operation(node, names, facts)
+            return set_operation(self, node, names, facts)
         if isinstance(node, exp.Values):
             return self._values(node)
         if isinstance(node, exp.Select):
             inner, own = Names(names, self.vocabulary), Facts(facts)
             self.select(node, inner, own, own.main)
             return self._described(node, inner, node_of(own, self.vocabulary))
-        changed = self.changing(node, names)
+        changed = self.changes.derive(node, names)
         if changed is not None:
             return changed
         if isinstance(node, exp.Table):
@@ -119,7 +122,7 @@ class Queries:
         clauses = [node.args[key].this for key in ("where", "having") if node.args.get(key)]
         for condition in clauses:
             conditions.add(condition, sink)
-        self.reach(items, clauses, names, facts, sink)
+        require_connection(items, clauses, names, facts, sink)
         rest = [*node.expressions]
         rest += [
             part
@@ -133,21 +136,6 @@ class Queries:
             for _ in self.outside_subqueries(part, names, facts):
                 pass
 
-    @staticmethod
-    def reach(
-        items: Sequence[exp.Expr | None],
-        conditions: Sequence[exp.Expr | None],
-        names: Names,
-        facts: Facts,
-        sink: Sink,
-    ) -> None:
-        """Nothing is known of a statement one of whose tables stands beside the restricted ones."""
-        speaks = sink.parts or next(restricted_keys(sink), None) is not None
-        if len(names.sources) < 2 or not speaks:  # noqa: PLR2004
-            return
-        if not all_reached(items, conditions, names, facts, sink):
-            sink.constraints.append(((next(names.numbers), ""), UNKNOWN))
-
     def with_clause(self, node: exp.Expr, names: Names, facts: Facts) -> None:
         """Enter the WITH of a statement."""
         with_ = node.args.get("with_")
@@ -158,7 +146,7 @@ class Queries:
             body = unwrapped(cte.this)
             if with_.args.get("recursive") and isinstance(body, exp.SetOperation):
                 # The recursive part reads what the first part began with.
-                names.ctes[name] = aliased(self.derive(_leftmost(body), names), cte)
+                names.ctes[name] = aliased(self.derive(leftmost(body), names), cte)
             derived = aliased(self.derive(body, names), cte)
             names.ctes[name] = derived
             if isinstance(body, exp.DML):
@@ -236,41 +224,6 @@ class Queries:
     def _later(self, query: exp.Expr, names: Names, facts: Facts) -> None:
         facts.later.append(lambda: self.derive(query, names, facts).node)
 
-    def _set_operation(self, node: exp.SetOperation, names: Names, facts: Facts | None) -> Derived:
-        own = Facts(facts)
-        inner = Names(names, self.vocabulary)
-        self.with_clause(node, inner, own)
-        # A loop over the left side: a thousand UNIONs are a thousand levels of the tree.
-        operations: list[exp.SetOperation] = []
-        left: exp.Expr = node
-        while isinstance(left, exp.SetOperation):
-            operations.append(left)
-            left = unwrapped(left.this)
-        first = self.derive(left, inner, facts)
-        result, columns, star = first.node, dict(first.columns), first.star
-        pending: list[Node] = [result]
-        for operation in reversed(operations):
-            right = self.derive(operation.expression, inner, facts)
-            if isinstance(operation, exp.Union):
-                pending.append(right.node)
-            else:
-                whole = pending[0] if len(pending) == 1 else Either(tuple(pending))
-                if isinstance(operation, exp.Intersect):
-                    pending = [Joined((whole, right.node))]
-                else:
-                    pending = [Also(whole, (right.node,))]
-            # A column is a tenant's only if each branch has one in its place.
-            kinds = list(right.columns.values())
-            columns = {
-                name: kind and not first.values.get(name) and (index >= len(kinds) or kinds[index])
-                for index, (name, kind) in enumerate(columns.items())
-            }
-            star = star or right.star
-        result = pending[0] if len(pending) == 1 else Either(tuple(pending))
-        if own.beside:
-            result = UNKNOWN if own.changes_all else Also(result, tuple(own.beside))
-        return Derived(result, columns, star)
-
     def _values(self, node: exp.Values) -> Derived:
         columns: dict[str, list[object]] = {}
         for row in node.expressions:
@@ -306,12 +259,6 @@ class Queries:
         return Derived(result, columns, star, values)
 
 
-def _leftmost(node: exp.Expr) -> exp.Expr:
-    while isinstance(node, exp.SetOperation):
-        node = unwrapped(node.this)
-    return node
-
-
 def _listed(part: object) -> list[exp.Expr]:
     if isinstance(part, list):
         return part
@@ -322,11 +269,3 @@ def _only(row: exp.Expr) -> exp.Expr | None:
     if isinstance(row, exp.Tuple):
         return row.expressions[0] if len(row.expressions) == 1 else None
     return row
-
-
-def unnested(item: exp.Expr | None) -> list[Operand] | None:
-    """The operands of `unnest(:array)`; empty where the text does not tell, None for others."""
-    if isinstance(item, _EXPLODE_OR_UNNEST):
-        inner = item.expressions[0] if isinstance(item, exp.Unnest) else item.this
-        return array_of(inner) or []
-    return None

@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from sqlglot import exp
 
@@ -23,13 +22,12 @@ __all__ = [
     "CLEAR",
     "OPEN",
     "UNKNOWN",
-    "Analysis",
     "Derived",
     "Facts",
+    "FromItem",
     "Key",
     "Names",
     "Sink",
-    "Source",
     "is_tenants",
 ]
 
@@ -45,7 +43,7 @@ one that is, what it is compared with is the tenant."""
 
 
 @dataclass(slots=True)
-class Source:
+class FromItem:
     """One entry of FROM.
 
     Attributes:
@@ -95,12 +93,12 @@ class Names:
         self.numbers: Iterator[int] = (
             numbers or (parent.numbers if parent is not None else None) or itertools.count()
         )
-        self.sources: dict[str, Source] = {}
-        self.listed: list[Source] = []
+        self.sources: dict[str, FromItem] = {}
+        self.listed: list[FromItem] = []
         """The sources whose columns are listed."""
         self.ctes: dict[str, Derived] = {}
 
-    def add(self, alias: str, source: Source) -> None:
+    def add(self, alias: str, source: FromItem) -> None:
         """Enter a source of FROM; an unnamed one gets a name that SQL cannot write."""
         self.sources[alias or f"\0{source.number}"] = source
         if source.columns is not None:
@@ -156,7 +154,7 @@ class Names:
         """Whether a column may be equal to one of another source."""
         return len(self.sources) > 1 or (self.parent is not None and bool(self.parent.sources))
 
-    def _key_in(self, source: Source, name: str) -> Key | None:
+    def _key_in(self, source: FromItem, name: str) -> Key | None:
         if source.columns is not None and name in source.columns:
             return (source.number, name) if source.columns[name] else None
         if source.columns is not None and not source.star:
@@ -237,21 +235,3 @@ class Facts:
         """A data-changing CTE restricts its rows to nobody, whatever the rest says."""
         self.tables = False
         self.constants: set[Key] = set()
-
-
-class Analysis(Protocol):
-    """What conditions need of the analysis around them."""
-
-    def restrict(self, query: exp.Expr, names: Names, facts: Facts, sink: Sink) -> bool:
-        """Enter a subquery that must give a row; False where it always gives one."""
-        ...
-
-    def projected(
-        self, query: exp.Expr, names: Names, facts: Facts, sink: Sink, key: Key
-    ) -> Node | None:
-        """Enter a subquery whose only column `key` equals; a node, or None where it is linked."""
-        ...
-
-    def outside_subqueries(self, node: exp.Expr, names: Names, facts: Facts) -> Iterator[exp.Expr]:
-        """All parts of an expression but its subqueries, which are left for later."""
-        ...

@@ -64,6 +64,7 @@ class Utility(NamedTuple):
         runs: Whether the inner query is executed, and not only planned.
         prefix: What stands before the inner query in the summary.
         call: The inner text is a procedure's call, `SELECT` is to be put before it.
+        workless: Running it is free in the database.
     """
 
     summary: str
@@ -74,6 +75,7 @@ class Utility(NamedTuple):
     runs: bool = True
     prefix: str = ""
     call: bool = False
+    workless: bool = False
 
 
 def is_query(words: list[Word]) -> bool:
@@ -94,10 +96,14 @@ def read(words: list[Word]) -> Utility:
     texts = [word.text for word in words]
     if first == "set":
         summary, step = setting(words)
-        return Utility(summary, (step,) if step is not None else ())
+        # SET CONSTRAINTS … IMMEDIATE makes up for the checks that were deferred.
+        workless = "constraints" not in texts[1:2]
+        return Utility(summary, (step,) if step is not None else (), workless=workless)
     if first == "reset":
         summary, reset = resetting(words)
-        return Utility(summary, (reset,))
+        return Utility(summary, (reset,), workless=True)
+    if first == "show":
+        return Utility(_summary(words), workless=True)
     if first == "discard":
         everything = texts[1:2] == ["all"]
         # The role too, which RESET ALL leaves.
@@ -134,7 +140,8 @@ def _transaction(first: str, texts: list[str]) -> Utility | None:
     summary = {"release": "RELEASE", "start": "START TRANSACTION"}.get(first, first.upper())
     if step.verb is SessionVerb.ROLLBACK_TO:
         summary = "ROLLBACK TO"
-    return Utility(summary, (step,), misuses)
+    # COMMIT writes what the transaction did to the log.
+    return Utility(summary, (step,), misuses, workless=step.verb is not SessionVerb.COMMIT)
 
 
 def _wrapping(first: str, words: list[Word]) -> Utility:

@@ -11,10 +11,20 @@ from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parser import PREFIX
 from tenantmetrics.tenant.sql.template import range_of_string, slot_of_number, slot_of_string
 
-__all__ = ["SESSION", "ArrayOf", "SessionValue", "array_of", "bare", "function_name", "value_of"]
+__all__ = [
+    "SESSION",
+    "ArrayOf",
+    "SessionValue",
+    "array_of",
+    "bare",
+    "function_name",
+    "unnested",
+    "value_of",
+]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _PAREN_OR_COLLATE = (exp.Paren, exp.Collate)
+_EXPLODE_OR_UNNEST = (exp.Explode, exp.Unnest)
 _SUBQUERY_OR_SELECT = (exp.Subquery, exp.Select)
 
 
@@ -175,3 +185,11 @@ def array_of(node: exp.Expr | None) -> ArrayOf | None:
         return found
     operand = _leaf(node)
     return [replace(operand, many=True, cast=cast)] if isinstance(operand, Operand) else None
+
+
+def unnested(item: exp.Expr | None) -> ArrayOf | None:
+    """The operands of `unnest(:array)`; empty where the text does not tell, None for others."""
+    if isinstance(item, _EXPLODE_OR_UNNEST):
+        inner = item.expressions[0] if isinstance(item, exp.Unnest) else item.this
+        return array_of(inner) or []
+    return None
