@@ -166,6 +166,8 @@ def index_parameters(parameters: Any) -> Mapping[str, Mapping[str, Any]]:
     Only lists and tuples are read: botocore refuses anything else, and an iterator that was read
     here would be empty when it does.
     """
+    if isinstance(parameters, Mapping):
+        return parameters  # by name already: `capture.request.PythonValues`
     if not isinstance(parameters, list | tuple):
         return {}
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tenantmetrics import config
+from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.plan import Plan
@@ -119,7 +120,7 @@ def test_what_might_do_work_is_work(sql):
 )
 def test_the_apis_own_begin_and_rollback_are_workless(resolver, operation, workless):
     """They carry no SQL, and their fingerprint is 0; CommitTransaction writes to the log."""
-    claims = resolver.claims(operation, {"transactionId": "t"})
+    claims = resolver.claims(request_of(operation, {"transactionId": "t"}))
     assert (claims.workless, claims.fingerprint) == (workless, 0)
 
 
@@ -127,7 +128,7 @@ def test_claims_carry_what_the_plan_says(resolver):
     """Under a context too, whose claims are made anew."""
     for sql in ("SELECT 1", "SELECT * FROM bookings WHERE tenant_id = :t"):
         params = {"sql": sql, "database": "app", "schema": "tenant_7"}
-        claims = resolver.claims("ExecuteStatement", params)
+        claims = resolver.claims(request_of("ExecuteStatement", params))
         assert claims.fingerprint == fingerprint(sql) > 0
         assert claims.workless is (sql == "SELECT 1")
 
