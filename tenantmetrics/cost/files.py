@@ -17,7 +17,7 @@ from tenantmetrics import ledger
 from tenantmetrics.errors import LedgerError
 from tenantmetrics.ledger import FileName
 
-__all__ = ["Broken", "LedgerFiles", "find", "named"]
+__all__ = ["Broken", "LedgerFiles", "find", "find_statements", "named"]
 
 _NAMES_SHOWN = 5
 
@@ -73,6 +73,22 @@ def find(path: str | os.PathLike[str]) -> LedgerFiles:
     for file in every:
         _sort_in(found, file)
     found.good = dict(sorted(found.good.items()))
+    return found
+
+
+def find_statements(files: LedgerFiles) -> LedgerFiles:
+    """List the table of statements of a ledger: nothing, where its writers wrote none.
+
+    Raises:
+        LedgerError: As `find`.
+    """
+    found = LedgerFiles(files.root)
+    root = files.root / ledger.STATEMENTS
+    if root.is_dir():
+        for file in sorted(_parquet_files(root)):
+            _sort_in(found, file)
+    # A window counts whole or not at all.
+    found.good = {name: path for name, path in sorted(found.good.items()) if name in files.good}
     return found
 
 

@@ -26,6 +26,7 @@ from tenantmetrics.statement import Period
 __all__ = [
     "COLUMNS_READ",
     "RELATION",
+    "STATEMENTS",
     "Dialect",
     "clusters",
     "hours",
@@ -37,6 +38,8 @@ __all__ = [
 ]
 
 RELATION = "usage"
+STATEMENTS = "statements"
+"""The ledger's second table, which `cost.server_time` asks."""
 
 COLUMNS_READ = (
     "window_start",

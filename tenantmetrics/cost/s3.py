@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from tenantmetrics import ledger
 from tenantmetrics.cost.s3_prefix import S3Prefix
 from tenantmetrics.errors import LedgerError
+from tenantmetrics.serverside.columns import TABLES
+from tenantmetrics.serverside.tables import FOLDER
 from tenantmetrics.statement import Period
 
 __all__ = ["S3Ledger", "days_of"]
@@ -60,6 +62,32 @@ class S3Ledger(S3Prefix):
             LedgerError: There is nothing in the period, or S3 cannot be read.
         """
         self.download_all(self.objects(period), lambda key: _target(key, folder))
+        self.download_all(self._other_tables(period), lambda key: self._below(key, folder))
+
+    def statements(self, period: Period) -> dict[str, int]:
+        """Keys and sizes of the period's objects of the table of statements; there may be none."""
+        return {
+            key: size
+            for day in days_of(period)
+            for key, size in self._keys(f"{ledger.STATEMENTS}/date={day}/")
+            if _within(key, period)
+        }
+
+    def _other_tables(self, period: Period) -> Iterator[str]:
+        """The period's objects of the tables beside the main one."""
+        yield from self.statements(period)
+        # A stretch of the server's may begin on the day before.
+        first, *_, last = *days_of(period), days_of(period)[-1]
+        for table in TABLES:
+            for key, _ in self._keys(f"{FOLDER}/{table}/date="):
+                day = key.partition("/date=")[2][:10]
+                if str(first - timedelta(days=1)) <= day <= str(last):
+                    yield key
+
+    def _below(self, key: str, folder: Path) -> Path:
+        """Where an object goes that keeps its place below the ledger."""
+        parts = key.removeprefix(self.prefix).split("/")
+        return folder.joinpath(*(part for part in parts if part not in {"", ".", ".."}))
 
     def objects(self, period: Period) -> dict[str, int]:
         """Keys of the period's objects and their sizes in bytes; also those with strange names.

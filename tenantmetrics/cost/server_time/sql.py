@@ -239,7 +239,8 @@ def cells(
     SELECT in_cluster, of_writer, more_ns, CAST(own_noise AS DOUBLE) AS own_noise
     FROM (VALUES {", ".join(extra)}) AS given(in_cluster, of_writer, more_ns, own_noise)
   ) AS offsets
-    ON offsets.in_cluster = clusters.number AND offsets.of_writer = statements.writer"""
+    ON offsets.in_cluster = clusters.number AND offsets.of_writer = statements.writer
+"""  # noqa: S608 - numbers of ours
     return f"""
 SELECT segment, tenant, part, sum(calls) AS calls,
        sum(CAST(floor(rest_ns) AS BIGINT)) AS rest_ns,
