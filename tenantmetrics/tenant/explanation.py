@@ -27,8 +27,8 @@ WARNINGS = {
     Misuse.OTHER_TENANTS_ROWS: "it reads or writes rows of another tenant",
     Misuse.LOCAL_OUTSIDE_TRANSACTION: "SET LOCAL has no effect outside a transaction: pass a "
     "transactionId",
-    Misuse.SET_WITHOUT_LOCAL: "SET without LOCAL outlives the transaction and can leak to the next user "
-    "of the connection: use SET LOCAL, or set_config(name, value, true)",
+    Misuse.SET_WITHOUT_LOCAL: "SET without LOCAL outlives the transaction and can leak to "
+    "the next user of the connection: use SET LOCAL, or set_config(name, value, true)",
     Misuse.TENANT_CHANGED: "the tenant variable changes to another tenant within one transaction",
     Misuse.COMMIT_AS_SQL: "COMMIT sent as SQL leaves the Data API's transaction open: call "
     "CommitTransaction",
