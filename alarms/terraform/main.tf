@@ -1,4 +1,4 @@
-# Generated from tenantmetrics/console/alarms.py: `python -m tenantmetrics.console`.
+# Generated from tenantmetrics/console/alarmsets/: `python -m tenantmetrics.console`.
 
 resource "aws_cloudwatch_metric_alarm" "fleet_error_rate" {
   alarm_name          = "${var.prefix}-fleet-error-rate"

@@ -1,4 +1,4 @@
-# Generated from tenantmetrics/console/alarms.py: `python -m tenantmetrics.console`.
+# Generated from tenantmetrics/console/alarmsets/: `python -m tenantmetrics.console`.
 
 output "page_arn" {
   description = "ARN of the composite alarm that pages."

@@ -276,12 +276,12 @@ def _settings(set_: list[str] | None = None, **given: Any) -> Settings:
 
 
 def _bodies(names: list[str] | None, settings: Settings) -> dict[str, str]:
-    from tenantmetrics.console.dashboards import NAMES, build, render, title
+    from tenantmetrics.console.dashboards import NAMES, build, title, to_json
 
     for name in names or ():
         if name not in NAMES:
             raise ConsoleError(f"there is no dashboard {name!r}: there are {', '.join(NAMES)}")
-    return {title(name, settings): render(build(name, settings)) for name in names or NAMES}
+    return {title(name, settings): to_json(build(name, settings)) for name in names or NAMES}
 
 
 def _committed(name: str) -> Path:

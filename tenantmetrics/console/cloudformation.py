@@ -13,7 +13,7 @@ from tenantmetrics.console.parameters import PARAMETERS
 __all__ = ["render", "template"]
 
 _HEADER = """\
-# Generated from tenantmetrics/console/alarms.py: `python -m tenantmetrics.console`. Do not edit.
+# Generated from tenantmetrics/console/alarmsets/: `python -m tenantmetrics.console`. Do not edit.
 """
 
 

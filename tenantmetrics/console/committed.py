@@ -19,7 +19,7 @@ def files() -> dict[str, str]:
     Grafana's only where grafana-foundation-sdk is installed, which nothing but building them needs.
     """
     found = {
-        f"dashboards/cloudwatch/{name}.json": dashboards.render(dashboards.build(name, Settings()))
+        f"dashboards/cloudwatch/{name}.json": dashboards.to_json(dashboards.build(name, Settings()))
         for name in dashboards.NAMES
     }
     found["alarms/cloudformation.yaml"] = cloudformation.render()

@@ -13,8 +13,11 @@ from typing import Any
 
 from tenantmetrics.catalog import metric
 from tenantmetrics.console import promnames
-from tenantmetrics.console.panels import ROWS, Panel
+from tenantmetrics.console.boards.model import COLUMNS, Panel, Section, View, spans
+from tenantmetrics.console.boards.promql import PromQL
+from tenantmetrics.console.dashboards import BOARDS
 from tenantmetrics.console.promnames import Dialect
+from tenantmetrics.console.settings import Settings
 from tenantmetrics.errors import MissingExtraError
 
 __all__ = ["NAMES", "build", "files"]
@@ -23,10 +26,10 @@ _FOLDERS = {
     Dialect.PROMETHEUS: "dashboards/grafana",
     Dialect.CLOUDWATCH: "dashboards/grafana/cloudwatch",
 }
-_COLUMNS = 24
+_FIGURES, _GRAPHS = 4, 8
+"""Heights of rows, in Grafana's grid."""
 
-
-NAMES = tuple(ROWS)
+NAMES = tuple(BOARDS)
 """Names of the dashboards, as their files have them."""
 
 
@@ -73,24 +76,28 @@ def build(name: str, dialect: Dialect) -> dict[str, Any]:
             board.DatasourceVariable("datasource").label("Data source").type("prometheus")
         )
     )
-    if name != "pipeline":
+    described = BOARDS[name]
+    if described.priced:
         price = board.TextBoxVariable("usd_per_million_requests")
         made.with_variable(price.label("USD a million requests").default_value("0.35"))
-    if name == "tenant":
+    if described.of_one_tenant:
         made.with_variable(_tenant_variable(board, dialect))
+    source = PromQL(dialect, of_one_tenant=described.of_one_tenant)
     y = number = 0
-    for title, panels in ROWS[name](dialect):
-        made.with_panel(board.Panel().type("row").title(title).grid_pos(_place(0, y, _COLUMNS, 1)))
+    for section in described.sections:
+        rows = _rows(section)
+        if not rows:
+            continue
+        heading = board.Panel().type("row").title(section.title)
+        made.with_panel(heading.grid_pos(_place(0, y, COLUMNS, 1)))
         y += 1
-        width = _COLUMNS // (4 if panels[0].stat and len(panels) == 4 else 3)  # noqa: PLR2004
-        for index, one in enumerate(panels):
-            height = 4 if one.stat and width < 8 else 8  # noqa: PLR2004
-            column = index * width % _COLUMNS
-            if index and column == 0:
-                y += height
-            number += 1
-            made.with_panel(_panel(one, number).grid_pos(_place(column, y, width, height)))
-        y += 4 if width < 8 else 8  # noqa: PLR2004
+        for row in rows:
+            height = _FIGURES if all(panel.view is View.FIGURE for panel in row) else _GRAPHS
+            for panel, (x, width) in zip(row, spans(len(row)), strict=True):
+                number += 1
+                place = _place(x, y, width, height)
+                made.with_panel(_panel(panel, number, source).grid_pos(place))
+            y += height
     built: dict[str, Any] = json.loads(JSONEncoder(sort_keys=True).encode(made.build()))
     for variable in built.get("templating", {}).get("list", ()):
         # The SDK writes the settings of interval variables into every kind; Grafana's types say no.
@@ -99,13 +106,26 @@ def build(name: str, dialect: Dialect) -> dict[str, Any]:
     return built
 
 
+def _rows(section: Section) -> list[list[Panel]]:
+    """The panels that PromQL can fill; rows without any are left out."""
+    rows = [
+        [
+            panel
+            for panel in row
+            if isinstance(panel, Panel) and any(quantity.promql for quantity in panel.draws)
+        ]
+        for row in section.rows
+    ]
+    return [row for row in rows if row]
+
+
 def _place(x: int, y: int, width: int, height: int) -> Any:
     from grafana_foundation_sdk.models.dashboard import GridPos  # noqa: PLC0415
 
     return GridPos(x=x, y=y, w=width, h=height)
 
 
-def _panel(panel: Panel, number: int) -> Any:
+def _panel(panel: Panel, number: int, source: PromQL) -> Any:
     from grafana_foundation_sdk.builders import (  # noqa: PLC0415
         common,
         dashboard,
@@ -123,10 +143,11 @@ def _panel(panel: Panel, number: int) -> Any:
         ThresholdsMode,
     )
 
-    source = DataSourceRef(type_val="prometheus", uid="${datasource}")
+    chosen = DataSourceRef(type_val="prometheus", uid="${datasource}")
+    figure = panel.view is View.FIGURE
     made: Any = (
         stat.Panel()
-        if panel.stat
+        if figure
         else timeseries.Panel()
         .min(0)
         .legend(
@@ -135,15 +156,21 @@ def _panel(panel: Panel, number: int) -> Any:
             .show_legend(show_legend=True)
         )
     )
-    if panel.limit is not None:
-        steps = [Threshold(value=0, color="green"), Threshold(value=panel.limit, color="red")]
+    if panel.thresholds and not figure:
+        first = panel.thresholds[0]
+        limit = first.factor * Settings().threshold(first.parameter)
+        steps = [Threshold(value=0, color="green"), Threshold(value=limit, color="red")]
         made.thresholds(dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps))
         style = common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
         made.thresholds_style(style)
-    made.id(number).title(panel.title).unit(panel.unit).datasource(source)
-    for letter, (text, legend) in zip("ABCDEF", panel.queries, strict=False):
+    title = (panel.grafana_title or panel.title).format(per="a second")
+    made.id(number).title(title).unit(panel.unit.grafana).datasource(chosen)
+    queries = [
+        query for quantity in panel.draws if quantity.promql for query in quantity.promql(source)
+    ]
+    for letter, (text, legend) in zip("ABCDEF", queries, strict=False):
         query = prometheus.Dataquery().expr(text).ref_id(letter).legend_format(legend or "value")
-        made.with_target(query.instant() if panel.stat else query.range())
+        made.with_target(query.instant() if figure else query.range())
     return made
 
 

@@ -16,7 +16,7 @@ from tenantmetrics.console.parameters import PARAMETERS
 
 __all__ = ["render"]
 
-_HEADER = "# Generated from tenantmetrics/console/alarms.py: `python -m tenantmetrics.console`.\n"
+_HEADER = "# Generated from tenantmetrics/console/alarmsets/: `python -m tenantmetrics.console`.\n"
 
 _VERSIONS = """
 terraform {
@@ -221,7 +221,7 @@ def _readme() -> str:
     )
     return f"""# Alarms on tenantmetrics, as a Terraform module
 
-<!-- Generated from tenantmetrics/console/alarms.py: `python -m tenantmetrics.console`. -->
+<!-- Generated from tenantmetrics/console/alarmsets/: `python -m tenantmetrics.console`. -->
 
 The same alarms as `cloudformation.yaml` one folder up, by name, threshold and expression.
 `examples/basic` is a whole configuration. The AWS provider must be 6.43 or later.

@@ -287,7 +287,7 @@ class Service:
         """The statements of a text: exactly one in version 2."""
         if ";" not in sql:
             return [sql]
-        spans = sqltext.statements(sql)
+        spans = sqltext.statement_spans(sql)
         if len(spans) > 1:
             if self._version != 1:
                 raise invalid("Multistatements aren't supported")

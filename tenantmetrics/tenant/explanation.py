@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tenantmetrics.config import Config
+from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.health import Health
 from tenantmetrics.records import Attribution, Claims, Misuse, SessionVerb, Source
 from tenantmetrics.sqltext import TokenKind, parameters, tokenize
@@ -110,7 +111,7 @@ def explain(config: Config, params: Mapping[str, Any]) -> Explanation:
     """
     sql = params["sql"]
     resolver = Resolver(config, Health())
-    claims = resolver.claims("ExecuteStatement", params)
+    claims = resolver.claims(request_of("ExecuteStatement", params))
     session = Session(config.tenant_variables)
     misuses = claims.misuses
     if claims.session:

@@ -2,205 +2,165 @@
 
 from __future__ import annotations
 
-from typing import Any
+from tenantmetrics.console.boards import quantities as q
+from tenantmetrics.console.boards.cloudwatch import TOP
+from tenantmetrics.console.boards.model import (
+    AlarmStates,
+    Board,
+    Panel,
+    Section,
+    Threshold,
+    Unit,
+    View,
+)
 
-from tenantmetrics.catalog import metric
-from tenantmetrics.console.alarms import names as alarm_names
-from tenantmetrics.console.boards.parts import (
-    TOP,
-    body,
-    by_tenant,
-    cluster,
-    cost,
-    rds,
-    title,
-    top,
-)  # fmt: skip
-from tenantmetrics.console.settings import Settings
-from tenantmetrics.console.widgets import Grid, alarms, expression, graph, line
+__all__ = ["BOARD"]
 
-__all__ = ["build"]
+_ACU = Unit("ACU", "short")
+_IN_FLIGHT = Unit("calls", "short")
 
+_NOW = Section(
+    "Now",
+    (
+        (
+            Panel(title="Calls {per}", draws=(q.CALLS,), unit=q.CALLS_A_SECOND, view=View.FIGURE),
+            Panel(title="Error rate", draws=(q.ERROR_PERCENT,), unit=q.PERCENT, view=View.FIGURE),
+            Panel(title="Latency p99", draws=(q.LATENCY_P99,), unit=q.MS, view=View.FIGURE),
+            Panel(
+                title="Billed requests {per}", draws=(q.BILLED,), unit=q.REQUESTS, view=View.FIGURE
+            ),
+            Panel(
+                title="Estimated cost a day",
+                grafana_title="Data API cost of the time shown",
+                draws=(q.COST_NOW,),
+                unit=q.USD,
+                view=View.FIGURE,
+            ),
+            Panel(title="ACU", draws=(q.ACU,), unit=_ACU, view=View.FIGURE),
+        ),
+        (AlarmStates("Alarms"),),
+        (
+            Panel(title="Calls", draws=(q.CALLS,), unit=q.CALLS_A_SECOND),
+            Panel(
+                title="Error rate",
+                draws=(q.ERROR_PERCENT,),
+                unit=q.PERCENT,
+                thresholds=(Threshold("fleet-error-rate", "ErrorRatePercent"),),
+            ),
+            Panel(title="Latency", draws=q.LATENCY_QUANTILES, unit=q.MS),
+        ),
+        (
+            Panel(
+                title="Database time: calls in flight on average", draws=(q.LOAD,), unit=_IN_FLIGHT
+            ),
+            Panel(title="Billed requests", draws=(q.BILLED,), unit=q.REQUESTS),
+            Panel(
+                title="Estimated cost a day",
+                grafana_title="Estimated Data API cost a day",
+                draws=(q.COST_A_DAY,),
+                unit=q.USD,
+            ),
+        ),
+    ),
+)
 
-def build(settings: Settings) -> dict[str, Any]:
-    """The dashboard's body."""
-    duration, errors, billed = (
-        metric(name, fleet=True)
-        for name in ("DatabaseDuration", "DatabaseErrors", "BilledRequests")
-    )
-    grid = Grid(settings)
-    grid.heading(
-        f"# Fleet: every tenant on `{settings.cluster}`\n"
-        f"[one tenant](#dashboards:name={title('tenant', settings)}) · "
-        f"[the metrics' own health](#dashboards:name={title('pipeline', settings)}) · "
-        "Database time is the client's wall time: the Data API reports none of its own. "
-        "Costs are estimates at list price.",
-        2,
-    )
-    calls = line(settings, errors, "SampleCount", label="calls")
-    rate = line(settings, errors, "Average", id="rate", visible=False)
-    percent = expression("100 * rate", "errors, %", id="percent")
-    quantiles = [line(settings, duration, stat, label=stat) for stat in ("p50", "p95", "p99")]
-    requests = line(settings, billed, "Sum", label="billed requests")
-    grid.row(
-        [
-            graph("Calls a minute", [calls], view="singleValue"),
-            graph("Error rate, %", [rate, percent], view="singleValue"),
-            graph("Latency p99, ms", quantiles[2:], view="singleValue"),
-            graph("Billed requests a minute", [requests], view="singleValue"),
-            graph("Estimated cost a day, USD", cost(settings, billed), view="singleValue"),
-            graph(
-                "ACU",
-                [rds(settings, "ServerlessDatabaseCapacity", label="ACU")],
-                view="singleValue",
+_TENANTS = Section(
+    f"Top {TOP} tenants",
+    (
+        (
+            Panel(title="Calls by tenant", draws=(q.CALLS_BY_TENANT,), unit=q.CALLS_A_SECOND),
+            Panel(
+                title="Error rate by tenant",
+                draws=(q.ERROR_PERCENT_BY_TENANT,),
+                unit=q.PERCENT,
+                thresholds=(Threshold("tenant-error-rate", "TenantErrorRatio", 100),),
             ),
-        ],
-        3,
-    )
-    states = [
-        f"arn:aws:cloudwatch:{settings.region}:{settings.account}:alarm:{name}"
-        for name in alarm_names(settings.prefix)
-    ]
-    grid.row([alarms("Alarms", states)], 4)
-    grid.row(
-        [
-            graph("Calls", [calls], unit="calls a minute"),
-            graph(
-                "Error rate",
-                [rate, percent],
-                unit="%",
-                alarms_at={"fleet-error-rate": settings.threshold("ErrorRatePercent")},
+            Panel(
+                title="Average latency by tenant", draws=(q.AVERAGE_LATENCY_BY_TENANT,), unit=q.MS
             ),
-            graph("Latency", quantiles, unit="ms"),
-        ]
-    )
-    busy = line(settings, duration, "Sum", id="busy", visible=False)
-    grid.row(
-        [
-            graph(
-                "Database time: calls in flight on average",
-                [busy, expression("busy / 1000 / PERIOD(busy)", "calls in flight", id="load")],
-                unit="calls",
+        ),
+        (
+            Panel(
+                title="Database time by tenant",
+                draws=(q.LOAD_BY_TENANT,),
+                unit=Unit("ms a minute", "short"),
             ),
-            graph("Billed requests", [requests], unit="requests a minute"),
-            graph("Estimated cost a day", cost(settings, billed), unit="USD"),
-        ]
-    )
-    grid.heading(f"## Top {TOP} tenants")
-    grid.row(
-        [
-            top(settings, "Calls by tenant", "DatabaseErrors", "COUNT", "calls a minute"),
-            graph(
-                "Error rate by tenant",
-                [
-                    expression(
-                        by_tenant(settings, "DatabaseErrors", "AVG"), id="q1", visible=False
-                    ),
-                    expression("100 * q1", id="e1"),
-                ],
-                unit="%",
-                alarms_at={"tenant-error-rate": 100 * settings.threshold("TenantErrorRatio")},
+            Panel(title="Billed requests by tenant", draws=(q.BILLED_BY_TENANT,), unit=q.REQUESTS),
+            Panel(
+                title="Estimated compute cost a day, by share of database time",
+                draws=(q.COMPUTE_BY_TENANT,),
+                unit=q.USD,
             ),
-            top(settings, "Average latency by tenant", "DatabaseDuration", "AVG", "ms"),
-        ]
-    )
-    grid.row(
-        [
-            top(settings, "Database time by tenant", "DatabaseDuration", "SUM", "ms a minute"),
-            top(
-                settings, "Billed requests by tenant", "BilledRequests", "SUM", "requests a minute"
+        ),
+        (
+            Panel(
+                title="Noisy neighbour: share of all database time",
+                draws=(q.SHARE_BY_TENANT,),
+                unit=q.PERCENT,
+                thresholds=(Threshold("largest-share", "NoisySharePercent"),),
             ),
-            graph(
-                "Estimated compute cost a day, by share of database time",
-                [
-                    expression(
-                        by_tenant(settings, "DatabaseDuration", "SUM"), id="q1", visible=False
-                    ),
-                    busy,
-                    rds(settings, "ServerlessDatabaseCapacity", id="acu", visible=False),
-                    expression(f"q1 / busy * acu * 24 * {settings.usd_per_acu_hour}", id="cost"),
-                ],
-                unit="USD",
+            Panel(
+                title="Calls whose tenant is unknown, or two of them",
+                draws=(
+                    q.counted("UnattributedCalls", "unattributed"),
+                    q.counted("TenantConflicts", "conflicts"),
+                ),
+                unit=q.COUNTED_CALLS,
             ),
-        ]
-    )
-    grid.row(
-        [
-            graph(
-                "Noisy neighbour: share of all database time",
-                [
-                    expression(
-                        by_tenant(settings, "DatabaseDuration", "SUM"), id="q1", visible=False
-                    ),
-                    busy,
-                    expression("100 * q1 / busy", id="share"),
-                ],
-                unit="%",
-                alarms_at={"largest-share": settings.threshold("NoisySharePercent")},
+            Panel(
+                title="Throttled, timed out, resuming (detailed metrics)",
+                draws=(q.TROUBLE,),
+                unit=q.CALLS_A_SECOND,
             ),
-            graph(
-                "Calls whose tenant is unknown, or two of them",
-                [
-                    line(settings, metric("UnattributedCalls"), "Sum", label="unattributed"),
-                    line(settings, metric("TenantConflicts"), "Sum", label="conflicts"),
-                ],
-                unit="calls a minute",
+            Panel(title="Failed calls by code", draws=(q.FAILED_BY_CODE,), unit=q.CALLS_A_SECOND),
+        ),
+    ),
+)
+
+_CLUSTER = Section(
+    "Cluster `{cluster}`",
+    (
+        (
+            Panel(
+                title="Capacity", draws=(q.cluster("ServerlessDatabaseCapacity", "ACU"),), unit=_ACU
             ),
-            graph(
-                "Throttled, timed out, resuming (detailed metrics)",
-                [
-                    expression(
-                        "SEARCH('{"
-                        f'"{settings.namespace}",TenantId,Operation,StatusCode'
-                        '} MetricName="DatabaseOperations" '
-                        'StatusCode=("ThrottlingException" OR "StatementTimeoutException" OR '
-                        "\"DatabaseResumingException\")', 'Sum', 60)",
-                        id="trouble",
-                    )
-                ],
-                unit="calls a minute",
+            Panel(
+                title="Utilisation",
+                draws=(q.cluster("CPUUtilization", "CPU"), q.cluster("ACUUtilization", "ACU")),
+                unit=q.PERCENT,
+                thresholds=(
+                    Threshold("cluster-cpu", "CpuPercent"),
+                    Threshold("cluster-acu", "AcuPercent"),
+                ),
             ),
-        ]
-    )
-    grid.heading(f"## Cluster `{settings.cluster}`")
-    grid.row(
-        [
-            cluster(settings, "Capacity", {"ServerlessDatabaseCapacity": "ACU"}, "ACU"),
-            cluster(
-                settings,
-                "Utilisation",
-                {"CPUUtilization": "CPU", "ACUUtilization": "ACU"},
-                "%",
-                alarms_at={
-                    "cluster-cpu": settings.threshold("CpuPercent"),
-                    "cluster-acu": settings.threshold("AcuPercent"),
-                },
+            Panel(
+                title="Connections",
+                draws=(q.cluster("DatabaseConnections", "connections"),),
+                unit=Unit("connections", "short"),
             ),
-            cluster(settings, "Connections", {"DatabaseConnections": "connections"}, "connections"),
-        ]
-    )
-    grid.row(
-        [
-            graph(
-                "Storage latency",
-                [
-                    rds(settings, "ReadLatency", id="read", visible=False),
-                    rds(settings, "WriteLatency", id="write", visible=False),
-                    expression("1000 * read", "read", id="read_ms"),
-                    expression("1000 * write", "write", id="write_ms"),
-                ],
-                unit="ms",
-            ),
-            graph(
-                "Volume I/O",
-                [
-                    rds(settings, name, "Sum", label=label)
-                    for name, label in (("VolumeReadIOPs", "read"), ("VolumeWriteIOPs", "write"))
-                ],
-                unit="operations in 5 minutes",
+        ),
+        (
+            Panel(title="Storage latency", draws=(q.STORAGE_LATENCY,), unit=q.MS),
+            Panel(
+                title="Volume I/O",
+                draws=(
+                    q.cluster("VolumeReadIOPs", "read", "Sum"),
+                    q.cluster("VolumeWriteIOPs", "write", "Sum"),
+                ),
+                unit=Unit("operations in 5 minutes", "short"),
                 period_s=300,
             ),
-            cluster(settings, "Commit latency", {"CommitLatency": "commit"}, "ms"),
-        ]
-    )
-    return body(grid)
+            Panel(title="Commit latency", draws=(q.cluster("CommitLatency", "commit"),), unit=q.MS),
+        ),
+    ),
+)
+
+BOARD = Board(
+    name="fleet",
+    about="Fleet: every tenant on `{cluster}`\n"
+    "[one tenant](#dashboards:name={tenant}) · "
+    "[the metrics' own health](#dashboards:name={pipeline}) · "
+    "Database time is the client's wall time: the Data API reports none of its own. "
+    "Costs are estimates at list price.",
+    sections=(_NOW, _TENANTS, _CLUSTER),
+)

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenantmetrics.catalog import metric
-from tenantmetrics.console.boards.parts import body, title
-from tenantmetrics.console.settings import Settings
-from tenantmetrics.console.widgets import Grid, expression, graph, insights, line, logs
+from tenantmetrics.console.boards import quantities as q
+from tenantmetrics.console.boards.cloudwatch import CloudWatch, expression
+from tenantmetrics.console.boards.model import (
+    Board,
+    LogQuery,
+    Panel,
+    Quantity,
+    Section,
+    Unit,
+    View,
+)
+from tenantmetrics.console.boards.promql import PromQL
 from tenantmetrics.health import Loss
 
-__all__ = ["build"]
+__all__ = ["BOARD"]
+
+_ESSENTIAL = 3
+"""Custom metrics of a tenant at the essential level."""
+
+_SERIES_MAX = 500
+"""Series that a Metrics Insights query returns at most."""
+
+_WINDOWS = Unit("windows {per}", "cps")
 
 # A document's timestamp is the start of its minute.
 _LAG = (
@@ -18,92 +34,143 @@ _LAG = (
     "| stats max(@ingestionTime - @timestamp) / 1000 - 60 as seconds_late by bin(5m)"
 )
 
+_ARRIVED = Quantity(
+    cloudwatch=lambda source: [source.own("UnattributedCalls", "SampleCount", label="windows")]
+)
 
-def build(settings: Settings) -> dict[str, Any]:
-    """The dashboard's body."""
-    grid = Grid(settings)
-    grid.heading(
-        "# Can these numbers be trusted?\n"
-        f"[the fleet](#dashboards:name={title('fleet', settings)}) · "
-        "Above the costs, every line but the first graph's should be zero.",
-        2,
-    )
-    unattributed = metric("UnattributedCalls")
-    dropped, failures = metric("CallsDropped"), metric("ExportFailures")
-    grid.row(
-        [
-            graph(
-                "Windows that arrived (a gap: nothing was delivered, or nothing called)",
-                [line(settings, unattributed, "SampleCount", label="windows")],
-                unit="windows a minute",
-            ),
-            graph(
-                "Calls with no tenant, two tenants, or folded into __overflow__",
-                [
-                    line(settings, metric(name), "Sum", label=label)
-                    for name, label in (
-                        ("UnattributedCalls", "unattributed"),
-                        ("TenantConflicts", "conflicts"),
-                        ("SeriesOverflow", "overflow"),
-                    )
-                ],
-                unit="calls a minute",
-            ),
-        ]
-    )
-    reasons = [
-        one
-        for one in Loss
-        if one not in {Loss.SERIES_CAP, Loss.EXPORT_FAILED, Loss.EXPORT_UNCERTAIN}
+
+def _since_the_last(source: PromQL) -> list[tuple[str, str]]:
+    return [(f"time() - max(timestamp({source.selector('UnattributedCalls')}))", "lag")]
+
+
+def _lost(source: CloudWatch) -> list[list[Any]]:
+    elsewhere = {Loss.SERIES_CAP, Loss.EXPORT_FAILED, Loss.EXPORT_UNCERTAIN}
+    reasons = [reason for reason in Loss if reason not in elsewhere]
+    return [source.own("CallsDropped", "Sum", reason, label=reason.value) for reason in reasons]
+
+
+_LOST = Quantity(
+    cloudwatch=_lost,
+    promql=lambda source: [
+        (source.rate("CallsDropped", source.reason), source.legend("tenantmetrics.reason"))
+    ],
+)
+_NOT_DELIVERED = Quantity(
+    cloudwatch=lambda source: [
+        expression(source.insights("ExportFailures", "SUM", "Exporter", limit=10), id="q1")
+    ],
+    promql=lambda source: [
+        (source.rate("ExportFailures", source.exporter), source.legend("tenantmetrics.exporter"))
+    ],
+)
+
+
+def _tenants(source: CloudWatch) -> list[Any]:
+    query = source.insights("BilledRequests", "SUM", "TenantId", limit=_SERIES_MAX)
+    return expression(query, id="q1", visible=False)
+
+
+_TENANTS = Quantity(
+    cloudwatch=lambda source: [
+        _tenants(source),
+        expression("TIME_SERIES(METRIC_COUNT(q1))", "tenants", id="count"),
+    ],
+    promql=lambda source: [
+        (f"count(sum by ({source.tenant}) ({source.selector('BilledRequests')}))", "tenants")
+    ],
+)
+_METRICS_A_MONTH = Quantity(
+    cloudwatch=lambda source: [
+        _tenants(source),
+        expression(
+            f"TIME_SERIES(METRIC_COUNT(q1) * {_ESSENTIAL} * "
+            f"{source.settings.usd_per_metric_month})",
+            "USD",
+            id="cost",
+        ),
     ]
-    grid.row(
+)
+_USAGE = ["AWS/Usage", "CallCount", "Type", "API", "Resource", "PutMetricData"]
+_REQUESTS = Quantity(
+    cloudwatch=lambda _: [
         [
-            graph(
-                "Calls lost, by reason",
-                [line(settings, dropped, "Sum", (one,), label=one.value) for one in reasons],
-                unit="calls a minute",
-                stacked=True,
-            ),
-            graph(
-                "Windows not delivered, by exporter",
-                [expression(insights(settings, failures, "SUM", group_by="Exporter"), id="q1")],
-                unit="windows a minute",
-                stacked=True,
-            ),
+            *_USAGE,
+            *("Service", "CloudWatch", "Class", "None"),
+            {"stat": "Sum", "label": "requests of the account"},
         ]
-    )
-    grid.row([logs("Export lag (EMF)", settings.log_group, _LAG, view="timeSeries")])
-    grid.heading("## What the metrics themselves cost (estimates at list price)")
-    usage = ["AWS/Usage", "CallCount", "Type", "API", "Resource", "PutMetricData"]
-    usage += ["Service", "CloudWatch", "Class", "None"]
-    tenants = insights(settings, metric("BilledRequests"), "SUM", group_by="TenantId", limit=500)
-    grid.row(
-        [
-            graph(
-                "Tenants with metrics of their own",
-                [
-                    expression(tenants, id="q1", visible=False),
-                    expression("TIME_SERIES(METRIC_COUNT(q1))", "tenants", id="count"),
-                ],
-                unit="tenants",
+    ]
+)
+
+_TRUST = Section(
+    "Can these numbers be trusted?",
+    (
+        (
+            Panel(
+                title="Windows that arrived (a gap: nothing was delivered, or nothing called)",
+                draws=(_ARRIVED,),
+                unit=_WINDOWS,
             ),
-            graph(
-                "Custom metrics a month, essential level",
-                [
-                    expression(tenants, id="q1", visible=False),
-                    expression(
-                        f"TIME_SERIES(METRIC_COUNT(q1) * 3 * {settings.usd_per_metric_month})",
-                        "USD",
-                        id="cost",
-                    ),
-                ],
-                unit="USD",
+            Panel(
+                title="Since the last datum",
+                draws=(Quantity(promql=_since_the_last),),
+                unit=Unit("s", "s"),
+                view=View.FIGURE,
             ),
-            graph(
-                "PutMetricData requests",
-                [[*usage, {"stat": "Sum", "label": "requests of the account"}]],
-                unit="requests a minute",
+            Panel(
+                title="Export lag", draws=(Quantity(promql=_since_the_last),), unit=Unit("s", "s")
             ),
-        ]
-    )
-    return body(grid)
+            Panel(
+                title="Calls with no tenant, two tenants, or folded into __overflow__",
+                draws=(
+                    q.counted("UnattributedCalls", "unattributed"),
+                    q.counted("TenantConflicts", "conflicts"),
+                    q.counted("SeriesOverflow", "overflow"),
+                ),
+                unit=q.COUNTED_CALLS,
+            ),
+        ),
+        (
+            Panel(
+                title="Calls lost, by reason",
+                draws=(_LOST,),
+                unit=q.COUNTED_CALLS,
+                view=View.AREAS,
+            ),
+            Panel(
+                title="Windows not delivered, by exporter",
+                draws=(_NOT_DELIVERED,),
+                unit=_WINDOWS,
+                view=View.AREAS,
+            ),
+        ),
+        (LogQuery(title="Export lag (EMF)", query=_LAG, view="timeSeries"),),
+    ),
+)
+
+_COST = Section(
+    "What the metrics themselves cost (estimates at list price)",
+    (
+        (
+            Panel(
+                title="Tenants with metrics of their own",
+                grafana_title="Tenants",
+                draws=(_TENANTS,),
+                unit=Unit("tenants", "short"),
+            ),
+            Panel(
+                title="Custom metrics a month, essential level",
+                draws=(_METRICS_A_MONTH,),
+                unit=q.USD,
+            ),
+            Panel(title="PutMetricData requests", draws=(_REQUESTS,), unit=q.REQUESTS),
+        ),
+    ),
+)
+
+BOARD = Board(
+    name="pipeline",
+    about="Can these numbers be trusted?\n[the fleet](#dashboards:name={fleet}) · "
+    "Above the costs, every line but the first graph's should be zero.",
+    sections=(_TRUST, _COST),
+    priced=False,
+)

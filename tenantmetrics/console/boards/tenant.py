@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from tenantmetrics.console.boards import quantities as q
+from tenantmetrics.console.boards.cloudwatch import TENANT
+from tenantmetrics.console.boards.model import (
+    Board,
+    LogQuery,
+    Panel,
+    Section,
+    Threshold,
+    Unit,
+    View,
+)
 
-from tenantmetrics.catalog import metric
-from tenantmetrics.console.boards.parts import TENANT, body, rds, title
-from tenantmetrics.console.settings import Settings
-from tenantmetrics.console.widgets import Grid, expression, graph, insights, line, logs
-
-__all__ = ["build"]
+__all__ = ["BOARD"]
 
 _ERRORS = (
     f"filter TenantId = '{TENANT}' and StatusCode != 'ok' "
@@ -25,133 +30,110 @@ _SLOWEST = (
     "| fields @timestamp, slowest_ms, BilledRequests | sort slowest_ms desc | limit 50"
 )
 
-
-def build(settings: Settings) -> dict[str, Any]:
-    """The dashboard's body."""
-    duration, errors, billed = (
-        metric(name) for name in ("DatabaseDuration", "DatabaseErrors", "BilledRequests")
-    )
-    whose = (TENANT,)
-    grid = Grid(settings)
-    grid.heading(
-        f"# Tenant `{TENANT}`\n[the fleet](#dashboards:name={title('fleet', settings)}) · "
-        "Choose the tenant at the top. Costs are estimates at list price.",
-        2,
-    )
-    calls = line(settings, errors, "SampleCount", whose, label="calls")
-    rate = line(settings, errors, "Average", whose, id="rate", visible=False)
-    percent = expression("100 * rate", "errors, %", id="percent")
-    quantiles = [
-        line(settings, duration, stat, whose, label=stat) for stat in ("p50", "p95", "p99")
-    ]
-    cost = _cost_to_date(settings)
-    grid.row(
-        [
-            graph("Calls a minute", [calls], view="singleValue"),
-            graph("Error rate, %", [rate, percent], view="singleValue"),
-            graph("Latency p99, ms", quantiles[2:], view="singleValue"),
-            graph("Estimated cost in the time shown, USD", cost, view="singleValue"),
-        ],
-        3,
-    )
-    grid.row(
-        [
-            graph("Calls", [calls], unit="calls a minute"),
-            graph(
-                "Error rate",
-                [rate, percent],
-                unit="%",
-                alarms_at={"tenant-error-rate": 100 * settings.threshold("TenantErrorRatio")},
+_NOW = Section(
+    "Now",
+    (
+        (
+            Panel(title="Calls {per}", draws=(q.CALLS,), unit=q.CALLS_A_SECOND, view=View.FIGURE),
+            Panel(title="Error rate", draws=(q.ERROR_PERCENT,), unit=q.PERCENT, view=View.FIGURE),
+            Panel(title="Latency p99", draws=(q.LATENCY_P99,), unit=q.MS, view=View.FIGURE),
+            Panel(
+                title="Estimated cost in the time shown",
+                grafana_title="Data API cost of the time shown",
+                draws=(q.COST_OF_THE_TENANT,),
+                unit=q.USD,
+                view=View.FIGURE,
             ),
-            graph("Latency", quantiles, unit="ms"),
-        ]
-    )
-    mine = line(settings, duration, "Sum", whose, id="mine", visible=False)
-    everyone = line(
-        settings, metric("DatabaseDuration", fleet=True), "Sum", id="busy", visible=False
-    )
-    grid.row(
-        [
-            graph(
-                "Share of all database time",
-                [mine, everyone, expression("100 * mine / busy", "share, %", id="share")],
-                unit="%",
-                alarms_at={"largest-share": settings.threshold("NoisySharePercent")},
+        ),
+        (
+            Panel(title="Calls", draws=(q.CALLS,), unit=q.CALLS_A_SECOND),
+            Panel(
+                title="Error rate",
+                draws=(q.ERROR_PERCENT,),
+                unit=q.PERCENT,
+                thresholds=(Threshold("tenant-error-rate", "TenantErrorRatio", 100),),
             ),
-            graph(
-                "Billed requests",
-                [line(settings, billed, "Sum", whose, label="billed requests")],
-                unit="requests a minute",
+            Panel(title="Latency", draws=q.LATENCY_QUANTILES, unit=q.MS),
+        ),
+        (
+            Panel(
+                title="Database time: calls in flight on average",
+                draws=(q.LOAD,),
+                unit=Unit("calls", "short"),
             ),
-            graph("Estimated cost to date", cost, unit="USD"),
-        ]
-    )
-    grid.heading("## What it does (detailed metrics)")
-    operations = metric("DatabaseOperations")
-    only = {"TenantId": TENANT}
-    grid.row(
-        [
-            graph(
-                f"Calls by {what}",
-                [
-                    expression(
-                        insights(settings, operations, "SUM", where=only, group_by=dimension),
-                        id="q1",
-                    )
-                ],
-                unit="calls a minute",
-                stacked=True,
-            )
-            for what, dimension in (("operation", "Operation"), ("outcome", "StatusCode"))
-        ]
-    )
-    grid.row(
-        [
-            graph(
-                f"{what} a minute",
-                [line(settings, metric(name), "Sum", whose, label=label) for name, label in lines],
-                unit=unit,
-            )
-            for what, unit, lines in (
-                ("Bytes", "bytes", (("RequestBytes", "requests"), ("ResponseBytes", "responses"))),
-                ("Rows", "rows", (("RowsReturned", "returned"), ("RowsWritten", "written"))),
-            )
-        ]
-    )
-    grid.heading("## From the EMF documents")
-    grid.row(
-        [
-            logs("Errors by operation and code (detailed metrics)", settings.log_group, _ERRORS),
-            logs("Slowest calls, minute by minute", settings.log_group, _SLOWEST),
-        ]
-    )
-    return body(grid) | {"variables": [_variable(settings)]}
+            Panel(
+                title="Share of all database time",
+                draws=(q.SHARE_OF_LOAD,),
+                unit=q.PERCENT,
+                thresholds=(Threshold("largest-share", "NoisySharePercent"),),
+            ),
+        ),
+        (
+            Panel(title="Billed requests", draws=(q.BILLED,), unit=q.REQUESTS),
+            Panel(
+                title="Estimated cost to date",
+                grafana_title="Estimated Data API cost a day",
+                draws=(q.COST_TO_DATE,),
+                unit=q.USD,
+            ),
+        ),
+    ),
+)
 
+_DETAILS = Section(
+    "What it does",
+    (
+        (
+            Panel(
+                title="Calls by operation",
+                draws=(q.CALLS_BY_OPERATION,),
+                unit=q.CALLS_A_SECOND,
+                view=View.AREAS,
+            ),
+            Panel(
+                title="Calls by outcome",
+                draws=(q.CALLS_BY_OUTCOME,),
+                unit=q.CALLS_A_SECOND,
+                view=View.AREAS,
+            ),
+            Panel(title="Failed calls by code", draws=(q.FAILED_BY_CODE,), unit=q.CALLS_A_SECOND),
+        ),
+        (
+            Panel(
+                title="Bytes {per}",
+                draws=(
+                    q.counted("RequestBytes", "requests"),
+                    q.counted("ResponseBytes", "responses"),
+                ),
+                unit=Unit("bytes", "Bps"),
+            ),
+            Panel(
+                title="Rows {per}",
+                draws=(
+                    q.counted("RowsReturned", "returned", histogram=True),
+                    q.counted("RowsWritten", "written"),
+                ),
+                unit=Unit("rows", "cps"),
+            ),
+        ),
+    ),
+    detailed=True,
+)
 
-def _variable(settings: Settings) -> dict[str, Any]:
-    return {
-        "type": "pattern",
-        "pattern": TENANT,
-        "id": "tenant",
-        "label": "Tenant",
-        "inputType": "select",
-        "visible": True,
-        "defaultValue": "__FIRST",
-        "search": f'{{"{settings.namespace}",TenantId}} MetricName="BilledRequests"',
-        "populateFrom": "TenantId",
-    }
+_LOGS = Section(
+    "From the EMF documents",
+    (
+        (
+            LogQuery(title="Errors by operation and code (detailed metrics)", query=_ERRORS),
+            LogQuery(title="Slowest calls, minute by minute", query=_SLOWEST),
+        ),
+    ),
+)
 
-
-def _cost_to_date(settings: Settings) -> list[list[Any]]:
-    """The tenant's requests, and its share of the compute by database time."""
-    whose = (TENANT,)
-    requests = f"FILL(billed, 0) * {settings.usd_per_million_requests} / 1000000"
-    compute = f"FILL(mine, 0) / busy * acu * PERIOD(busy) / 3600 * {settings.usd_per_acu_hour}"
-    return [
-        line(settings, metric("BilledRequests"), "Sum", whose, id="billed", visible=False),
-        line(settings, metric("DatabaseDuration"), "Sum", whose, id="mine", visible=False),
-        line(settings, metric("DatabaseDuration", fleet=True), "Sum", id="busy", visible=False),
-        rds(settings, "ServerlessDatabaseCapacity", id="acu", visible=False),
-        expression(f"RUNNING_SUM({requests})", "Data API", id="api"),
-        expression(f"RUNNING_SUM({compute})", "compute", id="compute"),
-    ]
+BOARD = Board(
+    name="tenant",
+    about=f"Tenant `{TENANT}`\n[the fleet](#dashboards:name={{fleet}}) · "
+    "Choose the tenant at the top. Costs are estimates at list price.",
+    sections=(_NOW, _DETAILS, _LOGS),
+    of_one_tenant=True,
+)

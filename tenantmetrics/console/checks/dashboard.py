@@ -9,10 +9,10 @@ from importlib import resources
 from typing import Any
 
 from tenantmetrics.console.alarms import ALARMS
+from tenantmetrics.console.boards.model import COLUMNS
 from tenantmetrics.console.checks import logsinsights, metricwidget, oddities, search
 from tenantmetrics.console.checks.fault import Fault, Syntax, load_json
 from tenantmetrics.console.known import Known, close_to
-from tenantmetrics.console.widgets import COLUMNS
 from tenantmetrics.errors import MissingExtraError
 
 __all__ = ["check"]

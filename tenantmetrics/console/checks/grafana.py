@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from tenantmetrics.console.boards.model import COLUMNS
 from tenantmetrics.console.checks import grafanakeys, promql, promshape
 from tenantmetrics.console.checks.fault import Fault
 from tenantmetrics.console.known import close_to
 from tenantmetrics.console.promnames import Dialect
-from tenantmetrics.console.widgets import COLUMNS
 
 __all__ = ["check", "queries"]
 

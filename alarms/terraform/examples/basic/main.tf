@@ -1,4 +1,4 @@
-# Generated from tenantmetrics/console/alarms.py: `python -m tenantmetrics.console`.
+# Generated from tenantmetrics/console/alarmsets/: `python -m tenantmetrics.console`.
 
 provider "aws" {
   region = "us-east-1"
