@@ -10,15 +10,23 @@ from sqlglot import exp
 from tenantmetrics.tenant.sql.comparisons import any_of, elements, pairs_of, query_of, truth
 from tenantmetrics.tenant.sql.join_connectivity import reaches_outside
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, Names, Sink
-from tenantmetrics.tenant.sql.restrictions import Either, Fixed, Found, Guarded, Named, Node, State
+from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, QueryScope, Sink
+from tenantmetrics.tenant.sql.restrictions import (
+    Either,
+    Fixed,
+    Guarded,
+    Named,
+    Restriction,
+    State,
+    Touched,
+)
 from tenantmetrics.tenant.sql.sqlglot_trees import outside_queries
 from tenantmetrics.tenant.sql.value_expressions import (
     SESSION,
-    array_of,
+    array_operands,
     bare,
     function_name,
-    value_of,
+    value_operand,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +43,7 @@ _DIFFERENT = (exp.NEQ, exp.NullSafeNEQ)
 _VALUES = frozenset({exp.Literal, exp.Placeholder})
 _MAX_GIVEN = 8
 """Values of one COALESCE that are told apart; each is tested against all before it."""
-_IN_SESSION = Fixed(Found(State.SESSION))
+_IN_SESSION = Fixed(Touched(State.SESSION))
 
 
 class Conditions:
@@ -47,7 +55,7 @@ class Conditions:
         facts: What is known of the query; subqueries that restrict nothing are left there.
     """
 
-    def __init__(self, queries: Queries, names: Names, facts: Facts) -> None:
+    def __init__(self, queries: Queries, names: QueryScope, facts: Facts) -> None:
         self._queries = queries
         self._names = names
         self._facts = facts
@@ -146,18 +154,18 @@ class Conditions:
         tied = tied or reaches_outside(query, self._names)
         return tied and self._queries.restrict(query, self._names, self._facts, sink)
 
-    def _function(self, node: exp.Expr) -> Node | None:
+    def _function(self, node: exp.Expr) -> Restriction | None:
         """`WHERE visible_to(:t)`, where that function is configured to take a tenant."""
         call = node.expression if isinstance(node, exp.Dot) else node
         position = self._names.vocabulary.functions.get(function_name(call))
         if position is None:
             return None
         arguments = call.expressions[position : position + 1]
-        return _named([value_of(argument) for argument in arguments])
+        return _named([value_operand(argument) for argument in arguments])
 
     def _null(self, node: exp.Is, sink: Sink, negated: bool) -> None:
         """`:p IS NULL` is known before the call; `tenant_id IS NOT NULL` restricts nothing."""
-        operand = value_of(node.this)
+        operand = value_operand(node.this)
         if isinstance(operand, Operand):
             sink.guards.append((operand, not negated))
         elif not negated:
@@ -171,12 +179,12 @@ class Conditions:
         ):
             # Most conditions by far: a column that is no tenant's, and a value.
             if self._names.has_several():
-                self._other(left, [value_of(right)], sink)
+                self._other(left, [value_operand(right)], sink)
             return
         pairs = pairs_of(left, right)
         if pairs is not None:
-            for one, other in pairs:
-                self._equal(one, other, sink, branch)
+            for one_side, other_side in pairs:
+                self._equal(one_side, other_side, sink, branch)
             return
         key, second = self._key(left), self._key(right)
         if key is not None and second is not None:
@@ -210,7 +218,7 @@ class Conditions:
         self._unknown(side, sink)
 
     def _compare(self, key: Key, side: exp.Expr, sink: Sink, branch: bool) -> None:
-        found = value_of(side)
+        found = value_operand(side)
         inner = bare(side)
         if found is SESSION:
             sink.constraints.append((key, _IN_SESSION))
@@ -231,12 +239,12 @@ class Conditions:
             sink.constraints.append((key, UNKNOWN))
             self._unknown(side, sink)
 
-    def _first_given(self, node: exp.Coalesce) -> Node:
+    def _first_given(self, node: exp.Coalesce) -> Restriction:
         """`tenant_id = COALESCE(:t, …)`: decided by which of the values are NULL."""
-        branches: list[Node] = []
+        branches: list[Restriction] = []
         before: tuple[tuple[Operand, bool], ...] = ()
         for part in (node.this, *node.expressions)[:_MAX_GIVEN]:
-            value = value_of(part)
+            value = value_operand(part)
             if not isinstance(value, Operand):
                 break
             branches.append(Guarded(Named((value,)), (*before, (value, False))))
@@ -244,7 +252,7 @@ class Conditions:
         return Either((*branches, Guarded(UNKNOWN, before)))
 
     def _any(self, key: Key, array: exp.Expr | None, sink: Sink, branch: bool) -> None:
-        operands = array_of(array)
+        operands = array_operands(array)
         inner = query_of(array)
         if isinstance(inner, _SELECT_OR_SUBQUERY_OR_SETOPERATION):
             if branch:
@@ -279,14 +287,16 @@ class Conditions:
                 self._unknown(node, sink)
             return
         if key is not None:
-            sink.constraints.append((key, _named([value_of(item) for item in node.expressions])))
+            sink.constraints.append(
+                (key, _named([value_operand(item) for item in node.expressions]))
+            )
             return
         this = bare(node.this)
         if (columns := elements(this)) is not None:
             self._row_in(columns, node, sink)
             return
         if isinstance(this, exp.Column) and self._names.has_several():
-            self._other(this, [value_of(item) for item in node.expressions], sink)
+            self._other(this, [value_operand(item) for item in node.expressions], sink)
         self._unknown(node, sink)
 
     def _row_in(self, columns: list[exp.Expr], node: exp.In, sink: Sink) -> None:
@@ -295,7 +305,7 @@ class Conditions:
             if (key := self._key(column)) is not None:
                 rows = [elements(bare(item)) for item in node.expressions]
                 values = [
-                    value_of(row[index]) if row is not None and index < len(row) else None
+                    value_operand(row[index]) if row is not None and index < len(row) else None
                     for row in rows
                 ]
                 sink.constraints.append((key, _named(values)))
@@ -313,7 +323,7 @@ class Conditions:
                     sink.constraints.append((key, UNKNOWN))
 
 
-def _named(values: Sequence[object]) -> Node:
+def _named(values: Sequence[object]) -> Restriction:
     """A list of values, of which some may be the session's own or not known."""
     operands = [value for value in values if isinstance(value, Operand)]
     if len(operands) == len(values) and operands:

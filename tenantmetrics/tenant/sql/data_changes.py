@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.build_restriction import node_of
+from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
 from tenantmetrics.tenant.sql.from_clause import add_from
 from tenantmetrics.tenant.sql.join_connectivity import require_connection
@@ -21,13 +21,13 @@ from tenantmetrics.tenant.sql.query_scope import (
     Facts,
     FromItem,
     Key,
-    Names,
+    QueryScope,
 )
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
     Either,
     Named,
-    Node,
+    Restriction,
     Rows,
 )
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
@@ -56,9 +56,9 @@ class DataChanges:
         self.queries = queries
         self.vocabulary = queries.vocabulary
 
-    def derive(self, node: exp.Expr, names: Names) -> Derived | None:
+    def derive(self, node: exp.Expr, names: QueryScope) -> Derived | None:
         """Analyse a data-changing statement; None for anything else."""
-        inner = Names(names, self.vocabulary)
+        inner = QueryScope(names, self.vocabulary)
         facts = Facts()
         self.queries.with_clause(node, inner, facts)
         if isinstance(node, exp.Insert):
@@ -96,7 +96,7 @@ class DataChanges:
         found = [(ranks[name], index) for index, name in enumerate(columns) if name in ranks]
         return min(found)[1] if found else None
 
-    def _insert(self, node: exp.Insert, names: Names, facts: Facts) -> Node:
+    def _insert(self, node: exp.Insert, names: QueryScope, facts: Facts) -> Restriction:
         target = node.this
         columns: list[str] = []
         if isinstance(target, exp.Schema):
@@ -121,13 +121,15 @@ class DataChanges:
         if conflict is not None and (where := conflict.args.get("where")) is not None:
             # It restricts the row that is there already, which may be another tenant's.
             Conditions(self.queries, names, facts).add(where.this, facts.main)
-            written = Also(written, (node_of(facts, self.vocabulary),))
+            written = Also(written, (build_restriction(facts, self.vocabulary),))
         beside = [later() for later in facts.later] + facts.beside
         beside = [part for part in beside if part is not OPEN]
         return Also(written, tuple(beside)) if beside else written
 
-    def _written(self, body: exp.Values, index: int | None, names: Names, facts: Facts) -> Node:
-        rows: list[Node] = []
+    def _written(
+        self, body: exp.Values, index: int | None, names: QueryScope, facts: Facts
+    ) -> Restriction:
+        rows: list[Restriction] = []
         for row in body.expressions:
             items = row.expressions if isinstance(row, exp.Tuple) else [row]
             for item in items:
@@ -140,7 +142,7 @@ class DataChanges:
             return CLEAR
         return rows[0] if len(rows) == 1 else Rows(tuple(rows))
 
-    def _selected(self, body: exp.Expr, index: int | None, names: Names) -> Node:
+    def _selected(self, body: exp.Expr, index: int | None, names: QueryScope) -> Restriction:
         """INSERT … SELECT: reads from one tenant, writes to what its column says."""
         branches: list[exp.Expr] = []
         shared = Facts()
@@ -150,19 +152,19 @@ class DataChanges:
                 return self.queries.derive(body, names).node if index is None else UNKNOWN
             branches.append(unwrapped(body.expression))
             body = unwrapped(body.this)
-        nodes: list[Node] = []
+        nodes: list[Restriction] = []
         for branch in [body, *reversed(branches)]:
             if not isinstance(branch, exp.Select) or index is None:
                 nodes.append(self.queries.derive(branch, names).node)
                 continue
-            inner, facts = Names(names, self.vocabulary), Facts()
+            inner, facts = QueryScope(names, self.vocabulary), Facts()
             self.queries.select(branch, inner, facts, facts.main)
             self._project(branch, index, inner, facts)
-            nodes.append(node_of(facts, self.vocabulary))
+            nodes.append(build_restriction(facts, self.vocabulary))
         result = nodes[0] if len(nodes) == 1 else Either(tuple(nodes))
         return Also(result, tuple(shared.beside)) if shared.beside else result
 
-    def _project(self, select: exp.Select, index: int, names: Names, facts: Facts) -> None:
+    def _project(self, select: exp.Select, index: int, names: QueryScope, facts: Facts) -> None:
         """The tenant that INSERT … SELECT writes: its column joins the classes of the query."""
         before = select.expressions[: index + 1]
         item = select.expressions[index].unalias() if index < len(select.expressions) else None
@@ -184,17 +186,17 @@ class DataChanges:
                 if key == other and isinstance(node, Named):
                     facts.main.constraints[place] = (key, _each(node.operands))
 
-    def _written_key(self, names: Names) -> Key:
+    def _written_key(self, names: QueryScope) -> Key:
         """A key for the tenant column that is written."""
         columns = self.vocabulary.columns
         return (next(names.numbers), min(columns, key=columns.__getitem__))
 
-    def _copied(self, other: Key, names: Names, facts: Facts) -> None:
+    def _copied(self, other: Key, names: QueryScope, facts: Facts) -> None:
         """What is written is another tenant column's, which has to be restricted itself."""
         facts.main.links.append((self._written_key(names), other))
         facts.main.constraints.append((other, UNKNOWN))
 
-    def assigned(self, item: exp.Expr, target: str, names: Names, facts: Facts) -> None:
+    def assigned(self, item: exp.Expr, target: str, names: QueryScope, facts: Facts) -> None:
         """One assignment of SET: a tenant column given to somebody is that tenant's too."""
         left, right = item.this, item.expression
         if isinstance(left, _TUPLE_OR_PAREN):
@@ -217,7 +219,7 @@ class DataChanges:
             for _ in self.queries.outside_subqueries(right, names, facts):
                 pass
 
-    def _update(self, node: exp.Update, names: Names, facts: Facts) -> Node:
+    def _update(self, node: exp.Update, names: QueryScope, facts: Facts) -> Restriction:
         from_ = node.args.get("from_")
         sources = [node.this] + ([from_.this] if from_ is not None else [])
         sources += node.args.get("joins") or []
@@ -227,9 +229,9 @@ class DataChanges:
         require_connection(sources, [where], names, facts, facts.main)
         for item in node.expressions:
             self.assigned(item, alias_of(node.this), names, facts)
-        return node_of(facts, self.vocabulary)
+        return build_restriction(facts, self.vocabulary)
 
-    def _delete(self, node: exp.Delete, names: Names, facts: Facts) -> Node:
+    def _delete(self, node: exp.Delete, names: QueryScope, facts: Facts) -> Restriction:
         using = node.args.get("using")
         sources = [node.this, *(using if isinstance(using, list) else [])]
         sources += node.args.get("joins") or []
@@ -237,7 +239,7 @@ class DataChanges:
         where = node.args["where"].this if node.args.get("where") else None
         Conditions(self.queries, names, facts).add(where, facts.main)
         require_connection(sources, [where], names, facts, facts.main)
-        return node_of(facts, self.vocabulary)
+        return build_restriction(facts, self.vocabulary)
 
 
 def _each(operands: tuple[Operand, ...]) -> Rows:

@@ -16,12 +16,12 @@ from tenantmetrics.tenant.sql.query_scope import (
     Facts,
     FromItem,
     Key,
-    Names,
+    QueryScope,
     Sink,
     is_tenants,
 )
 from tenantmetrics.tenant.sql.restrictions import Named
-from tenantmetrics.tenant.sql.value_expressions import array_of, function_name, value_of
+from tenantmetrics.tenant.sql.value_expressions import array_operands, function_name, value_operand
 
 if TYPE_CHECKING:
     from tenantmetrics.tenant.sql.queries import Queries
@@ -60,7 +60,7 @@ _ROWS_WITHOUT_TABLES = frozenset(
 def add_from(
     queries: Queries,
     items: Sequence[object],
-    names: Names,
+    names: QueryScope,
     facts: Facts,
     sink: Sink,
 ) -> None:
@@ -80,7 +80,7 @@ def add_from(
 
 
 def _add(
-    queries: Queries, items: Sequence[object], names: Names, facts: Facts, current: Sink
+    queries: Queries, items: Sequence[object], names: QueryScope, facts: Facts, current: Sink
 ) -> None:
     for item in items:
         # The parser leaves flags where a broken text has no table.
@@ -92,7 +92,9 @@ def _add(
             _add_item(queries, item, names, facts, current)
 
 
-def _add_join(queries: Queries, join: exp.Join, names: Names, facts: Facts, current: Sink) -> None:
+def _add_join(
+    queries: Queries, join: exp.Join, names: QueryScope, facts: Facts, current: Sink
+) -> None:
     side = (join.side or "").upper()
     using = {column.name.lower() for column in join.args.get("using") or []}
     if (join.args.get("method") or "").upper() == "NATURAL":
@@ -130,7 +132,7 @@ def _add_join(queries: Queries, join: exp.Join, names: Names, facts: Facts, curr
         facts.optional.take(target)
 
 
-def _link(names: Names, before: list[FromItem], columns: set[str], sink: Sink) -> None:
+def _link(names: QueryScope, before: list[FromItem], columns: set[str], sink: Sink) -> None:
     """`USING (tenant_id)`: the new source's column is that of the sources before it."""
     old_numbers = {source.number for source in before}
     added = [s for s in names.sources.values() if s.number not in old_numbers]
@@ -144,7 +146,7 @@ def _link(names: Names, before: list[FromItem], columns: set[str], sink: Sink) -
 
 
 def _add_item(  # noqa: PLR0912 - one branch a kind
-    queries: Queries, item: exp.Expr, names: Names, facts: Facts, sink: Sink
+    queries: Queries, item: exp.Expr, names: QueryScope, facts: Facts, sink: Sink
 ) -> None:
     alias = item.alias.lower()
     if isinstance(item, exp.Table):
@@ -176,7 +178,7 @@ def _add_item(  # noqa: PLR0912 - one branch a kind
         _add_join(queries, join, names, facts, sink)
 
 
-def add_table(item: exp.Table, names: Names, facts: Facts, sink: Sink) -> FromItem:
+def add_table(item: exp.Table, names: QueryScope, facts: Facts, sink: Sink) -> FromItem:
     """Enter a table or the use of a CTE."""
     name = item.name.lower()
     alias = item.alias.lower() or name
@@ -193,7 +195,9 @@ def add_table(item: exp.Table, names: Names, facts: Facts, sink: Sink) -> FromIt
     return source
 
 
-def _add_derived(derived: Derived, alias: str, names: Names, facts: Facts, sink: Sink) -> FromItem:
+def _add_derived(
+    derived: Derived, alias: str, names: QueryScope, facts: Facts, sink: Sink
+) -> FromItem:
     columns = {name: kind or name in derived.values for name, kind in derived.columns.items()}
     opened = derived.node is OPEN
     restricted = not opened and derived.node is not CLEAR
@@ -217,13 +221,13 @@ def _add_derived(derived: Derived, alias: str, names: Names, facts: Facts, sink:
 
 
 def _add_function(  # noqa: PLR0917
-    function: exp.Expr, alias: str, item: exp.Expr, names: Names, facts: Facts, sink: Sink
+    function: exp.Expr, alias: str, item: exp.Expr, names: QueryScope, facts: Facts, sink: Sink
 ) -> None:
     name = function_name(function)
     restricted = False
     if name in names.vocabulary.functions:
         argument = function.expressions[names.vocabulary.functions[name] :][:1]
-        operand = value_of(argument[0]) if argument else None
+        operand = value_operand(argument[0]) if argument else None
         if isinstance(operand, Operand):
             sink.parts.append(Named((operand,)))
             restricted = True
@@ -234,7 +238,7 @@ def _add_function(  # noqa: PLR0917
     names.add(alias or name, source)
 
 
-def _add_unnest(item: exp.Unnest, alias: str, names: Names, facts: Facts, sink: Sink) -> None:
+def _add_unnest(item: exp.Unnest, alias: str, names: QueryScope, facts: Facts, sink: Sink) -> None:
     """`unnest(:ids, :rooms) AS u(tenant_id, room)`: columns of values."""
     arrays = item.expressions
     columns = _alias_columns(item) or ([alias or "unnest"] if len(arrays) == 1 else [])
@@ -243,7 +247,7 @@ def _add_unnest(item: exp.Unnest, alias: str, names: Names, facts: Facts, sink: 
     known = dict.fromkeys(columns, False)
     source = FromItem(next(names.numbers), known)
     for name, array in zip(columns, arrays, strict=False):
-        if (operands := array_of(array)) is not None:
+        if (operands := array_operands(array)) is not None:
             key: Key = (source.number, name)
             known[name] = True
             facts.constants.add(key)

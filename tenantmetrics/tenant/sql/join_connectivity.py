@@ -15,7 +15,7 @@ from tenantmetrics.tenant.sql.query_scope import (
     Facts,
     FromItem,
     Key,
-    Names,
+    QueryScope,
     Sink,
     is_tenants,
 )
@@ -34,7 +34,7 @@ _READ_FROM_OTHERS = (exp.Lateral, exp.Unnest, exp.Func)
 class _Groups:
     """Sources by what ties them; a union-find over their aliases."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: QueryScope) -> None:
         self._names = names
         self._above: dict[str, str] = {}
         self._one = False
@@ -132,7 +132,7 @@ def _is_named(side: exp.Expr) -> bool:
 def require_connection(
     items: Sequence[exp.Expr | None],
     conditions: Sequence[exp.Expr | None],
-    names: Names,
+    names: QueryScope,
     facts: Facts,
     sink: Sink,
 ) -> None:
@@ -155,7 +155,7 @@ def require_connection(
 def _all_reached(
     items: Iterable[exp.Expr | None],
     conditions: Iterable[exp.Expr | None],
-    names: Names,
+    names: QueryScope,
     facts: Facts,
     sink: Sink,
 ) -> bool:
@@ -164,12 +164,12 @@ def _all_reached(
     groups.read(items)
     for condition in conditions:
         groups.condition(condition)
-    numbers = {key[0] for one in (sink, facts.optional) for key in _restricted_keys(one)}
+    numbers = {key[0] for held in (sink, facts.optional) for key in _restricted_keys(held)}
     own = {source.number for source in names.sources.values()}
-    for one, other in sink.links:
-        if (one[0] in own) != (other[0] in own):
+    for left, right in sink.links:
+        if (left[0] in own) != (right[0] in own):
             # What equals a tenant column outside is restricted there, if anywhere.
-            numbers |= {one[0], other[0]}
+            numbers |= {left[0], right[0]}
     restricted = {groups.root(alias) for alias in groups.asked}
     open_ones = set()
     for alias, source in names.sources.items():
@@ -181,7 +181,7 @@ def _all_reached(
     return not unreached or (not restricted and len(unreached) == 1)
 
 
-def reaches_outside(query: exp.Expr, names: Names) -> bool:
+def reaches_outside(query: exp.Expr, names: QueryScope) -> bool:
     """Whether a subquery's conditions tie all its sources to the query around it.
 
     Args:
@@ -198,8 +198,8 @@ def reaches_outside(query: exp.Expr, names: Names) -> bool:
     return True
 
 
-def _select_reaches(select: exp.Select, names: Names) -> bool:
-    own = Names(names, names.vocabulary)
+def _select_reaches(select: exp.Select, names: QueryScope) -> bool:
+    own = QueryScope(names, names.vocabulary)
     items = read_from(select)
     for item, _ in sources_of(items):
         own.add((item.alias or item.name).lower(), FromItem(next(names.numbers)))

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.build_restriction import node_of
+from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
 from tenantmetrics.tenant.sql.from_clause import add_from, add_table
 from tenantmetrics.tenant.sql.join_connectivity import require_connection
-from tenantmetrics.tenant.sql.query_scope import Facts, Names, Sink
-from tenantmetrics.tenant.sql.restrictions import Also, Either, Joined, Node
+from tenantmetrics.tenant.sql.query_scope import Facts, QueryScope, Sink
+from tenantmetrics.tenant.sql.restrictions import Also, Either, Joined, Restriction
 from tenantmetrics.tenant.sql.value_expressions import bare
 from tenantmetrics.tenant.sql.written_values import alias_of, value_node
 
@@ -32,7 +32,7 @@ class _Merged(NamedTuple):
     on: Sink
 
 
-def merge(changes: DataChanges, node: exp.Merge, names: Names, facts: Facts) -> Node:
+def merge(changes: DataChanges, node: exp.Merge, names: QueryScope, facts: Facts) -> Restriction:
     """Analyse a MERGE.
 
     Args:
@@ -54,12 +54,14 @@ def merge(changes: DataChanges, node: exp.Merge, names: Names, facts: Facts) -> 
         for when in (whens.expressions if whens is not None else [])
         if when.args.get("then") != _NOTHING
     ]
-    result: Node = Either(tuple(actions)) if actions else Joined(())
+    result: Restriction = Either(tuple(actions)) if actions else Joined(())
     beside = [later() for later in facts.later] + facts.beside
     return Also(result, tuple(beside)) if beside else result
 
 
-def _when(changes: DataChanges, when: exp.Expr, held: _Merged, names: Names, facts: Facts) -> Node:
+def _when(
+    changes: DataChanges, when: exp.Expr, held: _Merged, names: QueryScope, facts: Facts
+) -> Restriction:
     """Matched rows are restricted by ON; what is inserted only by its source and its values."""
     node = held.statement
     then, condition = when.args.get("then"), when.args.get("condition")
@@ -83,10 +85,10 @@ def _when(changes: DataChanges, when: exp.Expr, held: _Merged, names: Names, fac
             changes.assigned(item, alias_of(node.this), names, rows)
     elif isinstance(then, exp.Insert):
         _merged(changes, then, names, rows)
-    return node_of(rows, changes.vocabulary)
+    return build_restriction(rows, changes.vocabulary)
 
 
-def _merged(changes: DataChanges, then: exp.Insert, names: Names, rows: Facts) -> None:
+def _merged(changes: DataChanges, then: exp.Insert, names: QueryScope, rows: Facts) -> None:
     """The INSERT of a MERGE: its tenant column is a value, or its source's."""
     columns = [part.name.lower() for part in then.this.expressions] if then.this else []
     values = then.expression

@@ -15,14 +15,14 @@ from tenantmetrics.tenant.sql.restrictions import (
     Also,
     Either,
     Fixed,
-    Found,
     Guarded,
     Joined,
     Named,
-    Node,
+    Restriction,
     Rows,
     Same,
     State,
+    Touched,
 )
 
 __all__ = ["Plan", "StepPlan", "operands_of", "parameters_of"]
@@ -52,7 +52,7 @@ class Plan:
         summary: OpenTelemetry's `db.query.summary`.
         node: Whose rows it touches.
         steps: What it does to its session.
-        tables: Names of the tables it touches, lower case, without their schema.
+        tables: QueryScope of the tables it touches, lower case, without their schema.
         schemas: The tenants that its tables' schemas name.
         mentions: Whether a tenant column occurs anywhere.
         confirms: Whether it compares with the session's own tenant.
@@ -64,7 +64,7 @@ class Plan:
     """
 
     summary: str = ""
-    node: Node = field(default_factory=lambda: Fixed(Found(State.CLEAR)))
+    node: Restriction = field(default_factory=lambda: Fixed(Touched(State.CLEAR)))
     steps: tuple[StepPlan, ...] = ()
     tables: tuple[str, ...] = ()
     schemas: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.sql.build_restriction import node_of
+from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
 from tenantmetrics.tenant.sql.data_changes import DataChanges
 from tenantmetrics.tenant.sql.from_clause import add_from, aliased
@@ -33,20 +33,20 @@ from tenantmetrics.tenant.sql.query_scope import (
     Derived,
     Facts,
     Key,
-    Names,
+    QueryScope,
     Sink,
 )
 from tenantmetrics.tenant.sql.restrictions import (
     Fixed,
-    Found,
     Joined,
     Named,
-    Node,
+    Restriction,
     State,
+    Touched,
 )
 from tenantmetrics.tenant.sql.set_operations import leftmost, set_operation
 from tenantmetrics.tenant.sql.sqlglot_trees import read_from, unwrapped
-from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, unnested, value_of
+from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, unnested, value_operand
 
 __all__ = ["Queries"]
 
@@ -70,16 +70,16 @@ class Queries:
         self.changes = DataChanges(self)
         self._levels = 0
 
-    def statement(self, node: exp.Expr, names: Names) -> Node:
+    def statement(self, node: exp.Expr, names: QueryScope) -> Restriction:
         """Analyse a whole statement, whose columns nobody asks for."""
         select = unwrapped(node)
         if isinstance(select, exp.Select):
-            inner, facts = Names(names, self.vocabulary), Facts()
+            inner, facts = QueryScope(names, self.vocabulary), Facts()
             self.select(select, inner, facts, facts.main)
-            return node_of(facts, self.vocabulary)
+            return build_restriction(facts, self.vocabulary)
         return self.derive(select, names).node
 
-    def derive(self, node: exp.Expr, names: Names, facts: Facts | None = None) -> Derived:
+    def derive(self, node: exp.Expr, names: QueryScope, facts: Facts | None = None) -> Derived:
         """Analyse a query whose rows another one reads.
 
         Args:
@@ -95,25 +95,25 @@ class Queries:
         finally:
             self._levels -= 1
 
-    def _derive(self, node: exp.Expr, names: Names, facts: Facts | None) -> Derived:
+    def _derive(self, node: exp.Expr, names: QueryScope, facts: Facts | None) -> Derived:
         if isinstance(node, exp.SetOperation):
             return set_operation(self, node, names, facts)
         if isinstance(node, exp.Values):
             return self._values(node)
         if isinstance(node, exp.Select):
-            inner, own = Names(names, self.vocabulary), Facts(facts)
+            inner, own = QueryScope(names, self.vocabulary), Facts(facts)
             self.select(node, inner, own, own.main)
-            return self._described(node, inner, node_of(own, self.vocabulary))
+            return self._described(node, inner, build_restriction(own, self.vocabulary))
         changed = self.changes.derive(node, names)
         if changed is not None:
             return changed
         if isinstance(node, exp.Table):
-            inner, own = Names(names, self.vocabulary), Facts(facts)
+            inner, own = QueryScope(names, self.vocabulary), Facts(facts)
             add_from(self, [node], inner, own, own.main)
-            return Derived(node_of(own, self.vocabulary), {}, True)
+            return Derived(build_restriction(own, self.vocabulary), {}, True)
         return Derived(UNKNOWN, {}, True)
 
-    def select(self, node: exp.Select, names: Names, facts: Facts, sink: Sink) -> None:
+    def select(self, node: exp.Select, names: QueryScope, facts: Facts, sink: Sink) -> None:
         """Enter a SELECT: its restrictions into `sink`, all that is beside them into `facts`."""
         self.with_clause(node, names, facts)
         items = read_from(node)
@@ -136,7 +136,7 @@ class Queries:
             for _ in self.outside_subqueries(part, names, facts):
                 pass
 
-    def with_clause(self, node: exp.Expr, names: Names, facts: Facts) -> None:
+    def with_clause(self, node: exp.Expr, names: QueryScope, facts: Facts) -> None:
         """Enter the WITH of a statement."""
         with_ = node.args.get("with_")
         if with_ is None:
@@ -153,7 +153,7 @@ class Queries:
                 facts.beside.append(derived.node)
                 facts.changes_all = facts.changes_all or derived.node is OPEN
 
-    def restrict(self, query: exp.Expr, names: Names, facts: Facts, sink: Sink) -> bool:
+    def restrict(self, query: exp.Expr, names: QueryScope, facts: Facts, sink: Sink) -> bool:
         """Enter a subquery that must give a row; False where it always gives one."""
         node = unwrapped(query)
         if isinstance(node, exp.SetOperation):
@@ -169,18 +169,18 @@ class Queries:
             return False
         self._levels += 1
         try:
-            self.select(node, Names(names, self.vocabulary), facts, sink)
+            self.select(node, QueryScope(names, self.vocabulary), facts, sink)
         finally:
             self._levels -= 1
         return True
 
     def projected(  # noqa: PLR0911
-        self, query: exp.Expr, names: Names, facts: Facts, sink: Sink, key: Key
-    ) -> Node | None:
+        self, query: exp.Expr, names: QueryScope, facts: Facts, sink: Sink, key: Key
+    ) -> Restriction | None:
         """Enter a subquery whose only column `key` equals; a node, or None where it is linked."""
         node = unwrapped(query)
         if isinstance(node, exp.Values):
-            operands = [value_of(_only(row)) for row in node.expressions]
+            operands = [value_operand(_only(row)) for row in node.expressions]
             known = [operand for operand in operands if isinstance(operand, Operand)]
             return Named(tuple(known)) if known and len(known) == len(operands) else UNKNOWN
         if isinstance(node, exp.Select) and len(node.expressions) == 1:
@@ -188,10 +188,10 @@ class Queries:
             array = unnested(item)
             if array is not None and node.args.get("from_") is None:
                 return Named(tuple(array)) if array else UNKNOWN
-            value = value_of(item)
+            value = value_operand(item)
             if value is SESSION:
-                return Fixed(Found(State.SESSION))
-            inner = Names(names, self.vocabulary)
+                return Fixed(Touched(State.SESSION))
+            inner = QueryScope(names, self.vocabulary)
             self.select(node, inner, facts, sink)
             if isinstance(value, Operand):
                 return Named((value,))
@@ -210,7 +210,9 @@ class Queries:
         facts.beside.append(derived.node)
         return UNKNOWN
 
-    def outside_subqueries(self, node: exp.Expr, names: Names, facts: Facts) -> Iterator[exp.Expr]:
+    def outside_subqueries(
+        self, node: exp.Expr, names: QueryScope, facts: Facts
+    ) -> Iterator[exp.Expr]:
         """All parts of an expression but its subqueries, which are left for later."""
         todo: list[exp.Expr] = [node]
         while todo:
@@ -221,25 +223,25 @@ class Queries:
             yield part
             todo.extend(part.iter_expressions())
 
-    def _later(self, query: exp.Expr, names: Names, facts: Facts) -> None:
+    def _later(self, query: exp.Expr, names: QueryScope, facts: Facts) -> None:
         facts.later.append(lambda: self.derive(query, names, facts).node)
 
     def _values(self, node: exp.Values) -> Derived:
         columns: dict[str, list[object]] = {}
         for row in node.expressions:
             for index, item in enumerate(row.expressions if isinstance(row, exp.Tuple) else [row]):
-                columns.setdefault(f"column{index + 1}", []).append(value_of(item))
-        values: dict[str, Node] = {}
+                columns.setdefault(f"column{index + 1}", []).append(value_operand(item))
+        values: dict[str, Restriction] = {}
         for name, found in columns.items():
             operands = [value for value in found if isinstance(value, Operand)]
             if len(operands) == len(found):
                 values[name] = Named(tuple(operands))
         return Derived(CLEAR, dict.fromkeys(columns, False), False, values)
 
-    def _described(self, node: exp.Select, names: Names, result: Node) -> Derived:
+    def _described(self, node: exp.Select, names: QueryScope, result: Restriction) -> Derived:
         """A SELECT's columns, by the names that a query around it sees."""
         columns: dict[str, bool] = {}
-        values: dict[str, Node] = {}
+        values: dict[str, Restriction] = {}
         star = False
         for index, item in enumerate(node.expressions):
             inner = item.unalias()
@@ -251,11 +253,11 @@ class Queries:
             name = (item.alias_or_name or f"?column{index}").lower()
             column = bare(inner)
             columns[name] = isinstance(column, exp.Column) and names.key(column) is not None
-            value = value_of(inner)
+            value = value_operand(inner)
             if isinstance(value, Operand):
                 values[name] = Named((value,))
             elif value is SESSION:
-                values[name] = Fixed(Found(State.SESSION))
+                values[name] = Fixed(Touched(State.SESSION))
         return Derived(result, columns, star, values)
 
 

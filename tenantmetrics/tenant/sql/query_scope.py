@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.restrictions import Fixed, Found, Node, State
+from tenantmetrics.tenant.sql.restrictions import Fixed, Restriction, State, Touched
 
 __all__ = [
     "CLEAR",
@@ -26,14 +26,14 @@ __all__ = [
     "Facts",
     "FromItem",
     "Key",
-    "Names",
+    "QueryScope",
     "Sink",
     "is_tenants",
 ]
 
-OPEN = Fixed(Found(State.OPEN))
-UNKNOWN = Fixed(Found(State.UNDECIDED))
-CLEAR = Fixed(Found(State.CLEAR))
+OPEN = Fixed(Touched(State.OPEN))
+UNKNOWN = Fixed(Touched(State.UNDECIDED))
+CLEAR = Fixed(Touched(State.CLEAR))
 
 Key = tuple[int, str]
 """Number of the source, name of the column."""
@@ -66,14 +66,14 @@ class FromItem:
 class Derived:
     """A common table expression, analysed once for all its uses."""
 
-    node: Node
+    node: Restriction
     columns: dict[str, bool]
     star: bool
-    values: dict[str, Node] = field(default_factory=dict)
+    values: dict[str, Restriction] = field(default_factory=dict)
     """Columns that are plain values: `WITH p AS (SELECT :t AS tenant_id)`."""
 
 
-class Names:
+class QueryScope:
     """Which alias and which CTE a name means; looks outward.
 
     Args:
@@ -84,7 +84,7 @@ class Names:
 
     def __init__(
         self,
-        parent: Names | None,
+        parent: QueryScope | None,
         vocabulary: Vocabulary,
         numbers: Iterator[int] | None = None,
     ) -> None:
@@ -106,7 +106,7 @@ class Names:
 
     def cte(self, name: str) -> Derived | None:
         """The CTE of a name, the innermost first."""
-        names: Names | None = self
+        names: QueryScope | None = self
         while names is not None:
             if name in names.ctes:
                 return names.ctes[name]
@@ -118,7 +118,7 @@ class Names:
         name = column.name.lower()
         qualifier = column.table.lower()
         if qualifier:
-            names: Names | None = self
+            names: QueryScope | None = self
             while names is not None:
                 source = names.sources.get(qualifier)
                 if source is not None:
@@ -140,7 +140,7 @@ class Names:
     def other_key(self, column: exp.Column) -> Key | None:
         """The key of a real table's column that is no tenant's, where it is sure whose it is."""
         qualifier = column.table.lower()
-        names: Names | None = self
+        names: QueryScope | None = self
         while names is not None:
             sources = names.sources
             only = next(iter(sources.values())) if not qualifier and len(sources) == 1 else None
@@ -162,7 +162,7 @@ class Names:
         return (source.number, name) if name in self.vocabulary.columns else None
 
     def _unqualified(self, name: str) -> Key | None:
-        names: Names | None = self
+        names: QueryScope | None = self
         usual = name in self.vocabulary.columns
         while names is not None:
             # A real table has a tenant column only by its usual names.
@@ -195,10 +195,10 @@ class Sink:
         guards: Tests of parameters alone.
     """
 
-    constraints: list[tuple[Key, Node]] = field(default_factory=list)
+    constraints: list[tuple[Key, Restriction]] = field(default_factory=list)
     links: list[tuple[Key, Key]] = field(default_factory=list)
     choices: list[list[Sink]] = field(default_factory=list)
-    parts: list[Node] = field(default_factory=list)
+    parts: list[Restriction] = field(default_factory=list)
     guards: list[tuple[Operand, bool]] = field(default_factory=list)
 
     def take(self, other: Sink) -> None:
@@ -227,9 +227,9 @@ class Facts:
         self.main = Sink()
         self.optional = Sink()
         """Restrictions of outer joins' nullable sides: they restrict no row that comes back."""
-        self.later: list[Callable[[], Node]] = []
+        self.later: list[Callable[[], Restriction]] = []
         """Subqueries that restrict nothing; analysed when all else is known."""
-        self.beside: list[Node] = []
+        self.beside: list[Restriction] = []
         """Parts that are read or written beside the query: data-changing CTEs, functions."""
         self.changes_all = False
         """A data-changing CTE restricts its rows to nobody, whatever the rest says."""

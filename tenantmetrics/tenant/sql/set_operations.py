@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Derived, Facts, Names
-from tenantmetrics.tenant.sql.restrictions import Also, Either, Joined, Node
+from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Derived, Facts, QueryScope
+from tenantmetrics.tenant.sql.restrictions import Also, Either, Joined, Restriction
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ __all__ = ["leftmost", "set_operation"]
 
 
 def set_operation(
-    queries: Queries, node: exp.SetOperation, names: Names, facts: Facts | None
+    queries: Queries, node: exp.SetOperation, names: QueryScope, facts: Facts | None
 ) -> Derived:
     """Analyse a set operation: its rows are any branch's, its columns named by the first.
 
@@ -28,7 +28,7 @@ def set_operation(
         facts: Of the query around it, where it may refer to that one's columns.
     """
     own = Facts(facts)
-    inner = Names(names, queries.vocabulary)
+    inner = QueryScope(names, queries.vocabulary)
     queries.with_clause(node, inner, own)
     # A loop over the left side: a thousand UNIONs are a thousand levels of the tree.
     operations: list[exp.SetOperation] = []
@@ -38,7 +38,7 @@ def set_operation(
         left = unwrapped(left.this)
     first = queries.derive(left, inner, facts)
     result, columns, star = first.node, dict(first.columns), first.star
-    pending: list[Node] = [result]
+    pending: list[Restriction] = [result]
     for operation in reversed(operations):
         right = queries.derive(operation.expression, inner, facts)
         if isinstance(operation, exp.Union):

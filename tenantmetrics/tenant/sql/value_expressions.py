@@ -15,11 +15,11 @@ __all__ = [
     "SESSION",
     "ArrayOf",
     "SessionValue",
-    "array_of",
+    "array_operands",
     "bare",
     "function_name",
     "unnested",
-    "value_of",
+    "value_operand",
 ]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
@@ -69,7 +69,7 @@ def bare(node: exp.Expr | None) -> exp.Expr | None:
     return node
 
 
-def value_of(node: exp.Expr | None) -> Operand | SessionValue | None:
+def value_operand(node: exp.Expr | None) -> Operand | SessionValue | None:
     """What value an expression stands for, None where the text does not tell."""
     casts: list[str] = []
     sign = ""
@@ -157,7 +157,7 @@ def _is_session(node: exp.Expr | None) -> bool:
     return isinstance(node, exp.Func) and function_name(node) == "current_setting"
 
 
-def array_of(node: exp.Expr | None) -> ArrayOf | None:
+def array_operands(node: exp.Expr | None) -> ArrayOf | None:
     """The operands of what follows `= ANY`, None where the text does not tell."""
     cast: tuple[str, ...] = ()
     for _ in range(_MAX_WRAPPERS):
@@ -178,7 +178,7 @@ def array_of(node: exp.Expr | None) -> ArrayOf | None:
     if isinstance(node, exp.Array):
         found: ArrayOf = []
         for element in node.expressions:
-            operand = value_of(element)
+            operand = value_operand(element)
             if not isinstance(operand, Operand):
                 return None
             found.append(replace(operand, cast=operand.cast + cast))
@@ -191,5 +191,5 @@ def unnested(item: exp.Expr | None) -> ArrayOf | None:
     """The operands of `unnest(:array)`; empty where the text does not tell, None for others."""
     if isinstance(item, _EXPLODE_OR_UNNEST):
         inner = item.expressions[0] if isinstance(item, exp.Unnest) else item.this
-        return array_of(inner) or []
+        return array_operands(inner) or []
     return None

@@ -6,17 +6,17 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
-from tenantmetrics.tenant.sql.restrictions import Fixed, Found, Named, Node, State
-from tenantmetrics.tenant.sql.value_expressions import SESSION, value_of
+from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Restriction, State, Touched
+from tenantmetrics.tenant.sql.value_expressions import SESSION, value_operand
 
 __all__ = ["alias_of", "value_node"]
 
-_IN_SESSION = Fixed(Found(State.SESSION))
+_IN_SESSION = Fixed(Touched(State.SESSION))
 
 
-def value_node(item: exp.Expr | None) -> Node:
+def value_node(item: exp.Expr | None) -> Restriction:
     """The tenant that a written value names."""
-    value = value_of(item)
+    value = value_operand(item)
     if value is SESSION:
         return _IN_SESSION
     return Named((value,)) if isinstance(value, Operand) else UNKNOWN
