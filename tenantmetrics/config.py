@@ -19,7 +19,7 @@ from tenantmetrics import limits
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.records import Source
 
-__all__ = ["BILLED_BYTES", "METRIC_LEVELS", "SETTINGS", "SIGTERM", "Config", "load"]
+__all__ = ["BILLED_BYTES", "METRIC_LEVELS", "SETTINGS", "SIGTERM", "Config", "load", "misspelt"]
 
 BILLED_BYTES = ("request+response", "response", "request", "max")
 """Whether AWS adds request and response bytes before it counts 32 KB steps is not documented."""
@@ -207,6 +207,26 @@ def load(environ: Mapping[str, str] = os.environ, /, **arguments: Any) -> Config
             raise _wrong("exporters", exporters, origins["exporters"], "'none' alone, or without")
         values["exporters"] = ()
     return Config(**values, origins=origins)
+
+
+def misspelt(environ: Mapping[str, str] = os.environ, /) -> dict[str, str]:
+    """Variables that look like a misspelt setting, each with the variable that may be meant.
+
+    Args:
+        environ: Where TENANTMETRICS_* is looked up.
+    """
+    import difflib  # noqa: PLC0415 - only where there is a variable that is no setting
+
+    known = [_ENV_PREFIX + name.upper() for name in SETTINGS]
+    known.append(_ENV_PREFIX + "CONFIG")
+    found = {}
+    for name in environ:
+        # What Kubernetes makes for a service of this name is like none of them.
+        if name.startswith(_ENV_PREFIX) and name not in known:
+            like = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
+            if like:
+                found[name] = like[0]
+    return found
 
 
 def _default_exporters(environ: Mapping[str, str]) -> tuple[str, ...]:
