@@ -115,7 +115,7 @@ def test_text_that_is_no_utf_8_is_explained(run):
 def test_it_warns_of_misuse(run):
     """SET LOCAL outside a transaction, SET without LOCAL inside one, COMMIT as SQL."""
     assert "has no effect" in run("SET LOCAL app.tenant = 'x'")
-    assert "survives" in run("SET app.tenant = 'x'", "--transaction")
+    assert "outlives" in run("SET app.tenant = 'x'", "--transaction")
     assert "transaction open" in run("COMMIT", "--transaction")
     assert "different tenants" in run("SELECT 1 FROM b WHERE tenant_id = 'x'", "--context", "y")
 
