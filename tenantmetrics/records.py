@@ -26,6 +26,7 @@ __all__ = [
     "Misuse",
     "Series",
     "SeriesKey",
+    "SessionKind",
     "SessionStep",
     "SessionVerb",
     "Source",
@@ -65,6 +66,15 @@ class Misuse(StrEnum):
     SET_WITHOUT_LOCAL = "set_without_local"
     TENANT_CHANGED = "tenant_changed_in_transaction"
     COMMIT_AS_SQL = "commit_as_sql"
+
+
+class SessionKind(StrEnum):
+    """How long a session lives."""
+
+    TRANSACTION = "transaction"
+    """It ends with its transaction: the Data API's."""
+    CONNECTION = "connection"
+    """It stays: what is set without LOCAL holds on after a COMMIT."""
 
 
 class SessionVerb(StrEnum):
@@ -172,6 +182,7 @@ class Call(NamedTuple):
             time.
         transition: What the call did to its session apart from SQL.
         opened_connection: The call had to open a new connection, as far as can be known.
+        session_kind: Whether the session ends with its transaction.
     """
 
     operation: str
@@ -194,6 +205,7 @@ class Call(NamedTuple):
     waited_ns: int = 0
     transition: Transition = Transition.NONE
     opened_connection: bool = False
+    session_kind: SessionKind = SessionKind.TRANSACTION
 
 
 class Attribution(NamedTuple):
@@ -250,6 +262,8 @@ class Series:
     duration_ns: int = 0
     duration_min_ns: int = 0
     duration_max_ns: int = 0
+    duration_us2: int = 0
+    waited_ns: int = 0
     attempts: int = 0
     request_bytes: int = 0
     response_bytes: int = 0

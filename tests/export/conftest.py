@@ -33,6 +33,8 @@ def make_window() -> Callable[..., Window]:
                 duration_ns=calls * 5_000_001,
                 duration_min_ns=4_000_000,
                 duration_max_ns=6_000_000,
+                duration_us2=77_000_000,
+                waited_ns=3,
                 attempts=calls + 1,
                 request_bytes=900,
                 response_bytes=2**53 + 1,
