@@ -21,13 +21,13 @@ from enum import StrEnum
 
 import sqlglot
 
-from tenantmetrics import ledger
 from tenantmetrics.statement import Period
 
 __all__ = [
     "COLUMNS_READ",
     "COLUMNS_SINCE_2",
     "RELATION",
+    "STATEMENTS",
     "Dialect",
     "clusters",
     "hours",
@@ -39,6 +39,10 @@ __all__ = [
 ]
 
 RELATION = "usage"
+"""The ledger's main table."""
+
+STATEMENTS = "statements"
+"""Its table of statements, for `cost.server_time`; without rows in a ledger of version 1."""
 
 COLUMNS_READ = (
     "window_start",
@@ -58,10 +62,10 @@ COLUMNS_READ = (
 )
 """What the queries below touch: what a file must have and a check of a file must read."""
 
-COLUMNS_SINCE_2 = tuple(one.name for one in ledger.COLUMNS if one.name == "waited_ns")
+COLUMNS_SINCE_2 = ("waited_ns",)
 """Read too, and 0 in the rows of files of version 1, which do not have them."""
 
-_WAITED = "coalesce(waited_ns, 0)" if COLUMNS_SINCE_2 else "0"
+_WAITED = "coalesce(waited_ns, 0)"
 _HOUR = "CAST(floor(epoch(window_start) / 3600) AS BIGINT)"
 
 
