@@ -17,6 +17,7 @@ __all__ = [
     "OVERFLOW",
     "SHARED",
     "UNATTRIBUTED",
+    "UNMETERED",
     "Attribution",
     "Call",
     "Claim",
@@ -41,6 +42,7 @@ UNATTRIBUTED = "__unattributed__"
 OVERFLOW = "__overflow__"
 IDLE = "__idle__"
 SHARED = "__shared__"
+UNMETERED = "__unmetered__"
 
 
 class Source(StrEnum):
