@@ -81,6 +81,7 @@ def main() -> None:
     """Print the table."""
     import tenantmetrics
     from tenantmetrics.config import load
+    from tenantmetrics.instrumentation.botocore import BotocoreInstrumentation
     from tenantmetrics.pipeline import Pipeline
 
     with tempfile.TemporaryDirectory() as ledger:
@@ -91,7 +92,7 @@ def main() -> None:
         metered = tenantmetrics.instrument(client()).execute_statement
         linked = Pipeline(load(exporters=[f"ledger:{ledger}/b"], trace_link=True))
         traced = client()
-        linked.hooks.register(traced.meta.events)
+        BotocoreInstrumentation(linked.recorder).register(traced.meta.events)
         variants: dict[
             str, tuple[Callable[..., Any], Callable[[], AbstractContextManager[Any]]]
         ] = {

@@ -14,12 +14,13 @@ import tracemalloc
 from collections.abc import Callable
 
 from tenantmetrics import config
+from tenantmetrics.dataapi.capture import TRANSITIONS, request_of
 from tenantmetrics.health import Health
-from tenantmetrics.records import OK, Call
+from tenantmetrics.records import OK, Call, Transition
 from tenantmetrics.tenant.identity.context import tenant
 from tenantmetrics.tenant.resolve import Resolver
 from tenantmetrics.tenant.session.attribution import Attributor
-from tenantmetrics.tenant.sql.parser import parse
+from tenantmetrics.tenant.sql.parser import parse_template
 from tenantmetrics.tenant.sql.planner import plan_of
 from tenantmetrics.tenant.sql.template import skeleton
 
@@ -96,10 +97,20 @@ def cached() -> None:
         params = {
             "sql": sql, "database": "app", "transactionId": "t", "parameters": PARAMETERS,
         }  # fmt: skip
-        row(name, best_us(lambda p=params: resolver.claims("", p), 20_000), "µs", "≤ 1.5")
+        row(
+            name,
+            best_us(lambda p=params: resolver.claims(request_of("", p)), 20_000),
+            "µs",
+            "≤ 1.5",
+        )
     params = {"sql": texts["parameter"], "database": "app", "parameters": PARAMETERS}
     with tenant("acme"):
-        row("context", best_us(lambda: resolver.claims("", params), 20_000), "µs", "≤ 1.5")
+        row(
+            "context",
+            best_us(lambda: resolver.claims(request_of("", params)), 20_000),
+            "µs",
+            "≤ 1.5",
+        )
 
 
 def first_sight() -> None:
@@ -108,7 +119,7 @@ def first_sight() -> None:
     for name, sql in {**SHORT, "60 columns, six-way join": JOIN}.items():
         count = 100 if sql is JOIN else 1_000
         whole = best_us(lambda s=sql: plan_of(skeleton(s).template, vocabulary), count)
-        parser = best_us(lambda s=sql: parse(skeleton(s).template), count)
+        parser = best_us(lambda s=sql: parse_template(skeleton(s).template), count)
         budget = "≤ 1000" if sql is JOIN else "≤ 80"
         row(name, whole, "µs", budget, f"of which sqlglot {parser:.0f}")
 
@@ -120,12 +131,12 @@ def variants() -> None:
     for number in range(VARIANTS):
         params = {"sql": TEN[number % 10].format(number)}
         start = time.perf_counter_ns()
-        resolver.claims("", params)
+        resolver.claims(request_of("", params))
         taken.append(time.perf_counter_ns() - start)
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for number in range(VARIANTS, VARIANTS + VARIANTS // 10):
-        resolver.claims("", {"sql": TEN[number % 10].format(number)})
+        resolver.claims(request_of("", {"sql": TEN[number % 10].format(number)}))
     grown = (tracemalloc.get_traced_memory()[0] - before) / 1e6
     tracemalloc.stop()
     print(f"{VARIANTS:,} literal-only variants of ten statements")
@@ -142,23 +153,28 @@ def long_texts() -> None:
         for _ in range(5):
             resolver = Resolver(config.load({}), Health())
             start = time.perf_counter_ns()
-            resolver.claims("", {"sql": sql[:65_536]})
+            resolver.claims(request_of("", {"sql": sql[:65_536]}))
             taken.append((time.perf_counter_ns() - start) / 1e6)
         row(name, min(taken), "ms", "≤ 50")
 
 
 def attribution() -> None:
     resolver = Resolver(config.load({}), Health())
-    claims = resolver.claims("", {"sql": TEN[0].format(1)})
+    claims = resolver.claims(request_of("", {"sql": TEN[0].format(1)}))
     call = Call("ExecuteStatement", 1, 1, OK, "", 200, 1, 0, 0, 1, 0, 0, "", "", "", claims)
     attributor = Attributor(config.load({}), Health())
     print("attribution on the background thread")
     row("call outside a transaction", best_us(lambda: attributor.submit(call), 50_000), "µs", "≤ 1")
     texts = ["SET LOCAL app.tenant = 'acme'", "SELECT * FROM bookings"]
-    middle = [resolver.claims("", {"sql": sql, "transactionId": "t"}) for sql in texts]
-    nothing = resolver.claims("BeginTransaction", {})
+    middle = [resolver.claims(request_of("", {"sql": sql, "transactionId": "t"})) for sql in texts]
+    nothing = resolver.claims(request_of("BeginTransaction", {}))
     whole = [
-        call._replace(operation=operation, claims=found, session="t")
+        call._replace(
+            operation=operation,
+            claims=found,
+            session="t",
+            transition=TRANSITIONS.get(operation, Transition.NONE),
+        )
         for operation, found in zip(
             ["BeginTransaction", "ExecuteStatement", "ExecuteStatement", "CommitTransaction"],
             [nothing, *middle, nothing],

@@ -11,7 +11,9 @@ from typing import Any, TypeVar, cast
 
 import boto3
 
+from tenantmetrics.capture.recorder import recorder
 from tenantmetrics.errors import ConfigError
+from tenantmetrics.instrumentation.botocore import BotocoreInstrumentation, unregister
 from tenantmetrics.pipeline import current
 
 __all__ = ["client", "instrument", "uninstrument"]
@@ -57,7 +59,8 @@ def instrument(target: _T) -> _T:
     """
     emitter = _emitter(target, "instrument")
     if emitter is not None:
-        current().hooks.register(emitter)
+        current()  # a wrong setting is told here and not at the first call
+        BotocoreInstrumentation(recorder).register(emitter)
     return target
 
 
@@ -78,7 +81,7 @@ def uninstrument(target: _T) -> _T:
     """
     emitter = _emitter(target, "uninstrument")
     if emitter is not None:
-        current().hooks.unregister(emitter)
+        unregister(emitter)
     return target
 
 

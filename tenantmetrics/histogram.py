@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from math import ceil, log2
 
+from tenantmetrics.measures import SUMS
 from tenantmetrics.records import Series
 
 __all__ = ["MAX_BUCKETS", "START_SCALE", "add", "bucket_index", "merge", "record"]
@@ -86,14 +87,9 @@ def add(into: Series, other: Series) -> None:
         other: Left as it is.
     """
     merge(into, other)
-    into.calls += other.calls
-    into.duration_ns += other.duration_ns
-    into.attempts += other.attempts
-    into.request_bytes += other.request_bytes
-    into.response_bytes += other.response_bytes
-    into.billed_requests += other.billed_requests
-    into.rows_returned += other.rows_returned
-    into.rows_written += other.rows_written
+    for name in SUMS:
+        setattr(into, name, getattr(into, name) + getattr(other, name))
+    into.elsewhere_ns += other.elsewhere_ns
     if other.exemplar is not None and (
         into.exemplar is None or other.exemplar.duration_ns > into.exemplar.duration_ns
     ):

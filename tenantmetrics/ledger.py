@@ -1,13 +1,22 @@
 """The ledger's schema and file naming: what `export` writes and `cost` reads.
 
-A ledger is a folder of Parquet files, one a writer and window:
+A ledger is a folder of Parquet files, two a writer and window:
 
-    date=2026-11-20/hour=21/20261120T214500Z-<writer>-00000007.v1.parquet
+    date=2026-11-20/hour=21/20261120T214500Z-<writer>-00000007.v2.parquet
+    _statements/date=2026-11-20/hour=21/20261120T214500Z-<writer>-00000007.v2.parquet
+
+The first has the window's numbers by tenant, operation and outcome. The second has those of the
+calls that reached the database by tenant and statement; it is written before the first, so whoever
+finds the first finds the second. A window without such calls has no second file. DuckDB, Athena and
+Spark pass over folders that begin with an underscore where they read the main table.
 
 The name says all that makes a window unique, so writing one again replaces it with itself, and a
 copy of a file in another folder is recognised as a copy. Date and hour are UTC and are partitions
 that DuckDB, Athena and Spark read from the path. Files under construction begin with a dot, which
 all three pass over.
+
+Files of version 1 are read as well. They lack the columns that came later (`Column.since`), which
+count as 0 there, and have no statements.
 
 Every number is an integer, so sums of sums are exact. A window's losses stand in rows of their own:
 `operation` empty, `outcome` the reason, `lost` the amount and every other number 0, so that they
@@ -17,18 +26,36 @@ change no sum and any engine can add them up.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
+from tenantmetrics.measures import BY_STATEMENT, MEASURES
 from tenantmetrics.records import Window
 
-__all__ = ["COLUMNS", "VERSION", "Column", "FileName", "Kind", "arrow_schema", "file_path", "parse"]
+__all__ = [
+    "COLUMNS",
+    "STATEMENTS",
+    "STATEMENT_COLUMNS",
+    "VERSION",
+    "Column",
+    "FileName",
+    "Kind",
+    "arrow_schema",
+    "columns_added",
+    "file_path",
+    "parse",
+    "statements_path",
+]
 
-VERSION = 1
+VERSION = 2
 """Part of every file's name; raised when a reader of the old files would go wrong on the new."""
+
+STATEMENTS = "_statements"
+"""Folder of the statement table, below the ledger."""
 
 
 class Kind(StrEnum):
@@ -43,39 +70,54 @@ class Kind(StrEnum):
 
 
 class Column(NamedTuple):
-    """One column: its name, type and meaning."""
+    """One column: its name, type and meaning, and the version that has it first."""
 
     name: str
     kind: Kind
     about: str
+    since: int = 1
 
 
-COLUMNS = (
+_WINDOW = (
     Column("window_start", Kind.TIMESTAMP, "start of the window, UTC"),
     Column("window_s", Kind.INT32, "length of the window, seconds"),
     Column("writer", Kind.STRING, "the process that wrote it"),
     Column("sequence", Kind.INT64, "the writer's windows, counted from 0"),
+)
+
+COLUMNS = (
+    *_WINDOW,
     Column("tenant", Kind.STRING, "tenant id, or __unattributed__ or __overflow__"),
     Column("operation", Kind.STRING, "API operation; empty in a row of losses"),
     Column("outcome", Kind.STRING, "'ok', the error code, or the reason of a loss"),
     Column("source", Kind.STRING, "what named the tenant"),
     Column("resource_arn", Kind.STRING, "the cluster"),
     Column("database", Kind.STRING, "the database named in the call"),
-    Column("calls", Kind.INT64, "API calls"),
-    Column("duration_ns", Kind.INT64, "client-side wall time of the calls, nanoseconds"),
-    Column("duration_min_ns", Kind.INT64, "shortest call, nanoseconds"),
-    Column("duration_max_ns", Kind.INT64, "longest call, nanoseconds"),
-    Column("attempts", Kind.INT64, "HTTP attempts"),
-    Column("request_bytes", Kind.INT64, "bytes of the request bodies"),
-    Column("response_bytes", Kind.INT64, "bytes of the response bodies"),
-    Column("billed_requests", Kind.INT64, "Data API requests as AWS meters them"),
-    Column("rows_returned", Kind.INT64, "rows returned"),
-    Column("rows_written", Kind.INT64, "rows written"),
+    *(Column(one.name, Kind.INT64, one.about, one.since) for one in MEASURES),
     Column("scale", Kind.INT32, "scale of the duration histogram"),
     Column("bucket_index", Kind.INT32_LIST, "indexes of its buckets, rising"),
     Column("bucket_count", Kind.INT64_LIST, "calls in each of those buckets"),
     Column("lost", Kind.INT64, "what was lost for the reason in `outcome`; 0 in all other rows"),
 )
+"""The main table."""
+
+STATEMENT_COLUMNS = (
+    *_WINDOW,
+    Column("tenant", Kind.STRING, "tenant id, or __unattributed__ or __overflow__"),
+    Column("resource_arn", Kind.STRING, "the cluster"),
+    Column("database", Kind.STRING, "the database named in the call"),
+    Column("fingerprint", Kind.INT64, "the statement's fingerprint; 0 for none, or for several"),
+    Column("summary", Kind.STRING, "what the statement does; `__other__` past the limit"),
+    Column("kind", Kind.STRING, "`work`, `workless`, `cold_work` or `cold_workless`"),
+    *(Column(one.name, Kind.INT64, one.about) for one in BY_STATEMENT),
+)
+"""The statement table. `workless` calls do no work in PostgreSQL (BEGIN, SET, SELECT 1); `cold_`
+calls had to open a connection first. Calls that were throttled or got no answer are not in it."""
+
+
+def columns_added(version: int) -> tuple[str, ...]:
+    """The main table's columns that files of a version lack: they count as 0 there."""
+    return tuple(column.name for column in COLUMNS if column.since > version)
 
 
 class FileName(NamedTuple):
@@ -103,6 +145,11 @@ def file_path(window: Window) -> PurePosixPath:
     )
 
 
+def statements_path(window: Window) -> PurePosixPath:
+    """The file of the window's statements, relative to the ledger."""
+    return PurePosixPath(STATEMENTS) / file_path(window)
+
+
 def parse(name: str) -> FileName | None:
     """Read a ledger file's name (without folders); None for a name that is not of this form."""
     match = _NAME.fullmatch(name)
@@ -116,8 +163,8 @@ def parse(name: str) -> FileName | None:
     return FileName(int(start.timestamp()), unquote(writer), int(sequence), int(version))
 
 
-def arrow_schema() -> Any:
-    """The schema as a `pyarrow.Schema`; pyarrow is loaded here and not before."""
+def arrow_schema(columns: Sequence[Column] = COLUMNS) -> Any:
+    """Columns as a `pyarrow.Schema`; pyarrow is loaded here and not before."""
     import pyarrow as pa  # noqa: PLC0415 - an extra, and 100 ms: only for those who ask for it
 
     types = {
@@ -128,4 +175,4 @@ def arrow_schema() -> Any:
         Kind.INT32_LIST: pa.list_(pa.int32()),
         Kind.INT64_LIST: pa.list_(pa.int64()),
     }
-    return pa.schema([pa.field(c.name, types[c.kind], nullable=False) for c in COLUMNS])
+    return pa.schema([pa.field(c.name, types[c.kind], nullable=False) for c in columns])

@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,13 +19,16 @@ from tenantmetrics import config as configuration
 from tenantmetrics.aggregate.window import Aggregator
 from tenantmetrics.aggregate.worker import Worker
 from tenantmetrics.calllog import CallLog
-from tenantmetrics.capture.hooks import ClaimsOf, Entries, Hooks, Record
+from tenantmetrics.capture.recorder import ClaimsOf, Entries, Record, Recorder
+from tenantmetrics.capture.recorder import recorder as process_recorder
+from tenantmetrics.capture.request import Request
 from tenantmetrics.capture.trace import link
 from tenantmetrics.config import Config
 from tenantmetrics.export.fanout import Fanout
 from tenantmetrics.export.registry import build
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.life import around_snapshot, at_exit, in_children, on_sigterm
+from tenantmetrics.logs import logger
 from tenantmetrics.records import UNATTRIBUTED, Attribution, Call, Claims, Source, Window
 
 __all__ = ["Pipeline", "configure", "current", "existing"]
@@ -34,21 +37,23 @@ _UNKNOWN = Attribution(((UNATTRIBUTED, 1),), Source.UNATTRIBUTED)
 
 
 class Pipeline:
-    """One configuration at work: the hooks that clients call into, and all that is behind them.
+    """One configuration at work: all that stands behind the recorder that adapters hold.
 
     Args:
         config: The settings.
+        recorder: What is pointed at it; a recorder of its own if None.
 
     Raises:
         ConfigError: An exporter's specification is wrong.
         MissingExtraError: An exporter needs an extra that is not installed.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, recorder: Recorder | None = None) -> None:
         self.config = config
         self.health = Health()
         self._build()
-        self.hooks = Hooks(self._entries())
+        self.recorder = recorder or Recorder()
+        self.recorder.bind(self._entries())
         # Weak, so that a pipeline that was replaced can go.
         this = weakref.ref(self)
 
@@ -107,15 +112,11 @@ class Pipeline:
             self.health.count(Loss.EXPORT_FAILED, error=error, where="fork")
             self.config = replace(self.config, exporters=())
             self._build()
-        self.bind(self.hooks)
-
-    def bind(self, hooks: Hooks) -> None:
-        """Send what these hooks capture through this pipeline."""
-        self.hooks = hooks
-        hooks.rebind(self._entries())
+        if self.recorder.health is self.health:
+            self.recorder.bind(self._entries())
 
     def _entries(self) -> Entries:
-        """What hooks call into, bound once so that no call looks anything up."""
+        """What the recorder calls into, bound once so that no call looks anything up."""
         claims: ClaimsOf = self._resolver.claims
         record: Record = self._worker.put
         if self.config.strict:
@@ -132,10 +133,10 @@ class Pipeline:
         """Refuse before a call is sent, and follow sessions on the caller's thread for it."""
         check, observe = self._resolver.check, self._resolver.observe
 
-        def checked(operation: str, params: Mapping[str, Any]) -> Claims:
-            found = claims(operation, params)
-            check(operation, params, found)
-            return found
+        def checked(request: Request) -> Claims:
+            request.claims = claims(request)
+            check(request)
+            return request.claims
 
         def observed(call: Call) -> None:
             record(call)
@@ -243,16 +244,17 @@ def configure(**settings: Any) -> Pipeline:
     Raises:
         ConfigError: A setting is wrong; the pipeline in use goes on as it was.
     """
-    return _use(configuration.load(**settings))
+    config = configuration.load(**settings)
+    for name, meant in configuration.misspelt().items():
+        logger().warning("tenantmetrics.unknown_setting", name=name, did_you_mean=meant)
+    return _use(config)
 
 
 def _use(config: Config) -> Pipeline:
     global _current  # one process, one pipeline
     with _lock:
-        replacement = Pipeline(config)
+        replacement = Pipeline(config, process_recorder)
         replaced, _current = _current, replacement
-        if replaced is not None:
-            replacement.bind(replaced.hooks)
         timeout_s = replacement.config.exit_timeout_s
         on_sigterm(replacement.config.sigterm, partial(_finish, timeout_s), timeout_s)
     if replaced is not None:

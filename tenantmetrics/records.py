@@ -17,6 +17,7 @@ __all__ = [
     "OVERFLOW",
     "SHARED",
     "UNATTRIBUTED",
+    "UNMETERED",
     "Attribution",
     "Call",
     "Claim",
@@ -25,6 +26,7 @@ __all__ = [
     "Misuse",
     "Series",
     "SeriesKey",
+    "SessionKind",
     "SessionStep",
     "SessionVerb",
     "Source",
@@ -40,6 +42,7 @@ UNATTRIBUTED = "__unattributed__"
 OVERFLOW = "__overflow__"
 IDLE = "__idle__"
 SHARED = "__shared__"
+UNMETERED = "__unmetered__"
 
 
 class Source(StrEnum):
@@ -63,6 +66,15 @@ class Misuse(StrEnum):
     SET_WITHOUT_LOCAL = "set_without_local"
     TENANT_CHANGED = "tenant_changed_in_transaction"
     COMMIT_AS_SQL = "commit_as_sql"
+
+
+class SessionKind(StrEnum):
+    """How long a session lives."""
+
+    TRANSACTION = "transaction"
+    """It ends with its transaction: the Data API's."""
+    CONNECTION = "connection"
+    """It stays: what is set without LOCAL holds on after a COMMIT."""
 
 
 class SessionVerb(StrEnum):
@@ -170,6 +182,7 @@ class Call(NamedTuple):
             time.
         transition: What the call did to its session apart from SQL.
         opened_connection: The call had to open a new connection, as far as can be known.
+        session_kind: Whether the session ends with its transaction.
     """
 
     operation: str
@@ -192,6 +205,7 @@ class Call(NamedTuple):
     waited_ns: int = 0
     transition: Transition = Transition.NONE
     opened_connection: bool = False
+    session_kind: SessionKind = SessionKind.TRANSACTION
 
 
 class Attribution(NamedTuple):
@@ -239,6 +253,9 @@ class Exemplar(NamedTuple):
 class Series:
     """The sums of one key in one window. All integers, so that sums of sums stay exact.
 
+    `duration_ns` is time spent in the window, whenever its calls ended; plus `elsewhere_ns` it
+    is the whole time of the calls that ended in the window, which is what the histogram is of.
+
     `buckets` is OpenTelemetry's base-2 exponential histogram of the durations in ns at `scale`:
     bucket index → count, index i covering (2**(i / 2**scale), 2**((i + 1) / 2**scale)] ns.
     A call split among tenants puts its integers in shares; its histogram count goes with `calls`.
@@ -248,12 +265,15 @@ class Series:
     duration_ns: int = 0
     duration_min_ns: int = 0
     duration_max_ns: int = 0
+    duration_us2: int = 0
+    waited_ns: int = 0
     attempts: int = 0
     request_bytes: int = 0
     response_bytes: int = 0
     billed_requests: int = 0
     rows_returned: int = 0
     rows_written: int = 0
+    elsewhere_ns: int = 0
     scale: int = 0
     buckets: dict[int, int] = field(default_factory=dict)
     exemplar: Exemplar | None = None
@@ -271,6 +291,8 @@ class Window:
             several windows of the same minute, told apart by this.
         series: The numbers.
         losses: What was lost since the writer's previous window, by reason.
+        load_ns: Estimated server time by tenant, nanoseconds; tenants without billed requests have
+            none, their time is in a later window.
         misuses: Conflicts and misuse since the previous window, by `Misuse`.
         export_failures: Windows not delivered, or nobody knows, since the previous window, by
             exporter.
@@ -284,3 +306,4 @@ class Window:
     losses: dict[str, int]
     misuses: dict[str, int] = field(default_factory=dict)
     export_failures: dict[str, int] = field(default_factory=dict)
+    load_ns: dict[str, int] = field(default_factory=dict)

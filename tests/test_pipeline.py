@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from pyarrow import dataset
 
 import tenantmetrics
+from tenantmetrics.capture.recorder import recorder
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.localapi import Fault, serve
 from tenantmetrics.pipeline import current
@@ -231,7 +232,7 @@ def broken(*_, **__):
 @pytest.mark.parametrize(
     ("part", "reason", "still_counted"),
     [
-        ("hooks", "hook_error", 0),
+        ("recorder", "hook_error", 0),
         ("parser", "tenant_error", 1),
         ("attributor", "tenant_error", 1),
         ("aggregator", "aggregate_error", 0),
@@ -243,10 +244,10 @@ def test_a_bug_of_ours_never_reaches_the_caller_and_is_counted(
 ):
     """Whatever part breaks: the query's answer comes back, one loss is counted, nothing leaks."""
     pipeline = current()
-    if part == "hooks":
-        monkeypatch.setattr(pipeline.hooks, "_record", broken)
+    if part == "recorder":
+        monkeypatch.setattr(recorder, "_record", broken)
     elif part == "parser":
-        monkeypatch.setattr(pipeline.hooks, "_claims", broken)
+        monkeypatch.setattr(recorder, "_claims", broken)
     elif part == "attributor":
         monkeypatch.setattr(pipeline._attributor, "submit", broken)
     elif part == "aggregator":

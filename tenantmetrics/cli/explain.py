@@ -118,7 +118,7 @@ def _lines(found: Explanation, width: int) -> list[str]:
         for start, end in _folded(line, width - 2):
             first, last = position + start, position + end
             here = [m for m in found.marks if m.start < last and m.end > first]
-            lines += [f"  {one}".rstrip() for one in _marked(line[start:end], first, here, width)]
+            lines += [f"  {text}".rstrip() for text in _marked(line[start:end], first, here, width)]
         position += len(line) + 1
     claims, attribution = found.claims, found.attribution
     total = sum(weight for _, weight in attribution.shares)

@@ -64,6 +64,13 @@ def local(
         str | None,
         typer.Option(metavar="KEY:SECRET", help="Check signatures against these credentials."),
     ] = None,
+    time_statements: Annotated[
+        bool,
+        typer.Option(
+            "--time-statements",
+            help="Count PostgreSQL's own time by call; read it at /_local/server-time.",
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not log requests.")] = False,
 ) -> None:
     """Run a local RDS Data API on an embedded or any other PostgreSQL."""
@@ -99,6 +106,7 @@ def local(
             pool=pool,
             verify={key: secret} if verify is not None else None,
             log=not quiet,
+            time_statements=time_statements,
         ) as endpoint:
             environment = endpoint.environment
             if verify is not None:

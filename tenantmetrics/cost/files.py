@@ -1,14 +1,14 @@
 """Which files of a ledger belong to a period, and which cannot be trusted.
 
-Every `*.parquet` below the folder is accounted for: read, outside the period, a copy of one that is
-read, or named as broken. Nothing is passed over in silence.
+Every `*.parquet` of the main table is accounted for: read, outside the period, a copy of one that
+is read, or named as broken. The ledger's other tables are in folders whose names begin with `_`.
 """
 
 from __future__ import annotations
 
 import filecmp
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,12 +64,7 @@ def find(path: str | os.PathLike[str]) -> LedgerFiles:
         what = "is not a folder" if root.exists() else "does not exist"
         raise LedgerError(f"ledger {str(path)!r} {what}: give the folder the exporter writes to")
     found = LedgerFiles(root)
-    every = sorted(
-        Path(folder, name)
-        for folder, _, names in os.walk(root, onerror=_refuse)
-        for name in names
-        if name.endswith(".parquet") and not name.startswith(".")
-    )
+    every = sorted(_parquet_files(root))
     if not every:
         raise LedgerError(
             f"ledger {str(path)!r} is empty: no Parquet file in it; the exporter ledger:{path} "
@@ -79,6 +74,15 @@ def find(path: str | os.PathLike[str]) -> LedgerFiles:
         _sort_in(found, file)
     found.good = dict(sorted(found.good.items()))
     return found
+
+
+def _parquet_files(root: Path) -> Iterator[Path]:
+    """All below the folder but the ledger's other tables, whose folders begin with `_`."""
+    for folder, below, names in os.walk(root, onerror=_refuse):
+        below[:] = [name for name in below if not name.startswith("_")]
+        for name in names:
+            if name.endswith(".parquet") and not name.startswith("."):
+                yield Path(folder, name)
 
 
 def _refuse(error: OSError) -> None:

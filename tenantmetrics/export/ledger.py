@@ -21,6 +21,7 @@ from typing import Any
 from tenantmetrics import ledger
 from tenantmetrics.errors import ConfigError, MissingExtraError
 from tenantmetrics.export.base import ExportError
+from tenantmetrics.measures import MEASURES
 from tenantmetrics.records import UNATTRIBUTED, Series, SeriesKey, Source, Window
 
 __all__ = ["LedgerExporter", "encode", "write"]
@@ -158,16 +159,7 @@ def _table(window: Window, schema: Any) -> Any:
         "source": [str(key.source) for key in keys],
         "resource_arn": [key.resource_arn for key in keys],
         "database": [key.database for key in keys],
-        "calls": [one.calls for one in series],
-        "duration_ns": [one.duration_ns for one in series],
-        "duration_min_ns": [one.duration_min_ns for one in series],
-        "duration_max_ns": [one.duration_max_ns for one in series],
-        "attempts": [one.attempts for one in series],
-        "request_bytes": [one.request_bytes for one in series],
-        "response_bytes": [one.response_bytes for one in series],
-        "billed_requests": [one.billed_requests for one in series],
-        "rows_returned": [one.rows_returned for one in series],
-        "rows_written": [one.rows_written for one in series],
+        **{one.name: [getattr(each, one.name) for each in series] for one in MEASURES},
         "scale": [one.scale for one in series],
         "bucket_index": [[index for index, _ in pairs] for pairs in buckets],
         "bucket_count": [[number for _, number in pairs] for pairs in buckets],

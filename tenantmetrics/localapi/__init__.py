@@ -18,9 +18,20 @@ try:
     from tenantmetrics.localapi.endpoint import Endpoint
     from tenantmetrics.localapi.faults import Fault
     from tenantmetrics.localapi.server import serve
+    from tenantmetrics.localapi.servertime import ServerTime, ServerTimeRow, label_calls
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] == "tenantmetrics":
         raise
     raise MissingExtraError("the local Data API endpoint", "local") from None
 
-__all__ = ["Cluster", "Endpoint", "Fault", "Secret", "load", "serve"]
+__all__ = [
+    "Cluster",
+    "Endpoint",
+    "Fault",
+    "Secret",
+    "ServerTime",
+    "ServerTimeRow",
+    "label_calls",
+    "load",
+    "serve",
+]

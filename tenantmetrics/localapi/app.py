@@ -18,12 +18,16 @@ from tenantmetrics.dataapi.operations import PATHS
 from tenantmetrics.dataapi.signing import Verifier
 from tenantmetrics.localapi.counts import RequestCounts
 from tenantmetrics.localapi.faults import CUT, FaultPlan
+from tenantmetrics.localapi.servertime import LABEL_HEADER
 from tenantmetrics.localapi.service import Answer, Service
 
-__all__ = ["COUNTS_PATH", "Application", "protocol_for"]
+__all__ = ["COUNTS_PATH", "SERVER_TIME_PATH", "Application", "protocol_for"]
 
 COUNTS_PATH = "/_local/requests"
 """GET: the request counts as JSON, for a program in another process. Not counted itself."""
+
+SERVER_TIME_PATH = "/_local/server-time"
+"""GET: PostgreSQL's own account of the calls' time as JSON, where the endpoint keeps one."""
 
 REQUEST_MAX_BYTES = 4 * 1024 * 1024
 """A request may have 4 MiB with its headers (AWS, Data API limitations)."""
@@ -71,8 +75,8 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["path"] == COUNTS_PATH:
-            await _send(send, 200, json.dumps(self._counts.as_json()), str(uuid.uuid4()))
+        if (own := self._own_page(scope["path"])) is not None:
+            await _send(send, 200, json.dumps(own), str(uuid.uuid4()))
             return
         started = time.perf_counter()
         self._counts.receive()
@@ -141,7 +145,16 @@ class Application:
             body = json.loads(raw)
         except (ValueError, RecursionError):
             raise malformed("The request's body", "JSON") from None
-        return await self._service.call(operation, body)
+        label = headers.get(LABEL_HEADER, b"").decode("latin-1")
+        return await self._service.call(operation, body, label)
+
+    def _own_page(self, path: str) -> Any:
+        """What the endpoint says of itself, at addresses that the Data API does not have."""
+        if path == COUNTS_PATH:
+            return self._counts.as_json()
+        if path == SERVER_TIME_PATH and self._service.server_time is not None:
+            return self._service.server_time.as_json()
+        return None
 
     async def _suffer(self, operation: str) -> None:
         """Wait and fail as the faults in force want it."""

@@ -37,6 +37,9 @@ EMBEDDED = "embedded"
 _ACCOUNT = "123456789012"
 _REGION = "us-east-1"
 _CONNECT_TIMEOUT_S = "10"
+_TEXT_OPTIONS = "-c TimeZone=UTC -c DateStyle=ISO,MDY"
+_TIMED_OPTION = " -c client_min_messages=log"
+"""What makes PostgreSQL send its durations to the client; any role may set it."""
 _APPLICATION = "rds-data-api"
 """The application_name of the Data API's sessions (AWS, "Monitoring RDS Data API queries with
 Performance Insights")."""
@@ -88,7 +91,8 @@ class Directory:
     Args:
         clusters: All clusters; the first is the default.
         secrets: All secrets; the first is the default.
-        accept_any_arn: Take unknown ARNs for the defaults instead of refusing them.
+        accept_any_arn: Use the defaults for unknown ARNs instead of refusing them.
+        timed: Ask for what PostgreSQL reports of its statements' durations.
     """
 
     def __init__(
@@ -97,7 +101,9 @@ class Directory:
         secrets: list[Secret],
         *,
         accept_any_arn: bool = False,
+        timed: bool = False,
     ) -> None:
+        self._timed = timed
         self.clusters = {cluster.arn: cluster for cluster in clusters}
         self.secrets = {secret.arn: secret for secret in secrets}
         self._any_cluster = clusters[0] if accept_any_arn else None
@@ -118,7 +124,7 @@ class Directory:
         if cluster is None:
             status, code = guesses.UNKNOWN_RESOURCE
             raise ApiError(code, f"DBCluster {resource} not found", status=status)
-        credentials = self.secrets.get(secret, self._any_secret)
+        credentials = self._secret(secret)
         if credentials is None:
             status, code = guesses.UNKNOWN_SECRET
             raise ApiError(
@@ -126,11 +132,21 @@ class Directory:
                 f"Secrets Manager can't find the specified secret: {secret}",
                 status=status,
             )
-        return _conninfo(cluster, credentials, database)
+        return _conninfo(cluster, credentials, database, timed=self._timed)
+
+    def role(self, secret: str) -> str:
+        """The role of a secretArn; empty for that of the cluster's URL, or an unknown ARN."""
+        credentials = self._secret(secret)
+        return (credentials.user if credentials is not None else None) or ""
+
+    def _secret(self, arn: str) -> Secret | None:
+        return self.secrets.get(arn, self._any_secret)
 
 
 @lru_cache(maxsize=1024)
-def _conninfo(cluster: Cluster, secret: Secret, database: str | None) -> tuple[str, str]:
+def _conninfo(
+    cluster: Cluster, secret: Secret, database: str | None, *, timed: bool
+) -> tuple[str, str]:
     parts = conninfo_to_dict(cluster.postgres)
     name = database or cluster.database or str(parts.get("dbname") or "postgres")
     settings: dict[str, Any] = {
@@ -140,7 +156,8 @@ def _conninfo(cluster: Cluster, secret: Secret, database: str | None) -> tuple[s
         "dbname": name,
         "client_encoding": "UTF8",
         # What the text of results depends on; `pgtypes` reads it.
-        "options": f"{parts.get('options') or ''} -c TimeZone=UTC -c DateStyle=ISO,MDY".strip(),
+        "options": f"{parts.get('options') or ''} {_TEXT_OPTIONS}"
+        f"{_TIMED_OPTION if timed else ''}".strip(),
     }
     if secret.user is not None:
         settings["user"] = secret.user

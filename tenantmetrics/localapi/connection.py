@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from psycopg import OperationalError, pq
 from psycopg.pq.abc import PGconn, PGresult
 
 from tenantmetrics.dataapi import guesses
 from tenantmetrics.localapi.binding import Value
+from tenantmetrics.localapi.outcome import Failure, Outcome, read_failure
+from tenantmetrics.localapi.servertime import METER
 
-__all__ = ["Connection", "ConnectionLostError", "Failure", "Outcome", "Sink"]
+__all__ = ["Connection", "ConnectionLostError", "Sink"]
 
 _CHUNK_ROWS = 128
 _ROWS = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.TUPLES_CHUNK, pq.ExecStatus.SINGLE_TUPLE}
 _COPIES = {pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT}
 _DONE = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.EMPTY_QUERY, *_ROWS}
 _CHUNKED = pq.version() >= 170_000  # noqa: PLR2004 - PQsetChunkedRowsMode is new in libpq 17
+
+_DURATION = re.compile(rb"duration: (\d+)\.(\d{3}) ms")
+"""What `log_duration` makes of an execution; it writes microseconds with a dot in any locale."""
 
 Sink = Callable[[PGresult], bool]
 """Takes each part of a result's rows as it arrives; the first part tells the columns too. False
@@ -34,60 +40,31 @@ class ConnectionLostError(Exception):
     """The server or the network ended the connection; the text is libpq's."""
 
 
-class Failure(NamedTuple):
-    """PostgreSQL's report of an error.
-
-    Attributes:
-        severity: "ERROR", "FATAL" or "PANIC".
-        message: The primary message.
-        detail: More, or empty.
-        hint: What to do, or empty.
-        position: Character of the statement, from 1, or empty.
-        sqlstate: Five characters.
-    """
-
-    severity: str
-    message: str
-    detail: str
-    hint: str
-    position: str
-    sqlstate: str
-
-
-class Outcome(NamedTuple):
-    """How a statement ended.
-
-    Attributes:
-        failure: Why it failed, else None.
-        command: The command tag ("INSERT 0 1").
-        affected: Rows that the tag counts, 0 where it counts none.
-        has_rows: Whether it returned a result set, however empty.
-    """
-
-    failure: Failure | None
-    command: str
-    affected: int
-    has_rows: bool
-
-
 class Connection:
     """An open connection; one statement at a time. Made by `open`."""
 
-    def __init__(self, raw: PGconn, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, raw: PGconn, loop: asyncio.AbstractEventLoop, *, timed: bool = False
+    ) -> None:
         self._raw = raw
         self._loop = loop
         self._waiter: asyncio.Future[None] | None = None
         self._socket = raw.socket
         self.lost = False
+        self._timed = timed
+        self._reported_ns = 0
+        if timed:
+            raw.notice_handler = self._on_notice
         raw.nonblocking = 1
         loop.add_reader(self._socket, self._on_readable)
 
     @classmethod
-    async def open(cls, conninfo: str) -> Connection:
+    async def open(cls, conninfo: str, *, timed: bool = False) -> Connection:
         """Connect.
 
         Args:
             conninfo: libpq's connection string.
+            timed: Whether `run` counts time on the `METER` of the call.
 
         Raises:
             ConnectionLostError: It failed; the text is libpq's, without line breaks.
@@ -98,7 +75,7 @@ class Connection:
             polled = pq.PollingStatus.WRITING
             while raw.status != pq.ConnStatus.BAD:
                 if polled == pq.PollingStatus.OK:
-                    return cls(raw, loop)
+                    return cls(raw, loop, timed=timed)
                 if polled == pq.PollingStatus.FAILED:
                     break
                 await _ready(loop, raw.socket, write=polled == pq.PollingStatus.WRITING)
@@ -132,8 +109,35 @@ class Connection:
         Raises:
             ConnectionLostError: The connection ended before the statement did.
         """
+        if self._timed:
+            return await self._run_timed(sql, values, sink)
         self.send(sql, values)
         return await self.finish(sink)
+
+    async def _run_timed(
+        self, sql: bytes, values: list[Value] | None, sink: Sink | None
+    ) -> Outcome:
+        """`run`, its time counted; what PostgreSQL reports arrives with the results."""
+        outcome: Outcome | None = None
+        self._reported_ns = 0
+        started_ns = time.perf_counter_ns()
+        try:
+            self.send(sql, values)
+            outcome = await self.finish(sink)
+        finally:
+            socket_ns = time.perf_counter_ns() - started_ns
+            meter = METER.get()
+            if meter is not None:
+                # The part that failed is in no report, so that the rest would say too little.
+                complete = outcome is not None and outcome.failure is None and self._reported_ns
+                meter.add(self._reported_ns if complete else None, socket_ns)
+        return outcome
+
+    def _on_notice(self, notice: PGresult) -> None:
+        """Take the durations of parse, bind and execute; anything else is nobody's business."""
+        found = _DURATION.match(notice.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"")
+        if found is not None:
+            self._reported_ns += int(found[1]) * 1_000_000 + int(found[2]) * 1_000
 
     def send(self, sql: bytes, values: list[Value] | None = None) -> None:
         """Send a statement; `finish` must follow. Arguments as those of `run`."""
@@ -184,7 +188,7 @@ class Connection:
                 command = (result.command_status or b"").decode()
                 affected = result.command_tuples or 0
             elif status == pq.ExecStatus.FATAL_ERROR:
-                failure = failure or _failure(result)
+                failure = failure or read_failure(result)
         self._check_alive(failure)
         return Outcome(failure, command, affected, has_rows)
 
@@ -269,20 +273,3 @@ async def _ready(loop: asyncio.AbstractEventLoop, socket: int, *, write: bool) -
 def _one_line(raw: PGconn) -> str:
     """The latest error that libpq reports."""
     return " ".join(raw.get_error_message().split())
-
-
-def _failure(result: PGresult) -> Failure:
-    """What the fields of an error result say."""
-    field = pq.DiagnosticField
-
-    def text(name: pq.DiagnosticField) -> str:
-        return (result.error_field(name) or b"").decode("utf-8", "replace")
-
-    return Failure(
-        text(field.SEVERITY_NONLOCALIZED) or "ERROR",
-        text(field.MESSAGE_PRIMARY) or " ".join(result.get_error_message().split()),
-        text(field.MESSAGE_DETAIL),
-        text(field.MESSAGE_HINT),
-        text(field.STATEMENT_POSITION),
-        text(field.SQLSTATE),
-    )

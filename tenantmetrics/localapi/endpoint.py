@@ -31,6 +31,8 @@ class Endpoint:
         psycopg_url: For a direct connection to the default cluster as the default role.
         requests: Every request received, counted where HTTP ends.
         faults: Failures on demand; may be changed at any time.
+        server_time: PostgreSQL's own account of each call's time, see `servertime`; None unless
+            asked for.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Endpoint:
         self.database = database
         self.requests = requests
         self.faults = faults
+        self.server_time = service.server_time
         self._service = service
         self._loop = loop
 

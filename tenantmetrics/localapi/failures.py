@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tenantmetrics.dataapi import guesses
 from tenantmetrics.dataapi.errors import ApiError, database_error
-from tenantmetrics.localapi.connection import Failure, Outcome
+from tenantmetrics.localapi.outcome import Failure, Outcome
 
 __all__ = ["refused", "succeed"]
 

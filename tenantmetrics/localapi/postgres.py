@@ -72,11 +72,12 @@ class Orders(TypedDict):
 
 
 @contextlib.contextmanager
-def embedded(data: str | Path | None = None) -> Iterator[str]:
+def embedded(data: str | Path | None = None, *, timed: bool = False) -> Iterator[str]:
     """Run a PostgreSQL of our own for as long as the block lasts.
 
     Args:
         data: Folder that keeps the data; made if missing. None: a temporary one, thrown away.
+        timed: Report every statement's duration to the sessions that ask for it.
 
     Yields:
         Its URL: user `postgres`, a superuser, no password, database `postgres`.
@@ -88,7 +89,8 @@ def embedded(data: str | Path | None = None) -> Iterator[str]:
     owner = os.getpid()
     work = _work_folder()
     try:
-        keeper = _start(work, Path(data).expanduser().resolve() if data is not None else None)
+        folder = Path(data).expanduser().resolve() if data is not None else None
+        keeper = _start(work, folder, timed=timed)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
@@ -119,7 +121,7 @@ def _stop(keeper: subprocess.Popen[str]) -> None:
     keeper.stdout.close()
 
 
-def _start(work: Path, data: Path | None) -> subprocess.Popen[str]:
+def _start(work: Path, data: Path | None, *, timed: bool) -> subprocess.Popen[str]:
     """Lay out the folders and start the keeper."""
     uid, gid = _server_user(data)
     binaries = _binaries(work, dropped=uid is not None)
@@ -153,6 +155,9 @@ def _start(work: Path, data: Path | None) -> subprocess.Popen[str]:
     if data is None:
         # Nobody will ever recover what is thrown away at the end.
         options |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+    if timed:
+        # To the client, not to the log file, which would grow by three lines a statement.
+        options |= {"log_duration": "on", "log_min_messages": "fatal"}
     orders = Orders(
         initdb=str(binaries / "initdb"),
         initdb_options=[*_INITDB_OPTIONS, *(["--no-sync"] if data is None else [])],

@@ -35,6 +35,7 @@ from tenantmetrics.localapi.counts import RequestCounts
 from tenantmetrics.localapi.databases import probe, provide
 from tenantmetrics.localapi.endpoint import Endpoint
 from tenantmetrics.localapi.faults import Fault, FaultPlan
+from tenantmetrics.localapi.servertime import ServerTime
 from tenantmetrics.localapi.service import STATEMENT_TIMEOUT_S, Service
 from tenantmetrics.localapi.sessions import PoolMode
 
@@ -68,6 +69,7 @@ def serve(
     pool: str = PoolMode.RESET,
     verify: Mapping[str, str] | None = None,
     log: bool = False,
+    time_statements: bool = False,
     clock: Callable[[], float] = time.monotonic,
     reap_every_s: float = 1.0,
     statement_timeout_s: float = STATEMENT_TIMEOUT_S,
@@ -85,13 +87,14 @@ def serve(
             no BYPASSRLS, so that row-level security holds for them.
         clusters: Clusters instead of the one of `postgres`; see `clusters.load` for a file.
         secrets: Secrets instead of the default one.
-        accept_any_arn: Take unknown ARNs for the first cluster and the first secret.
+        accept_any_arn: Use the first cluster and the first secret for unknown ARNs.
         faults: Failures to inject, as `Fault` or in the text form of `Fault.parse`.
         fault_seed: Seed of the faults' random numbers.
         version: 2, or 1 for what Aurora Serverless v1 did.
         pool: "reset" or "leaky", see `PoolMode`.
         verify: Access key → secret key: signatures are checked; None accepts anything.
         log: Log each request with structlog.
+        time_statements: Keep PostgreSQL's own account of each call's time, `endpoint.server_time`.
         clock: Monotonic seconds for the expiry of transactions; injected by tests.
         reap_every_s: Seconds between looks for expired transactions.
         statement_timeout_s: Seconds that a call may run.
@@ -114,7 +117,7 @@ def serve(
             Cluster(cluster_arn(_NAME), checked_url(postgres) if postgres else EMBEDDED, database),
         ]
         if any(cluster.postgres == EMBEDDED for cluster in known):
-            url = stack.enter_context(postgres_server.embedded(data))
+            url = stack.enter_context(postgres_server.embedded(data, timed=time_statements))
             known = [
                 Cluster(cluster.arn, url, cluster.database)
                 if cluster.postgres == EMBEDDED
@@ -131,6 +134,7 @@ def serve(
             known,
             [*(secrets or [Secret(secret_arn(_NAME))]), *made.values()],
             accept_any_arn=accept_any_arn,
+            timed=time_statements,
         )
         counts = RequestCounts()
         loop = stack.enter_context(_loop())
@@ -142,6 +146,7 @@ def serve(
                 mode=PoolMode(pool),
                 clock=clock,
                 timeout_s=statement_timeout_s,
+                server_time=ServerTime() if time_statements else None,
             )
             verifier = Verifier(verify) if verify is not None else None
             return service, Application(service, plan, counts, verifier=verifier, log=log)

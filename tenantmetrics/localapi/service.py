@@ -15,9 +15,10 @@ from tenantmetrics.localapi import executesql
 from tenantmetrics.localapi.binding import Statement, Value, bind_parameters, prepare
 from tenantmetrics.localapi.calls import Calls, Session, connected, use_schema
 from tenantmetrics.localapi.clusters import Directory
-from tenantmetrics.localapi.connection import ConnectionLostError, Outcome
+from tenantmetrics.localapi.connection import ConnectionLostError
 from tenantmetrics.localapi.failures import succeed
 from tenantmetrics.localapi.metadata import column_metadata
+from tenantmetrics.localapi.outcome import Outcome
 from tenantmetrics.localapi.pgtypes import PgType
 from tenantmetrics.localapi.results import (
     FORMATTED_MAX_BYTES,
@@ -26,6 +27,7 @@ from tenantmetrics.localapi.results import (
     resolve_types,
     result_too_large,
 )
+from tenantmetrics.localapi.servertime import METER, Meter, ServerTime
 from tenantmetrics.localapi.sessions import Pool, PoolMode, Transactions
 
 __all__ = ["Answer", "Service"]
@@ -55,6 +57,7 @@ class Service:
         mode: What happens to pooled sessions between calls.
         clock: Monotonic seconds, for the expiry of transactions.
         timeout_s: Seconds that a call may run.
+        server_time: Where the calls' server time is counted; None: nowhere.
     """
 
     def __init__(
@@ -65,10 +68,13 @@ class Service:
         mode: PoolMode,
         clock: Callable[[], float],
         timeout_s: float = STATEMENT_TIMEOUT_S,
+        server_time: ServerTime | None = None,
     ) -> None:
+        self._directory = directory
+        self.server_time = server_time
         self._version = version
         self._types: dict[str, dict[int, PgType]] = {}
-        self.pool = Pool(mode, clock)
+        self.pool = Pool(mode, clock, timed=server_time is not None)
         self.transactions = Transactions(clock)
         self._calls = Calls(
             directory,
@@ -86,12 +92,13 @@ class Service:
             "ExecuteSql": self._execute_sql,
         }
 
-    async def call(self, operation: str, body: Any) -> Answer:
+    async def call(self, operation: str, body: Any, label: str = "") -> Answer:
         """Carry out one call.
 
         Args:
             operation: Its name.
             body: What its JSON said.
+            label: On whose behalf, for the account of server time.
 
         Raises:
             ApiError: What to answer instead.
@@ -100,11 +107,34 @@ class Service:
         if request.transaction is None:
             # Before anything in the statement is looked at: an unknown ARN comes first.
             self._calls.locate(request)
+        if self.server_time is not None:
+            return await self._timed(self.server_time, operation, request, label)
+        return await self._run(operation, request)
+
+    async def _run(self, operation: str, request: Request) -> Answer:
         try:
             return await self._operations[operation](request)
         except ConnectionLostError as error:
             status, code = guesses.CONNECTION_LOST
             raise ApiError(code, str(error), status=status) from None
+
+    async def _timed(
+        self, server_time: ServerTime, operation: str, request: Request, label: str
+    ) -> Answer:
+        """`_run`, and what PostgreSQL spent on it, success or not."""
+        meter = Meter()
+        METER.set(meter)
+        try:
+            return await self._run(operation, request)
+        finally:
+            server_time.add(
+                meter,
+                label=label,
+                role=self._directory.role(request.secret),
+                database=request.database or "",
+                operation=operation,
+                sql=request.sql,
+            )
 
     async def reap(self) -> None:
         """End what has been idle for too long."""
@@ -257,7 +287,7 @@ class Service:
         """The statements of a text: exactly one in version 2."""
         if ";" not in sql:
             return [sql]
-        spans = sqltext.statements(sql)
+        spans = sqltext.statement_spans(sql)
         if len(spans) > 1:
             if self._version != 1:
                 raise invalid("Multistatements aren't supported")

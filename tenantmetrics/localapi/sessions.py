@@ -40,10 +40,12 @@ class Pool:
     Args:
         mode: What happens between calls.
         clock: Monotonic seconds.
+        timed: Whether connections count their statements' time.
     """
 
-    def __init__(self, mode: PoolMode, clock: Callable[[], float]) -> None:
+    def __init__(self, mode: PoolMode, clock: Callable[[], float], *, timed: bool = False) -> None:
         self._mode = mode
+        self._timed = timed
         self._clock = clock
         self._idle: defaultdict[str, deque[tuple[Connection, float]]] = defaultdict(deque)
         # PostgreSQL refuses connections past its own maximum; calls rather wait for a turn.
@@ -81,7 +83,7 @@ class Pool:
             if not connection.lost:
                 return connection
             connection.close()
-        return await Connection.open(conninfo)
+        return await Connection.open(conninfo, timed=self._timed)
 
     def keep(self, conninfo: str, connection: Connection) -> None:
         """Make a connection idle, its reset on the way to PostgreSQL, not waited for."""

@@ -19,6 +19,7 @@ MEANING = {
     LineKind.TENANT: "",
     LineKind.UNATTRIBUTED: "calls that named no tenant",
     LineKind.OVERFLOW: "tenants beyond a cap on series",
+    LineKind.UNMETERED: "load that no metered call caused",
     LineKind.IDLE: "capacity that nobody used",
     LineKind.SHARED: "cost that belongs to all",
     LineKind.UNCLASSIFIED: "charges that match no pool",

@@ -127,7 +127,7 @@ def _ask(operation: str, region_name: str | None, what: str, **arguments: str) -
 
     session = boto3.session.Session()
     config = Config(
-        connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}
+        connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3}
     )
     client: Any = None
     try:

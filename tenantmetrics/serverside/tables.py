@@ -17,9 +17,9 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -36,6 +36,7 @@ from tenantmetrics.serverside.columns import (
     Table,
 )
 from tenantmetrics.serverside.store import store_of
+from tenantmetrics.serverside.stretches import joined, refuse_twice, uncovered
 
 __all__ = [
     "ACTIVITY",
@@ -68,6 +69,9 @@ LONGEST_S = 24 * 3600
 
 _NAME = re.compile(r"(\d{8}T\d{6}Z)-(.+)\.v(\d+)\.parquet")
 _READABLE_CHARS = 60
+_AT_ONCE = 16
+"""Files fetched at once: on S3 they wait on the network, not on a core."""
+_KEPT = 256
 _TIME = "%Y%m%dT%H%M%SZ"
 
 
@@ -178,8 +182,12 @@ def read(
     end_s: int,
     *,
     resource_arn: str | None = None,
+    as_written: bool = False,
 ) -> Any:
     """The rows whose stretch overlaps a period, those that its borders cut among them.
+
+    A month of statements is thousands of files. Those that follow each other within an hour and say
+    nothing in `gap` are summed up to one stretch: an eighth of the memory.
 
     Args:
         ledger: The ledger's folder or `s3://bucket/prefix`.
@@ -187,6 +195,7 @@ def read(
         start_s: Start of the period, seconds since the epoch.
         end_s: Its end, exclusive.
         resource_arn: Only of this cluster.
+        as_written: Sum nothing up.
 
     Returns:
         A `pyarrow.Table` of the table's columns, in order of time; empty where there is nothing.
@@ -199,71 +208,48 @@ def read(
     pa = _arrow()
     import pyarrow.compute as pc  # noqa: PLC0415 - an extra
 
-    store = store_of(ledger)
     schema = arrow_schema(table)
-    parts = []
-    for path in files(ledger, table, start_s, end_s):
-        content = store.get(path)
-        if content is None:
-            continue  # removed since it was listed
-        rows = _decoded(content, schema, path)
+
+    def wanted(rows: Any) -> Any:
+        if table is STATEMENTS and rows.num_rows:
+            # A file is one stretch of one cluster: its first row tells.
+            first_s, last_s, arn = (
+                rows[name][0].as_py() for name in ("start_s", "end_s", "resource_arn")
+            )
+            inside = first_s < end_s and last_s > start_s and resource_arn in {None, arn}
+            return rows if inside else rows.slice(0, 0)
         end = rows[table.end] if table.end else pc.add(rows["start_s"], rows["period_s"])
-        wanted = pc.and_(pc.less(rows["start_s"], end_s), pc.greater(end, start_s))
+        found = pc.and_(pc.less(rows["start_s"], end_s), pc.greater(end, start_s))
         if resource_arn is not None:
-            wanted = pc.and_(wanted, pc.equal(rows["resource_arn"], resource_arn))
-        parts.append(rows.filter(wanted))
-    found = pa.concat_tables(parts) if parts else schema.empty_table()
+            found = pc.and_(found, pc.equal(rows["resource_arn"], resource_arn))
+        return rows.filter(found)
+
+    parts: Iterator[Any] = (wanted(rows) for rows in _decoded_files(ledger, table, start_s, end_s))
+    if table is STATEMENTS and not as_written:
+        parts = joined(parts)
+    every = [part for part in parts if part.num_rows]
+    found = pa.concat_tables(every) if every else schema.empty_table()
     if table is STATEMENTS:
-        _refuse_twice(found)
+        refuse_twice(found, f"{FOLDER}/{STATEMENTS.name}")
     return found.sort_by("start_s")
 
 
-def uncovered(rows: Any, start_s: int, end_s: int, *, resource_arn: str) -> list[tuple[int, int]]:
-    """The seconds of a period for which a cluster's rows say nothing.
+def _decoded_files(
+    ledger: str | os.PathLike[str], table: Table, start_s: int, end_s: int
+) -> Iterator[Any]:
+    """The files' rows in order of time, many fetched at once and few kept."""
+    store = store_of(ledger)
+    schema = arrow_schema(table)
 
-    A statements row that says `missing` covers its stretch: it is right in sum.
+    def rows_of(path: PurePosixPath) -> Any:
+        content = store.get(path)
+        # None: removed since it was listed.
+        return schema.empty_table() if content is None else _decoded(content, schema, path)
 
-    Args:
-        rows: As `read` gives them.
-        start_s: Start of the period, seconds since the epoch.
-        end_s: Its end, exclusive.
-        resource_arn: The cluster.
-
-    Returns:
-        (start, end) pairs in order, none empty.
-    """
-    holes = []
-    at_s = start_s
-    for first_s, last_s in _stretches(rows).get(resource_arn, ()):
-        if at_s < min(first_s, end_s):
-            holes.append((at_s, min(first_s, end_s)))
-        at_s = max(at_s, last_s)
-    if at_s < end_s:
-        holes.append((at_s, end_s))
-    return holes
-
-
-def _stretches(rows: Any) -> dict[str, list[tuple[int, int]]]:
-    """Each cluster's stretches, each once, in order."""
-    names = ["resource_arn", "start_s", "end_s" if "end_s" in rows.column_names else "period_s"]
-    found: dict[str, set[tuple[int, int]]] = {}
-    for row in rows.select(names).group_by(names).aggregate([]).to_pylist():
-        start_s = row["start_s"]
-        end_s = row["end_s"] if "end_s" in row else start_s + row["period_s"]
-        found.setdefault(row["resource_arn"], set()).add((start_s, end_s))
-    return {arn: sorted(stretches) for arn, stretches in found.items()}
-
-
-def _refuse_twice(rows: Any) -> None:
-    for arn, stretches in _stretches(rows).items():
-        for (_, end_s), (start_s, _) in pairwise(stretches):
-            if start_s < end_s:
-                at = datetime.fromtimestamp(start_s, UTC)
-                raise LedgerError(
-                    f"the statements of {arn!r} are there twice from {at:%Y-%m-%d %H:%M:%S} UTC "
-                    "on: two series of snapshots overlap; delete the files of one from "
-                    f"{FOLDER}/{STATEMENTS.name}"
-                )
+    paths = files(ledger, table, start_s, end_s)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for first in range(0, len(paths), _KEPT):
+            yield from pool.map(rows_of, paths[first : first + _KEPT])
 
 
 def _start_of(path: PurePosixPath) -> int:
@@ -286,7 +272,7 @@ def _decoded(content: bytes, schema: Any, path: PurePosixPath) -> Any:
 
     try:
         # Of the bytes, not of a path: the folder's name must not become a column.
-        rows = parquet.read_table(io.BytesIO(content))
+        rows = parquet.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).split("\n", 1)[0]
         raise LedgerError(f"file {str(path)!r} cannot be read: {reason}") from None

@@ -11,17 +11,17 @@ on (the default since 9.1). A parameter is what the Data API takes for one: a co
 from __future__ import annotations
 
 from tenantmetrics.sqltext.lexer import tokenize
-from tenantmetrics.sqltext.parameters import Parameter, is_parameter_name, parameters, rewrite
-from tenantmetrics.sqltext.statements import statements
+from tenantmetrics.sqltext.parameters import NamedParameter, is_parameter_name, parameters, rewrite
+from tenantmetrics.sqltext.statements import statement_spans
 from tenantmetrics.sqltext.tokens import Token, TokenKind
 
 __all__ = [
-    "Parameter",
+    "NamedParameter",
     "Token",
     "TokenKind",
     "is_parameter_name",
     "parameters",
     "rewrite",
-    "statements",
+    "statement_spans",
     "tokenize",
 ]

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from tenantmetrics.sqltext.lexer import ESCAPE_BODY, GAP, LETTER, PLAIN_BODY, START, tokenize
 from tenantmetrics.sqltext.tokens import TokenKind
 
-__all__ = ["Parameter", "is_parameter_name", "parameters", "rewrite"]
+__all__ = ["NamedParameter", "is_parameter_name", "parameters", "rewrite"]
 
 
-class Parameter(NamedTuple):
+class NamedParameter(NamedTuple):
     """A named parameter where it stands.
 
     Attributes:
@@ -51,7 +51,7 @@ def is_parameter_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def parameters(sql: str, names: Collection[str] = ()) -> list[Parameter]:
+def parameters(sql: str, names: Collection[str] = ()) -> list[NamedParameter]:
     """The named parameters of a text in the order they stand, repeats included.
 
     Args:
@@ -61,15 +61,15 @@ def parameters(sql: str, names: Collection[str] = ()) -> list[Parameter]:
     if ":" not in sql:
         return []
     if "[" not in sql and "$" not in sql and "/*" not in sql:
-        found: list[Parameter] = []
+        found: list[NamedParameter] = []
         match = _TO_PARAMETER.match(sql)
         while match is not None:
             start, end = match.span("parameter")
-            found.append(Parameter(sql[start + 1 : end], start, end))
+            found.append(NamedParameter(sql[start + 1 : end], start, end))
             match = _TO_PARAMETER.match(sql, end)
         return found
     return [
-        Parameter(sql[start + 1 : end], start, end)
+        NamedParameter(sql[start + 1 : end], start, end)
         for kind, start, end in tokenize(sql, names)
         if kind is TokenKind.PARAMETER
     ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from tenantmetrics.sqltext.lexer import tokenize
 from tenantmetrics.sqltext.tokens import TokenKind
 
-__all__ = ["statements"]
+__all__ = ["statement_spans"]
 
 
-def statements(sql: str) -> list[tuple[int, int]]:
+def statement_spans(sql: str) -> list[tuple[int, int]]:
     """The statements of a text as (start, end), without their `;` and the empty ones left out.
 
     A `;` inside parentheses (CREATE RULE) or inside BEGIN ATOMIC … END of a CREATE FUNCTION or

@@ -1,4 +1,4 @@
-"""What was found in a statement, where, and what follows from it; for people to read."""
+"""Explains one statement: what names its tenant, where in the text, and what to fix."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tenantmetrics.config import Config
+from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.health import Health
 from tenantmetrics.records import Attribution, Claims, Misuse, SessionVerb, Source
 from tenantmetrics.sqltext import TokenKind, parameters, tokenize
@@ -24,12 +25,12 @@ __all__ = ["Explanation", "Mark", "explain"]
 WARNINGS = {
     Misuse.SOURCES_DISAGREE: "two sources name different tenants",
     Misuse.OTHER_TENANTS_ROWS: "it reads or writes rows of another tenant",
-    Misuse.LOCAL_OUTSIDE_TRANSACTION: "SET LOCAL outside a transaction does nothing: give a "
+    Misuse.LOCAL_OUTSIDE_TRANSACTION: "SET LOCAL has no effect outside a transaction: pass a "
     "transactionId",
-    Misuse.SET_WITHOUT_LOCAL: "SET without LOCAL survives the transaction, and may reach the next "
-    "user of the connection: use SET LOCAL, or set_config(name, value, true)",
-    Misuse.TENANT_CHANGED: "the tenant variable is set to another tenant in one transaction",
-    Misuse.COMMIT_AS_SQL: "COMMIT as SQL leaves the Data API's transaction lingering: call "
+    Misuse.SET_WITHOUT_LOCAL: "SET without LOCAL outlives the transaction and can leak to "
+    "the next user of the connection: use SET LOCAL, or set_config(name, value, true)",
+    Misuse.TENANT_CHANGED: "the tenant variable changes to another tenant within one transaction",
+    Misuse.COMMIT_AS_SQL: "COMMIT sent as SQL leaves the Data API's transaction open: call "
     "CommitTransaction",
 }
 
@@ -59,7 +60,7 @@ class Explanation:
         attribution: Whose the call would be.
         marks: Where in the text it says so.
         reasons: Why, one sentence each.
-        warnings: What to mend, one sentence each.
+        warnings: What to fix, one sentence each.
     """
 
     sql: str
@@ -110,7 +111,7 @@ def explain(config: Config, params: Mapping[str, Any]) -> Explanation:
     """
     sql = params["sql"]
     resolver = Resolver(config, Health())
-    claims = resolver.claims("ExecuteStatement", params)
+    claims = resolver.claims(request_of("ExecuteStatement", params))
     session = Session(config.tenant_variables)
     misuses = claims.misuses
     if claims.session:
@@ -194,22 +195,24 @@ def _reasons(
         found.append(f"{claim.source} names {names}")
     for step in claims.session:
         if step.verb is SessionVerb.SET:
-            whom = step.tenant if step.tenant is not None else "a tenant that is not in the text"
-            found.append(f"it sets {step.name} to {whom}, for what follows in its transaction")
+            whom = step.tenant if step.tenant is not None else "a value that is not known"
+            found.append(f"it sets {step.name} to {whom} for the rest of its transaction")
         else:
-            found.append(f"it does {step.verb} {step.name}".rstrip() + " to its session")
+            verb = str(step.verb).replace("_", " ").upper()
+            found.append(f"it runs {verb} {step.name}".rstrip() + " in its session")
     if missing:
-        found.append(f"the tenant is in :{', :'.join(missing)}, of which no value was given")
+        found.append(f"the tenant is the value of :{', :'.join(missing)}, which was not given")
     if plan.confirms:
-        found.append("current_setting() asks for the session's tenant and names none")
+        found.append("current_setting() reads the session's tenant and names none itself")
     if plan.why:
         found.append(f"it was not analysed: {plan.why}")
     elif claims.undecided:
-        found.append("it speaks of tenants, but its text does not restrict it to any")
+        found.append("it uses tenant columns, but does not restrict its rows to known tenants")
     if attribution.source is Source.UNATTRIBUTED:
         found.append(
-            "nothing names a tenant, so in a transaction it is its session's, and else nobody's",
+            "no source names a tenant: inside a transaction the call counts for the transaction's "
+            "tenant, otherwise it is unattributed",
         )
     elif len(claims.named) + bool(claims.session) > 1:
-        found.append(f"of its sources {attribution.source} is believed first")
+        found.append(f"of these sources, {attribution.source} takes precedence")
     return found

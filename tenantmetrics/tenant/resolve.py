@@ -8,9 +8,9 @@ of the parameters is taken before `claims` returns: they are the caller's to cha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from tenantmetrics.capture.request import Request
 from tenantmetrics.config import Config
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.records import (
@@ -20,8 +20,8 @@ from tenantmetrics.records import (
     SessionStep,
     SessionVerb,
     Source,
+    Transition,
 )
-from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.identity.context import current
 from tenantmetrics.tenant.session.session_steps import steps_of
@@ -44,8 +44,8 @@ _MAX_NAMES = 16_384
 _MAX_NAME_CHARS = 64
 _NO_VALUES: Mapping[str, Mapping[str, Any]] = {}
 _EMPTY = Claims()
-_WORKLESS = Claims(workless=True)
-_WORKLESS_OPERATIONS = frozenset({"BeginTransaction", "RollbackTransaction"})
+_WITHOUT_WORK = Claims(workless=True)
+_WORKLESS = frozenset({Transition.BEGIN, Transition.ROLLBACK})
 # A third of the time of the named tuple's own constructor.
 _new = tuple.__new__
 
@@ -90,9 +90,10 @@ class Resolver:
         self._remembered = 0
         self._epoch = 0
         self._contexts: dict[str, Claim] = {}
-        self._databases: dict[str | None, Claim | None] = {None: None}
+        self._databases: dict[str, Claim | None] = {"": None}
         self._strict = Strict(config)
-        self.check: Callable[[str, Mapping[str, Any], Claims], None] = self._check
+        self._surrounded: dict[tuple[int, str | None, str], tuple[Claims, Claims]] = {}
+        self.check: Callable[[Request], None] = self._check
         self.observe = self._strict.observe
 
     @property
@@ -110,26 +111,34 @@ class Resolver:
         """Characters of all texts that are kept."""
         return self._texts.chars
 
-    def claims(self, operation: str, params: Mapping[str, Any]) -> Claims:
+    def claims(self, request: Request) -> Claims:
         """What a call says of its tenant.
 
         Args:
-            operation: The API operation.
-            params: The API parameters as the caller gave them.
+            request: The call, its parameters as the caller gave them.
         """
-        sql = params.get("sql")
-        if sql.__class__ is not str:
-            return self._without_sql(operation, params)
-        bound = self._texts.young.get(sql) or self.bound(sql)
-        claims = bound.fixed or self._filled(bound, operation, params)
+        sql = request.sql
+        if sql:
+            bound = self._texts.young.get(sql) or self.bound(sql)
+            claims = bound.fixed or self._filled(bound, request)
+        else:
+            claims = _WITHOUT_WORK if request.transition in _WORKLESS else _EMPTY
         tenant = current()
-        if (
-            tenant is None
-            and "schema" not in params
-            and self._databases.get(params.get("database"), False) is None
-        ):
+        database = request.database
+        if request.schema:
+            return self._with_surroundings(claims, tenant, request)
+        if tenant is None and self._databases.get(database, False) is None:
             return claims
-        return self._with_surroundings(claims, tenant, params)
+        # Most calls of a program have one of few claims in one of few surroundings.
+        key = (id(claims), tenant, database)
+        known = self._surrounded.get(key)
+        if known is not None and known[0] is claims:
+            return known[1]
+        found = self._with_surroundings(claims, tenant, request)
+        if len(self._surrounded) >= _MAX_NAMES:
+            self._surrounded = {}
+        self._surrounded[key] = (claims, found)
+        return found
 
     def bound(self, sql: str) -> Bound:
         """A text's plan, from the cache or made now."""
@@ -141,7 +150,6 @@ class Resolver:
         if plan is None:
             try:
                 plan = plan_of(cut.template, self.vocabulary)
-                plan = replace(plan, fingerprint=fingerprint(cut.template))
             except Exception as error:  # noqa: BLE001 - whatever a text provokes, the call goes on
                 self._health.count(Loss.TENANT_ERROR, error=error, where="plan")
                 plan = Plan(node=UNKNOWN, mentions=True, why="failed")
@@ -151,22 +159,24 @@ class Resolver:
         bound = Bound(plan, cut.literals, Claim(Source.COMMENT, shares) if shares else None)
         names = parameters_of(plan)
         if not names and not plan.sets_only:
-            bound.fixed = self._evaluated(bound, [_NO_VALUES], "ExecuteSql", True)
+            bound.fixed = self._evaluated(bound, [_NO_VALUES], in_transaction=True)
         elif len(names) == 1:
             (bound.parameter,) = names
         self._texts.put(sql, bound)
         return bound
 
-    def _filled(self, bound: Bound, operation: str, params: Mapping[str, Any]) -> Claims:
+    def _filled(self, bound: Bound, request: Request) -> Claims:
         """The claims of a text whose parameters decide."""
         wanted = bound.parameter
-        in_transaction = "transactionId" in params
+        in_transaction = request.in_transaction
+        parameters = request.parameters
         if (
             wanted is not None
-            and "parameterSets" not in params
+            and not request.batch
             and (in_transaction or not bound.plan.sets_only)
+            and (parameters.__class__ is list or parameters.__class__ is tuple)
         ):
-            for parameter in _listed(params.get("parameters")):
+            for parameter in parameters:
                 if parameter["name"] == wanted:
                     value = parameter["value"]
                     text = value.get("stringValue")
@@ -175,20 +185,20 @@ class Resolver:
                     key = (text, parameter["typeHint"]) if "typeHint" in parameter else text
                     if bound.epoch == self._epoch and (claims := bound.memo.get(key)):
                         return claims
-                    return self._remember(bound, key, parameter, operation, in_transaction)
-        return self._evaluated(bound, _sets(params), operation, in_transaction)
+                    return self._remember(bound, key, parameter, in_transaction=in_transaction)
+        return self._evaluated(bound, _sets(request), in_transaction=in_transaction)
 
     def _remember(
         self,
         bound: Bound,
         key: object,
         parameter: Mapping[str, Any],
-        operation: str,
+        *,
         in_transaction: bool,
     ) -> Claims:
         """The claims for one value of the parameter that decides, kept for the next time."""
         values = {parameter["name"]: parameter}
-        claims = self._evaluated(bound, [values], operation, in_transaction)
+        claims = self._evaluated(bound, [values], in_transaction=in_transaction)
         if len(parameter["value"]["stringValue"]) <= _MAX_NAME_CHARS:
             if self._remembered >= _MAX_NAMES:
                 self._remembered = 0
@@ -203,7 +213,7 @@ class Resolver:
         self,
         bound: Bound,
         sets: Sequence[Mapping[str, Mapping[str, Any]]],
-        operation: str,
+        *,
         in_transaction: bool,
     ) -> Claims:
         plan = bound.plan
@@ -233,7 +243,6 @@ class Resolver:
         if (
             plan.sets_only
             and not in_transaction
-            and operation != "ExecuteSql"
             and any(step.verb is SessionVerb.SET for step in steps)
             and all(step.local for step in steps)
         ):
@@ -248,18 +257,7 @@ class Resolver:
             plan.workless,
         )
 
-    def _without_sql(self, operation: str, params: Mapping[str, Any]) -> Claims:
-        """BeginTransaction and its kind; ExecuteSql, whose text has another name."""
-        claims = _WORKLESS if operation in _WORKLESS_OPERATIONS else _EMPTY
-        text = params.get("sqlStatements")
-        if isinstance(text, str):
-            bound = self.bound(text)
-            claims = bound.fixed or self._evaluated(bound, [_NO_VALUES], operation, True)
-        return self._with_surroundings(claims, current(), params)
-
-    def _with_surroundings(
-        self, claims: Claims, tenant: str | None, params: Mapping[str, Any]
-    ) -> Claims:
+    def _with_surroundings(self, claims: Claims, tenant: str | None, request: Request) -> Claims:
         """The claims of a call with what is said around its text: context, schema, database."""
         named = claims.named
         if tenant is not None:
@@ -270,12 +268,12 @@ class Resolver:
                     self._contexts = {}
                 self._contexts[tenant] = context
             named = (context, *named)
-        schema = params.get("schema")
-        of_schema = self.vocabulary.of_schema(schema) if isinstance(schema, str) else None
+        schema = request.schema
+        of_schema = self.vocabulary.of_schema(schema) if schema else None
         if of_schema and all(claim.source is not Source.SCHEMA for claim in named):
             named = (*named, Claim(Source.SCHEMA, ((of_schema, 1),)))
-        database = params.get("database")
-        if isinstance(database, str):
+        database = request.database
+        if database:
             if database not in self._databases:
                 self._database(database)
             claim = self._databases[database]
@@ -291,23 +289,20 @@ class Resolver:
         tenant = self.vocabulary.of_database(name)
         claim = Claim(Source.DATABASE, ((tenant, 1),)) if tenant is not None else None
         if len(self._databases) >= _MAX_NAMES:
-            self._databases = {None: None}
+            self._databases = {"": None}
         self._databases[name] = claim
 
-    def _check(self, operation: str, params: Mapping[str, Any], claims: Claims) -> None:
+    def _check(self, request: Request) -> None:
         """Raise TenantRefusedError if `strict` refuses the call; see `tenant.session.strict`."""
-        sql = params.get("sql", params.get("sqlStatements"))
-        plan = self.bound(sql).plan if isinstance(sql, str) else None
-        self._strict.check(operation, params, claims, plan)
+        plan = self.bound(request.sql).plan if request.sql else None
+        self._strict.check(request, plan)
 
 
-def _listed(parameters: Any) -> Sequence[Mapping[str, Any]]:
-    return parameters if isinstance(parameters, list | tuple) else ()
-
-
-def _sets(params: Mapping[str, Any]) -> Sequence[Mapping[str, Mapping[str, Any]]]:
+def _sets(request: Request) -> Sequence[Mapping[str, Mapping[str, Any]]]:
     """The parameters of each execution: one of a statement, as many as a batch has sets."""
-    sets = params.get("parameterSets")
-    if isinstance(sets, list | tuple) and sets:
-        return [index_parameters(parameters) for parameters in sets]
-    return [index_parameters(params.get("parameters"))]
+    parameters = request.parameters
+    if request.batch:
+        if isinstance(parameters, list | tuple) and parameters:
+            return [index_parameters(of_set) for of_set in parameters]
+        parameters = None
+    return [index_parameters(parameters)]

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
+import pyarrow.parquet as pq
 import pytest
 
+from tenantmetrics import ledger as ledger_format
 from tenantmetrics.export.ledger import LedgerExporter
 from tenantmetrics.records import Series, SeriesKey, Source, Window
 
@@ -77,3 +79,17 @@ def upload(bucket, ledger):
         return f"s3://books/{prefix}"
 
     return put
+
+
+@pytest.fixture
+def as_version_1() -> Callable[[Path], Path]:
+    """Make a file one that a release with the ledger's first version wrote; its new path."""
+
+    def rewrite(path: Path) -> Path:
+        old = path.with_name(path.name.replace(".v2.", ".v1."))
+        table = pq.ParquetFile(path).read().drop_columns(list(ledger_format.columns_added(1)))
+        pq.write_table(table, old, compression="zstd")
+        path.unlink()
+        return old
+
+    return rewrite

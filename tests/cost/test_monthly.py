@@ -257,7 +257,7 @@ def test_two_files_that_claim_the_same_window_and_differ_are_refused(ledger, wri
 def test_a_file_of_a_newer_version_is_refused(ledger, write_hour):
     """Its columns may mean something else."""
     path = write_hour("2026-11-20T10:00", {"acme": (1, 1)})
-    path.rename(path.with_name(path.name.replace(".v1.", ".v2.")))
+    path.rename(path.with_name(path.name.replace(".v2.", ".v3.")))
     with pytest.raises(LedgerError, match="newer tenantmetrics"):
         monthly(ledger, month="2026-11")
 

@@ -33,6 +33,8 @@ def make_window() -> Callable[..., Window]:
                 duration_ns=calls * 5_000_001,
                 duration_min_ns=4_000_000,
                 duration_max_ns=6_000_000,
+                duration_us2=77_000_000,
+                waited_ns=3,
                 attempts=calls + 1,
                 request_bytes=900,
                 response_bytes=2**53 + 1,
@@ -75,6 +77,8 @@ def real_window() -> Callable[..., Window]:
                     one.billed_requests += rng.randint(1, 3)
                     one.rows_returned += rng.randint(0, 50)
                     one.rows_written += rng.randint(0, 2)
+        loads = {key.tenant: rng.randint(0, one.duration_ns) for key, one in series.items()}
+        more.setdefault("load_ns", loads)
         start = int(time.time()) // 60 * 60 - 120 if start_s is None else start_s
         return Window(start, 60, f"writer-{seed}", sequence, series, more.pop("losses", {}), **more)
 

@@ -39,7 +39,8 @@ def test_a_window_becomes_one_file_that_holds_every_number_exactly(tmp_path, mak
         "writer": "host-1", "sequence": 0, "tenant": "acme", "operation": "ExecuteStatement",
         "outcome": "ok", "source": "session", "resource_arn": "arn:x", "database": "app",
         "calls": 3, "duration_ns": 15_000_003, "duration_min_ns": 4_000_000,
-        "duration_max_ns": 6_000_000, "attempts": 4, "request_bytes": 900,
+        "duration_max_ns": 6_000_000, "duration_us2": 77_000_000, "waited_ns": 3,
+        "attempts": 4, "request_bytes": 900,
         "response_bytes": 2**53 + 1, "billed_requests": 3, "rows_returned": 7, "rows_written": 2,
         "scale": 4, "bucket_index": [356, 357], "bucket_count": [1, 2], "lost": 0,
     }  # fmt: skip

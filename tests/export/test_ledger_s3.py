@@ -216,7 +216,7 @@ def test_past_its_size_the_oldest_windows_go_and_their_calls_are_counted(
     left = spooled(tmp_path)
     size = sum(path.stat().st_size for path in (tmp_path / "spool").rglob("*.parquet"))
     assert 0 < size <= 40_000
-    assert left[-1].endswith("00000011.v1.parquet")
+    assert left[-1].endswith("00000011.v2.parquet")
     assert health.counts()["export_dropped"] == 5 * (12 - len(left))
     fanout.close(in_s(0.2))
     assert window

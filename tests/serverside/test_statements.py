@@ -181,8 +181,8 @@ def test_statements_pushed_out_of_the_view_make_it_a_lower_bound(debian_series):
     debian_series.take()
     debian_series.pass_time()
     several = [
-        "SELECT " + ", ".join("id" if n >> bit & 1 else "price" for bit in range(11))
-        for n in range(1_100)
+        "SELECT " + ", ".join("id" if n >> bit & 1 else "price" for bit in range(12))
+        for n in range(2_200)
     ]
     debian_series.server.run(
         *(f"{columns} FROM bookings LIMIT 1" for columns in several),
@@ -192,7 +192,9 @@ def test_statements_pushed_out_of_the_view_make_it_a_lower_bound(debian_series):
     outcome = debian_series.take()
     row = debian_series.row(LOOKUP)
     assert (row["calls"], row["gap"]) == (50, "evicted")
-    assert outcome.notes[-1].endswith("it is a lower bound (pg_stat_statements.max is 1000)")
+    assert 1_500 < outcome.statements <= 2_000  # more than a page
+    assert len(debian_series.rows()) > 1_500
+    assert outcome.notes[-1].endswith("it is a lower bound (pg_stat_statements.max is 2000)")
 
 
 def test_a_restart_that_keeps_the_statistics_loses_nothing(series):
@@ -280,6 +282,27 @@ def test_a_run_that_died_before_the_state_was_kept_counts_nothing_twice(debian_s
     debian_series.take()
     assert len(debian_series.files()) == 1
     assert debian_series.row(LOOKUP)["calls"] == 2
+
+
+def test_two_runs_at_the_same_time_do_not_both_write(debian_series):
+    """The slower one notices, and writes nothing."""
+    debian_series.take()
+    debian_series.pass_time()
+    debian_series.server.run(LOOKUP, database="app")
+
+    class Slow(Postgres):
+        def rows(self, sql, values=None):
+            if "pg_database" in sql:
+                debian_series.take()
+            return super().rows(sql, values)
+
+    with (
+        Slow(debian_series.server.url("app")) as database,
+        pytest.raises(ServerLoadError, match="another run took a snapshot of this cluster"),
+    ):
+        take(database, debian_series.ledger, ARN, load(), every_s=300)
+    assert len(debian_series.files()) == 1
+    assert debian_series.row(LOOKUP)["calls"] == 1
 
 
 def test_a_damaged_state_is_named(debian_series):

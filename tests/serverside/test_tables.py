@@ -109,6 +109,46 @@ def test_a_table_nobody_wrote_is_empty(ledger):
     assert rows.column_names == [column.name for column in ACTIVITY.columns]
 
 
+def test_stretches_within_an_hour_are_summed_up_to_one(tmp_path):
+    """Sums stay; the turn of an hour, a gap and a hole keep stretches apart."""
+    late = NOON + HOUR - 100
+    stretches = [
+        (NOON, NOON + 300, {}),
+        (NOON + 300, NOON + 600, {"queryid": 5, "calls": 2**62}),
+        (NOON + 600, NOON + 900, {}),
+        (NOON + 900, NOON + 960, {"gap": "reset"}),
+        (NOON + 960, NOON + 1200, {}),
+        (NOON + 1500, NOON + 1800, {}),
+        (late, late + 300, {}),
+        (late + 300, late + 600, {}),
+    ]
+    for start_s, end_s, more in stretches:
+        tables.write(tmp_path, STATEMENTS, start_s, SOURCE, [statement(start_s, end_s, **more)])
+    written = tables.read(tmp_path, STATEMENTS, NOON, NOON + 2 * HOUR, as_written=True)
+    assert written.num_rows == 8
+    found = tables.read(tmp_path, STATEMENTS, NOON, NOON + 2 * HOUR)
+    assert found.schema == written.schema
+    rows = [
+        (row["start_s"] - NOON, row["end_s"] - NOON, row["queryid"], row["calls"], row["gap"])
+        for row in found.to_pylist()
+    ]
+    assert sorted(rows) == [
+        (0, 900, -9, 6, ""),
+        (0, 900, 5, 2**62, ""),
+        (900, 960, -9, 3, "reset"),
+        (960, 1200, -9, 3, ""),
+        (1500, 1800, -9, 3, ""),
+        (3500, 3800, -9, 3, ""),
+        (3800, 4100, -9, 3, ""),
+    ]
+    of_written = sum(written.column("exec_ns").to_pylist())
+    assert sum(found.column("exec_ns").to_pylist()) == of_written
+    holes = [
+        tables.uncovered(part, NOON, NOON + HOUR, resource_arn=ARN) for part in (found, written)
+    ]
+    assert holes[0] == holes[1]
+
+
 def test_two_series_of_one_cluster_are_refused(ledger):
     """Both would count: the read says from when, and of which cluster."""
     tables.write(ledger, STATEMENTS, NOON, SOURCE, [statement(NOON, NOON + 300)])

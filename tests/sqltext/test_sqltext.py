@@ -60,7 +60,7 @@ def test_rewriting_each_parameter_to_itself_keeps_every_parameter(sql):
 def test_statements_are_ordered_spans_that_start_and_end_in_substance(sql):
     """Spans do not overlap, and neither space nor a separator is at their edges."""
     position = 0
-    for start, end in sqltext.statements(sql):
+    for start, end in sqltext.statement_spans(sql):
         assert position <= start < end <= len(sql)
         assert not sql[start].isspace() or sql[start] not in " \t\n\r\f\v"
         position = end
@@ -166,7 +166,7 @@ def test_a_supplied_digit_name_after_a_bracket_is_a_parameter():
 )
 def test_statements_end_at_semicolons_of_the_top_level(sql, expected):
     """Empty statements vanish; a body's own semicolons stay inside."""
-    assert [sql[start:end] for start, end in sqltext.statements(sql)] == expected
+    assert [sql[start:end] for start, end in sqltext.statement_spans(sql)] == expected
 
 
 def test_a_placeholder_never_runs_into_its_neighbours():
@@ -181,7 +181,7 @@ def test_time_is_linear_in_the_length(text):
     sql = text * (100_000 // len(text))
     assert sum(end - start for _, start, end in sqltext.tokenize(sql)) == len(sql)
     sqltext.parameters(sql)
-    sqltext.statements(sql)
+    sqltext.statement_spans(sql)
 
 
 @pytest.mark.parametrize(

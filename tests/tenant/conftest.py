@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from tenantmetrics import config
+from tenantmetrics.dataapi.capture import TRANSITIONS
 from tenantmetrics.health import Health
-from tenantmetrics.records import OK, Call, Claims, SessionVerb, Source
+from tenantmetrics.records import OK, Call, Claims, SessionVerb, Source, Transition
 from tenantmetrics.tenant.resolve import Resolver
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "sql"
@@ -143,6 +144,7 @@ def make_call() -> Callable[..., Call]:
         return Call(
             operation, int(at_s * 1e9), 1, outcome, "", 200, 1, 0, 0, 1, 0, 0,
             transaction, "arn", "", claims,
+            transition=TRANSITIONS.get(operation, Transition.NONE),
         )  # fmt: skip
 
     return make

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.records import UNATTRIBUTED, Claim, Misuse, SessionVerb, Source
 from tenantmetrics.tenant.identity.context import tenant
 
@@ -13,7 +14,7 @@ BY_PARAMETER = "SELECT * FROM bookings WHERE tenant_id = :t"
 
 
 def ask(resolver, sql, operation="ExecuteStatement", **params):
-    return resolver.claims(operation, {"sql": sql, **params})
+    return resolver.claims(request_of(operation, {"sql": sql, **params}))
 
 
 def test_parameters_changed_after_the_call_change_nothing(resolver, parameters):
@@ -112,17 +113,17 @@ def test_context_comes_first_and_the_database_last(resolver, parameters):
 def test_calls_without_sql_have_what_surrounds_them(resolver):
     """BeginTransaction knows the context and the database."""
     with tenant("acme"):
-        assert resolver.claims("BeginTransaction", {}).named[0].source is Source.CONTEXT
-    assert resolver.claims("BeginTransaction", {"database": "tenant_7"}).named[0].shares == (
-        ("7", 1),
-    )
-    assert resolver.claims("CommitTransaction", {"transactionId": "x"}).named == ()
+        assert resolver.claims(request_of("BeginTransaction", {})).named[0].source is Source.CONTEXT
+    assert resolver.claims(request_of("BeginTransaction", {"database": "tenant_7"})).named[
+        0
+    ].shares == (("7", 1),)
+    assert resolver.claims(request_of("CommitTransaction", {"transactionId": "x"})).named == ()
 
 
 def test_execute_sql_reads_all_its_statements(resolver):
     """A transaction written out in one text sets and serves its tenant."""
     text = "BEGIN; SET LOCAL app.tenant = 'acme'; UPDATE b SET x = 1; COMMIT"
-    found = resolver.claims("ExecuteSql", {"sqlStatements": text})
+    found = resolver.claims(request_of("ExecuteSql", {"sqlStatements": text}))
     assert [step.verb for step in found.session] == [
         SessionVerb.BEGIN, SessionVerb.SET, SessionVerb.COMMIT,
     ]  # fmt: skip

@@ -62,7 +62,7 @@ def activity(
     pattern = _pattern(application)
     reader = Reader(config.load(), pattern)
     if not keep_awake:
-        _refuse_waking(resource_arn, interval, endpoint_url=endpoint_url, region=region)
+        _refuse_waking(resource_arn, interval, region)
     with connect(
         resource_arn=resource_arn,
         secret_arn=secret_arn,
@@ -114,11 +114,9 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
     return pattern
 
 
-def _refuse_waking(
-    resource_arn: str, interval_s: float, *, endpoint_url: str | None, region: str | None
-) -> None:
+def _refuse_waking(resource_arn: str, interval_s: float, region: str | None) -> None:
     try:
-        pauses = may_pause(resource_arn, endpoint_url=endpoint_url, region=region)
+        pauses = may_pause(resource_arn, region=region)
     except ServerLoadError as error:
         raise ServerLoadError(
             f"whether the cluster may pause, and would be kept awake, is not known: {error}; or "

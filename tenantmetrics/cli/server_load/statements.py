@@ -19,6 +19,7 @@ from tenantmetrics.cli.server_load.target import (
     SecretArn,
     Url,
     connect,
+    is_elsewhere,
     may_pause,
     refuse_pausing,
 )
@@ -68,10 +69,11 @@ def statements(
     settings = config.load()
     if not keep_awake:
         try:
-            pauses = may_pause(resource_arn, endpoint_url=endpoint_url, region=region)
+            pauses = may_pause(resource_arn, region=region)
         except ServerLoadError as error:
-            _note(f"whether the cluster may pause is not known: {error}")
             pauses = False
+            if not is_elsewhere(endpoint_url):
+                _note(f"whether the cluster may pause is not known: {error}")
         if pauses:
             raise refuse_pausing(resource_arn, f"a snapshot every {every} s")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -21,6 +22,7 @@ __all__ = [
     "SecretArn",
     "Url",
     "connect",
+    "is_elsewhere",
     "may_pause",
     "refuse_pausing",
 ]
@@ -90,19 +92,24 @@ def connect(
     )
 
 
-def may_pause(resource_arn: str, *, endpoint_url: str | None, region: str | None) -> bool:
+def may_pause(resource_arn: str, *, region: str | None) -> bool:
     """Whether asking would keep a cluster awake.
 
-    A database that is not Aurora's has no ARN of RDS, or an endpoint of its own: it never pauses.
+    What has no ARN of RDS is not Aurora's, and never pauses.
 
     Raises:
         ServerLoadError: RDS cannot be asked.
     """
-    elsewhere = endpoint_url or os.environ.get("AWS_ENDPOINT_URL_RDS_DATA")
-    is_local = elsewhere is not None and "AWS_ENDPOINT_URL_RDS" not in os.environ
-    if is_local or not resource_arn.startswith("arn:") or ":rds:" not in resource_arn:
+    if not (resource_arn.startswith("arn:") and ":rds:" in resource_arn):
         return False
     return describe(resource_arn, region_name=region).may_pause
+
+
+def is_elsewhere(endpoint_url: str | None) -> bool:
+    """Whether the Data API's endpoint is another than AWS's own: most likely a local one."""
+    url = endpoint_url or os.environ.get("AWS_ENDPOINT_URL_RDS_DATA", "")
+    host = urlsplit(url).hostname or ""
+    return bool(url) and not host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
 
 
 def refuse_pausing(resource_arn: str, what: str) -> ServerLoadError:

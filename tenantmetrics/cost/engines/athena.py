@@ -241,7 +241,9 @@ def over_partitions(sql: str, table: exp.Table, period: Period) -> str:
     assert isinstance(query, exp.Query)  # noqa: S101 - a SELECT of ours, for the type checker
     days = [exp.Literal.string(str(day)) for day in days_of(period)]
     of_period = exp.column("date", quoted=True).between(days[0], days[-1])
-    usage = exp.select(*queries.COLUMNS_READ).from_(table).where(of_period)
+    usage = (
+        exp.select(*queries.COLUMNS_READ, *queries.COLUMNS_SINCE_2).from_(table).where(of_period)
+    )
     return query.with_(queries.RELATION, as_=usage).sql(queries.Dialect.ATHENA)
 
 

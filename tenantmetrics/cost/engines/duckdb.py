@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenantmetrics import ledger
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines.base import PathLike
 from tenantmetrics.cost.files import Broken, LedgerFiles, find, named
@@ -111,9 +112,22 @@ class _Folder:
 
 
 def _view(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
-    # Hive partitioning would make DuckDB read types out of folder names for every file.
-    relation = database.read_parquet([str(path) for path in paths], hive_partitioning=False)
-    relation.create_view(queries.RELATION, replace=True)
+    """The files as one relation; columns that files of an earlier version lack are 0."""
+    by_version: dict[int, list[str]] = {}
+    for path in paths:
+        name = ledger.parse(path.name)
+        by_version.setdefault(name.version if name else ledger.VERSION, []).append(str(path))
+    relations = []
+    for version, names in by_version.items():
+        # Hive partitioning would make DuckDB read types out of folder names for every file.
+        relation = database.read_parquet(names, hive_partitioning=False)
+        added = ", ".join(f"0::BIGINT AS {name}" for name in ledger.columns_added(version))
+        relation = relation.project(f"*, {added}" if added else "*")
+        relations.append(relation.project(", ".join(column.name for column in ledger.COLUMNS)))
+    union = relations[0]
+    for relation in relations[1:]:
+        union = union.union(relation)
+    union.create_view(queries.RELATION, replace=True)
 
 
 def _day(moment_s: int) -> str:

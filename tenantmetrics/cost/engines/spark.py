@@ -117,6 +117,7 @@ class _Files:
             self._session.conf.set("spark.sql.session.timeZone", "UTC")
             escaped = [_GLOB.sub(r"\\\1", path) for path in paths]
             frame = self._session.read.schema(_schema()).parquet(*escaped)
+            frame = frame.fillna(0, subset=list(ledger_format.columns_added(1)))
             frame.createOrReplaceTempView(queries.RELATION)
         except self._errors as error:
             self.close()
@@ -167,9 +168,13 @@ class _Files:
 
 
 def _schema() -> str:
-    """The columns that are read, with their types: else Spark would open a file to learn them."""
+    """The columns that are read, with their types: else Spark would open a file to learn them.
+
+    Where a file lacks one, Spark reads NULL.
+    """
     kinds = {column.name: column.kind for column in ledger_format.COLUMNS}
-    return ", ".join(f"{name} {_TYPES[kinds[name]]}" for name in queries.COLUMNS_READ)
+    names = (*queries.COLUMNS_READ, *ledger_format.columns_added(1))
+    return ", ".join(f"{name} {_TYPES[kinds[name]]}" for name in names)
 
 
 def _first_line(error: Exception) -> str:

@@ -18,7 +18,7 @@ from tenantmetrics.cost.usage import first_and_last
 from tenantmetrics.errors import ReportError
 from tenantmetrics.statement import Period
 
-__all__ = ["Kind", "Usage", "kind_of", "last_s", "opened"]
+__all__ = ["Kind", "UsageFolder", "kind_of", "last_s", "opened"]
 
 _METRICS = "cloudwatch:"
 _S3 = ("s3://", "s3a://")
@@ -36,7 +36,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class UsageFolder:
     """A period's usage, ready to be summed.
 
     Attributes:
@@ -93,7 +93,7 @@ def opened(
     skip_corrupt: bool = False,
     reads_s3: bool = False,
     now_s: float,
-) -> Iterator[Usage]:
+) -> Iterator[UsageFolder]:
     """A period's usage as a ledger's folder, which is gone afterwards where it had to be made.
 
     Args:
@@ -111,7 +111,7 @@ def opened(
     """
     kind = kind_of(usage)
     if kind is Kind.LEDGER or (kind is Kind.S3 and reads_s3):
-        yield Usage(usage)
+        yield UsageFolder(usage)
         return
     with TemporaryDirectory(prefix="tenantmetrics-") as temporary:
         folder = Path(temporary)
@@ -120,23 +120,23 @@ def opened(
         elif kind is Kind.LOGS:
             logs = LogUsage(usage, skip_corrupt=skip_corrupt)
             logs.fetch(period, folder)
-            yield Usage(folder, logs.notes, logs.left_out)
+            yield UsageFolder(folder, logs.notes, logs.left_out)
         else:
             metrics = MetricUsage(os.fspath(usage).removeprefix(_METRICS), tenants)
             metrics.fetch(period, folder, now_s)
-            yield Usage(folder, metrics.notes)
+            yield UsageFolder(folder, metrics.notes)
 
 
-def _from_s3(url: str, period: Period, folder: Path, *, skip_corrupt: bool) -> Usage:
+def _from_s3(url: str, period: Period, folder: Path, *, skip_corrupt: bool) -> UsageFolder:
     with S3Ledger(url) as remote, S3Logs(url) as objects:
         if not objects.there():
             remote.fetch(period, folder)
-            return Usage(folder)
+            return UsageFolder(folder)
         fetched = folder / ".fetched"
         objects.fetch(fetched)
     logs = LogUsage(fetched, skip_corrupt=skip_corrupt, shown=url)
     logs.fetch(period, folder)
-    return Usage(folder, logs.notes, logs.left_out)
+    return UsageFolder(folder, logs.notes, logs.left_out)
 
 
 def last_s(usage: _PathLike) -> int:

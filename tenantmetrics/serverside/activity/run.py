@@ -87,6 +87,7 @@ def run(
         LedgerError: The ledger cannot be written.
         MissingExtraError: pyarrow is not installed.
     """
+    tables.arrow_schema(ACTIVITY)  # a missing extra is told now, not after the first stretch
     wait = wait or threading.Event().wait
     reader.check(database)
     seen = Seen()

@@ -80,6 +80,7 @@ def take(
         LedgerError: The ledger cannot be read or written.
         MissingExtraError: pyarrow is not installed.
     """
+    tables.arrow_schema(STATEMENTS)  # a missing extra is told now, not after the first snapshot
     store = store_of(ledger)
     source = tables.source_id(resource_arn)
     before = None if start_anew else state.load(store, source, resource_arn)

@@ -22,6 +22,7 @@ from tenantmetrics.records import (
     Claims,
     Misuse,
     Source,
+    Transition,
 )
 from tenantmetrics.tenant.identity.precedence import Belief
 from tenantmetrics.tenant.session.misuse_log import MisuseLog
@@ -35,8 +36,7 @@ _MAX_HELD = 16_384
 """Calls held in all, about 10 MB; beyond it the longest idle transactions are settled."""
 _MAX_VOTED = 64
 """Tenants that one transaction's calls are remembered to have named."""
-_ENDS = frozenset({"CommitTransaction", "RollbackTransaction"})
-_WITHOUT_SQL = frozenset({"BeginTransaction", *_ENDS})
+_ENDS = frozenset({Transition.COMMIT, Transition.ROLLBACK})
 
 # A third of the time of the named tuple's own constructor.
 _new = tuple.__new__
@@ -149,7 +149,7 @@ class Attributor:
         else:
             transaction.held.append((call, misuses))
             self._held += 1
-        if call.operation in _ENDS:
+        if call.transition in _ENDS:
             # An end that failed may come again: the transaction is kept, with what it serves.
             gone = call.outcome in {OK, "TransactionNotFoundException"}
             settled += self._forget(name) if gone else self._release(transaction)
@@ -189,7 +189,7 @@ class Attributor:
         claims = call.claims
         # What came before the SET, what sets, and what carries no SQL, is whom it all was for;
         # other statements run as what the session holds at that moment.
-        without_sql = call.operation in _WITHOUT_SQL or bool(claims.session)
+        without_sql = call.transition is not Transition.NONE or bool(claims.session)
         whole = held or without_sql
         session = transaction.serves if whole else transaction.session.current()
         if session is None and not claims.named and not claims.undecided:

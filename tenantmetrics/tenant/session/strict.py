@@ -15,20 +15,19 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any
 
+from tenantmetrics.capture.request import Request
 from tenantmetrics.config import Config
 from tenantmetrics.errors import TenantRefusedError
-from tenantmetrics.records import OK, Call, Claim, Claims, Misuse, Source
+from tenantmetrics.records import OK, Call, Claim, Misuse, Source, Transition
 from tenantmetrics.tenant.identity.precedence import Belief, disagreements
 from tenantmetrics.tenant.session.session_variables import Session
 from tenantmetrics.tenant.sql.plan import Plan
 
 __all__ = ["Strict"]
 
-_ENDS = frozenset({"CommitTransaction", "RollbackTransaction"})
+_ENDS = frozenset({Transition.COMMIT, Transition.ROLLBACK})
 _CONFLICTS = frozenset(
     {Misuse.SOURCES_DISAGREE, Misuse.OTHER_TENANTS_ROWS, Misuse.TENANT_CHANGED},
 )
@@ -58,7 +57,7 @@ class Strict:
         if not name:
             return
         with self._lock:
-            if call.operation in _ENDS:
+            if call.transition in _ENDS:
                 if call.outcome in {OK, "TransactionNotFoundException"}:
                     self._open.pop(name, None)
                 return
@@ -70,23 +69,20 @@ class Strict:
             while len(self._open) > self._max_open:
                 self._open.popitem(last=False)
 
-    def check(
-        self, operation: str, params: Mapping[str, Any], claims: Claims, plan: Plan | None
-    ) -> None:
+    def check(self, request: Request, plan: Plan | None) -> None:
         """Refuse a call that must not be sent.
 
         Args:
-            operation: The API operation.
-            params: The API parameters.
-            claims: What `Resolver.claims` found.
+            request: The call, with the claims that `Resolver.claims` found.
             plan: The statement's plan, None where the call carries no SQL.
 
         Raises:
             TenantRefusedError: No tenant, or two that disagree; says what was found where.
         """
-        if operation in _ENDS or self._is_exempt(params, claims, plan):
+        claims = request.claims
+        if request.transition in _ENDS or self._is_exempt(request, plan):
             return
-        session, misuses = self._session(params, claims)
+        session, misuses = self._session(request)
         rank = self._belief.rank
         found = [claim for claim in claims.named if claim.source in rank]
         if session is not None and Source.SESSION in rank:
@@ -96,14 +92,14 @@ class Strict:
         if len(found) > 1:
             kinds += disagreements(found)
         conflicts = list(dict.fromkeys(kind for kind in kinds if kind in _CONFLICTS))
-        what = claims.summary or operation
+        what = claims.summary or request.operation
         if conflicts:
             raise TenantRefusedError(
                 f"strict: {what!r} was not sent, because its tenants disagree "
                 f"({', '.join(conflicts)}): {_shown(found)}; make them one, or exempt it "
                 "(strict_exempt_statements)",
             )
-        if found or operation == "BeginTransaction" or self._only_session(plan):
+        if found or request.transition is Transition.BEGIN or self._only_session(plan):
             return
         why = (
             "its text does not tell which tenant" if claims.undecided else "nothing names a tenant"
@@ -114,31 +110,29 @@ class Strict:
             "session variable first, or exempt it (strict_exempt_statements, strict_exempt_tables)",
         )
 
-    def _session(
-        self, params: Mapping[str, Any], claims: Claims
-    ) -> tuple[str | None, tuple[Misuse, ...]]:
+    def _session(self, request: Request) -> tuple[str | None, tuple[Misuse, ...]]:
         """The session's tenant once the call has run, and what its steps would be misuse of."""
-        name = params.get("transactionId")
+        name, claims = request.session, request.claims
         with self._lock:
-            session = self._open.get(name) if isinstance(name, str) else None
+            session = self._open.get(name) if name else None
             if not claims.session:
                 return (session.current() if session is not None else None), ()
             trial = session.copy() if session is not None else Session(self._variables)
-        misuses = trial.apply(claims.session, in_transaction=bool(name))
+        misuses = trial.apply(claims.session, in_transaction=request.in_transaction)
         return trial.named_in_call or trial.current(), misuses
 
     @staticmethod
     def _only_session(plan: Plan | None) -> bool:
         return plan is not None and plan.sets_only
 
-    def _is_exempt(self, params: Mapping[str, Any], claims: Claims, plan: Plan | None) -> bool:
-        if any(fnmatchcase(claims.summary, pattern) for pattern in self._statements):
+    def _is_exempt(self, request: Request, plan: Plan | None) -> bool:
+        if any(fnmatchcase(request.claims.summary, pattern) for pattern in self._statements):
             return True
         if plan is not None and plan.tables and self._tables.issuperset(plan.tables):
             return True
         if not self._clients:
             return False
-        identity = [params.get(key) for key in ("resourceArn", "secretArn", "database")]
+        identity = [request.identity.get(key) for key in ("resourceArn", "secretArn", "database")]
         return any(
             isinstance(text, str) and fnmatchcase(text, pattern)
             for text in identity

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.query_scope import CLEAR, OPEN, UNKNOWN, Facts, Key, Sink, is_tenants
-from tenantmetrics.tenant.sql.restrictions import Also, Either, Guarded, Joined, Named, Node, Same
+from tenantmetrics.tenant.sql.restrictions import (
+    Also,
+    Either,
+    Guarded,
+    Joined,
+    Named,
+    Restriction,
+    Same,
+)
 
-__all__ = ["node_of"]
+__all__ = ["build_restriction"]
 
-_Constraints = list[tuple[Key, Node]]
+_Constraints = list[tuple[Key, Restriction]]
 
 
-def node_of(facts: Facts, vocabulary: Vocabulary) -> Node:
+def build_restriction(facts: Facts, vocabulary: Vocabulary) -> Restriction:
     """The node that follows from what is known of a query.
 
     Args:
@@ -21,8 +29,8 @@ def node_of(facts: Facts, vocabulary: Vocabulary) -> Node:
     sink, optional = facts.main, facts.optional
     classes = _Classes()
     links = sink.links + optional.links
-    for one, other in links:
-        classes.unite(one, other)
+    for left, right in links:
+        classes.unite(left, right)
     around, constants = _around(facts, classes)
     own = _chosen(sink, classes)
     if len(own) > 1:
@@ -40,7 +48,7 @@ def node_of(facts: Facts, vocabulary: Vocabulary) -> Node:
     tenants = {classes.root(key) for key in spoken if is_tenants(key) and key not in constants}
     unmet = {classes.root(key) for key in constants} - tenants
     tenants.update(classes.root(key) for key, _ in narrowed if is_tenants(key))
-    parts: list[Node] = [
+    parts: list[Restriction] = [
         _same(nodes)
         for root, nodes in main.items()
         # A value in a derived table names nobody until a table's tenant column equals it.
@@ -49,7 +57,7 @@ def node_of(facts: Facts, vocabulary: Vocabulary) -> Node:
     parts += sink.parts
     if facts.tables and not any(isinstance(part, Named) for part in parts):
         parts.append(OPEN)
-    whole: Node = parts[0] if len(parts) == 1 else Joined(tuple(parts)) if parts else CLEAR
+    whole: Restriction = parts[0] if len(parts) == 1 else Joined(tuple(parts)) if parts else CLEAR
     if facts.changes_all and whole is not OPEN and whole is not CLEAR:
         return UNKNOWN
     beside = [later() for later in facts.later] + facts.beside + optional.parts
@@ -69,8 +77,8 @@ def _around(facts: Facts, classes: _Classes) -> tuple[_Constraints, set[Key]]:
     constants = facts.constants
     outer = facts.parent
     while outer is not None:
-        for one, other in outer.main.links:
-            classes.unite(one, other)
+        for left, right in outer.main.links:
+            classes.unite(left, right)
         found += outer.main.constraints
         constants = constants | outer.constants
         outer = outer.parent
@@ -100,18 +108,18 @@ class _Classes:
             self._parent[passed] = key
         return key
 
-    def unite(self, one: Key, other: Key) -> None:
-        one, other = self.root(one), self.root(other)
-        if one != other:
-            self._parent[one] = other
+    def unite(self, left: Key, right: Key) -> None:
+        left, right = self.root(left), self.root(right)
+        if left != right:
+            self._parent[left] = right
 
 
-def _same(nodes: list[Node]) -> Node:
+def _same(nodes: list[Restriction]) -> Restriction:
     return nodes[0] if len(nodes) == 1 else Same(tuple(nodes))
 
 
-def _by_class(constraints: _Constraints, classes: _Classes) -> dict[Key, list[Node]]:
-    found: dict[Key, list[Node]] = {}
+def _by_class(constraints: _Constraints, classes: _Classes) -> dict[Key, list[Restriction]]:
+    found: dict[Key, list[Restriction]] = {}
     for key, node in constraints:
         found.setdefault(classes.root(key), []).append(node)
     return found

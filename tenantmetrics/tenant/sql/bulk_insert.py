@@ -15,7 +15,7 @@ from sqlglot import exp
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
-from tenantmetrics.tenant.sql.restrictions import Named, Node
+from tenantmetrics.tenant.sql.restrictions import Named, Restriction
 from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 
 __all__ = ["BulkRows", "bulk_rows", "row_node", "tenant_index"]
@@ -75,7 +75,7 @@ def tenant_index(statement: exp.Expr, vocabulary: Vocabulary) -> int | None:
     return min(found)[1] if found else None
 
 
-def row_node(values: list[str], index: int) -> Node:
+def row_node(values: list[str], index: int) -> Restriction:
     """Whom one row names."""
     value = values[index] if index < len(values) else ""
     if value.startswith("'"):

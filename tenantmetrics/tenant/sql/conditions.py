@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from tenantmetrics.tenant.sql.comparisons import any_of, elements, pairs_of, query_of, truth
 from tenantmetrics.tenant.sql.join_connectivity import reaches_outside
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Analysis, Facts, Key, Names, Sink
-from tenantmetrics.tenant.sql.restrictions import Either, Fixed, Found, Guarded, Named, Node, State
+from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, QueryScope, Sink
+from tenantmetrics.tenant.sql.restrictions import (
+    Either,
+    Fixed,
+    Guarded,
+    Named,
+    Restriction,
+    State,
+    Touched,
+)
 from tenantmetrics.tenant.sql.sqlglot_trees import outside_queries
 from tenantmetrics.tenant.sql.value_expressions import (
     SESSION,
-    array_of,
+    array_operands,
     bare,
     function_name,
-    value_of,
+    value_operand,
 )
+
+if TYPE_CHECKING:
+    from tenantmetrics.tenant.sql.queries import Queries
 
 __all__ = ["Conditions"]
 
@@ -31,20 +43,20 @@ _DIFFERENT = (exp.NEQ, exp.NullSafeNEQ)
 _VALUES = frozenset({exp.Literal, exp.Placeholder})
 _MAX_GIVEN = 8
 """Values of one COALESCE that are told apart; each is tested against all before it."""
-_IN_SESSION = Fixed(Found(State.SESSION))
+_IN_SESSION = Fixed(Touched(State.SESSION))
 
 
 class Conditions:
     """The conditions of one query.
 
     Args:
-        analysis: Analyses the subqueries that are met.
+        queries: Analyses the subqueries that are met.
         names: What the columns mean.
         facts: What is known of the query; subqueries that restrict nothing are left there.
     """
 
-    def __init__(self, analysis: Analysis, names: Names, facts: Facts) -> None:
-        self._analysis = analysis
+    def __init__(self, queries: Queries, names: QueryScope, facts: Facts) -> None:
+        self._queries = queries
         self._names = names
         self._facts = facts
 
@@ -140,20 +152,20 @@ class Conditions:
             isinstance(part, exp.Column) for part in outside_queries(compared)
         )
         tied = tied or reaches_outside(query, self._names)
-        return tied and self._analysis.restrict(query, self._names, self._facts, sink)
+        return tied and self._queries.restrict(query, self._names, self._facts, sink)
 
-    def _function(self, node: exp.Expr) -> Node | None:
+    def _function(self, node: exp.Expr) -> Restriction | None:
         """`WHERE visible_to(:t)`, where that function is configured to take a tenant."""
         call = node.expression if isinstance(node, exp.Dot) else node
         position = self._names.vocabulary.functions.get(function_name(call))
         if position is None:
             return None
         arguments = call.expressions[position : position + 1]
-        return _named([value_of(argument) for argument in arguments])
+        return _named([value_operand(argument) for argument in arguments])
 
     def _null(self, node: exp.Is, sink: Sink, negated: bool) -> None:
         """`:p IS NULL` is known before the call; `tenant_id IS NOT NULL` restricts nothing."""
-        operand = value_of(node.this)
+        operand = value_operand(node.this)
         if isinstance(operand, Operand):
             sink.guards.append((operand, not negated))
         elif not negated:
@@ -167,12 +179,12 @@ class Conditions:
         ):
             # Most conditions by far: a column that is no tenant's, and a value.
             if self._names.has_several():
-                self._other(left, [value_of(right)], sink)
+                self._other(left, [value_operand(right)], sink)
             return
         pairs = pairs_of(left, right)
         if pairs is not None:
-            for one, other in pairs:
-                self._equal(one, other, sink, branch)
+            for one_side, other_side in pairs:
+                self._equal(one_side, other_side, sink, branch)
             return
         key, second = self._key(left), self._key(right)
         if key is not None and second is not None:
@@ -206,7 +218,7 @@ class Conditions:
         self._unknown(side, sink)
 
     def _compare(self, key: Key, side: exp.Expr, sink: Sink, branch: bool) -> None:
-        found = value_of(side)
+        found = value_operand(side)
         inner = bare(side)
         if found is SESSION:
             sink.constraints.append((key, _IN_SESSION))
@@ -227,12 +239,12 @@ class Conditions:
             sink.constraints.append((key, UNKNOWN))
             self._unknown(side, sink)
 
-    def _first_given(self, node: exp.Coalesce) -> Node:
+    def _first_given(self, node: exp.Coalesce) -> Restriction:
         """`tenant_id = COALESCE(:t, …)`: decided by which of the values are NULL."""
-        branches: list[Node] = []
+        branches: list[Restriction] = []
         before: tuple[tuple[Operand, bool], ...] = ()
         for part in (node.this, *node.expressions)[:_MAX_GIVEN]:
-            value = value_of(part)
+            value = value_operand(part)
             if not isinstance(value, Operand):
                 break
             branches.append(Guarded(Named((value,)), (*before, (value, False))))
@@ -240,7 +252,7 @@ class Conditions:
         return Either((*branches, Guarded(UNKNOWN, before)))
 
     def _any(self, key: Key, array: exp.Expr | None, sink: Sink, branch: bool) -> None:
-        operands = array_of(array)
+        operands = array_operands(array)
         inner = query_of(array)
         if isinstance(inner, _SELECT_OR_SUBQUERY_OR_SETOPERATION):
             if branch:
@@ -257,7 +269,7 @@ class Conditions:
 
     def _from_subquery(self, key: Key, query: exp.Expr, sink: Sink) -> None:
         """`tenant_id IN (SELECT tenant_id FROM …)`: the same tenants as the subquery's."""
-        node = self._analysis.projected(query, self._names, self._facts, sink, key)
+        node = self._queries.projected(query, self._names, self._facts, sink, key)
         if node is not None:
             sink.constraints.append((key, node))
 
@@ -275,14 +287,16 @@ class Conditions:
                 self._unknown(node, sink)
             return
         if key is not None:
-            sink.constraints.append((key, _named([value_of(item) for item in node.expressions])))
+            sink.constraints.append(
+                (key, _named([value_operand(item) for item in node.expressions]))
+            )
             return
         this = bare(node.this)
         if (columns := elements(this)) is not None:
             self._row_in(columns, node, sink)
             return
         if isinstance(this, exp.Column) and self._names.has_several():
-            self._other(this, [value_of(item) for item in node.expressions], sink)
+            self._other(this, [value_operand(item) for item in node.expressions], sink)
         self._unknown(node, sink)
 
     def _row_in(self, columns: list[exp.Expr], node: exp.In, sink: Sink) -> None:
@@ -291,7 +305,7 @@ class Conditions:
             if (key := self._key(column)) is not None:
                 rows = [elements(bare(item)) for item in node.expressions]
                 values = [
-                    value_of(row[index]) if row is not None and index < len(row) else None
+                    value_operand(row[index]) if row is not None and index < len(row) else None
                     for row in rows
                 ]
                 sink.constraints.append((key, _named(values)))
@@ -302,14 +316,14 @@ class Conditions:
 
     def _unknown(self, node: exp.Expr, sink: Sink) -> None:
         """Tenant columns used in another way than to name a tenant; subqueries beside it all."""
-        for part in self._analysis.outside_subqueries(node, self._names, self._facts):
+        for part in self._queries.outside_subqueries(node, self._names, self._facts):
             if isinstance(part, exp.Column):
                 key = self._names.key(part)
                 if key is not None:
                     sink.constraints.append((key, UNKNOWN))
 
 
-def _named(values: Sequence[object]) -> Node:
+def _named(values: Sequence[object]) -> Restriction:
     """A list of values, of which some may be the session's own or not known."""
     operands = [value for value in values if isinstance(value, Operand)]
     if len(operands) == len(values) and operands:

@@ -3,67 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.build_restriction import node_of
+from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
-from tenantmetrics.tenant.sql.from_clause import add_from, add_table
+from tenantmetrics.tenant.sql.from_clause import add_from
+from tenantmetrics.tenant.sql.join_connectivity import require_connection
+from tenantmetrics.tenant.sql.merge import merge
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.queries import Queries, unnested
 from tenantmetrics.tenant.sql.query_scope import (
     CLEAR,
     OPEN,
     UNKNOWN,
     Derived,
     Facts,
+    FromItem,
     Key,
-    Names,
-    Sink,
-    Source,
+    QueryScope,
 )
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
     Either,
-    Fixed,
-    Found,
-    Joined,
     Named,
-    Node,
+    Restriction,
     Rows,
-    State,
 )
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
-from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, value_of
+from tenantmetrics.tenant.sql.value_expressions import bare, unnested
+from tenantmetrics.tenant.sql.written_values import alias_of, value_node
 
-__all__ = ["Changes"]
+if TYPE_CHECKING:
+    from tenantmetrics.tenant.sql.queries import Queries
+
+__all__ = ["DataChanges"]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _SELECT_OR_SETOPERATION_OR_TABLE = (exp.Select, exp.SetOperation, exp.Table)
 _PLACEHOLDER_OR_LITERAL = (exp.Placeholder, exp.Literal)
 _TUPLE_OR_PAREN = (exp.Tuple, exp.Paren)
 
-_NOTHING = exp.var("DO NOTHING")
-_IN_SESSION = Fixed(Found(State.SESSION))
 
+class DataChanges:
+    """Analyses statements that change data.
 
-class _Merged(NamedTuple):
-    """What a MERGE says of its target, of its source, and of both."""
+    Args:
+        queries: Analyses the queries in them.
+    """
 
-    target: Sink
-    source: Sink
-    on: Sink
+    def __init__(self, queries: Queries) -> None:
+        self.queries = queries
+        self.vocabulary = queries.vocabulary
 
-
-class Changes(Queries):
-    """Analyses statements that change data, and the queries in them."""
-
-    def changing(self, node: exp.Expr, names: Names) -> Derived | None:
+    def derive(self, node: exp.Expr, names: QueryScope) -> Derived | None:
         """Analyse a data-changing statement; None for anything else."""
-        inner = Names(names, self.vocabulary)
+        inner = QueryScope(names, self.vocabulary)
         facts = Facts()
-        self.with_clause(node, inner, facts)
+        self.queries.with_clause(node, inner, facts)
         if isinstance(node, exp.Insert):
             result = self._insert(node, inner, facts)
         elif isinstance(node, exp.Update):
@@ -71,7 +68,7 @@ class Changes(Queries):
         elif isinstance(node, exp.Delete):
             result = self._delete(node, inner, facts)
         elif isinstance(node, exp.Merge):
-            result = self._merge(node, inner, facts)
+            result = merge(self, node, inner, facts)
         else:
             return None
         if facts.changes_all and result is not OPEN and result is not CLEAR:
@@ -93,21 +90,21 @@ class Changes(Queries):
             )
         return columns, star
 
-    def _tenant_index(self, columns: Sequence[str]) -> int | None:
+    def tenant_index(self, columns: Sequence[str]) -> int | None:
         """Which of the columns that are written is the tenant's."""
         ranks = self.vocabulary.columns
         found = [(ranks[name], index) for index, name in enumerate(columns) if name in ranks]
         return min(found)[1] if found else None
 
-    def _insert(self, node: exp.Insert, names: Names, facts: Facts) -> Node:
+    def _insert(self, node: exp.Insert, names: QueryScope, facts: Facts) -> Restriction:
         target = node.this
         columns: list[str] = []
         if isinstance(target, exp.Schema):
             columns = [column.name.lower() for column in target.expressions]
             target = target.this
-        index = self._tenant_index(columns)
-        source = Source(next(names.numbers))
-        alias = _alias(target)
+        index = self.tenant_index(columns)
+        source = FromItem(next(names.numbers))
+        alias = alias_of(target)
         body = unwrapped(node.expression) if node.expression is not None else None
         if isinstance(body, exp.Values):
             written = self._written(body, index, names, facts)
@@ -117,55 +114,57 @@ class Changes(Queries):
             # DEFAULT VALUES.
             written = CLEAR
         names.add(alias, source)
-        names.add("excluded", Source(next(names.numbers)))
+        names.add("excluded", FromItem(next(names.numbers)))
         conflict = node.args.get("conflict")
         for item in conflict.expressions if conflict is not None else []:
-            self._assigned(item, alias, names, facts)
+            self.assigned(item, alias, names, facts)
         if conflict is not None and (where := conflict.args.get("where")) is not None:
             # It restricts the row that is there already, which may be another tenant's.
-            Conditions(self, names, facts).add(where.this, facts.main)
-            written = Also(written, (node_of(facts, self.vocabulary),))
+            Conditions(self.queries, names, facts).add(where.this, facts.main)
+            written = Also(written, (build_restriction(facts, self.vocabulary),))
         beside = [later() for later in facts.later] + facts.beside
         beside = [part for part in beside if part is not OPEN]
         return Also(written, tuple(beside)) if beside else written
 
-    def _written(self, body: exp.Values, index: int | None, names: Names, facts: Facts) -> Node:
-        rows: list[Node] = []
+    def _written(
+        self, body: exp.Values, index: int | None, names: QueryScope, facts: Facts
+    ) -> Restriction:
+        rows: list[Restriction] = []
         for row in body.expressions:
             items = row.expressions if isinstance(row, exp.Tuple) else [row]
             for item in items:
                 if not isinstance(item, _PLACEHOLDER_OR_LITERAL):
-                    for _ in self.outside_subqueries(item, names, facts):
+                    for _ in self.queries.outside_subqueries(item, names, facts):
                         pass
             if index is not None:
-                rows.append(_value_node(items[index]) if index < len(items) else UNKNOWN)
+                rows.append(value_node(items[index]) if index < len(items) else UNKNOWN)
         if index is None:
             return CLEAR
         return rows[0] if len(rows) == 1 else Rows(tuple(rows))
 
-    def _selected(self, body: exp.Expr, index: int | None, names: Names) -> Node:
+    def _selected(self, body: exp.Expr, index: int | None, names: QueryScope) -> Restriction:
         """INSERT … SELECT: reads from one tenant, writes to what its column says."""
         branches: list[exp.Expr] = []
         shared = Facts()
         while isinstance(body, exp.SetOperation):
-            self.with_clause(body, names, shared)
+            self.queries.with_clause(body, names, shared)
             if not isinstance(body, exp.Union):
-                return self.derive(body, names).node if index is None else UNKNOWN
+                return self.queries.derive(body, names).node if index is None else UNKNOWN
             branches.append(unwrapped(body.expression))
             body = unwrapped(body.this)
-        nodes: list[Node] = []
+        nodes: list[Restriction] = []
         for branch in [body, *reversed(branches)]:
             if not isinstance(branch, exp.Select) or index is None:
-                nodes.append(self.derive(branch, names).node)
+                nodes.append(self.queries.derive(branch, names).node)
                 continue
-            inner, facts = Names(names, self.vocabulary), Facts()
-            self.select(branch, inner, facts, facts.main)
+            inner, facts = QueryScope(names, self.vocabulary), Facts()
+            self.queries.select(branch, inner, facts, facts.main)
             self._project(branch, index, inner, facts)
-            nodes.append(node_of(facts, self.vocabulary))
+            nodes.append(build_restriction(facts, self.vocabulary))
         result = nodes[0] if len(nodes) == 1 else Either(tuple(nodes))
         return Also(result, tuple(shared.beside)) if shared.beside else result
 
-    def _project(self, select: exp.Select, index: int, names: Names, facts: Facts) -> None:
+    def _project(self, select: exp.Select, index: int, names: QueryScope, facts: Facts) -> None:
         """The tenant that INSERT … SELECT writes: its column joins the classes of the query."""
         before = select.expressions[: index + 1]
         item = select.expressions[index].unalias() if index < len(select.expressions) else None
@@ -178,7 +177,7 @@ class Changes(Queries):
             facts.main.constraints.append((self._written_key(names), _each(tuple(array))))
             return
         if other is None:
-            facts.main.constraints.append((self._written_key(names), _value_node(item)))
+            facts.main.constraints.append((self._written_key(names), value_node(item)))
             return
         self._copied(other, names, facts)
         if other in facts.constants:
@@ -187,17 +186,17 @@ class Changes(Queries):
                 if key == other and isinstance(node, Named):
                     facts.main.constraints[place] = (key, _each(node.operands))
 
-    def _written_key(self, names: Names) -> Key:
+    def _written_key(self, names: QueryScope) -> Key:
         """A key for the tenant column that is written."""
         columns = self.vocabulary.columns
         return (next(names.numbers), min(columns, key=columns.__getitem__))
 
-    def _copied(self, other: Key, names: Names, facts: Facts) -> None:
+    def _copied(self, other: Key, names: QueryScope, facts: Facts) -> None:
         """What is written is another tenant column's, which has to be restricted itself."""
         facts.main.links.append((self._written_key(names), other))
         facts.main.constraints.append((other, UNKNOWN))
 
-    def _assigned(self, item: exp.Expr, target: str, names: Names, facts: Facts) -> None:
+    def assigned(self, item: exp.Expr, target: str, names: QueryScope, facts: Facts) -> None:
         """One assignment of SET: a tenant column given to somebody is that tenant's too."""
         left, right = item.this, item.expression
         if isinstance(left, _TUPLE_OR_PAREN):
@@ -213,118 +212,36 @@ class Changes(Queries):
                 source = bare(value)
                 other = names.key(source) if isinstance(source, exp.Column) else None
                 if other is None or not isinstance(source, exp.Column):
-                    facts.beside.append(_value_node(value))
+                    facts.beside.append(value_node(value))
                 elif source.table.lower() not in {"excluded", "", target}:
                     self._copied(other, names, facts)
         if right is not None:
-            for _ in self.outside_subqueries(right, names, facts):
+            for _ in self.queries.outside_subqueries(right, names, facts):
                 pass
 
-    def _update(self, node: exp.Update, names: Names, facts: Facts) -> Node:
+    def _update(self, node: exp.Update, names: QueryScope, facts: Facts) -> Restriction:
         from_ = node.args.get("from_")
         sources = [node.this] + ([from_.this] if from_ is not None else [])
         sources += node.args.get("joins") or []
-        add_from(self, sources, names, facts, facts.main)
+        add_from(self.queries, sources, names, facts, facts.main)
         where = node.args["where"].this if node.args.get("where") else None
-        Conditions(self, names, facts).add(where, facts.main)
-        self.reach(sources, [where], names, facts, facts.main)
+        Conditions(self.queries, names, facts).add(where, facts.main)
+        require_connection(sources, [where], names, facts, facts.main)
         for item in node.expressions:
-            self._assigned(item, _alias(node.this), names, facts)
-        return node_of(facts, self.vocabulary)
+            self.assigned(item, alias_of(node.this), names, facts)
+        return build_restriction(facts, self.vocabulary)
 
-    def _delete(self, node: exp.Delete, names: Names, facts: Facts) -> Node:
+    def _delete(self, node: exp.Delete, names: QueryScope, facts: Facts) -> Restriction:
         using = node.args.get("using")
         sources = [node.this, *(using if isinstance(using, list) else [])]
         sources += node.args.get("joins") or []
-        add_from(self, sources, names, facts, facts.main)
+        add_from(self.queries, sources, names, facts, facts.main)
         where = node.args["where"].this if node.args.get("where") else None
-        Conditions(self, names, facts).add(where, facts.main)
-        self.reach(sources, [where], names, facts, facts.main)
-        return node_of(facts, self.vocabulary)
-
-    def _merge(self, node: exp.Merge, names: Names, facts: Facts) -> Node:
-        """Each WHEN touches rows of its own."""
-        held = _Merged(Sink(), Sink(), Sink())
-        if isinstance(node.this, exp.Table):
-            add_table(node.this, names, facts, held.target)
-        using = node.args.get("using")
-        if using is not None:
-            add_from(self, [using], names, facts, held.source)
-        Conditions(self, names, facts).add(node.args.get("on"), held.on)
-        whens = node.args.get("whens")
-        actions = [
-            self._when(node, when, held, names, facts)
-            for when in (whens.expressions if whens is not None else [])
-            if when.args.get("then") != _NOTHING
-        ]
-        result: Node = Either(tuple(actions)) if actions else Joined(())
-        beside = [later() for later in facts.later] + facts.beside
-        return Also(result, tuple(beside)) if beside else result
-
-    def _when(
-        self, node: exp.Merge, when: exp.Expr, held: _Merged, names: Names, facts: Facts
-    ) -> Node:
-        """Matched rows are restricted by ON; what is inserted only by its source and its values."""
-        then, condition = when.args.get("then"), when.args.get("condition")
-        rows = Facts()
-        rows.tables, rows.constants = True, set(facts.constants)
-        matched = bool(when.args.get("matched"))
-        by_source = not matched and bool(when.args.get("source"))
-        if not by_source:
-            _copy(held.source, rows.main)
-        if matched:
-            _copy(held.target, rows.main)
-            _copy(held.on, rows.main)
-        else:
-            rows.main.links += held.on.links
-        Conditions(self, names, rows).add(condition, rows.main)
-        if matched:
-            both = [node.args.get("on"), condition]
-            self.reach([node.this, node.args.get("using")], both, names, rows, rows.main)
-        if isinstance(then, exp.Update):
-            for item in then.expressions:
-                self._assigned(item, _alias(node.this), names, rows)
-        elif isinstance(then, exp.Insert):
-            self._merged(then, names, rows)
-        return node_of(rows, self.vocabulary)
-
-    def _merged(self, then: exp.Insert, names: Names, rows: Facts) -> None:
-        """The INSERT of a MERGE: its tenant column is a value, or its source's."""
-        columns = [part.name.lower() for part in then.this.expressions] if then.this else []
-        values = then.expression
-        index = self._tenant_index(columns)
-        items = values.expressions if isinstance(values, exp.Tuple) else []
-        if index is None or index >= len(items):
-            return
-        key = (next(names.numbers), columns[index])
-        column = bare(items[index])
-        other = names.key(column) if isinstance(column, exp.Column) else None
-        if other is not None:
-            rows.main.links.append((key, other))
-        else:
-            rows.main.constraints.append((key, _value_node(items[index])))
-            rows.tables = False
-
-
-def _value_node(item: exp.Expr | None) -> Node:
-    """The tenant that a written value names."""
-    value = value_of(item)
-    if value is SESSION:
-        return _IN_SESSION
-    return Named((value,)) if isinstance(value, Operand) else UNKNOWN
-
-
-def _alias(table: exp.Expr) -> str:
-    return (table.alias or table.name).lower() if isinstance(table, exp.Table) else ""
+        Conditions(self.queries, names, facts).add(where, facts.main)
+        require_connection(sources, [where], names, facts, facts.main)
+        return build_restriction(facts, self.vocabulary)
 
 
 def _each(operands: tuple[Operand, ...]) -> Rows:
     """Values of which each is a row's."""
     return Rows(tuple(Named((operand,)) for operand in operands))
-
-
-def _copy(source: Sink, target: Sink) -> None:
-    target.constraints += source.constraints
-    target.links += source.links
-    target.choices += source.choices
-    target.parts += source.parts

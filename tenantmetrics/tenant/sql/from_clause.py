@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
@@ -12,17 +12,19 @@ from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import (
     CLEAR,
     OPEN,
-    Analysis,
     Derived,
     Facts,
+    FromItem,
     Key,
-    Names,
+    QueryScope,
     Sink,
-    Source,
     is_tenants,
 )
 from tenantmetrics.tenant.sql.restrictions import Named
-from tenantmetrics.tenant.sql.value_expressions import array_of, function_name, value_of
+from tenantmetrics.tenant.sql.value_expressions import array_operands, function_name, value_operand
+
+if TYPE_CHECKING:
+    from tenantmetrics.tenant.sql.queries import Queries
 
 __all__ = ["add_from", "add_table", "aliased"]
 
@@ -55,16 +57,10 @@ _ROWS_WITHOUT_TABLES = frozenset(
 )
 
 
-class _Queries(Analysis, Protocol):
-    def derive(self, node: exp.Expr, names: Names, facts: Facts | None = None) -> Derived:
-        """See `Queries.derive`."""
-        ...
-
-
 def add_from(
-    queries: _Queries,
+    queries: Queries,
     items: Sequence[object],
-    names: Names,
+    names: QueryScope,
     facts: Facts,
     sink: Sink,
 ) -> None:
@@ -84,7 +80,7 @@ def add_from(
 
 
 def _add(
-    queries: _Queries, items: Sequence[object], names: Names, facts: Facts, current: Sink
+    queries: Queries, items: Sequence[object], names: QueryScope, facts: Facts, current: Sink
 ) -> None:
     for item in items:
         # The parser leaves flags where a broken text has no table.
@@ -96,7 +92,9 @@ def _add(
             _add_item(queries, item, names, facts, current)
 
 
-def _add_join(queries: _Queries, join: exp.Join, names: Names, facts: Facts, current: Sink) -> None:
+def _add_join(
+    queries: Queries, join: exp.Join, names: QueryScope, facts: Facts, current: Sink
+) -> None:
     side = (join.side or "").upper()
     using = {column.name.lower() for column in join.args.get("using") or []}
     if (join.args.get("method") or "").upper() == "NATURAL":
@@ -134,7 +132,7 @@ def _add_join(queries: _Queries, join: exp.Join, names: Names, facts: Facts, cur
         facts.optional.take(target)
 
 
-def _link(names: Names, before: list[Source], columns: set[str], sink: Sink) -> None:
+def _link(names: QueryScope, before: list[FromItem], columns: set[str], sink: Sink) -> None:
     """`USING (tenant_id)`: the new source's column is that of the sources before it."""
     old_numbers = {source.number for source in before}
     added = [s for s in names.sources.values() if s.number not in old_numbers]
@@ -148,7 +146,7 @@ def _link(names: Names, before: list[Source], columns: set[str], sink: Sink) -> 
 
 
 def _add_item(  # noqa: PLR0912 - one branch a kind
-    queries: _Queries, item: exp.Expr, names: Names, facts: Facts, sink: Sink
+    queries: Queries, item: exp.Expr, names: QueryScope, facts: Facts, sink: Sink
 ) -> None:
     alias = item.alias.lower()
     if isinstance(item, exp.Table):
@@ -175,12 +173,12 @@ def _add_item(  # noqa: PLR0912 - one branch a kind
         _add_unnest(item, alias, names, facts, sink)
     else:
         facts.tables = True
-        names.add(alias, Source(next(names.numbers), open=not isinstance(item, exp.Func)))
+        names.add(alias, FromItem(next(names.numbers), open=not isinstance(item, exp.Func)))
     for join in item.args.get("joins") or []:
         _add_join(queries, join, names, facts, sink)
 
 
-def add_table(item: exp.Table, names: Names, facts: Facts, sink: Sink) -> Source:
+def add_table(item: exp.Table, names: QueryScope, facts: Facts, sink: Sink) -> FromItem:
     """Enter a table or the use of a CTE."""
     name = item.name.lower()
     alias = item.alias.lower() or name
@@ -189,7 +187,7 @@ def add_table(item: exp.Table, names: Names, facts: Facts, sink: Sink) -> Source
         return _add_derived(aliased(derived, item), alias, names, facts, sink)
     facts.tables = True
     columns = _alias_columns(item)
-    source = Source(next(names.numbers), open=True)
+    source = FromItem(next(names.numbers), open=True)
     if columns:
         # bookings AS b(id, owner): the names that follow are not the table's own.
         source.columns, source.star = dict.fromkeys(columns, False), True
@@ -197,11 +195,13 @@ def add_table(item: exp.Table, names: Names, facts: Facts, sink: Sink) -> Source
     return source
 
 
-def _add_derived(derived: Derived, alias: str, names: Names, facts: Facts, sink: Sink) -> Source:
+def _add_derived(
+    derived: Derived, alias: str, names: QueryScope, facts: Facts, sink: Sink
+) -> FromItem:
     columns = {name: kind or name in derived.values for name, kind in derived.columns.items()}
     opened = derived.node is OPEN
     restricted = not opened and derived.node is not CLEAR
-    source = Source(next(names.numbers), columns, derived.star, opened, restricted)
+    source = FromItem(next(names.numbers), columns, derived.star, opened, restricted)
     names.add(alias, source)
     for name, node in derived.values.items():
         key: Key = (source.number, name)
@@ -221,33 +221,33 @@ def _add_derived(derived: Derived, alias: str, names: Names, facts: Facts, sink:
 
 
 def _add_function(  # noqa: PLR0917
-    function: exp.Expr, alias: str, item: exp.Expr, names: Names, facts: Facts, sink: Sink
+    function: exp.Expr, alias: str, item: exp.Expr, names: QueryScope, facts: Facts, sink: Sink
 ) -> None:
     name = function_name(function)
     restricted = False
     if name in names.vocabulary.functions:
         argument = function.expressions[names.vocabulary.functions[name] :][:1]
-        operand = value_of(argument[0]) if argument else None
+        operand = value_operand(argument[0]) if argument else None
         if isinstance(operand, Operand):
             sink.parts.append(Named((operand,)))
             restricted = True
     elif name not in _ROWS_WITHOUT_TABLES and isinstance(function, exp.Anonymous):
         facts.tables = True
     columns = dict.fromkeys(_alias_columns(item), False)
-    source = Source(next(names.numbers), columns or {}, not columns, restricted=restricted)
+    source = FromItem(next(names.numbers), columns or {}, not columns, restricted=restricted)
     names.add(alias or name, source)
 
 
-def _add_unnest(item: exp.Unnest, alias: str, names: Names, facts: Facts, sink: Sink) -> None:
+def _add_unnest(item: exp.Unnest, alias: str, names: QueryScope, facts: Facts, sink: Sink) -> None:
     """`unnest(:ids, :rooms) AS u(tenant_id, room)`: columns of values."""
     arrays = item.expressions
     columns = _alias_columns(item) or ([alias or "unnest"] if len(arrays) == 1 else [])
     # Columns that have no name of their own get one that SQL cannot write.
     columns += [f"\0{index}" for index in range(len(columns), len(arrays))]
     known = dict.fromkeys(columns, False)
-    source = Source(next(names.numbers), known)
+    source = FromItem(next(names.numbers), known)
     for name, array in zip(columns, arrays, strict=False):
-        if (operands := array_of(array)) is not None:
+        if (operands := array_operands(array)) is not None:
             key: Key = (source.number, name)
             known[name] = True
             facts.constants.add(key)

@@ -6,14 +6,22 @@ WHERE a.id = b.aid AND c.tenant_id = :t` all rows of a and b come back, whosever
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.query_scope import Facts, Key, Names, Sink, Source, is_tenants
+from tenantmetrics.tenant.sql.query_scope import (
+    UNKNOWN,
+    Facts,
+    FromItem,
+    Key,
+    QueryScope,
+    Sink,
+    is_tenants,
+)
 from tenantmetrics.tenant.sql.sqlglot_trees import read_from, sources_of, unwrapped
 
-__all__ = ["all_reached", "reaches_outside", "restricted_keys"]
+__all__ = ["reaches_outside", "require_connection"]
 
 _OUTSIDE = "\0outside"
 """Stands for all sources of the queries around this one."""
@@ -26,7 +34,7 @@ _READ_FROM_OTHERS = (exp.Lateral, exp.Unnest, exp.Func)
 class _Groups:
     """Sources by what ties them; a union-find over their aliases."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: QueryScope) -> None:
         self._names = names
         self._above: dict[str, str] = {}
         self._one = False
@@ -121,32 +129,47 @@ def _is_named(side: exp.Expr) -> bool:
     return isinstance(side, exp.Column) and bool(side.table)
 
 
-def all_reached(
-    items: Iterable[exp.Expr | None],
-    conditions: Iterable[exp.Expr | None],
-    names: Names,
+def require_connection(
+    items: Sequence[exp.Expr | None],
+    conditions: Sequence[exp.Expr | None],
+    names: QueryScope,
     facts: Facts,
     sink: Sink,
-) -> bool:
-    """Whether each table is restricted itself or tied to one that is.
+) -> None:
+    """Nothing is known of a statement one of whose tables stands beside the restricted ones.
 
     Args:
-        items: What the query reads from, its joins included.
+        items: What the statement reads from, its joins included.
         conditions: What all its rows meet.
         names: Its sources.
         facts: Has the restrictions of nullable sides.
-        sink: Has the restrictions that hold for every row.
+        sink: Has the restrictions that hold for every row; gets one that nothing is known of.
     """
+    speaks = sink.parts or next(_restricted_keys(sink), None) is not None
+    if len(names.sources) < 2 or not speaks:  # noqa: PLR2004
+        return
+    if not _all_reached(items, conditions, names, facts, sink):
+        sink.constraints.append(((next(names.numbers), ""), UNKNOWN))
+
+
+def _all_reached(
+    items: Iterable[exp.Expr | None],
+    conditions: Iterable[exp.Expr | None],
+    names: QueryScope,
+    facts: Facts,
+    sink: Sink,
+) -> bool:
+    """Whether each table is restricted itself or tied to one that is."""
     groups = _Groups(names)
     groups.read(items)
     for condition in conditions:
         groups.condition(condition)
-    numbers = {key[0] for one in (sink, facts.optional) for key in restricted_keys(one)}
+    numbers = {key[0] for held in (sink, facts.optional) for key in _restricted_keys(held)}
     own = {source.number for source in names.sources.values()}
-    for one, other in sink.links:
-        if (one[0] in own) != (other[0] in own):
+    for left, right in sink.links:
+        if (left[0] in own) != (right[0] in own):
             # What equals a tenant column outside is restricted there, if anywhere.
-            numbers |= {one[0], other[0]}
+            numbers |= {left[0], right[0]}
     restricted = {groups.root(alias) for alias in groups.asked}
     open_ones = set()
     for alias, source in names.sources.items():
@@ -158,7 +181,7 @@ def all_reached(
     return not unreached or (not restricted and len(unreached) == 1)
 
 
-def reaches_outside(query: exp.Expr, names: Names) -> bool:
+def reaches_outside(query: exp.Expr, names: QueryScope) -> bool:
     """Whether a subquery's conditions tie all its sources to the query around it.
 
     Args:
@@ -175,11 +198,11 @@ def reaches_outside(query: exp.Expr, names: Names) -> bool:
     return True
 
 
-def _select_reaches(select: exp.Select, names: Names) -> bool:
-    own = Names(names, names.vocabulary)
+def _select_reaches(select: exp.Select, names: QueryScope) -> bool:
+    own = QueryScope(names, names.vocabulary)
     items = read_from(select)
     for item, _ in sources_of(items):
-        own.add((item.alias or item.name).lower(), Source(next(names.numbers)))
+        own.add((item.alias or item.name).lower(), FromItem(next(names.numbers)))
     groups = _Groups(own)
     groups.read(items)
     for clause in ("where", "having"):
@@ -189,11 +212,11 @@ def _select_reaches(select: exp.Select, names: Names) -> bool:
     return all(groups.root(alias) == outside for alias in own.sources)
 
 
-def restricted_keys(sink: Sink) -> Iterator[Key]:
+def _restricted_keys(sink: Sink) -> Iterator[Key]:
     """The tenant columns that a sink restricts, under OR too."""
     for key, _ in sink.constraints:
         if is_tenants(key):
             yield key
     for choice in sink.choices:
         for branch in choice:
-            yield from restricted_keys(branch)
+            yield from _restricted_keys(branch)

@@ -73,10 +73,11 @@ class Operand:
             return None if self._is_cut(text, values) else self._read(text)
         if self.slot is not None:
             if self.last is not None:
-                answers = [self._literal(one) for one in values.literals[self.slot : self.last + 1]]
-                named = [one for one in answers if one is not None]
+                elements = values.literals[self.slot : self.last + 1]
+                answers = [self._literal(element) for element in elements]
+                named = [tenants for tenants in answers if tenants is not None]
                 whole = len(named) == len(answers)
-                return tuple(tenant for one in named for tenant in one) if whole else None
+                return tuple(tenant for tenants in named for tenant in tenants) if whole else None
             if self.many:
                 text = values.literals[self.slot].text
                 return self._all(_array_elements(text)) if text is not None else None
@@ -165,6 +166,8 @@ def index_parameters(parameters: Any) -> Mapping[str, Mapping[str, Any]]:
     Only lists and tuples are read: botocore refuses anything else, and an iterator that was read
     here would be empty when it does.
     """
+    if isinstance(parameters, Mapping):
+        return parameters  # by name already: `capture.request.PythonValues`
     if not isinstance(parameters, list | tuple):
         return {}
     return {

@@ -10,7 +10,7 @@ from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
 
-__all__ = ["PREFIX", "parse"]
+__all__ = ["PREFIX", "parse_template"]
 
 _MAX_TOKENS = 4_000
 """15 ms on one 2.5 GHz core; a statement beyond it is not analysed."""
@@ -89,7 +89,7 @@ def _bare_joins(template: str) -> int:
     return open_joins
 
 
-def parse(template: str) -> list[exp.Expr] | str:
+def parse_template(template: str) -> list[exp.Expr] | str:
     """The statements of a template; or, where they are not to be had, why not.
 
     Args:

@@ -15,14 +15,14 @@ from tenantmetrics.tenant.sql.restrictions import (
     Also,
     Either,
     Fixed,
-    Found,
     Guarded,
     Joined,
     Named,
-    Node,
+    Restriction,
     Rows,
     Same,
     State,
+    Touched,
 )
 
 __all__ = ["Plan", "StepPlan", "operands_of", "parameters_of"]
@@ -52,19 +52,19 @@ class Plan:
         summary: OpenTelemetry's `db.query.summary`.
         node: Whose rows it touches.
         steps: What it does to its session.
-        tables: Names of the tables it touches, lower case, without their schema.
+        tables: QueryScope of the tables it touches, lower case, without their schema.
         schemas: The tenants that its tables' schemas name.
         mentions: Whether a tenant column occurs anywhere.
         confirms: Whether it compares with the session's own tenant.
         sets_only: Whether all it does is setting session variables.
         misuses: What the text alone shows.
-        fingerprint: `sqltext.fingerprint` of the text, 0 where there is none.
-        workless: Whether the server does no work for it; see `tenant.sql.workless`.
+        fingerprint: `sqltext.fingerprint` of it; 0 where it has none.
+        workless: Whether running it is free in the database, whatever its values are.
         why: For `explain`: what was not understood, and why.
     """
 
     summary: str = ""
-    node: Node = field(default_factory=lambda: Fixed(Found(State.CLEAR)))
+    node: Restriction = field(default_factory=lambda: Fixed(Touched(State.CLEAR)))
     steps: tuple[StepPlan, ...] = ()
     tables: tuple[str, ...] = ()
     schemas: tuple[str, ...] = ()

@@ -8,37 +8,40 @@ from dataclasses import replace
 from sqlglot import exp
 
 from tenantmetrics.records import SessionVerb
-from tenantmetrics.sqltext import statements
+from tenantmetrics.sqltext import statement_spans
+from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, row_node, tenant_index
-from tenantmetrics.tenant.sql.data_changes import Changes
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.parser import parse
+from tenantmetrics.tenant.sql.parser import parse_template
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
-from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Names
+from tenantmetrics.tenant.sql.queries import Queries
+from tenantmetrics.tenant.sql.query_scope import UNKNOWN, QueryScope
 from tenantmetrics.tenant.sql.query_summary import clipped, is_inside, survey, unread_ctes
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
     Either,
     Fixed,
-    Found,
     Named,
-    Node,
+    Restriction,
     Rows,
     State,
+    Touched,
 )
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.template import TOO_LONG
-from tenantmetrics.tenant.sql.utility_statements import is_query, read
-from tenantmetrics.tenant.sql.utility_tokens import Word, operand_of, words_of
-from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_of
-from tenantmetrics.tenant.sql.workless import is_workless_query, is_workless_utility
+from tenantmetrics.tenant.sql.utility_statements import needs_parser, read_utility
+from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, operand_of, utility_tokens
+from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_operand
+from tenantmetrics.tenant.sql.workless import does_no_work
 
 __all__ = ["plan_of"]
 
 _MAX_STATEMENTS = 100
 _MAX_SEMICOLONS = 1_000
 _LONG = 4_000
+_MAX_FINGERPRINTED = 12_000
+"""Characters without literals, 5 ms; a longer text has no fingerprint."""
 _MAX_LEXED = 4_000
 _NAME = re.compile(r"[^\W0-9]\w*+")
 _QUERY = re.compile(r"\s*+(?:select|insert|update|delete)\s", re.IGNORECASE)
@@ -51,13 +54,27 @@ def plan_of(template: str, vocabulary: Vocabulary) -> Plan:
         template: SQL without comments, literals replaced by slots.
         vocabulary: The tenant's names.
     """
+    return replace(_planned(template, vocabulary), fingerprint=_fingerprint(template))
+
+
+def _fingerprint(template: str) -> int:
+    """A template's fingerprint, which is its text's: slots are values too."""
+    if len(template) > _LONG:
+        rows = bulk_rows(template)
+        template = template if rows is None else rows.short
+    if len(template) > _MAX_FINGERPRINTED or template.endswith(TOO_LONG):
+        return 0
+    return fingerprint(template)
+
+
+def _planned(template: str, vocabulary: Vocabulary) -> Plan:
     if template.endswith(TOO_LONG):
         return Plan(node=UNKNOWN, mentions=True, why="too many tokens")
     if ";" not in template:
         return _plan(template, vocabulary)
     if template.count(";") > _MAX_SEMICOLONS:
         return Plan(node=UNKNOWN, mentions=True, why=f"more than {_MAX_SEMICOLONS} semicolons")
-    spans = statements(template)
+    spans = statement_spans(template)
     if not spans:
         return Plan()
     if len(spans) > _MAX_STATEMENTS:
@@ -96,19 +113,19 @@ _ENDS = {SessionVerb.COMMIT, SessionVerb.ROLLBACK}
 def _plan(text: str, vocabulary: Vocabulary) -> Plan:
     if _QUERY.match(text):
         return _query_plan(text, vocabulary)
-    words = words_of(text)
+    words = utility_tokens(text)
     if not words:
         return Plan()
-    if is_query(words):
+    if needs_parser(words):
         return _query_plan(text, vocabulary)
-    utility = read(words)
+    utility = read_utility(words)
     if utility.inner < 0:
         return Plan(
             summary=clipped(utility.summary.split(" ")),
             steps=utility.steps,
             sets_only=bool(utility.steps),
             misuses=utility.misuses,
-            workless=is_workless_utility(words),
+            workless=utility.workless,
         )
     inner = ("SELECT " if utility.call else "") + text[utility.inner : utility.end]
     plan = _query_plan(inner, vocabulary)
@@ -126,7 +143,7 @@ def _query_plan(text: str, vocabulary: Vocabulary) -> Plan:
     rows = bulk_rows(text) if len(text) > _LONG else None
     if rows is not None:
         return _bulk_plan(text, rows, vocabulary)
-    parsed = parse(text)
+    parsed = parse_template(text)
     if isinstance(parsed, str) or len(parsed) != 1:
         why = parsed if isinstance(parsed, str) else "not one statement"
         return _unparsed(text, vocabulary, why)
@@ -143,7 +160,7 @@ def _query_plan(text: str, vocabulary: Vocabulary) -> Plan:
 def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
     """INSERT of many rows of plain values: parsed with one row, then filled with all."""
     plan = _query_plan(rows.short, vocabulary)
-    parsed = parse(rows.short)
+    parsed = parse_template(rows.short)
     index = tenant_index(parsed[0], vocabulary) if isinstance(parsed, list) and parsed else None
     if plan.why or (index is not None and isinstance(plan.node, Also)):
         return replace(plan, node=UNKNOWN, why=plan.why or "many rows beside something else")
@@ -155,14 +172,14 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
 
 
 def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
-    node = Changes(vocabulary).statement(statement, Names(None, vocabulary))
+    node = Queries(vocabulary).statement(statement, QueryScope(None, vocabulary))
     if node is UNKNOWN and not isinstance(
         unwrapped(statement), exp.Select | exp.SetOperation | exp.DML | exp.Values | exp.Table
     ):
         return Plan(node=UNKNOWN, mentions=True, why="not a statement that is analysed")
     seen = survey(statement, vocabulary)
     steps: list[StepPlan] = []
-    beside: list[Node] = []
+    beside: list[Restriction] = []
     confirms = False
     unread = unread_ctes(statement) if seen.functions else set()
     for call in seen.functions:
@@ -187,20 +204,20 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         mentions=seen.mentions,
         confirms=confirms,
         sets_only=bool(steps) and not seen.reads,
-        workless=is_workless_query(statement),
+        workless=not seen.reads and does_no_work(statement),
     )
 
 
 def _set_config(node: exp.Anonymous) -> StepPlan:
     """`set_config(name, value, is_local)`, each of which may be a parameter."""
     arguments = [*node.expressions, None, None, None][:3]
-    name = value_of(arguments[0])
-    value = value_of(arguments[1])
+    name = value_operand(arguments[0])
+    value = value_operand(arguments[1])
     local = bare(arguments[2])
     how: bool | Operand = False
     if isinstance(local, exp.Boolean):
         how = bool(local.this)
-    elif isinstance(operand := value_of(local), Operand):
+    elif isinstance(operand := value_operand(local), Operand):
         how = operand
     return StepPlan(
         SessionVerb.SET,
@@ -213,24 +230,24 @@ def _set_config(node: exp.Anonymous) -> StepPlan:
 def _setter(node: exp.Anonymous, position: int) -> StepPlan:
     """A configured function that sets the session's tenant, for the transaction."""
     arguments = node.expressions[position : position + 1]
-    value = value_of(arguments[0]) if arguments else None
+    value = value_operand(arguments[0]) if arguments else None
     name = function_name(node)
     return StepPlan(SessionVerb.SET, name, value if isinstance(value, Operand) else None, True)
 
 
-def _function(node: exp.Anonymous, position: int) -> Node:
+def _function(node: exp.Anonymous, position: int) -> Restriction:
     """A configured function that takes a tenant."""
     arguments = node.expressions[position : position + 1]
-    value = value_of(arguments[0]) if arguments else None
+    value = value_operand(arguments[0]) if arguments else None
     if value is SESSION:
-        return Fixed(Found(State.SESSION))
+        return Fixed(Touched(State.SESSION))
     return Named((value,)) if isinstance(value, Operand) else UNKNOWN
 
 
 def _unparsed(text: str, vocabulary: Vocabulary, why: str) -> Plan:
     """What the lexer alone can tell: set_config with plain arguments, and whether tenants occur."""
     mentioned = _NAME.findall(text.lower())
-    words = words_of(text, _MAX_LEXED if "set_config" in mentioned else 1)
+    words = utility_tokens(text, _MAX_LEXED if "set_config" in mentioned else 1)
     steps: list[StepPlan] = []
     for index, word in enumerate(words):
         if word.text == "set_config" and index + 7 < len(words) and words[index + 1].text == "(":
@@ -246,7 +263,7 @@ def _unparsed(text: str, vocabulary: Vocabulary, why: str) -> Plan:
     )
 
 
-def _lexed_set_config(words: list[Word]) -> StepPlan:
+def _lexed_set_config(words: list[UtilityToken]) -> StepPlan:
     name, comma, value, second, local, closing = words
     if (comma.text, second.text, closing.text) != (",", ",", ")"):
         return StepPlan(SessionVerb.SET)

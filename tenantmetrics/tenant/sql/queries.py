@@ -1,21 +1,30 @@
-"""Queries: SELECT, UNION, WITH, FROM and its joins, derived tables and subqueries.
+"""Queries: SELECT, WITH, derived tables and subqueries; the hub of the analysis.
 
 An inner join or a WHERE restricts the rows that come back, so one restricted table restricts them
 all. The ON of an outer join restricts its nullable side alone. A subquery restricts where a row of
 it is needed (EXISTS, IN, `=`), and is read beside the query everywhere else.
+
+SQL nests, so the analysis is a loop. `Queries` calls these, and each of them comes back to it:
+
+    Queries ──▶ from_clause      derived tables, LATERAL      ──▶ Queries.derive
+            ──▶ Conditions       EXISTS, IN, `= (SELECT …)`   ──▶ Queries.restrict, .projected
+            ──▶ set_operations   the branches                 ──▶ Queries.derive
+            ──▶ DataChanges      WITH … AS (INSERT …), and INSERT … SELECT, UPDATE … FROM:
+                                 the queries in them          ──▶ Queries.select, .derive
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.sql.build_restriction import node_of
+from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
+from tenantmetrics.tenant.sql.data_changes import DataChanges
 from tenantmetrics.tenant.sql.from_clause import add_from, aliased
-from tenantmetrics.tenant.sql.join_connectivity import all_reached, restricted_keys
+from tenantmetrics.tenant.sql.join_connectivity import require_connection
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import (
     CLEAR,
@@ -24,29 +33,26 @@ from tenantmetrics.tenant.sql.query_scope import (
     Derived,
     Facts,
     Key,
-    Names,
+    QueryScope,
     Sink,
 )
 from tenantmetrics.tenant.sql.restrictions import (
-    Also,
-    Either,
     Fixed,
-    Found,
     Joined,
     Named,
-    Node,
+    Restriction,
     State,
+    Touched,
 )
+from tenantmetrics.tenant.sql.set_operations import leftmost, set_operation
 from tenantmetrics.tenant.sql.sqlglot_trees import read_from, unwrapped
-from tenantmetrics.tenant.sql.value_expressions import SESSION, array_of, bare, value_of
+from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, unnested, value_operand
 
-__all__ = ["QUERIES", "Queries", "unnested"]
+__all__ = ["Queries"]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _SELECT_OR_SETOPERATION_OR_SUBQUERY = (exp.Select, exp.SetOperation, exp.Subquery)
-_EXPLODE_OR_UNNEST = (exp.Explode, exp.Unnest)
 
-QUERIES = exp.Select | exp.SetOperation | exp.Subquery | exp.Values
 _PLAIN = frozenset({exp.Column, exp.Star, exp.Literal, exp.Placeholder})
 _MAX_LEVELS = 60
 """Queries inside queries; the parser's bound on parentheses is met first."""
@@ -61,22 +67,19 @@ class Queries:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
+        self.changes = DataChanges(self)
         self._levels = 0
 
-    def changing(self, node: exp.Expr, names: Names) -> Derived | None:
-        """A data-changing statement inside WITH; None for a query."""
-        raise NotImplementedError
-
-    def statement(self, node: exp.Expr, names: Names) -> Node:
+    def statement(self, node: exp.Expr, names: QueryScope) -> Restriction:
         """Analyse a whole statement, whose columns nobody asks for."""
         select = unwrapped(node)
         if isinstance(select, exp.Select):
-            inner, facts = Names(names, self.vocabulary), Facts()
+            inner, facts = QueryScope(names, self.vocabulary), Facts()
             self.select(select, inner, facts, facts.main)
-            return node_of(facts, self.vocabulary)
+            return build_restriction(facts, self.vocabulary)
         return self.derive(select, names).node
 
-    def derive(self, node: exp.Expr, names: Names, facts: Facts | None = None) -> Derived:
+    def derive(self, node: exp.Expr, names: QueryScope, facts: Facts | None = None) -> Derived:
         """Analyse a query whose rows another one reads.
 
         Args:
@@ -92,25 +95,25 @@ class Queries:
         finally:
             self._levels -= 1
 
-    def _derive(self, node: exp.Expr, names: Names, facts: Facts | None) -> Derived:
+    def _derive(self, node: exp.Expr, names: QueryScope, facts: Facts | None) -> Derived:
         if isinstance(node, exp.SetOperation):
-            return self._set_operation(node, names, facts)
+            return set_operation(self, node, names, facts)
         if isinstance(node, exp.Values):
             return self._values(node)
         if isinstance(node, exp.Select):
-            inner, own = Names(names, self.vocabulary), Facts(facts)
+            inner, own = QueryScope(names, self.vocabulary), Facts(facts)
             self.select(node, inner, own, own.main)
-            return self._described(node, inner, node_of(own, self.vocabulary))
-        changed = self.changing(node, names)
+            return self._described(node, inner, build_restriction(own, self.vocabulary))
+        changed = self.changes.derive(node, names)
         if changed is not None:
             return changed
         if isinstance(node, exp.Table):
-            inner, own = Names(names, self.vocabulary), Facts(facts)
+            inner, own = QueryScope(names, self.vocabulary), Facts(facts)
             add_from(self, [node], inner, own, own.main)
-            return Derived(node_of(own, self.vocabulary), {}, True)
+            return Derived(build_restriction(own, self.vocabulary), {}, True)
         return Derived(UNKNOWN, {}, True)
 
-    def select(self, node: exp.Select, names: Names, facts: Facts, sink: Sink) -> None:
+    def select(self, node: exp.Select, names: QueryScope, facts: Facts, sink: Sink) -> None:
         """Enter a SELECT: its restrictions into `sink`, all that is beside them into `facts`."""
         self.with_clause(node, names, facts)
         items = read_from(node)
@@ -119,7 +122,7 @@ class Queries:
         clauses = [node.args[key].this for key in ("where", "having") if node.args.get(key)]
         for condition in clauses:
             conditions.add(condition, sink)
-        self.reach(items, clauses, names, facts, sink)
+        require_connection(items, clauses, names, facts, sink)
         rest = [*node.expressions]
         rest += [
             part
@@ -133,22 +136,7 @@ class Queries:
             for _ in self.outside_subqueries(part, names, facts):
                 pass
 
-    @staticmethod
-    def reach(
-        items: Sequence[exp.Expr | None],
-        conditions: Sequence[exp.Expr | None],
-        names: Names,
-        facts: Facts,
-        sink: Sink,
-    ) -> None:
-        """Nothing is known of a statement one of whose tables stands beside the restricted ones."""
-        speaks = sink.parts or next(restricted_keys(sink), None) is not None
-        if len(names.sources) < 2 or not speaks:  # noqa: PLR2004
-            return
-        if not all_reached(items, conditions, names, facts, sink):
-            sink.constraints.append(((next(names.numbers), ""), UNKNOWN))
-
-    def with_clause(self, node: exp.Expr, names: Names, facts: Facts) -> None:
+    def with_clause(self, node: exp.Expr, names: QueryScope, facts: Facts) -> None:
         """Enter the WITH of a statement."""
         with_ = node.args.get("with_")
         if with_ is None:
@@ -158,14 +146,14 @@ class Queries:
             body = unwrapped(cte.this)
             if with_.args.get("recursive") and isinstance(body, exp.SetOperation):
                 # The recursive part reads what the first part began with.
-                names.ctes[name] = aliased(self.derive(_leftmost(body), names), cte)
+                names.ctes[name] = aliased(self.derive(leftmost(body), names), cte)
             derived = aliased(self.derive(body, names), cte)
             names.ctes[name] = derived
             if isinstance(body, exp.DML):
                 facts.beside.append(derived.node)
                 facts.changes_all = facts.changes_all or derived.node is OPEN
 
-    def restrict(self, query: exp.Expr, names: Names, facts: Facts, sink: Sink) -> bool:
+    def restrict(self, query: exp.Expr, names: QueryScope, facts: Facts, sink: Sink) -> bool:
         """Enter a subquery that must give a row; False where it always gives one."""
         node = unwrapped(query)
         if isinstance(node, exp.SetOperation):
@@ -181,18 +169,18 @@ class Queries:
             return False
         self._levels += 1
         try:
-            self.select(node, Names(names, self.vocabulary), facts, sink)
+            self.select(node, QueryScope(names, self.vocabulary), facts, sink)
         finally:
             self._levels -= 1
         return True
 
     def projected(  # noqa: PLR0911
-        self, query: exp.Expr, names: Names, facts: Facts, sink: Sink, key: Key
-    ) -> Node | None:
+        self, query: exp.Expr, names: QueryScope, facts: Facts, sink: Sink, key: Key
+    ) -> Restriction | None:
         """Enter a subquery whose only column `key` equals; a node, or None where it is linked."""
         node = unwrapped(query)
         if isinstance(node, exp.Values):
-            operands = [value_of(_only(row)) for row in node.expressions]
+            operands = [value_operand(_only(row)) for row in node.expressions]
             known = [operand for operand in operands if isinstance(operand, Operand)]
             return Named(tuple(known)) if known and len(known) == len(operands) else UNKNOWN
         if isinstance(node, exp.Select) and len(node.expressions) == 1:
@@ -200,10 +188,10 @@ class Queries:
             array = unnested(item)
             if array is not None and node.args.get("from_") is None:
                 return Named(tuple(array)) if array else UNKNOWN
-            value = value_of(item)
+            value = value_operand(item)
             if value is SESSION:
-                return Fixed(Found(State.SESSION))
-            inner = Names(names, self.vocabulary)
+                return Fixed(Touched(State.SESSION))
+            inner = QueryScope(names, self.vocabulary)
             self.select(node, inner, facts, sink)
             if isinstance(value, Operand):
                 return Named((value,))
@@ -222,7 +210,9 @@ class Queries:
         facts.beside.append(derived.node)
         return UNKNOWN
 
-    def outside_subqueries(self, node: exp.Expr, names: Names, facts: Facts) -> Iterator[exp.Expr]:
+    def outside_subqueries(
+        self, node: exp.Expr, names: QueryScope, facts: Facts
+    ) -> Iterator[exp.Expr]:
         """All parts of an expression but its subqueries, which are left for later."""
         todo: list[exp.Expr] = [node]
         while todo:
@@ -233,60 +223,25 @@ class Queries:
             yield part
             todo.extend(part.iter_expressions())
 
-    def _later(self, query: exp.Expr, names: Names, facts: Facts) -> None:
+    def _later(self, query: exp.Expr, names: QueryScope, facts: Facts) -> None:
         facts.later.append(lambda: self.derive(query, names, facts).node)
-
-    def _set_operation(self, node: exp.SetOperation, names: Names, facts: Facts | None) -> Derived:
-        own = Facts(facts)
-        inner = Names(names, self.vocabulary)
-        self.with_clause(node, inner, own)
-        # A loop over the left side: a thousand UNIONs are a thousand levels of the tree.
-        operations: list[exp.SetOperation] = []
-        left: exp.Expr = node
-        while isinstance(left, exp.SetOperation):
-            operations.append(left)
-            left = unwrapped(left.this)
-        first = self.derive(left, inner, facts)
-        result, columns, star = first.node, dict(first.columns), first.star
-        pending: list[Node] = [result]
-        for operation in reversed(operations):
-            right = self.derive(operation.expression, inner, facts)
-            if isinstance(operation, exp.Union):
-                pending.append(right.node)
-            else:
-                whole = pending[0] if len(pending) == 1 else Either(tuple(pending))
-                if isinstance(operation, exp.Intersect):
-                    pending = [Joined((whole, right.node))]
-                else:
-                    pending = [Also(whole, (right.node,))]
-            # A column is a tenant's only if each branch has one in its place.
-            kinds = list(right.columns.values())
-            columns = {
-                name: kind and not first.values.get(name) and (index >= len(kinds) or kinds[index])
-                for index, (name, kind) in enumerate(columns.items())
-            }
-            star = star or right.star
-        result = pending[0] if len(pending) == 1 else Either(tuple(pending))
-        if own.beside:
-            result = UNKNOWN if own.changes_all else Also(result, tuple(own.beside))
-        return Derived(result, columns, star)
 
     def _values(self, node: exp.Values) -> Derived:
         columns: dict[str, list[object]] = {}
         for row in node.expressions:
             for index, item in enumerate(row.expressions if isinstance(row, exp.Tuple) else [row]):
-                columns.setdefault(f"column{index + 1}", []).append(value_of(item))
-        values: dict[str, Node] = {}
+                columns.setdefault(f"column{index + 1}", []).append(value_operand(item))
+        values: dict[str, Restriction] = {}
         for name, found in columns.items():
             operands = [value for value in found if isinstance(value, Operand)]
             if len(operands) == len(found):
                 values[name] = Named(tuple(operands))
         return Derived(CLEAR, dict.fromkeys(columns, False), False, values)
 
-    def _described(self, node: exp.Select, names: Names, result: Node) -> Derived:
+    def _described(self, node: exp.Select, names: QueryScope, result: Restriction) -> Derived:
         """A SELECT's columns, by the names that a query around it sees."""
         columns: dict[str, bool] = {}
-        values: dict[str, Node] = {}
+        values: dict[str, Restriction] = {}
         star = False
         for index, item in enumerate(node.expressions):
             inner = item.unalias()
@@ -298,18 +253,12 @@ class Queries:
             name = (item.alias_or_name or f"?column{index}").lower()
             column = bare(inner)
             columns[name] = isinstance(column, exp.Column) and names.key(column) is not None
-            value = value_of(inner)
+            value = value_operand(inner)
             if isinstance(value, Operand):
                 values[name] = Named((value,))
             elif value is SESSION:
-                values[name] = Fixed(Found(State.SESSION))
+                values[name] = Fixed(Touched(State.SESSION))
         return Derived(result, columns, star, values)
-
-
-def _leftmost(node: exp.Expr) -> exp.Expr:
-    while isinstance(node, exp.SetOperation):
-        node = unwrapped(node.this)
-    return node
 
 
 def _listed(part: object) -> list[exp.Expr]:
@@ -322,11 +271,3 @@ def _only(row: exp.Expr) -> exp.Expr | None:
     if isinstance(row, exp.Tuple):
         return row.expressions[0] if len(row.expressions) == 1 else None
     return row
-
-
-def unnested(item: exp.Expr | None) -> list[Operand] | None:
-    """The operands of `unnest(:array)`; empty where the text does not tell, None for others."""
-    if isinstance(item, _EXPLODE_OR_UNNEST):
-        inner = item.expressions[0] if isinstance(item, exp.Unnest) else item.this
-        return array_of(inner) or []
-    return None

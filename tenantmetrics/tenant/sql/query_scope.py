@@ -11,31 +11,29 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.restrictions import Fixed, Found, Node, State
+from tenantmetrics.tenant.sql.restrictions import Fixed, Restriction, State, Touched
 
 __all__ = [
     "CLEAR",
     "OPEN",
     "UNKNOWN",
-    "Analysis",
     "Derived",
     "Facts",
+    "FromItem",
     "Key",
-    "Names",
+    "QueryScope",
     "Sink",
-    "Source",
     "is_tenants",
 ]
 
-OPEN = Fixed(Found(State.OPEN))
-UNKNOWN = Fixed(Found(State.UNDECIDED))
-CLEAR = Fixed(Found(State.CLEAR))
+OPEN = Fixed(Touched(State.OPEN))
+UNKNOWN = Fixed(Touched(State.UNDECIDED))
+CLEAR = Fixed(Touched(State.CLEAR))
 
 Key = tuple[int, str]
 """Number of the source, name of the column."""
@@ -45,7 +43,7 @@ one that is, what it is compared with is the tenant."""
 
 
 @dataclass(slots=True)
-class Source:
+class FromItem:
     """One entry of FROM.
 
     Attributes:
@@ -68,14 +66,14 @@ class Source:
 class Derived:
     """A common table expression, analysed once for all its uses."""
 
-    node: Node
+    node: Restriction
     columns: dict[str, bool]
     star: bool
-    values: dict[str, Node] = field(default_factory=dict)
+    values: dict[str, Restriction] = field(default_factory=dict)
     """Columns that are plain values: `WITH p AS (SELECT :t AS tenant_id)`."""
 
 
-class Names:
+class QueryScope:
     """Which alias and which CTE a name means; looks outward.
 
     Args:
@@ -86,7 +84,7 @@ class Names:
 
     def __init__(
         self,
-        parent: Names | None,
+        parent: QueryScope | None,
         vocabulary: Vocabulary,
         numbers: Iterator[int] | None = None,
     ) -> None:
@@ -95,12 +93,12 @@ class Names:
         self.numbers: Iterator[int] = (
             numbers or (parent.numbers if parent is not None else None) or itertools.count()
         )
-        self.sources: dict[str, Source] = {}
-        self.listed: list[Source] = []
+        self.sources: dict[str, FromItem] = {}
+        self.listed: list[FromItem] = []
         """The sources whose columns are listed."""
         self.ctes: dict[str, Derived] = {}
 
-    def add(self, alias: str, source: Source) -> None:
+    def add(self, alias: str, source: FromItem) -> None:
         """Enter a source of FROM; an unnamed one gets a name that SQL cannot write."""
         self.sources[alias or f"\0{source.number}"] = source
         if source.columns is not None:
@@ -108,7 +106,7 @@ class Names:
 
     def cte(self, name: str) -> Derived | None:
         """The CTE of a name, the innermost first."""
-        names: Names | None = self
+        names: QueryScope | None = self
         while names is not None:
             if name in names.ctes:
                 return names.ctes[name]
@@ -120,7 +118,7 @@ class Names:
         name = column.name.lower()
         qualifier = column.table.lower()
         if qualifier:
-            names: Names | None = self
+            names: QueryScope | None = self
             while names is not None:
                 source = names.sources.get(qualifier)
                 if source is not None:
@@ -142,7 +140,7 @@ class Names:
     def other_key(self, column: exp.Column) -> Key | None:
         """The key of a real table's column that is no tenant's, where it is sure whose it is."""
         qualifier = column.table.lower()
-        names: Names | None = self
+        names: QueryScope | None = self
         while names is not None:
             sources = names.sources
             only = next(iter(sources.values())) if not qualifier and len(sources) == 1 else None
@@ -156,7 +154,7 @@ class Names:
         """Whether a column may be equal to one of another source."""
         return len(self.sources) > 1 or (self.parent is not None and bool(self.parent.sources))
 
-    def _key_in(self, source: Source, name: str) -> Key | None:
+    def _key_in(self, source: FromItem, name: str) -> Key | None:
         if source.columns is not None and name in source.columns:
             return (source.number, name) if source.columns[name] else None
         if source.columns is not None and not source.star:
@@ -164,7 +162,7 @@ class Names:
         return (source.number, name) if name in self.vocabulary.columns else None
 
     def _unqualified(self, name: str) -> Key | None:
-        names: Names | None = self
+        names: QueryScope | None = self
         usual = name in self.vocabulary.columns
         while names is not None:
             # A real table has a tenant column only by its usual names.
@@ -197,10 +195,10 @@ class Sink:
         guards: Tests of parameters alone.
     """
 
-    constraints: list[tuple[Key, Node]] = field(default_factory=list)
+    constraints: list[tuple[Key, Restriction]] = field(default_factory=list)
     links: list[tuple[Key, Key]] = field(default_factory=list)
     choices: list[list[Sink]] = field(default_factory=list)
-    parts: list[Node] = field(default_factory=list)
+    parts: list[Restriction] = field(default_factory=list)
     guards: list[tuple[Operand, bool]] = field(default_factory=list)
 
     def take(self, other: Sink) -> None:
@@ -229,29 +227,11 @@ class Facts:
         self.main = Sink()
         self.optional = Sink()
         """Restrictions of outer joins' nullable sides: they restrict no row that comes back."""
-        self.later: list[Callable[[], Node]] = []
+        self.later: list[Callable[[], Restriction]] = []
         """Subqueries that restrict nothing; analysed when all else is known."""
-        self.beside: list[Node] = []
+        self.beside: list[Restriction] = []
         """Parts that are read or written beside the query: data-changing CTEs, functions."""
         self.changes_all = False
         """A data-changing CTE restricts its rows to nobody, whatever the rest says."""
         self.tables = False
         self.constants: set[Key] = set()
-
-
-class Analysis(Protocol):
-    """What conditions need of the analysis around them."""
-
-    def restrict(self, query: exp.Expr, names: Names, facts: Facts, sink: Sink) -> bool:
-        """Enter a subquery that must give a row; False where it always gives one."""
-        ...
-
-    def projected(
-        self, query: exp.Expr, names: Names, facts: Facts, sink: Sink, key: Key
-    ) -> Node | None:
-        """Enter a subquery whose only column `key` equals; a node, or None where it is linked."""
-        ...
-
-    def outside_subqueries(self, node: exp.Expr, names: Names, facts: Facts) -> Iterator[exp.Expr]:
-        """All parts of an expression but its subqueries, which are left for later."""
-        ...

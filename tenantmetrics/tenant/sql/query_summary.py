@@ -46,7 +46,6 @@ class Survey:
         tables: Tables with their schema, CTEs left out, lower case.
         reads: Whether any table or CTE is read or written.
         mentions: Whether a tenant column occurs.
-        confirms: Whether it compares with the session's own tenant.
     """
 
     parts: list[str] = field(default_factory=list)

@@ -1,6 +1,6 @@
 """The nodes of a plan: what is known of a statement's rows before its values are.
 
-`found` fills a node with the values of one call. Every node answers with a `Found`: the tenants
+`found` fills a node with the values of one call. Every node answers with a `Touched`: the tenants
 that its rows are restricted to, or that it restricts them to nobody, or that it speaks of tenants
 in a way that only the database can follow.
 """
@@ -20,14 +20,14 @@ __all__ = [
     "Also",
     "Either",
     "Fixed",
-    "Found",
     "Guarded",
     "Joined",
     "Named",
-    "Node",
+    "Restriction",
     "Rows",
     "Same",
     "State",
+    "Touched",
     "split",
 ]
 
@@ -48,7 +48,7 @@ class State(IntEnum):
     KNOWN = 4
 
 
-class Found(NamedTuple):
+class Touched(NamedTuple):
     """A node's answer.
 
     Attributes:
@@ -62,26 +62,26 @@ class Found(NamedTuple):
     misuse: Misuse | None = None
 
 
-class Node(Protocol):
+class Restriction(Protocol):
     """A part of a plan."""
 
-    def found(self, values: Values) -> Found:
+    def found(self, values: Values) -> Touched:
         """The answer for the literals and parameters of one call."""
         ...
 
 
-_UNDECIDED = Found(State.UNDECIDED)
-_OPEN = Found(State.OPEN)
-_CONTRADICTION = Found(State.UNDECIDED, {}, Misuse.SOURCES_DISAGREE)
+_UNDECIDED = Touched(State.UNDECIDED)
+_OPEN = Touched(State.OPEN)
+_CONTRADICTION = Touched(State.UNDECIDED, {}, Misuse.SOURCES_DISAGREE)
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
     """An answer that does not depend on values."""
 
-    answer: Found
+    answer: Touched
 
-    def found(self, values: Values) -> Found:  # noqa: ARG002
+    def found(self, values: Values) -> Touched:  # noqa: ARG002
         """Always the same."""
         return self.answer
 
@@ -92,7 +92,7 @@ class Named:
 
     operands: tuple[Operand, ...]
 
-    def found(self, values: Values) -> Found:
+    def found(self, values: Values) -> Touched:
         """All of them, one share each; undecided where one is not known or none names anybody."""
         shares: dict[str, int] = {}
         for operand in self.operands:
@@ -101,16 +101,16 @@ class Named:
                 return _UNDECIDED
             for tenant in tenants:
                 shares[tenant] = 1
-        return Found(State.KNOWN, shares) if shares else _UNDECIDED
+        return Touched(State.KNOWN, shares) if shares else _UNDECIDED
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Rows that are written, one node each: shares by number of rows, unknown ones on nobody."""
 
-    rows: tuple[Node, ...]
+    rows: tuple[Restriction, ...]
 
-    def found(self, values: Values) -> Found:
+    def found(self, values: Values) -> Touched:
         """Weights are numbers of rows."""
         shares: dict[str, int] = {}
         states = set()
@@ -124,11 +124,11 @@ class Rows:
             else:
                 shares[UNATTRIBUTED] = shares.get(UNATTRIBUTED, 0) + 1
         if State.KNOWN not in states:
-            return Found(State.SESSION) if states == {State.SESSION} else _UNDECIDED
-        return Found(State.KNOWN, shares)
+            return Touched(State.SESSION) if states == {State.SESSION} else _UNDECIDED
+        return Touched(State.KNOWN, shares)
 
 
-def _written(row: Node, values: Values) -> tuple[str, ...] | None:
+def _written(row: Restriction, values: Values) -> tuple[str, ...] | None:
     many = isinstance(row, Named) and len(row.operands) == 1 and row.operands[0].many
     return row.operands[0].tenants(values) if many else None  # type: ignore[attr-defined]
 
@@ -137,9 +137,9 @@ def _written(row: Node, values: Values) -> tuple[str, ...] | None:
 class Same:
     """Restrictions of one column that all hold: the tenants that satisfy each of them."""
 
-    parts: tuple[Node, ...]
+    parts: tuple[Restriction, ...]
 
-    def found(self, values: Values) -> Found:
+    def found(self, values: Values) -> Touched:
         """What cannot be told only narrows what the others name."""
         known: Mapping[str, int] | None = None
         best = State.OPEN
@@ -156,10 +156,10 @@ class Same:
                     if not known:
                         return _CONTRADICTION
         if known is not None:
-            return Found(State.KNOWN, known)
+            return Touched(State.KNOWN, known)
         # Confirmed by the session, whatever else narrows it.
         states = {part.found(values).state for part in self.parts}
-        return Found(State.SESSION if State.SESSION in states else best)
+        return Touched(State.SESSION if State.SESSION in states else best)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +171,14 @@ class Guarded:
         tests: (operand, wanted): the branch can hold only if "operand is NULL" equals wanted.
     """
 
-    node: Node
+    node: Restriction
     tests: tuple[tuple[Operand, bool], ...]
 
     def possible(self, values: Values) -> bool:
         """Whether the branch can hold for any row."""
         return all(operand.is_null(values) in {wanted, None} for operand, wanted in self.tests)
 
-    def found(self, values: Values) -> Found:
+    def found(self, values: Values) -> Touched:
         """The branch's own answer."""
         return self.node.found(values)
 
@@ -187,9 +187,9 @@ class Guarded:
 class Either:
     """Rows from any of the branches (OR, UNION): known only if each branch is."""
 
-    branches: tuple[Node, ...]
+    branches: tuple[Restriction, ...]
 
-    def found(self, values: Values) -> Found:
+    def found(self, values: Values) -> Touched:
         """The union; weights add up."""
         shares: dict[str, int] = {}
         states = set()
@@ -205,10 +205,10 @@ class Either:
             for tenant, weight in answer.shares.items():
                 shares[tenant] = shares.get(tenant, 0) + weight
         if not states:
-            return Found(State.CLEAR)
+            return Touched(State.CLEAR)
         if len(states) > 1:
-            return Found(State.UNDECIDED, {}, misuse)
-        return Found(states.pop(), _reduced(shares), misuse)
+            return Touched(State.UNDECIDED, {}, misuse)
+        return Touched(states.pop(), _reduced(shares), misuse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,19 +219,19 @@ class Joined:
         parts: One a table or class of equal tenant columns.
     """
 
-    parts: tuple[Node, ...]
+    parts: tuple[Restriction, ...]
 
-    def found(self, values: Values) -> Found:
+    def found(self, values: Values) -> Touched:
         """Undecided if any part is; two tables of different tenants are a conflict."""
         answers = [part.found(values) for part in self.parts]
         if not answers:
-            return Found(State.CLEAR)
+            return Touched(State.CLEAR)
         for answer in answers:
             if answer.state is State.UNDECIDED:
-                return Found(State.UNDECIDED, {}, _misuse(answers))
+                return Touched(State.UNDECIDED, {}, _misuse(answers))
         known = [answer for answer in answers if answer.state is State.KNOWN]
         if not known:
-            return Found(max(answer.state for answer in answers), {}, _misuse(answers))
+            return Touched(max(answer.state for answer in answers), {}, _misuse(answers))
         return _together(known, _misuse(answers))
 
 
@@ -244,33 +244,33 @@ class Also:
         parts: Subqueries that restrict nothing, data-changing CTEs, function calls.
     """
 
-    main: Node
-    parts: tuple[Node, ...]
+    main: Restriction
+    parts: tuple[Restriction, ...]
 
-    def found(self, values: Values) -> Found:
+    def found(self, values: Values) -> Touched:
         """Other tenants in the parts are named too, as a conflict."""
         main = self.main.found(values)
         answers = [part.found(values) for part in self.parts]
         misuse = main.misuse or _misuse(answers)
         if any(answer.state is State.UNDECIDED for answer in answers):
-            return Found(State.UNDECIDED, {}, misuse)
+            return Touched(State.UNDECIDED, {}, misuse)
         known = [answer for answer in answers if answer.state is State.KNOWN]
         if not known:
             if main.state is State.CLEAR and answers:
-                return Found(max(answer.state for answer in answers), {}, misuse)
-            return Found(main.state, main.shares, misuse)
+                return Touched(max(answer.state for answer in answers), {}, misuse)
+            return Touched(main.state, main.shares, misuse)
         if main.state is State.CLEAR:
             return _together(known, misuse)
         if main.state is not State.KNOWN:
-            return Found(State.UNDECIDED, {}, misuse)
+            return Touched(State.UNDECIDED, {}, misuse)
         return _together([main, *known], misuse)
 
 
-def _misuse(answers: Iterable[Found]) -> Misuse | None:
+def _misuse(answers: Iterable[Touched]) -> Misuse | None:
     return next((answer.misuse for answer in answers if answer.misuse), None)
 
 
-def _together(known: Sequence[Found], misuse: Misuse | None) -> Found:
+def _together(known: Sequence[Touched], misuse: Misuse | None) -> Touched:
     """Parts that belong to one piece of work, and so ought to be of the same tenants."""
     shares = dict(known[0].shares)
     names = {name for name in shares if name != UNATTRIBUTED}
@@ -279,7 +279,7 @@ def _together(known: Sequence[Found], misuse: Misuse | None) -> Found:
             misuse = Misuse.OTHER_TENANTS_ROWS
         for tenant, weight in answer.shares.items():
             shares.setdefault(tenant, weight)
-    return Found(State.KNOWN, shares, misuse)
+    return Touched(State.KNOWN, shares, misuse)
 
 
 def _reduced(shares: dict[str, int]) -> dict[str, int]:

@@ -7,12 +7,12 @@ from tenantmetrics.sqltext import TokenKind
 from tenantmetrics.tenant.session.session_variables import ROLE, SEARCH_PATH
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import StepPlan
-from tenantmetrics.tenant.sql.utility_tokens import Word, dotted_name, operand_of
+from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, dotted_name, operand_of
 
-__all__ = ["resetting", "setting"]
+__all__ = ["read_reset", "read_set"]
 
 
-def setting(words: list[Word]) -> tuple[str, StepPlan | None]:
+def read_set(words: list[UtilityToken]) -> tuple[str, StepPlan | None]:
     """What SET does.
 
     Args:
@@ -48,7 +48,7 @@ def setting(words: list[Word]) -> tuple[str, StepPlan | None]:
     return f"{prefix} {name}", _valued(name, rest[position + 1 :], local) if assigned else None
 
 
-def resetting(words: list[Word]) -> tuple[str, StepPlan]:
+def read_reset(words: list[UtilityToken]) -> tuple[str, StepPlan]:
     """What RESET does: its summary, and the step.
 
     Args:
@@ -63,7 +63,7 @@ def resetting(words: list[Word]) -> tuple[str, StepPlan]:
     return f"RESET {name}".strip(), StepPlan(SessionVerb.RESET, name)
 
 
-def _valued(name: str, words: list[Word], local: bool) -> StepPlan:
+def _valued(name: str, words: list[UtilityToken], local: bool) -> StepPlan:
     """The step of setting a variable to what the words say."""
     if len(words) == 1 and words[0].kind is TokenKind.WORD and words[0].text == "default":
         return StepPlan(SessionVerb.RESET, name, None, local)

@@ -126,7 +126,7 @@ def _fold(found: re.Match[str]) -> str:
     first = _SLOT.match(text)
     last = _SLOT.match(text, max(text.rfind(","), 0) + 1) or _SLOT.search(text, text.rfind(","))
     assert first is not None and last is not None  # noqa: S101, PT018 - the list is made of slots
-    numbers = [int(one.group(1) or one.group(2)) for one in (first, last)]
+    numbers = [int(slot.group(1) or slot.group(2)) for slot in (first, last)]
     return f"{found.group(1)}'{_RANGE_SLOT}{numbers[0]}_{numbers[1]}'"
 
 

@@ -14,10 +14,10 @@ from tenantmetrics.records import Misuse, SessionVerb
 from tenantmetrics.sqltext import TokenKind
 from tenantmetrics.tenant.session.session_variables import ROLE
 from tenantmetrics.tenant.sql.plan import StepPlan
-from tenantmetrics.tenant.sql.set_statements import resetting, setting
-from tenantmetrics.tenant.sql.utility_tokens import Word, dotted_name
+from tenantmetrics.tenant.sql.set_statements import read_reset, read_set
+from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, dotted_name
 
-__all__ = ["Utility", "is_query", "read"]
+__all__ = ["Utility", "needs_parser", "read_utility"]
 
 _QUERIES = frozenset({"select", "with", "insert", "update", "delete", "merge", "values", "table"})
 _DEFINED = frozenset({"function", "procedure", "view", "policy", "rule"})
@@ -64,6 +64,7 @@ class Utility(NamedTuple):
         runs: Whether the inner query is executed, and not only planned.
         prefix: What stands before the inner query in the summary.
         call: The inner text is a procedure's call, `SELECT` is to be put before it.
+        workless: Running it is free in the database.
     """
 
     summary: str
@@ -74,9 +75,10 @@ class Utility(NamedTuple):
     runs: bool = True
     prefix: str = ""
     call: bool = False
+    workless: bool = False
 
 
-def is_query(words: list[Word]) -> bool:
+def needs_parser(words: list[UtilityToken]) -> bool:
     """Whether a statement is for the SQL parser."""
     for word in words:
         if word.text != "(":
@@ -84,7 +86,7 @@ def is_query(words: list[Word]) -> bool:
     return False
 
 
-def read(words: list[Word]) -> Utility:
+def read_utility(words: list[UtilityToken]) -> Utility:
     """Read a statement that is no query.
 
     Args:
@@ -93,11 +95,15 @@ def read(words: list[Word]) -> Utility:
     first = words[0].text if words[0].kind is TokenKind.WORD else ""
     texts = [word.text for word in words]
     if first == "set":
-        summary, step = setting(words)
-        return Utility(summary, (step,) if step is not None else ())
+        summary, step = read_set(words)
+        # SET CONSTRAINTS … IMMEDIATE makes up for the checks that were deferred.
+        workless = "constraints" not in texts[1:2]
+        return Utility(summary, (step,) if step is not None else (), workless=workless)
     if first == "reset":
-        summary, reset = resetting(words)
-        return Utility(summary, (reset,))
+        summary, reset = read_reset(words)
+        return Utility(summary, (reset,), workless=True)
+    if first == "show":
+        return Utility(_summary(words), workless=True)
     if first == "discard":
         everything = texts[1:2] == ["all"]
         # The role too, which RESET ALL leaves.
@@ -134,10 +140,11 @@ def _transaction(first: str, texts: list[str]) -> Utility | None:
     summary = {"release": "RELEASE", "start": "START TRANSACTION"}.get(first, first.upper())
     if step.verb is SessionVerb.ROLLBACK_TO:
         summary = "ROLLBACK TO"
-    return Utility(summary, (step,), misuses)
+    # COMMIT writes what the transaction did to the log.
+    return Utility(summary, (step,), misuses, workless=step.verb is not SessionVerb.COMMIT)
 
 
-def _wrapping(first: str, words: list[Word]) -> Utility:
+def _wrapping(first: str, words: list[UtilityToken]) -> Utility:
     """A statement around a query, which begins at the first word of one outside parentheses."""
     if first == "call" and len(words) > 1:
         return Utility("CALL", inner=words[1].start, prefix="CALL", call=True)
@@ -168,7 +175,7 @@ def _wrapping(first: str, words: list[Word]) -> Utility:
     return Utility(_summary(words))
 
 
-def _closing(words: list[Word]) -> int | None:
+def _closing(words: list[UtilityToken]) -> int | None:
     """Index behind the parenthesis that closes the one these words begin with; None without."""
     depth = 0
     for word in words:
@@ -178,7 +185,7 @@ def _closing(words: list[Word]) -> int | None:
     return None
 
 
-def _summary(words: list[Word]) -> str:
+def _summary(words: list[UtilityToken]) -> str:
     """The first word or two, and the name of what they are about. Never a value."""
     parts = [words[0].text.upper()] if words[0].kind is TokenKind.WORD else []
     if not parts:

@@ -8,10 +8,10 @@ from tenantmetrics.sqltext import TokenKind, tokenize
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 
-__all__ = ["Word", "dotted_name", "operand_of", "words_of"]
+__all__ = ["UtilityToken", "dotted_name", "operand_of", "utility_tokens"]
 
 
-class Word(NamedTuple):
+class UtilityToken(NamedTuple):
     """A token of substance.
 
     Attributes:
@@ -25,14 +25,14 @@ class Word(NamedTuple):
     start: int
 
 
-def words_of(template: str, limit: int = 400) -> list[Word]:
+def utility_tokens(template: str, limit: int = 400) -> list[UtilityToken]:
     """The first tokens of substance of a template, names folded.
 
     Args:
         template: SQL without comments, literals replaced by slots.
         limit: How many at most; no utility statement needs more.
     """
-    found: list[Word] = []
+    found: list[UtilityToken] = []
     for kind, start, end in tokenize(template):
         if kind is TokenKind.SPACE or kind is TokenKind.COMMENT:
             continue
@@ -41,13 +41,13 @@ def words_of(template: str, limit: int = 400) -> list[Word]:
             text = text.lower()
         elif kind is TokenKind.QUOTED:
             text = text[text.index('"') + 1 : -1].replace('""', '"')
-        found.append(Word(kind, text, start))
+        found.append(UtilityToken(kind, text, start))
         if len(found) >= limit:
             break
     return found
 
 
-def dotted_name(words: list[Word]) -> tuple[str, int]:
+def dotted_name(words: list[UtilityToken]) -> tuple[str, int]:
     """A name with dots, and how many tokens it takes. Variables' names ignore case."""
     parts = [words[0].text]
     position = 1
@@ -57,7 +57,7 @@ def dotted_name(words: list[Word]) -> tuple[str, int]:
     return ".".join(parts).lower(), position
 
 
-def operand_of(word: Word) -> Operand | None:
+def operand_of(word: UtilityToken) -> Operand | None:
     """The value that one token is, None if it is none."""
     if word.kind is TokenKind.STRING:
         slot = slot_of_string(word.text[1:-1])

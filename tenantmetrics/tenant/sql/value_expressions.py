@@ -11,10 +11,20 @@ from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parser import PREFIX
 from tenantmetrics.tenant.sql.template import range_of_string, slot_of_number, slot_of_string
 
-__all__ = ["SESSION", "ArrayOf", "SessionValue", "array_of", "bare", "function_name", "value_of"]
+__all__ = [
+    "SESSION",
+    "ArrayOf",
+    "SessionValue",
+    "array_operands",
+    "bare",
+    "function_name",
+    "unnested",
+    "value_operand",
+]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _PAREN_OR_COLLATE = (exp.Paren, exp.Collate)
+_EXPLODE_OR_UNNEST = (exp.Explode, exp.Unnest)
 _SUBQUERY_OR_SELECT = (exp.Subquery, exp.Select)
 
 
@@ -59,7 +69,7 @@ def bare(node: exp.Expr | None) -> exp.Expr | None:
     return node
 
 
-def value_of(node: exp.Expr | None) -> Operand | SessionValue | None:
+def value_operand(node: exp.Expr | None) -> Operand | SessionValue | None:
     """What value an expression stands for, None where the text does not tell."""
     casts: list[str] = []
     sign = ""
@@ -147,7 +157,7 @@ def _is_session(node: exp.Expr | None) -> bool:
     return isinstance(node, exp.Func) and function_name(node) == "current_setting"
 
 
-def array_of(node: exp.Expr | None) -> ArrayOf | None:
+def array_operands(node: exp.Expr | None) -> ArrayOf | None:
     """The operands of what follows `= ANY`, None where the text does not tell."""
     cast: tuple[str, ...] = ()
     for _ in range(_MAX_WRAPPERS):
@@ -168,10 +178,18 @@ def array_of(node: exp.Expr | None) -> ArrayOf | None:
     if isinstance(node, exp.Array):
         found: ArrayOf = []
         for element in node.expressions:
-            operand = value_of(element)
+            operand = value_operand(element)
             if not isinstance(operand, Operand):
                 return None
             found.append(replace(operand, cast=operand.cast + cast))
         return found
     operand = _leaf(node)
     return [replace(operand, many=True, cast=cast)] if isinstance(operand, Operand) else None
+
+
+def unnested(item: exp.Expr | None) -> ArrayOf | None:
+    """The operands of `unnest(:array)`; empty where the text does not tell, None for others."""
+    if isinstance(item, _EXPLODE_OR_UNNEST):
+        inner = item.expressions[0] if isinstance(item, exp.Unnest) else item.this
+        return array_operands(inner) or []
+    return None

@@ -1,64 +1,107 @@
-"""Which statements make the server do no work: what such a call takes is the way there and back.
+"""Queries that do no work in the database: `SELECT 1`, `SELECT set_config(…)`.
 
-Their own server time is taken as 0, so that their mean tells what a call costs before it does
-anything. They only set or show the session, begin or undo a transaction, or select constants.
-COMMIT is not among them: the commit of a transaction that wrote waits for the disk.
+They cost a round trip and nothing else, so they measure what a call costs beside its work. Only
+what is known to be free counts: constants, parameters, casts between PostgreSQL's own types, and a
+few functions that read the session's state. Every other function may do anything (`pg_sleep`,
+`nextval`, one of the application's own), and so may a cast to a type that the application made.
 """
 
 from __future__ import annotations
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.utility_tokens import Word
+__all__ = ["does_no_work"]
 
-__all__ = ["is_workless_query", "is_workless_utility"]
+_FREE = frozenset(
+    {
+        exp.Alias,
+        exp.Boolean,
+        exp.Coalesce,
+        exp.CurrentCatalog,
+        exp.CurrentDatabase,
+        exp.CurrentDate,
+        exp.CurrentSchema,
+        exp.CurrentTime,
+        exp.CurrentTimestamp,
+        exp.CurrentUser,
+        exp.CurrentVersion,
+        exp.Literal,
+        exp.Neg,
+        exp.Null,
+        exp.Nullif,
+        exp.Parameter,
+        exp.Paren,
+        exp.Placeholder,
+        exp.SessionUser,
+    },
+)
+_FREE_FUNCTIONS = frozenset(
+    {"current_setting", "pg_backend_pid", "pg_is_in_recovery", "set_config"},
+)
+"""PostgreSQL's own that sqlglot has no class for."""
+_OWN_TYPES = frozenset(
+    {
+        exp.DType.BIGINT,
+        exp.DType.BOOLEAN,
+        exp.DType.DATE,
+        exp.DType.DECIMAL,
+        exp.DType.DOUBLE,
+        exp.DType.FLOAT,
+        exp.DType.INT,
+        exp.DType.JSON,
+        exp.DType.JSONB,
+        exp.DType.NAME,
+        exp.DType.SMALLINT,
+        exp.DType.TEXT,
+        exp.DType.TIMESTAMP,
+        exp.DType.TIMESTAMPTZ,
+        exp.DType.UUID,
+        exp.DType.VARCHAR,
+    },
+)
+_CATALOG = "pg_catalog"
 
-_CONSTANTS = (exp.Literal, exp.Placeholder, exp.Parameter, exp.Null, exp.Boolean)
-_WRAPPERS = (exp.Alias, exp.Cast, exp.Neg, exp.Paren)
-# SET CONSTRAINTS runs the checks that were put off.
-_WORK_OF_SET = frozenset({"constraints"})
-_ALWAYS = frozenset({"begin", "reset", "show"})
-_UNDOING = frozenset({"abort", "rollback"})
 
-
-def is_workless_query(statement: exp.Expr) -> bool:
-    """Whether a query only selects constants, parameters, or the results of `set_config`.
+def does_no_work(statement: exp.Expr) -> bool:
+    """Whether running a query is free in the database, whatever its parameters are.
 
     Args:
         statement: A parsed statement.
     """
     if statement.__class__ is not exp.Select:
         return False
-    if any(value for key, value in statement.args.items() if key != "expressions"):
-        return False
-    return bool(statement.expressions) and all(map(_is_constant, statement.expressions))
+    clauses = [key for key, value in statement.args.items() if value]
+    return clauses == ["expressions"] and all(map(_is_free, statement.expressions))
 
 
-def _is_constant(node: exp.Expr) -> bool:
-    while isinstance(node, _WRAPPERS):
-        node = node.this
-    if isinstance(node, _CONSTANTS):
-        return True
-    # Plain arguments: set_config(name, (SELECT …), true) may read anything.
-    return (
-        isinstance(node, exp.Anonymous)
-        and str(node.this).lower() == "set_config"
-        and all(map(_is_constant, node.expressions))
-    )
+def _is_free(item: exp.Expr) -> bool:
+    todo: list[exp.Expr] = [item]
+    while todo:
+        part = todo.pop()
+        kind = part.__class__
+        if kind is exp.Cast:
+            if not _is_own(part.args["to"]):
+                return False
+            todo.append(part.this)
+        elif kind is exp.Alias:
+            todo.append(part.this)
+        elif kind is exp.Dot and part.this.__class__ is exp.Identifier:
+            schema = part.this.name
+            if (schema if part.this.args.get("quoted") else schema.lower()) != _CATALOG:
+                return False
+            todo.append(part.expression)
+        elif kind is exp.Anonymous:
+            # A name in quotation marks is no string here, and may be another function's.
+            name = part.this
+            if name.__class__ is not str or name.lower() not in _FREE_FUNCTIONS:
+                return False
+            todo += part.expressions
+        elif kind in _FREE:
+            todo += part.iter_expressions()
+        else:
+            return False
+    return True
 
 
-def is_workless_utility(words: list[Word]) -> bool:
-    """Whether a statement that is no query only sets, shows, begins or undoes.
-
-    Args:
-        words: Its tokens, at least one.
-    """
-    first = words[0].text
-    texts = [word.text for word in words[1:3]]
-    if first == "set":
-        return not _WORK_OF_SET.intersection(texts)
-    if first == "start":
-        return texts[:1] == ["transaction"]
-    if first in _UNDOING:
-        return "prepared" not in texts
-    return first in _ALWAYS
+def _is_own(kind: exp.Expr) -> bool:
+    return kind.__class__ is exp.DataType and kind.this in _OWN_TYPES

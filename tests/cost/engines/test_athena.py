@@ -54,6 +54,18 @@ def books(ledger, write_hour, upload, athena):
     return upload("prod")
 
 
+def test_files_of_version_1_and_2_are_read_together(
+    ledger, write_hour, as_version_1, upload, athena, engine
+):
+    """An upgrade in the middle of a month changes no sum."""
+    as_version_1(write_hour("2026-11-20T10:00", {"acme": (1, 1)}))
+    write_hour("2026-11-20T10:01", {"acme": (2, 1)})
+    asked = {"month": "2026-11", "capacity": Capacity(acu=Decimal("7.5"))}
+    there = monthly(upload("prod"), engine=engine, **asked)
+    assert there == monthly(ledger, **asked)
+    assert sum(line.usage.calls for line in there.lines if line.usage) == 3
+
+
 @pytest.mark.parametrize("timezone", ["UTC", "Asia/Kolkata"])
 def test_athena_and_duckdb_make_the_same_statement(books, ledger, engine, timezone):
     """What was sent is run as Athena's SQL, and comes back in pages and as text."""
@@ -153,7 +165,7 @@ def test_a_window_without_rows_is_no_gap(books, ledger, write_hour, upload, engi
     [
         ("date=2026-11-20/copy/{name}", "is the same window as"),
         ("date=2026-11-20/hour=10/notes.parquet", "is not named as the ledger exporter"),
-        ("date=2026-11-20/hour=10/20261120T100000Z-w-00000000.v2.parquet", "upgrade this one"),
+        ("date=2026-11-20/hour=10/20261120T100000Z-w-00000000.v3.parquet", "upgrade this one"),
         ("date=2026-11-20/hour=10/20261120T100000Z-w-00000000.v1.parquet", "is 0 bytes"),
     ],
 )

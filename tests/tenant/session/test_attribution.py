@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantmetrics import config
+from tenantmetrics.dataapi.capture import TRANSITIONS, request_of
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.records import UNATTRIBUTED, Misuse, Source
 from tenantmetrics.tenant.identity.context import tenant
@@ -32,7 +33,7 @@ def run(make_call):
             sql, outcome = step if isinstance(step, tuple) else (step, "ok")
             if sql.endswith("Transaction"):
                 call = make_call(
-                    RESOLVER.claims(sql, {}), operation=sql, transaction=transaction,
+                    RESOLVER.claims(request_of(sql, {})), operation=sql, transaction=transaction,
                     outcome=outcome,
                 )  # fmt: skip
             else:
@@ -40,8 +41,8 @@ def run(make_call):
                 if transaction:
                     params["transactionId"] = transaction
                 call = make_call(
-                    RESOLVER.claims("ExecuteStatement", params), transaction=transaction,
-                    outcome=outcome,
+                    RESOLVER.claims(request_of("ExecuteStatement", params)),
+                    transaction=transaction, outcome=outcome,
                 )  # fmt: skip
             settled += attributor.submit(call)
         if finish:
@@ -267,15 +268,31 @@ def test_no_call_is_lost_or_settled_twice(steps):
     """Whatever the order, every call comes out once, with positive weights."""
     attributor = Attributor(config.load({}, max_transactions=1), Health())
     settled = []
-    from tenantmetrics.records import Call, Claims  # noqa: PLC0415
+    from tenantmetrics.records import Call, Claims, Transition  # noqa: PLC0415
 
     for number, (step, transaction) in enumerate(steps):
         sql, outcome = step if isinstance(step, tuple) else (step, "ok")
         operation = sql if sql.endswith("Transaction") else "ExecuteStatement"
         params = {} if operation == sql else {"sql": sql}
-        claims: Claims = RESOLVER.claims(operation, params)
+        claims: Claims = RESOLVER.claims(request_of(operation, params))
         call = Call(
-            operation, number, 1, outcome, "", 200, 1, 0, 0, 1, 0, 0, transaction, "", "", claims
+            operation,
+            number,
+            1,
+            outcome,
+            "",
+            200,
+            1,
+            0,
+            0,
+            1,
+            0,
+            0,
+            transaction,
+            "",
+            "",
+            claims,
+            transition=TRANSITIONS.get(operation, Transition.NONE),
         )
         settled += attributor.submit(call)
     settled += attributor.drain()

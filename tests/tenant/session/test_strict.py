@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.tenant.identity.context import tenant
 
@@ -22,10 +23,11 @@ def strict(make_resolver, make_call):
                 params["sql"] = sql
             if transaction:
                 params["transactionId"] = transaction
-            claims = self.resolver.claims(name, params)
-            self.resolver.check(name, params, claims)
+            request = request_of(name, params)
+            request.claims = self.resolver.claims(request)
+            self.resolver.check(request)
             self.resolver.observe(
-                make_call(claims, operation=name, transaction=transaction, outcome=outcome)
+                make_call(request.claims, operation=name, transaction=transaction, outcome=outcome)
             )
 
     return Strictly

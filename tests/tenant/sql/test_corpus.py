@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 
+from tenantmetrics.dataapi.capture import request_of
+
 MINIMUM = 300
 
 
 def test_each_statement_gives_its_expected_claims(case, resolver, corpus_values, shown):
     """Sources, tenants, weights, session steps, conflicts: all as the fixture says."""
     params = {"sql": case.sql, "parameters": corpus_values, "transactionId": "t"}
-    assert shown(resolver.claims("ExecuteStatement", params)) == case.expected
+    assert shown(resolver.claims(request_of("ExecuteStatement", params))) == case.expected
 
 
 def test_each_statement_gives_its_expected_summary(case, resolver, corpus_values):
     """The summary is what the fixture says, and the same when the statement is seen again."""
     params = {"sql": case.sql, "parameters": corpus_values}
-    first = resolver.claims("ExecuteStatement", params).summary
+    first = resolver.claims(request_of("ExecuteStatement", params)).summary
     assert first == case.summary
-    assert resolver.claims("ExecuteStatement", params).summary == first
+    assert resolver.claims(request_of("ExecuteStatement", params)).summary == first
 
 
 def test_the_corpus_is_large_and_its_names_are_unique(cases):
@@ -37,7 +39,7 @@ def test_statements_with_values_inlined_name_the_same_tenants(case, resolver, co
         case.sql,
     )
     params = {"parameters": corpus_values, "transactionId": "t"}
-    got = shown(resolver.claims("ExecuteStatement", {**params, "sql": inlined}))
+    got = shown(resolver.claims(request_of("ExecuteStatement", {**params, "sql": inlined})))
     # A parameter in a string or a comment is none, and stays; the claims must not change.
     assert got == case.expected
 
@@ -46,4 +48,7 @@ def test_what_a_name_looks_like_does_not_matter(case, resolver, corpus_values, s
     """White space and a comment in front change nothing."""
     params = {"parameters": corpus_values, "transactionId": "t"}
     sql = f"\n\t /* report */ {case.sql}"
-    assert shown(resolver.claims("ExecuteStatement", {**params, "sql": sql})) == case.expected
+    assert (
+        shown(resolver.claims(request_of("ExecuteStatement", {**params, "sql": sql})))
+        == case.expected
+    )

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tenantmetrics import config
+from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.health import Health
 from tenantmetrics.tenant.resolve import Resolver
 
@@ -117,7 +118,7 @@ WORDS = [
 def once(resolver: Resolver, sql: str) -> float:
     """Processor seconds that the first sight of a text takes: others may be at work beside it."""
     start = time.thread_time()
-    resolver.claims("ExecuteStatement", {"sql": sql, "parameters": []})
+    resolver.claims(request_of("ExecuteStatement", {"sql": sql, "parameters": []}))
     return time.thread_time() - start
 
 
@@ -263,7 +264,7 @@ def test_a_million_characters_of_distinct_texts_keep_memory_bounded():
     def send(first: int, last: int) -> None:
         for number in range(first, last):
             sql = f"SELECT * FROM t{number % 10} WHERE tenant_id = 'x{number}' AND id = {number}"
-            resolver.claims("ExecuteStatement", {"sql": sql})
+            resolver.claims(request_of("ExecuteStatement", {"sql": sql}))
 
     send(0, 2_000)
     tracemalloc.start()
@@ -281,7 +282,7 @@ def test_long_texts_are_bounded_by_their_characters():
     """The cache of texts does not keep 4,096 of 65,536 characters."""
     resolver = Resolver(config.load({}), Health())
     for number in range(300):
-        resolver.claims("ExecuteStatement", {"sql": f"SELECT '{'x' * 65_000}{number}'"})
+        resolver.claims(request_of("ExecuteStatement", {"sql": f"SELECT '{'x' * 65_000}{number}'"}))
     assert resolver.cached_chars <= 8_000_000
 
 

@@ -13,6 +13,7 @@ import re
 import psycopg
 import pytest
 
+from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.localapi.postgres import embedded
 from tenantmetrics.records import UNATTRIBUTED, Source
 from tenantmetrics.sqltext import rewrite
@@ -158,7 +159,13 @@ def test_rows_of_tenants_that_were_not_named_change_nothing(
     for case in cases:
         if case.idea not in IDEAS or LEFT_OUT.search(case.sql):
             continue
-        claims = resolver.claims("ExecuteStatement", {"sql": case.sql, "parameters": corpus_values})
+        claims = resolver.claims(
+            request_of(
+                request_of(
+                    request_of("ExecuteStatement", {"sql": case.sql, "parameters": corpus_values})
+                )
+            )
+        )
         named = {
             tenant
             for claim in claims.named
@@ -205,7 +212,7 @@ UNDECIDED_THAT_READ_OTHERS = (
 @pytest.mark.parametrize("sql", UNDECIDED_THAT_READ_OTHERS)
 def test_what_is_undecided_does_read_others(sql, resolver, connection):
     """The check above can fail: named for acme alone, each of these would."""
-    claims = resolver.claims("ExecuteStatement", {"sql": sql})
+    claims = resolver.claims(request_of("ExecuteStatement", {"sql": sql}))
     assert claims.undecided
     assert not claims.named
     assert interferes(connection, sql, {"acme"})
@@ -224,7 +231,11 @@ def test_under_row_level_security_the_sessions_tenant_is_whose_rows_come_back(
     setting, resolver, connection
 ):
     """The variable that the policy asks for is the one that the resolver saw set."""
-    (step,) = resolver.claims("ExecuteStatement", {"sql": setting, "transactionId": "t"}).session
+    (step,) = resolver.claims(
+        request_of(
+            request_of(request_of("ExecuteStatement", {"sql": setting, "transactionId": "t"}))
+        )
+    ).session
     connection.execute(setting)
     seen = {row[0] for row in connection.execute("SELECT DISTINCT tenant_id FROM bookings")}
     connection.rollback()
@@ -250,7 +261,11 @@ def test_a_session_is_followed_as_postgresql_follows_it(connection, make_resolve
     )  # fmt: skip
     for sql in script:
         connection.execute(sql)
-        steps = resolver.claims("ExecuteStatement", {"sql": sql, "transactionId": "t"}).session
+        steps = resolver.claims(
+            request_of(
+                request_of(request_of("ExecuteStatement", {"sql": sql, "transactionId": "t"}))
+            )
+        ).session
         model.apply(steps, in_transaction=True)
         (held,) = connection.execute("SELECT current_setting('app.tenant', true)").fetchone()
         assert (model.current() or "") == (held or ""), sql
@@ -272,7 +287,11 @@ def test_after_a_commit_what_was_set_for_the_session_holds_again(database, make_
     with psycopg.connect(database, autocommit=True) as connection:
         for sql in script:
             connection.execute(sql)
-            steps = resolver.claims("ExecuteStatement", {"sql": sql, "transactionId": "t"}).session
+            steps = resolver.claims(
+                request_of(
+                    request_of(request_of("ExecuteStatement", {"sql": sql, "transactionId": "t"}))
+                )
+            ).session
             model.apply(steps, in_transaction=True)
             (held,) = connection.execute("SELECT current_setting('app.tenant', true)").fetchone()
             assert (model.current() or "") == (held or ""), sql

@@ -1,0 +1,208 @@
+"""The door: `Request` in, `Call` out. The one guarded boundary that runs inside somebody's query.
+
+There is one recorder for the life of the process. `configure` points it at another pipeline, so
+hundreds of adapters can hold it and never notice. Nothing that goes wrong behind it reaches the
+caller, `TenantRefusedError` of `strict` apart: it is counted as `tenant_error` or `hook_error`.
+
+    started = recorder.start(request)      # before the call is sent
+    recorder.finish(request, ...)          # when it came back, with or without an answer
+
+A call that one adapter makes through another's client (an ORM over a driver) is counted once:
+`with recorder.covering():` keeps everything below it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import monotonic_ns, time_ns
+from typing import NamedTuple
+
+from tenantmetrics.capture.request import NO_IDENTITY, Request
+from tenantmetrics.capture.size import billed_requests, billing_rule
+from tenantmetrics.errors import TenantRefusedError
+from tenantmetrics.health import Health, Loss
+from tenantmetrics.limits import BILLED_REQUEST_BYTES
+from tenantmetrics.records import OK, Call, Claims
+
+__all__ = ["ClaimsOf", "Entries", "Record", "Recorder", "recorder"]
+
+ClaimsOf = Callable[[Request], Claims]
+"""Whose the call claims to be, worked out on the caller's thread."""
+
+Record = Callable[[Call], None]
+"""Takes a finished call; must not block."""
+
+_new_call = tuple.__new__
+"""Builds a Call without the Python-level constructor of named tuples: a third of its time."""
+
+
+class Entries(NamedTuple):
+    """What the recorder calls into.
+
+    Attributes:
+        claims: Raises `TenantRefusedError` under `strict`.
+        record: Where finished calls go.
+        health: Where failures are counted.
+        billed_bytes: What is metered: one of `config.BILLED_BYTES`.
+        trace: Claims → ids of the current trace and span; None where traces are not linked.
+    """
+
+    claims: ClaimsOf
+    record: Record
+    health: Health
+    billed_bytes: str
+    trace: Callable[[Claims], tuple[int, int] | None] | None = None
+
+
+class Recorder:
+    """Takes calls from adapters; see the module."""
+
+    __slots__ = ("_claims", "_covered", "_health", "_metered_bytes", "_record", "_trace", "bound")
+
+    def __init__(self) -> None:
+        self.bound = False
+        """Whether it points at a pipeline."""
+        self._covered: ContextVar[bool] | None = None
+        self._health = Health()
+
+    @property
+    def health(self) -> Health:
+        """Where failures are counted: the pipeline's that it points at."""
+        return self._health
+
+    def bind(self, entries: Entries) -> None:
+        """Point it, and so every adapter, at a pipeline."""
+        # Attributes of their own: one look-up less a call than through the tuple.
+        self._claims = entries.claims
+        self._record = entries.record
+        self._health = entries.health
+        self._metered_bytes = billing_rule(entries.billed_bytes)
+        self._trace = entries.trace
+        self.bound = True
+
+    def start(self, request: Request) -> bool:
+        """Have the tenant found and start the clock.
+
+        The parameters are evaluated now: the caller may change them afterwards.
+
+        Args:
+            request: The call that is about to be sent.
+
+        Returns:
+            Whether the call is to be finished; False for one that `covering` keeps out.
+
+        Raises:
+            TenantRefusedError: `strict` is on, and the call has no tenant or two that disagree.
+        """
+        if self._covered is not None and self._covered.get():
+            return False
+        try:
+            request.claims = self._claims(request)
+        except TenantRefusedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a resolver's bug must not fail their query
+            self._health.count(Loss.TENANT_ERROR, error=error, where="claims")
+        if self._trace is not None:
+            try:
+                request.trace = self._trace(request.claims)
+            except Exception as error:  # noqa: BLE001 - a tracer's bug must not fail their query
+                self.failed(error, "trace")
+        # Nobody reads them any more, and they may be megabytes.
+        request.parameters = None
+        request.identity = NO_IDENTITY
+        request.started_ns = request.first_sent_ns = monotonic_ns()
+        return True
+
+    def finish(  # noqa: PLR0917 - in this order on the path of every call
+        self,
+        request: Request,
+        ended_ns: int,
+        http_status: int = 0,
+        outcome: str = OK,
+        response_bytes: int = 0,
+        rows_returned: int = 0,
+        rows_written: int = 0,
+        sqlstate: str = "",
+        *,
+        answered: bool = True,
+    ) -> None:
+        """Close a call.
+
+        Args:
+            request: What `start` was given, with the adapter's facts filled in.
+            ended_ns: Monotonic clock at its end.
+            http_status: The last HTTP status, 0 where there is none.
+            outcome: `OK`, or the error's code.
+            response_bytes: Length of the answer's body.
+            rows_returned: Rows in the answer.
+            rows_written: Rows that it says were written.
+            sqlstate: PostgreSQL's SQLSTATE of an error, else "".
+            answered: False where no answer came: nobody can say whether the server ran the call.
+        """
+        try:
+            started_ns, first_ns = request.started_ns, request.first_sent_ns
+            request_bytes = request.request_bytes
+            if answered:
+                waited_ns = started_ns - first_ns
+                # Whatever is metered, within one step it is one unit.
+                units = (
+                    1
+                    if request_bytes + response_bytes <= BILLED_REQUEST_BYTES
+                    else billed_requests(self._metered_bytes(request_bytes, response_bytes))
+                )
+            else:
+                waited_ns, units = ended_ns - first_ns, 0
+            self._record(
+                _new_call(
+                    Call,
+                    (
+                        request.operation,
+                        time_ns(),
+                        ended_ns - first_ns,
+                        outcome,
+                        sqlstate,
+                        http_status,
+                        request.attempts or 1,
+                        request_bytes,
+                        response_bytes,
+                        units,
+                        rows_returned,
+                        rows_written,
+                        request.session,
+                        request.target,
+                        request.database,
+                        request.claims,
+                        request.trace,
+                        waited_ns,
+                        request.transition,
+                        request.opened_connection,
+                        request.session_kind,
+                    ),
+                )
+            )
+        except Exception as error:  # noqa: BLE001 - our bug must not fail their query
+            self.failed(error, "finish")
+
+    def failed(self, error: Exception, where: str) -> None:
+        """Count what went wrong inside an adapter or here; raises nothing."""
+        self._health.count(Loss.HOOK_ERROR, error=error, where=where)
+
+    @contextmanager
+    def covering(self) -> Iterator[None]:
+        """Keep out the calls that this thread or task makes inside the block.
+
+        For an adapter whose own call goes through another client that may be metered too.
+        """
+        if self._covered is None:
+            self._covered = ContextVar("tenantmetrics_covered", default=False)
+        token = self._covered.set(True)
+        try:
+            yield
+        finally:
+            self._covered.reset(token)
+
+
+recorder = Recorder()
+"""The process's own."""

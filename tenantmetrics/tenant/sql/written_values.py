@@ -1,0 +1,27 @@
+"""What a change writes, and to which table: the pieces that INSERT, UPDATE and MERGE share."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.query_scope import UNKNOWN
+from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Restriction, State, Touched
+from tenantmetrics.tenant.sql.value_expressions import SESSION, value_operand
+
+__all__ = ["alias_of", "value_node"]
+
+_IN_SESSION = Fixed(Touched(State.SESSION))
+
+
+def value_node(item: exp.Expr | None) -> Restriction:
+    """The tenant that a written value names."""
+    value = value_operand(item)
+    if value is SESSION:
+        return _IN_SESSION
+    return Named((value,)) if isinstance(value, Operand) else UNKNOWN
+
+
+def alias_of(table: exp.Expr) -> str:
+    """The name by which the rest of a statement knows a table, lower case; empty for others."""
+    return (table.alias or table.name).lower() if isinstance(table, exp.Table) else ""
