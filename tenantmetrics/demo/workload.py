@@ -69,7 +69,7 @@ class Workload:
             steps = Steps(client, target, rng, self._set_tenant)
             self._steps.append(steps)
             choose = (
-                _guest(rng)
+                _guest(rng, TENANTS[number::guests])
                 if number < guests
                 else _evaluation(rng, [HEAVY] if number == guests else TENANTS)
             )
@@ -138,12 +138,19 @@ class Workload:
         return name
 
 
-def _guest(rng: random.Random) -> Callable[[], tuple[Step, str]]:
-    """Chooses what a guest does, and with which tenant."""
+def _guest(rng: random.Random, first: Sequence[str]) -> Callable[[], tuple[Step, str]]:
+    """Chooses what a guest does, and with which tenant; those of `first` once before all others.
+
+    So even a load of a few seconds has calls of every tenant, and one of nobody's.
+    """
+    opening: list[tuple[Step, str]] = [(Steps.search_rooms, tenant) for tenant in first]
+    opening.append((Steps.check_health, ""))
     # The first tenant has about a quarter of the guests, the last about a hundredth of that.
     weights = [1 / (rank + 1) ** 1.1 for rank in range(len(TENANTS))]
 
     def choose() -> tuple[Step, str]:
+        if opening:
+            return opening.pop()
         (tenant,) = rng.choices(TENANTS, weights)
         steps = _CHATTY if tenant == CHATTY else _MIXED
         (step,) = rng.choices([*steps], [*steps.values()])
