@@ -138,6 +138,7 @@ class ServerTime:
 
     Attributes:
         asked: What the report was asked for.
+        metered_hours: Hours with calls.
         tenants: By tenant, names such as `__unattributed__` among them.
         methods: Those that were used, the best first.
         unmetered_ns: Load that no metered call caused.
@@ -146,6 +147,7 @@ class ServerTime:
     """
 
     asked: ServerTimeSource
+    metered_hours: int
     tenants: Mapping[str, TenantServerTime]
     methods: tuple[MethodCoverage, ...]
     unmetered_ns: int = 0
