@@ -3,11 +3,11 @@
 Delivery contract: exactly once for a reader of the folder. A file appears whole or not at all: it
 is written under a temporary name, synced to disk and moved into place. Its name is made from writer
 and window, so a repeat replaces it with itself. A window's statements are written before its main
-file: a crash in between leaves statements without a main file, which readers of the main table do
-not see, and a main file is never there without its statements. A window is lost when its process dies before the
-window was exported, or when the folder stays unwritable for so long that the export stage gives it
-up (`export_dropped` counts its calls). A crash may leave a file that begins with a dot and ends in
-`.tmp`; readers pass over it and it may be deleted.
+file: a crash in between leaves statements without a main file, never a main file without its
+statements. A window is lost when its process dies before the window was exported, or when the
+folder stays unwritable for so long that the export stage gives it up (`export_dropped` counts its
+calls). A crash may leave a file that begins with a dot and ends in `.tmp`; readers pass over it and
+it may be deleted.
 """
 
 from __future__ import annotations

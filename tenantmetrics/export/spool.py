@@ -3,8 +3,8 @@
     SPOOL/<destination>/<keeper>/date=.../hour=.../<window>.parquet
     SPOOL/<destination>/<keeper>/_statements/date=.../hour=.../<window>.parquet
 
-Files of one name in several folders are one window's; they are sent from the deepest folder up, and
-given up together. Each process keeps its windows in a folder of its own and holds a lock on it. The folder of one that
+Files of one name are one window's: the statements are sent first, and both are given up together.
+Each process keeps its windows in a folder of its own and holds a lock on it. The folder of one that
 died is adopted by the next that looks. A file is removed only after its upload; a crash in between
 uploads it again under the same name, which changes nothing.
 """
@@ -43,7 +43,11 @@ class Spool:
     """
 
     def __init__(
-        self, path: str, destination: str, max_bytes: int, calls: Callable[[PurePosixPath, bytes], int],
+        self,
+        path: str,
+        destination: str,
+        max_bytes: int,
+        calls: Callable[[PurePosixPath, bytes], int],
     ) -> None:
         user = os.getuid()
         root = Path(path or Path(tempfile.gettempdir()) / f"tenantmetrics-spool-{user}").absolute()
