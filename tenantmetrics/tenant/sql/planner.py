@@ -11,12 +11,13 @@ from tenantmetrics.records import SessionVerb
 from tenantmetrics.sqltext import statement_spans
 from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.budget import TooMuchWorkError
 from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, row_node, tenant_index
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parser import parse_template
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.queries import Queries
-from tenantmetrics.tenant.sql.query_scope import UNKNOWN, QueryScope
+from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, UNKNOWN, QueryScope
 from tenantmetrics.tenant.sql.query_summary import clipped, is_inside, survey, unread_ctes
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
@@ -152,6 +153,8 @@ def _query_plan(text: str, vocabulary: Vocabulary) -> Plan:
         return _analysed(statement, vocabulary)
     except RecursionError:
         return _unparsed(text, vocabulary, "nested too deep")
+    except TooMuchWorkError:
+        return _unparsed(text, vocabulary, f"more than {MAX_STEPS} steps of analysis")
     except (AttributeError, TypeError):
         # Of some texts that are no SQL the parser makes a tree with holes.
         return _unparsed(text, vocabulary, "not understood (incomplete)")
