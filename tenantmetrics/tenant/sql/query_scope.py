@@ -39,7 +39,7 @@ CLEAR = Fixed(Touched(State.CLEAR))
 
 Key = tuple[int, str]
 """Number of the source, name of the column."""
-MAX_STEPS = 6_000
+MAX_STEPS = 4_000
 """Steps that the analysis of one statement may take, about as many microseconds. The statements of
 the corpus take 160 at most."""
 _OTHER = "\0"
