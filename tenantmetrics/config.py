@@ -19,7 +19,7 @@ from tenantmetrics import limits
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.records import Source
 
-__all__ = ["BILLED_BYTES", "METRIC_LEVELS", "SETTINGS", "SIGTERM", "Config", "load"]
+__all__ = ["BILLED_BYTES", "METRIC_LEVELS", "SETTINGS", "SIGTERM", "Config", "load", "misspelt"]
 
 BILLED_BYTES = ("request+response", "response", "request", "max")
 """Whether AWS adds request and response bytes before it counts 32 KB steps is not documented."""
@@ -51,7 +51,8 @@ class Config:
         export_spread_s: Seconds over which a fleet's processes spread their scheduled exports, each
             at a random point of its own; `flush` and exit do not wait for it.
         namespace: CloudWatch namespace.
-        metric_level: What CloudWatch and EMF get: one of `METRIC_LEVELS`.
+        metric_level: What CloudWatch and EMF get: `essential`, or `detailed`, which adds
+            operations, bytes and rows.
         max_metric_tenants: Tenants with CloudWatch metrics of their own in a window, those with the
             most database time; the rest fold into `__other__`.
         spool_path: Folder that keeps windows for S3 while S3 is out of reach; empty is
@@ -61,11 +62,13 @@ class Config:
         log_errors: Whether calls that fail are logged, without the error's text.
         trace_link: Whether the current OpenTelemetry span gets `tenant.id` and histograms carry its
             ids as exemplars.
-        sigterm: When SIGTERM delivers before the process ends: one of `SIGTERM`.
-        billed_bytes: What is metered in 32 KB steps: one of `BILLED_BYTES`.
+        sigterm: When SIGTERM delivers before the process ends: `default` where the application
+            does not handle it, `chain` always, `off` never.
+        billed_bytes: What is metered in 32 KB steps: `request+response`, `response`, `request`, or
+            the larger of the two (`max`).
         tenant_columns: Columns that carry the tenant, lower case.
         tenant_variables: Session variables that carry the tenant, lower case.
-        tenant_sources: Order of belief; a source left out is not asked.
+        tenant_sources: Which sources are used, the one that wins first.
         tenant_functions: Functions that take a tenant: `name`, or `name:2` for the second argument.
         tenant_setters: The same, for functions that set the session's tenant, as `set_tenant(:t)`.
         tenant_comment_keys: Keys of SQL comments (sqlcommenter's form) that carry the tenant.
@@ -204,6 +207,26 @@ def load(environ: Mapping[str, str] = os.environ, /, **arguments: Any) -> Config
             raise _wrong("exporters", exporters, origins["exporters"], "'none' alone, or without")
         values["exporters"] = ()
     return Config(**values, origins=origins)
+
+
+def misspelt(environ: Mapping[str, str] = os.environ, /) -> dict[str, str]:
+    """Variables that look like a misspelt setting, each with the variable that may be meant.
+
+    Args:
+        environ: Where TENANTMETRICS_* is looked up.
+    """
+    import difflib  # noqa: PLC0415 - only where there is a variable that is no setting
+
+    known = [_ENV_PREFIX + name.upper() for name in SETTINGS]
+    known.append(_ENV_PREFIX + "CONFIG")
+    found = {}
+    for name in environ:
+        # What Kubernetes makes for a service of this name is like none of them.
+        if name.startswith(_ENV_PREFIX) and name not in known:
+            like = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
+            if like:
+                found[name] = like[0]
+    return found
 
 
 def _default_exporters(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from tenantmetrics.config import Config
+from tenantmetrics.config import Config, misspelt
 from tenantmetrics.errors import TenantMetricsError, redacted
 from tenantmetrics.export.aws import CREDENTIAL_CODES, region
 
@@ -63,6 +63,8 @@ def examine(config: Config) -> Iterator[Finding]:
     Yields:
         Findings in the order of the exporters.
     """
+    for name, meant in misspelt().items():
+        yield Finding(f"setting {name}", State.WARNING, f"unknown: did you mean {meant}?")
     if not config.exporters:
         yield Finding("exporters", State.WARNING, "none: numbers are only in stats()")
     aws = [one for one in config.exporters if one == "cloudwatch" or one.startswith("ledger:s3://")]

@@ -28,6 +28,7 @@ from tenantmetrics.export.fanout import Fanout
 from tenantmetrics.export.registry import build
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.life import around_snapshot, at_exit, in_children, on_sigterm
+from tenantmetrics.logs import logger
 from tenantmetrics.records import UNATTRIBUTED, Attribution, Call, Claims, Source, Window
 
 __all__ = ["Pipeline", "configure", "current", "existing"]
@@ -243,7 +244,10 @@ def configure(**settings: Any) -> Pipeline:
     Raises:
         ConfigError: A setting is wrong; the pipeline in use goes on as it was.
     """
-    return _use(configuration.load(**settings))
+    config = configuration.load(**settings)
+    for name, meant in configuration.misspelt().items():
+        logger().warning("tenantmetrics.unknown_setting", name=name, did_you_mean=meant)
+    return _use(config)
 
 
 def _use(config: Config) -> Pipeline:

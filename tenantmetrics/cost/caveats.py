@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 
 from tenantmetrics.catalog import OTHER
 from tenantmetrics.cost.list_prices import SMALLEST_ACU
+from tenantmetrics.cost.server_time.model import Method, ServerTime
 from tenantmetrics.records import OVERFLOW
 from tenantmetrics.statement import Period
 
-__all__ = ["draft_reasons", "notes_on"]
+__all__ = ["draft_reasons", "notes_on", "notes_on_time"]
 
 
 def draft_reasons(
@@ -63,5 +64,25 @@ def notes_on(
             f"{OTHER} holds tenants beyond max_metric_tenants, window by window: one with a line "
             "of its own may have part of its usage there. A ledger keeps them apart."
         )
-    notes.append("Database time is wall time seen by the client; the Data API reports no other.")
     return tuple(notes)
+
+
+def notes_on_time(server: ServerTime | None) -> tuple[str, ...]:
+    """Notes on how server time was found; none where nothing is divided by it."""
+    if server is None:
+        return ()
+    notes = [_sentence(note) for note in server.notes]
+    wall = next((one for one in server.methods if one.method is Method.WALL), None)
+    if wall is not None:
+        whose = "all" if len(server.methods) == 1 else f"{wall.hours:,} of the"
+        notes.append(
+            f"In {whose} hours server time is the wall time that clients saw, less the waits "
+            "between attempts: the ledger holds nothing better. Most of it is HTTP, so tenants "
+            "that call often are charged too much."
+        )
+    return tuple(notes)
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith(".") else f"{text}."

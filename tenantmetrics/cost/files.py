@@ -17,7 +17,7 @@ from tenantmetrics import ledger
 from tenantmetrics.errors import LedgerError
 from tenantmetrics.ledger import FileName
 
-__all__ = ["Broken", "LedgerFiles", "find", "named"]
+__all__ = ["Broken", "LedgerFiles", "find", "named", "with_statements"]
 
 _NAMES_SHOWN = 5
 
@@ -106,6 +106,19 @@ def _sort_in(found: LedgerFiles, file: Path) -> None:
             f"ledger files {str(found.good[name])!r} and {str(file)!r} claim to be the same "
             "window and differ: delete or move the wrong one"
         )
+
+
+def with_statements(paths: Sequence[Path]) -> list[Path]:
+    """The files of statements that lie beside files of the main table.
+
+    A window without a call that reached the database has none, and neither has one of version 1.
+    """
+    beside = (
+        path.parents[2] / ledger.STATEMENTS / Path(*path.parts[-3:])
+        for path in paths
+        if len(path.parts) > 3  # noqa: PLR2004 - two folders and a name
+    )
+    return [path for path in beside if path.is_file()]
 
 
 def named(broken: Sequence[Broken], root: Path) -> str:

@@ -7,9 +7,9 @@ everywhere:
 - only sums, counts and extremes of integers leave the database, so neither the order of rows nor
   the number of threads can change them;
 - moments are compared as seconds since the epoch, which no session's time zone touches;
-- `factor`, which turns an hour's nanoseconds into its share of the period's capacity, travels as
-  the shortest text that reads back as the same IEEE double. Its product with an integer is the same
-  double on every engine, and the floor of that an integer.
+- `wall_factor` and `net_factor`, which turn an hour's nanoseconds into a share of the period's
+  capacity, travel as the shortest text that reads back as the same IEEE double. Its product with
+  an integer is the same double on every engine, and the floor of that an integer.
 
 Losses stand in rows whose other numbers are 0 and change no sum.
 """
@@ -25,7 +25,9 @@ from tenantmetrics.statement import Period
 
 __all__ = [
     "COLUMNS_READ",
+    "COLUMNS_SINCE_2",
     "RELATION",
+    "STATEMENTS",
     "Dialect",
     "clusters",
     "hours",
@@ -37,6 +39,10 @@ __all__ = [
 ]
 
 RELATION = "usage"
+"""The ledger's main table."""
+
+STATEMENTS = "statements"
+"""Its table of statements, for `cost.server_time`; without rows in a ledger of version 1."""
 
 COLUMNS_READ = (
     "window_start",
@@ -56,6 +62,10 @@ COLUMNS_READ = (
 )
 """What the queries below touch: what a file must have and a check of a file must read."""
 
+COLUMNS_SINCE_2 = ("waited_ns",)
+"""Read too, and 0 in the rows of files of version 1, which do not have them."""
+
+_WAITED = "coalesce(waited_ns, 0)"
 _HOUR = "CAST(floor(epoch(window_start) / 3600) AS BIGINT)"
 
 
@@ -73,30 +83,41 @@ def transpile(sql: str, dialect: Dialect) -> str:
 
 
 def hours(period: Period) -> str:
-    """Hour since the epoch, calls, nanoseconds, starts of the hour's first and last window.
+    """Hour since the epoch and the fields of `HourUsage` in order.
 
     By window first: hours and borders are then worked out for thousands of windows, not for
     millions of rows.
     """
     return f"""
 SELECT {_HOUR} AS hour, sum(calls) AS calls, sum(duration_ns) AS duration_ns,
+       sum(waited_ns) AS waited_ns,
        CAST(floor(min(epoch(window_start))) AS BIGINT) AS first_s,
        CAST(floor(max(epoch(window_start))) AS BIGINT) AS last_s
 FROM (
-  SELECT window_start, sum(calls) AS calls, sum(duration_ns) AS duration_ns
+  SELECT window_start, sum(calls) AS calls, sum(duration_ns) AS duration_ns,
+         sum({_WAITED}) AS waited_ns
   FROM usage GROUP BY window_start
 ) AS by_window WHERE {_within(period)} GROUP BY {_HOUR}
 """  # noqa: S608 - integers of ours
 
 
-def tenants(period: Period, factors: Mapping[int, float]) -> str:
-    """Tenant, the fields of `Usage` in order, and the time weighted hour by hour.
+def tenants(
+    period: Period, wall_factors: Mapping[int, float], net_factors: Mapping[int, float]
+) -> str:
+    """Tenant, the fields of `Usage` in order, and those of `TenantUsage` after them.
 
     Args:
         period: What to sum.
-        factors: What a nanosecond of each hour weighs; hours it does not name are left out.
+        wall_factors: What a nanosecond of each hour's wall time weighs.
+        net_factors: What a nanosecond of wall time less waits weighs; other hours count nothing
+            of it.
     """
-    rows = (f"({hour}, CAST('{factor!r}' AS DOUBLE))" for hour, factor in factors.items())
+    named = sorted({*wall_factors, *net_factors})
+    rows = (
+        f"({hour}, {int(hour in net_factors)}, CAST('{wall_factors.get(hour, 0.0)!r}' AS DOUBLE), "
+        f"CAST('{net_factors.get(hour, 0.0)!r}' AS DOUBLE))"
+        for hour in named
+    )
     values = ", ".join(rows)
     return f"""
 SELECT tenant, sum(calls) AS calls,
@@ -104,8 +125,12 @@ SELECT tenant, sum(calls) AS calls,
        sum(duration_ns) AS duration_ns, sum(billed_requests) AS billed_requests,
        sum(request_bytes) AS request_bytes, sum(response_bytes) AS response_bytes,
        sum(rows_returned) AS rows_returned, sum(rows_written) AS rows_written,
-       sum(CAST(floor(duration_ns * factor) AS BIGINT)) AS time_weight
-FROM usage JOIN (VALUES {values}) AS factors(hour, factor) ON factors.hour = {_HOUR}
+       sum({_WAITED}) AS waited_ns,
+       sum(CAST(floor(duration_ns * wall_factor) AS BIGINT)) AS wall_weight,
+       sum((duration_ns - {_WAITED}) * net) AS net_ns,
+       sum(CAST(floor((duration_ns - {_WAITED}) * net_factor) AS BIGINT)) AS net_weight
+FROM usage JOIN (VALUES {values}) AS factors(hour, net, wall_factor, net_factor)
+     ON factors.hour = {_HOUR}
 WHERE {_within(period)} AND lost = 0 GROUP BY tenant
 """  # noqa: S608 - numbers of ours
 

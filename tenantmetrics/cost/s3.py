@@ -54,12 +54,14 @@ class S3Ledger(S3Prefix):
         return datetime.fromisoformat(days[-1]).replace(tzinfo=UTC)
 
     def fetch(self, period: Period, folder: Path) -> None:
-        """Bring the period's objects to a folder, under their own names.
+        """Bring the period's objects to a folder, under their own names, statements among them.
 
         Raises:
             LedgerError: There is nothing in the period, or S3 cannot be read.
         """
         self.download_all(self.objects(period), lambda key: _target(key, folder))
+        beside = folder / ledger.STATEMENTS
+        self.download_all(self.statements(period), lambda key: _target(key, beside))
 
     def objects(self, period: Period) -> dict[str, int]:
         """Keys of the period's objects and their sizes in bytes; also those with strange names.
@@ -76,6 +78,19 @@ class S3Ledger(S3Prefix):
         if not found:
             raise LedgerError(self.nothing(period))
         return found
+
+    def statements(self, period: Period) -> list[str]:
+        """Keys of the period's objects of the table of statements; none in an old ledger.
+
+        Raises:
+            LedgerError: S3 cannot be read.
+        """
+        return [
+            key
+            for day in days_of(period)
+            for key, _ in self._keys(f"{ledger.STATEMENTS}/date={day}/")
+            if _within(key, period)
+        ]
 
     def nothing(self, period: Period) -> str:
         """What to say when the period turns out to be empty."""

@@ -12,12 +12,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
-from tenantmetrics.cost import Capacity, monthly
+from tenantmetrics.cost import AllocationRequest, Capacity, monthly
 from tenantmetrics.cost.period import month_of
 from tenantmetrics.errors import LedgerError, ReportError, TenantMetricsError
 from tenantmetrics.report.formats import MEDIA_TYPES, SUFFIXES, render
 from tenantmetrics.report.model import build
 from tenantmetrics.report.text import money, visible
+from tenantmetrics.report.work import coverage
 from tenantmetrics.scheduled.settings import Settings, load
 from tenantmetrics.statement import LineKind, Statement
 
@@ -81,8 +82,8 @@ def _statement(settings: Settings, month: str) -> Statement:
         storage = _fetch(settings.storage, Path(folder, "storage.csv"))
 
         def of(which: str) -> Statement:
-            return monthly(
-                settings.ledger,
+            request = AllocationRequest(
+                usage=settings.ledger,
                 month=which,
                 timezone=settings.timezone,
                 region=settings.region,
@@ -92,7 +93,9 @@ def _statement(settings: Settings, month: str) -> Statement:
                 tenants=tenants,
                 storage=storage,
                 idle=settings.idle,
+                server_time=settings.server_time,
             )
+            return monthly(request)
 
         statement = of(month)
         before = month_of(statement.period.start_s - 1, settings.timezone).label
@@ -162,6 +165,8 @@ def _words(statement: Statement, files: list[str]) -> str:
     lines += [f"Unattributed: {amount(report.of(LineKind.UNATTRIBUTED))}", ""]
     tenants = [row for row in report.rows if row.kind is LineKind.TENANT]
     lines += [f"{visible(row.tenant)}: {amount(row.total)}" for row in tenants[:_TOP]]
+    if statement.server_time is not None:
+        lines += ["", *coverage(statement.server_time), *map(visible, report.differences)]
     lines += ["", *report.caveats, *map(visible, statement.notes), "", *files]
     return "\n".join(lines) + "\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tenantmetrics.cost import BillFilter
+from tenantmetrics.cost import BillFilter, ServerTimeSource
 from tenantmetrics.cost.allocate import Idle
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.report.formats import Format
@@ -32,7 +32,8 @@ class Settings:
         storage: `s3://bucket/key` of the CSV of measured bytes, or "" (REPORT_STORAGE).
         formats: What is written (REPORT_FORMATS, separated by commas).
         timezone: Zone of the month's borders (REPORT_TIMEZONE).
-        idle: Who bears idle capacity (REPORT_IDLE).
+        idle: Who pays for idle capacity (REPORT_IDLE).
+        server_time: How server time is found (REPORT_SERVER_TIME).
         region: Region of the list prices (AWS_REGION).
     """
 
@@ -47,6 +48,7 @@ class Settings:
     formats: tuple[Format, ...]
     timezone: str
     idle: Idle
+    server_time: ServerTimeSource
     region: str
 
 
@@ -65,6 +67,11 @@ def load(environ: Mapping[str, str]) -> Settings:
         idle = Idle(environ.get("REPORT_IDLE") or Idle.SEPARATE)
     except ValueError:
         raise ConfigError(f"REPORT_IDLE must be one of {', '.join(Idle)}") from None
+    try:
+        server_time = ServerTimeSource(environ.get("REPORT_SERVER_TIME") or ServerTimeSource.AUTO)
+    except ValueError:
+        allowed = ", ".join(ServerTimeSource)
+        raise ConfigError(f"REPORT_SERVER_TIME must be one of {allowed}") from None
     names = environ.get("REPORT_FORMATS") or "html,xlsx,csv,json,focus"
     try:
         formats = tuple(Format(name.strip()) for name in names.split(","))
@@ -88,5 +95,6 @@ def load(environ: Mapping[str, str]) -> Settings:
         formats=formats,
         timezone=environ.get("REPORT_TIMEZONE") or "UTC",
         idle=idle,
+        server_time=server_time,
         region=environ.get("AWS_REGION") or "us-east-1",
     )

@@ -227,7 +227,7 @@ def test_a_driver_that_is_none_is_refused_with_those_that_are(run, ledger, optio
     code, _, err = run("--ledger", ledger, "--driver", option)
     assert code == 1
     assert "write POOL=DRIVER" in err
-    assert "database_time" in err
+    assert "server_time" in err
 
 
 def test_usage_may_come_from_exported_logs(run, tmp_path):

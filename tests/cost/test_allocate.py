@@ -33,7 +33,7 @@ def consumers(usage):
 def charges(data_api, compute, idle_weight=0):
     return [
         Charge("data_api", "Data API", data_api, Driver.BILLED_REQUESTS),
-        Charge("compute", "Compute", compute, Driver.DATABASE_TIME, idle_weight=idle_weight),
+        Charge("compute", "Compute", compute, Driver.SERVER_TIME, idle_weight=idle_weight),
     ]
 
 

@@ -77,6 +77,8 @@ def real_window() -> Callable[..., Window]:
                     one.billed_requests += rng.randint(1, 3)
                     one.rows_returned += rng.randint(0, 50)
                     one.rows_written += rng.randint(0, 2)
+        loads = {key.tenant: rng.randint(0, one.duration_ns) for key, one in series.items()}
+        more.setdefault("load_ns", loads)
         start = int(time.time()) // 60 * 60 - 120 if start_s is None else start_s
         return Window(start, 60, f"writer-{seed}", sequence, series, more.pop("losses", {}), **more)
 

@@ -14,7 +14,7 @@ from tenantmetrics.console.checks.metricref import never_faults, reference_fault
 from tenantmetrics.console.known import Known, close_to
 from tenantmetrics.console.promnames import Dialect
 
-__all__ = ["faults"]
+__all__ = ["alarm_faults"]
 
 _FORMS = {"MetricName": "a metric", "Metrics": "Metrics", "EvaluationCriteria": "PromQL"}
 _CLASSIC = (
@@ -42,7 +42,7 @@ _INSIGHTS_S = 3 * _HOUR_S
 """Metrics Insights alarms see the last three hours."""
 
 
-def faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
+def alarm_faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
     """What is wrong with an alarm's properties.
 
     Args:

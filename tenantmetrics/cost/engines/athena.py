@@ -23,10 +23,13 @@ from tenantmetrics.cost.engines.base import PathLike, refuse_holes, refuse_skipp
 from tenantmetrics.cost.engines.objects import trusted
 from tenantmetrics.cost.s3 import S3Ledger, days_of
 from tenantmetrics.errors import ConfigError, LedgerError, ReportError
-from tenantmetrics.ledger import FileName
+from tenantmetrics.ledger import STATEMENT_COLUMNS, FileName
 from tenantmetrics.statement import Period
 
-__all__ = ["Athena"]
+__all__ = ["STATEMENTS_SUFFIX", "Athena"]
+
+STATEMENTS_SUFFIX = "_statements"
+"""Of the table of statements, after the main table's name."""
 
 _MAX_QUERY_BYTES = 262_144
 """Athena's limit on a query string (StartQueryExecution, QueryString)."""
@@ -97,7 +100,8 @@ class Athena:
             )
         with S3Ledger(ledger) as remote:
             objects = trusted(remote.objects(period), ledger)
-            opened = _Table(self, ledger, period)
+            statements = bool(remote.statements(period))
+            opened = _Table(self, ledger, period, has_statements=statements)
             try:
                 if refuse_holes(opened, period) != len(objects):
                     opened.refuse_gaps(remote, objects)
@@ -106,10 +110,14 @@ class Athena:
                 raise
         return opened
 
-    def relation(self) -> exp.Table:
-        """The table, as part of a query."""
+    def relation(self, suffix: str = "") -> exp.Table:
+        """The table, as part of a query.
+
+        Args:
+            suffix: `STATEMENTS_SUFFIX` for the table of statements.
+        """
         database, _, table = self.name.partition(".")
-        return exp.table_(table, database, quoted=True)
+        return exp.table_(table + suffix, database, quoted=True)
 
     def run(self, client: Any, sql: str) -> list[tuple[str, ...]]:
         """Run a statement of Athena's SQL and wait for its rows, all of them as text.
@@ -167,13 +175,16 @@ class _Table:
 
     copies = 0
 
-    def __init__(self, athena: Athena, ledger: str, period: Period) -> None:
+    def __init__(
+        self, athena: Athena, ledger: str, period: Period, *, has_statements: bool
+    ) -> None:
         import boto3  # noqa: PLC0415 - 100 ms that other engines need not wait for
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         self._athena = athena
         self._ledger = ledger
         self._period = period
+        self._has_statements = has_statements
         self._errors = (BotoCoreError, ClientError)
         try:
             self._client: Any = boto3.client("athena")
@@ -187,9 +198,22 @@ class _Table:
         return f"the ledger {self._ledger!r} holds nothing for {self._period.label}"
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        text = over_partitions(sql, self._athena.relation(), self._period)
+        query = _parsed(sql)
+        by_statement = any(table.name == queries.STATEMENTS for table in query.find_all(exp.Table))
+        if by_statement and not self._has_statements:
+            return []  # grouped sums of nothing
+        table = self._athena.relation(STATEMENTS_SUFFIX if by_statement else "")
+        text = over_partitions(sql, table, self._period)
         try:
             return list(self._athena.run(self._client, text))
+        except LedgerError as error:
+            if by_statement and "TABLE_NOT_FOUND" in str(error):
+                raise LedgerError(
+                    f"Athena has no table {self._athena.name}{STATEMENTS_SUFFIX}, which reads the "
+                    "ledger's statements: create it as `tenantmetrics athena-table` prints it, or "
+                    "ask for server time by wall"
+                ) from None
+            raise
         except self._errors as error:
             raise _refusal(error) from None
 
@@ -234,15 +258,25 @@ def over_partitions(sql: str, table: exp.Table, period: Period) -> str:
 
     Args:
         sql: The query.
-        table: The table that stands for `usage`.
+        table: The table that stands for the relation that the query reads.
         period: What the query sums: other days are not even listed, let alone scanned and paid for.
     """
-    query = sqlglot.parse_one(sql, read=queries.Dialect.DUCKDB)
-    assert isinstance(query, exp.Query)  # noqa: S101 - a SELECT of ours, for the type checker
+    query = _parsed(sql)
+    names = {read.name for read in query.find_all(exp.Table)}
+    relation = queries.STATEMENTS if queries.STATEMENTS in names else queries.RELATION
     days = [exp.Literal.string(str(day)) for day in days_of(period)]
     of_period = exp.column("date", quoted=True).between(days[0], days[-1])
-    usage = exp.select(*queries.COLUMNS_READ).from_(table).where(of_period)
-    return query.with_(queries.RELATION, as_=usage).sql(queries.Dialect.ATHENA)
+    columns: tuple[str, ...] = (*queries.COLUMNS_READ, *queries.COLUMNS_SINCE_2)
+    if relation == queries.STATEMENTS:
+        columns = tuple(column.name for column in STATEMENT_COLUMNS)
+    usage = exp.select(*columns).from_(table).where(of_period)
+    return query.with_(relation, as_=usage).sql(queries.Dialect.ATHENA)
+
+
+def _parsed(sql: str) -> exp.Query:
+    query = sqlglot.parse_one(sql, read=queries.Dialect.DUCKDB)
+    assert isinstance(query, exp.Query)  # noqa: S101 - a SELECT of ours, for the type checker
+    return query
 
 
 def _windows(objects: Mapping[FileName, str]) -> dict[tuple[str, int, int], str]:

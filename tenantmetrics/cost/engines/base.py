@@ -28,7 +28,7 @@ class OpenLedger(Protocol):
         """What to say when the period turns out to be empty."""
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """The rows of a query of `cost.queries`, in any order.
+        """The rows of a query over `usage` and `statements`, in any order.
 
         Numbers may come as text: Athena has no other.
 

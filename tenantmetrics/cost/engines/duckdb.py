@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tenantmetrics import ledger
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines.base import PathLike
-from tenantmetrics.cost.files import Broken, LedgerFiles, find, named
+from tenantmetrics.cost.files import Broken, LedgerFiles, find, named, with_statements
 from tenantmetrics.errors import LedgerError, MissingExtraError, ReportError
 from tenantmetrics.statement import Period
 
@@ -43,6 +43,7 @@ class _Folder:
         self._refuse(files.broken)
         self._left_out = list(files.broken)
         self._paths = files.within(period.start_s, period.end_s)
+        self._statements: list[Path] | None = None
         self._error = duckdb.Error
         self._database = duckdb.connect()
         # After two seconds it would write into the report's own output.
@@ -64,16 +65,24 @@ class _Folder:
         while True:
             if not self._paths:
                 raise ReportError(self.nothing())
+            if self._statements is None and queries.STATEMENTS in text:
+                self._statements = with_statements(self._paths)
             try:
                 _view(self._database, self._paths)
+                if queries.STATEMENTS in text:
+                    _statements_view(self._database, self._statements or [])
                 return self._database.execute(text).fetchall()
             except self._error as error:
                 broken = [bad for path in self._paths if (bad := self._broken(path))]
+                broken += [bad for path in self._statements or () if (bad := self._broken(path))]
                 if not broken:
                     raise LedgerError(f"the ledger cannot be read: {_first_line(error)}") from None
             self._refuse(broken)
             self._left_out += broken
-            self._paths = [path for path in self._paths if path not in {bad.path for bad in broken}]
+            bad_paths = {bad.path for bad in broken}
+            self._paths = [path for path in self._paths if path not in bad_paths]
+            if self._statements is not None:
+                self._statements = [path for path in self._statements if path not in bad_paths]
 
     def nothing(self) -> str:
         text = f"the ledger {str(self._files.root)!r} holds nothing for {self._period.label}"
@@ -90,10 +99,15 @@ class _Folder:
         try:
             if path.stat().st_size == 0:
                 return Broken(path, "0 bytes", name)
-            _view(self._database, [path])
+            if ledger.STATEMENTS in path.parts:
+                relation, columns = queries.STATEMENTS, _STATEMENT_COLUMNS
+                _statements_view(self._database, [path])
+            else:
+                relation, columns = queries.RELATION, queries.COLUMNS_READ
+                _view(self._database, [path])
             # Not max() or count(): those are answered from the statistics, without the data.
-            sums = ", ".join(f"bit_xor(hash({column}))" for column in queries.COLUMNS_READ)
-            self._database.execute(f"SELECT {sums} FROM usage").fetchall()  # noqa: S608 - our own columns
+            sums = ", ".join(f"bit_xor(hash({column}))" for column in columns)
+            self._database.execute(f"SELECT {sums} FROM {relation}").fetchall()  # noqa: S608 - our own columns
         except OSError as error:
             return Broken(path, error.strerror or "cannot be opened", name)
         except self._error as error:
@@ -128,6 +142,19 @@ def _view(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
     for relation in relations[1:]:
         union = union.union(relation)
     union.create_view(queries.RELATION, replace=True)
+
+
+_STATEMENT_COLUMNS = tuple(column.name for column in ledger.STATEMENT_COLUMNS)
+
+
+def _statements_view(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
+    """The files of statements as one relation, which is there without a file, too."""
+    if paths:
+        relation = database.read_parquet([str(path) for path in paths], hive_partitioning=False)
+    else:
+        schema = ledger.arrow_schema(ledger.STATEMENT_COLUMNS)
+        relation = database.from_arrow(schema.empty_table())
+    relation.project(", ".join(_STATEMENT_COLUMNS)).create_view(queries.STATEMENTS, replace=True)
 
 
 def _day(moment_s: int) -> str:

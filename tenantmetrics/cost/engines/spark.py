@@ -15,7 +15,7 @@ from tenantmetrics import ledger as ledger_format
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines.base import PathLike, refuse_holes, refuse_skipping
 from tenantmetrics.cost.engines.objects import trusted
-from tenantmetrics.cost.files import find, named
+from tenantmetrics.cost.files import find, named, with_statements
 from tenantmetrics.cost.s3 import S3Ledger
 from tenantmetrics.errors import LedgerError, MissingExtraError, ReportError
 from tenantmetrics.ledger import Kind
@@ -55,15 +55,18 @@ class Spark:
                 scheme = ledger.partition(":")[0]
                 keys = trusted(remote.objects(period), ledger).values()
                 paths = [f"{scheme}://{remote.bucket}/{key}" for key in keys]
+                statements = [
+                    f"{scheme}://{remote.bucket}/{key}" for key in remote.statements(period)
+                ]
             copies = 0
         else:
             files = find(ledger)
             if files.broken:
                 raise LedgerError(f"ledger files cannot be read: {named(files.broken, files.root)}")
             # Absolute and with its scheme: Spark's default file system may be another.
-            paths = [
-                f"file://{path.absolute()}" for path in files.within(period.start_s, period.end_s)
-            ]
+            within = files.within(period.start_s, period.end_s)
+            paths = [f"file://{path.absolute()}" for path in within]
+            statements = [f"file://{path.absolute()}" for path in with_statements(within)]
             copies = len(files.copies)
         if not paths:
             raise ReportError(f"the ledger {str(ledger)!r} holds nothing for {period.label}")
@@ -71,6 +74,7 @@ class Spark:
             self._session,
             self._master,
             paths=paths,
+            statements=statements,
             copies=copies,
             ledger=str(ledger),
             label=period.label,
@@ -92,6 +96,7 @@ class _Files:
         master: str | None,
         *,
         paths: Sequence[str],
+        statements: Sequence[str],
         copies: int,
         ledger: str,
         label: str,
@@ -119,6 +124,13 @@ class _Files:
             frame = self._session.read.schema(_schema()).parquet(*escaped)
             frame = frame.fillna(0, subset=list(ledger_format.columns_added(1)))
             frame.createOrReplaceTempView(queries.RELATION)
+            shape = _shape(ledger_format.STATEMENT_COLUMNS)
+            escaped = [_GLOB.sub(r"\\\1", path) for path in statements]
+            reader = self._session.read.schema(shape)
+            beside = (
+                reader.parquet(*escaped) if escaped else (self._session.createDataFrame([], shape))
+            )
+            beside.createOrReplaceTempView(queries.STATEMENTS)
         except self._errors as error:
             self.close()
             raise self._unreadable(error) from None
@@ -175,6 +187,10 @@ def _schema() -> str:
     kinds = {column.name: column.kind for column in ledger_format.COLUMNS}
     names = (*queries.COLUMNS_READ, *ledger_format.columns_added(1))
     return ", ".join(f"{name} {_TYPES[kinds[name]]}" for name in names)
+
+
+def _shape(columns: Sequence[ledger_format.Column]) -> str:
+    return ", ".join(f"{column.name} {_TYPES.get(column.kind, 'INT')}" for column in columns)
 
 
 def _first_line(error: Exception) -> str:

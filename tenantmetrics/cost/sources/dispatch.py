@@ -18,7 +18,7 @@ from tenantmetrics.cost.usage import first_and_last
 from tenantmetrics.errors import ReportError
 from tenantmetrics.statement import Period
 
-__all__ = ["Kind", "Usage", "kind_of", "last_s", "opened"]
+__all__ = ["Kind", "UsageFolder", "kind_of", "last_s", "opened"]
 
 _METRICS = "cloudwatch:"
 _S3 = ("s3://", "s3a://")
@@ -36,17 +36,19 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class UsageFolder:
     """A period's usage, ready to be summed.
 
     Attributes:
         folder: A ledger's folder.
+        address: The ledger's own address, below which the server's tables lie.
         notes: What a reader must know of where it comes from.
         left_out: What could not be read and was left out, in words; of a ledger in a folder, what
             sums it up says so itself.
     """
 
     folder: _PathLike
+    address: _PathLike
     notes: tuple[str, ...] = ()
     left_out: str = ""
 
@@ -93,7 +95,7 @@ def opened(
     skip_corrupt: bool = False,
     reads_s3: bool = False,
     now_s: float,
-) -> Iterator[Usage]:
+) -> Iterator[UsageFolder]:
     """A period's usage as a ledger's folder, which is gone afterwards where it had to be made.
 
     Args:
@@ -111,7 +113,7 @@ def opened(
     """
     kind = kind_of(usage)
     if kind is Kind.LEDGER or (kind is Kind.S3 and reads_s3):
-        yield Usage(usage)
+        yield UsageFolder(usage, usage)
         return
     with TemporaryDirectory(prefix="tenantmetrics-") as temporary:
         folder = Path(temporary)
@@ -120,23 +122,23 @@ def opened(
         elif kind is Kind.LOGS:
             logs = LogUsage(usage, skip_corrupt=skip_corrupt)
             logs.fetch(period, folder)
-            yield Usage(folder, logs.notes, logs.left_out)
+            yield UsageFolder(folder, folder, logs.notes, logs.left_out)
         else:
             metrics = MetricUsage(os.fspath(usage).removeprefix(_METRICS), tenants)
             metrics.fetch(period, folder, now_s)
-            yield Usage(folder, metrics.notes)
+            yield UsageFolder(folder, folder, metrics.notes)
 
 
-def _from_s3(url: str, period: Period, folder: Path, *, skip_corrupt: bool) -> Usage:
+def _from_s3(url: str, period: Period, folder: Path, *, skip_corrupt: bool) -> UsageFolder:
     with S3Ledger(url) as remote, S3Logs(url) as objects:
         if not objects.there():
             remote.fetch(period, folder)
-            return Usage(folder)
+            return UsageFolder(folder, url)
         fetched = folder / ".fetched"
         objects.fetch(fetched)
     logs = LogUsage(fetched, skip_corrupt=skip_corrupt, shown=url)
     logs.fetch(period, folder)
-    return Usage(folder, logs.notes, logs.left_out)
+    return UsageFolder(folder, folder, logs.notes, logs.left_out)
 
 
 def last_s(usage: _PathLike) -> int:

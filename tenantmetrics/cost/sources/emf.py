@@ -104,7 +104,8 @@ def _document(
         calls=numbers.get("DatabaseErrors", (0, 0, 0))[1],
         failed_calls=total("DatabaseErrors"),
         duration_ns=numbers.get("DatabaseDuration", (0, 0, 0))[2],
-        billed_requests=total("BilledRequests"),
+        # Earlier releases published BilledRequests instead of DatabaseLoad.
+        billed_requests=numbers.get("DatabaseLoad", (0, 0, 0))[1] + total("BilledRequests"),
         request_bytes=total("RequestBytes"),
         response_bytes=total("ResponseBytes"),
         rows_returned=total("RowsReturned"),

@@ -29,8 +29,10 @@ _ESSENTIAL = {
     "calls": ("DatabaseErrors", "SampleCount"),
     "failed_calls": ("DatabaseErrors", "Sum"),
     "duration_ns": ("DatabaseDuration", "Sum"),
-    "billed_requests": ("BilledRequests", "Sum"),
+    "billed_requests": ("DatabaseLoad", "SampleCount"),
+    "billed_before": ("BilledRequests", "Sum"),
 }
+"""`billed_before` is what earlier releases published instead of DatabaseLoad."""
 _DETAILED = {
     "request_bytes": ("RequestBytes", "Sum"),
     "response_bytes": ("ResponseBytes", "Sum"),
@@ -175,6 +177,9 @@ class MetricUsage:
         """One owner's hours."""
         for at_s in sorted({at_s for one in fields.values() for at_s in found[one]}):
             values = {field: found[one].get(at_s, 0.0) for field, one in fields.items()}
+            values["billed_requests"] = values.get("billed_requests", 0.0) + values.pop(
+                "billed_before", 0.0
+            )
             values["duration_ns"] = values.get("duration_ns", 0.0) * _NS_PER_MS
             sums: dict[str, Any] = {field: round(value) for field, value in values.items()}
             detailed = any(sums.get(field) for field in _DETAILED)

@@ -54,6 +54,12 @@ class AthenaServer:
                 "CREATE VIEW books.ledger AS SELECT * FROM "
                 f"read_parquet('{self.files}', union_by_name=true, hive_types_autocast=false)"
             )
+            statements = self.files.replace("/date=*", "/_statements/date=*", 1)
+            if any(Path(statements.partition("/date=")[0]).rglob("*.parquet")):
+                database.execute(
+                    "CREATE VIEW books.ledger_statements AS SELECT * FROM "
+                    f"read_parquet('{statements}', hive_types_autocast=false)"
+                )
             text = sqlglot.transpile(asked["QueryString"], read="athena", write="duckdb")[0]
             rows = database.execute(text).fetchall()
             names = [column[0] for column in database.description]
