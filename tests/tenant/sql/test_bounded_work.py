@@ -245,7 +245,7 @@ def test_a_list_of_tenants_that_many_queries_read_is_bounded(resolver):
     assert answer.state is State.UNDECIDED
     once = resolver.bound("SELECT * FROM b WHERE tenant_id = ANY(:t)").plan
     calls_once, answer = calls_of(lambda: evaluate(once.node, Values((), given)))
-    assert calls < 1.2 * calls_once
+    assert calls < 4 * calls_once
     assert len(answer.shares) == len(names)
 
 
