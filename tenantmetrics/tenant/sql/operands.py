@@ -4,24 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from tenantmetrics.tenant.identity.tenant_ids import from_field, from_number, from_text, from_uuid
+from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.template import Literal
 
-__all__ = ["Operand", "Values", "field_of", "index_parameters"]
+__all__ = ["MAX_EVALUATION_STEPS", "Operand", "Values", "field_of", "index_parameters"]
+
+MAX_EVALUATION_STEPS = 60_000
+"""Names of tenants that are read, joined and compared for one set of parameters, 10 ms. A list of
+20,000 tenants takes 20,000 to 40,000."""
 
 
-class Values(NamedTuple):
-    """The literals and parameters of one call.
+class Values:
+    """The literals and parameters of one call, and what was found for them so far.
 
-    Attributes:
+    Args:
         literals: By slot.
         parameters: Parameter dictionaries of the API by name.
+
+    Attributes:
+        budget: The steps that are left for evaluating the plan.
+        known: What was found for nodes that several others share, by the node's id.
     """
 
-    literals: Sequence[Literal]
-    parameters: Mapping[str, Mapping[str, Any]]
+    __slots__ = ("budget", "known", "literals", "parameters")
+
+    def __init__(
+        self, literals: Sequence[Literal], parameters: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        self.literals = literals
+        self.parameters = parameters
+        self.budget = Budget(MAX_EVALUATION_STEPS)
+        self.known: dict[int, Any] = {}
 
 
 _READERS: dict[str, Callable[[str], str | None]] = {

@@ -21,6 +21,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     Restriction,
     Rows,
     Same,
+    Shared,
     State,
     Touched,
 )
@@ -81,9 +82,14 @@ def operands_of(plan: Plan) -> list[Operand]:
     """The values that can change what a plan finds, in no particular order."""
     found: list[Operand] = []
     todo: list[object] = [plan.node, *plan.steps]
+    seen: set[int] = set()
     while todo:
         part = todo.pop()
-        if isinstance(part, Operand):
+        if isinstance(part, Shared):
+            if id(part) not in seen:
+                seen.add(id(part))
+                todo.append(part.node)
+        elif isinstance(part, Operand):
             found.append(part)
         elif isinstance(part, tuple):
             todo.extend(part)
