@@ -107,7 +107,7 @@ def _places(data: dict[str, Any], origin: str) -> dict[str, int]:
     """Where in a group's keys each dimension stands."""
     keys = [str(one.get("Key")) for one in data.get("GroupDefinitions", [])]
     if "USAGE_TYPE" not in keys:
-        raise ReportError(f"{origin} is not grouped by USAGE_TYPE: ask with --group-by")
+        raise ReportError(f"{origin} is not grouped by the dimension USAGE_TYPE")
     return {key: place for place, key in enumerate(keys)}
 
 

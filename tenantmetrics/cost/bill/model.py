@@ -34,7 +34,7 @@ class BillFilter:
         """
         key, equals, value = (tag or "").partition("=")
         if tag and not (key and equals):
-            raise ReportError(f"--tag {tag!r} must be KEY=VALUE")
+            raise ReportError(f"tag {tag!r} must be KEY=VALUE").about("tag")
         return cls(account=account or "", cluster=cluster or "", tag=(key, value) if tag else None)
 
 

@@ -239,8 +239,8 @@ class LogUsage:
         if not self._skip_corrupt:
             raise ReportError(
                 f"usage {self._shown!r} has {count} broken place{'s' * (count > 1)}: "
-                f"{words}; --skip-corrupt makes the report without what they hold"
-            )
+                f"{words}; a report can be made without what they hold"
+            ).about("skip_corrupt")
         self.left_out = words
 
     def _nothing(self, period: Period | None) -> str:

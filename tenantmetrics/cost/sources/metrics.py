@@ -89,9 +89,9 @@ class MetricUsage:
     def __init__(self, namespace: str, tenants: Collection[str] = ()) -> None:
         if not re.fullmatch(limits.NAMESPACE_PATTERN, namespace):
             raise ReportError(
-                f"--usage 'cloudwatch:{namespace}' names no namespace: write cloudwatch:NAMESPACE, "
+                f"usage 'cloudwatch:{namespace}' names no namespace: write cloudwatch:NAMESPACE, "
                 "such as cloudwatch:TenantMetrics"
-            )
+            ).about("usage")
         self._namespace = namespace
         self._tenants = tenants
         self.notes: tuple[str, ...] = ()
@@ -194,7 +194,7 @@ def _notes(staged: Staged, *, moved: bool) -> tuple[str, ...]:
         notes.append(
             f"The fleet's metrics hold {staged.short_calls:,} calls that no tenant's hold; they "
             "are unattributed: CloudWatch lists no tenant that was silent for two weeks; name "
-            "those in --tenants."
+            "those in the file of tenants."
         )
     if moved:
         notes.append(
