@@ -90,7 +90,7 @@ class Operand:
         if self.slot is not None:
             if self.last is not None:
                 elements = values.literals[self.slot : self.last + 1]
-                answers = [self._literal(element) for element in elements]
+                answers = [self.of_literal(element) for element in elements]
                 named = [tenants for tenants in answers if tenants is not None]
                 whole = len(named) == len(answers)
                 return tuple(tenant for tenants in named for tenant in tenants) if whole else None
@@ -98,7 +98,7 @@ class Operand:
                 text = values.literals[self.slot].text
                 return self._all(_array_elements(text)) if text is not None else None
             literal = values.literals[self.slot]
-            return None if self._is_cut(literal.text or "", values) else self._literal(literal)
+            return None if self._is_cut(literal.text or "", values) else self.of_literal(literal)
         return () if self.text is None else self._read(self.text)
 
     def _is_cut(self, text: str, values: Values) -> bool:
@@ -107,7 +107,8 @@ class Operand:
         limit = values.literals[self.fits].text or ""
         return not limit.isdecimal() or len(text) > int(limit)
 
-    def _literal(self, literal: Literal) -> tuple[str, ...] | None:
+    def of_literal(self, literal: Literal) -> tuple[str, ...] | None:
+        """The tenants that a literal in this place names; None where that is not known."""
         if literal.text is None:
             return None
         if literal.number and not self.cast:

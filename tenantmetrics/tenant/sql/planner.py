@@ -12,7 +12,7 @@ from tenantmetrics.sqltext import statement_spans
 from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import TooMuchWorkError
-from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, row_node, tenant_index
+from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, rows_node, tenant_index
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parser import parse_template
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
@@ -25,7 +25,6 @@ from tenantmetrics.tenant.sql.restrictions import (
     Fixed,
     Named,
     Restriction,
-    Rows,
     State,
     Touched,
 )
@@ -181,9 +180,7 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
         return replace(plan, node=UNKNOWN, why=plan.why or "many rows beside something else")
     if index is None:
         return plan
-    return replace(
-        plan, node=Rows(tuple(row_node(rows.values(row), index) for row in rows.rows(text)))
-    )
+    return replace(plan, node=rows_node(rows, text, index))
 
 
 def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:

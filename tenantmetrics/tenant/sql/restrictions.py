@@ -329,6 +329,8 @@ def split(answers: Sequence[Mapping[str, int]]) -> tuple[tuple[str, int], ...]:
     Args:
         answers: Each set's tenants and weights, empty where a set names nobody.
     """
+    if len(answers) == 1 and 0 < sum(answers[0].values()) <= _MAX_WEIGHT:
+        return tuple(_reduced(dict(answers[0])).items())
     totals = [sum(answer.values()) or 1 for answer in answers]
     common = math.lcm(*totals)
     common = min(common, _MAX_WEIGHT)
