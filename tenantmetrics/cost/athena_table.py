@@ -158,12 +158,12 @@ def create(table: LedgerTable) -> str:
 
 def _update(glue: Any, table: LedgerTable, there: Mapping[str, Any]) -> str:
     wanted = table.glue_input()
-    where, place = (one["StorageDescriptor"]["Location"] for one in (wanted, there))
+    where, place = (made["StorageDescriptor"]["Location"] for made in (wanted, there))
     if place.rstrip("/") != where.rstrip("/"):
         raise LedgerError(
             f"table {table.database}.{table.name} is there already and reads {place}, not "
-            f"{where}: choose another --table"
-        )
+            f"{where}: choose another name"
+        ).about("table")
     # Glue adds facts of its own, such as who made it: only what we say must be as we say it.
     if all(there.get(key) == value for key, value in wanted.items() if key != "Parameters") and (
         there.get("Parameters", {}).items() >= wanted["Parameters"].items()

@@ -50,8 +50,8 @@ def notes_on(
     if assumed_acu:
         notes.append(
             f"Capacity is assumed to be {SMALLEST_ACU} ACU, the smallest that does not pause, in "
-            "every hour from the first call to the last; --cluster, --capacity, --acu or "
-            "--acu-hours gives the real figure."
+            "every hour from the first call to the last: give the cluster, its capacity by the "
+            "hour, or its ACU-hours for the real figure."
         )
     for reason, amount in losses.items():
         notes.append(f"Writers lost {amount:,} ({reason}): see stats() and the health metrics.")
@@ -72,7 +72,7 @@ def notes_on_time(server: ServerTime | None) -> tuple[str, ...]:
     if server is None:
         return ()
     notes = [_sentence(note) for note in server.notes]
-    wall = next((one for one in server.methods if one.method is Method.WALL), None)
+    wall = next((used for used in server.methods if used.method is Method.WALL), None)
     if wall is not None:
         whose = "all" if len(server.methods) == 1 else f"{wall.hours:,} of the"
         notes.append(

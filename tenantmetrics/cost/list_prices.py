@@ -69,13 +69,13 @@ class Capacity:
     io_optimized: bool = False
 
     def __post_init__(self) -> None:
-        for name, value in (("acu", self.acu), ("acu-hours", self.acu_hours)):
+        for name, value in (("acu", self.acu), ("acu_hours", self.acu_hours)):
             if value is not None and not (value.is_finite() and value >= 0):
-                raise ReportError(f"--{name} {value} must be a number, 0 or more")
+                raise ReportError(f"capacity of {value} must be a number, 0 or more").about(name)
         if sum(known is not None for known in self._given) > 1:
             raise ReportError(
-                "--acu, --acu-hours, --capacity and --cluster exclude each other: give one"
-            )
+                "capacity is given more than once: give ACU, ACU-hours, hours or a cluster"
+            ).about("acu", "acu_hours", "hourly", "cluster")
 
     @property
     def _given(self) -> tuple[object, ...]:

@@ -19,7 +19,7 @@ from tenantmetrics.report.formats import MEDIA_TYPES, SUFFIXES, render
 from tenantmetrics.report.model import build
 from tenantmetrics.report.text import money, visible
 from tenantmetrics.report.work import coverage
-from tenantmetrics.scheduled.settings import Settings, load
+from tenantmetrics.scheduled.settings import Settings, in_settings, load
 from tenantmetrics.statement import LineKind, Statement
 
 __all__ = ["handler"]
@@ -50,7 +50,11 @@ def handler(event: Mapping[str, Any] | None, _context: object) -> dict[str, Any]
         statement = _statement(settings, month)
         files = _store(settings, statement)
     except TenantMetricsError as error:
-        _tell(settings, f"Cost per tenant {month}: no report", f"It could not be made: {error}\n")
+        _tell(
+            settings,
+            f"Cost per tenant {month}: no report",
+            f"It could not be made: {in_settings(error)}\n",
+        )
         raise
     report = build(statement)
     status = " ".join(report.status) or "FINAL"

@@ -7,12 +7,33 @@ from dataclasses import dataclass
 
 from tenantmetrics.cost import BillFilter, ServerTimeSource
 from tenantmetrics.cost.allocate import Idle
-from tenantmetrics.errors import ConfigError
+from tenantmetrics.errors import ConfigError, TenantMetricsError
 from tenantmetrics.report.formats import Format
 
-__all__ = ["Settings", "load"]
+__all__ = ["Settings", "in_settings", "load"]
 
 _OPTIONAL = ("REPORT_TENANTS", "REPORT_STORAGE")
+
+
+_NAMES = {
+    "usage": "REPORT_LEDGER",
+    "bill": "REPORT_BILL",
+    "tag": "REPORT_BILL_TAG",
+    "bill_cluster": "REPORT_BILL_CLUSTER",
+    "cluster": "REPORT_CLUSTER",
+    "tenants": "REPORT_TENANTS",
+    "storage": "REPORT_STORAGE",
+    "timezone": "REPORT_TIMEZONE",
+    "idle": "REPORT_IDLE",
+    "server_time": "REPORT_SERVER_TIME",
+}
+"""What fields of a request are set by. The job has no settings for the others."""
+
+
+def in_settings(error: TenantMetricsError) -> str:
+    """An error's text, with the settings that it is about in parentheses."""
+    names = [_NAMES[field] for field in error.fields if field in _NAMES]
+    return f"{error} ({', '.join(names)})" if names else str(error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ _SCANNER = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_DOLLAR_QUOTE = re.compile(rf"\$(?:{START}[A-Za-z0-9_\x80-\U0010FFFF]*+)?+\$")
 _BLOCK_EDGE = re.compile(r"/\*|\*/")
 
 _SPACE = TokenKind.SPACE
@@ -73,7 +74,7 @@ def tokenize(sql: str, names: Collection[str] = ()) -> Iterator[Token]:
         sql: Any text.
         names: Parameters known to be supplied; decides only `a[:2]`, a subscript if "2" is one.
     """
-    if "[" in sql or "$" in sql or "/*" in sql:
+    if "/*" in sql or ("[" in sql and ":" in sql) or ("$" in sql and _DOLLAR_QUOTE.search(sql)):
         return _one_by_one(sql, names)
     return _in_one_pass(sql)
 

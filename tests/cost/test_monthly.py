@@ -293,7 +293,7 @@ def test_a_price_file_replaces_the_list_prices(ledger, write_hour, tmp_path):
 )
 def test_an_impossible_capacity_is_refused(wrong):
     """Negative, not a number, or two answers to one question."""
-    with pytest.raises(ReportError, match="--acu"):
+    with pytest.raises(ReportError, match="capacity"):
         Capacity(**wrong)
 
 

@@ -168,7 +168,7 @@ def test_copies_count_once_and_broken_files_are_named(session, ledger, tmp_path)
     with pytest.raises(LedgerError, match=f"Spark cannot read ledger .*{broken.name[:15]}") as seen:
         monthly(books, month="2026-11", engine=Spark(session))
     assert "\n" not in str(seen.value)
-    with pytest.raises(ReportError, match="--skip-corrupt needs the duckdb engine"):
+    with pytest.raises(ReportError, match="only the duckdb engine can skip corrupt files"):
         monthly(books, month="2026-11", engine=Spark(session), skip_corrupt=True)
 
 

@@ -95,9 +95,9 @@ class Athena:
         if not isinstance(ledger, str) or not ledger.startswith("s3://"):
             # Not which: usage from logs or metrics lies in a folder that the user never named.
             raise ReportError(
-                "--engine athena reads a ledger where it lies, --usage s3://bucket/prefix; for any "
-                "other usage leave --engine out"
-            )
+                "the athena engine reads a ledger where it lies, at s3://bucket/prefix; any other "
+                "usage needs the duckdb engine"
+            ).about("engine", "usage")
         with S3Ledger(ledger) as remote:
             objects = trusted(remote.objects(period), ledger)
             statements = bool(remote.statements(period))
@@ -127,8 +127,8 @@ class Athena:
         """
         if len(sql.encode()) > _MAX_QUERY_BYTES:
             raise ReportError(
-                f"the query is longer than Athena's {_MAX_QUERY_BYTES} bytes: use --engine spark"
-            )
+                f"the query is longer than Athena's {_MAX_QUERY_BYTES} bytes: use the spark engine"
+            ).about("engine")
         request = {
             "QueryString": sql,
             "QueryExecutionContext": {"Database": self.relation().db},
@@ -164,8 +164,8 @@ class Athena:
             if left_s <= 0:
                 raise LedgerError(
                     f"Athena query {query} is still {status['State'].lower()} after "
-                    f"{self._timeout_s:g} s, and was stopped: give it more with --athena-timeout"
-                )
+                    f"{self._timeout_s:g} s, and was stopped: give it more time"
+                ).about("timeout_s")
             self._wait(min(pause_s, left_s))
             pause_s = min(pause_s * 2, _LONGEST_WAIT_S)
 
@@ -212,7 +212,7 @@ class _Table:
                     f"Athena has no table {self._athena.name}{STATEMENTS_SUFFIX}, which reads the "
                     "ledger's statements: create it as `tenantmetrics athena-table` prints it, or "
                     "ask for server time by wall"
-                ) from None
+                ).about("server_time") from None
             raise
         except self._errors as error:
             raise _refusal(error) from None

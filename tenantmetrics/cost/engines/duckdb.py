@@ -121,8 +121,8 @@ class _Folder:
             raise LedgerError(
                 f"{len(broken)} ledger file{'s' * (len(broken) > 1)} cannot be read: "
                 f"{named(broken, self._files.root)}; "
-                "--skip-corrupt makes the report without what they hold"
-            )
+                "a report can be made without what they hold"
+            ).about("skip_corrupt")
 
 
 def _view(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:

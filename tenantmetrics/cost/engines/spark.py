@@ -110,7 +110,7 @@ class _Files:
             from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
             from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
         except ImportError:
-            raise MissingExtraError("--engine spark", "spark") from None
+            raise MissingExtraError("the spark engine", "spark") from None
         self._errors = (PySparkException, Py4JError)
         user_session = session or SparkSession.getActiveSession()
         if user_session is None:

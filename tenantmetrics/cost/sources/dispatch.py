@@ -1,4 +1,4 @@
-"""Which kind of usage a `--usage` value names, and the folder that it becomes."""
+"""Which kind of usage an address names, and the folder that it becomes."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def kind_of(usage: _PathLike) -> Kind:
         return Kind.METRICS
     if "://" in text:
         raise ReportError(
-            f"--usage {text!r} is of no known kind: give a ledger's folder or s3://bucket/prefix, "
+            f"usage {text!r} is of no known kind: give a ledger's folder or s3://bucket/prefix, "
             "exported logs (a file or a folder), or cloudwatch:NAMESPACE"
-        )
+        ).about("usage")
     path = Path(text)
     if path.suffix == ".parquet":
         return Kind.LEDGER
@@ -159,4 +159,4 @@ def last_s(usage: _PathLike) -> int:
         with S3Ledger(url) as remote, S3Logs(url) as objects:
             if not objects.there():
                 return int(remote.last_day().timestamp())
-    raise ReportError(f"--usage {url!r} needs --month, such as 2026-11")
+    raise ReportError(f"usage {url!r} needs a month, such as 2026-11").about("month")

@@ -41,6 +41,7 @@ _SELECT_OR_SUBQUERY_OR_SETOPERATION = (exp.Select, exp.Subquery, exp.SetOperatio
 _EQUAL = (exp.EQ, exp.NullSafeEQ)
 _DIFFERENT = (exp.NEQ, exp.NullSafeNEQ)
 _VALUES = frozenset({exp.Literal, exp.Placeholder})
+_CONDITION_STEPS = 3
 _MAX_GIVEN = 8
 """Values of one COALESCE that are told apart; each is tested against all before it."""
 _IN_SESSION = Fixed(Touched(State.SESSION))
@@ -80,6 +81,7 @@ class Conditions:
         todo: list[tuple[exp.Expr | None, bool]] = [(condition, negated)]
         while todo:
             node, under_not = todo.pop()
+            self._names.budget.spend(_CONDITION_STEPS)
             if (
                 node.__class__ is exp.EQ
                 and not under_not

@@ -85,7 +85,7 @@ def _when(
             changes.assigned(item, alias_of(node.this), names, rows)
     elif isinstance(then, exp.Insert):
         _merged(changes, then, names, rows)
-    return build_restriction(rows, changes.vocabulary)
+    return build_restriction(rows, names)
 
 
 def _merged(changes: DataChanges, then: exp.Insert, names: QueryScope, rows: Facts) -> None:

@@ -49,6 +49,7 @@ def set_operation(
                 pending = [Joined((whole, right.node))]
             else:
                 pending = [Also(whole, (right.node,))]
+        names.budget.spend(len(columns) // 8)
         # A column is a tenant's only if each branch has one in its place.
         kinds = list(right.columns.values())
         columns = {

@@ -183,7 +183,7 @@ def test_a_step_is_an_hour_unless_the_zone_needs_less_and_cloudwatch_has_it(
         ("cloudwatch:Nowhere", {"month": "2026-11"}, "'Nowhere' has no metrics"),
         ("cloudwatch:", {"month": "2026-11"}, "write cloudwatch:NAMESPACE"),
         ("cloudwatch:AWS/RDS", {"month": "2026-11"}, "write cloudwatch:NAMESPACE"),
-        ("cloudwatch:Shop", {}, "needs --month"),
+        ("cloudwatch:Shop", {}, "needs a month"),
         ("cloudwatch:Shop", {"month": "2025-08"}, "keeps metrics for 455 days, since 2025-09-04"),
         ("gs://bucket/x", {}, "is of no known kind: give a ledger's folder"),
     ],

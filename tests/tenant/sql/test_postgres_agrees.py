@@ -160,11 +160,7 @@ def test_rows_of_tenants_that_were_not_named_change_nothing(
         if case.idea not in IDEAS or LEFT_OUT.search(case.sql):
             continue
         claims = resolver.claims(
-            request_of(
-                request_of(
-                    request_of("ExecuteStatement", {"sql": case.sql, "parameters": corpus_values})
-                )
-            )
+            request_of("ExecuteStatement", {"sql": case.sql, "parameters": corpus_values})
         )
         named = {
             tenant
@@ -232,9 +228,7 @@ def test_under_row_level_security_the_sessions_tenant_is_whose_rows_come_back(
 ):
     """The variable that the policy asks for is the one that the resolver saw set."""
     (step,) = resolver.claims(
-        request_of(
-            request_of(request_of("ExecuteStatement", {"sql": setting, "transactionId": "t"}))
-        )
+        request_of("ExecuteStatement", {"sql": setting, "transactionId": "t"})
     ).session
     connection.execute(setting)
     seen = {row[0] for row in connection.execute("SELECT DISTINCT tenant_id FROM bookings")}
@@ -262,9 +256,7 @@ def test_a_session_is_followed_as_postgresql_follows_it(connection, make_resolve
     for sql in script:
         connection.execute(sql)
         steps = resolver.claims(
-            request_of(
-                request_of(request_of("ExecuteStatement", {"sql": sql, "transactionId": "t"}))
-            )
+            request_of("ExecuteStatement", {"sql": sql, "transactionId": "t"})
         ).session
         model.apply(steps, in_transaction=True)
         (held,) = connection.execute("SELECT current_setting('app.tenant', true)").fetchone()
@@ -288,9 +280,7 @@ def test_after_a_commit_what_was_set_for_the_session_holds_again(database, make_
         for sql in script:
             connection.execute(sql)
             steps = resolver.claims(
-                request_of(
-                    request_of(request_of("ExecuteStatement", {"sql": sql, "transactionId": "t"}))
-                )
+                request_of("ExecuteStatement", {"sql": sql, "transactionId": "t"})
             ).session
             model.apply(steps, in_transaction=True)
             (held,) = connection.execute("SELECT current_setting('app.tenant', true)").fetchone()
