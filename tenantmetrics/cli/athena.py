@@ -23,8 +23,8 @@ def athena_table(
     from tenantmetrics.cost import athena_table as of_athena
 
     wanted = of_athena.LedgerTable(location, table)
-    for one in (wanted, wanted.statements()):
+    for made in (wanted, wanted.statements()):
         if create:
-            typer.echo(f"{of_athena.create(one)} table {one.database}.{one.name}")
+            typer.echo(f"{of_athena.create(made)} table {made.database}.{made.name}")
         else:
-            typer.echo(one.ddl(), nl=False)
+            typer.echo(made.ddl(), nl=False)

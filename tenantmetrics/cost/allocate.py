@@ -125,7 +125,7 @@ def allocate(
     Raises:
         ReportError: A fixed share is negative.
     """
-    people: dict[_Key, Consumer] = {(one.kind, one.tenant): one for one in consumers}
+    people: dict[_Key, Consumer] = {(person.kind, person.tenant): person for person in consumers}
     people.setdefault(_UNATTRIBUTED, Consumer(UNATTRIBUTED, LineKind.UNATTRIBUTED, Usage()))
     keys = sorted(people)
     units_of = apportion([charge.amount for charge in charges], quantum)

@@ -158,7 +158,7 @@ def create(table: LedgerTable) -> str:
 
 def _update(glue: Any, table: LedgerTable, there: Mapping[str, Any]) -> str:
     wanted = table.glue_input()
-    where, place = (one["StorageDescriptor"]["Location"] for one in (wanted, there))
+    where, place = (made["StorageDescriptor"]["Location"] for made in (wanted, there))
     if place.rstrip("/") != where.rstrip("/"):
         raise LedgerError(
             f"table {table.database}.{table.name} is there already and reads {place}, not "

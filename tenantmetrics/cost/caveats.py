@@ -72,7 +72,7 @@ def notes_on_time(server: ServerTime | None) -> tuple[str, ...]:
     if server is None:
         return ()
     notes = [_sentence(note) for note in server.notes]
-    wall = next((one for one in server.methods if one.method is Method.WALL), None)
+    wall = next((used for used in server.methods if used.method is Method.WALL), None)
     if wall is not None:
         whose = "all" if len(server.methods) == 1 else f"{wall.hours:,} of the"
         notes.append(

@@ -225,7 +225,7 @@ def _sum_up(
                 metered_hours=len(hours),
                 tenants=estimated.tenants(by_server, tenants),
                 methods=estimated.methods,
-                unmetered_ns=sum(one.unmetered_ns for one in estimated.hours.values()),
+                unmetered_ns=sum(hour.unmetered_ns for hour in estimated.hours.values()),
                 unmetered_weight=sum(
                     int(one.unmetered_ns * by_server.get(hour, 0.0))
                     for hour, one in estimated.hours.items()

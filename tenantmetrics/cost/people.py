@@ -31,7 +31,7 @@ def consumers(
         fixed_pools: Pools that are divided by fixed shares.
         server: Server time by tenant, where a pool is divided by it.
     """
-    used = {one.tenant: one for one in tenants}
+    used = {tenant.tenant: tenant for tenant in tenants}
     shares = {name for name, fact in facts.items() if fact.share} if fixed_pools else set()
     people = []
     worked = server.tenants if server is not None else {}

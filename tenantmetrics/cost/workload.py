@@ -85,7 +85,7 @@ def measure(
         peak_acu=peak,
         storage_gb=storage_gb or Decimal(0),
         io_requests=io_requests or Decimal(0),
-        io_optimized=known.io_optimized or any("IOOptimized" in one for one in billed),
+        io_optimized=known.io_optimized or any("IOOptimized" in kind for kind in billed),
         assumptions=(*(f"The month is a draft: {why}" for why in statement.draft), *assumed),
     )
 
@@ -129,5 +129,5 @@ def _billed(paid: Bill | None, pool: str) -> Decimal | None:
     charge = paid.pools.get(pool) if paid else None
     if charge is None:
         return None
-    serverless = all("ServerlessV2" in one for one in charge.usage_types)
+    serverless = all("ServerlessV2" in usage_type for usage_type in charge.usage_types)
     return charge.quantity if pool != "compute" or serverless else None

@@ -62,7 +62,7 @@ def _work(work: Work | None) -> tuple[str, str, str, str]:
     """Server time, its share and the share's 95 % interval; empty where they are not known."""
     if work is None:
         return "", "", "", ""
-    shares = ("" if one is None else f"{one:.9f}" for one in (work.share, work.low, work.high))
+    shares = ("" if part is None else f"{part:.9f}" for part in (work.share, work.low, work.high))
     return (_seconds(work.server_ns), *shares)  # type: ignore[return-value]
 
 

@@ -55,7 +55,7 @@ class Work:
 
 def work_of(server: ServerTime) -> dict[str, Work]:
     """What each line did, by its name."""
-    whole = sum(one.server_ns for one in server.tenants.values())
+    whole = sum(tenant.server_ns for tenant in server.tenants.values())
     return {name: _work(one, whole) for name, one in server.tenants.items()}
 
 

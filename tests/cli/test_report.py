@@ -253,7 +253,7 @@ def test_usage_may_come_from_exported_logs(run, tmp_path):
     logs.write_text(logs.read_text()[:-40])
     code, out, err = run("--usage", logs, "--month", "2026-11")
     assert (code, out) == (1, "")
-    assert "'logs.txt' line 2 (cut short or no JSON)" in err
+    assert "'logs.txt' line 2 (truncated or not JSON)" in err
     assert err.count("\n") == 1
 
 

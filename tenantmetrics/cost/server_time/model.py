@@ -157,7 +157,7 @@ class ServerTime:
     @property
     def total_weight(self) -> int:
         """Weight of all server time, the unmetered among it."""
-        return sum(one.weight for one in self.tenants.values()) + self.unmetered_weight
+        return sum(tenant.weight for tenant in self.tenants.values()) + self.unmetered_weight
 
 
 class Estimate(Protocol):

@@ -134,4 +134,4 @@ def _instances(cluster: str) -> list[str]:
         return []
     finally:
         client.close()
-    return [one["DBInstanceIdentifier"] for one in found.get("DBClusterMembers", ())]
+    return [member["DBInstanceIdentifier"] for member in found.get("DBClusterMembers", ())]

@@ -119,7 +119,7 @@ class MetricUsage:
             owners = self._owners(source)
             for first in range(0, len(owners), _OWNERS_AT_ONCE):
                 some = dict(owners[first : first + _OWNERS_AT_ONCE])
-                series = [one for fields in some.values() for one in fields.values()]
+                series = [series_ for fields in some.values() for series_ in fields.values()]
                 found = source.read(series, start_s, end_s, step_s)
                 for (whose, name), fields in some.items():
                     for document in self._documents(whose, name, fields, found):
@@ -136,11 +136,11 @@ class MetricUsage:
     def _owners(self, source: CloudWatch) -> list[tuple[_Owner, dict[str, Wanted]]]:
         """Whom there are metrics of, and the series of each by the sum that it becomes."""
         listed = {
-            metric: [one for one in source.dimensions(self._namespace, metric) if len(one) == 1]
+            metric: [dims for dims in source.dimensions(self._namespace, metric) if len(dims) == 1]
             for metric in ("DatabaseErrors", "CallsDropped", *(m for m, _ in _DETAILED.values()))
         }
         tenants = {
-            metric: {one["TenantId"] for one in dimensions if "TenantId" in one}
+            metric: {names["TenantId"] for names in dimensions if "TenantId" in names}
             for metric, dimensions in listed.items()
         }
         named = {dimension_value(name) for name in self._tenants}
@@ -154,7 +154,7 @@ class MetricUsage:
             dimensions = (("TenantId", value),)
             owner = (Whose.TENANT, original_name(value))
             owners[owner] = self._series(dimensions, {**_ESSENTIAL, **fields})
-        for reason in sorted(one["Reason"] for one in listed["CallsDropped"] if "Reason" in one):
+        for reason in sorted(dims["Reason"] for dims in listed["CallsDropped"] if "Reason" in dims):
             fields = {"lost": ("CallsDropped", "Sum")}
             owners[Whose.REASON, reason] = self._series((("Reason", reason),), fields)
         return list(owners.items())
@@ -175,7 +175,7 @@ class MetricUsage:
         found: dict[Wanted, dict[int, float]],
     ) -> Iterator[Document]:
         """One owner's hours."""
-        for at_s in sorted({at_s for one in fields.values() for at_s in found[one]}):
+        for at_s in sorted({at_s for wanted in fields.values() for at_s in found[wanted]}):
             values = {field: found[one].get(at_s, 0.0) for field, one in fields.items()}
             values["billed_requests"] = values.get("billed_requests", 0.0) + values.pop(
                 "billed_before", 0.0
