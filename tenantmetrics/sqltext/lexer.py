@@ -108,9 +108,9 @@ def plain_tokens(sql: str) -> list[str] | None:
     return tokens
 
 
-def _is_odd(token: str) -> bool:
+def _is_odd(text: str) -> bool:
     """Whether a literal has a prefix, or is not terminated."""
-    return token[-1] == "'" and (token[0] != "'" or token == "'")
+    return text[-1] == "'" and (text[0] != "'" or text == "'")
 
 
 def _in_one_pass(sql: str) -> Iterator[Token]:
