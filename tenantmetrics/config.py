@@ -47,6 +47,8 @@ class Config:
         window_s: Length of a window in seconds; divides an hour.
         queue_size: Calls held for the background thread; beyond it calls are dropped and counted.
         max_series: Series a window keeps; beyond it calls fold into `__overflow__`.
+        max_statement_series: Pairs of tenant and statement a window keeps, 60 bytes each; beyond it
+            a tenant's further statements fold into `__other__`.
         exit_timeout_s: Seconds that all exporters together get at interpreter exit.
         export_spread_s: Seconds over which a fleet's processes spread their scheduled exports, each
             at a random point of its own; `flush` and exit do not wait for it.
@@ -93,6 +95,7 @@ class Config:
     window_s: int = 60
     queue_size: int = 65_536
     max_series: int = 65_536
+    max_statement_series: int = 262_144
     exit_timeout_s: float = 2.0
     export_spread_s: float = 10.0
     namespace: str = "TenantMetrics"
@@ -148,6 +151,7 @@ _AT_LEAST: dict[str, float] = {
     "window_s": 1,
     "queue_size": 1,
     "max_series": 1,
+    "max_statement_series": 1,
     "exit_timeout_s": 0,
     "export_spread_s": 0,
     "max_metric_tenants": 0,
@@ -310,10 +314,10 @@ def _number(name: str, value: Any, kind: type, wrong: Callable[[str], ConfigErro
 
 def _texts(name: str, value: Any, wrong: Callable[[str], ConfigError]) -> tuple[str, ...]:
     if not isinstance(value, str | list | tuple | set | frozenset):
-        raise wrong("a list of texts")
+        raise wrong("a list of strings")
     parts = value.split(",") if isinstance(value, str) else list(value)
     if not all(isinstance(part, str) for part in parts):
-        raise wrong("a list of texts")
+        raise wrong("a list of strings")
     texts = tuple(part.strip() for part in parts if part.strip())
     if allowed := _wrong_texts(name, texts):
         raise wrong(allowed)
@@ -322,7 +326,7 @@ def _texts(name: str, value: Any, wrong: Callable[[str], ConfigError]) -> tuple[
 
 def _text(name: str, value: Any, wrong: Callable[[str], ConfigError]) -> str:
     if not isinstance(value, str | os.PathLike):
-        raise wrong("a text")
+        raise wrong("a string")
     text = os.fspath(value)
     if name in _ONE_OF and text not in _ONE_OF[name]:
         raise wrong(f"one of {', '.join(_ONE_OF[name])}")
@@ -334,7 +338,7 @@ def _text(name: str, value: Any, wrong: Callable[[str], ConfigError]) -> str:
 
 
 def _wrong_texts(name: str, texts: tuple[str, ...]) -> str:
-    """What is allowed, if a list of texts is not; empty if it is."""
+    """What is allowed, if a list of strings is not; empty if it is."""
     if name == "tenant_sources" and (
         not texts or len(set(texts)) < len(texts) or not set(texts) <= set(_SOURCES)
     ):
@@ -345,7 +349,7 @@ def _wrong_texts(name: str, texts: tuple[str, ...]) -> str:
 
 
 def _is_pattern(text: str) -> bool:
-    """Whether a text can find a tenant in a name: a regular expression with one group, or none."""
+    """Whether a string is a regular expression with one group, the tenant; or empty."""
     try:
         return not text or re.compile(text).groups == 1
     except re.error:

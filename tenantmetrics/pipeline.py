@@ -16,6 +16,8 @@ from functools import partial
 from typing import Any
 
 from tenantmetrics import config as configuration
+from tenantmetrics.aggregate.recent import Snapshot
+from tenantmetrics.aggregate.sink import Sink
 from tenantmetrics.aggregate.window import Aggregator
 from tenantmetrics.aggregate.worker import Worker
 from tenantmetrics.calllog import CallLog
@@ -87,7 +89,10 @@ class Pipeline:
             max_series=config.max_series,
             health=self.health,
             writer=secrets.token_hex(8),
+            max_statement_series=config.max_statement_series,
         )
+        log = CallLog(slow_s=config.slow_call_s, errors=config.log_errors)
+        self._sinks: list[Sink] = [self._aggregator, *([log] if log.wanted else [])]
         self._state = threading.Lock()
         self._worker = Worker(
             consume=self._consume,
@@ -97,7 +102,6 @@ class Pipeline:
             health=self.health,
             scheduled=self._export_on_schedule,
         )
-        self._log = CallLog(slow_s=config.slow_call_s, errors=config.log_errors)
         self._closing = False
 
     def _after_fork(self) -> None:
@@ -156,13 +160,14 @@ class Pipeline:
                 self._aggregate(settled)
 
     def _aggregate(self, settled: Iterable[tuple[Call, Attribution]]) -> None:
+        sinks = self._sinks
         for call, attribution in settled:
-            try:
-                self._aggregator.add(call, attribution)
-            except Exception as error:  # noqa: BLE001 - one call must not stop the rest
-                self.health.count(Loss.AGGREGATE_ERROR, error=error, where="aggregate")
-            if self._log.wanted:
-                self._log.add(call, attribution)
+            for sink in sinks:
+                try:
+                    sink.add(call, attribution)
+                except Exception as error:  # noqa: BLE001 - one call must not stop the rest
+                    where = type(sink).__name__
+                    self.health.count(Loss.AGGREGATE_ERROR, error=error, where=where)
 
     def _export(self, deadline_s: float) -> bool:
         """Close the windows and hand them over; what is swapped out under the lock goes outside it.
@@ -204,6 +209,12 @@ class Pipeline:
             "losses": {str(reason): count for reason, count in self.health.counts().items()},
             "export_failures": self.health.export_failures(),
         }
+
+    def snapshot(self) -> Snapshot:
+        """The windows that are open and those of the last minutes; closes and sends nothing."""
+        self._worker.drain()
+        with self._state:
+            return self._aggregator.snapshot()
 
     def flush(self, timeout_s: float) -> bool:
         """Export everything recorded so far; see `tenantmetrics.flush`."""

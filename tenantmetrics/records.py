@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from tenantmetrics.statement_table import StatementTable
+
 __all__ = [
     "IDLE",
     "OK",
@@ -293,6 +295,7 @@ class Window:
         losses: What was lost since the writer's previous window, by reason.
         load_ns: Estimated server time by tenant, nanoseconds; tenants without billed requests have
             none, their time is in a later window.
+        statements: The numbers of the calls that reached the database, by tenant and statement.
         misuses: Conflicts and misuse since the previous window, by `Misuse`.
         export_failures: Windows not delivered, or nobody knows, since the previous window, by
             exporter.
@@ -307,3 +310,4 @@ class Window:
     misuses: dict[str, int] = field(default_factory=dict)
     export_failures: dict[str, int] = field(default_factory=dict)
     load_ns: dict[str, int] = field(default_factory=dict)
+    statements: StatementTable = field(default_factory=StatementTable)

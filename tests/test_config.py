@@ -84,10 +84,10 @@ def test_no_exporters_at_all_can_be_said():
         ({"namespace": "AWS/RDS"}, "namespace = 'AWS/RDS' (from configure()): must be 1 to 255"),
         ({"namespace": ""}, "must be 1 to 255"),
         ({"trace_link": "perhaps"}, "must be true or false"),
-        ({"exporters": 5}, "must be a list of texts"),
-        ({"exporters": [5]}, "must be a list of texts"),
+        ({"exporters": 5}, "must be a list of strings"),
+        ({"exporters": [5]}, "must be a list of strings"),
         ({"exporters": ["none", "emf"]}, "(from configure()): must be 'none' alone"),
-        ({"spool_path": 5}, "must be a text"),
+        ({"spool_path": 5}, "must be a string"),
         ({"exporter": ["emf"]}, "unknown setting 'exporter': known are"),
     ],
 )

@@ -268,11 +268,11 @@ class _Lane:
 
     def _trim(self) -> None:
         """Drop the oldest windows of a backlog that is too long; the lock is held."""
-        size = sum(len(window.series) + 1 for window in self._backlog)
+        size = sum(_size(window) for window in self._backlog)
         dropped = []
         while size > self._max_series and len(self._backlog) > 1:
             window = self._backlog.popleft()
-            size -= len(window.series) + 1
+            size -= _size(window)
             dropped.append(window)
         self._drop(dropped)
 
@@ -288,3 +288,8 @@ class _Lane:
                 error=error.__cause__ or error if error else None,
                 where=self._exporter.name,
             )
+
+
+def _size(window: Window) -> int:
+    """What a window takes of the backlog's bound: a statement's row is a sixteenth of a series."""
+    return len(window.series) + len(window.statements) // 16 + 1

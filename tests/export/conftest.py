@@ -18,6 +18,7 @@ import pytest
 from tenantmetrics.export import aws as aws_clients
 from tenantmetrics.histogram import record
 from tenantmetrics.records import Series, SeriesKey, Source, Window
+from tenantmetrics.statement_table import StatementTable
 
 
 @pytest.fixture
@@ -47,6 +48,21 @@ def make_window() -> Callable[..., Window]:
             for tenant in tenants
         }
         return Window(1_795_209_300, 60, "host-1", sequence, series, losses or {})
+
+    return make
+
+
+@pytest.fixture
+def make_statements() -> Callable[..., StatementTable]:
+    """Make a statement table of some tenants: one statement that works, one that does not."""
+
+    def make(*tenants: str) -> StatementTable:
+        table = StatementTable()
+        for tenant in reversed(tenants):
+            for number, kind in ((7, "workless"), (2**62 + 1, "work")):
+                key = ("arn:x", "app", number, f"SELECT t{number}", kind)
+                table.add(tenant, key, (3, 15_000_003, 77_000_000, 3, 900, 2**40 + 1, 7, 2))
+        return table
 
     return make
 
