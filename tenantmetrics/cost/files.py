@@ -17,7 +17,7 @@ from tenantmetrics import ledger
 from tenantmetrics.errors import LedgerError
 from tenantmetrics.ledger import FileName
 
-__all__ = ["Broken", "LedgerFiles", "find", "named", "with_statements"]
+__all__ = ["Broken", "LedgerFiles", "find", "find_statements", "named"]
 
 _NAMES_SHOWN = 5
 
@@ -76,6 +76,22 @@ def find(path: str | os.PathLike[str]) -> LedgerFiles:
     return found
 
 
+def find_statements(files: LedgerFiles) -> LedgerFiles:
+    """List the table of statements of a ledger: nothing, where its writers wrote none.
+
+    Raises:
+        LedgerError: As `find`.
+    """
+    found = LedgerFiles(files.root)
+    root = files.root / ledger.STATEMENTS
+    if root.is_dir():
+        for file in sorted(_parquet_files(root)):
+            _sort_in(found, file)
+    # A window counts whole or not at all.
+    found.good = {name: path for name, path in sorted(found.good.items()) if name in files.good}
+    return found
+
+
 def _parquet_files(root: Path) -> Iterator[Path]:
     """All below the folder but the ledger's other tables, whose folders begin with `_`."""
     for folder, below, names in os.walk(root, onerror=_refuse):
@@ -108,27 +124,14 @@ def _sort_in(found: LedgerFiles, file: Path) -> None:
         )
 
 
-def with_statements(paths: Sequence[Path]) -> list[Path]:
-    """The files of statements that lie beside files of the main table.
-
-    A window without a call that reached the database has none, and neither has one of version 1.
-    """
-    beside = (
-        path.parents[2] / ledger.STATEMENTS / Path(*path.parts[-3:])
-        for path in paths
-        if len(path.parts) > 3  # noqa: PLR2004 - two folders and a name
-    )
-    return [path for path in beside if path.is_file()]
-
-
 def named(broken: Sequence[Broken], root: Path) -> str:
     """Broken files in words: which, why, and what is missing without them."""
     words = []
-    for file in broken[:_NAMES_SHOWN]:
-        text = f"{file.path.relative_to(root)} ({file.reason}"
-        if file.name is not None:
-            start = datetime.fromtimestamp(file.name.start_s, UTC)
-            text += f"; the window {start:%Y-%m-%d %H:%M:%S} UTC of writer {file.name.writer}"
+    for one in broken[:_NAMES_SHOWN]:
+        text = f"{one.path.relative_to(root)} ({one.reason}"
+        if one.name is not None:
+            start = datetime.fromtimestamp(one.name.start_s, UTC)
+            text += f"; the window {start:%Y-%m-%d %H:%M:%S} UTC of writer {one.name.writer}"
         words.append(text + ")")
     more = len(broken) - len(words)
     return ", ".join(words) + (f" and {more} more" if more > 0 else "")

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from tenantmetrics import ledger
 from tenantmetrics.cost.s3_prefix import S3Prefix
 from tenantmetrics.errors import LedgerError
+from tenantmetrics.serverside.columns import TABLES
+from tenantmetrics.serverside.tables import FOLDER
 from tenantmetrics.statement import Period
 
 __all__ = ["S3Ledger", "days_of"]
@@ -54,14 +56,38 @@ class S3Ledger(S3Prefix):
         return datetime.fromisoformat(days[-1]).replace(tzinfo=UTC)
 
     def fetch(self, period: Period, folder: Path) -> None:
-        """Bring the period's objects to a folder, under their own names, statements among them.
+        """Bring the period's objects to a folder, under their own names.
 
         Raises:
             LedgerError: There is nothing in the period, or S3 cannot be read.
         """
         self.download_all(self.objects(period), lambda key: _target(key, folder))
-        beside = folder / ledger.STATEMENTS
-        self.download_all(self.statements(period), lambda key: _target(key, beside))
+        self.download_all(self._other_tables(period), lambda key: self._below(key, folder))
+
+    def statements(self, period: Period) -> dict[str, int]:
+        """Keys and sizes of the period's objects of the table of statements; there may be none."""
+        return {
+            key: size
+            for day in days_of(period)
+            for key, size in self._keys(f"{ledger.STATEMENTS}/date={day}/")
+            if _within(key, period)
+        }
+
+    def _other_tables(self, period: Period) -> Iterator[str]:
+        """The period's objects of the tables beside the main one."""
+        yield from self.statements(period)
+        # A stretch of the server's may begin on the day before.
+        first, *_, last = *days_of(period), days_of(period)[-1]
+        for table in TABLES:
+            for key, _ in self._keys(f"{FOLDER}/{table}/date="):
+                day = key.partition("/date=")[2][:10]
+                if str(first - timedelta(days=1)) <= day <= str(last):
+                    yield key
+
+    def _below(self, key: str, folder: Path) -> Path:
+        """Where an object goes that keeps its place below the ledger."""
+        parts = key.removeprefix(self.prefix).split("/")
+        return folder.joinpath(*(part for part in parts if part not in {"", ".", ".."}))
 
     def objects(self, period: Period) -> dict[str, int]:
         """Keys of the period's objects and their sizes in bytes; also those with strange names.
@@ -79,19 +105,6 @@ class S3Ledger(S3Prefix):
             raise LedgerError(self.nothing(period))
         return found
 
-    def statements(self, period: Period) -> list[str]:
-        """Keys of the period's objects of the table of statements; none in an old ledger.
-
-        Raises:
-            LedgerError: S3 cannot be read.
-        """
-        return [
-            key
-            for day in days_of(period)
-            for key, _ in self._keys(f"{ledger.STATEMENTS}/date={day}/")
-            if _within(key, period)
-        ]
-
     def nothing(self, period: Period) -> str:
         """What to say when the period turns out to be empty."""
         days = self._days()
@@ -101,9 +114,9 @@ class S3Ledger(S3Prefix):
     def _days(self) -> list[str]:
         prefix = f"{self.prefix}date="
         return sorted(
-            str(one["Prefix"]).removeprefix(prefix).rstrip("/")
+            str(entry["Prefix"]).removeprefix(prefix).rstrip("/")
             for page in self.pages("date=", Delimiter="/")
-            for one in page.get("CommonPrefixes", ())
+            for entry in page.get("CommonPrefixes", ())
         )
 
     def _keys(self, below: str) -> Iterator[tuple[str, int]]:

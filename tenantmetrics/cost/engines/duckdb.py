@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tenantmetrics import ledger
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines.base import PathLike
-from tenantmetrics.cost.files import Broken, LedgerFiles, find, named, with_statements
+from tenantmetrics.cost.files import Broken, LedgerFiles, find, find_statements, named
 from tenantmetrics.errors import LedgerError, MissingExtraError, ReportError
 from tenantmetrics.statement import Period
 
@@ -43,7 +44,7 @@ class _Folder:
         self._refuse(files.broken)
         self._left_out = list(files.broken)
         self._paths = files.within(period.start_s, period.end_s)
-        self._statements: list[Path] | None = None
+        self._statement_files: list[Path] | None = None
         self._error = duckdb.Error
         self._database = duckdb.connect()
         # After two seconds it would write into the report's own output.
@@ -65,24 +66,31 @@ class _Folder:
         while True:
             if not self._paths:
                 raise ReportError(self.nothing())
-            if self._statements is None and queries.STATEMENTS in text:
-                self._statements = with_statements(self._paths)
+            statements = self._statements() if queries.STATEMENTS in sql else None
             try:
                 _view(self._database, self._paths)
-                if queries.STATEMENTS in text:
-                    _statements_view(self._database, self._statements or [])
+                if statements is not None:
+                    _view_statements(self._database, statements)
                 return self._database.execute(text).fetchall()
             except self._error as error:
-                broken = [bad for path in self._paths if (bad := self._broken(path))]
-                broken += [bad for path in self._statements or () if (bad := self._broken(path))]
+                every = [*self._paths, *(statements or ())]
+                broken = [bad for path in every if (bad := self._broken(path))]
                 if not broken:
                     raise LedgerError(f"the ledger cannot be read: {_first_line(error)}") from None
             self._refuse(broken)
             self._left_out += broken
-            bad_paths = {bad.path for bad in broken}
-            self._paths = [path for path in self._paths if path not in bad_paths]
-            if self._statements is not None:
-                self._statements = [path for path in self._statements if path not in bad_paths]
+            gone = {bad.path for bad in broken}
+            self._paths = [path for path in self._paths if path not in gone]
+            self._statement_files = [path for path in self._statements() if path not in gone]
+
+    def _statements(self) -> list[Path]:
+        """The files of the table of statements, listed when they are first asked for."""
+        if self._statement_files is None:
+            found = find_statements(self._files)
+            self._refuse(found.broken)
+            self._left_out += found.broken
+            self._statement_files = found.within(self._period.start_s, self._period.end_s)
+        return self._statement_files
 
     def nothing(self) -> str:
         text = f"the ledger {str(self._files.root)!r} holds nothing for {self._period.label}"
@@ -99,15 +107,17 @@ class _Folder:
         try:
             if path.stat().st_size == 0:
                 return Broken(path, "0 bytes", name)
-            if ledger.STATEMENTS in path.parts:
-                relation, columns = queries.STATEMENTS, _STATEMENT_COLUMNS
-                _statements_view(self._database, [path])
+            columns: Sequence[str] = queries.COLUMNS_READ
+            relation = queries.RELATION
+            if path in (self._statement_files or ()):
+                _view_statements(self._database, [path])
+                columns = [column.name for column in ledger.STATEMENT_COLUMNS]
+                relation = queries.STATEMENTS
             else:
-                relation, columns = queries.RELATION, queries.COLUMNS_READ
                 _view(self._database, [path])
             # Not max() or count(): those are answered from the statistics, without the data.
             sums = ", ".join(f"bit_xor(hash({column}))" for column in columns)
-            self._database.execute(f"SELECT {sums} FROM {relation}").fetchall()  # noqa: S608 - our own columns
+            self._database.execute(f"SELECT {sums} FROM {relation}").fetchall()  # noqa: S608 - our own names
         except OSError as error:
             return Broken(path, error.strerror or "cannot be opened", name)
         except self._error as error:
@@ -144,17 +154,26 @@ def _view(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
     union.create_view(queries.RELATION, replace=True)
 
 
-_STATEMENT_COLUMNS = tuple(column.name for column in ledger.STATEMENT_COLUMNS)
+_TYPES = {
+    ledger.Kind.TIMESTAMP: "TIMESTAMPTZ",
+    ledger.Kind.STRING: "VARCHAR",
+    ledger.Kind.INT32: "INTEGER",
+    ledger.Kind.INT64: "BIGINT",
+}
 
 
-def _statements_view(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
-    """The files of statements as one relation, which is there without a file, too."""
+def _view_statements(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
+    """The files of the table of statements as one relation, which may be empty."""
     if paths:
-        relation = database.read_parquet([str(path) for path in paths], hive_partitioning=False)
+        names = [str(path) for path in paths]
+        relation = database.read_parquet(names, hive_partitioning=False)
+        relation = relation.project(", ".join(column.name for column in ledger.STATEMENT_COLUMNS))
     else:
-        schema = ledger.arrow_schema(ledger.STATEMENT_COLUMNS)
-        relation = database.from_arrow(schema.empty_table())
-    relation.project(", ".join(_STATEMENT_COLUMNS)).create_view(queries.STATEMENTS, replace=True)
+        nulls = ", ".join(
+            f"NULL::{_TYPES[column.kind]} AS {column.name}" for column in ledger.STATEMENT_COLUMNS
+        )
+        relation = database.sql(f"SELECT {nulls} WHERE false")
+    relation.create_view(queries.STATEMENTS, replace=True)
 
 
 def _day(moment_s: int) -> str:

@@ -8,14 +8,14 @@ needs Hadoop's S3A connector.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tenantmetrics import ledger as ledger_format
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines.base import PathLike, refuse_holes, refuse_skipping
 from tenantmetrics.cost.engines.objects import trusted
-from tenantmetrics.cost.files import find, named, with_statements
+from tenantmetrics.cost.files import find, find_statements, named
 from tenantmetrics.cost.s3 import S3Ledger
 from tenantmetrics.errors import LedgerError, MissingExtraError, ReportError
 from tenantmetrics.ledger import Kind
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Spark"]
 
-_TYPES = {Kind.TIMESTAMP: "TIMESTAMP", Kind.STRING: "STRING", Kind.INT64: "BIGINT"}
+_TYPES = {
+    Kind.TIMESTAMP: "TIMESTAMP",
+    Kind.STRING: "STRING",
+    Kind.INT32: "INT",
+    Kind.INT64: "BIGINT",
+}
 _JAVA_CLASS = re.compile(r"^([a-z]\w*\.)+\w+: ")
 _GLOB = re.compile(r"([\\{}\[\]*?])")
 
@@ -53,20 +58,25 @@ class Spark:
         if isinstance(ledger, str) and ledger.startswith(("s3://", "s3a://")):
             with S3Ledger(ledger) as remote:
                 scheme = ledger.partition(":")[0]
-                keys = trusted(remote.objects(period), ledger).values()
-                paths = [f"{scheme}://{remote.bucket}/{key}" for key in keys]
-                statements = [
-                    f"{scheme}://{remote.bucket}/{key}" for key in remote.statements(period)
-                ]
+                keys = trusted(remote.objects(period), ledger)
+                others = trusted(remote.statements(period), ledger)
+            where = f"{scheme}://{remote.bucket}/"
+            paths = [where + key for key in keys.values()]
+            statements = [where + key for name, key in others.items() if name in keys]
             copies = 0
         else:
             files = find(ledger)
             if files.broken:
                 raise LedgerError(f"ledger files cannot be read: {named(files.broken, files.root)}")
+            others_found = find_statements(files)
+            if others_found.broken:
+                words = named(others_found.broken, files.root)
+                raise LedgerError(f"ledger files cannot be read: {words}")
             # Absolute and with its scheme: Spark's default file system may be another.
-            within = files.within(period.start_s, period.end_s)
-            paths = [f"file://{path.absolute()}" for path in within]
-            statements = [f"file://{path.absolute()}" for path in with_statements(within)]
+            paths, statements = (
+                [f"file://{path.absolute()}" for path in of.within(period.start_s, period.end_s)]
+                for of in (files, others_found)
+            )
             copies = len(files.copies)
         if not paths:
             raise ReportError(f"the ledger {str(ledger)!r} holds nothing for {period.label}")
@@ -124,13 +134,13 @@ class _Files:
             frame = self._session.read.schema(_schema()).parquet(*escaped)
             frame = frame.fillna(0, subset=list(ledger_format.columns_added(1)))
             frame.createOrReplaceTempView(queries.RELATION)
-            shape = _shape(ledger_format.STATEMENT_COLUMNS)
-            escaped = [_GLOB.sub(r"\\\1", path) for path in statements]
-            reader = self._session.read.schema(shape)
-            beside = (
-                reader.parquet(*escaped) if escaped else (self._session.createDataFrame([], shape))
-            )
-            beside.createOrReplaceTempView(queries.STATEMENTS)
+            schema = _columns(column.name for column in ledger_format.STATEMENT_COLUMNS)
+            if statements:
+                escaped = [_GLOB.sub(r"\\\1", path) for path in statements]
+                frame = self._session.read.schema(schema).parquet(*escaped)
+            else:
+                frame = self._session.createDataFrame([], schema)
+            frame.createOrReplaceTempView(queries.STATEMENTS)
         except self._errors as error:
             self.close()
             raise self._unreadable(error) from None
@@ -184,13 +194,13 @@ def _schema() -> str:
 
     Where a file lacks one, Spark reads NULL.
     """
-    kinds = {column.name: column.kind for column in ledger_format.COLUMNS}
-    names = (*queries.COLUMNS_READ, *ledger_format.columns_added(1))
+    return _columns((*queries.COLUMNS_READ, *ledger_format.columns_added(1)))
+
+
+def _columns(names: Iterable[str]) -> str:
+    every = (*ledger_format.COLUMNS, *ledger_format.STATEMENT_COLUMNS)
+    kinds = {column.name: column.kind for column in every}
     return ", ".join(f"{name} {_TYPES[kinds[name]]}" for name in names)
-
-
-def _shape(columns: Sequence[ledger_format.Column]) -> str:
-    return ", ".join(f"{column.name} {_TYPES.get(column.kind, 'INT')}" for column in columns)
 
 
 def _first_line(error: Exception) -> str:

@@ -6,13 +6,20 @@ import os
 from collections.abc import Mapping
 
 from tenantmetrics.cost.engines import OpenLedger
-from tenantmetrics.cost.server_time.model import Estimate, ServerTimeSource
+from tenantmetrics.cost.server_time.estimated import ServerTimeEstimate
+from tenantmetrics.cost.server_time.model import Estimate, Method, ServerTimeSource
+from tenantmetrics.cost.server_time.record import HourRecord, Record
+from tenantmetrics.cost.server_time.server import HourKey, ServerLoad, read_server
 from tenantmetrics.cost.server_time.wall import WallEstimate
 from tenantmetrics.cost.usage import HourUsage
 from tenantmetrics.errors import ReportError
 from tenantmetrics.statement import Period
 
 __all__ = ["estimate"]
+
+_WHOLE = 0.8
+"""The part of an hour's calls that the table of statements must hold for the hour to be estimated
+from it: writers of an older version do not write it."""
 
 
 def estimate(
@@ -35,7 +42,75 @@ def estimate(
         LedgerError: A file cannot be read.
         ReportError: The method that was asked for has no data in the period.
     """
-    del ledger, where, period
-    if asked in {ServerTimeSource.AUTO, ServerTimeSource.WALL}:
+    if asked is ServerTimeSource.WALL:
         return WallEstimate(hours)
-    raise ReportError(f"server time by {asked} cannot be had: the ledger holds no data for it")
+    record = Record(ledger, period)
+    whole = _whole_hours(record, hours)
+    keys = [key for key in record.hours if key[0] in whole]
+    if not keys:
+        if asked is not ServerTimeSource.AUTO:
+            raise ReportError(
+                f"server time by {asked} cannot be had: the ledger holds no calls by statement in "
+                f"{period.label}, as version 2 of it does"
+            )
+        return WallEstimate(hours)
+    server = read_server(where, period.start_s, period.end_s)
+    wanted = None if asked is ServerTimeSource.AUTO else Method(asked.value)
+    methods = {key: _method(key, record.hours[key], server, wanted) for key in keys}
+    more = []
+    if wanted is not None:
+        lacking = sum(method is not wanted for method in methods.values())
+        if lacking == len(methods):
+            raise ReportError(
+                f"server time by {asked} cannot be had: nothing below the ledger says it of "
+                f"{period.label}"
+            )
+        if lacking:
+            more.append(
+                f"server time by {asked} was asked for and is not there for {lacking} of "
+                f"{len(methods)} hours: those are estimated by the record"
+            )
+    older = len(hours) - len(whole)
+    if older:
+        more.append(
+            f"{older} of {len(hours)} hours were written by an older version: there compute is "
+            "divided by wall time"
+        )
+    return ServerTimeEstimate(
+        ledger, period, usage=hours, record=record, server=server, methods=methods, more=more
+    )
+
+
+def _whole_hours(record: Record, hours: Mapping[int, HourUsage]) -> set[int]:
+    """The hours that the table of statements holds (nearly) all calls of."""
+    calls: dict[int, float] = {}
+    net: dict[int, float] = {}
+    for (hour, _), one in record.hours.items():
+        calls[hour] = calls.get(hour, 0.0) + one.calls
+        net[hour] = net.get(hour, 0.0) + one.net_ns
+    return {
+        hour
+        for hour, one in hours.items()
+        if hour in calls and (calls[hour] >= _WHOLE * one.calls or net[hour] >= _WHOLE * one.net_ns)
+    }
+
+
+def _method(key: HourKey, known: HourRecord, server: ServerLoad, wanted: Method | None) -> Method:
+    """The best method that an hour and cluster have, or the one that is wanted if they have it."""
+    arn = key[1]
+    there = {
+        Method.STATEMENTS: key in server.statements
+        and server.covers("statements", arn, known.first_s, known.last_s),
+        Method.PERFORMANCE_INSIGHTS: key in server.applications_ns
+        and server.covers("performance_insights", arn, known.first_s, known.last_s),
+        Method.DB_LOAD: (
+            key in server.load_ns and server.covers("db_load", arn, known.first_s, known.last_s)
+        )
+        or (
+            key in server.sampled_ns and server.covers("activity", arn, known.first_s, known.last_s)
+        ),
+        Method.RECORD: True,
+    }
+    if wanted is not None:
+        return wanted if there.get(wanted, False) else Method.RECORD
+    return next(method for method in Method if there.get(method, False))

@@ -41,14 +41,12 @@ class UsageFolder:
 
     Attributes:
         folder: A ledger's folder.
-        address: The ledger's own address, below which the server's tables lie.
         notes: What a reader must know of where it comes from.
         left_out: What could not be read and was left out, in words; of a ledger in a folder, what
             sums it up says so itself.
     """
 
     folder: _PathLike
-    address: _PathLike
     notes: tuple[str, ...] = ()
     left_out: str = ""
 
@@ -113,7 +111,7 @@ def opened(
     """
     kind = kind_of(usage)
     if kind is Kind.LEDGER or (kind is Kind.S3 and reads_s3):
-        yield UsageFolder(usage, usage)
+        yield UsageFolder(usage)
         return
     with TemporaryDirectory(prefix="tenantmetrics-") as temporary:
         folder = Path(temporary)
@@ -122,23 +120,23 @@ def opened(
         elif kind is Kind.LOGS:
             logs = LogUsage(usage, skip_corrupt=skip_corrupt)
             logs.fetch(period, folder)
-            yield UsageFolder(folder, folder, logs.notes, logs.left_out)
+            yield UsageFolder(folder, logs.notes, logs.left_out)
         else:
             metrics = MetricUsage(os.fspath(usage).removeprefix(_METRICS), tenants)
             metrics.fetch(period, folder, now_s)
-            yield UsageFolder(folder, folder, metrics.notes)
+            yield UsageFolder(folder, metrics.notes)
 
 
 def _from_s3(url: str, period: Period, folder: Path, *, skip_corrupt: bool) -> UsageFolder:
     with S3Ledger(url) as remote, S3Logs(url) as objects:
         if not objects.there():
             remote.fetch(period, folder)
-            return UsageFolder(folder, url)
+            return UsageFolder(folder)
         fetched = folder / ".fetched"
         objects.fetch(fetched)
     logs = LogUsage(fetched, skip_corrupt=skip_corrupt, shown=url)
     logs.fetch(period, folder)
-    return UsageFolder(folder, folder, logs.notes, logs.left_out)
+    return UsageFolder(folder, logs.notes, logs.left_out)
 
 
 def last_s(usage: _PathLike) -> int:

@@ -1,0 +1,144 @@
+"""The clients of `shares`: a process whose threads are tenants, metered by tenantmetrics.
+
+It reads what to do as JSON from its standard input. Each tenant has a role, a thread and habits.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import threading
+import time
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+import tenantmetrics
+
+LOOK_UP = "SELECT amount, note FROM reading WHERE tenant = :tenant AND id = :id"
+RANGE = (
+    "SELECT id, amount FROM reading WHERE tenant = :tenant AND id BETWEEN :low AND :high "
+    "ORDER BY id"
+)
+ADD = "INSERT INTO reading (tenant, id, amount, note) VALUES (:tenant, :id, 1.5, 'added')"
+CHANGE = "UPDATE reading SET amount = amount + 1 WHERE tenant = :tenant AND id = :id"
+SUM = (
+    "SELECT id % 24 AS hour, sum(amount), count(*) FROM reading WHERE tenant = :tenant "
+    "GROUP BY 1 ORDER BY 1"
+)
+RANK = (
+    "SELECT max(place) FROM (SELECT rank() OVER (PARTITION BY id % 50 ORDER BY amount, note) "
+    "AS place FROM reading WHERE tenant = :tenant) AS ranked"
+)
+EXPORT = "SELECT id, amount, note FROM reading WHERE tenant = :tenant ORDER BY id LIMIT :most"
+NEW_IDS = 10_000_000
+
+
+class Tenant(threading.Thread):
+    """One tenant's calls until the end.
+
+    Args:
+        settings: Of the process.
+        habits: Of the tenant.
+    """
+
+    def __init__(self, settings: dict[str, Any], habits: dict[str, Any]) -> None:
+        super().__init__(daemon=True)
+        self._settings = settings
+        self._habits = habits
+        self._random = random.Random(f"{settings['seed']}-{habits['name']}")
+        self._added = NEW_IDS
+        self._client = self._connect()
+
+    def _connect(self) -> Any:
+        # A session each, as processes of their own would have: connections are not shared.
+        return tenantmetrics.instrument(
+            boto3.session.Session().client(
+                "rds-data",
+                endpoint_url=self._settings["endpoint"],
+                region_name="us-east-1",
+                aws_access_key_id="local",
+                aws_secret_access_key="local",
+                config=Config(retries={"mode": "standard", "total_max_attempts": 5}),
+            )
+        )
+
+    def run(self) -> None:
+        """Call until the time is over."""
+        end = time.monotonic() + self._settings["seconds"]
+        habits = self._habits
+        kinds, weights = zip(*habits["mix"].items(), strict=True)
+        with tenantmetrics.tenant(habits["name"]):
+            while time.monotonic() < end:
+                if self._random.random() < habits["cold"]:
+                    self._client.close()
+                    self._client = self._connect()
+                steps = self._random.choices(kinds, weights, k=self._random.choice((1, 1, 2)))
+                try:
+                    if self._random.random() < habits["transactions"]:
+                        self._transaction(steps)
+                    else:
+                        self._call(steps[0])
+                except ClientError:
+                    pass  # given up after five attempts
+                time.sleep(self._random.expovariate(1 / habits["pause_s"]))
+
+    @property
+    def _where(self) -> dict[str, str]:
+        return {"resourceArn": self._settings["cluster"], "secretArn": self._habits["secret"]}
+
+    def _transaction(self, steps: list[str]) -> None:
+        begun = self._client.begin_transaction(**self._where, database="postgres")
+        more = {"transactionId": begun["transactionId"]}
+        self._execute(
+            "SELECT set_config('app.tenant', :tenant, true)", {"tenant": self._habits["name"]}, more
+        )
+        for step in steps:
+            self._call(step, more)
+        self._client.commit_transaction(**self._where, **more)
+
+    def _call(self, kind: str, more: dict[str, str] | None = None) -> None:
+        rows = self._habits["rows"]
+        tenant = {"tenant": self._habits["name"]}
+        if kind in ("look_up", "change"):
+            sql = LOOK_UP if kind == "look_up" else CHANGE
+            self._execute(sql, tenant | {"id": self._random.randrange(rows)}, more)
+        elif kind == "range":
+            low = self._random.randrange(rows)
+            self._execute(RANGE, tenant | {"low": low, "high": low + 20}, more)
+        elif kind == "add":
+            self._added += 1
+            self._execute(ADD, tenant | {"id": self._added}, more)
+        elif kind == "export":
+            most = self._random.randrange(500, 3000)
+            self._execute(EXPORT, tenant | {"most": most}, more)
+        else:
+            self._execute(SUM if kind == "sum" else RANK, tenant, more)
+
+    def _execute(self, sql: str, values: dict[str, Any], more: dict[str, str] | None) -> None:
+        parameters = [
+            {"name": name, "value": {"longValue" if isinstance(v, int) else "stringValue": v}}
+            for name, v in values.items()
+        ]
+        self._client.execute_statement(
+            **self._where, database="postgres", sql=sql, parameters=parameters, **(more or {})
+        )
+
+
+def main() -> None:
+    """Run the tenants that standard input names."""
+    settings = json.load(sys.stdin)
+    tenantmetrics.configure(exporters=(f"ledger:{settings['ledger']}",))
+    threads = [Tenant(settings, habits) for habits in settings["tenants"]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    tenantmetrics.shutdown()
+
+
+if __name__ == "__main__":
+    main()

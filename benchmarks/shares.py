@@ -1,0 +1,340 @@
+"""Whose server time: estimates of each tenant's share beside PostgreSQL's own account of it.
+
+The product's real path: boto3 clients that tenantmetrics meters, in processes of their own, call
+the local Data API endpoint, which adds the overhead of a real one to each call (log-normal, median
+20 ms, 99th percentile 80 ms) and asks a PostgreSQL with pg_stat_statements. Each tenant has a role
+of its own, so what the view says by role is the truth. What the estimates see of the server is what
+they see at AWS: statements without roles, or one number for all.
+
+"Moved" is half the sum of the absolute differences of shares: the part of the bill that lands on
+the wrong tenant. "Held" is the part of the tenants whose true share lies within the stated 95 %
+interval. SHARES_BENCH_SECONDS sets the length of a workload, SHARES_BENCH_ONLY names one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks._postgres import postgres
+
+CLIENT = ("-m", "benchmarks._shares_client")
+BUDGETS = {"record": 0.06, "db-load": 0.04, "statements": 0.02}
+HELD = 0.9
+SECONDS = float(os.environ.get("SHARES_BENCH_SECONDS", "40"))
+OVERHEAD = "overhead:median=0.02:p99=0.08"
+FAR = "overhead:median=0.06:p99=0.2"
+TENANTS = 14
+
+CHATTY = {"look_up": 70, "range": 20, "change": 5, "add": 5}
+MIXED = {"look_up": 40, "range": 20, "sum": 25, "change": 10, "add": 5}
+HEAVY = {"sum": 40, "rank": 50, "look_up": 10}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One mix of tenants.
+
+    Attributes:
+        name: What the table calls it.
+        transactions: Part of the steps that are transactions with set_config.
+        cold: Part of the steps before which a tenant makes a new client, for every other tenant.
+        export: Weight of large answers, for every third tenant.
+        faults: Faults of the endpoint besides the overhead.
+        unmetered: Whether a client that nobody meters works too.
+        far: Whether every other tenant's process is far away, with three times the overhead.
+    """
+
+    name: str
+    transactions: float = 0.33
+    cold: float = 0.0
+    export: int = 0
+    faults: tuple[str, ...] = ()
+    unmetered: bool = False
+    far: bool = False
+
+
+WORKLOADS = (
+    Workload("mixed"),
+    Workload("no transactions", transactions=0.0),
+    Workload("all in transactions", transactions=1.0),
+    Workload("cold connections", cold=0.1),
+    Workload("large responses", export=15),
+    Workload("throttling", faults=("ThrottlingException:rate=0.08",)),
+    Workload("unmetered client", unmetered=True),
+    Workload("two places", far=True),
+)
+
+
+@dataclass
+class Run:
+    """What one workload left behind.
+
+    Attributes:
+        ledger: The ledger's folder.
+        truth_ns: Server time by tenant.
+        calls: Calls of tenants by the view's count.
+        unmetered_ns: Server time of everybody else.
+    """
+
+    ledger: Path
+    truth_ns: dict[str, float] = field(default_factory=dict)
+    calls: int = 0
+    unmetered_ns: float = 0.0
+
+
+def tenants(workload: Workload, seed: int) -> list[dict[str, Any]]:
+    """Habits of the tenants: chatty, heavy and mixed ones of many sizes."""
+    source = random.Random(seed)
+    found = []
+    for number in range(TENANTS):
+        kind = ("chatty", "mixed", "heavy")[number % 3]
+        mix = dict({"chatty": CHATTY, "mixed": MIXED, "heavy": HEAVY}[kind])
+        if workload.export and number % 3 == 1:
+            mix["export"] = workload.export
+        pause_s = {"chatty": 0.05, "mixed": 0.12, "heavy": 0.5}[kind]
+        found.append(
+            {
+                "name": f"t{number:02}",
+                "kind": kind,
+                "rows": int(20_000 * 2 ** source.uniform(0, 4)),
+                "mix": mix,
+                "pause_s": pause_s * source.uniform(0.5, 2),
+                "transactions": workload.transactions,
+                "cold": workload.cold if number % 2 else 0.0,
+            }
+        )
+    return found
+
+
+def prepare(url: str, habits: list[dict[str, Any]]) -> None:
+    """A table that all tenants share, and a role for each."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        connection.execute("DROP TABLE IF EXISTS reading")
+        connection.execute(
+            "CREATE TABLE reading (tenant text, id int, amount numeric, note text, "
+            "PRIMARY KEY (tenant, id))"
+        )
+        for one in habits:
+            connection.execute(
+                "INSERT INTO reading SELECT %s, n, (n * 7919) %% 1000 / 3.0,"
+                " repeat(md5(n::text), 3) FROM generate_series(0, %s - 1) AS n",
+                (one["name"], one["rows"]),
+            )
+            name = one["name"]
+            there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,))
+            if there.fetchone() is None:
+                connection.execute(f"CREATE ROLE {name} LOGIN")
+            connection.execute(f"GRANT ALL ON reading TO {name}")
+        connection.execute("VACUUM ANALYZE reading")
+        connection.execute("CHECKPOINT")
+        connection.execute("SELECT pg_stat_statements_reset()")
+
+
+@contextlib.contextmanager
+def stranger(url: str, *, works: bool) -> Iterator[None]:
+    """A client that nobody meters, with statements of its own and with one of the tenants'."""
+    import psycopg
+
+    from benchmarks._shares_client import SUM
+
+    stop = threading.Event()
+
+    def work() -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            while not stop.wait(0.15):
+                connection.execute("SELECT count(DISTINCT note) FROM reading WHERE amount > 3")
+                connection.execute(
+                    SUM.replace(":tenant", "%s").replace("id % 24", "id %% 24"), ("t01",)
+                )
+
+    thread = threading.Thread(target=work)
+    if works:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        if works:
+            thread.join()
+
+
+def run(url: str, workload: Workload, folder: Path, seed: int) -> Run:
+    """Let a workload run, and write down what PostgreSQL says of it."""
+    import psycopg
+
+    from tenantmetrics.config import load
+    from tenantmetrics.localapi import Secret, serve
+    from tenantmetrics.localapi.clusters import secret_arn
+    from tenantmetrics.serverside import tables
+    from tenantmetrics.serverside.sql import Postgres
+    from tenantmetrics.serverside.statements import take
+
+    habits = tenants(workload, seed)
+    prepare(url, habits)
+    secrets = [Secret(secret_arn("admin"))]
+    for one in habits:
+        secrets.append(Secret(secret_arn(one["name"]), one["name"]))
+        one["secret"] = secrets[-1].arn
+    found = Run(folder)
+    with contextlib.ExitStack() as stack:
+        places = [OVERHEAD, FAR] if workload.far else [OVERHEAD]
+        endpoints = [
+            stack.enter_context(
+                serve(
+                    postgres=url, secrets=secrets, faults=(*workload.faults, place), fault_seed=seed
+                )
+            )
+            for place in places
+        ]
+        cluster = endpoints[0].resource_arn
+
+        def snapshot() -> None:
+            with Postgres(url) as source:
+                take(source, folder, cluster, load(), every_s=300)
+
+        snapshot()
+        started = time.time()
+        with stranger(url, works=workload.unmetered):
+            processes = [
+                subprocess.Popen(
+                    [sys.executable, *CLIENT],
+                    stdin=subprocess.PIPE,
+                    text=True,
+                )
+                for _ in endpoints
+            ]
+            for number, (process, endpoint) in enumerate(zip(processes, endpoints, strict=True)):
+                assert process.stdin is not None
+                mine = habits[number :: len(endpoints)]
+                json.dump(
+                    {
+                        "endpoint": endpoint.url,
+                        "cluster": cluster,
+                        "ledger": str(folder),
+                        "seconds": SECONDS,
+                        "seed": seed,
+                        "tenants": mine,
+                    },
+                    process.stdin,
+                )
+                process.stdin.close()
+            if any(process.wait() for process in processes):
+                sys.exit("a client failed")
+        ended = time.time()
+        with psycopg.connect(url) as connection:
+            rows = connection.execute(
+                "SELECT rolname, sum(total_exec_time + total_plan_time), sum(calls) "
+                "FROM pg_stat_statements JOIN pg_roles ON pg_roles.oid = userid GROUP BY 1"
+            ).fetchall()
+        snapshot()
+    names = {one["name"] for one in habits}
+    for role, milliseconds, calls in rows:
+        if role in names:
+            found.truth_ns[role] = milliseconds * 1e6
+            found.calls += int(calls)
+        else:
+            found.unmetered_ns += milliseconds * 1e6
+    start_s, period_s = int(started), max(1, round(ended - started))
+    load_ns = sum(found.truth_ns.values()) + found.unmetered_ns
+    tables.write(
+        folder,
+        tables.DB_LOAD,
+        start_s,
+        tables.source_id(cluster, "bench"),
+        [
+            {
+                "start_s": start_s,
+                "period_s": period_s,
+                "resource_arn": cluster,
+                "instance": "bench",
+                "load_aas": load_ns / 1e9 / period_s,
+                "cpu_aas": 0.0,
+                "non_cpu_aas": 0.0,
+            }
+        ],
+    )
+    return found
+
+
+def judge(found: Run, method: str) -> tuple[float, float, float]:
+    """Moved, the part of tenants that are held, and the estimate's total as a part of the truth."""
+    from tenantmetrics.cost import monthly
+    from tenantmetrics.cost.server_time import ServerTimeSource
+
+    statement = monthly(found.ledger, server_time=ServerTimeSource(method))
+    estimate = statement.server_time
+    assert estimate is not None
+    whole = sum(one.weight for one in estimate.tenants.values())
+    truth = sum(found.truth_ns.values())
+    moved = held = 0.0
+    for tenant, ns in found.truth_ns.items():
+        one = estimate.tenants[tenant]
+        moved += abs(one.weight / whole - ns / truth) / 2
+        held += one.weight_low / whole <= ns / truth <= one.weight_high / whole
+    total = sum(one.server_ns for one in estimate.tenants.values())
+    return moved, held / len(found.truth_ns), total / truth
+
+
+def main() -> None:
+    """Print the table."""
+    only = os.environ.get("SHARES_BENCH_ONLY")
+    methods = ("wall", *BUDGETS)
+    print(
+        f"{TENANTS} tenants, {SECONDS:.0f} s a workload, overhead median 20 ms and p99 80 ms. "
+        "Budget: moved "
+        + ", ".join(f"{method} {most:.0%}" for method, most in BUDGETS.items())
+        + f"; held {HELD:.0%}\n"
+    )
+    print(
+        f"{'':22} {'calls':>6} {'server':>8} {'unmetered':>9}   "
+        + "   ".join(f"{method + ': moved, held':>24}" for method in methods)
+    )
+    sums: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
+    with postgres() as url:
+        for number, workload in enumerate(WORKLOADS):
+            if only is not None and workload.name != only:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                found = run(url, workload, Path(folder), seed=100 + number)
+                judged = {method: judge(found, method) for method in methods}
+            for method, (moved, held, _) in judged.items():
+                sums[method].append((moved, held))
+            truth_s = sum(found.truth_ns.values()) / 1e9
+            print(
+                f"{workload.name:22} {found.calls:>6,} {truth_s:>6.1f} s "
+                f"{found.unmetered_ns / 1e9:>7.1f} s   "
+                + "   ".join(f"{moved:>16.1%} {held:>7.0%}" for moved, held, _ in judged.values()),
+                flush=True,
+            )
+    for name, pick in (("mean", _mean), ("worst", max)):
+        print(
+            f"{name:22} {'':>6} {'':>8} {'':>9}   "
+            + "   ".join(
+                f"{pick([moved for moved, _ in rows]):>16.1%} "
+                f"{_mean([held for _, held in rows]):>7.0%}"
+                for rows in sums.values()
+            )
+        )
+
+
+def _mean(numbers: list[float]) -> float:
+    return sum(numbers) / len(numbers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""What pg_stat_statements says, joined with our statements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tenantmetrics.cost.server_time.overheads import WORK, ClusterOverhead
+from tenantmetrics.cost.server_time.record import Segment
+from tenantmetrics.cost.server_time.server import Ran
+from tenantmetrics.servertime import ENOUGH_CALLS, Verdict, metered
+from tenantmetrics.servertime.load import Z
+
+__all__ = ["MOST_MATCHED", "Matched", "match"]
+
+MOST_MATCHED = 2_000
+"""Statements that are divided one by one; the rest are divided as one."""
+
+_TOLERANCE = 1.02
+"""Executions above our calls that are put down to the borders of snapshots and windows."""
+_MOST_SCALED = 1.25
+"""Where the view has fewer executions than we made calls, its time is scaled up by no more."""
+
+
+@dataclass(slots=True)
+class Matched:
+    """The view's time in one segment, parted.
+
+    Attributes:
+        factors: By fingerprint, what part of the view's time of it is the metered calls'.
+        rest_factor: The part of all other time that is.
+        work_ns: Metered time of statements that do work, by fingerprint, over the segment.
+        workless_ns: Metered time of those that do none.
+        rest_ns: Metered time of our calls whose statement the view does not show.
+        beyond_ns: What our calls that did not match caused beyond all of the view's rest: it is not
+            in the view at all.
+        unmetered_ns: What no metered call caused.
+        strangers: The largest statements of the view that are none of ours: fingerprint and time.
+        missing: Our statements that the view does not show: fingerprint and calls.
+        verdict: What the record says of the time that did not match.
+    """
+
+    factors: dict[int, float] = field(default_factory=dict)
+    rest_factor: float = 0.0
+    work_ns: dict[int, float] = field(default_factory=dict)
+    workless_ns: float = 0.0
+    rest_ns: float = 0.0
+    beyond_ns: float = 0.0
+    unmetered_ns: float = 0.0
+    strangers: list[tuple[int, float]] = field(default_factory=list)
+    missing: list[tuple[int, float]] = field(default_factory=list)
+    verdict: Verdict = Verdict.AGREE
+
+    def of_hour(self, ran: Mapping[int, Ran], share: float) -> tuple[float, float]:
+        """Metered and unmetered time of one of the segment's hours, nanoseconds.
+
+        Args:
+            ran: What the view says of the hour.
+            share: The hour's part of the segment's calls.
+        """
+        mine = total = self.beyond_ns * share
+        for statement, one in ran.items():
+            factor = self.factors.get(statement)
+            # What goes beyond ours of a statement that is ours belongs to the rest.
+            known = one.ns * max(1.0, factor or 0.0)
+            part = one.ns * (factor or 0.0)
+            mine += part + (known - part) * self.rest_factor
+            total += known
+        return mine, total - mine
+
+    @property
+    def matched_ns(self) -> float:
+        """The view's time that was joined with ours."""
+        return math.fsum(self.work_ns.values()) + self.workless_ns
+
+
+def match(
+    segment: Segment, hours: Iterable[Mapping[int, Ran]], overhead: ClusterOverhead
+) -> Matched:
+    """Join the view's statements with ours.
+
+    Args:
+        segment: Our sums.
+        hours: The view's, hour by hour.
+        overhead: To tell how much of what did not match is ours.
+    """
+    view: dict[int, Ran] = {}
+    for ran in hours:
+        for statement, one in ran.items():
+            known = view.setdefault(statement, Ran())
+            known.calls += one.calls
+            known.ns += one.ns
+    found = Matched()
+    work, workless = segment.by_statement(), segment.workless()
+    unmatched_ns = 0.0
+    for statement, one in sorted(view.items()):
+        ours = [known[statement] for known in (work, workless) if statement in known]
+        if not statement or not ours:
+            unmatched_ns += one.ns
+            found.strangers.append((statement, one.ns))
+            continue
+        # A batch is one call and as many executions as parameter sets, each writing a row or more.
+        calls = sum(mine.moments.calls for mine in ours)
+        most = max(calls, sum(mine.rows_written for mine in ours))
+        factor = 1.0
+        if one.calls > most * _TOLERANCE + 2:
+            factor = most / one.calls
+        elif 0 < one.calls < calls:
+            factor = min(_MOST_SCALED, calls / one.calls)
+        found.factors[statement] = factor
+        unmatched_ns += one.ns * max(0.0, 1 - factor)
+        ns = one.ns * factor
+        if statement in work:
+            # The same text may be counted as both, where a failed call counts as work.
+            found.work_ns[statement] = ns
+        else:
+            found.workless_ns += ns
+    found.strangers.sort(key=lambda item: (-item[1], item[0]))
+    _rest(found, segment, overhead, unmatched_ns)
+    return found
+
+
+def _rest(found: Matched, segment: Segment, overhead: ClusterOverhead, unmatched_ns: float) -> None:
+    """Of the time that did not match, what our own calls that did not match account for."""
+    residues = {True: _Residue(), False: _Residue()}
+    for key, one in segment.parts.items():
+        if key.kind not in WORK:
+            continue
+        known = key.fingerprint in found.work_ns
+        mean = overhead.whole.mean_ns + overhead.offsets.get(key.writer_class, 0.0)
+        mean += overhead.cold_ns if key.kind.startswith("cold") else 0.0
+        size = one.bytes_ - one.moments.calls * overhead.workless_bytes
+        residues[known].rest_ns += one.moments.wall_ns - one.moments.calls * mean
+        residues[known].rest_ns -= size * overhead.slope.ns_a_byte
+        residues[known].calls += one.moments.calls
+        if not known:
+            found.missing.append((key.fingerprint, one.moments.calls))
+    mine, others = residues[False], residues[True]
+    found.unmetered_ns = unmatched_ns
+    if not mine.calls:
+        return
+    error = overhead.error_ns
+    if others.calls >= ENOUGH_CALLS:
+        # What the view says of the others tells the overhead better than calls without work do.
+        surplus = (others.rest_ns - math.fsum(found.work_ns.values())) / others.calls
+        mine.rest_ns -= mine.calls * surplus
+        error = math.sqrt(overhead.whole.variance_ns2 / others.calls)
+    noise = math.sqrt(mine.calls * overhead.whole.variance_ns2 + (mine.calls * error) ** 2)
+    if mine.rest_ns <= Z * noise:
+        # No more than chance: nothing of it is known to be ours.
+        return
+    parted = metered(unmatched_ns, mine.rest_ns, noise)
+    found.verdict = parted.verdict
+    found.rest_ns, found.unmetered_ns = parted.metered_ns, parted.unmetered_ns
+    if unmatched_ns > 0:
+        found.rest_factor = found.rest_ns / unmatched_ns
+    if parted.verdict is Verdict.BELOW:
+        found.beyond_ns = mine.rest_ns - unmatched_ns
+
+
+@dataclass(slots=True)
+class _Residue:
+    calls: float = 0.0
+    rest_ns: float = 0.0

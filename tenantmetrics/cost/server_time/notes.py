@@ -1,0 +1,139 @@
+"""What a reader must know of an estimate: where its assumptions do not hold, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from tenantmetrics.cost.server_time.model import Method
+from tenantmetrics.cost.server_time.server import ServerLoad
+from tenantmetrics.servertime import ENOUGH_CALLS, OverheadSource, Verdict
+
+if TYPE_CHECKING:
+    from tenantmetrics.cost.server_time.estimated import Part
+
+__all__ = ["notes_on"]
+
+_NAMED = 3
+"""Statements that did not match are named up to so many."""
+_WORTH_NAMING = 0.01
+"""The part of the server's time from which on what did not match is worth a note."""
+
+
+def notes_on(
+    parts: Sequence[Part],
+    server: ServerLoad,
+    summaries: Callable[[Collection[int]], dict[int, str]],
+) -> Iterator[str]:
+    """The notes of an estimate, a sentence each.
+
+    Args:
+        parts: What it was made of.
+        server: What the server's tables say.
+        summaries: Asks for the summaries of statements of the record.
+    """
+    for arn in sorted({part.arn for part in parts}):
+        mine = [part for part in parts if part.arn == arn]
+        where = f" of {arn.rpartition(':')[2]}" if len({part.arn for part in parts}) > 1 else ""
+        yield from _on_overhead(mine, where)
+        yield from _on_load(mine, where)
+        for part in mine:
+            if part.matched is not None:
+                yield from _on_strangers(part, server, where)
+                yield from _on_missing(part, summaries, where)
+    for arn, gaps in sorted(server.gaps.items()):
+        words = {
+            "missing": "snapshots are missing, so time is right in sum and not by the hour",
+            "reset": "the statistics were reset, so what ran before is not in them",
+            "restart": "the server restarted, so what ran before is not in them",
+            "evicted": "statements were pushed out of the view, so their time is a lower bound",
+        }
+        said = [words[gap] for gap in sorted(gaps) if gap in words]
+        if said and any(part.arn == arn and part.matched is not None for part in parts):
+            yield f"pg_stat_statements of {arn.rpartition(':')[2]}: {'; '.join(said)}"
+
+
+def _on_overhead(parts: Sequence[Part], where: str) -> Iterator[str]:
+    if all(part.method in {Method.STATEMENTS, Method.WALL} for part in parts):
+        return
+    over = parts[0].overhead
+    ms = over.whole.mean_ns / 1e6
+    if over.whole.source is OverheadSource.LOWEST_STATEMENT:
+        yield (
+            f"server time{where}: no {ENOUGH_CALLS} calls without work (BEGIN, set_config, "
+            f"SELECT 1), so a call's overhead is taken for at most {ms:.1f} ms, the mean of the "
+            "cheapest statement; a call of that statement then costs next to nothing, and no "
+            "load is told to be unmetered"
+        )
+    elif over.whole.source is OverheadSource.FEW_WORKLESS:
+        yield (
+            f"server time{where}: fewer than {ENOUGH_CALLS} calls without work, so a call's "
+            f"overhead of {ms:.1f} ms is known to {over.error_ns / 1e6:.1f} ms only"
+        )
+    if over.slope.is_bound and over.slope.ns_a_byte:
+        yield (
+            f"server time{where}: large answers cost up to {over.slope.ns_a_byte:.0f} ns a byte on "
+            "their way, an upper bound; the server's own numbers would tell it"
+        )
+
+
+def _on_load(parts: Sequence[Part], where: str) -> Iterator[str]:
+    below = sum(
+        one.verdict is Verdict.BELOW
+        for part in parts
+        if part.matched is None
+        for one in part.hours.values()
+    )
+    if below:
+        yield (
+            f"server time{where}: in {below} hour{'s' * (below > 1)} the server's load is below "
+            "what the metered calls seem to have caused: it may be of another cluster or period, "
+            "or calls without work may be quicker than others"
+        )
+
+
+def _on_strangers(part: Part, server: ServerLoad, where: str) -> Iterator[str]:
+    matched, load = part.matched, part.load_ns or 0.0
+    if matched is None or not load:
+        return
+    joined = matched.matched_ns / load
+    strangers = [one for one in matched.strangers if one[1] >= _WORTH_NAMING * load]
+    if strangers:
+        names = ", ".join(
+            f"{server.summaries.get(statement) or 'a statement'} ({ns / load:.1%})"
+            for statement, ns in strangers[:_NAMED]
+        )
+        yield (
+            f"pg_stat_statements{where}: {joined:.1%} of its time is of statements that were "
+            f"metered; the largest others: {names}"
+        )
+
+
+def _on_missing(
+    part: Part, summaries: Callable[[Collection[int]], dict[int, str]], where: str
+) -> Iterator[str]:
+    matched = part.matched
+    if matched is None:
+        return
+    calls = math.fsum(one.moments.calls for one in part.segment.by_statement().values())
+    missing: dict[int, float] = {}
+    for statement, count in matched.missing:
+        missing[statement] = missing.get(statement, 0.0) + count
+    unseen = math.fsum(missing.values())
+    if calls and unseen >= _WORTH_NAMING * calls:
+        order = sorted(missing.items(), key=lambda item: (-item[1], item[0]))[:_NAMED]
+        known = summaries([statement for statement, _ in order])
+        names = ", ".join(
+            f"{known.get(statement) or 'without a text'} ({count:,.0f} calls)"
+            for statement, count in order
+        )
+        yield (
+            f"pg_stat_statements{where} does not show statements of {unseen / calls:.1%} of the "
+            f"metered calls: {names}"
+        )
+    if matched.verdict is Verdict.BELOW:
+        yield (
+            f"pg_stat_statements{where} does not show all that the metered calls did: "
+            f"{matched.beyond_ns / 1e9:.1f} s of statements that it lacks are by the record"
+        )

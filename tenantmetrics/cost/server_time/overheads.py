@@ -1,0 +1,299 @@
+"""The overhead of a call by cluster, hour and writer, from what the ledger holds."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tenantmetrics import servertime
+from tenantmetrics.servertime import ENOUGH_CALLS, Moments, Overhead, OverheadSource, Slope
+from tenantmetrics.servertime.slope import Group
+
+__all__ = [
+    "BOUND_ERROR",
+    "WORK",
+    "ClusterOverhead",
+    "Statement",
+    "StatementKey",
+    "add_slope",
+    "cluster_overhead",
+]
+
+BOUND_ERROR = 0.05
+"""How much of it a mean that is only an upper bound may be too high: what a look-up takes of
+PostgreSQL (0.05 to 1 ms) against what a call to the Data API takes (20 to 60 ms)."""
+
+
+WORK = frozenset({"work", "cold_work"})
+"""Kinds of calls that do work. The others: `workless` statements and `begin`, operations such as
+BEGIN and ROLLBACK, and both with `cold_`."""
+
+_BEGIN = -1
+"""Stands for all operations without work among statements."""
+
+
+class StatementKey(NamedTuple):
+    """What sums of the period are kept apart by, in one cluster."""
+
+    writer_class: int
+    fingerprint: int
+    kind: str
+
+
+@dataclass(slots=True)
+class Statement:
+    """Sums of one such part."""
+
+    moments: Moments = field(default_factory=Moments)
+    bytes_: float = 0.0
+    rows_written: int = 0
+
+    def plus(self, other: Statement) -> Statement:
+        """The sums over both."""
+        return Statement(
+            self.moments.plus(other.moments),
+            self.bytes_ + other.bytes_,
+            self.rows_written + other.rows_written,
+        )
+
+
+@dataclass(slots=True)
+class ClusterOverhead:
+    """What a call to one cluster costs before the server does any work.
+
+    Attributes:
+        whole: Over all writers and hours.
+        offsets: What a call costs more with a class of writers, nanoseconds.
+        noises: The variance of one with them, in units of `whole.variance_ns2`.
+        cold_ns: What opening a connection adds.
+        cold_noise: The variance of a call that does, in units of one that does not.
+        slope: What a byte adds.
+        hours: Overhead of a call by hour, of the writers without an offset.
+    """
+
+    whole: Overhead = field(default_factory=Overhead)
+    offsets: dict[int, float] = field(default_factory=dict)
+    noises: dict[int, float] = field(default_factory=dict)
+    cold_ns: float = 0.0
+    cold_noise: float = 1.0
+    slope: Slope = field(default_factory=Slope)
+    hours: dict[int, float] = field(default_factory=dict)
+    workless_bytes: float = 0.0
+
+    def of(self, hour: int, writer_class: int, *, cold: bool) -> float:
+        """Overhead of a call without bytes, nanoseconds."""
+        usual = self.hours.get(hour, self.whole.mean_ns) - self.workless_bytes * (
+            self.slope.ns_a_byte
+        )
+        return usual + self.offsets.get(writer_class, 0.0) + (self.cold_ns if cold else 0.0)
+
+    @property
+    def error_ns(self) -> float:
+        """The standard error of its mean; of an upper bound, what it may be too high by too."""
+        if self.whole.source is OverheadSource.LOWEST_STATEMENT:
+            return math.hypot(self.whole.error_ns, BOUND_ERROR * self.whole.mean_ns)
+        return self.whole.error_ns
+
+
+def cluster_overhead(
+    parts: Mapping[StatementKey, Statement],
+    workless_hours: Mapping[int, Mapping[int, Moments]],
+) -> ClusterOverhead:
+    """Work out a cluster's overhead, without what bytes add.
+
+    Args:
+        parts: The period's sums.
+        workless_hours: Calls without work that opened no connection, by hour and class of writer.
+    """
+    workless: dict[int, Moments] = {}
+    warm: dict[int, dict[int, Moments]] = defaultdict(dict)
+    workless_bytes = 0.0
+    calls = math.fsum(one.moments.calls for key, one in parts.items() if key.kind == "workless")
+    without = {"workless"} if calls >= ENOUGH_CALLS else {"workless", "begin"}
+    for key, one in parts.items():
+        if key.kind in without:
+            known = workless.get(key.writer_class, Moments())
+            workless[key.writer_class] = known.plus(one.moments)
+            workless_bytes += one.bytes_
+        elif key.kind in {"work", "begin"}:
+            # What BEGIN takes is about the overhead: it counts as a cheap statement does.
+            statement = key.fingerprint if key.kind == "work" else _BEGIN
+            known = warm[key.writer_class].get(statement, Moments())
+            warm[key.writer_class][statement] = known.plus(one.moments)
+    found = ClusterOverhead()
+    pooled = _sum(workless.values())
+    found.workless_bytes = workless_bytes / pooled.calls if pooled.calls else 0.0
+    by_statement: dict[int, Moments] = {}
+    for statements in warm.values():
+        for statement, moments in statements.items():
+            by_statement[statement] = by_statement.get(statement, Moments()).plus(moments)
+    found.whole = servertime.overhead(pooled, by_statement.values())
+    _writers(found, workless, warm, by_statement)
+    _cold(found, parts)
+    _hours(found, workless_hours)
+    return found
+
+
+def _writers(
+    found: ClusterOverhead,
+    workless: Mapping[int, Moments],
+    warm: Mapping[int, Mapping[int, Moments]],
+    by_statement: Mapping[int, Moments],
+) -> None:
+    """Each class's distance from the mean of all, drawn to 0 as far as chance explains it."""
+    # Within writers: what differs between them is no noise.
+    degrees = math.fsum(one.calls - 1 for one in workless.values() if one.calls > 1)
+    if degrees >= ENOUGH_CALLS:
+        squares = math.fsum(one.variance_ns2 * (one.calls - 1) for one in workless.values())
+        found.whole = found.whole._replace(variance_ns2=squares / degrees)
+    known: dict[int, Overhead] = {}
+    for one, moments in sorted(workless.items()):
+        if moments.calls >= ENOUGH_CALLS:
+            known[one] = servertime.overhead(moments, warm.get(one, {}).values())
+            if found.whole.variance_ns2:
+                found.noises[one] = moments.variance_ns2 / found.whole.variance_ns2
+    _pooled(found, known, warm)
+    for one in sorted(set(workless) | set(warm)):
+        # Its cheapest statement's distance from the same statement elsewhere.
+        apart = None if one in known else _cheapest(warm.get(one, {}), by_statement)
+        if apart is not None:
+            found.offsets[one] = apart
+
+
+def _pooled(
+    found: ClusterOverhead,
+    known: Mapping[int, Overhead],
+    warm: Mapping[int, Mapping[int, Moments]],
+) -> None:
+    """Offsets of the classes whose own overhead is known, and what they are known to."""
+    if len(known) < 2:  # noqa: PLR2004 - one class differs from nothing
+        return
+    mean = found.whole.mean_ns
+    spread = servertime.between(((one.mean_ns, one.error_ns**2) for one in known.values()), mean)
+    errors = calls = 0.0
+    for number, one in known.items():
+        noise = one.error_ns**2
+        trust = spread / (spread + noise) if spread else 0.0
+        found.offsets[number] = trust * (one.mean_ns - mean)
+        count = math.fsum(moments.calls for moments in warm.get(number, {}).values())
+        errors += count * (trust * trust * noise + (1 - trust) ** 2 * found.whole.error_ns**2)
+        calls += count
+    if calls:
+        # Errors of the classes move their tenants apart: as much as one of all would.
+        error = max(found.whole.error_ns, math.sqrt(errors / calls))
+        found.whole = found.whole._replace(error_ns=error)
+
+
+def _cheapest(own: Mapping[int, Moments], whole: Mapping[int, Moments]) -> float | None:
+    enough = {key: one for key, one in own.items() if one.calls >= ENOUGH_CALLS}
+    if not enough:
+        return None
+    key = min(enough, key=lambda statement: enough[statement].mean_ns)
+    one, all_of_it = enough[key], whole[key]
+    others = all_of_it.calls - one.calls
+    if others < ENOUGH_CALLS:
+        return None
+    return one.mean_ns - (all_of_it.wall_ns - one.wall_ns) / others
+
+
+def _cold(found: ClusterOverhead, parts: Mapping[StatementKey, Statement]) -> None:
+    """What opening a connection adds: by workless calls, or by statements run both ways."""
+    sums: dict[tuple[int, bool], Moments] = {}
+    cold = warm = Moments()
+    for key, one in parts.items():
+        shift = found.offsets.get(key.writer_class, 0.0)
+        moments = one.moments._replace(wall_ns=one.moments.wall_ns - one.moments.calls * shift)
+        if key.kind == "workless":
+            warm = warm.plus(moments)
+        elif key.kind == "cold_workless":
+            cold = cold.plus(moments)
+        else:
+            statement = key.fingerprint if key.kind in WORK else _BEGIN
+            place = (statement, key.kind.startswith("cold"))
+            sums[place] = sums.get(place, Moments()).plus(moments)
+    pairs = [(cold, warm)] + [
+        (one, sums[statement, False])
+        for (statement, is_cold), one in sums.items()
+        if is_cold and (statement, False) in sums
+    ]
+    weights = differences = 0.0
+    spreads = []
+    for colder, warmer in pairs:
+        if colder.calls < 2 or warmer.calls < 2:  # noqa: PLR2004 - one call has no spread
+            continue
+        spread = max(colder.variance_ns2, found.whole.variance_ns2)
+        noise = spread / colder.calls + warmer.variance_ns2 / warmer.calls
+        if noise <= 0:
+            noise = 1.0
+        weights += 1 / noise
+        differences += (colder.mean_ns - warmer.mean_ns) / noise
+        spreads.append((colder.calls, spread))
+    if not weights:
+        return
+    found.cold_ns = max(0.0, differences / weights)
+    if found.whole.variance_ns2:
+        calls = sum(count for count, _ in spreads)
+        mean = sum(count * spread for count, spread in spreads) / calls
+        found.cold_noise = max(1.0, mean / found.whole.variance_ns2)
+
+
+def _hours(found: ClusterOverhead, workless_hours: Mapping[int, Mapping[int, Moments]]) -> None:
+    """Each hour's mean, drawn to the period's as far as chance explains the difference."""
+    by_hour = {}
+    for hour, classes in workless_hours.items():
+        shift = math.fsum(
+            one.calls * found.offsets.get(number, 0.0) for number, one in classes.items()
+        )
+        whole = _sum(classes.values())
+        by_hour[hour] = whole._replace(wall_ns=whole.wall_ns - shift)
+    if found.whole.source is not OverheadSource.WORKLESS:
+        return
+    for hour, one in servertime.by_writer(by_hour, found.whole).items():
+        found.hours[hour] = one.mean_ns
+
+
+def add_slope(
+    found: ClusterOverhead,
+    parts: Mapping[StatementKey, Statement],
+    server_ns: Mapping[int, float] | None,
+) -> None:
+    """Find out what bytes add.
+
+    Args:
+        found: The overhead without that.
+        parts: Sums of statements.
+        server_ns: Server time of the same calls by fingerprint, where the server tells it; else a
+            bound is used.
+    """
+    whole: dict[int, Statement] = {}
+    for key, one in parts.items():
+        if key.kind not in {"work", "workless"}:
+            continue
+        if server_ns is None and key.kind == "workless":
+            continue
+        shift = one.moments.calls * found.offsets.get(key.writer_class, 0.0)
+        moved = Statement(one.moments._replace(wall_ns=one.moments.wall_ns - shift), one.bytes_)
+        whole[key.fingerprint] = whole.get(key.fingerprint, Statement()).plus(moved)
+    groups = [
+        Group(
+            one.moments.calls,
+            one.moments.wall_ns - (server_ns or {}).get(statement, 0.0),
+            one.bytes_,
+        )
+        for statement, one in sorted(whole.items())
+        if server_ns is None or statement in server_ns
+    ]
+    if server_ns is not None:
+        found.slope = servertime.fit(groups, found.whole.variance_ns2)
+    elif found.whole.source is OverheadSource.WORKLESS:
+        found.slope = servertime.upper_bound(found.whole.mean_ns, found.workless_bytes, groups)
+
+
+def _sum(many: Iterable[Moments]) -> Moments:
+    total = Moments()
+    for one in many:
+        total = total.plus(one)
+    return total

@@ -1,0 +1,167 @@
+"""What the ledger's table of statements holds of a period, read once before anything is divided."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from tenantmetrics.cost.engines import OpenLedger
+from tenantmetrics.cost.server_time import sql
+from tenantmetrics.cost.server_time.overheads import WORK, Statement, StatementKey
+from tenantmetrics.cost.server_time.server import HourKey
+from tenantmetrics.servertime import ENOUGH_CALLS, Moments
+from tenantmetrics.statement import Period
+
+__all__ = ["MOST_CLASSES", "HourRecord", "Record", "Segment"]
+
+MOST_CLASSES = 32
+"""Writers that are looked at one by one; thousands of short-lived ones share one class."""
+
+
+@dataclass(slots=True)
+class HourRecord:
+    """One hour of one cluster.
+
+    Attributes:
+        parts: Sums by class of writer and kind.
+        first_s: Start of the first window.
+        last_s: End of the last one.
+    """
+
+    parts: dict[tuple[int, str], Statement] = field(default_factory=dict)
+    first_s: int = 0
+    last_s: int = 0
+
+    @property
+    def calls(self) -> float:
+        """Calls that reached the database."""
+        return sum(one.moments.calls for one in self.parts.values())
+
+    @property
+    def net_ns(self) -> float:
+        """Their wall time less waits."""
+        return sum(one.moments.wall_ns for one in self.parts.values())
+
+
+@dataclass(slots=True)
+class Segment:
+    """The sums of hours that get one method, of one cluster.
+
+    Attributes:
+        parts: By class of writer, statement and kind.
+    """
+
+    parts: dict[StatementKey, Statement] = field(default_factory=dict)
+
+    def by_statement(self) -> dict[int, Statement]:
+        """The sums of the statements that do work."""
+        found: dict[int, Statement] = {}
+        for key, one in self.parts.items():
+            if key.kind in WORK:
+                found[key.fingerprint] = found.get(key.fingerprint, Statement()).plus(one)
+        return found
+
+    def workless(self) -> dict[int, Statement]:
+        """The sums of those that do none."""
+        found: dict[int, Statement] = {}
+        for key, one in self.parts.items():
+            if key.kind not in WORK:
+                found[key.fingerprint] = found.get(key.fingerprint, Statement()).plus(one)
+        return found
+
+
+class Record:
+    """The table of statements in one period.
+
+    Args:
+        ledger: The opened period.
+        period: Which.
+
+    Raises:
+        LedgerError: The ledger cannot be read.
+    """
+
+    def __init__(self, ledger: OpenLedger, period: Period) -> None:
+        self._ledger = ledger
+        self._period = period
+        self.classes: dict[str, int] = {}
+        rows = ledger.rows(sql.writers(period, MOST_CLASSES))
+        for _, writer, calls in sorted(rows, key=lambda row: (-int(row[2]), row[1])):
+            if int(calls) >= ENOUGH_CALLS and writer not in self.classes:
+                self.classes[writer] = len(self.classes) + 1
+        self.hours: dict[HourKey, HourRecord] = {}
+        self.whole: dict[str, Segment] = {}
+        for hour, arn, number, fingerprint, kind, *sums, first_s, last_s in ledger.rows(
+            sql.record(period, self.classes)
+        ):
+            if hour is None or hour == "":
+                part = StatementKey(int(number), int(fingerprint), kind)
+                self.whole.setdefault(arn, Segment()).parts[part] = _statement(sums)
+                continue
+            key = (int(hour), arn)
+            known = self.hours.setdefault(key, HourRecord(first_s=int(first_s)))
+            known.parts[int(number), kind] = _statement(sums)
+            known.first_s = min(known.first_s, int(first_s))
+            known.last_s = max(known.last_s, int(last_s))
+
+    @property
+    def clusters(self) -> list[str]:
+        """The ARNs of the clusters that were called, in order."""
+        return sorted({arn for _, arn in self.hours})
+
+    def segments(self, numbers: Mapping[HourKey, int]) -> dict[int, Segment]:
+        """The sums by statement.
+
+        Args:
+            numbers: What hours and clusters are summed together.
+        """
+        clusters = {arn: number for number, arn in enumerate(self.clusters)}
+        found: dict[int, Segment] = {number: Segment() for number in numbers.values()}
+        if set(numbers) == set(self.hours) and len(found) == len(clusters):
+            # One method a cluster: it has all of its sums.
+            return {number: self.whole[arn] for (_, arn), number in numbers.items()}
+        keys = {(hour, clusters[arn]): number for (hour, arn), number in numbers.items()}
+        for number, writer_class, fingerprint, kind, *sums in self._ledger.rows(
+            sql.statements(self._period, self.classes, clusters, keys)
+        ):
+            key = StatementKey(int(writer_class), int(fingerprint), kind)
+            found[int(number)].parts[key] = _statement(sums)
+        return found
+
+    def summaries(self, fingerprints: Collection[int]) -> dict[int, str]:
+        """The summaries of some statements."""
+        if not fingerprints:
+            return {}
+        rows = self._ledger.rows(sql.summaries(self._period, sorted(fingerprints)))
+        return {int(fingerprint): summary for fingerprint, summary in rows}
+
+    def tenants(self) -> list[str]:
+        """The tenants of the period."""
+        return sorted(name for (name,) in self._ledger.rows(sql.tenant_names(self._period)))
+
+    def workless_hours(self, arn: str) -> dict[int, dict[int, Moments]]:
+        """Warm calls without work of a cluster, by hour and class of writer.
+
+        Of statements where there are enough, else of operations such as BEGIN too.
+        """
+        calls = sum(
+            one.moments.calls
+            for (_, of), known in self.hours.items()
+            for (_, kind), one in known.parts.items()
+            if of == arn and kind == "workless"
+        )
+        begins = calls < ENOUGH_CALLS
+        return {
+            hour: {
+                number: one.moments
+                for (number, kind), one in known.parts.items()
+                if kind == "workless" or (begins and kind == "begin")
+            }
+            for (hour, of), known in sorted(self.hours.items())
+            if of == arn
+        }
+
+
+def _statement(sums: list[object]) -> Statement:
+    calls, net_ns, us2, size, *more = (int(str(one)) for one in sums)
+    return Statement(Moments(calls, net_ns, us2), size, more[0] if more else 0)

@@ -1,0 +1,283 @@
+"""The SQL over the table of statements, held to the rules of `cost.queries`.
+
+It reads one relation, `statements`: the ledger's `_statements` table. What leaves the database are
+sums of integers; a factor's product with an integer is floored in each row, so every engine gives
+the same whatever its order. What differs by hour or writer travels as VALUES.
+
+`net` below is wall time less the waits between attempts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from tenantmetrics.sqltext.fingerprint import fingerprint
+from tenantmetrics.statement import Period
+
+__all__ = [
+    "BEGIN_GROUP",
+    "CALLS_SCALE",
+    "NOISE_SCALE",
+    "RELATION",
+    "REST_GROUP",
+    "WORKLESS_GROUP",
+    "OfCluster",
+    "OfHour",
+    "cells",
+    "record",
+    "statements",
+    "summaries",
+    "tenant_names",
+    "writers",
+]
+
+RELATION = "statements"
+
+WORKLESS_GROUP = -1
+"""The group of the statements that do no work."""
+BEGIN_GROUP = -3
+"""The group of the operations that do no work: BEGIN and ROLLBACK."""
+
+REST_GROUP = -2
+"""The group of the statements that have no group of their own."""
+
+CALLS_SCALE = 1_000_000
+"""Weighted calls leave the database in millionths: an error of 20 ns of overhead a row."""
+NOISE_SCALE = 1_000
+"""Weighted variances leave it in thousandths of one call's."""
+
+_HOUR = "CAST(floor(epoch(window_start) / 3600) AS BIGINT)"
+# BEGIN and ROLLBACK are operations of the API, which may take a connection or give it back: what
+# they take is told apart from statements without work, which are more like those with.
+_OPERATIONS = ", ".join(
+    str(number)
+    for number in (0, *(fingerprint(text) for text in ("BEGIN", "START TRANSACTION", "ROLLBACK")))
+)
+_KIND = (
+    f"CASE WHEN kind = 'workless' AND fingerprint IN ({_OPERATIONS}) THEN 'begin' "
+    f"WHEN kind = 'cold_workless' AND fingerprint IN ({_OPERATIONS}) THEN 'cold_begin' "
+    "ELSE kind END"
+)
+_NET = "(duration_ns - waited_ns)"
+_BYTES = "(request_bytes + response_bytes)"
+
+
+def writers(period: Period, most: int) -> str:
+    """The writers with the most calls: cluster, writer, calls."""
+    return f"""
+SELECT resource_arn, writer, sum(calls) AS calls FROM (
+  SELECT window_start, resource_arn, writer, sum(calls) AS calls FROM statements
+  GROUP BY window_start, resource_arn, writer
+) AS by_window WHERE {_within(period)} GROUP BY resource_arn, writer
+ORDER BY calls DESC, writer, resource_arn LIMIT {most}
+"""  # noqa: S608 - integers of ours
+
+
+def record(period: Period, classes: Mapping[str, int]) -> str:
+    """Hour, cluster, class of writer, fingerprint, kind; sums; the first and the last second.
+
+    By hour with no fingerprint, and by fingerprint with no hour, in one scan. The sums are calls,
+    net, its squares, bytes, and rows written.
+
+    Args:
+        period: What to sum.
+        classes: Writers with a class of their own; all others are of class 0.
+    """
+    return f"""
+SELECT hour, arn, class, fingerprint, kind, {_SUMS},
+       CAST(floor(min(first_s)) AS BIGINT) AS first_s, CAST(floor(max(last_s)) AS BIGINT) AS last_s
+FROM ({_by_window(period, classes)}) AS whole
+GROUP BY GROUPING SETS ((hour, arn, class, kind), (arn, class, fingerprint, kind))
+"""  # noqa: S608 - numbers of ours
+
+
+def statements(
+    period: Period,
+    classes: Mapping[str, int],
+    clusters: Mapping[str, int],
+    segments: Mapping[tuple[int, int], int],
+) -> str:
+    """Segment, class of writer, fingerprint, kind; the sums of `record`.
+
+    Args:
+        period: What to sum.
+        classes: As in `record`.
+        clusters: A number for each cluster's ARN.
+        segments: By hour and cluster's number, what they have in common; others are left out.
+    """
+    arns = (f"({_text(arn)}, {number})" for arn, number in clusters.items())
+    rows = (f"({hour}, {number}, {one})" for (hour, number), one in segments.items())
+    return f"""
+SELECT segment, class, fingerprint, kind, {_SUMS}
+FROM ({_by_window(period, classes)}) AS whole
+JOIN (VALUES {", ".join(arns)}) AS clusters(of_arn, number) ON clusters.of_arn = whole.arn
+JOIN (VALUES {", ".join(rows)}) AS segments(of_hour, of_cluster, segment)
+  ON segments.of_hour = whole.hour AND segments.of_cluster = clusters.number
+GROUP BY segment, class, fingerprint, kind
+"""  # noqa: S608 - numbers of ours
+
+
+_SUMS = (
+    "sum(calls) AS calls, sum(net_ns) AS net_ns, sum(us2) AS us2, sum(bytes) AS bytes, "
+    "sum(rows_written) AS rows_written"
+)
+
+
+def _by_window(period: Period, classes: Mapping[str, int]) -> str:
+    """Sums over tenants first: the rest is then worked out for thousands of rows, not millions."""
+    rows = [f"({_text(writer)}, {one})" for writer, one in classes.items()]
+    return f"""
+  SELECT {_HOUR} AS hour, resource_arn AS arn, COALESCE(class, 0) AS class, fingerprint,
+         {_KIND} AS kind, calls, net_ns, us2, bytes, rows_written,
+         epoch(window_start) AS first_s, epoch(window_start) + window_s AS last_s
+  FROM (
+    SELECT window_start, resource_arn, writer, fingerprint, kind, max(window_s) AS window_s,
+           sum(calls) AS calls, sum({_NET}) AS net_ns, sum(duration_us2) AS us2,
+           sum({_BYTES}) AS bytes, sum(rows_written) AS rows_written
+    FROM statements GROUP BY window_start, resource_arn, writer, fingerprint, kind
+  ) AS by_window
+  LEFT JOIN (VALUES {", ".join(rows) or "('', 0)"}) AS classes(of_writer, class)
+    ON classes.of_writer = by_window.writer
+  WHERE {_within(period)}
+"""  # noqa: S608 - numbers of ours
+
+
+def summaries(period: Period, fingerprints: Iterable[int]) -> str:
+    """Fingerprint and summary of some statements."""
+    return f"""
+SELECT fingerprint, max(summary) AS summary FROM statements
+WHERE {_within(period)} AND fingerprint IN ({", ".join(map(str, fingerprints))})
+GROUP BY fingerprint
+"""  # noqa: S608 - integers of ours
+
+
+def tenant_names(period: Period) -> str:
+    """The tenants of the period."""
+    return f"""
+SELECT DISTINCT tenant FROM statements WHERE {_within(period)}
+"""  # noqa: S608 - integers of ours
+
+
+class OfCluster(NamedTuple):
+    """What holds for a cluster's calls of the whole period.
+
+    Attributes:
+        number: The cluster's number.
+        cold_ns: What opening a connection adds to a call.
+        byte_ns: Overhead of a byte.
+        cold_noise: The variance of a call that opens one, in units of one that does not.
+    """
+
+    number: int
+    cold_ns: int
+    byte_ns: float
+    cold_noise: float
+
+
+class OfHour(NamedTuple):
+    """What holds for a cluster's calls of one hour.
+
+    Attributes:
+        segment: A number of what hours and clusters have in common.
+        overhead_ns: Overhead of a call that opens no connection.
+        weight: What a nanosecond weighs, 0 to 1.
+    """
+
+    segment: int
+    overhead_ns: int
+    weight: float
+
+
+def cells(
+    period: Period,
+    clusters: Mapping[str, OfCluster],
+    hours: Mapping[tuple[int, int], OfHour],
+    offsets: Mapping[tuple[int, str], tuple[int, float]],
+    groups: Mapping[int, int],
+) -> str:
+    """Segment, tenant, group of statements; then sums over hours and writers.
+
+    The sums are calls, residues, variances; then weighted calls, residues, variances. A residue is
+    `net - calls * overhead - bytes * slope`. Variances are in units of one warm call's.
+
+    Args:
+        period: What to sum.
+        clusters: By ARN.
+        hours: By hour and cluster's number; others are left out.
+        offsets: What a call costs more with a writer, and its variance in units of one with the
+            others, by cluster's number and writer.
+        groups: The group of a statement, by fingerprint; `REST_GROUP` for others.
+    """
+    arns = (
+        f"({_text(arn)}, {one.number}, {one.cold_ns}, {_double(one.byte_ns)}, "
+        f"{_double(one.cold_noise - 1)})"
+        for arn, one in clusters.items()
+    )
+    rows = (
+        f"({hour}, {number}, {one.segment}, {one.overhead_ns}, '{one.weight!r}')"
+        for (hour, number), one in hours.items()
+    )
+    extra = [
+        f"({number}, {_text(writer)}, {ns}, '{noise!r}')"
+        for (number, writer), (ns, noise) in offsets.items()
+    ]
+    named = [f"({one}, {group})" for one, group in groups.items()]
+    cold = "CASE WHEN kind = 'cold_work' OR kind = 'cold_workless' THEN 1 ELSE 0 END"
+    group = (
+        f"CASE WHEN kind = 'workless' OR kind = 'cold_workless' THEN CASE WHEN fingerprint IN "
+        f"({_OPERATIONS}) THEN {BEGIN_GROUP} ELSE {WORKLESS_GROUP} END "
+        f"ELSE COALESCE(part, {REST_GROUP}) END"
+    )
+    offset = "0"
+    own_noise = "1"
+    join_offsets = ""
+    if extra:
+        offset, own_noise = "COALESCE(more_ns, 0)", "COALESCE(own_noise, CAST('1.0' AS DOUBLE))"
+        join_offsets = f"""
+  LEFT JOIN (
+    SELECT in_cluster, of_writer, more_ns, CAST(own_noise AS DOUBLE) AS own_noise
+    FROM (VALUES {", ".join(extra)}) AS given(in_cluster, of_writer, more_ns, own_noise)
+  ) AS offsets
+    ON offsets.in_cluster = clusters.number AND offsets.of_writer = statements.writer
+"""  # noqa: S608 - numbers of ours
+    return f"""
+SELECT segment, tenant, part, sum(calls) AS calls,
+       sum(CAST(floor(rest_ns) AS BIGINT)) AS rest_ns,
+       sum(CAST(floor(calls * noise * {NOISE_SCALE}) AS BIGINT)) AS noise,
+       sum(CAST(floor(calls * weight * {CALLS_SCALE}) AS BIGINT)) AS weighted_calls,
+       sum(CAST(floor(rest_ns * weight) AS BIGINT)) AS weighted_rest_ns,
+       sum(CAST(floor(calls * noise * weight * weight * {NOISE_SCALE}) AS BIGINT))
+         AS weighted_noise
+FROM (
+  SELECT segment, tenant, {group} AS part, calls, weight,
+         {_NET} - calls * (overhead_ns + {offset} + cold_ns * {cold}) - {_BYTES} * byte_ns
+           AS rest_ns,
+         {own_noise} * (1 + more_noise * {cold}) AS noise
+  FROM statements
+  JOIN (VALUES {", ".join(arns)}) AS clusters(arn, number, cold_ns, byte_ns, more_noise)
+    ON clusters.arn = statements.resource_arn
+  JOIN (
+    SELECT of_hour, of_cluster, segment, overhead_ns, CAST(weight AS DOUBLE) AS weight
+    FROM (VALUES {", ".join(rows)}) AS given(of_hour, of_cluster, segment, overhead_ns, weight)
+  ) AS factors
+    ON factors.of_hour = {_HOUR} AND factors.of_cluster = clusters.number
+  LEFT JOIN (VALUES {", ".join(named) or f"(0, {REST_GROUP})"}) AS parts(of_statement, part)
+    ON parts.of_statement = statements.fingerprint{join_offsets}
+  WHERE {_within(period)}
+) AS by_row GROUP BY segment, tenant, part
+"""  # noqa: S608 - numbers of ours
+
+
+def _within(period: Period) -> str:
+    return f"epoch(window_start) >= {period.start_s} AND epoch(window_start) < {period.end_s}"
+
+
+def _double(number: float) -> str:
+    """The shortest text that reads back as the same IEEE double."""
+    return f"CAST('{number!r}' AS DOUBLE)"
+
+
+def _text(value: str) -> str:
+    """A string literal; a backslash would be an escape in Spark."""
+    return "'" + value.replace("'", "''") + "'"
