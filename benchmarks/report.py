@@ -52,7 +52,7 @@ _PLAIN = _TIMED.format(
             "SELECT sum(calls), sum(duration_ns), sum(billed_requests), sum(request_bytes), "
             "sum(response_bytes), sum(rows_returned), sum(rows_written), sum(lost), "
             "max(tenant), max(outcome), max(window_start)::VARCHAR "
-            f"FROM read_parquet('{sys.argv[1]}/**/*.parquet', hive_partitioning=false)"
+            f"FROM read_parquet('{sys.argv[1]}/date=*/*/*.parquet', hive_partitioning=false)"
         ).fetchall()[0][0]
     """),
 )
