@@ -13,11 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tenantmetrics import limits
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.records import Source
+
+if TYPE_CHECKING:
+    from tenantmetrics.export.base import Exporter
 
 __all__ = ["BILLED_BYTES", "METRIC_LEVELS", "SETTINGS", "SIGTERM", "Config", "load", "misspelt"]
 
@@ -90,7 +93,7 @@ class Config:
         origins: Where each setting that is not a default came from, for errors; no setting itself.
     """
 
-    exporters: tuple[str, ...] = ()
+    exporters: tuple[str | Exporter, ...] = ()
     flush_interval_s: float = 60.0
     window_s: int = 60
     queue_size: int = 65_536
@@ -276,6 +279,8 @@ def _file(environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
 def _convert(name: str, value: Any, kind: type, origin: str) -> Any:
     """One value, checked; `origin` is for the error."""
     wrong = partial(_wrong, name, value, origin)
+    if name == "exporters":
+        return _exporters(value, wrong)
     if kind is tuple:
         return _texts(name, value, wrong)
     if kind is bool:
@@ -310,6 +315,24 @@ def _number(name: str, value: Any, kind: type, wrong: Callable[[str], ConfigErro
     if name == "window_s" and 3600 % number:
         raise wrong("a divisor of 3600, so that windows align to the hour")
     return number
+
+
+def _exporters(value: Any, wrong: Callable[[str], ConfigError]) -> tuple[str | Exporter, ...]:
+    """Names, and exporters that the application made."""
+    parts = [value] if _is_exporter(value) else value
+    if not isinstance(parts, list | tuple) or not any(map(_is_exporter, parts)):
+        return _texts("exporters", value, wrong)
+    if not all(isinstance(part, str) or _is_exporter(part) for part in parts):
+        raise wrong("strings, or objects with a name and the methods export and close")
+    return tuple(part.strip() if isinstance(part, str) else part for part in parts)
+
+
+def _is_exporter(value: object) -> bool:
+    return (
+        isinstance(getattr(value, "name", None), str)
+        and callable(getattr(value, "export", None))
+        and callable(getattr(value, "close", None))
+    )
 
 
 def _texts(name: str, value: Any, wrong: Callable[[str], ConfigError]) -> tuple[str, ...]:

@@ -57,6 +57,7 @@ _ROWS_WITHOUT_TABLES = frozenset(
     ],
 )
 
+_CHANGES = (exp.Update, exp.Delete, exp.Merge)
 _ITEM_STEPS = 10
 """What a source of FROM takes, its aliases and columns aside."""
 
@@ -188,7 +189,9 @@ def add_table(item: exp.Table, names: QueryScope, facts: Facts, sink: Sink) -> F
     """Enter a table or the use of a CTE."""
     name = item.name.lower()
     alias = item.alias.lower() or name
-    derived = names.cte(name) if not item.args.get("db") else None
+    # What is changed is a table, whatever WITH queries have its name.
+    changed = item.arg_key == "this" and isinstance(item.parent, _CHANGES)
+    derived = names.cte(name) if not changed and not item.args.get("db") else None
     if derived is not None:
         return _add_derived(aliased(derived, item), alias, names, facts, sink)
     facts.tables = True

@@ -67,6 +67,7 @@ def _when(
     then, condition = when.args.get("then"), when.args.get("condition")
     rows = Facts()
     rows.tables, rows.constants = True, set(facts.constants)
+    rows.restricting = facts.restricting
     matched = bool(when.args.get("matched"))
     by_source = not matched and bool(when.args.get("source"))
     if not by_source:

@@ -137,7 +137,9 @@ def _table(node: exp.Table, found: Survey, ctes: set[str], vocabulary: Vocabular
     name, schema = node.name, node.db
     if not name:
         return
-    if schema or name.lower() not in ctes:
+    # What is changed is a table, whatever WITH queries have its name.
+    changed = node.arg_key == "this" and node.parent.__class__ in _CHANGES
+    if schema or changed or name.lower() not in ctes:
         found.tables.append((schema, name.lower()))
     names = [part.name for part in node.parts]
     if schema and vocabulary.of_schema(schema) is not None:

@@ -202,6 +202,21 @@ UNDECIDED_THAT_READ_OTHERS = (
     "SELECT * FROM docs WHERE 1 IN (SELECT user_id FROM members WHERE tenant_id = 'acme')",
     "UPDATE a SET x = 2 FROM b WHERE b.tenant_id = 'acme' AND a.status = 'open'",
     "DELETE FROM a USING b WHERE b.tenant_id = 'acme' AND a.x = 1",
+    "SELECT * FROM a, b WHERE b.tenant_id = 'acme' AND a.id IN (SELECT id FROM c)",
+    "SELECT * FROM a, b WHERE b.tenant_id = 'acme' AND a.id = ANY (SELECT id FROM c)",
+    "SELECT * FROM a, b WHERE b.tenant_id = 'acme' AND EXISTS (SELECT 1 FROM c WHERE c.id = a.id)",
+    (
+        "SELECT * FROM a, b WHERE b.tenant_id = 'acme' "
+        "AND a.id IN (SELECT id FROM c UNION SELECT id FROM d)"
+    ),
+    "UPDATE a SET x = 2 FROM b WHERE b.tenant_id = 'acme' AND a.id IN (SELECT id FROM c)",
+    "DELETE FROM a USING b WHERE b.tenant_id = 'acme' AND a.id IN (SELECT id FROM c)",
+    "WITH b AS (SELECT * FROM b WHERE tenant_id = 'acme') UPDATE b SET x = 2",
+    "WITH b AS (SELECT * FROM b WHERE tenant_id = 'acme') DELETE FROM b",
+    (
+        "WITH b AS (SELECT * FROM b WHERE tenant_id = 'acme') "
+        "MERGE INTO b USING c ON b.id = c.id WHEN MATCHED THEN DELETE"
+    ),
 )
 
 
