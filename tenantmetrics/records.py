@@ -58,6 +58,9 @@ class Source(StrEnum):
     DATABASE = "database"
     UNATTRIBUTED = "unattributed"
 
+    # Python's own for an enum's member is a function of Python's, called once a call for its key.
+    __hash__ = str.__hash__
+
 
 class Misuse(StrEnum):
     """What a statement or a transaction did that isolates less than it seems to."""

@@ -39,7 +39,7 @@ def test_sums_stay_exact_whatever_the_bound(given_calls, max_rows):
     """Folding moves numbers to another row and loses none; amounts of more than 32 bits too."""
     table = StatementTable(max_rows)
     for tenant, number, kind, sums in given_calls:
-        table.add(tenant, key(number, kind), sums)
+        table.add(tenant, key(number, kind), *sums)
     assert total(table) == [
         sum(sums[n] for *_, sums in given_calls) for n in range(len(BY_STATEMENT))
     ]
@@ -59,7 +59,7 @@ def test_each_pair_has_its_own_row_below_the_bound(given_calls):
     table = StatementTable()
     wanted = {}
     for tenant, number, kind, sums in given_calls:
-        table.add(tenant, key(number, kind), sums)
+        table.add(tenant, key(number, kind), *sums)
         pair = tenant, key(number, kind)
         wanted[pair] = tuple(map(sum, zip(wanted.get(pair, (0,) * len(sums)), sums, strict=True)))
     assert {(row.tenant, row.key): row.sums for row in table.rows()} == wanted
@@ -70,9 +70,9 @@ def test_past_the_bound_a_tenants_statements_fold_and_then_tenants():
     table = StatementTable(64)
     for tenant in range(12):
         for number in range(4):
-            table.add(f"t{tenant}", key(number), (1,) * len(BY_STATEMENT))
+            table.add(f"t{tenant}", key(number), *(1,) * len(BY_STATEMENT))
     for tenant in range(500):
-        table.add(f"u{tenant}", key(9), (1,) * len(BY_STATEMENT))
+        table.add(f"u{tenant}", key(9), *(1,) * len(BY_STATEMENT))
     rows = list(table.rows())
     assert len(rows) <= 64 + 8 + 1_024
     assert sum(row.sums[0] for row in rows) == 548
@@ -86,7 +86,7 @@ def test_names_without_end_take_no_memory_without_end():
     """As where each call has another database, another statement and another tenant."""
     table = StatementTable(1_000)
     for number in range(20_000):
-        table.add(f"t{number}", key(number, database=f"db{number}"), (1,) * len(BY_STATEMENT))
+        table.add(f"t{number}", key(number, database=f"db{number}"), *(1,) * len(BY_STATEMENT))
     assert len(table) <= 1_000 + 125 + 1_024 + 4
     assert len(table.tenants) + len(table.statements) <= 2_500
     assert total(table)[0] == 20_000
@@ -101,7 +101,7 @@ def test_500_tenants_with_500_statements_take_at_most_20_mb():
         table = StatementTable()
         for tenant in tenants:
             for one in keys:
-                table.add(tenant, one, (3, 9_000_000, 3_000_000, 1, 900, 2_700, 6, 1))
+                table.add(tenant, one, 3, 9_000_000, 3_000_000, 1, 900, 2_700, 6, 1)
         taken, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

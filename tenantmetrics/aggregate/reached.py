@@ -29,14 +29,20 @@ _NOT_REACHED = frozenset(
 cluster that was paused."""
 
 
-def kind_of(call: Call) -> Kind | None:
-    """The call's kind; None if the database never saw it.
+# Plain strings: an enum's members are hashed by a function of Python's, for every call.
+_WORK, _COLD_WORK = Kind.WORK.value, Kind.COLD_WORK.value
+_WORKLESS, _COLD_WORKLESS = Kind.WORKLESS.value, Kind.COLD_WORKLESS.value
+
+
+def kind_of(call: Call) -> str | None:
+    """The call's kind, a `Kind` as a plain string; None if the database never saw it.
 
     Args:
         call: Any call. One that failed counts as work, whatever its statement.
     """
-    if not call.http_status or call.outcome in _NOT_REACHED:
+    outcome = call.outcome
+    if not call.http_status or outcome in _NOT_REACHED:
         return None
-    if call.claims.workless and call.outcome == OK:
-        return Kind.COLD_WORKLESS if call.opened_connection else Kind.WORKLESS
-    return Kind.COLD_WORK if call.opened_connection else Kind.WORK
+    if call.claims.workless and outcome == OK:
+        return _COLD_WORKLESS if call.opened_connection else _WORKLESS
+    return _COLD_WORK if call.opened_connection else _WORK

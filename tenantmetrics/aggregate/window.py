@@ -143,19 +143,23 @@ class Aggregator:
             return
         tenant = shares[0][0]
         waited_ns = call.waited_ns
+        request_bytes, response_bytes = call.request_bytes, call.response_bytes
+        returned, written = call.rows_returned, call.rows_written
         us = (duration_ns - waited_ns) // 1_000
+        us *= us
         series = self._series(window.series, tenant, call, source)
         # Unrolled: this is done for every call. A test holds it to the declared measures.
         series.calls += 1
         series.duration_ns += duration_ns
-        series.duration_us2 += us * us
-        series.waited_ns += waited_ns
+        series.duration_us2 += us
+        if waited_ns:
+            series.waited_ns += waited_ns
         series.attempts += call.attempts
-        series.request_bytes += call.request_bytes
-        series.response_bytes += call.response_bytes
+        series.request_bytes += request_bytes
+        series.response_bytes += response_bytes
         series.billed_requests += call.billed_requests
-        series.rows_returned += call.rows_returned
-        series.rows_written += call.rows_written
+        series.rows_returned += returned
+        series.rows_written += written
         record(series, duration_ns)
         trace = call.trace
         # The slowest traced call of the window: the one that somebody will want to look at.
@@ -169,16 +173,14 @@ class Aggregator:
             window.statements.add(
                 tenant,
                 (call.resource_arn, call.database, claims.fingerprint, claims.summary, kind),
-                (
-                    1,
-                    duration_ns,
-                    us * us,
-                    waited_ns,
-                    call.request_bytes,
-                    call.response_bytes,
-                    call.rows_returned,
-                    call.rows_written,
-                ),
+                1,
+                duration_ns,
+                us,
+                waited_ns,
+                request_bytes,
+                response_bytes,
+                returned,
+                written,
             )
 
     def _opened(self, number: int) -> _Open:
@@ -241,7 +243,7 @@ class Aggregator:
                         "waited_ns": waits[n],
                     }
                     into.statements.add(
-                        tenant, statement, tuple(mine[one.name] for one in BY_STATEMENT)
+                        tenant, statement, **{one.name: mine[one.name] for one in BY_STATEMENT}
                     )
 
     def _parts(self, window: _Open, call: Call) -> list[tuple[_Open, int, int]]:
@@ -264,11 +266,11 @@ class Aggregator:
     def _series(
         self, window: dict[SeriesKey, Series], tenant: str, call: Call, source: Source
     ) -> Series:
-        key = SeriesKey(
-            tenant, call.operation, call.outcome, source, call.resource_arn, call.database
-        )
-        series = window.get(key)
+        # A plain tuple is equal to the key and takes a fraction of the time to make.
+        fields = (tenant, call.operation, call.outcome, source, call.resource_arn, call.database)
+        series: Series | None = window.get(fields)  # type: ignore[call-overload]
         if series is None:
+            key = SeriesKey(*fields)
             if self._series_count >= self._max_series:
                 key = self._overflow_key(key)
                 series = window.get(key)

@@ -61,7 +61,7 @@ def make_statements() -> Callable[..., StatementTable]:
         for tenant in reversed(tenants):
             for number, kind in ((7, "workless"), (2**62 + 1, "work")):
                 key = ("arn:x", "app", number, f"SELECT t{number}", kind)
-                table.add(tenant, key, (3, 15_000_003, 77_000_000, 3, 900, 2**40 + 1, 7, 2))
+                table.add(tenant, key, 3, 15_000_003, 77_000_000, 3, 900, 2**40 + 1, 7, 2)
         return table
 
     return make

@@ -202,7 +202,7 @@ def test_a_kill_between_the_two_files_leaves_no_main_file(tmp_path):
         from tenantmetrics.records import Window
         from tenantmetrics.statement_table import StatementTable
         table = StatementTable()
-        table.add("acme", ("arn", "db", 1, "SELECT", "work"), (1,) * 8)
+        table.add("acme", ("arn", "db", 1, "SELECT", "work"), *(1,) * 8)
         sync = ledger._sync_folder
         def die(folder):
             sync(folder); os.kill(os.getpid(), signal.SIGKILL)
