@@ -84,5 +84,6 @@ def notes_on_time(server: ServerTime | None) -> tuple[str, ...]:
 
 
 def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
+    if not text.startswith("pg_"):
+        text = text[:1].upper() + text[1:]
     return text if text.endswith(".") else f"{text}."

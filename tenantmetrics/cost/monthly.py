@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -211,11 +211,10 @@ def _sum_up(
         if not weighed or request.divides_by(Driver.WALL_TIME):
             weights, acu_hours, words = _weights(capacity, paid, wall_ns, period)
             weighed[Driver.WALL_TIME] = weights
-        no_hours = dict.fromkeys(hours, 0.0)
         by_server = weighed[Driver.SERVER_TIME].factors if estimated else {}
         net = estimated.usage_hours if estimated else frozenset[int]()
         tenants = source.tenants(
-            weighed[Driver.WALL_TIME].factors if Driver.WALL_TIME in weighed else no_hours,
+            _wall_factors(weighed, hours if net else ()),
             {hour: factor for hour, factor in by_server.items() if hour in net},
         )
         found = None
@@ -245,6 +244,12 @@ def _sum_up(
             usage.notes,
             found,
         )
+
+
+def _wall_factors(weighed: Mapping[Driver, Weights], hours: Iterable[int]) -> dict[int, float]:
+    """What wall time weighs by hour; nothing where no pool is divided by it."""
+    weights = weighed.get(Driver.WALL_TIME)
+    return dict.fromkeys(hours, 0.0) if weights is None else weights.factors
 
 
 def _weights(

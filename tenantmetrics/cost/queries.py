@@ -108,7 +108,8 @@ def tenants(
 
     Args:
         period: What to sum.
-        wall_factors: What a nanosecond of each hour's wall time weighs.
+        wall_factors: What a nanosecond of each hour's wall time weighs; where any factors are
+            given, every hour must have one here.
         net_factors: What a nanosecond of wall time less waits weighs; other hours count nothing
             of it.
     """
@@ -118,19 +119,28 @@ def tenants(
         f"CAST('{net_factors.get(hour, 0.0)!r}' AS DOUBLE))"
         for hour in named
     )
-    values = ", ".join(rows)
+    source = "usage"
+    wall_weight = net_ns = net_weight = "0"
+    if named:
+        source = (
+            f"usage JOIN (VALUES {', '.join(rows)}) AS factors(hour, net, wall_factor, net_factor) "
+            f"ON factors.hour = {_HOUR}"
+        )
+    # What is not asked for is not worked out: there may be a hundred million rows.
+    if any(wall_factors.values()):
+        wall_weight = "sum(CAST(floor(duration_ns * wall_factor) AS BIGINT))"
+    if net_factors:
+        net_ns = f"sum((duration_ns - {_WAITED}) * net)"
+        net_weight = f"sum(CAST(floor((duration_ns - {_WAITED}) * net_factor) AS BIGINT))"
     return f"""
 SELECT tenant, sum(calls) AS calls,
        sum(CASE WHEN outcome <> 'ok' THEN calls ELSE 0 END) AS failed_calls,
        sum(duration_ns) AS duration_ns, sum(billed_requests) AS billed_requests,
        sum(request_bytes) AS request_bytes, sum(response_bytes) AS response_bytes,
        sum(rows_returned) AS rows_returned, sum(rows_written) AS rows_written,
-       sum({_WAITED}) AS waited_ns,
-       sum(CAST(floor(duration_ns * wall_factor) AS BIGINT)) AS wall_weight,
-       sum((duration_ns - {_WAITED}) * net) AS net_ns,
-       sum(CAST(floor((duration_ns - {_WAITED}) * net_factor) AS BIGINT)) AS net_weight
-FROM usage JOIN (VALUES {values}) AS factors(hour, net, wall_factor, net_factor)
-     ON factors.hour = {_HOUR}
+       sum({_WAITED}) AS waited_ns, {wall_weight} AS wall_weight, {net_ns} AS net_ns,
+       {net_weight} AS net_weight
+FROM {source}
 WHERE {_within(period)} AND lost = 0 GROUP BY tenant
 """  # noqa: S608 - numbers of ours
 
