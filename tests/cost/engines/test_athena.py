@@ -231,3 +231,19 @@ def test_motos_athena_takes_the_same_flow(aws_account, engine):
         assert asked["WorkGroup"] == "primary"
     finally:
         client.close()
+
+
+def test_compute_is_divided_by_server_time_as_duckdb_does(worked_ledger, upload, athena, engine):
+    """The sums by statement come back from the second table, and are the same."""
+    there = monthly(upload("prod"), engine=engine, month="2026-11")
+    assert there == monthly(worked_ledger, month="2026-11")
+    assert there.server_time.methods[0].method == "record"
+
+
+def test_a_ledger_with_statements_needs_the_second_table(worked_ledger, upload, athena, engine):
+    """Without it the report would fall back to wall time in silence."""
+    athena.end, athena.reason = "FAILED", "TABLE_NOT_FOUND: line 1:1: table does not exist"
+    address = upload("prod")
+    athena.fails = "ledger_statements"
+    with pytest.raises(LedgerError, match=r"no table books.ledger_statements.*athena-table"):
+        monthly(address, engine=engine, month="2026-11")
