@@ -21,7 +21,7 @@ from enum import StrEnum
 
 import sqlglot
 
-from tenantmetrics.statement import Period
+from tenantmetrics.cost.statement import Period
 
 __all__ = [
     "COLUMNS_READ",
