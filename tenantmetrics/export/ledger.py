@@ -53,6 +53,7 @@ class LedgerExporter:
         # Loaded now rather than at the first export: that may come as the interpreter exits, too
         # late to import anything, and a missing extra must be told to whoever configures.
         try:
+            import pyarrow.compute  # noqa: PLC0415
             import pyarrow.parquet  # noqa: F401, PLC0415
         except ImportError:
             raise MissingExtraError("the ledger exporter", "ledger") from None

@@ -59,6 +59,7 @@ class S3LedgerExporter:
     ) -> None:
         # Loaded now, for the same reasons as by the exporter to a folder.
         try:
+            import pyarrow.compute  # noqa: PLC0415
             import pyarrow.parquet  # noqa: F401, PLC0415
         except ImportError:
             raise MissingExtraError("the ledger exporter", "ledger") from None

@@ -26,6 +26,7 @@ def statement_table(window: Window) -> Any:
         A `pyarrow.Table` of `ledger.STATEMENT_COLUMNS`.
     """
     import pyarrow as pa  # noqa: PLC0415 - loaded by the exporters' constructors
+    import pyarrow.compute as pc  # noqa: PLC0415 - loaded by the exporters' constructors
 
     statements = window.statements
     rows = len(statements)
@@ -50,7 +51,9 @@ def statement_table(window: Window) -> Any:
     schema = ledger.arrow_schema(ledger.STATEMENT_COLUMNS)
     arrays = [columns[field.name].cast(field.type) for field in schema]
     by = ("tenant", "resource_arn", "database", "fingerprint", "summary", "kind")
-    return pa.Table.from_arrays(arrays, schema=schema).sort_by([(name, "ascending") for name in by])
+    table = pa.Table.from_arrays(arrays, schema=schema)
+    # Not `Table.sort_by`: it runs on Arrow's thread pool, which a forked child does not have.
+    return table.take(pc.sort_indices(table, sort_keys=[(name, "ascending") for name in by]))
 
 
 def printable(values: list[Any]) -> list[Any]:
