@@ -7,11 +7,11 @@ from decimal import Decimal
 from tenantmetrics import ledger
 from tenantmetrics.cost.queries import COLUMNS_READ
 from tenantmetrics.cost.sources.staging import Document
+from tenantmetrics.cost.statement import Period, Statement, Usage
 from tenantmetrics.histogram import add
 from tenantmetrics.measures import MEASURES, REPORTED, SUMS, Fold
 from tenantmetrics.records import Series
 from tenantmetrics.report.csv import render
-from tenantmetrics.statement import Period, Statement, Usage
 
 FAILED = "failed_calls"
 """What a report has beside the measures: the calls whose outcome is an error."""

@@ -14,8 +14,8 @@ from enum import StrEnum
 from fractions import Fraction
 
 from tenantmetrics.cost.drivers import NOBODY, WORDS, Consumer, Driver, weigh
+from tenantmetrics.cost.statement import Line, LineKind, Pool, Usage
 from tenantmetrics.records import IDLE, SHARED, UNATTRIBUTED
-from tenantmetrics.statement import Line, LineKind, Pool, Usage
 
 __all__ = ["Charge", "Idle", "allocate", "apportion", "split"]
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from tenantmetrics.catalog import OTHER
 from tenantmetrics.cost.list_prices import SMALLEST_ACU
 from tenantmetrics.cost.server_time.model import Method, ServerTime
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.records import OVERFLOW
-from tenantmetrics.statement import Period
 
 __all__ = ["draft_reasons", "notes_on", "notes_on_time"]
 

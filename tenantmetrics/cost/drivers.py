@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tenantmetrics.catalog import OTHER
+from tenantmetrics.cost.statement import LineKind, Usage
 from tenantmetrics.errors import ReportError
 from tenantmetrics.records import IDLE, OVERFLOW, SHARED, UNATTRIBUTED, UNMETERED
-from tenantmetrics.statement import LineKind, Usage
 
 __all__ = [
     "DEFAULT_DRIVERS",

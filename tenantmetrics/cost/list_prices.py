@@ -13,8 +13,8 @@ from tenantmetrics.cost.inputs import HourlyCapacity
 from tenantmetrics.cost.period import part_of
 from tenantmetrics.cost.prices import PriceList
 from tenantmetrics.cost.sources.cluster import cluster_hours
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = [
     "SMALLEST_ACU",

@@ -33,8 +33,8 @@ from tenantmetrics.cost.prices import load as load_prices
 from tenantmetrics.cost.request import AllocationRequest
 from tenantmetrics.cost.server_time import ServerTime, estimate
 from tenantmetrics.cost.sources.dispatch import UsageFolder, last_s, opened
+from tenantmetrics.cost.statement import Period, Statement
 from tenantmetrics.cost.usage import HourUsage, LedgerUsage, TenantUsage
-from tenantmetrics.statement import Period, Statement
 
 __all__ = ["monthly"]
 

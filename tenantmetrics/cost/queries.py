@@ -22,7 +22,7 @@ from enum import StrEnum
 
 import sqlglot
 
-from tenantmetrics.statement import Period, Usage
+from tenantmetrics.cost.statement import Period, Usage
 
 __all__ = [
     "COLUMNS_READ",

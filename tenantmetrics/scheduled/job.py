@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 from tenantmetrics.cost import AllocationRequest, Capacity, monthly
 from tenantmetrics.cost.period import month_of
+from tenantmetrics.cost.statement import LineKind, Statement
 from tenantmetrics.errors import LedgerError, ReportError, TenantMetricsError
 from tenantmetrics.report.formats import MEDIA_TYPES, SUFFIXES, render
 from tenantmetrics.report.model import build
 from tenantmetrics.report.text import money, visible
 from tenantmetrics.report.work import coverage
 from tenantmetrics.scheduled.settings import Settings, in_settings, load
-from tenantmetrics.statement import LineKind, Statement
 
 __all__ = ["handler"]
 

@@ -29,10 +29,10 @@ from tenantmetrics.cost.server_time.overheads import (
 from tenantmetrics.cost.server_time.record import Record, Segment
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad
 from tenantmetrics.cost.server_time.wall import of_usage
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.cost.usage import HourUsage, TenantUsage
 from tenantmetrics.servertime import Metered, OverheadSource, Verdict, intervals, metered
 from tenantmetrics.servertime.overhead import between
-from tenantmetrics.statement import Period
 
 __all__ = ["Part", "ServerTimeEstimate"]
 

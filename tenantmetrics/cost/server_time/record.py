@@ -9,8 +9,8 @@ from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.server_time import sql
 from tenantmetrics.cost.server_time.overheads import WORK, Statement, StatementKey
 from tenantmetrics.cost.server_time.server import HourKey
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.servertime import ENOUGH_CALLS, Moments
-from tenantmetrics.statement import Period
 
 __all__ = ["MOST_CLASSES", "HourRecord", "Record", "Segment"]
 

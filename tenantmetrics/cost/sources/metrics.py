@@ -16,9 +16,9 @@ from typing import Any
 from tenantmetrics import limits
 from tenantmetrics.cost.sources.cloudwatch import HOUR_S, CloudWatch, Wanted, kept_since
 from tenantmetrics.cost.sources.staging import Document, Staged, Staging, Whose
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.dimension import dimension_value, original_name
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["MetricUsage", "step_of"]
 
