@@ -156,8 +156,8 @@ def _formats() -> None:
     """Time every format on a statement of many tenants."""
     from decimal import Decimal
 
+    from tenantmetrics.cost.statement import Line, LineKind, Period, Pool, Statement, Usage
     from tenantmetrics.report import csv, focus, html, json, terminal, xlsx
-    from tenantmetrics.statement import Line, LineKind, Period, Pool, Statement, Usage
 
     cent = Decimal("0.01")
     lines = tuple(

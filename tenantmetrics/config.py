@@ -145,7 +145,9 @@ class Config:
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
-SETTINGS = {one.name: type(one.default) for one in fields(Config) if one.name != "origins"}
+SETTINGS = {
+    setting.name: type(setting.default) for setting in fields(Config) if setting.name != "origins"
+}
 """Every setting's name and type."""
 
 _ENV_PREFIX = "TENANTMETRICS_"

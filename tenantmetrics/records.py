@@ -39,7 +39,7 @@ __all__ = [
 OK = "ok"
 """`Call.outcome` of a call that succeeded; any other value is the error's code."""
 
-# Tenants that are not tenants. The double underscore keeps them apart from customers' own names.
+# Reserved names. The double underscore keeps them apart from customers' own names.
 UNATTRIBUTED = "__unattributed__"
 OVERFLOW = "__overflow__"
 IDLE = "__idle__"

@@ -42,8 +42,10 @@ class Recent:
     def add(self, windows: Sequence[Window]) -> None:
         """Remember windows that were just closed."""
         # Statements are many, and nobody looks at them live.
-        self._windows.extend(replace(one, statements=_NONE) for one in windows if one.series)
-        size = sum(len(one.series) for one in self._windows)
+        self._windows.extend(
+            replace(window, statements=_NONE) for window in windows if window.series
+        )
+        size = sum(len(window.series) for window in self._windows)
         while size > self._max_series and len(self._windows) > 1:
             size -= len(self._windows.popleft().series)
 

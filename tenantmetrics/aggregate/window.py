@@ -243,7 +243,9 @@ class Aggregator:
                         "waited_ns": waits[n],
                     }
                     into.statements.add(
-                        tenant, statement, **{one.name: mine[one.name] for one in BY_STATEMENT}
+                        tenant,
+                        statement,
+                        **{measure.name: mine[measure.name] for measure in BY_STATEMENT},
                     )
 
     def _parts(self, window: _Open, call: Call) -> list[tuple[_Open, int, int]]:
@@ -336,7 +338,7 @@ class Aggregator:
                 length_s=self._window_s,
                 writer=self._writer,
                 sequence=self._sequence + n,
-                series={key: _copied(one) for key, one in window.series.items()},
+                series={key: _copied(series) for key, series in window.series.items()},
                 losses={},
                 load_ns=load.close(window.series, window.statements),
             )

@@ -7,14 +7,16 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tenantmetrics.cli.engine import EngineName, engine_of
 from tenantmetrics.errors import MissingExtraError, ReportError, UnbalancedError
 from tenantmetrics.report.formats import SUFFIXES, TOP, Format, render
-from tenantmetrics.statement import Statement
+
+if TYPE_CHECKING:
+    from tenantmetrics.cost.statement import Statement
 
 __all__ = ["report"]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tenantmetrics.cost.prices import PriceList
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import PriceError
-from tenantmetrics.statement import Period
 
 __all__ = [
     "PARTS",

@@ -8,9 +8,9 @@ from dataclasses import replace
 from tenantmetrics.cost.drivers import Consumer, consumer
 from tenantmetrics.cost.inputs import TenantFacts
 from tenantmetrics.cost.server_time.model import ServerTime
+from tenantmetrics.cost.statement import Line, Usage
 from tenantmetrics.cost.usage import TenantUsage
 from tenantmetrics.records import UNMETERED
-from tenantmetrics.statement import Line, Usage
 
 __all__ = ["consumers", "with_facts"]
 

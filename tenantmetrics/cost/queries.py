@@ -17,11 +17,12 @@ Losses stand in rows whose other numbers are 0 and change no sum.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from enum import StrEnum
 
 import sqlglot
 
-from tenantmetrics.statement import Period
+from tenantmetrics.cost.statement import Period, Usage
 
 __all__ = [
     "COLUMNS_READ",
@@ -66,6 +67,13 @@ COLUMNS_SINCE_2 = ("waited_ns",)
 """Read too, and 0 in the rows of files of version 1, which do not have them."""
 
 _WAITED = "coalesce(waited_ns, 0)"
+_FAILED = "sum(CASE WHEN outcome <> 'ok' THEN calls ELSE 0 END)"
+_USAGE = ", ".join(
+    f"{_FAILED if field.name == 'failed_calls' else f'sum({field.name})'} AS {field.name}"
+    for field in fields(Usage)
+)
+"""The fields of `Usage`, in order."""
+
 _HOUR = "CAST(floor(epoch(window_start) / 3600) AS BIGINT)"
 
 
@@ -133,11 +141,7 @@ def tenants(
         net_ns = f"sum((duration_ns - {_WAITED}) * net)"
         net_weight = f"sum(CAST(floor((duration_ns - {_WAITED}) * net_factor) AS BIGINT))"
     return f"""
-SELECT tenant, sum(calls) AS calls,
-       sum(CASE WHEN outcome <> 'ok' THEN calls ELSE 0 END) AS failed_calls,
-       sum(duration_ns) AS duration_ns, sum(billed_requests) AS billed_requests,
-       sum(request_bytes) AS request_bytes, sum(response_bytes) AS response_bytes,
-       sum(rows_returned) AS rows_returned, sum(rows_written) AS rows_written,
+SELECT tenant, {_USAGE},
        sum({_WAITED}) AS waited_ns, {wall_weight} AS wall_weight, {net_ns} AS net_ns,
        {net_weight} AS net_weight
 FROM {source}

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from tenantmetrics import ledger
 from tenantmetrics.cost.s3_prefix import S3Prefix
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import LedgerError
 from tenantmetrics.serverside.columns import TABLES
 from tenantmetrics.serverside.tables import FOLDER
-from tenantmetrics.statement import Period
 
 __all__ = ["S3Ledger", "days_of"]
 

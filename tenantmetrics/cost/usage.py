@@ -11,8 +11,8 @@ from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines import Engine, OpenLedger
 from tenantmetrics.cost.engines.duckdb import DuckDB
 from tenantmetrics.cost.files import find
+from tenantmetrics.cost.statement import Period, Usage
 from tenantmetrics.errors import LedgerError, ReportError
-from tenantmetrics.statement import Period, Usage
 
 __all__ = ["HourUsage", "LedgerUsage", "TenantUsage", "first_and_last"]
 

@@ -14,8 +14,8 @@ from tenantmetrics.cost.inputs import HourlyCapacity, read_storage
 from tenantmetrics.cost.list_prices import GB, SMALLEST_ACU, Capacity
 from tenantmetrics.cost.monthly import monthly
 from tenantmetrics.cost.prices import PriceList
+from tenantmetrics.cost.statement import Statement
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Statement
 
 __all__ = ["measure"]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tenantmetrics.statement import LineKind, Statement
+from tenantmetrics.cost.statement import LineKind, Statement
 
 __all__ = ["Shares", "TenantShares", "compare_shares", "moved"]
 

@@ -53,7 +53,7 @@ class Fanout:
         self._clock = clock
         # Chosen once, so that a process's exports stay a whole interval apart.
         self._delay_s = random.uniform(0, spread_s)  # noqa: S311 - no secret
-        self._lanes = [_Lane(one, health, max_backlog_series, clock) for one in exporters]
+        self._lanes = [_Lane(exporter, health, max_backlog_series, clock) for exporter in exporters]
 
     def export(self, windows: Sequence[Window], deadline_s: float) -> bool:
         """Hand the windows to every exporter, with what is left of its backlog, and wait.
@@ -277,7 +277,7 @@ class _Lane:
         self._drop(dropped)
 
     def _drop(self, windows: Sequence[Window]) -> None:
-        calls = sum(one.calls for window in windows for one in window.series.values())
+        calls = sum(series.calls for window in windows for series in window.series.values())
         self._count(Loss.EXPORT_DROPPED, calls, None)
 
     def _count(self, reason: Loss, amount: int, error: BaseException | None) -> None:

@@ -162,7 +162,7 @@ def _table(window: Window, schema: Any) -> Any:
             lost.append(amount)
     keys = [key for key, _ in items]
     series = [one for _, one in items]
-    buckets = [sorted(one.buckets.items()) for one in series]
+    buckets = [sorted(each.buckets.items()) for each in series]
     count = len(items)
     columns: dict[str, list[Any]] = {
         "window_start": [window.start_s * 1_000_000] * count,
@@ -176,10 +176,10 @@ def _table(window: Window, schema: Any) -> Any:
         "resource_arn": [key.resource_arn for key in keys],
         "database": [key.database for key in keys],
         **{
-            one.name: [min(getattr(each, one.name), _INT64_MAX) for each in series]
-            for one in MEASURES
+            measure.name: [min(getattr(each, measure.name), _INT64_MAX) for each in series]
+            for measure in MEASURES
         },
-        "scale": [one.scale for one in series],
+        "scale": [each.scale for each in series],
         "bucket_index": [[index for index, _ in pairs] for pairs in buckets],
         "bucket_count": [[number for _, number in pairs] for pairs in buckets],
         "lost": lost,

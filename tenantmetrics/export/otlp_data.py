@@ -40,7 +40,7 @@ from tenantmetrics.records import OK, UNATTRIBUTED, Series, Window
 
 __all__ = ["Cumulative", "Row", "batches", "rows"]
 
-_TWINS: dict[str, Described] = {one.twin: one for one in METRICS}
+_TWINS: dict[str, Described] = {metric.twin: metric for metric in METRICS}
 _LOAD = metric("DatabaseLoad").twin
 _NS_LOG2 = log2(1e9)
 _POINT_BYTES = 120

@@ -10,10 +10,10 @@ import csv
 import io
 import os
 
+from tenantmetrics.cost.statement import Statement
 from tenantmetrics.report.model import build
 from tenantmetrics.report.text import guarded, write_files
 from tenantmetrics.report.work import Work
-from tenantmetrics.statement import Statement
 
 __all__ = ["render", "write"]
 

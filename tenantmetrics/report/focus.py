@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from tenantmetrics.cost.drivers import WORDS, Driver
+from tenantmetrics.cost.statement import LineKind, Pool, Statement
 from tenantmetrics.report.model import Report, Row, build
 from tenantmetrics.report.text import guarded, write_files
 from tenantmetrics.report.work import method_versions
-from tenantmetrics.statement import LineKind, Pool, Statement
 
 __all__ = ["COLUMNS", "render", "write"]
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING
 
+from tenantmetrics.cost.statement import LineKind, Statement
 from tenantmetrics.errors import MissingExtraError
 from tenantmetrics.report.model import MEANING, Report, Row, build
 from tenantmetrics.report.text import duration, money, percent, visible, write_files
 from tenantmetrics.report.work import coverage
-from tenantmetrics.statement import LineKind, Statement
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -14,11 +14,11 @@ from importlib import resources
 from typing import Any
 
 from tenantmetrics.cost.server_time.model import VERSIONS, ServerTime
+from tenantmetrics.cost.statement import Statement, Usage
 from tenantmetrics.report.compare import Comparison
 from tenantmetrics.report.model import Row, build
 from tenantmetrics.report.text import write_files
 from tenantmetrics.report.work import Work
-from tenantmetrics.statement import Statement, Usage
 
 __all__ = ["VERSION", "render", "schema", "write"]
 

@@ -11,10 +11,10 @@ from decimal import Decimal
 from functools import cached_property
 from operator import attrgetter
 
+from tenantmetrics.cost.statement import Line, LineKind, Statement, Usage
 from tenantmetrics.records import UNMETERED
 from tenantmetrics.report.compare import Comparison, compare
 from tenantmetrics.report.work import Work, coverage, differences, work_of
-from tenantmetrics.statement import Line, LineKind, Statement, Usage
 
 __all__ = ["MEANING", "GroupSum", "Report", "Row", "build"]
 

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tenantmetrics.cost.statement import LineKind, Statement
 from tenantmetrics.records import UNATTRIBUTED
 from tenantmetrics.report.formats import TOP
 from tenantmetrics.report.model import MEANING, Report, Row, build
 from tenantmetrics.report.text import duration, money, percent, visible
 from tenantmetrics.report.work import Work, coverage
-from tenantmetrics.statement import LineKind, Statement
 
 __all__ = ["render", "show"]
 
@@ -25,7 +25,7 @@ __all__ = ["render", "show"]
 _NAME_MIN, _NAME_MAX = len(UNATTRIBUTED), 17
 _GAP = 2
 _POOL_DROP = 7
-"""Pools go together: where they do, their sums are told in a line below."""
+"""Pools go together: where they do, their sums are in a line below."""
 _PAGE = 100
 _BADGE = {"DRAFT": "black on yellow", "ESTIMATE": "black on cyan"}
 

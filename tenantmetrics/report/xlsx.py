@@ -9,13 +9,13 @@ import io
 import os
 from typing import Any
 
+from tenantmetrics.cost.statement import Statement
 from tenantmetrics.errors import MissingExtraError, ReportError
 from tenantmetrics.report import xlsx_trend
 from tenantmetrics.report.model import Report, build
 from tenantmetrics.report.text import write_files
 from tenantmetrics.report.work import Work
 from tenantmetrics.report.xlsx_text import plain
-from tenantmetrics.statement import Statement
 
 __all__ = ["render", "write"]
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tenantmetrics.cost.allocate import Charge, Idle, allocate
 from tenantmetrics.cost.drivers import Driver, consumer
+from tenantmetrics.cost.statement import LineKind, Usage
 from tenantmetrics.records import OVERFLOW, UNATTRIBUTED
-from tenantmetrics.statement import LineKind, Usage
 
 CENT = Decimal("0.01")
 CASES = 10_000

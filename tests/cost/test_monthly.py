@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tenantmetrics.cost import Capacity, Idle, monthly, read_capacity
+from tenantmetrics.cost.statement import LineKind, Usage
 from tenantmetrics.errors import LedgerError, PriceError, ReportError
 from tenantmetrics.records import IDLE, OVERFLOW, UNATTRIBUTED
-from tenantmetrics.statement import LineKind, Usage
 
 ONE_ACU = Capacity(acu=Decimal(1))
 

@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tenantmetrics.cost.statement import Line, LineKind, Period, Pool, Statement, Usage
 from tenantmetrics.records import IDLE, UNATTRIBUTED
-from tenantmetrics.statement import Line, LineKind, Period, Pool, Statement, Usage
 
 
 @pytest.fixture

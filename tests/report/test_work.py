@@ -16,10 +16,10 @@ from tenantmetrics.cost.server_time import (
     ServerTimeSource,
     TenantServerTime,
 )
+from tenantmetrics.cost.statement import Line, LineKind, Usage
 from tenantmetrics.records import UNMETERED
 from tenantmetrics.report import csv, focus, html, json, terminal, xlsx
 from tenantmetrics.report.model import build
-from tenantmetrics.statement import Line, LineKind, Usage
 
 S = 10**9
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from tenantmetrics.cost.bill.cost_explorer import parse
 from tenantmetrics.cost.bill.model import Bill, BillFilter
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["COST_EXPLORER", "ask"]
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from tenantmetrics.cost.bill.classify import pool_of
 from tenantmetrics.cost.bill.model import Bill, PoolCharge
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["load_json", "parse"]
 

@@ -19,8 +19,8 @@ from tenantmetrics.cost.bill.model import Bill, BillFilter, PoolCharge
 from tenantmetrics.cost.bill.objects import SUFFIXES, fetch
 from tenantmetrics.cost.bill.overlap import refuse_overlap
 from tenantmetrics.cost.bill.table import Table, is_parquet, key_of
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["load"]
 

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from tenantmetrics.cost.s3_prefix import S3Prefix
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["SUFFIXES", "fetch"]
 

@@ -22,9 +22,9 @@ from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines.base import PathLike, refuse_holes, refuse_skipping
 from tenantmetrics.cost.engines.objects import trusted
 from tenantmetrics.cost.s3 import S3Ledger, days_of
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ConfigError, LedgerError, ReportError
 from tenantmetrics.ledger import STATEMENT_COLUMNS, FileName
-from tenantmetrics.statement import Period
 
 __all__ = ["STATEMENTS_SUFFIX", "Athena"]
 

@@ -6,8 +6,8 @@ import os
 from typing import Any, Protocol
 
 from tenantmetrics.cost import queries
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import LedgerError, ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["Engine", "OpenLedger", "PathLike", "refuse_holes", "refuse_skipping"]
 

@@ -11,8 +11,8 @@ from tenantmetrics import ledger
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines.base import PathLike
 from tenantmetrics.cost.files import Broken, LedgerFiles, find, find_statements, named
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import LedgerError, MissingExtraError, ReportError
-from tenantmetrics.statement import Period
 
 if TYPE_CHECKING:
     import duckdb

@@ -17,9 +17,9 @@ from tenantmetrics.cost.engines.base import PathLike, refuse_holes, refuse_skipp
 from tenantmetrics.cost.engines.objects import trusted
 from tenantmetrics.cost.files import find, find_statements, named
 from tenantmetrics.cost.s3 import S3Ledger
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import LedgerError, MissingExtraError, ReportError
 from tenantmetrics.ledger import Kind
-from tenantmetrics.statement import Period
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Self
 
 from tenantmetrics import limits
 from tenantmetrics.cost.period import day
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["HOUR_S", "CloudWatch", "Wanted", "kept_since"]
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from tenantmetrics.cost.inputs import HourlyCapacity
 from tenantmetrics.cost.sources.cloudwatch import HOUR_S, CloudWatch, Wanted, kept_since
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["cluster_hours"]
 

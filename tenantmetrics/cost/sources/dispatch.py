@@ -14,9 +14,9 @@ from tenantmetrics.cost.s3 import S3Ledger
 from tenantmetrics.cost.sources.emf import LogUsage
 from tenantmetrics.cost.sources.metrics import MetricUsage
 from tenantmetrics.cost.sources.s3_logs import S3Logs
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.cost.usage import first_and_last
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["Kind", "UsageFolder", "kind_of", "last_s", "opened"]
 

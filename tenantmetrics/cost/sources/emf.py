@@ -17,9 +17,9 @@ from typing import Any
 from tenantmetrics.cost.period import day
 from tenantmetrics.cost.sources.logfiles import DamagedError, Events, log_files
 from tenantmetrics.cost.sources.staging import DifferError, Document, Staged, Staging, Whose
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.dimension import original_name
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["LogUsage", "read_document"]
 

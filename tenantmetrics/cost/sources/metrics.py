@@ -16,9 +16,9 @@ from typing import Any
 from tenantmetrics import limits
 from tenantmetrics.cost.sources.cloudwatch import HOUR_S, CloudWatch, Wanted, kept_since
 from tenantmetrics.cost.sources.staging import Document, Staged, Staging, Whose
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.dimension import dimension_value, original_name
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["MetricUsage", "step_of"]
 
@@ -113,7 +113,7 @@ class MetricUsage:
             CloudWatch(f"the metrics of namespace {self._namespace!r}") as source,
             Staging(folder) as staging,
         ):
-            # Whole steps: half a one would be half of its sum, and told as if it were all.
+            # Whole steps: half a one would be half of its sum, and shown as if it were all.
             end_s = -(-min(period.end_s, int(now_s) + HOUR_S) // step_s) * step_s
             end_s = max(end_s, start_s + step_s)
             owners = self._owners(source)

@@ -14,10 +14,10 @@ from tenantmetrics.catalog import OTHER, Level
 from tenantmetrics.cost import monthly
 from tenantmetrics.cost.sources.emf import read_document
 from tenantmetrics.cost.sources.staging import Staging
+from tenantmetrics.cost.statement import LineKind
 from tenantmetrics.errors import ReportError
 from tenantmetrics.export.ledger import LedgerExporter
 from tenantmetrics.records import OVERFLOW, SHARED, UNATTRIBUTED
-from tenantmetrics.statement import LineKind
 
 NAMES = ["acme", "b\u00e9e \U0001f41d", '<script>"', r"CORP\nick", UNATTRIBUTED, OVERFLOW]
 
