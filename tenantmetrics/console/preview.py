@@ -86,15 +86,15 @@ class Tile:
 
 
 def busiest(store: Store) -> str:
-    """The tenant with the most database time, for whom the tenant dashboard is drawn.
+    """The tenant with the highest load, for whom the tenant dashboard is drawn.
 
     Raises:
         ConsoleError: The recording knows no tenant.
     """
-    found = store.select("DatabaseDuration", ["TenantId"])
+    found = store.select("DatabaseLoad", ["TenantId"])
     if not found:
         raise ConsoleError("the recording knows no tenant")
-    # By name where times are equal, so that the same recording draws the same page.
+    # By name where loads are equal, so that the same recording draws the same page.
     return max(found, key=lambda key: (store.total(key, 0, store.end_s)[0], key[1]))[1][0][1]
 
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from tenantmetrics.cost.drivers import NOBODY, WORDS, Consumer, Driver, weigh
+from tenantmetrics.cost.drivers import NOBODY, WORDS, Consumer, Driver, weight_of
 from tenantmetrics.cost.statement import Line, LineKind, Pool, Usage
 from tenantmetrics.records import IDLE, SHARED, UNATTRIBUTED
 
@@ -141,7 +141,7 @@ def allocate(
             weights = [max(0, sum(column.get(key, 0) for column in direct)) for key in among]
         else:
             among = keys
-            weights = [weigh(charge.driver, charge.name, people[key]) for key in keys]
+            weights = [weight_of(charge.driver, charge.name, people[key]) for key in keys]
         columns[index] = _divide(charge, units_of[index], among, weights, idle)
     pools = tuple(
         Pool(

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tenantmetrics.cost.allocate import Charge
 from tenantmetrics.cost.bill import Bill
-from tenantmetrics.cost.capacity import Weights, weigh, weigh_evenly
+from tenantmetrics.cost.capacity import Weights, cost_weights, even_weights
 from tenantmetrics.cost.drivers import Driver, driver_of
 from tenantmetrics.cost.inputs import HourlyCapacity
 from tenantmetrics.cost.list_prices import TITLES
@@ -36,10 +36,10 @@ def billed_weights(
     used = hourly.used if hourly else {}
     cost = {hour: cost for hour, cost in bill.compute_by_hour.items() if cost > 0}
     if cost:
-        return weigh(cost, spent_ns, used), "hour by hour as billed"
+        return cost_weights(cost, spent_ns, used), "hour by hour as billed"
     if hourly is not None and (acu := {h: a for h, a in hourly.acu.items() if h in within}):
-        return weigh(acu, spent_ns, used), "hour by hour by measured capacity"
-    return weigh_evenly(spent_ns), "over the whole month: the bill is not by the hour"
+        return cost_weights(acu, spent_ns, used), "hour by hour by measured capacity"
+    return even_weights(spent_ns), "over the whole month: the bill is not by the hour"
 
 
 def billed_charges(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-__all__ = ["WEIGHT_TOTAL", "Weights", "flat", "weigh", "weigh_evenly"]
+__all__ = ["WEIGHT_TOTAL", "Weights", "cost_weights", "even_weights", "flat"]
 
 WEIGHT_TOTAL = 10**15
 """Weights of a period sum to about this: exact in a double, and a cent of a billion is 10."""
@@ -35,7 +35,7 @@ def flat(acu: Decimal, first_hour: int, last_hour: int) -> dict[int, Decimal]:
     return dict.fromkeys(range(first_hour, last_hour + 1), acu)
 
 
-def weigh(
+def cost_weights(
     cost: Mapping[int, Decimal],
     spent_ns: Mapping[int, int],
     used: Mapping[int, Decimal] | None = None,
@@ -61,7 +61,7 @@ def weigh(
     return Weights(factors, idle)
 
 
-def weigh_evenly(spent_ns: Mapping[int, int]) -> Weights:
+def even_weights(spent_ns: Mapping[int, int]) -> Weights:
     """Weigh every nanosecond alike: for a bill of which only the total is known."""
     total = sum(spent_ns.values())
     return Weights(dict.fromkeys(spent_ns, WEIGHT_TOTAL / total if total else 0.0), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 
 from tenantmetrics.catalog import OTHER
 from tenantmetrics.cost.list_prices import SMALLEST_ACU
@@ -10,7 +11,7 @@ from tenantmetrics.cost.server_time.model import Method, ServerTime
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.records import OVERFLOW
 
-__all__ = ["draft_reasons", "notes_on", "notes_on_time"]
+__all__ = ["draft_reasons", "idle_words", "notes_on", "notes_on_time"]
 
 
 def draft_reasons(
@@ -81,6 +82,12 @@ def notes_on_time(server: ServerTime | None) -> tuple[str, ...]:
             "that call often are charged too much."
         )
     return tuple(notes)
+
+
+def idle_words(used: Mapping[int, Decimal]) -> str:
+    """Which measure made the idle part of compute, after the words on the amount."""
+    rest = " and the part of the others that the CPU did not use" if used else ""
+    return f"; idle are the hours without a call{rest}"
 
 
 def _sentence(text: str) -> str:

@@ -19,7 +19,7 @@ __all__ = [
     "Driver",
     "consumer",
     "driver_of",
-    "weigh",
+    "weight_of",
 ]
 
 
@@ -49,8 +49,8 @@ WORDS = {
     Driver.BYTES: "bytes sent and received",
     Driver.CALLS: "calls",
     Driver.STORAGE: "measured bytes of storage",
-    Driver.SERIES: "tenants with metrics of their own, alike",
-    Driver.EVEN: "tenants, alike",
+    Driver.SERIES: "tenants with metrics of their own, equally",
+    Driver.EVEN: "tenants, equally",
     Driver.PROPORTIONAL: "what each line costs in the other pools",
     Driver.FIXED: "fixed shares",
     Driver.SHARED: "nothing: it belongs to all",
@@ -148,7 +148,7 @@ _MEASURES: dict[Driver, Callable[[Consumer], int]] = {
 }
 
 
-def weigh(driver: Driver, pool: str, one: Consumer) -> int:
+def weight_of(driver: Driver, pool: str, one: Consumer) -> int:
     """A consumer's weight in a pool; not for `PROPORTIONAL`, which needs the other pools.
 
     Raises:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tenantmetrics.cost.allocate import Charge
-from tenantmetrics.cost.capacity import Weights, flat, weigh, weigh_evenly
+from tenantmetrics.cost.capacity import Weights, cost_weights, even_weights, flat
 from tenantmetrics.cost.drivers import Driver, driver_of
 from tenantmetrics.cost.inputs import HourlyCapacity
 from tenantmetrics.cost.period import part_of
@@ -128,14 +128,14 @@ def compute_weights(
         ReportError: The capacity file has no hour of the period.
     """
     if capacity.acu_hours is not None:
-        return weigh_evenly(spent_ns), capacity.acu_hours, f"{capacity.acu_hours} ACU-hours"
+        return even_weights(spent_ns), capacity.acu_hours, f"{capacity.acu_hours} ACU-hours"
     if capacity.hourly is not None:
         by_hour = capacity.hourly.acu
         if not by_hour:
             raise ReportError("the capacity file has no hour of the period")
         total = sum(by_hour.values(), Decimal(0))
         words = f"{total.normalize():f} ACU-hours in {len(by_hour)} measured hours"
-        return weigh(by_hour, spent_ns, capacity.hourly.used), total, words
+        return cost_weights(by_hour, spent_ns, capacity.hourly.used), total, words
     acu = SMALLEST_ACU if capacity.acu is None else capacity.acu
     by_hour = {
         hour: amount * part_of(period, hour)
@@ -143,7 +143,7 @@ def compute_weights(
     }
     total = sum(by_hour.values(), Decimal(0))
     span = sum((part_of(period, hour) for hour in by_hour), Decimal(0))
-    return weigh(by_hour, spent_ns), total, f"{acu} ACU for {span.normalize():f} h"
+    return cost_weights(by_hour, spent_ns), total, f"{acu} ACU for {span.normalize():f} h"
 
 
 def compute_charge(  # noqa: PLR0917 - facts of one charge

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ from tenantmetrics.cost.bill import Bill
 from tenantmetrics.cost.bill import load as load_bill
 from tenantmetrics.cost.billed import billed_charges, billed_notes, billed_weights
 from tenantmetrics.cost.capacity import Weights
-from tenantmetrics.cost.caveats import draft_reasons, notes_on, notes_on_time
+from tenantmetrics.cost.caveats import draft_reasons, idle_words, notes_on, notes_on_time
 from tenantmetrics.cost.drivers import Driver
 from tenantmetrics.cost.inputs import read_storage, read_tenants
 from tenantmetrics.cost.list_prices import (
@@ -105,7 +105,12 @@ def _monthly(request: AllocationRequest) -> Statement:
             *_cluster_charges(listed, measured, known, chosen, period=period, stored=billable),
         ]
         money = _by_list(listed, charges)
-    pools, lines = allocate(money.charges, people, quantum=money.quantum, idle=Idle(request.idle))
+    idle = idle_words(known.hourly.used if known.hourly else {})
+    charges = [
+        replace(charge, detail=charge.detail + idle) if charge.idle_weight else charge
+        for charge in money.charges
+    ]
+    pools, lines = allocate(charges, people, quantum=money.quantum, idle=Idle(request.idle))
     # A bill by the hour needs no capacity, and any bill has its own I/O and storage.
     hourly = None if paid is not None and paid.compute_by_hour else known.hourly
     missing = known.missing_hours(measured.hours) if hourly else 0

@@ -25,7 +25,7 @@ __all__ = ["render", "show"]
 _NAME_MIN, _NAME_MAX = len(UNATTRIBUTED), 17
 _GAP = 2
 _POOL_DROP = 7
-"""Pools go together: where they do, their sums are told in a line below."""
+"""Pools go together: where they do, their sums are in a line below."""
 _PAGE = 100
 _BADGE = {"DRAFT": "black on yellow", "ESTIMATE": "black on cyan"}
 

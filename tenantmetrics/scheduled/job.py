@@ -32,7 +32,7 @@ _SUBJECT_CHARS = 100
 def handler(event: Mapping[str, Any] | None, _context: object) -> dict[str, Any]:
     """Make a month's report; Lambda calls it.
 
-    A second run of a month writes over the first. Whatever goes wrong is told to the topic and
+    A second run of a month writes over the first. Whatever goes wrong is published to the topic and
     raised, so that Lambda counts the error.
 
     Args:
@@ -179,7 +179,7 @@ def _tell(settings: Settings, subject: str, message: str) -> None:
     """Publish to the topic, if there is one."""
     if not settings.topic_arn:
         return
-    import boto3  # noqa: PLC0415 - only where somebody is told
+    import boto3  # noqa: PLC0415 - only where somebody is notified
 
     client = boto3.client("sns")
     try:

@@ -1,4 +1,4 @@
-"""What the job is told: REPORT_* in its environment."""
+"""The job's settings: REPORT_* in its environment."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Settings:
     Attributes:
         ledger: `s3://bucket/prefix` of the ledger (REPORT_LEDGER).
         output: `s3://bucket/prefix` for the reports (REPORT_OUTPUT).
-        topic_arn: SNS topic that is told; "" tells nobody (REPORT_TOPIC_ARN).
+        topic_arn: SNS topic that is notified; "" for none (REPORT_TOPIC_ARN).
         bill: `cost-explorer`, `s3://bucket/prefix` of an export, or "" for list prices
             (REPORT_BILL).
         bill_filter: Which charges count (REPORT_BILL_ACCOUNT, REPORT_BILL_CLUSTER,

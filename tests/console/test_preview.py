@@ -81,7 +81,7 @@ def test_the_figures_are_those_of_the_scenario(store):
     assert figures("Calls")["calls"][start + 600] == 640
     assert figures("Error rate")["errors, %"][start] == pytest.approx(10)
     assert figures("Error rate by tenant")["acme"][start] == pytest.approx(10)
-    share = figures("Noisy neighbour: share of all database time")["acme"]
+    share = figures("Noisy neighbour: share of the load")["acme"]
     assert share[start + 600] == pytest.approx(100 * 600 / 640, rel=0.02)
     cost = figures("Estimated cost a day")
     assert cost["compute"][start] == pytest.approx(4 * 24 * 0.12)

@@ -330,14 +330,14 @@ def test_exports_that_overlap_are_refused_and_parts_that_do_not_are_added(write,
         load([first, third], NOVEMBER)
 
 
-def test_a_few_charges_alike_in_the_parts_of_an_export_are_told_not_refused(write):
+def test_a_few_charges_alike_in_the_parts_of_an_export_are_reported_not_refused(write):
     """FOCUS rows have no identity: two small taxes may be alike, and both are owed."""
     tax = focus_row("0.01", "", "Tax")
     first = write([focus_row(n, "Data-API-Usage") for n in range(1, 30)] + [tax], "a.csv")
     second = write([focus_row(n, "Data-API-Usage") for n in range(40, 60)] + [tax], "b.csv")
     bill = load([first, second], NOVEMBER)
     assert bill.total == sum(range(1, 30)) + sum(range(40, 60)) + Decimal("0.02")
-    assert "1 charge(s) of 0.01 stand alike in a.csv and b.csv and count in both." in bill.notes
+    assert "1 charge(s) of 0.01 are identical in a.csv and b.csv and count in both." in bill.notes
 
 
 def test_one_day_that_stands_in_two_exports_is_an_overlap(write):

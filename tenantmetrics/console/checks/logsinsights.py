@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tenantmetrics.catalog import METRICS
+from tenantmetrics.catalog import metrics
 from tenantmetrics.console.known import close_to
 
 __all__ = ["EMF_FIELDS", "MAX_CHARS", "faults", "view_fault"]
@@ -20,8 +20,8 @@ MAX_CHARS = 10_000
 
 EMF_FIELDS = frozenset(
     {"Writer", "WindowStart", "WindowSequence"}
-    | {one.name for one in METRICS}
-    | {name for one in METRICS for name in one.dimensions}
+    | {metric.name for metric in metrics()}
+    | {name for metric in metrics() for name in metric.dimensions}
 )
 """Members of our EMF documents; what CloudWatch adds begins with @."""
 

@@ -113,7 +113,7 @@ class MetricUsage:
             CloudWatch(f"the metrics of namespace {self._namespace!r}") as source,
             Staging(folder) as staging,
         ):
-            # Whole steps: half a one would be half of its sum, and told as if it were all.
+            # Whole steps: half a one would be half of its sum, and shown as if it were all.
             end_s = -(-min(period.end_s, int(now_s) + HOUR_S) // step_s) * step_s
             end_s = max(end_s, start_s + step_s)
             owners = self._owners(source)

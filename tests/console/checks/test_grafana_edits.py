@@ -11,6 +11,7 @@ from tenantmetrics.console.checks.file import check_file
 
 ROOT = Path(__file__).parents[3]
 DURATION = "db_client_operation_duration_seconds"
+LOAD = "tenantmetrics_database_load_seconds_total"
 
 # name: (dashboard, text, what it is edited to, the panel named, the fault named)
 EDITS = {
@@ -165,9 +166,9 @@ EDITS = {
     ),
     "series that never meet": (
         "fleet",
-        f"/ scalar(sum(histogram_sum(rate({DURATION}[$__rate_interval]))))",
-        f"/ sum(histogram_sum(rate({DURATION}[$__rate_interval])))",
-        "panel 'Noisy neighbour: share of all database time'",
+        f"/ scalar(sum(rate({LOAD}[$__rate_interval])))",
+        f"/ sum(rate({LOAD}[$__rate_interval]))",
+        "panel 'Noisy neighbour: share of the load'",
         "/ between series by tenant_id and series by nothing never meets",
     ),
     "none of the highest": (

@@ -242,8 +242,8 @@ EDITS = {
         "rate() over 60 s: our data come once a minute",
     ),
     "PromQL: series that never meet": (
-        '/ scalar(sum (histogram_sum(rate({\\"db.client.operation.duration\\"}[5m])))) >',
-        '/ sum (histogram_sum(rate({\\"db.client.operation.duration\\"}[5m]))) >',
+        '/ scalar(sum (rate({\\"tenantmetrics.database.load\\"}[5m]))) >',
+        '/ sum (rate({\\"tenantmetrics.database.load\\"}[5m])) >',
         "NoisyNeighbourExact",
         "/ between series by tenant.id and series by nothing never meets",
     ),
@@ -291,8 +291,8 @@ RULE = {
     "LogFormat": "JSON",
     "Contribution": {
         "Keys": ["$.TenantId"],
-        "ValueOf": "$.BilledRequests",
-        "Filters": [{"Match": "$.BilledRequests", "GreaterThan": 0}],
+        "ValueOf": "$.RequestBytes",
+        "Filters": [{"Match": "$.RequestBytes", "GreaterThan": 0}],
     },
     "AggregateOn": "Sum",
 }
@@ -307,10 +307,10 @@ def rule(**contribution):
     [
         (rule(Keys=["$.TenantID"]), "no field 'TenantID'; did you mean 'TenantId'?"),
         (rule(Keys=["$.TenantId", "$.TenantId"]), "the same key twice"),
-        (rule(Values="$.BilledRequests"), "Contribution has no entry 'Values'"),
+        (rule(Values="$.RequestBytes"), "Contribution has no entry 'Values'"),
         (rule(Filters=[{"Match": "$.TenantId", "In": "acme"}]), "takes a list of 1 to 10 values"),
         (rule(Filters=[{"Match": "$.TenantId", "In": list("abcdefghijk")}]), "1 to 10 values"),
-        (rule(Filters=[{"Match": "$.BilledRequests", "GreaterThan": "0"}]), "takes a number"),
+        (rule(Filters=[{"Match": "$.RequestBytes", "GreaterThan": "0"}]), "takes a number"),
         (rule(Filters=[{"Match": "$.TenantId", "IsPresent": "yes"}]), "takes true or false"),
         (
             rule(Filters=[{"Match": "$.TenantId", "In": ["a"], "IsPresent": True}]),
