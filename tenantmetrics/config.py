@@ -50,8 +50,8 @@ class Config:
         window_s: Length of a window in seconds; divides an hour.
         queue_size: Calls held for the background thread; beyond it calls are dropped and counted.
         max_series: Series a window keeps; beyond it calls fold into `__overflow__`.
-        max_statement_series: Pairs of tenant and statement a window keeps, 60 bytes each; beyond it
-            a tenant's further statements fold into `__other__`.
+        max_statement_series: Pairs of tenant and statement in the open windows, 60 bytes each;
+            beyond it a tenant's further statements fold into `__other__`.
         exit_timeout_s: Seconds that all exporters together get at interpreter exit.
         export_spread_s: Seconds over which a fleet's processes spread their scheduled exports, each
             at a random point of its own; `flush` and exit do not wait for it.

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tenantmetrics.measures import BY_STATEMENT
 
-__all__ = ["MAX_ROWS", "OTHER", "Kind", "StatementKey", "StatementRow", "StatementTable"]
+__all__ = ["MAX_ROWS", "OTHER", "Kind", "Rows", "StatementKey", "StatementRow", "StatementTable"]
 
 MAX_ROWS = 262_144
 """500 tenants with 500 statements each, and some: 16 MB."""
@@ -55,20 +55,31 @@ class StatementRow(NamedTuple):
     sums: tuple[int, ...]
 
 
+class Rows:
+    """How many rows there are in all tables that share a bound."""
+
+    __slots__ = ("used",)
+
+    def __init__(self) -> None:
+        self.used = 0
+
+
 class StatementTable:
     """The table. One thread at a time.
 
     Args:
         max_rows: Rows that have a statement of their own.
+        rows: Counts the rows of all tables that `max_rows` is for; this table's own if None.
     """
 
     __slots__ = (
-        "_columns", "_high", "_hot", "_mask", "_max_rows", "_of_statement", "_of_tenant", "_slots",
-        "_statement_ids", "_tenant_ids", "statements", "tenants",
+        "_columns", "_high", "_hot", "_mask", "_max_rows", "_of_statement", "_of_tenant", "_rows",
+        "_slots", "_statement_ids", "_tenant_ids", "statements", "tenants",
     )  # fmt: skip
 
-    def __init__(self, max_rows: int = MAX_ROWS) -> None:
+    def __init__(self, max_rows: int = MAX_ROWS, rows: Rows | None = None) -> None:
         self._max_rows = max_rows
+        self._rows = rows or Rows()
         self.tenants: list[str] = []
         self.statements: list[StatementKey] = []
         self._tenant_ids: dict[str, int] = {}
@@ -117,8 +128,9 @@ class StatementTable:
         row = self._hot.get(pair, -1)
         if row < 0:
             row = self._look_up(tenant, key)
-            if len(self._hot) < _HOT:
-                self._hot[pair] = row
+            known = self.statements[self._of_statement[row]]
+            if len(self._hot) < _HOT and known == key:
+                self._hot[tenant, known] = row  # the key that is kept anyway, not another like it
         number, durations, squares, waits, sent, received, returned, written = self._columns
         # Rows of 4 bytes overflow at 4 GB; what fails has changed nothing, and a try costs nothing.
         durations[row] += duration_ns
@@ -164,7 +176,15 @@ class StatementTable:
         row = -1
         if tenant_id is not None and statement_id is not None:
             row = self._find(tenant_id, statement_id)
-        return row if row >= 0 else self._new(tenant, key)
+        if row >= 0:
+            return row
+        if (
+            self._rows.used < self._max_rows
+            and (tenant_id is not None or len(self.tenants) < self._max_rows // 4)
+            and (statement_id is not None or len(self.statements) < self._max_rows // 16)
+        ):
+            return self._made(tenant, key)
+        return self._folded(tenant, key)
 
     def rows(self) -> Iterator[StatementRow]:
         """All rows, in the order in which they came."""
@@ -200,17 +220,18 @@ class StatementTable:
             slot = (slot + 1) & mask
         return -1
 
-    def _new(self, tenant: str, key: StatementKey) -> int:
-        """A row for a pair that has none, or the one that it folds into."""
+    def _folded(self, tenant: str, key: StatementKey) -> int:
+        """The row that a pair past the bounds folds into."""
         arn, database, _, _, kind = key
         other = (arn, database, 0, OTHER, kind)
         most = self._max_rows
         # Names are bounded too: each takes more than its rows.
         names = len(self.tenants) < most // 4 or tenant in self._tenant_ids
         texts = len(self.statements) < most // 16 or key in self._statement_ids
+        owner = tenant if names else _OVERFLOW
         for whose, what, limit in (
-            (tenant if names else _OVERFLOW, key if texts else other, most),
-            (tenant if names else _OVERFLOW, other, most + most // 8),
+            (owner, key if texts else other, most),
+            (owner, other, most + most // 8),
             (_OVERFLOW, other, most + most // 8 + _BEYOND),
         ):
             row = self._row(whose, what, limit)
@@ -226,12 +247,19 @@ class StatementTable:
             row = self._find(tenant_id, statement_id)
             if row >= 0:
                 return row
-        row = len(self._of_tenant)
-        if limit is not None and row >= limit:
+        if limit is not None and self._rows.used >= limit:
             return -1
+        return self._made(tenant, key)
+
+    def _made(self, tenant: str, key: StatementKey) -> int:
+        """A new row."""
+        row = len(self._of_tenant)
+        self._rows.used += 1
+        tenant_id = self._tenant_ids.get(tenant, -1)
         if tenant_id < 0:
             tenant_id = self._tenant_ids[tenant] = len(self.tenants)
             self.tenants.append(tenant)
+        statement_id = self._statement_ids.get(key, -1)
         if statement_id < 0:
             statement_id = self._statement_ids[key] = len(self.statements)
             self.statements.append(key)

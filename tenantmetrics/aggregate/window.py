@@ -30,7 +30,7 @@ from tenantmetrics.records import (
     Source,
     Window,
 )
-from tenantmetrics.statement_table import MAX_ROWS, StatementTable
+from tenantmetrics.statement_table import MAX_ROWS, Rows, StatementTable
 
 __all__ = ["Aggregator", "Totals"]
 
@@ -71,9 +71,9 @@ class _Open:
 
     __slots__ = ("series", "statements")
 
-    def __init__(self, max_statements: int) -> None:
+    def __init__(self, statements: StatementTable) -> None:
         self.series: dict[SeriesKey, Series] = {}
-        self.statements = StatementTable(max_statements)
+        self.statements = statements
 
 
 class Aggregator:
@@ -84,7 +84,8 @@ class Aggregator:
         max_series: Series kept in all open windows together.
         health: Where folded calls are counted.
         writer: Name of this process and fork, put into every window.
-        max_statement_series: Rows of the statement table in one window, about 60 bytes each.
+        max_statement_series: Rows of the statement tables in all open windows together, about 60
+            bytes each.
         clock_ns: Wall clock, ns since the epoch; injected by tests.
     """
 
@@ -108,6 +109,7 @@ class Aggregator:
         self._sequence = 0
         self._open: dict[int, _Open] = {}
         self._series_count = 0
+        self._rows = Rows()
         self._split_count = 0
         self._losses_reported: dict[str, int] = {}
         self._failures_reported: dict[str, int] = {}
@@ -190,8 +192,11 @@ class Aggregator:
             if len(self._open) >= _MAX_OPEN:
                 # A clock that jumps to and fro: the count stays right, the minute does not.
                 return self._open[max(self._open)]
-            window = self._open[number] = _Open(self._max_statements)
+            window = self._open[number] = self._empty()
         return window
+
+    def _empty(self) -> _Open:
+        return _Open(StatementTable(self._max_statements, self._rows))
 
     def _add_in_parts(self, window: _Open, call: Call, attribution: Attribution) -> None:
         """Add a call that serves several tenants or covers several windows."""
@@ -294,6 +299,7 @@ class Aggregator:
             The windows, oldest first; one without series where there are only losses to report.
         """
         opened, self._open, self._series_count = self._open, {}, 0
+        self._rows = Rows()
         counts, failures = self._health.counts(), self._health.export_failures()
         misuses = dict(self.totals.misuses)
         losses = _increase(counts, self._losses_reported)
@@ -302,7 +308,7 @@ class Aggregator:
         self._losses_reported, self._failures_reported = counts, failures
         self._misuses_reported = misuses
         if (losses or more_failures or more_misuses) and not opened:
-            opened = {self._clock_ns() // self._window_ns: _Open(self._max_statements)}
+            opened = {self._clock_ns() // self._window_ns: self._empty()}
         windows = []
         for number in sorted(opened):
             series, statements = opened[number].series, opened[number].statements

@@ -23,7 +23,7 @@ from typing import Any
 from tenantmetrics import ledger
 from tenantmetrics.errors import ConfigError, MissingExtraError
 from tenantmetrics.export.base import ExportError
-from tenantmetrics.export.ledger_statements import printable, statement_table
+from tenantmetrics.export.ledger_statements import printable, write_statements
 from tenantmetrics.measures import MEASURES
 from tenantmetrics.records import UNATTRIBUTED, Series, SeriesKey, Source, Window
 
@@ -102,7 +102,9 @@ def files(window: Window) -> Iterator[tuple[PurePosixPath, bytes]]:
         file.
     """
     if len(window.statements):
-        yield ledger.statements_path(window), _parquet(statement_table(window))
+        file = io.BytesIO()
+        write_statements(window, file)
+        yield ledger.statements_path(window), file.getvalue()
     yield ledger.file_path(window), _parquet(_table(window, ledger.arrow_schema()))
 
 

@@ -292,6 +292,18 @@ def test_the_unrolled_sums_are_the_declared_measures():
     }  # fmt: skip
 
 
+def test_statements_are_bounded_over_all_open_windows_together():
+    """Memory is bounded by the setting, however many minutes are open."""
+    one = aggregator(max_series=10_000, max_statement_series=1_600)
+    for n in range(40_000):
+        texts = Claims(f"SELECT t{n % 90}", fingerprint=1 + n % 90)
+        one.add(call(n % 50 * MINUTE_NS, duration_ns=1, claims=texts), by((f"t{n % 70}", 1)))
+    windows = one.close()
+    assert len(windows) == 50
+    assert sum(len(w.statements) for w in windows) <= 1_600 + 200 + 1_024 + 50
+    assert sum(row.sums[0] for w in windows for row in w.statements.rows()) == 40_000
+
+
 def statement_kinds(*calls):
     one = aggregator()
     for each in calls:
