@@ -1,12 +1,15 @@
 """The monthly statement over a large ledger, beside DuckDB's plain sums of the same columns.
 
-A generated ledger: 10,000 tenants, 5 operations, one file an hour and writer. Each measurement is a
-process of its own, so that its peak memory is its own; the best of three counts, with the files in
-the cache. The month of 720 hours is 36 million rows a writer; REPORT_BENCH_HOURS chooses another
-size. REPORT_BENCH_WRITERS=4 goes on to 144 million rows in the same month, which have to cost four
-times the 36 million: that takes 4 GB of disk and ten minutes.
+A generated ledger: 10,000 tenants, 5 operations, one file an hour and writer; and its table of
+statements, as many rows: four statements that work and one that does not, by tenant and hour. Each
+measurement is a process of its own, so that its peak memory is its own; the best of three counts,
+with the files in the cache. The month of 720 hours is 36 million rows a writer and as many of
+statements; REPORT_BENCH_HOURS chooses another size. REPORT_BENCH_WRITERS=4 goes on to 144 million
+rows in the same month, which have to cost four times the 36 million: that takes 4 GB of disk and
+ten minutes.
 
-Budget for the month on two cores: 5 s, 1 GB, and four times the plain sums. CPU seconds stand by
+Budget for the month on two cores: 5 s and 1 GB where compute is divided by wall time, 15 s and 1 GB
+where it is divided by server time, which reads the table of statements too. CPU seconds stand by
 the clock's, because they hold on a machine that is busy with other things. Then every format on a
 statement of 100,000 tenants and a bill's seven pools, 10 s each.
 """
@@ -21,6 +24,7 @@ import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 TENANTS = 10_000
 OPERATIONS = 5
@@ -45,6 +49,7 @@ _STATEMENT = _TIMED.format(
     body="statement = monthly(sys.argv[1], month='2026-11', capacity=Capacity(acu=Decimal(8)))\n"
     "result = sum(line.usage.calls for line in statement.lines)",
 )
+_WALL = _STATEMENT.replace("month='2026-11',", "month='2026-11', drivers={'compute': 'wall_time'},")
 _PLAIN = _TIMED.format(
     imports="import duckdb\nduckdb.sql('SET enable_progress_bar = false')",
     body=textwrap.dedent("""
@@ -52,7 +57,7 @@ _PLAIN = _TIMED.format(
             "SELECT sum(calls), sum(duration_ns), sum(billed_requests), sum(request_bytes), "
             "sum(response_bytes), sum(rows_returned), sum(rows_written), sum(lost), "
             "max(tenant), max(outcome), max(window_start)::VARCHAR "
-            f"FROM read_parquet('{sys.argv[1]}/**/*.parquet', hive_partitioning=false)"
+            f"FROM read_parquet('{sys.argv[1]}/date=*/**/*.parquet', hive_partitioning=false)"
         ).fetchall()[0][0]
     """),
 )
@@ -83,6 +88,7 @@ def _generate(root: Path, hours: Sequence[int], writer: str = "bench-0") -> None
               AS resource_arn, 'app' AS database, calls,
               (calls * 8e6 * (0.5 + random()))::BIGINT AS duration_ns,
               1000000::BIGINT AS duration_min_ns, 90000000::BIGINT AS duration_max_ns,
+              calls * 100 AS duration_us2, 0::BIGINT AS waited_ns,
               calls AS attempts, calls * 700 AS request_bytes,
               (calls * 2000 * random())::BIGINT AS response_bytes, calls AS billed_requests,
               calls * 3 AS rows_returned, calls // 4 AS rows_written, 4::INT AS scale,
@@ -94,14 +100,44 @@ def _generate(root: Path, hours: Sequence[int], writer: str = "bench-0") -> None
         ).to_arrow_table()
         for _ in range(8)
     ]
+    by_statement = ledger.arrow_schema(ledger.STATEMENT_COLUMNS)
+    statements = [_statements(database, writer, by_statement.names) for _ in range(8)]
     for number, hour in enumerate(hours):
         table = tables[number % len(tables)]
         start_s = START_S + hour * 3600
         moment = pa.array([start_s * 1_000_000] * table.num_rows, pa.timestamp("us", tz="UTC"))
-        path = root / ledger.file_path(Window(start_s, 3600, writer, hour, {}, {}))
+        window = Window(start_s, 3600, writer, hour, {}, {})
+        path = root / ledger.file_path(window)
         path.parent.mkdir(parents=True, exist_ok=True)
-        table = table.set_column(0, "window_start", moment).cast(schema)
+        table = table.select(schema.names).set_column(0, "window_start", moment).cast(schema)
         parquet.write_table(table, path, compression="zstd")
+        beside = root / ledger.statements_path(window)
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        table = statements[number % len(statements)].set_column(0, "window_start", moment)
+        parquet.write_table(table.cast(by_statement), beside, compression="zstd")
+
+
+def _statements(database: Any, writer: str, names: Sequence[str]) -> Any:
+    """An hour of the table of statements: overhead of 20 ms a call, and work by statement."""
+    table = database.sql(
+        f"""
+        SELECT 0 AS window_start, 3600::INT AS window_s, '{writer}' AS writer,
+          0::BIGINT AS sequence,
+          'tenant-' || lpad((i // {OPERATIONS})::VARCHAR, 5, '0') AS tenant,
+          'arn:aws:rds:us-east-1:123456789012:cluster:shared' AS resource_arn, 'app' AS database,
+          (i % {OPERATIONS} + 1) * 1000003 AS fingerprint,
+          'SELECT s' || (i % {OPERATIONS})::VARCHAR AS summary,
+          CASE WHEN i % {OPERATIONS} = 0 THEN 'workless' ELSE 'work' END AS kind, calls,
+          (calls * (20e6 + (i % {OPERATIONS}) * 2e6 * random()))::BIGINT AS duration_ns,
+          0::BIGINT AS waited_ns,
+          (calls * 20e3 * 20e3 * 1.2)::BIGINT AS duration_us2,
+          calls * 700 AS request_bytes, calls * 2000 AS response_bytes,
+          calls * 3 AS rows_returned, calls // 4 AS rows_written
+        FROM (SELECT i, (1 + random() * 5000)::BIGINT AS calls
+              FROM range({TENANTS * OPERATIONS}) t(i)) ORDER BY i
+        """
+    ).to_arrow_table()
+    return table.select(list(names))
 
 
 def _best(script: str, root: Path) -> tuple[float, float, float, int]:
@@ -121,8 +157,8 @@ def _formats() -> None:
     """Time every format on a statement of many tenants."""
     from decimal import Decimal
 
+    from tenantmetrics.cost.statement import Line, LineKind, Period, Pool, Statement, Usage
     from tenantmetrics.report import csv, focus, html, json, terminal, xlsx
-    from tenantmetrics.statement import Line, LineKind, Period, Pool, Statement, Usage
 
     cent = Decimal("0.01")
     lines = tuple(
@@ -177,12 +213,15 @@ def main() -> None:
 def _measure(folder: Path, rows: int) -> None:
     """Print a line of the table."""
     plain_s, plain_cpu_s, _, plain = _best(_PLAIN, folder)
+    wall_s, wall_cpu_s, wall_mb, _ = _best(_WALL, folder)
     took_s, cpu_s, peak_mb, calls = _best(_STATEMENT, folder)
     if plain != calls:
         sys.exit(f"the sums differ: {plain} and {calls}")
     print(
         f"{rows:>12,} {plain_s:>9.2f} s {plain_cpu_s:>6.2f} s {took_s:>8.2f} s {cpu_s:>6.2f} s "
         f"{took_s / plain_s:>6.2f} {cpu_s / plain_cpu_s:>6.2f} {cpu_s / rows * 1e9:>9.0f} "
-        f"{peak_mb:>8.0f}",
+        f"{peak_mb:>8.0f}\n{'by wall time':>12} {wall_s:>30.2f} s {wall_cpu_s:>6.2f} s "
+        f"{wall_s / plain_s:>6.2f} {wall_cpu_s / plain_cpu_s:>6.2f} "
+        f"{wall_cpu_s / rows * 1e9:>9.0f} {wall_mb:>8.0f}",
         flush=True,
     )

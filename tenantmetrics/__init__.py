@@ -14,11 +14,13 @@ from typing import Any
 from tenantmetrics import pipeline as _pipeline
 from tenantmetrics.awslambda import lambda_handler
 from tenantmetrics.client import client, instrument, uninstrument
-from tenantmetrics.errors import TenantMetricsError
+from tenantmetrics.errors import ConfigError, TenantMetricsError, TenantRefusedError
 from tenantmetrics.tenant.identity.context import tenant
 
 __all__ = [
+    "ConfigError",
     "TenantMetricsError",
+    "TenantRefusedError",
     "client",
     "configure",
     "flush",

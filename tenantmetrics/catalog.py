@@ -29,8 +29,12 @@ OTHER = "__other__"
 
 
 class Level(StrEnum):
-    """When a metric is published to CloudWatch; OTLP and the ledger keep everything."""
+    """When a metric is published to CloudWatch; OTLP has all of them.
 
+    NEVER: CloudWatch has the number under another name, and a metric of its own costs money.
+    """
+
+    NEVER = "never"
     ALWAYS = "always"
     ESSENTIAL = "essential"
     DETAILED = "detailed"
@@ -42,11 +46,14 @@ class Form(StrEnum):
     VALUES: Values/Counts from the histogram: every statistic, percentiles included. Sum,
         SampleCount (= calls), Minimum and Maximum are exact, percentiles within a bucket (1.1 %).
     STATISTIC_SET: SampleCount = calls, Sum = events, Maximum 1 or 0: Average is a rate of 0 to 1.
+    LOAD: SampleCount = billed requests, Sum = milliseconds of server time: Sum / 1000 / seconds of
+        the period are average active sessions. Minimum, Maximum and Average mean nothing.
     SUM: one value a window and writer: only Sum means something.
     """
 
     VALUES = "values"
     STATISTIC_SET = "statistic_set"
+    LOAD = "load"
     SUM = "sum"
 
 
@@ -118,8 +125,8 @@ def _essential(dimensions: tuple[str, ...], whose: str) -> tuple[Metric, ...]:
             level=Level.ESSENTIAL,
             form=Form.VALUES,
             instrument=Instrument.EXPONENTIAL_HISTOGRAM,
-            help=f"Client-side wall time of {whose} Data API calls, retries included;"
-            " the Data API reports no server-side time.",
+            help=f"Client-side wall time of {whose} Data API calls, retries included:"
+            " the latency that clients saw.",
         ),
         Metric(
             name="DatabaseErrors",
@@ -135,17 +142,17 @@ def _essential(dimensions: tuple[str, ...], whose: str) -> tuple[Metric, ...]:
             " so Average is the error rate.",
         ),
         Metric(
-            name="BilledRequests",
-            twin="tenantmetrics.billed_requests",
-            unit="Count",
-            twin_unit="{request}",
+            name="DatabaseLoad",
+            twin="tenantmetrics.database.load",
+            unit="Milliseconds",
+            twin_unit="s",
             dimensions=dimensions,
-            attributes=_ATTRIBUTES,
+            attributes=("tenant.id", "db.system.name"),
             level=Level.ESSENTIAL,
-            form=Form.SUM,
+            form=Form.LOAD,
             instrument=Instrument.COUNTER,
-            help=f"{whose[0].upper()}{whose[1:]} Data API requests as AWS meters them, in 32 KB"
-            " steps.",
+            help=f"Estimated server time of {whose} calls: wall time less what calls without work"
+            " take; per second, the average active sessions. SampleCount is the billed requests.",
         ),
     )
 
@@ -193,6 +200,19 @@ def _always(
 METRICS: tuple[Metric, ...] = (
     *_essential(_TENANT, "the tenant's"),
     *_essential((), "all tenants'"),
+    Metric(
+        name="BilledRequests",
+        twin="tenantmetrics.billed_requests",
+        unit="Count",
+        twin_unit="{request}",
+        dimensions=_TENANT,
+        attributes=_ATTRIBUTES,
+        level=Level.NEVER,
+        form=Form.SUM,
+        instrument=Instrument.COUNTER,
+        help="The tenant's Data API requests as AWS meters them, in 32 KB steps; in CloudWatch,"
+        " DatabaseLoad's SampleCount.",
+    ),
     _detailed(
         "DatabaseOperations",
         "tenantmetrics.operations",
@@ -265,14 +285,16 @@ def metrics(level: Level = Level.DETAILED) -> tuple[Metric, ...]:
     """The metrics that CloudWatch gets at a level.
 
     Args:
-        level: ESSENTIAL leaves the detailed ones out; ALWAYS leaves only what is always sent.
+        level: ESSENTIAL leaves the detailed ones out; ALWAYS leaves only what is always sent. NEVER
+            gives those that CloudWatch has under another name.
     """
     wanted = {
         Level.ALWAYS: {Level.ALWAYS},
         Level.ESSENTIAL: {Level.ALWAYS, Level.ESSENTIAL},
-        Level.DETAILED: set(Level),
+        Level.DETAILED: set(Level) - {Level.NEVER},
+        Level.NEVER: {Level.NEVER},
     }[level]
-    return tuple(one for one in METRICS if one.level in wanted)
+    return tuple(each for each in METRICS if each.level in wanted)
 
 
 def metric(name: str, *, fleet: bool = False) -> Metric:
@@ -285,7 +307,7 @@ def metric(name: str, *, fleet: bool = False) -> Metric:
     Raises:
         KeyError: There is no such metric.
     """
-    for one in METRICS:
-        if one.name == name and one.fleet is fleet:
-            return one
+    for each in METRICS:
+        if each.name == name and each.fleet is fleet:
+            return each
     raise KeyError(name)

@@ -13,13 +13,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tenantmetrics import limits
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.records import Source
 
-__all__ = ["BILLED_BYTES", "METRIC_LEVELS", "SETTINGS", "SIGTERM", "Config", "load"]
+if TYPE_CHECKING:
+    from tenantmetrics.export.base import Exporter
+
+__all__ = ["BILLED_BYTES", "METRIC_LEVELS", "SETTINGS", "SIGTERM", "Config", "load", "misspelt"]
 
 BILLED_BYTES = ("request+response", "response", "request", "max")
 """Whether AWS adds request and response bytes before it counts 32 KB steps is not documented."""
@@ -47,11 +50,14 @@ class Config:
         window_s: Length of a window in seconds; divides an hour.
         queue_size: Calls held for the background thread; beyond it calls are dropped and counted.
         max_series: Series a window keeps; beyond it calls fold into `__overflow__`.
+        max_statement_series: Pairs of tenant and statement in the open windows, 60 bytes each;
+            beyond it a tenant's further statements fold into `__other__`.
         exit_timeout_s: Seconds that all exporters together get at interpreter exit.
         export_spread_s: Seconds over which a fleet's processes spread their scheduled exports, each
             at a random point of its own; `flush` and exit do not wait for it.
         namespace: CloudWatch namespace.
-        metric_level: What CloudWatch and EMF get: one of `METRIC_LEVELS`.
+        metric_level: What CloudWatch and EMF get: `essential`, or `detailed`, which adds
+            operations, bytes and rows.
         max_metric_tenants: Tenants with CloudWatch metrics of their own in a window, those with the
             most database time; the rest fold into `__other__`.
         spool_path: Folder that keeps windows for S3 while S3 is out of reach; empty is
@@ -61,11 +67,13 @@ class Config:
         log_errors: Whether calls that fail are logged, without the error's text.
         trace_link: Whether the current OpenTelemetry span gets `tenant.id` and histograms carry its
             ids as exemplars.
-        sigterm: When SIGTERM delivers before the process ends: one of `SIGTERM`.
-        billed_bytes: What is metered in 32 KB steps: one of `BILLED_BYTES`.
+        sigterm: When SIGTERM delivers before the process ends: `default` where the application
+            does not handle it, `chain` always, `off` never.
+        billed_bytes: What is metered in 32 KB steps: `request+response`, `response`, `request`, or
+            the larger of the two (`max`).
         tenant_columns: Columns that carry the tenant, lower case.
         tenant_variables: Session variables that carry the tenant, lower case.
-        tenant_sources: Order of belief; a source left out is not asked.
+        tenant_sources: Which sources are used, the one that wins first.
         tenant_functions: Functions that take a tenant: `name`, or `name:2` for the second argument.
         tenant_setters: The same, for functions that set the session's tenant, as `set_tenant(:t)`.
         tenant_comment_keys: Keys of SQL comments (sqlcommenter's form) that carry the tenant.
@@ -85,11 +93,12 @@ class Config:
         origins: Where each setting that is not a default came from, for errors; no setting itself.
     """
 
-    exporters: tuple[str, ...] = ()
+    exporters: tuple[str | Exporter, ...] = ()
     flush_interval_s: float = 60.0
     window_s: int = 60
     queue_size: int = 65_536
     max_series: int = 65_536
+    max_statement_series: int = 262_144
     exit_timeout_s: float = 2.0
     export_spread_s: float = 10.0
     namespace: str = "TenantMetrics"
@@ -136,7 +145,9 @@ class Config:
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
-SETTINGS = {one.name: type(one.default) for one in fields(Config) if one.name != "origins"}
+SETTINGS = {
+    setting.name: type(setting.default) for setting in fields(Config) if setting.name != "origins"
+}
 """Every setting's name and type."""
 
 _ENV_PREFIX = "TENANTMETRICS_"
@@ -145,6 +156,7 @@ _AT_LEAST: dict[str, float] = {
     "window_s": 1,
     "queue_size": 1,
     "max_series": 1,
+    "max_statement_series": 1,
     "exit_timeout_s": 0,
     "export_spread_s": 0,
     "max_metric_tenants": 0,
@@ -206,6 +218,26 @@ def load(environ: Mapping[str, str] = os.environ, /, **arguments: Any) -> Config
     return Config(**values, origins=origins)
 
 
+def misspelt(environ: Mapping[str, str] = os.environ, /) -> dict[str, str]:
+    """Variables that look like a misspelt setting, each with the variable that may be meant.
+
+    Args:
+        environ: Where TENANTMETRICS_* is looked up.
+    """
+    import difflib  # noqa: PLC0415 - only where there is a variable that is no setting
+
+    known = [_ENV_PREFIX + name.upper() for name in SETTINGS]
+    known.append(_ENV_PREFIX + "CONFIG")
+    found = {}
+    for name in environ:
+        # What Kubernetes makes for a service of this name is like none of them.
+        if name.startswith(_ENV_PREFIX) and name not in known:
+            like = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
+            if like:
+                found[name] = like[0]
+    return found
+
+
 def _default_exporters(environ: Mapping[str, str]) -> tuple[str, ...]:
     """EMF in Lambda, OTLP where an endpoint is set, else CloudWatch."""
     if environ.get("AWS_LAMBDA_FUNCTION_NAME"):
@@ -249,6 +281,8 @@ def _file(environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
 def _convert(name: str, value: Any, kind: type, origin: str) -> Any:
     """One value, checked; `origin` is for the error."""
     wrong = partial(_wrong, name, value, origin)
+    if name == "exporters":
+        return _exporters(value, wrong)
     if kind is tuple:
         return _texts(name, value, wrong)
     if kind is bool:
@@ -285,12 +319,30 @@ def _number(name: str, value: Any, kind: type, wrong: Callable[[str], ConfigErro
     return number
 
 
+def _exporters(value: Any, wrong: Callable[[str], ConfigError]) -> tuple[str | Exporter, ...]:
+    """Names, and exporters that the application made."""
+    parts = [value] if _is_exporter(value) else value
+    if not isinstance(parts, list | tuple) or not any(map(_is_exporter, parts)):
+        return _texts("exporters", value, wrong)
+    if not all(isinstance(part, str) or _is_exporter(part) for part in parts):
+        raise wrong("strings, or objects with a name and the methods export and close")
+    return tuple(part.strip() if isinstance(part, str) else part for part in parts)
+
+
+def _is_exporter(value: object) -> bool:
+    return (
+        isinstance(getattr(value, "name", None), str)
+        and callable(getattr(value, "export", None))
+        and callable(getattr(value, "close", None))
+    )
+
+
 def _texts(name: str, value: Any, wrong: Callable[[str], ConfigError]) -> tuple[str, ...]:
     if not isinstance(value, str | list | tuple | set | frozenset):
-        raise wrong("a list of texts")
+        raise wrong("a list of strings")
     parts = value.split(",") if isinstance(value, str) else list(value)
     if not all(isinstance(part, str) for part in parts):
-        raise wrong("a list of texts")
+        raise wrong("a list of strings")
     texts = tuple(part.strip() for part in parts if part.strip())
     if allowed := _wrong_texts(name, texts):
         raise wrong(allowed)
@@ -299,7 +351,7 @@ def _texts(name: str, value: Any, wrong: Callable[[str], ConfigError]) -> tuple[
 
 def _text(name: str, value: Any, wrong: Callable[[str], ConfigError]) -> str:
     if not isinstance(value, str | os.PathLike):
-        raise wrong("a text")
+        raise wrong("a string")
     text = os.fspath(value)
     if name in _ONE_OF and text not in _ONE_OF[name]:
         raise wrong(f"one of {', '.join(_ONE_OF[name])}")
@@ -311,7 +363,7 @@ def _text(name: str, value: Any, wrong: Callable[[str], ConfigError]) -> str:
 
 
 def _wrong_texts(name: str, texts: tuple[str, ...]) -> str:
-    """What is allowed, if a list of texts is not; empty if it is."""
+    """What is allowed, if a list of strings is not; empty if it is."""
     if name == "tenant_sources" and (
         not texts or len(set(texts)) < len(texts) or not set(texts) <= set(_SOURCES)
     ):
@@ -322,7 +374,7 @@ def _wrong_texts(name: str, texts: tuple[str, ...]) -> str:
 
 
 def _is_pattern(text: str) -> bool:
-    """Whether a text can find a tenant in a name: a regular expression with one group, or none."""
+    """Whether a string is a regular expression with one group, the tenant; or empty."""
     try:
         return not text or re.compile(text).groups == 1
     except re.error:

@@ -18,6 +18,7 @@ The data path raises none of these, `TenantRefusedError` apart, which only `stri
 from __future__ import annotations
 
 import re
+from typing import Self
 
 __all__ = [
     "ConfigError",
@@ -44,7 +45,19 @@ def redacted(text: str) -> str:
 
 
 class TenantMetricsError(Exception):
-    """Anything tenantmetrics raises on purpose; its text is one line that says what to do."""
+    """Anything tenantmetrics raises on purpose; its text is one line that says what to do.
+
+    Attributes:
+        fields: The fields of a request or the arguments that it is about, by their names in
+            Python. The command line and the scheduled report add what they are called there.
+    """
+
+    fields: tuple[str, ...] = ()
+
+    def about(self, *fields: str) -> Self:
+        """The same error, with the fields that it is about."""
+        self.fields = fields
+        return self
 
 
 class ConfigError(TenantMetricsError, ValueError):

@@ -1,18 +1,17 @@
 """What delivery sends, and what it costs a month: measured on a sample window, at list prices.
 
 The sample is made and packed by the exporters' own code, so sizes are what goes over the wire
-before compression. Prices are estimates for us-east-1, before discounts and free tiers.
+before compression. Prices are estimates for us-east-1, before discounts and free tiers. What each
+destination makes of the sample it says itself: see `Destination.estimate`.
 """
 
 from __future__ import annotations
 
 import random
-from decimal import Decimal
-from typing import NamedTuple
 
-from tenantmetrics.catalog import Level
 from tenantmetrics.cost import prices
-from tenantmetrics.export.cloudwatch import requests
+from tenantmetrics.export.destination import Estimate, Sample
+from tenantmetrics.export.registry import built_in
 from tenantmetrics.histogram import record
 from tenantmetrics.records import Series, SeriesKey, Source, Window
 
@@ -20,30 +19,6 @@ __all__ = ["Estimate", "estimate"]
 
 _SAMPLE_TENANTS = 200
 _WINDOWS_A_MONTH = 60 * 730
-_PUT_METRIC_DATA_1K = Decimal("0.01")
-"""PutMetricData, a thousand requests (CloudWatch pricing page, us-east-1)."""
-_LOGS_GB = Decimal("0.50")
-"""CloudWatch Logs, a GB ingested (CloudWatch pricing page, us-east-1)."""
-_S3_PUT_1K = Decimal("0.005")
-"""S3 Standard, a thousand PUT requests (S3 pricing page, us-east-1)."""
-
-
-class Estimate(NamedTuple):
-    """One way of delivery over a month.
-
-    Attributes:
-        name: Exporter, and the level where it has one.
-        sends: What goes out a minute and process, in words.
-        metrics: CloudWatch custom metrics that exist.
-        gb_month: Gigabytes a month before compression.
-        dollars_month: At list prices; None where the price is not known to us.
-    """
-
-    name: str
-    sends: str
-    metrics: int
-    gb_month: float
-    dollars_month: Decimal | None
 
 
 def estimate(tenants: int, processes: int = 1, *, max_metric_tenants: int = 500) -> list[Estimate]:
@@ -54,41 +29,16 @@ def estimate(tenants: int, processes: int = 1, *, max_metric_tenants: int = 500)
         processes: Processes that export.
         max_metric_tenants: As in the settings.
     """
-    found = []
-    shown = min(tenants, max_metric_tenants) + (tenants > max_metric_tenants)
-    minutes = _WINDOWS_A_MONTH * processes
     price = prices.built_in("us-east-1")
-    sample = _window()
-    for level in (Level.ESSENTIAL, Level.DETAILED):
-        data = [
-            one
-            for request in requests(sample, level=level, max_tenants=_SAMPLE_TENANTS)
-            for one in request
-        ]
-        bare = sum("Dimensions" not in one for one in data)
-        metrics = bare + round((len(data) - bare) / _SAMPLE_TENANTS * shown)
-        calls = -(-metrics // 1_000)
-        monthly = price.tiered_cost("metric_month", metrics)
-        cost = monthly + _PUT_METRIC_DATA_1K * calls * minutes / 1_000
-        found.append(
-            Estimate(
-                f"cloudwatch {level}",
-                "1 request" if calls == 1 else f"{calls:,} requests",
-                metrics,
-                0.0,
-                cost,
-            )
-        )
-        gb = _emf_bytes(sample, level) / _SAMPLE_TENANTS * shown * minutes / 1e9
-        cost = monthly + _LOGS_GB * Decimal(gb)
-        found.append(Estimate(f"emf {level}", f"{shown + 1:,} documents", metrics, gb, cost))
-    size, points = _otlp_size(sample)
-    gb = size / _SAMPLE_TENANTS * tenants * minutes / 1e9
-    sends = f"{round(points / _SAMPLE_TENANTS * tenants):,} data points"
-    found.append(Estimate("otlp", sends, 0, gb, None))
-    cost = _S3_PUT_1K * minutes / 1_000
-    found.append(Estimate("ledger on S3", "1 object", 0, 0.0, cost))
-    return found
+    sample = Sample(
+        window=_window(),
+        window_tenants=_SAMPLE_TENANTS,
+        tenants=tenants,
+        shown=min(tenants, max_metric_tenants) + (tenants > max_metric_tenants),
+        windows_a_month=_WINDOWS_A_MONTH * processes,
+        metric_months=lambda metrics: price.tiered_cost("metric_month", metrics),
+    )
+    return [found for destination in built_in() for found in destination.estimate(sample)]
 
 
 def _window() -> Window:
@@ -122,37 +72,5 @@ def _window() -> Window:
                 one.billed_requests += 1
                 one.rows_returned += 5
                 one.rows_written += 1
-    return Window(1_795_209_300, 60, "estimate", 0, series, {})
-
-
-def _emf_bytes(window: Window, level: Level) -> int:
-    from tenantmetrics.export.emf import documents  # noqa: PLC0415 - 250 ms to import
-
-    return sum(
-        len(document) + 1
-        for document in documents(
-            window, namespace="TenantMetrics", level=level, max_tenants=_SAMPLE_TENANTS, meta={}
-        )
-    )
-
-
-def _otlp_size(window: Window) -> tuple[int, int]:
-    """Bytes and data points of the window over OTLP."""
-    from opentelemetry.exporter.otlp.proto.common.metrics_encoder import (  # noqa: PLC0415
-        encode_metrics,
-    )
-    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-    from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # noqa: PLC0415
-
-    from tenantmetrics.export.otlp_data import batches, rows  # noqa: PLC0415
-
-    given = list(rows(window))
-    made = batches(
-        given,
-        Resource.create({}),
-        InstrumentationScope("tenantmetrics"),
-        cumulative=False,
-        max_points=10**6,
-        max_bytes=10**9,
-    )
-    return sum(encode_metrics(data).ByteSize() for data in made), len(given)
+    loads = {key.tenant: 20_000_000 for key in series}
+    return Window(1_795_209_300, 60, "estimate", 0, series, {}, load_ns=loads)

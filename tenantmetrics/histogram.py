@@ -89,6 +89,7 @@ def add(into: Series, other: Series) -> None:
     merge(into, other)
     for name in SUMS:
         setattr(into, name, getattr(into, name) + getattr(other, name))
+    into.elsewhere_ns += other.elsewhere_ns
     if other.exemplar is not None and (
         into.exemplar is None or other.exemplar.duration_ns > into.exemplar.duration_ns
     ):

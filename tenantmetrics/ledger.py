@@ -93,7 +93,7 @@ COLUMNS = (
     Column("source", Kind.STRING, "what named the tenant"),
     Column("resource_arn", Kind.STRING, "the cluster"),
     Column("database", Kind.STRING, "the database named in the call"),
-    *(Column(one.name, Kind.INT64, one.about, one.since) for one in MEASURES),
+    *(Column(measure.name, Kind.INT64, measure.about, measure.since) for measure in MEASURES),
     Column("scale", Kind.INT32, "scale of the duration histogram"),
     Column("bucket_index", Kind.INT32_LIST, "indexes of its buckets, rising"),
     Column("bucket_count", Kind.INT64_LIST, "calls in each of those buckets"),
@@ -109,7 +109,7 @@ STATEMENT_COLUMNS = (
     Column("fingerprint", Kind.INT64, "the statement's fingerprint; 0 for none, or for several"),
     Column("summary", Kind.STRING, "what the statement does; `__other__` past the limit"),
     Column("kind", Kind.STRING, "`work`, `workless`, `cold_work` or `cold_workless`"),
-    *(Column(one.name, Kind.INT64, one.about) for one in BY_STATEMENT),
+    *(Column(measure.name, Kind.INT64, measure.about) for measure in BY_STATEMENT),
 )
 """The statement table. `workless` calls do no work in PostgreSQL (BEGIN, SET, SELECT 1); `cold_`
 calls had to open a connection first. Calls that were throttled or got no answer are not in it."""

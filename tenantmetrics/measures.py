@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-__all__ = ["BY_STATEMENT", "MEASURES", "SUMS", "Fold", "Measure"]
+__all__ = ["BY_STATEMENT", "MEASURES", "REPORTED", "SUMS", "Fold", "Measure"]
 
 
 class Fold(StrEnum):
@@ -30,6 +30,7 @@ class Measure(NamedTuple):
         fold: How two become one.
         since: The ledger's version that has it; in files of earlier versions it reads as 0.
         by_statement: It is kept by statement too.
+        reported: A statement of costs shows it for each line.
     """
 
     name: str
@@ -37,14 +38,16 @@ class Measure(NamedTuple):
     fold: Fold = Fold.SUM
     since: int = 1
     by_statement: bool = False
+    reported: bool = False
 
 
 MEASURES = (
-    Measure("calls", "API calls that ended in the window", by_statement=True),
+    Measure("calls", "API calls that ended in the window", by_statement=True, reported=True),
     Measure(
         "duration_ns",
         "client-side wall time of calls, spent in the window, nanoseconds",
         by_statement=True,
+        reported=True,
     ),
     Measure("duration_min_ns", "shortest call, nanoseconds", Fold.MIN),
     Measure("duration_max_ns", "longest call, nanoseconds", Fold.MAX),
@@ -62,15 +65,18 @@ MEASURES = (
         by_statement=True,
     ),
     Measure("attempts", "HTTP attempts"),
-    Measure("request_bytes", "bytes of the request bodies", by_statement=True),
-    Measure("response_bytes", "bytes of the response bodies", by_statement=True),
-    Measure("billed_requests", "Data API requests as AWS meters them"),
-    Measure("rows_returned", "rows returned", by_statement=True),
-    Measure("rows_written", "rows written", by_statement=True),
+    Measure("request_bytes", "bytes of the request bodies", by_statement=True, reported=True),
+    Measure("response_bytes", "bytes of the response bodies", by_statement=True, reported=True),
+    Measure("billed_requests", "Data API requests as AWS meters them", reported=True),
+    Measure("rows_returned", "rows returned", by_statement=True, reported=True),
+    Measure("rows_written", "rows written", by_statement=True, reported=True),
 )
 
 SUMS = tuple(measure.name for measure in MEASURES if measure.fold is Fold.SUM)
 """Names of those that are added up."""
+
+REPORTED = tuple(measure.name for measure in MEASURES if measure.reported)
+"""Names of those in a statement of costs."""
 
 BY_STATEMENT = tuple(measure for measure in MEASURES if measure.by_statement)
 """Those that the statement table has."""

@@ -13,10 +13,9 @@ import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tenantmetrics import config as configuration
-from tenantmetrics.aggregate.window import Aggregator
 from tenantmetrics.aggregate.worker import Worker
 from tenantmetrics.calllog import CallLog
 from tenantmetrics.capture.recorder import ClaimsOf, Entries, Record, Recorder
@@ -24,11 +23,14 @@ from tenantmetrics.capture.recorder import recorder as process_recorder
 from tenantmetrics.capture.request import Request
 from tenantmetrics.capture.trace import link
 from tenantmetrics.config import Config
-from tenantmetrics.export.fanout import Fanout
-from tenantmetrics.export.registry import build
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.life import around_snapshot, at_exit, in_children, on_sigterm
+from tenantmetrics.logs import logger
 from tenantmetrics.records import UNATTRIBUTED, Attribution, Call, Claims, Source, Window
+
+if TYPE_CHECKING:
+    from tenantmetrics.aggregate.recent import Snapshot
+    from tenantmetrics.aggregate.sink import Sink
 
 __all__ = ["Pipeline", "configure", "current", "existing"]
 
@@ -69,7 +71,11 @@ class Pipeline:
 
     def _build(self) -> None:
         """Make all state from the settings: at the start, and again in every forked child."""
-        # Loaded with the first pipeline: sqlglot behind it takes 60 ms that `import` must not cost.
+        # Loaded with the first pipeline: `import` must not cost the 60 ms that sqlglot takes, nor
+        # what the other stages take.
+        from tenantmetrics.aggregate.window import Aggregator  # noqa: PLC0415
+        from tenantmetrics.export.fanout import Fanout  # noqa: PLC0415
+        from tenantmetrics.export.registry import build  # noqa: PLC0415
         from tenantmetrics.tenant.resolve import Resolver  # noqa: PLC0415
         from tenantmetrics.tenant.session.attribution import Attributor  # noqa: PLC0415
 
@@ -86,7 +92,10 @@ class Pipeline:
             max_series=config.max_series,
             health=self.health,
             writer=secrets.token_hex(8),
+            max_statement_series=config.max_statement_series,
         )
+        log = CallLog(slow_s=config.slow_call_s, errors=config.log_errors)
+        self._sinks: list[Sink] = [self._aggregator, *([log] if log.wanted else [])]
         self._state = threading.Lock()
         self._worker = Worker(
             consume=self._consume,
@@ -96,7 +105,6 @@ class Pipeline:
             health=self.health,
             scheduled=self._export_on_schedule,
         )
-        self._log = CallLog(slow_s=config.slow_call_s, errors=config.log_errors)
         self._closing = False
 
     def _after_fork(self) -> None:
@@ -155,13 +163,14 @@ class Pipeline:
                 self._aggregate(settled)
 
     def _aggregate(self, settled: Iterable[tuple[Call, Attribution]]) -> None:
+        sinks = self._sinks
         for call, attribution in settled:
-            try:
-                self._aggregator.add(call, attribution)
-            except Exception as error:  # noqa: BLE001 - one call must not stop the rest
-                self.health.count(Loss.AGGREGATE_ERROR, error=error, where="aggregate")
-            if self._log.wanted:
-                self._log.add(call, attribution)
+            for sink in sinks:
+                try:
+                    sink.add(call, attribution)
+                except Exception as error:  # noqa: BLE001 - one call must not stop the rest
+                    where = type(sink).__name__
+                    self.health.count(Loss.AGGREGATE_ERROR, error=error, where=where)
 
     def _export(self, deadline_s: float) -> bool:
         """Close the windows and hand them over; what is swapped out under the lock goes outside it.
@@ -204,6 +213,12 @@ class Pipeline:
             "export_failures": self.health.export_failures(),
         }
 
+    def snapshot(self) -> Snapshot:
+        """The windows that are open and those of the last minutes; closes and sends nothing."""
+        self._worker.drain()
+        with self._state:
+            return self._aggregator.snapshot()
+
     def flush(self, timeout_s: float) -> bool:
         """Export everything recorded so far; see `tenantmetrics.flush`."""
         timeout_s = min(timeout_s, threading.TIMEOUT_MAX)
@@ -243,7 +258,10 @@ def configure(**settings: Any) -> Pipeline:
     Raises:
         ConfigError: A setting is wrong; the pipeline in use goes on as it was.
     """
-    return _use(configuration.load(**settings))
+    config = configuration.load(**settings)
+    for name, meant in configuration.misspelt().items():
+        logger().warning("tenantmetrics.unknown_setting", name=name, did_you_mean=meant)
+    return _use(config)
 
 
 def _use(config: Config) -> Pipeline:

@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from tenantmetrics.statement_table import StatementTable
+
 __all__ = [
     "IDLE",
     "OK",
     "OVERFLOW",
     "SHARED",
     "UNATTRIBUTED",
+    "UNMETERED",
     "Attribution",
     "Call",
     "Claim",
@@ -36,11 +39,12 @@ __all__ = [
 OK = "ok"
 """`Call.outcome` of a call that succeeded; any other value is the error's code."""
 
-# Tenants that are not tenants. The double underscore keeps them apart from customers' own names.
+# Reserved names. The double underscore keeps them apart from customers' own names.
 UNATTRIBUTED = "__unattributed__"
 OVERFLOW = "__overflow__"
 IDLE = "__idle__"
 SHARED = "__shared__"
+UNMETERED = "__unmetered__"
 
 
 class Source(StrEnum):
@@ -53,6 +57,9 @@ class Source(StrEnum):
     SCHEMA = "schema"
     DATABASE = "database"
     UNATTRIBUTED = "unattributed"
+
+    # Python's own for an enum's member is a function of Python's, called once a call for its key.
+    __hash__ = str.__hash__
 
 
 class Misuse(StrEnum):
@@ -251,6 +258,9 @@ class Exemplar(NamedTuple):
 class Series:
     """The sums of one key in one window. All integers, so that sums of sums stay exact.
 
+    `duration_ns` is time spent in the window, whenever its calls ended; plus `elsewhere_ns` it
+    is the whole time of the calls that ended in the window, which is what the histogram is of.
+
     `buckets` is OpenTelemetry's base-2 exponential histogram of the durations in ns at `scale`:
     bucket index → count, index i covering (2**(i / 2**scale), 2**((i + 1) / 2**scale)] ns.
     A call split among tenants puts its integers in shares; its histogram count goes with `calls`.
@@ -268,6 +278,7 @@ class Series:
     billed_requests: int = 0
     rows_returned: int = 0
     rows_written: int = 0
+    elsewhere_ns: int = 0
     scale: int = 0
     buckets: dict[int, int] = field(default_factory=dict)
     exemplar: Exemplar | None = None
@@ -285,6 +296,9 @@ class Window:
             several windows of the same minute, told apart by this.
         series: The numbers.
         losses: What was lost since the writer's previous window, by reason.
+        load_ns: Estimated server time by tenant, nanoseconds; tenants without billed requests have
+            none, their time is in a later window.
+        statements: The numbers of the calls that reached the database, by tenant and statement.
         misuses: Conflicts and misuse since the previous window, by `Misuse`.
         export_failures: Windows not delivered, or nobody knows, since the previous window, by
             exporter.
@@ -298,3 +312,5 @@ class Window:
     losses: dict[str, int]
     misuses: dict[str, int] = field(default_factory=dict)
     export_failures: dict[str, int] = field(default_factory=dict)
+    load_ns: dict[str, int] = field(default_factory=dict)
+    statements: StatementTable = field(default_factory=StatementTable)

@@ -9,7 +9,9 @@ import tenantmetrics
 def test_the_public_names_are_these():
     """What is added here is promised to users; what goes is a breaking change."""
     assert sorted(tenantmetrics.__all__) == [
+        "ConfigError",
         "TenantMetricsError",
+        "TenantRefusedError",
         "client",
         "configure",
         "flush",

@@ -45,12 +45,18 @@ def test_levels_nest():
     always, essential, detailed = (
         set(metrics(level)) for level in (Level.ALWAYS, Level.ESSENTIAL, Level.DETAILED)
     )
-    assert always < essential < detailed == set(METRICS)
+    assert always < essential < detailed
+    assert detailed | set(metrics(Level.NEVER)) == set(METRICS)
     assert [one.name for one in metrics(Level.ESSENTIAL) if one.dimensions == ("TenantId",)] == [
         "DatabaseDuration",
         "DatabaseErrors",
-        "BilledRequests",
+        "DatabaseLoad",
     ]
+
+
+def test_billed_requests_are_a_metric_of_opentelemetry_only():
+    """CloudWatch has them as DatabaseLoad's SampleCount; a metric of their own would cost money."""
+    assert [one.name for one in metrics(Level.NEVER)] == ["BilledRequests"]
 
 
 def test_the_fleet_has_the_essential_three_without_dimensions():

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tenantmetrics.config import SETTINGS, Config, load
+from tenantmetrics.config import SETTINGS, Config, load, misspelt
 from tenantmetrics.errors import ConfigError
 
 
@@ -84,10 +84,10 @@ def test_no_exporters_at_all_can_be_said():
         ({"namespace": "AWS/RDS"}, "namespace = 'AWS/RDS' (from configure()): must be 1 to 255"),
         ({"namespace": ""}, "must be 1 to 255"),
         ({"trace_link": "perhaps"}, "must be true or false"),
-        ({"exporters": 5}, "must be a list of texts"),
-        ({"exporters": [5]}, "must be a list of texts"),
+        ({"exporters": 5}, "must be a list of strings"),
+        ({"exporters": [5]}, "must be a list of strings"),
         ({"exporters": ["none", "emf"]}, "(from configure()): must be 'none' alone"),
-        ({"spool_path": 5}, "must be a text"),
+        ({"spool_path": 5}, "must be a string"),
         ({"exporter": ["emf"]}, "unknown setting 'exporter': known are"),
     ],
 )
@@ -147,6 +147,26 @@ def test_flags_are_read_from_text(text, flag):
 def test_names_that_are_no_setting_are_passed_over_in_the_environment():
     """Kubernetes makes TENANTMETRICS_SERVICE_HOST for a service of this name."""
     assert load({"TENANTMETRICS_SERVICE_HOST": "10.0.0.1"}) == load({})
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("TENANTMETRICS_STRCT", "TENANTMETRICS_STRICT"),
+        ("TENANTMETRICS_EXPORTER", "TENANTMETRICS_EXPORTERS"),
+        ("TENANTMETRICS_FLUSH_INTERVALS", "TENANTMETRICS_FLUSH_INTERVAL_S"),
+        ("TENANTMETRICS_TENANT_COLUMN", "TENANTMETRICS_TENANT_COLUMNS"),
+    ],
+)
+def test_what_looks_like_a_misspelt_setting_is_named(name, meant):
+    """In the environment nobody else would notice."""
+    assert misspelt({name: "1", "TENANTMETRICS_STRICT": "1"}) == {name: meant}
+
+
+def test_what_kubernetes_makes_is_no_misspelt_setting():
+    """For a service called tenantmetrics."""
+    names = ["SERVICE_HOST", "SERVICE_PORT", "PORT", "PORT_8787_TCP", "PORT_8787_TCP_ADDR"]
+    assert misspelt(dict.fromkeys([f"TENANTMETRICS_{name}" for name in names], "1")) == {}
 
 
 def test_every_setting_is_described_in_its_class_and_in_the_documentation(pytestconfig):

@@ -78,7 +78,7 @@ def run(tmp_path, script, *, timeout_s=60.0, **environ):
 def calls(tmp_path):
     """Calls in the ledger by tenant."""
     found = {}
-    for file in Path(tmp_path / "ledger").rglob("*.parquet"):
+    for file in Path(tmp_path / "ledger").glob("date=*/*/*.parquet"):
         for row in pq.read_table(file, partitioning=None).to_pylist():
             if row["calls"]:
                 found[row["tenant"]] = found.get(row["tenant"], 0) + row["calls"]

@@ -182,6 +182,7 @@ def test_a_retried_call_is_one_call_with_its_attempts_counted_apart(
     assert tenantmetrics.flush()
     (row,) = ledger_rows(ledger)
     assert (row["calls"], row["attempts"], row["outcome"]) == (1, 3, "ok")
+    assert 0 < row["waited_ns"] < row["duration_ns"]
     assert endpoint.requests.total - before == 3
 
 
@@ -350,3 +351,75 @@ def test_with_the_endpoint_gone_halfway_the_caller_sees_botocores_errors(tmp_pat
     unanswered = [row for row in ledger_rows(tmp_path) if row["outcome"] != "ok"]
     assert sum(row["attempts"] for row in unanswered) == 6
     assert sum(row["billed_requests"] for row in unanswered) == 0
+
+
+def test_statements_of_a_transaction_reach_the_ledger(client, target, ledger):
+    """With their fingerprints, calls without work apart, none of them twice."""
+    ids = {name: target[name] for name in ("resourceArn", "secretArn")}
+    transaction = client.begin_transaction(**target)["transactionId"]
+    client.execute_statement(
+        **target, sql=VARIABLE, parameters=[text("tenant", "acme")], transactionId=transaction
+    )
+    for room in (1, 2):
+        client.execute_statement(
+            **target, sql=f"SELECT * FROM rooms WHERE room = {room}", transactionId=transaction
+        )
+    client.commit_transaction(**ids, transactionId=transaction)
+    assert tenantmetrics.flush(10)
+
+    rows = ledger_rows(ledger / "_statements")
+    assert {row["tenant"] for row in rows} == {"acme"}
+    assert sum(row["calls"] for row in rows) == 5
+    calls = {}
+    for row in rows:
+        name = (row["summary"], row["kind"].removeprefix("cold_"))
+        calls[name] = calls.get(name, 0) + row["calls"]
+    assert calls["SELECT rooms", "work"] == 2
+    assert sum(number for (_, kind), number in calls.items() if kind == "workless") == 2
+    assert len({row["fingerprint"] for row in rows if row["summary"] == "SELECT rooms"}) == 1
+    both = zip(rows, ledger_rows(ledger), strict=False)
+    assert {(one["writer"], one["sequence"]) for one, _ in both} == {
+        (row["writer"], row["sequence"]) for row in ledger_rows(ledger)
+    }
+    for measure in ("duration_ns", "waited_ns", "duration_us2", "response_bytes"):
+        assert sum(r[measure] for r in rows) == sum(r[measure] for r in ledger_rows(ledger))
+
+
+def test_a_snapshot_shows_what_nobody_has_flushed_yet(client, target, ledger):
+    """And sends nothing."""
+    with tenantmetrics.tenant("acme"):
+        client.execute_statement(**target, sql="SELECT * FROM rooms")
+    found = current().snapshot()
+    (window,) = found.open
+    assert [key.tenant for key in window.series] == ["acme"]
+    assert set(window.load_ns) == {"acme"}
+    assert not list(ledger.rglob("*.parquet"))
+    assert tenantmetrics.flush(10)
+    assert current().snapshot().open == ()
+    assert calls_by(ledger, "tenant") == {("acme",): 1}
+
+
+class Failing:
+    """A sink with a bug."""
+
+    def add(self, call, attribution):
+        raise RuntimeError("no")
+
+
+def test_a_sink_that_fails_keeps_no_call_from_the_others(client, target, ledger):
+    """It is counted by name; the numbers are whole."""
+    pipeline = current()
+    taken = []
+
+    class Taking:
+        def add(self, call, attribution):
+            taken.append((call.operation, attribution.shares))
+
+    pipeline._sinks[:0] = [Failing()]
+    pipeline._sinks.append(Taking())
+    with tenantmetrics.tenant("acme"):
+        client.execute_statement(**target, sql="SELECT * FROM rooms")
+    assert tenantmetrics.flush(10)
+    assert taken == [("ExecuteStatement", (("acme", 1),))]
+    assert calls_by(ledger, "tenant") == {("acme",): 1, ("__unattributed__",): 0}
+    assert tenantmetrics.stats()["losses"] == {"aggregate_error": 1}

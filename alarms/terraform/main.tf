@@ -211,7 +211,7 @@ resource "aws_cloudwatch_metric_alarm" "tenant_latency" {
 
 resource "aws_cloudwatch_metric_alarm" "tenant_database_time" {
   alarm_name          = "${var.prefix}-tenant-database-time"
-  alarm_description   = "Means: A tenant used more than ${var.noisy_database_ms} ms of database time a minute in 4 of 5; names the tenant for noisy-neighbour. Look: dashboard ${var.prefix}-fleet, top tenants by database time. Do: Nothing by itself; see noisy-neighbour."
+  alarm_description   = "Means: A tenant used more than ${var.noisy_database_ms} ms of estimated server time a minute in 4 of 5; names the tenant for noisy-neighbour. Look: dashboard ${var.prefix}-fleet, top tenants by load. Do: Nothing by itself; see noisy-neighbour."
   comparison_operator = "GreaterThanThreshold"
   evaluation_periods  = 5
   datapoints_to_alarm = 4
@@ -220,8 +220,8 @@ resource "aws_cloudwatch_metric_alarm" "tenant_database_time" {
 
   metric_query {
     id          = "q1"
-    label       = "DatabaseDuration by TenantId"
-    expression  = "SELECT SUM(DatabaseDuration) FROM SCHEMA(\"${var.namespace}\", TenantId) GROUP BY TenantId ORDER BY SUM() DESC"
+    label       = "DatabaseLoad by TenantId"
+    expression  = "SELECT SUM(DatabaseLoad) FROM SCHEMA(\"${var.namespace}\", TenantId) GROUP BY TenantId ORDER BY SUM() DESC"
     period      = 60
     return_data = true
   }
@@ -229,7 +229,7 @@ resource "aws_cloudwatch_metric_alarm" "tenant_database_time" {
 
 resource "aws_cloudwatch_metric_alarm" "largest_share" {
   alarm_name          = "${var.prefix}-largest-share"
-  alarm_description   = "Means: One tenant had more than ${var.noisy_share_percent} % of all database time in 4 of 5 minutes. Look: dashboard ${var.prefix}-fleet, noisy neighbour. Do: Nothing by itself; see noisy-neighbour."
+  alarm_description   = "Means: One tenant had more than ${var.noisy_share_percent} % of the load (estimated server time) in 4 of 5 minutes. Look: dashboard ${var.prefix}-fleet, noisy neighbour. Do: Nothing by itself; see noisy-neighbour."
   comparison_operator = "GreaterThanThreshold"
   evaluation_periods  = 5
   datapoints_to_alarm = 4
@@ -238,7 +238,7 @@ resource "aws_cloudwatch_metric_alarm" "largest_share" {
 
   metric_query {
     id          = "q1"
-    expression  = "SELECT SUM(DatabaseDuration) FROM SCHEMA(\"${var.namespace}\", TenantId) GROUP BY TenantId ORDER BY SUM() DESC"
+    expression  = "SELECT SUM(DatabaseLoad) FROM SCHEMA(\"${var.namespace}\", TenantId) GROUP BY TenantId ORDER BY SUM() DESC"
     period      = 60
     return_data = false
   }
@@ -249,7 +249,7 @@ resource "aws_cloudwatch_metric_alarm" "largest_share" {
 
     metric {
       namespace   = var.namespace
-      metric_name = "DatabaseDuration"
+      metric_name = "DatabaseLoad"
       period      = 60
       stat        = "Sum"
     }
@@ -279,7 +279,7 @@ resource "aws_cloudwatch_metric_alarm" "latency_raised" {
 
 resource "aws_cloudwatch_composite_alarm" "noisy_neighbour" {
   alarm_name        = "${var.prefix}-noisy-neighbour"
-  alarm_description = "Means: One tenant takes most of the database time while latency is up for the fleet; the contributors of tenant-database-time name it. Look: dashboard ${var.prefix}-fleet, noisy neighbour and average latency by tenant. Do: Slow that tenant down (its job, its rate limit), or raise the cluster's capacity; then its statements."
+  alarm_description = "Means: One tenant causes most of the load while latency is up for the fleet; the contributors of tenant-database-time name it. Look: dashboard ${var.prefix}-fleet, noisy neighbour and average latency by tenant. Do: Slow that tenant down (its job, its rate limit), or raise the cluster's capacity; then its statements."
   alarm_actions     = [var.notify_topic_arn]
   ok_actions        = [var.notify_topic_arn]
   alarm_rule        = "ALARM(\"${var.prefix}-tenant-database-time\") AND ALARM(\"${var.prefix}-largest-share\") AND ALARM(\"${var.prefix}-latency-raised\")"
@@ -295,14 +295,14 @@ resource "aws_cloudwatch_metric_alarm" "noisy_neighbour_exact" {
   count = var.otlp_metrics ? 1 : 0
 
   alarm_name          = "${var.prefix}-noisy-neighbour-exact"
-  alarm_description   = "Means: A tenant takes more than ${var.noisy_share_percent} % of all database time, and the calls of all the others take more than ${var.others_latency_ms} ms on average. Look: dashboard ${var.prefix}-tenant for the contributor. Do: Slow that tenant down (its job, its rate limit), or raise the cluster's capacity; then its statements."
+  alarm_description   = "Means: A tenant causes more than ${var.noisy_share_percent} % of the load, and the calls of all the others take more than ${var.others_latency_ms} ms on average. Look: dashboard ${var.prefix}-tenant for the contributor. Do: Slow that tenant down (its job, its rate limit), or raise the cluster's capacity; then its statements."
   alarm_actions       = [var.notify_topic_arn]
   ok_actions          = [var.notify_topic_arn]
   evaluation_interval = 60
 
   evaluation_criteria {
     promql_criteria {
-      query           = "(sum by (\"tenant.id\") (histogram_sum(rate({\"db.client.operation.duration\"}[5m]))) / scalar(sum (histogram_sum(rate({\"db.client.operation.duration\"}[5m])))) > ${var.noisy_share_percent} / 100) and ((scalar(sum (histogram_sum(rate({\"db.client.operation.duration\"}[5m])))) - sum by (\"tenant.id\") (histogram_sum(rate({\"db.client.operation.duration\"}[5m])))) / (scalar(sum (histogram_count(rate({\"db.client.operation.duration\"}[5m])))) - sum by (\"tenant.id\") (histogram_count(rate({\"db.client.operation.duration\"}[5m])))) > ${var.others_latency_ms} / 1000)"
+      query           = "(sum by (\"tenant.id\") (rate({\"tenantmetrics.database.load\"}[5m])) / scalar(sum (rate({\"tenantmetrics.database.load\"}[5m]))) > ${var.noisy_share_percent} / 100) and ((scalar(sum (histogram_sum(rate({\"db.client.operation.duration\"}[5m])))) - sum by (\"tenant.id\") (histogram_sum(rate({\"db.client.operation.duration\"}[5m])))) / (scalar(sum (histogram_count(rate({\"db.client.operation.duration\"}[5m])))) - sum by (\"tenant.id\") (histogram_count(rate({\"db.client.operation.duration\"}[5m])))) > ${var.others_latency_ms} / 1000)"
       pending_period  = 180
       recovery_period = 300
     }
@@ -329,7 +329,7 @@ resource "aws_cloudwatch_metric_alarm" "tenant_spend" {
 
 resource "aws_cloudwatch_metric_alarm" "billed_requests_anomaly" {
   alarm_name          = "${var.prefix}-billed-requests-anomaly"
-  alarm_description   = "Means: The number of billed requests of the fleet is far above what is usual for this hour of the week. Look: dashboard ${var.prefix}-fleet, top tenants by billed requests and by database time. Do: Find the tenant that rose; a loop or a new job: tell its owner; growth: its plan."
+  alarm_description   = "Means: The number of billed requests of the fleet is far above what is usual for this hour of the week. Look: dashboard ${var.prefix}-fleet, top tenants by billed requests and by load. Do: Find the tenant that rose; a loop or a new job: tell its owner; growth: its plan."
   alarm_actions       = [var.notify_topic_arn]
   ok_actions          = [var.notify_topic_arn]
   comparison_operator = "GreaterThanUpperThreshold"
@@ -344,9 +344,9 @@ resource "aws_cloudwatch_metric_alarm" "billed_requests_anomaly" {
 
     metric {
       namespace   = var.namespace
-      metric_name = "BilledRequests"
+      metric_name = "DatabaseLoad"
       period      = 300
-      stat        = "Sum"
+      stat        = "SampleCount"
     }
   }
 
@@ -360,7 +360,7 @@ resource "aws_cloudwatch_metric_alarm" "billed_requests_anomaly" {
 
 resource "aws_cloudwatch_metric_alarm" "database_time_anomaly" {
   alarm_name          = "${var.prefix}-database-time-anomaly"
-  alarm_description   = "Means: Database time of the fleet is far above what is usual for this hour of the week. Look: dashboard ${var.prefix}-fleet, top tenants by billed requests and by database time. Do: Find the tenant that rose; a loop or a new job: tell its owner; growth: its plan."
+  alarm_description   = "Means: The load (estimated server time) of the fleet is far above what is usual for this hour of the week. Look: dashboard ${var.prefix}-fleet, top tenants by billed requests and by load. Do: Find the tenant that rose; a loop or a new job: tell its owner; growth: its plan."
   alarm_actions       = [var.notify_topic_arn]
   ok_actions          = [var.notify_topic_arn]
   comparison_operator = "GreaterThanUpperThreshold"
@@ -375,7 +375,7 @@ resource "aws_cloudwatch_metric_alarm" "database_time_anomaly" {
 
     metric {
       namespace   = var.namespace
-      metric_name = "DatabaseDuration"
+      metric_name = "DatabaseLoad"
       period      = 300
       stat        = "Sum"
     }
@@ -406,9 +406,9 @@ resource "aws_cloudwatch_metric_alarm" "fleet_spend" {
 
     metric {
       namespace   = var.namespace
-      metric_name = "BilledRequests"
+      metric_name = "DatabaseLoad"
       period      = 86400
-      stat        = "Sum"
+      stat        = "SampleCount"
     }
   }
 
@@ -497,7 +497,7 @@ resource "aws_cloudwatch_metric_alarm" "unattributed_share" {
 
 resource "aws_cloudwatch_metric_alarm" "cluster_cpu" {
   alarm_name          = "${var.prefix}-cluster-cpu"
-  alarm_description   = "Means: The cluster's CPU is above ${var.cpu_percent} % for 15 minutes. Look: dashboard ${var.prefix}-fleet, cluster and top tenants by database time. Do: One tenant: slow it down. All: raise the maximum capacity."
+  alarm_description   = "Means: The cluster's CPU is above ${var.cpu_percent} % for 15 minutes. Look: dashboard ${var.prefix}-fleet, cluster and top tenants by load. Do: One tenant: slow it down. All: raise the maximum capacity."
   alarm_actions       = [var.notify_topic_arn]
   ok_actions          = [var.notify_topic_arn]
   comparison_operator = "GreaterThanThreshold"
@@ -552,7 +552,7 @@ resource "aws_cloudwatch_metric_alarm" "cluster_connections" {
 
 resource "aws_cloudwatch_metric_alarm" "cluster_acu" {
   alarm_name          = "${var.prefix}-cluster-acu"
-  alarm_description   = "Means: Capacity is above ${var.acu_percent} % of the cluster's maximum for 15 minutes. Look: dashboard ${var.prefix}-fleet, capacity against calls and database time. Do: Expected load: raise the maximum. Else the tenant or statement that rose."
+  alarm_description   = "Means: Capacity is above ${var.acu_percent} % of the cluster's maximum for 15 minutes. Look: dashboard ${var.prefix}-fleet, capacity against calls and load. Do: Expected load: raise the maximum. Else the tenant or statement that rose."
   alarm_actions       = [var.notify_topic_arn]
   ok_actions          = [var.notify_topic_arn]
   comparison_operator = "GreaterThanThreshold"

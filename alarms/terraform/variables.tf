@@ -77,13 +77,13 @@ variable "tenant_latency_ms" {
 }
 
 variable "noisy_share_percent" {
-  description = "One tenant's share of database time, percent."
+  description = "One tenant's share of the load, percent."
   type        = number
   default     = 50
 }
 
 variable "noisy_database_ms" {
-  description = "One tenant's database time in a minute, milliseconds; 60000 is one call in flight all the time."
+  description = "One tenant's estimated server time in a minute, milliseconds; 60000 is one session active all the time."
   type        = number
   default     = 60000
 }

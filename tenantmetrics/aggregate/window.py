@@ -1,5 +1,6 @@
 """Calls summed into per-tenant windows of wall-clock minutes, in bounded memory.
 
+A call counts in the window in which it ended; its time is split over the windows that it covers.
 Past `max_series` series in the open windows, calls of new keys fold into `__overflow__`: totals
 stay exact, and every folded call is counted as `series_cap`.
 """
@@ -8,10 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
+from tenantmetrics.aggregate.load import Load
+from tenantmetrics.aggregate.reached import kind_of
+from tenantmetrics.aggregate.recent import Recent, Snapshot
+from tenantmetrics.aggregate.spans import spans
 from tenantmetrics.aggregate.split import split
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.histogram import record
+from tenantmetrics.measures import BY_STATEMENT
 from tenantmetrics.records import (
     OK,
     OVERFLOW,
@@ -23,12 +30,27 @@ from tenantmetrics.records import (
     Source,
     Window,
 )
+from tenantmetrics.statement_table import MAX_ROWS, Rows, StatementTable
 
 __all__ = ["Aggregator", "Totals"]
 
 _OVERFLOW_SERIES = 256
 """Series that keep operation and outcome for folded calls; beyond, one series takes all the rest.
 Operations and error codes are few, clusters and databases need not be."""
+_MAX_OPEN = 512
+"""Windows open at once. Late calls and long ones need a few; each is a file, and a clock that jumps
+must not make thousands."""
+_OPENS_WINDOW_NS = 1_000_000_000
+"""A shorter part of a call stays where the call ended, unless the earlier window is still open."""
+_COUNTED = (
+    "attempts",
+    "request_bytes",
+    "response_bytes",
+    "billed_requests",
+    "rows_returned",
+    "rows_written",
+)
+"""Measures that are fields of `Call`, and stay with its end."""
 
 
 class Totals:
@@ -44,14 +66,26 @@ class Totals:
         self.misuses: dict[str, int] = {}
 
 
+class _Open:
+    """A window that is being filled."""
+
+    __slots__ = ("series", "statements")
+
+    def __init__(self, statements: StatementTable) -> None:
+        self.series: dict[SeriesKey, Series] = {}
+        self.statements = statements
+
+
 class Aggregator:
-    """The open windows. Not locked: whoever calls it holds the worker's lock.
+    """The open windows: a sink of settled calls. Not locked: whoever calls it holds the lock.
 
     Args:
         window_s: Length of a window in seconds; windows start at multiples of it.
         max_series: Series kept in all open windows together.
         health: Where folded calls are counted.
         writer: Name of this process and fork, put into every window.
+        max_statement_series: Rows of the statement tables in all open windows together, about 60
+            bytes each.
         clock_ns: Wall clock, ns since the epoch; injected by tests.
     """
 
@@ -62,25 +96,33 @@ class Aggregator:
         max_series: int,
         health: Health,
         writer: str,
+        max_statement_series: int = MAX_ROWS,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._window_s = window_s
         self._window_ns = window_s * 1_000_000_000
         self._max_series = max_series
+        self._max_statements = max_statement_series
         self._health = health
         self._writer = writer
         self._clock_ns = clock_ns
         self._sequence = 0
-        self._open: dict[int, dict[SeriesKey, Series]] = {}
+        self._open: dict[int, _Open] = {}
         self._series_count = 0
+        self._rows = Rows()
         self._split_count = 0
         self._losses_reported: dict[str, int] = {}
         self._failures_reported: dict[str, int] = {}
         self._misuses_reported: dict[str, int] = {}
+        self._load = Load()
+        self._recent = Recent(max_series)
         self.totals = Totals()
 
     def add(self, call: Call, attribution: Attribution) -> None:
-        """Add one call to the window in which it ended, split among the tenants that it served."""
+        """Add one call to the windows that it covers, split among the tenants that it served.
+
+        The call and what it did count where it ended; its time counts where it was spent.
+        """
         totals = self.totals
         totals.calls += 1
         totals.duration_ns += call.duration_ns
@@ -92,76 +134,150 @@ class Aggregator:
         for misuse in misuses:
             totals.misuses[misuse] = totals.misuses.get(misuse, 0) + 1
 
-        number = call.ended_at_ns // self._window_ns
+        ended_ns, duration_ns = call.ended_at_ns, call.duration_ns
+        number = ended_ns // self._window_ns
         window = self._open.get(number)
         if window is None:
-            window = self._open[number] = {}
-        if len(shares) == 1:
-            series = self._series(window, shares[0][0], call, source)
-            series.calls += 1
-            series.duration_ns += call.duration_ns
-            series.attempts += call.attempts
-            series.request_bytes += call.request_bytes
-            series.response_bytes += call.response_bytes
-            series.billed_requests += call.billed_requests
-            series.rows_returned += call.rows_returned
-            series.rows_written += call.rows_written
-            record(series, call.duration_ns)
-            trace = call.trace
-            # The slowest traced call of the window: the one that somebody will want to look at.
-            if trace is not None and (
-                series.exemplar is None or call.duration_ns > series.exemplar.duration_ns
-            ):
-                series.exemplar = Exemplar(*trace, call.duration_ns, call.ended_at_ns)
-        else:
-            self._add_split(window, call, attribution)
+            window = self._opened(number)
+        spans_windows = ended_ns - duration_ns < number * self._window_ns
+        if spans_windows or len(shares) != 1:
+            self._add_in_parts(window, call, attribution)
+            return
+        tenant = shares[0][0]
+        waited_ns = call.waited_ns
+        request_bytes, response_bytes = call.request_bytes, call.response_bytes
+        returned, written = call.rows_returned, call.rows_written
+        us = (duration_ns - waited_ns) // 1_000
+        us *= us
+        series = self._series(window.series, tenant, call, source)
+        # Unrolled: this is done for every call. A test holds it to the declared measures.
+        series.calls += 1
+        series.duration_ns += duration_ns
+        series.duration_us2 += us
+        if waited_ns:
+            series.waited_ns += waited_ns
+        series.attempts += call.attempts
+        series.request_bytes += request_bytes
+        series.response_bytes += response_bytes
+        series.billed_requests += call.billed_requests
+        series.rows_returned += returned
+        series.rows_written += written
+        record(series, duration_ns)
+        trace = call.trace
+        # The slowest traced call of the window: the one that somebody will want to look at.
+        if trace is not None and (
+            series.exemplar is None or duration_ns > series.exemplar.duration_ns
+        ):
+            series.exemplar = Exemplar(*trace, duration_ns, ended_ns)
+        kind = kind_of(call)
+        if kind is not None:
+            claims = call.claims
+            window.statements.add(
+                tenant,
+                (call.resource_arn, call.database, claims.fingerprint, claims.summary, kind),
+                1,
+                duration_ns,
+                us,
+                waited_ns,
+                request_bytes,
+                response_bytes,
+                returned,
+                written,
+            )
 
-    def _add_split(
-        self, window: dict[SeriesKey, Series], call: Call, attribution: Attribution
-    ) -> None:
+    def _opened(self, number: int) -> _Open:
+        """The window of a number, opened if there are not too many."""
+        window = self._open.get(number)
+        if window is None:
+            if len(self._open) >= _MAX_OPEN:
+                # A clock that jumps to and fro: the count stays right, the minute does not.
+                return self._open[max(self._open)]
+            window = self._open[number] = self._empty()
+        return window
+
+    def _empty(self) -> _Open:
+        return _Open(StatementTable(self._max_statements, self._rows))
+
+    def _add_in_parts(self, window: _Open, call: Call, attribution: Attribution) -> None:
+        """Add a call that serves several tenants or covers several windows."""
         shares, source, _ = attribution
         weights = [weight for _, weight in shares]
         turn = self._split_count
-        self._split_count += 1
+        if len(shares) > 1:
+            self._split_count += 1
+        us = (call.duration_ns - call.waited_ns) // 1_000
         # The odd unit of every field goes by the same turn: a tenant's call, attempt and request
         # stay together.
-        columns = zip(
-            *(
-                split(amount, weights, turn)
-                for amount in (
-                    1,
-                    call.duration_ns,
-                    call.attempts,
-                    call.request_bytes,
-                    call.response_bytes,
-                    call.billed_requests,
-                    call.rows_returned,
-                    call.rows_written,
-                )
-            ),
-            strict=True,
+        whole = {
+            name: split(amount, weights, turn)
+            for name, amount in (
+                ("calls", 1),
+                ("duration_us2", us * us),
+                *((name, getattr(call, name)) for name in _COUNTED),
+            )
+        }
+        kind = kind_of(call)
+        claims = call.claims
+        statement = (
+            (call.resource_arn, call.database, claims.fingerprint, claims.summary, kind)
+            if kind is not None
+            else None
         )
-        for (tenant, _), parts in zip(shares, columns, strict=True):
-            series = self._series(window, tenant, call, source)
-            series.calls += parts[0]
-            series.duration_ns += parts[1]
-            series.attempts += parts[2]
-            series.request_bytes += parts[3]
-            series.response_bytes += parts[4]
-            series.billed_requests += parts[5]
-            series.rows_returned += parts[6]
-            series.rows_written += parts[7]
-            if parts[0]:
-                record(series, call.duration_ns, parts[0])
+        first, *earlier = self._parts(window, call)
+        nothing = dict.fromkeys(whole, [0] * len(shares))
+        for part, (into, duration_ns, waited_ns) in enumerate((first, *earlier)):
+            sums = nothing if part else whole
+            durations = split(duration_ns, weights, turn)
+            waits = split(waited_ns, weights, turn)
+            for n, (tenant, _) in enumerate(shares):
+                series = self._series(into.series, tenant, call, source)
+                for name, parts in sums.items():
+                    setattr(series, name, getattr(series, name) + parts[n])
+                series.duration_ns += durations[n]
+                series.waited_ns += waits[n]
+                if part:
+                    series.elsewhere_ns -= durations[n]
+                else:
+                    series.elsewhere_ns += sum(split(d, weights, turn)[n] for _, d, _ in earlier)
+                    if calls := sums["calls"][n]:
+                        record(series, call.duration_ns, calls)
+                if statement is not None:
+                    mine = {
+                        **{name: parts[n] for name, parts in sums.items()},
+                        "duration_ns": durations[n],
+                        "waited_ns": waits[n],
+                    }
+                    into.statements.add(
+                        tenant,
+                        statement,
+                        **{measure.name: mine[measure.name] for measure in BY_STATEMENT},
+                    )
+
+    def _parts(self, window: _Open, call: Call) -> list[tuple[_Open, int, int]]:
+        """The windows that a call covers with its time in each, the one of its end first."""
+        _, *earlier = spans(call.ended_at_ns, call.duration_ns, call.waited_ns, self._window_ns)
+        found = []
+        duration_ns, waited_ns = call.duration_ns, call.waited_ns
+        for number, part_ns, part_waited_ns in earlier:
+            into = self._open.get(number)
+            if into is None:
+                # A file of its own for a moment of a call would double the files of a busy process.
+                if part_ns < _OPENS_WINDOW_NS or len(self._open) >= _MAX_OPEN:
+                    continue
+                into = self._opened(number)
+            found.append((into, part_ns, part_waited_ns))
+            duration_ns -= part_ns
+            waited_ns -= part_waited_ns
+        return [(window, duration_ns, waited_ns), *found]
 
     def _series(
         self, window: dict[SeriesKey, Series], tenant: str, call: Call, source: Source
     ) -> Series:
-        key = SeriesKey(
-            tenant, call.operation, call.outcome, source, call.resource_arn, call.database
-        )
-        series = window.get(key)
+        # A plain tuple is equal to the key and takes a fraction of the time to make.
+        fields = (tenant, call.operation, call.outcome, source, call.resource_arn, call.database)
+        series: Series | None = window.get(fields)  # type: ignore[call-overload]
         if series is None:
+            key = SeriesKey(*fields)
             if self._series_count >= self._max_series:
                 key = self._overflow_key(key)
                 series = window.get(key)
@@ -183,6 +299,7 @@ class Aggregator:
             The windows, oldest first; one without series where there are only losses to report.
         """
         opened, self._open, self._series_count = self._open, {}, 0
+        self._rows = Rows()
         counts, failures = self._health.counts(), self._health.export_failures()
         misuses = dict(self.totals.misuses)
         losses = _increase(counts, self._losses_reported)
@@ -191,24 +308,53 @@ class Aggregator:
         self._losses_reported, self._failures_reported = counts, failures
         self._misuses_reported = misuses
         if (losses or more_failures or more_misuses) and not opened:
-            opened = {self._clock_ns() // self._window_ns: {}}
+            opened = {self._clock_ns() // self._window_ns: self._empty()}
         windows = []
         for number in sorted(opened):
+            series, statements = opened[number].series, opened[number].statements
             windows.append(
                 Window(
                     start_s=number * self._window_s,
                     length_s=self._window_s,
                     writer=self._writer,
                     sequence=self._sequence,
-                    series=opened[number],
+                    series=series,
                     losses=losses,
                     misuses=more_misuses,
                     export_failures=more_failures,
+                    load_ns=self._load.close(series, statements),
+                    statements=statements,
                 )
             )
             self._sequence += 1
             losses, more_misuses, more_failures = {}, {}, {}
+        self._recent.add(windows)
         return windows
+
+    def snapshot(self) -> Snapshot:
+        """What is in the windows now, and what was in the last ones; changes nothing.
+
+        Returns:
+            Copies. Open windows have the number that they would be closed with.
+        """
+        load = self._load.copy()
+        still_open = [
+            Window(
+                start_s=number * self._window_s,
+                length_s=self._window_s,
+                writer=self._writer,
+                sequence=self._sequence + n,
+                series={key: _copied(series) for key, series in window.series.items()},
+                losses={},
+                load_ns=load.close(window.series, window.statements),
+            )
+            for n, (number, window) in enumerate(sorted(self._open.items()))
+        ]
+        return Snapshot(self._recent.windows(), tuple(still_open))
+
+
+def _copied(series: Series) -> Series:
+    return replace(series, buckets=dict(series.buckets))
 
 
 def _increase(counts: dict[str, int], reported: dict[str, int]) -> dict[str, int]:

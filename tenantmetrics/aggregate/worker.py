@@ -204,7 +204,7 @@ class Worker:
                 return
 
     def _deliver(self, flushes: list[_Flush]) -> None:
-        """Export once for all who wait, within the patience of the least patient."""
+        """Export once for all who wait, before the earliest deadline."""
         deadline_s = min(
             (flush.deadline_s for flush in flushes), default=time.monotonic() + self._interval_s
         )

@@ -20,7 +20,9 @@ def main() -> None:
             raise MissingExtraError("the command line", "cli") from None
         app()
     except TenantMetricsError as error:
-        sys.exit(f"tenantmetrics: {error}")
+        from tenantmetrics.cli.flags import in_flags
+
+        sys.exit(f"tenantmetrics: {in_flags(error)}")
     except OSError as error:
         # A full disk behind the output, for one; what commands read and write names itself.
         sys.exit(f"tenantmetrics: {error}")

@@ -19,11 +19,12 @@ def athena_table(
         bool, typer.Option("--create", help="Make it in Glue's catalogue instead of printing.")
     ] = False,
 ) -> None:
-    """Print the statement that makes Athena read a ledger on S3, or make the table."""
+    """Print the statements that make Athena read a ledger on S3, or make the two tables."""
     from tenantmetrics.cost import athena_table as of_athena
 
     wanted = of_athena.LedgerTable(location, table)
-    if create:
-        typer.echo(f"{of_athena.create(wanted)} table {wanted.database}.{wanted.name}")
-    else:
-        typer.echo(wanted.ddl(), nl=False)
+    for made in (wanted, wanted.statements()):
+        if create:
+            typer.echo(f"{of_athena.create(made)} table {made.database}.{made.name}")
+        else:
+            typer.echo(made.ddl(), nl=False)

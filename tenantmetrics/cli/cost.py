@@ -131,6 +131,10 @@ def compare(
         typer.echo(alternatives.render_json(comparison), nl=False)
     else:
         alternatives.show(comparison)
+        typer.echo(
+            "What is assumed above can be given: --acu, --acu-hours, --capacity or --cluster, "
+            "--storage-gb, --io-requests, --nat-gb, --bill."
+        )
 
 
 def _number(option: str, text: str | None) -> Decimal | None:

@@ -210,12 +210,13 @@ def preview(
     """Draw the CloudWatch dashboards from recorded traffic: one local page, opened in a browser."""
     import webbrowser
 
-    from tenantmetrics.console.preview import busiest, render
+    from tenantmetrics.console.preview import busiest
+    from tenantmetrics.console.preview import page as draw
     from tenantmetrics.console.rehearsal.recordings import load
 
     store = load(recording)
     settings = _settings(set_, namespace=namespace, cluster=cluster, prefix=prefix)
-    page = render(store, settings, tenant=tenant or busiest(store), recording=str(recording.name))
+    page = draw(store, settings, tenant=tenant or busiest(store), recording=str(recording.name))
     try:
         output.write_text(page, "utf-8")
     except OSError as error:

@@ -18,6 +18,12 @@ def demo(
         Path, typer.Option("--output", "-o", help="Folder for the ledger and the reports.")
     ] = Path("tenantmetrics-demo"),
     seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds of load.")] = 15.0,
+    overhead: Annotated[
+        bool,
+        typer.Option(
+            "--overhead/--no-overhead", help="Give calls the wall time that they have on AWS."
+        ),
+    ] = True,
 ) -> None:
     """Run a multi-tenant booking platform on an embedded PostgreSQL and print its bill.
 
@@ -31,4 +37,4 @@ def demo(
         if error.name not in {"duckdb", "pyarrow", "jinja2", "babel"}:
             raise
         raise MissingExtraError("the demo", "all") from None
-    run(output, seconds, Console())
+    run(output, seconds, Console(), overhead=overhead)

@@ -32,7 +32,7 @@ def doctor(
 
     settings = config.load()
     console = Console(highlight=False)
-    exporters = redacted(", ".join(settings.exporters)) or "none"
+    exporters = redacted(", ".join(map(str, settings.exporters))) or "none"
     console.print(f"exporters: {exporters}", markup=False, soft_wrap=True)
     console.print(
         f"namespace {settings.namespace}, level {settings.metric_level}, at most"

@@ -7,14 +7,16 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tenantmetrics.cli.engine import EngineName, engine_of
 from tenantmetrics.errors import MissingExtraError, ReportError, UnbalancedError
 from tenantmetrics.report.formats import SUFFIXES, TOP, Format, render
-from tenantmetrics.statement import Statement
+
+if TYPE_CHECKING:
+    from tenantmetrics.cost.statement import Statement
 
 __all__ = ["report"]
 
@@ -27,6 +29,17 @@ class IdleTo(StrEnum):
     SEPARATE = "separate"
     WEIGHTED = "weighted"
     EVEN = "even"
+
+
+class ServerTimeBy(StrEnum):
+    """How server time is found."""
+
+    AUTO = "auto"
+    STATEMENTS = "statements"
+    PERFORMANCE_INSIGHTS = "performance-insights"
+    DB_LOAD = "db-load"
+    RECORD = "record"
+    WALL = "wall"
 
 
 def report(
@@ -76,7 +89,7 @@ def report(
     ] = None,
     driver: Annotated[
         list[str] | None,
-        typer.Option(help="POOL=DRIVER: what a pool is divided by, such as compute=calls."),
+        typer.Option(help="POOL=DRIVER: what a pool is divided by, such as compute=wall_time."),
     ] = None,
     bill: Annotated[
         list[str] | None,
@@ -100,6 +113,9 @@ def report(
     idle: Annotated[
         IdleTo, typer.Option(help="Idle capacity: a line of its own, by usage, or evenly.")
     ] = IdleTo.SEPARATE,
+    server_time: Annotated[
+        ServerTimeBy, typer.Option(help="How the server time is found that compute is divided by.")
+    ] = ServerTimeBy.AUTO,
     skip_corrupt: Annotated[
         bool, typer.Option("--skip-corrupt", help="Go on without unreadable files, and say so.")
     ] = False,
@@ -139,7 +155,13 @@ def report(
     try:
         from rich.console import Console
 
-        from tenantmetrics.cost import BillFilter, Capacity, monthly, read_capacity
+        from tenantmetrics.cost import (
+            AllocationRequest,
+            BillFilter,
+            Capacity,
+            monthly,
+            read_capacity,
+        )
         from tenantmetrics.report import terminal
         from tenantmetrics.report.text import write_files
     except ModuleNotFoundError as error:
@@ -166,8 +188,8 @@ def report(
     )
 
     def of(which: str | None) -> Statement:
-        return monthly(
-            ledger,
+        request = AllocationRequest(
+            usage=ledger,
             month=which,
             timezone=timezone,
             prices=prices,
@@ -180,9 +202,11 @@ def report(
             bill_filter=BillFilter.of(bill_account, bill_cluster, bill_tag),
             amortized=amortized,
             idle=idle.value,
+            server_time=server_time.value,
             skip_corrupt=skip_corrupt,
             engine=sums_up,
         )
+        return monthly(request)
 
     try:
         # Shown on a terminal only, and gone when the work is done.

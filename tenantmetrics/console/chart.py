@@ -1,18 +1,21 @@
-"""Line charts as inline SVG: what the preview draws a graph with."""
+"""Line charts as inline SVG: the places of everything here, the markup in `chart.svg.j2`."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from math import ceil, floor, isfinite, log10
 from typing import NamedTuple
 
-__all__ = ["Line", "chart", "number"]
+from tenantmetrics.console.templating import render
+
+__all__ = ["Chart", "Line", "chart", "number", "plan"]
 
 Scale = Callable[[float], float]
 """From a value or a moment to a place in the picture."""
+
+Place = tuple[float, float]
 
 _COLUMN_PX, _ROW_PX = 52, 42
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 8, 20
@@ -29,6 +32,55 @@ class Line(NamedTuple):
 
     label: str
     series: dict[int, float]
+
+
+class Mark(NamedTuple):
+    """A text beside an axis, at a place along it in pixels."""
+
+    place: float
+    text: str
+
+
+class Run(NamedTuple):
+    """A stretch of a line without a gap, from `points` down to `below` where it is an area."""
+
+    colour: int
+    points: list[Place]
+    below: list[Place]
+
+
+class Limit(NamedTuple):
+    """A threshold across the chart, and where its label stands, in pixels."""
+
+    label: str
+    value: str
+    place: float
+    text_place: float
+
+
+class Entry(NamedTuple):
+    """A line in the legend, with its last value."""
+
+    colour: int
+    label: str
+    value: str
+
+
+class Chart(NamedTuple):
+    """All that the template draws; places in pixels."""
+
+    width: int
+    height: int
+    left: int
+    right: int
+    wide: bool
+    label: str
+    ticks: list[Mark]
+    times: list[Mark]
+    runs: list[Run]
+    limits: list[Limit]
+    legend: list[Entry]
+    more: int
 
 
 def number(value: float) -> str:
@@ -51,7 +103,22 @@ def chart(
     size: tuple[int, int],
     marks: Mapping[str, float] | None = None,
 ) -> str:
-    """A chart with its legend.
+    """A chart with its legend, as markup; arguments as of `plan`."""
+    planned = plan(title, lines, unit=unit, span_s=span_s, stacked=stacked, size=size, marks=marks)
+    return render("chart.svg.j2", chart=planned)
+
+
+def plan(
+    title: str,
+    lines: Sequence[Line],
+    *,
+    unit: str,
+    span_s: tuple[int, int],
+    stacked: bool,
+    size: tuple[int, int],
+    marks: Mapping[str, float] | None = None,
+) -> Chart:
+    """Where everything in a chart is.
 
     Args:
         title: For readers who hear the page.
@@ -64,8 +131,8 @@ def chart(
     """
     width = size[0] * _COLUMN_PX
     height = max(90, size[1] * _ROW_PX - _HEADING_PX - _LEGEND_PX)
-    drawn = _stack(lines) if stacked else [dict(one.series) for one in lines]
-    values = [value for one in drawn for value in one.values()]
+    drawn = _stack(lines) if stacked else [dict(line.series) for line in lines]
+    values = [value for series in drawn for value in series.values()]
     top = _round_up(max([*values, *(marks or {}).values()], default=0.0))
     inner_width, inner_height = width - _LEFT - _RIGHT, height - _TOP - _BOTTOM
 
@@ -75,35 +142,39 @@ def chart(
     def y(value: float) -> float:
         return _TOP + inner_height * (1 - value / top)
 
-    parts = [_axis(width, top, y), _times(span_s, x, height)]
+    runs: list[Run] = []
     below = dict.fromkeys(drawn[0], 0.0) if stacked else None
     for index, series in enumerate(drawn):
-        parts.append(_path(series, x, y, index, below=below))
+        runs += _runs(series, x, y, index % _COLOURS, below)
         below = series if stacked else None
-    parts.append(_marks(marks or {}, width, y))
-    said = ", ".join(f"{one.label} {number(one.series[max(one.series)])}" for one in lines[:10])
-    legend = "".join(
-        f'<li><i class="c{index % _COLOURS}"></i>{html.escape(one.label)} '
-        f"<b>{number(one.series[max(one.series)])}</b></li>"
-        for index, one in enumerate(lines[:_LEGEND_MAX])
-    )
-    if len(lines) > _LEGEND_MAX:
-        legend += f"<li>and {len(lines) - _LEGEND_MAX} more</li>"
-    label = html.escape(f"{title}, {unit}; last values: {said}", quote=True)
-    wide = 'class="wide" ' if size[0] > _WIDE else ""
-    return (
-        f'<svg {wide}viewBox="0 0 {width} {height}" role="img" aria-label="{label}">'
-        f'{"".join(parts)}</svg><ul class="legend">{legend}</ul>'
+    last = [Entry(index % _COLOURS, line.label, number(line.series[max(line.series)]))
+            for index, line in enumerate(lines[:_LEGEND_MAX])]  # fmt: skip
+    said = ", ".join(f"{entry.label} {entry.value}" for entry in last)
+    return Chart(
+        width=width,
+        height=height,
+        left=_LEFT,
+        right=width - _RIGHT,
+        wide=size[0] > _WIDE,
+        label=f"{title}, {unit}; last values: {said}",
+        ticks=[
+            Mark(y(top * step / _STEPS), number(top * step / _STEPS)) for step in range(_STEPS + 1)
+        ],
+        times=_times(span_s, x),
+        runs=runs,
+        limits=_limits(marks or {}, y),
+        legend=last,
+        more=max(0, len(lines) - _LEGEND_MAX),
     )
 
 
 def _stack(lines: Sequence[Line]) -> list[dict[int, float]]:
     """Each line on top of those before it, in every period that any of them has."""
-    times = sorted({t for one in lines for t in one.series})
+    times = sorted({t for line in lines for t in line.series})
     below = dict.fromkeys(times, 0.0)
     found = []
-    for one in lines:
-        below = {t: below[t] + one.series.get(t, 0.0) for t in times}
+    for line in lines:
+        below = {t: below[t] + line.series.get(t, 0.0) for t in times}
         found.append(below)
     return found
 
@@ -116,81 +187,43 @@ def _round_up(value: float) -> float:
     return next((step * power for step in (1, 2, 2.5, 5) if step * power >= value), 10 * power)
 
 
-def _axis(width: int, top: float, y: Scale) -> str:
-    marks = []
-    for step in range(_STEPS + 1):
-        value = top * step / _STEPS
-        place = y(value)
-        marks.append(
-            f'<line class="mark" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{place:.1f}" '
-            f'y2="{place:.1f}"/><text class="tick" x="{_LEFT - 5}" y="{place + 4:.1f}">'
-            f"{number(value)}</text>"
-        )
-    return "".join(marks)
-
-
-def _times(span_s: tuple[int, int], x: Scale, height: int) -> str:
+def _times(span_s: tuple[int, int], x: Scale) -> list[Mark]:
     hour = 3_600
-    step = next(
-        (one for one in (600, 1_800, hour, 2 * hour, 6 * hour, 24 * hour)
-         if (span_s[1] - span_s[0]) / one <= 6),  # noqa: PLR2004 - marks that fit
-        168 * hour,
-    )  # fmt: skip
+    steps = (600, 1_800, hour, 2 * hour, 6 * hour, 24 * hour)
+    fitting = (step for step in steps if (span_s[1] - span_s[0]) / step <= 6)  # noqa: PLR2004 - marks that fit
+    step = next(fitting, 168 * hour)
     first = ceil(span_s[0] / step) * step
     shape = "%H:%M" if step < 24 * hour else "%m-%d"
-    return "".join(
-        f'<text class="time" x="{x(t):.1f}" y="{height - 5}">'
-        f"{datetime.fromtimestamp(t, UTC).strftime(shape)}</text>"
+    return [
+        Mark(x(t), f"{datetime.fromtimestamp(t, UTC):{shape}}")
         for t in range(first, span_s[1], step)
-    )
+    ]
 
 
-def _marks(marks: Mapping[str, float], width: int, y: Scale) -> str:
+def _limits(marks: Mapping[str, float], y: Scale) -> list[Limit]:
     """Thresholds, each with its label on the line, or below it where one is close above."""
-    parts = []
+    found = []
     above = float("-inf")
-    for label, value in sorted(marks.items(), key=lambda one: -one[1]):
+    for label, value in sorted(marks.items(), key=lambda mark: -mark[1]):
         place = y(value)
-        text = place + 12 if place - above < _LABEL_PX else place - 4
-        parts.append(
-            f'<line class="limit" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{place:.1f}" '
-            f'y2="{place:.1f}"/><text class="limit" x="{width - _RIGHT - 2}" '
-            f'y="{text:.1f}">{html.escape(label)} {number(value)}</text>'
-        )
+        text_place = place + 12 if place - above < _LABEL_PX else place - 4
+        found.append(Limit(label, number(value), place, text_place))
         above = place
-    return "".join(parts)
+    return found
 
 
-def _path(
-    series: dict[int, float],
-    x: Scale,
-    y: Scale,
-    index: int,
-    *,
-    below: dict[int, float] | None,
-) -> str:
+def _runs(
+    series: dict[int, float], x: Scale, y: Scale, colour: int, below: dict[int, float] | None
+) -> Iterator[Run]:
     """A line with gaps where data are missing; filled down to what is below where stacked."""
     times = sorted(t for t, value in series.items() if isfinite(value))
-    if not times:
-        return ""
     step = min((b - a for a, b in pairwise(times)), default=60)
-    runs: list[list[int]] = [[times[0]]]
+    stretches: list[list[int]] = [times[:1]]
     for before, t in pairwise(times):
         if t - before > step:
-            runs.append([])
-        runs[-1].append(t)
-    colour = f"c{index % _COLOURS}"
-    parts = []
-    for run in runs:
-        points = " ".join(f"{x(t):.1f},{y(series[t]):.1f}" for t in run)
-        if len(run) == 1:
-            t = run[0]
-            parts.append(
-                f'<circle class="{colour}" cx="{x(t):.1f}" cy="{y(series[t]):.1f}" r="2"/>'
-            )
-            continue
-        if below is not None:
-            ends = " ".join(f"{x(t):.1f},{y(below.get(t, 0.0)):.1f}" for t in reversed(run))
-            parts.append(f'<polygon class="{colour}" points="{points} {ends}"/>')
-        parts.append(f'<polyline class="{colour}" points="{points}"/>')
-    return "".join(parts)
+            stretches.append([])
+        stretches[-1].append(t)
+    for stretch in stretches:
+        if stretch:
+            ends = [] if below is None else [(x(t), y(below.get(t, 0.0))) for t in stretch[::-1]]
+            yield Run(colour, [(x(t), y(series[t])) for t in stretch], ends)

@@ -173,7 +173,7 @@ def _variable(settings: Settings) -> dict[str, Any]:
         "inputType": "select",
         "visible": True,
         "defaultValue": "__FIRST",
-        "search": f'{{"{settings.namespace}",TenantId}} MetricName="BilledRequests"',
+        "search": f'{{"{settings.namespace}",TenantId}} MetricName="DatabaseLoad"',
         "populateFrom": "TenantId",
     }
 

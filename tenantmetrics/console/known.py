@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tenantmetrics.catalog import METRICS, Form
+from tenantmetrics.catalog import METRICS, Form, Level
 from tenantmetrics.dataapi.errors import STATUS
 
 __all__ = ["AWS", "CODES", "Known", "close_to"]
@@ -76,8 +76,9 @@ class Known(NamedTuple):
     def of(cls, namespace: str, *, strict: bool = True, also: Iterable[str] = ()) -> Known:
         """All of `AWS`, and the catalogue under a namespace of ours."""
         ours: dict[str, tuple[tuple[str, ...], ...]] = {}
-        for one in METRICS:
-            ours[one.name] = (*ours.get(one.name, ()), tuple(sorted(one.dimensions)))
+        for metric in METRICS:
+            if metric.level is not Level.NEVER:
+                ours[metric.name] = (*ours.get(metric.name, ()), tuple(sorted(metric.dimensions)))
         return cls({**AWS, namespace: ours}, namespace, strict, frozenset(also))
 
     def fault(
@@ -125,6 +126,11 @@ class Known(NamedTuple):
             return None
         if stat.startswith(_EXTENDED):
             return f"{metric} is published as a sum: {stat} of it does not exist"
+        if Form.LOAD in forms and _OF_FUNCTIONS.get(stat, stat) in _ONE_SUM:
+            return (
+                f"{stat} of {metric} means nothing: its Sum is milliseconds of server time, its "
+                "SampleCount is billed requests"
+            )
         if Form.SUM in forms and _OF_FUNCTIONS.get(stat, stat) in _ONE_SUM:
             return (
                 f"{metric} is published as one sum a minute and writer: {stat} of it depends on "

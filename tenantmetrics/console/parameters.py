@@ -40,13 +40,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="TenantLatencyMs", default=1000, about="One tenant: average latency, milliseconds."
     ),
     Parameter(
-        name="NoisySharePercent", default=50, about="One tenant's share of database time, percent."
+        name="NoisySharePercent", default=50, about="One tenant's share of the load, percent."
     ),
     Parameter(
         name="NoisyDatabaseMs",
         default=60000,
-        about="One tenant's database time in a minute, milliseconds; 60000 is one call in flight "
-        "all the time.",
+        about="One tenant's estimated server time in a minute, milliseconds; 60000 is one session "
+        "active all the time.",
     ),
     Parameter(
         name="OthersLatencyMs",

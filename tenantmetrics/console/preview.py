@@ -1,56 +1,114 @@
 """A local page that draws the CloudWatch dashboards from a recording, widget by widget.
 
 The widgets are those that `put` sends, their expressions are computed by the rehearsal, and the
-page is one file without scripts or outside requests.
+page is one file without scripts or outside requests. Its markup is in `templates/`.
 """
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 from tenantmetrics.console import dashboards
 from tenantmetrics.console.alarm import resolve
 from tenantmetrics.console.alarms import ALARMS
-from tenantmetrics.console.chart import Line, chart, number
+from tenantmetrics.console.chart import Chart, Line, number, plan
 from tenantmetrics.console.parameters import PARAMETERS
 from tenantmetrics.console.rehearsal.evaluate import Rehearsal, rehearse
 from tenantmetrics.console.rehearsal.mathematics import Value, evaluate
 from tenantmetrics.console.rehearsal.store import Store, statistic
 from tenantmetrics.console.settings import Settings
+from tenantmetrics.console.templating import markdown, render
 from tenantmetrics.errors import ConsoleError
 
-__all__ = ["busiest", "lines", "render"]
+__all__ = ["busiest", "lines", "page"]
 
 _NO_DATA = "no data in this recording"
+_SLOWEST_MAX = 50
+
+
+class Figure(NamedTuple):
+    """One big number and what it is."""
+
+    value: str
+    label: str
+
+
+class State(NamedTuple):
+    """An alarm at the end of the recording, and when it fired before that, in words."""
+
+    name: str
+    state: str
+    fired: str
+
+
+@dataclass(kw_only=True)
+class Tile:
+    """A widget as it is drawn: its place in the grid, and one of the forms below.
+
+    Attributes:
+        kind: The widget's type.
+        x: First column, from 0.
+        y: First row, from 0.
+        width: Columns.
+        height: Rows.
+        title: Its title; empty for a text.
+        unit: Label of its axis.
+        nothing: Why there is nothing to draw; empty where there is.
+        query: A query that only CloudWatch answers.
+        markdown: A text, as markup.
+        figures: Big numbers.
+        chart: A graph.
+        alarms: States of alarms.
+        heads: Headings of a table.
+        rows: Its rows.
+    """
+
+    kind: str
+    x: int
+    y: int
+    width: int
+    height: int
+    title: str = ""
+    unit: str = ""
+    nothing: str = ""
+    query: str = ""
+    markdown: str = ""
+    figures: list[Figure] = field(default_factory=list)
+    chart: Chart | None = None
+    alarms: list[State] = field(default_factory=list)
+    heads: tuple[str, ...] = ()
+    rows: list[tuple[str, ...]] = field(default_factory=list)
 
 
 def busiest(store: Store) -> str:
-    """The tenant with the most database time, for whom the tenant dashboard is drawn.
+    """The tenant with the highest load, for whom the tenant dashboard is drawn.
 
     Raises:
         ConsoleError: The recording knows no tenant.
     """
-    found = store.select("DatabaseDuration", ["TenantId"])
+    found = store.select("DatabaseLoad", ["TenantId"])
     if not found:
         raise ConsoleError("the recording knows no tenant")
-    # By name where times are equal, so that the same recording draws the same page.
+    # By name where loads are equal, so that the same recording draws the same page.
     return max(found, key=lambda key: (store.total(key, 0, store.end_s)[0], key[1]))[1][0][1]
 
 
-def render(store: Store, settings: Settings, *, tenant: str, recording: str) -> str:
-    """The page.
+def page(store: Store, settings: Settings, *, tenant: str, recording: str) -> str:
+    """The page, as HTML.
 
     Args:
         store: The recording.
         settings: What the dashboards are built for.
         tenant: Whom the tenant dashboard shows.
         recording: What the page says it was drawn from.
+
+    Raises:
+        MissingExtraError: Jinja2 or markdown-it-py is not installed.
     """
     values = resolve(
         PARAMETERS,
@@ -67,27 +125,13 @@ def render(store: Store, settings: Settings, *, tenant: str, recording: str) -> 
         text = json.dumps(dashboards.build(name, settings))
         # As CloudWatch replaces a pattern variable: in the whole body.
         body = json.loads(text.replace(dashboards.TENANT, json.dumps(tenant)[1:-1]))
-        drawn = "".join(_widget(one, store, found) for one in body["widgets"])
-        title = dashboards.title(name, settings)
-        boards.append(
-            f'<section id="{name}" aria-label="{html.escape(title)}">'
-            f'<div class="name">{html.escape(title)}</div><div class="grid">{drawn}</div></section>'
-        )
-    style = resources.files("tenantmetrics.console").joinpath("preview.css").read_text("utf-8")
-    links = "".join(f'<a href="#{name}">{name}</a>' for name in dashboards.NAMES)
+        tiles = [_tile(widget, store, found) for widget in body["widgets"]]
+        boards.append({"name": name, "title": dashboards.title(name, settings), "tiles": tiles})
     about = (
         f"Drawn from {recording}, {_clock(store.start_s)} to {_clock(store.end_s)} UTC. "
         "Costs are estimates; anomaly bands and alarms are rehearsed, not CloudWatch's own."
     )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'\">"
-        f"<title>tenantmetrics dashboards</title><style>{style}</style></head><body>"
-        f"<header><h1>Dashboards as they will be deployed</h1><p>{html.escape(about)}</p>"
-        f"<nav>{links}</nav></header><main>{''.join(boards)}</main></body></html>\n"
-    )
+    return render("preview.html.j2", about=about, boards=boards)
 
 
 def lines(properties: Mapping[str, Any], store: Store) -> list[Line]:
@@ -132,7 +176,7 @@ def _value(
     """A line's value; None while it needs ids that are not known yet."""
     text = options.get("expression")
     if text is None:
-        _, name, *rest = [one for one in line if isinstance(one, str)]
+        _, name, *rest = [text for text in line if isinstance(text, str)]
         key = (name, tuple(sorted(zip(rest[::2], rest[1::2], strict=True))))
         return {"": statistic(store.series.get(key, {}), options["stat"], period_s)}
     try:
@@ -141,80 +185,75 @@ def _value(
         return None
 
 
-def _widget(widget: Mapping[str, Any], store: Store, found: Rehearsal) -> str:
+def _tile(widget: Mapping[str, Any], store: Store, found: Rehearsal) -> Tile:
     properties = widget["properties"]
-    if widget["type"] == "text":
-        inner = _markdown(properties["markdown"])
-    elif widget["type"] == "alarm":
-        inner = _alarms(properties["alarms"], store, found)
-    elif widget["type"] == "log":
-        inner = _log(properties["query"], store)
-    else:
-        drawn = lines(properties, store)
-        if not drawn:
-            inner = f'<p class="empty">{_NO_DATA}</p>'
-        elif properties["view"] == "singleValue":
-            inner = "".join(_figure(one) for one in drawn)
-        else:
-            inner = chart(
-                properties["title"],
-                drawn,
-                unit=properties["yAxis"]["left"]["label"],
-                span_s=(store.start_s, store.end_s),
-                stacked=bool(properties.get("stacked")),
-                size=(widget["width"], widget["height"]),
-                marks={
-                    one["label"]: one["value"]
-                    for one in properties.get("annotations", {}).get("horizontal", ())
-                },
-            )
-    title = properties.get("title")
-    unit = properties.get("yAxis", {}).get("left", {}).get("label", "")
-    small = f" <small>{html.escape(unit)}</small>" if unit else ""
-    heading = f"<h3>{html.escape(title)}{small}</h3>" if title else ""
-    place = (
-        f"grid-column:{widget['x'] + 1}/span {widget['width']};"
-        f"grid-row:{widget['y'] + 1}/span {widget['height']}"
+    tile = Tile(
+        kind=widget["type"],
+        **{name: widget[name] for name in ("x", "y", "width", "height")},
+        title=properties.get("title", ""),
+        unit=properties.get("yAxis", {}).get("left", {}).get("label", ""),
     )
-    kind = html.escape(widget["type"])
-    return f'<article class="{kind}" style="{place}">{heading}{inner}</article>'
+    if widget["type"] == "text":
+        tile.markdown = markdown(properties["markdown"])
+    elif widget["type"] == "alarm":
+        tile.alarms = [_state(arn, store, found) for arn in properties["alarms"]]
+    elif widget["type"] == "log":
+        _fill_table(tile, properties["query"], store)
+    else:
+        _fill_graph(tile, properties, store)
+    return tile
 
 
-def _figure(line: Line) -> str:
-    last = line.series[max(line.series)]
-    return f'<p class="figure"><b>{number(last)}</b> <span>{html.escape(line.label)}</span></p>'
-
-
-def _alarms(arns: list[str], store: Store, found: Rehearsal) -> str:
-    items = []
-    for arn in arns:
-        name = arn.rsplit(":", 1)[1]
-        mine = [one for one in found.firings if name.endswith(f"-{one.alarm}")]
-        mine = [one for one in mine if len(one.alarm) == max(len(two.alarm) for two in mine)]
-        state = "ALARM" if any(one.to_s >= store.end_s for one in mine) else "OK"
-        if any(name.endswith(f"-{one}") for one in found.unheard):
-            state = "INSUFFICIENT_DATA"
-        times = ""
-        if mine:
-            last = max(mine, key=lambda one: one.from_s)
-            often = f" {len(mine)}x, last" if len(mine) > 1 else ""
-            times = f" · fired{often} {_clock(last.from_s)[11:]} to {_clock(last.to_s)[11:]}"
-        items.append(
-            f'<li class="{state} {"fired" if mine else ""}">{html.escape(name)}'
-            f"<small>{state}{times}</small></li>"
+def _fill_graph(tile: Tile, properties: Mapping[str, Any], store: Store) -> None:
+    drawn = lines(properties, store)
+    if not drawn:
+        tile.nothing = _NO_DATA
+    elif properties["view"] == "singleValue":
+        tile.figures = [Figure(number(line.series[max(line.series)]), line.label) for line in drawn]
+    else:
+        horizontal = properties.get("annotations", {}).get("horizontal", ())
+        tile.chart = plan(
+            properties["title"],
+            drawn,
+            unit=tile.unit,
+            span_s=(store.start_s, store.end_s),
+            stacked=bool(properties.get("stacked")),
+            size=(tile.width, tile.height),
+            marks={mark["label"]: mark["value"] for mark in horizontal},
         )
-    return f"<ul>{''.join(items)}</ul>"
 
 
-def _log(query: str, store: Store) -> str:
+def _state(arn: str, store: Store, found: Rehearsal) -> State:
+    name = arn.rsplit(":", 1)[1]
+    mine = [firing for firing in found.firings if name.endswith(f"-{firing.alarm}")]
+    longest = max((len(firing.alarm) for firing in mine), default=0)
+    mine = [firing for firing in mine if len(firing.alarm) == longest]
+    state = "ALARM" if any(firing.to_s >= store.end_s for firing in mine) else "OK"
+    if any(name.endswith(f"-{alarm}") for alarm in found.unheard):
+        state = "INSUFFICIENT_DATA"
+    if not mine:
+        return State(name, state, "")
+    last = max(mine, key=lambda firing: firing.from_s)
+    often = f" {len(mine)}x, last" if len(mine) > 1 else ""
+    times = f"{_clock(last.from_s)[11:]} to {_clock(last.to_s)[11:]}"
+    return State(name, state, f" · fired{often} {times}")
+
+
+def _fill_table(tile: Tile, query: str, store: Store) -> None:
     """The two tables that a recording can answer; any other query as text."""
     tenant = re.search(r"TenantId = '((?:[^'\\]|\\.)*)'", query)
     whose = tenant.group(1) if tenant else ""
     if "StatusCode !=" in query:
-        return _table(("Operation", "StatusCode", "calls", "last"), _errors(store, whose))
-    if "slowest_ms" in query:
-        return _table(("minute", "slowest_ms"), _slowest(store, whose))
-    return f'<p class="empty">answered by CloudWatch Logs only</p><pre>{html.escape(query)}</pre>'
+        tile.heads = ("Operation", "StatusCode", "calls", "last")
+        tile.rows = _errors(store, whose)
+    elif "slowest_ms" in query:
+        tile.heads = ("minute", "slowest_ms")
+        tile.rows = _slowest(store, whose)
+    else:
+        tile.nothing, tile.query = "answered by CloudWatch Logs only", query
+        return
+    if not tile.rows:
+        tile.nothing = _NO_DATA
 
 
 def _errors(store: Store, tenant: str) -> list[tuple[str, ...]]:
@@ -233,32 +272,7 @@ def _errors(store: Store, tenant: str) -> list[tuple[str, ...]]:
 def _slowest(store: Store, tenant: str) -> list[tuple[str, ...]]:
     points = store.series.get(("DatabaseDuration", (("TenantId", tenant),)), {})
     rows = sorted(((max(values)[0], minute) for minute, values in points.items()), reverse=True)
-    return [(_clock(minute), number(value)) for value, minute in rows[:50]]
-
-
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    if not rows:
-        return f'<p class="empty">{_NO_DATA}</p>'
-    head = "".join(f'<th scope="col">{html.escape(one)}</th>' for one in heads)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _markdown(text: str) -> str:
-    """The little markdown that our text widgets have."""
-    found = []
-    for line in text.splitlines():
-        safe = html.escape(line)
-        safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", safe)
-        # A link to another dashboard leads to its section of this page.
-        safe = re.sub(
-            r"\[([^\]]+)\]\(#dashboards:name=[\w-]*?(\w+)\)", r'<a href="#\2">\1</a>', safe
-        )
-        heading = re.match(r"(#+) (.*)", safe)
-        found.append(f"<h2>{heading.group(2)}</h2>" if heading else f"<p>{safe}</p>")
-    return "".join(found)
+    return [(_clock(minute), number(value)) for value, minute in rows[:_SLOWEST_MAX]]
 
 
 def _clock(moment_s: int) -> str:

@@ -13,9 +13,9 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from tenantmetrics.cost.drivers import NOBODY, WORDS, Consumer, Driver, weigh
+from tenantmetrics.cost.drivers import NOBODY, WORDS, Consumer, Driver, weight_of
+from tenantmetrics.cost.statement import Line, LineKind, Pool, Usage
 from tenantmetrics.records import IDLE, SHARED, UNATTRIBUTED
-from tenantmetrics.statement import Line, LineKind, Pool, Usage
 
 __all__ = ["Charge", "Idle", "allocate", "apportion", "split"]
 
@@ -125,7 +125,7 @@ def allocate(
     Raises:
         ReportError: A fixed share is negative.
     """
-    people: dict[_Key, Consumer] = {(one.kind, one.tenant): one for one in consumers}
+    people: dict[_Key, Consumer] = {(person.kind, person.tenant): person for person in consumers}
     people.setdefault(_UNATTRIBUTED, Consumer(UNATTRIBUTED, LineKind.UNATTRIBUTED, Usage()))
     keys = sorted(people)
     units_of = apportion([charge.amount for charge in charges], quantum)
@@ -141,7 +141,7 @@ def allocate(
             weights = [max(0, sum(column.get(key, 0) for column in direct)) for key in among]
         else:
             among = keys
-            weights = [weigh(charge.driver, charge.name, people[key]) for key in keys]
+            weights = [weight_of(charge.driver, charge.name, people[key]) for key in keys]
         columns[index] = _divide(charge, units_of[index], among, weights, idle)
     pools = tuple(
         Pool(

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tenantmetrics.cost.prices import PriceList
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import PriceError
-from tenantmetrics.statement import Period
 
 __all__ = [
     "PARTS",
@@ -150,8 +150,8 @@ def smallest_instance(prices: PriceList, peak_acu: Decimal) -> str:
     if not fitting:
         raise PriceError(
             f"{prices.origin}: no entry in instances has the {peak_acu * GIB_PER_ACU} GiB of "
-            f"{peak_acu} ACU: add one, or name one with --instance"
-        )
+            f"{peak_acu} ACU: add one, or name one"
+        ).about("instance")
     return min(fitting)[1]
 
 

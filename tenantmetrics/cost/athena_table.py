@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tenantmetrics.cost.engines.athena import STATEMENTS_SUFFIX
 from tenantmetrics.errors import ConfigError, LedgerError
-from tenantmetrics.ledger import COLUMNS, Kind
+from tenantmetrics.ledger import COLUMNS, STATEMENT_COLUMNS, STATEMENTS, Column, Kind
 
 __all__ = ["LedgerTable", "create"]
 
@@ -35,6 +36,7 @@ class LedgerTable:
     Args:
         location: `s3://bucket/prefix`, as given to the exporter.
         table: Its name, or `database.name`: letters, digits and underscores.
+        columns: Its columns.
 
     Raises:
         ConfigError: The location or the name is not of that form.
@@ -42,6 +44,7 @@ class LedgerTable:
 
     location: str
     table: str = "tenantmetrics_ledger"
+    columns: tuple[Column, ...] = COLUMNS
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9!_.*()/=-]*)?", self.location):
@@ -51,11 +54,17 @@ class LedgerTable:
                 f"table {self.table!r} must be letters, digits and underscores, lower case"
             )
 
+    def statements(self) -> LedgerTable:
+        """The table of statements, which lies below the ledger."""
+        return LedgerTable(
+            f"{self._folder}{STATEMENTS}", f"{self.table}{STATEMENTS_SUFFIX}", STATEMENT_COLUMNS
+        )
+
     def ddl(self) -> str:
         """The statement that makes it, in Athena's language of table statements, Hive's."""
         name = ".".join(f"`{part}`" for part in self.table.split("."))
         columns = ",\n".join(
-            f"  `{c.name}` {_TYPES[c.kind]} COMMENT '{_escaped(c.about)}'" for c in COLUMNS
+            f"  `{c.name}` {_TYPES[c.kind]} COMMENT '{_escaped(c.about)}'" for c in self.columns
         )
         partitions = ", ".join(f"`{key}` {kind}" for key, kind in _PARTITIONS.items())
         pairs = ",\n".join(f"  '{key}' = '{value}'" for key, value in self._properties().items())
@@ -74,7 +83,8 @@ class LedgerTable:
             "PartitionKeys": [{"Name": key, "Type": kind} for key, kind in _PARTITIONS.items()],
             "StorageDescriptor": {
                 "Columns": [
-                    {"Name": c.name, "Type": _TYPES[c.kind], "Comment": c.about} for c in COLUMNS
+                    {"Name": c.name, "Type": _TYPES[c.kind], "Comment": c.about}
+                    for c in self.columns
                 ],
                 "Location": self._folder,
                 "InputFormat": f"{_HIVE_PARQUET}.MapredParquetInputFormat",
@@ -148,12 +158,12 @@ def create(table: LedgerTable) -> str:
 
 def _update(glue: Any, table: LedgerTable, there: Mapping[str, Any]) -> str:
     wanted = table.glue_input()
-    where, place = (one["StorageDescriptor"]["Location"] for one in (wanted, there))
+    where, place = (made["StorageDescriptor"]["Location"] for made in (wanted, there))
     if place.rstrip("/") != where.rstrip("/"):
         raise LedgerError(
             f"table {table.database}.{table.name} is there already and reads {place}, not "
-            f"{where}: choose another --table"
-        )
+            f"{where}: choose another name"
+        ).about("table")
     # Glue adds facts of its own, such as who made it: only what we say must be as we say it.
     if all(there.get(key) == value for key, value in wanted.items() if key != "Parameters") and (
         there.get("Parameters", {}).items() >= wanted["Parameters"].items()

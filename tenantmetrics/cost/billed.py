@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tenantmetrics.cost.allocate import Charge
 from tenantmetrics.cost.bill import Bill
-from tenantmetrics.cost.capacity import Weights, weigh, weigh_evenly
+from tenantmetrics.cost.capacity import Weights, cost_weights, even_weights
 from tenantmetrics.cost.drivers import Driver, driver_of
 from tenantmetrics.cost.inputs import HourlyCapacity
 from tenantmetrics.cost.list_prices import TITLES
@@ -19,15 +19,15 @@ _SIGNS = ("credits", "taxes")
 
 
 def billed_weights(
-    bill: Bill, hourly: HourlyCapacity | None, duration_ns: Mapping[int, int], within: range
+    bill: Bill, hourly: HourlyCapacity | None, spent_ns: Mapping[int, int], within: range
 ) -> tuple[Weights, str]:
-    """How database time is weighed, by the best that is known of the hours.
+    """How time is weighed, by the best that is known of the hours.
 
     Args:
         bill: Its compute by the hour, if it has that.
         hourly: Measured capacity; gives the hours' proportions where the bill does not, and the
             used part of each hour.
-        duration_ns: Database time by hour since the epoch.
+        spent_ns: What is weighed, server time or wall time, by hour since the epoch.
         within: The hours of the period.
 
     Returns:
@@ -36,14 +36,18 @@ def billed_weights(
     used = hourly.used if hourly else {}
     cost = {hour: cost for hour, cost in bill.compute_by_hour.items() if cost > 0}
     if cost:
-        return weigh(cost, duration_ns, used), "hour by hour as billed"
+        return cost_weights(cost, spent_ns, used), "hour by hour as billed"
     if hourly is not None and (acu := {h: a for h, a in hourly.acu.items() if h in within}):
-        return weigh(acu, duration_ns, used), "hour by hour by measured capacity"
-    return weigh_evenly(duration_ns), "over the whole month: the bill is not by the hour"
+        return cost_weights(acu, spent_ns, used), "hour by hour by measured capacity"
+    return even_weights(spent_ns), "over the whole month: the bill is not by the hour"
 
 
 def billed_charges(
-    bill: Bill, drivers: Mapping[str, Driver], requests: int, idle_weight: int, words: str
+    bill: Bill,
+    drivers: Mapping[str, Driver],
+    requests: int,
+    idle_weights: Mapping[Driver, int],
+    words: str,
 ) -> list[Charge]:
     """The bill's pools as charges, in the order of a statement.
 
@@ -51,7 +55,7 @@ def billed_charges(
         bill: The bill.
         drivers: What pools are divided by, where it is not their default.
         requests: Data API requests that the ledger measured.
-        idle_weight: Weight of the hours in which capacity ran and nobody called.
+        idle_weights: Weight of the capacity that nobody used, by the drivers that weigh time.
         words: Where the hours come from.
     """
     charges = []
@@ -68,7 +72,7 @@ def billed_charges(
         unmetered = 0
         if driver is Driver.BILLED_REQUESTS:
             unmetered = max(0, round(billed.quantity) - requests)
-        time = driver is Driver.DATABASE_TIME
+        time = driver in {Driver.SERVER_TIME, Driver.WALL_TIME}
         charges.append(
             Charge(
                 pool,
@@ -76,7 +80,7 @@ def billed_charges(
                 billed.amount,
                 driver,
                 f"{detail}; {words}" if time else detail,
-                idle_weight=idle_weight if time else 0,
+                idle_weight=idle_weights.get(driver, 0),
                 unmetered_weight=unmetered,
                 # Hours of one machine and of another cannot be added up to a volume, and a credit's
                 # quantity is that of what it is given for.

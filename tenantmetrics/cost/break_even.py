@@ -63,7 +63,7 @@ def break_evens(workload: Workload, setup: Setup, prices: PriceList) -> list[Bre
     api, nat = accesses(workload, setup, prices)
     today = serverless_io if workload.io_optimized else serverless
     found = []
-    for other in (today, *(one for one in every if one.provisioned)):
+    for other in (today, *(cluster for cluster in every if cluster.provisioned)):
         where = "on the same cluster" if other is today else f"on {other.name}"
         left = other.total + nat.fixed - today.total - api.fixed
         value = requests_for(prices, left) if left >= 0 else None

@@ -1,4 +1,4 @@
-"""What compute cost, hour by hour, and what a nanosecond of database time weighs in each hour.
+"""What compute cost, hour by hour, and what a nanosecond weighs in each hour.
 
 An hour of the cluster costs the same whether one tenant used it or a hundred did, so its cost is
 divided among those who were there in that hour; an hour without a call is idle.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-__all__ = ["WEIGHT_TOTAL", "Weights", "flat", "weigh", "weigh_evenly"]
+__all__ = ["WEIGHT_TOTAL", "Weights", "cost_weights", "even_weights", "flat"]
 
 WEIGHT_TOTAL = 10**15
 """Weights of a period sum to about this: exact in a double, and a cent of a billion is 10."""
@@ -19,7 +19,7 @@ WEIGHT_TOTAL = 10**15
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How database time is weighed.
+    """How time is weighed.
 
     Attributes:
         factors: Weight of a nanosecond, by hour since the epoch.
@@ -35,25 +35,25 @@ def flat(acu: Decimal, first_hour: int, last_hour: int) -> dict[int, Decimal]:
     return dict.fromkeys(range(first_hour, last_hour + 1), acu)
 
 
-def weigh(
+def cost_weights(
     cost: Mapping[int, Decimal],
-    duration_ns: Mapping[int, int],
+    spent_ns: Mapping[int, int],
     used: Mapping[int, Decimal] | None = None,
 ) -> Weights:
-    """Weigh each hour's database time by what that hour cost.
+    """Weigh each hour's time by what that hour cost.
 
     Args:
         cost: What each hour cost, in any unit: dollars, ACU-hours.
-        duration_ns: Database time of all tenants by hour. Hours that cost nothing weigh nothing.
+        spent_ns: Server time or wall time of all by hour. Hours that cost nothing weigh nothing.
         used: The used part of each hour's capacity, 0 to 1; all of it where it does not say. The
             rest is idle, and so is every hour without a call.
     """
     total = sum((Fraction(amount) for amount in cost.values()), Fraction(0))
-    factors = dict.fromkeys(duration_ns, 0.0)
+    factors = dict.fromkeys(spent_ns, 0.0)
     idle = 0
     for hour, amount in cost.items():
         share = int(Fraction(amount) * WEIGHT_TOTAL / total) if total else 0
-        used_ns = duration_ns.get(hour, 0)
+        used_ns = spent_ns.get(hour, 0)
         busy = int(share * Fraction((used or {}).get(hour, 1))) if used_ns else 0
         if busy:
             factors[hour] = busy / used_ns
@@ -61,7 +61,7 @@ def weigh(
     return Weights(factors, idle)
 
 
-def weigh_evenly(duration_ns: Mapping[int, int]) -> Weights:
+def even_weights(spent_ns: Mapping[int, int]) -> Weights:
     """Weigh every nanosecond alike: for a bill of which only the total is known."""
-    total = sum(duration_ns.values())
-    return Weights(dict.fromkeys(duration_ns, WEIGHT_TOTAL / total if total else 0.0), 0)
+    total = sum(spent_ns.values())
+    return Weights(dict.fromkeys(spent_ns, WEIGHT_TOTAL / total if total else 0.0), 0)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 
 from tenantmetrics.catalog import OTHER
 from tenantmetrics.cost.list_prices import SMALLEST_ACU
+from tenantmetrics.cost.server_time.model import Method, ServerTime
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.records import OVERFLOW
-from tenantmetrics.statement import Period
 
-__all__ = ["draft_reasons", "notes_on"]
+__all__ = ["draft_reasons", "idle_words", "notes_on", "notes_on_time"]
 
 
 def draft_reasons(
@@ -49,8 +51,8 @@ def notes_on(
     if assumed_acu:
         notes.append(
             f"Capacity is assumed to be {SMALLEST_ACU} ACU, the smallest that does not pause, in "
-            "every hour from the first call to the last; --cluster, --capacity, --acu or "
-            "--acu-hours gives the real figure."
+            "every hour from the first call to the last: give the cluster, its capacity by the "
+            "hour, or its ACU-hours for the real figure."
         )
     for reason, amount in losses.items():
         notes.append(f"Writers lost {amount:,} ({reason}): see stats() and the health metrics.")
@@ -63,5 +65,32 @@ def notes_on(
             f"{OTHER} holds tenants beyond max_metric_tenants, window by window: one with a line "
             "of its own may have part of its usage there. A ledger keeps them apart."
         )
-    notes.append("Database time is wall time seen by the client; the Data API reports no other.")
     return tuple(notes)
+
+
+def notes_on_time(server: ServerTime | None) -> tuple[str, ...]:
+    """Notes on how server time was found; none where nothing is divided by it."""
+    if server is None:
+        return ()
+    notes = [_sentence(note) for note in server.notes]
+    wall = next((used for used in server.methods if used.method is Method.WALL), None)
+    if wall is not None:
+        whose = "all" if len(server.methods) == 1 else f"{wall.hours:,} of the"
+        notes.append(
+            f"In {whose} hours server time is the wall time that clients saw, less the waits "
+            "between attempts: the ledger holds nothing better. Most of it is HTTP, so tenants "
+            "that call often are charged too much."
+        )
+    return tuple(notes)
+
+
+def idle_words(used: Mapping[int, Decimal]) -> str:
+    """Which measure made the idle part of compute, after the words on the amount."""
+    rest = " and the part of the others that the CPU did not use" if used else ""
+    return f"; idle are the hours without a call{rest}"
+
+
+def _sentence(text: str) -> str:
+    if not text.startswith("pg_"):
+        text = text[:1].upper() + text[1:]
+    return text if text.endswith(".") else f"{text}."

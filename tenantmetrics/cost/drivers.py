@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tenantmetrics.catalog import OTHER
+from tenantmetrics.cost.statement import LineKind, Usage
 from tenantmetrics.errors import ReportError
-from tenantmetrics.records import IDLE, OVERFLOW, SHARED, UNATTRIBUTED
-from tenantmetrics.statement import LineKind, Usage
+from tenantmetrics.records import IDLE, OVERFLOW, SHARED, UNATTRIBUTED, UNMETERED
 
 __all__ = [
     "DEFAULT_DRIVERS",
@@ -19,14 +19,15 @@ __all__ = [
     "Driver",
     "consumer",
     "driver_of",
-    "weigh",
+    "weight_of",
 ]
 
 
 class Driver(StrEnum):
     """What a pool is divided by."""
 
-    DATABASE_TIME = "database_time"
+    SERVER_TIME = "server_time"
+    WALL_TIME = "wall_time"
     BILLED_REQUESTS = "billed_requests"
     ROWS = "rows"
     BYTES = "bytes"
@@ -41,14 +42,15 @@ class Driver(StrEnum):
 
 
 WORDS = {
-    Driver.DATABASE_TIME: "share of database time",
+    Driver.SERVER_TIME: "share of server time",
+    Driver.WALL_TIME: "share of wall time",
     Driver.BILLED_REQUESTS: "billed requests",
     Driver.ROWS: "rows returned and written",
     Driver.BYTES: "bytes sent and received",
     Driver.CALLS: "calls",
     Driver.STORAGE: "measured bytes of storage",
-    Driver.SERIES: "tenants with metrics of their own, alike",
-    Driver.EVEN: "tenants, alike",
+    Driver.SERIES: "tenants with metrics of their own, equally",
+    Driver.EVEN: "tenants, equally",
     Driver.PROPORTIONAL: "what each line costs in the other pools",
     Driver.FIXED: "fixed shares",
     Driver.SHARED: "nothing: it belongs to all",
@@ -56,7 +58,7 @@ WORDS = {
 }
 
 DEFAULT_DRIVERS = {
-    "compute": Driver.DATABASE_TIME,
+    "compute": Driver.SERVER_TIME,
     "data_api": Driver.BILLED_REQUESTS,
     "io": Driver.ROWS,
     "storage": Driver.STORAGE,
@@ -71,9 +73,10 @@ DEFAULT_DRIVERS = {
 """By pool. Taxes, support and the like are `fixed`, and nobody's unless told otherwise."""
 
 NOBODY = {
-    # Capacity that ran while no call was made is idle; requests that nobody made are a riddle; the
-    # rest belongs to all.
-    Driver.DATABASE_TIME: (LineKind.IDLE, IDLE),
+    # Capacity that ran while no call was made is idle; requests that no writer recorded are
+    # unattributed; the rest belongs to all.
+    Driver.SERVER_TIME: (LineKind.IDLE, IDLE),
+    Driver.WALL_TIME: (LineKind.IDLE, IDLE),
     Driver.BILLED_REQUESTS: (LineKind.UNATTRIBUTED, UNATTRIBUTED),
     Driver.UNCLASSIFIED: (LineKind.UNCLASSIFIED, "unclassified"),
 }
@@ -83,6 +86,7 @@ _SPECIAL = {
     UNATTRIBUTED: LineKind.UNATTRIBUTED,
     OVERFLOW: LineKind.OVERFLOW,
     OTHER: LineKind.OVERFLOW,
+    UNMETERED: LineKind.UNMETERED,
     IDLE: LineKind.IDLE,
     SHARED: LineKind.SHARED,
 }
@@ -96,7 +100,8 @@ class Consumer:
         tenant: Its id.
         kind: Whether it is a tenant at all.
         usage: What its calls did.
-        time_weight: Its database time, weighted hour by hour.
+        server_weight: Its server time, weighted hour by hour.
+        wall_weight: The wall time of its calls, weighted hour by hour.
         storage_bytes: What it stores, measured.
         fixed: Its share in pools with fixed shares, by pool; any unit.
     """
@@ -104,7 +109,8 @@ class Consumer:
     tenant: str
     kind: LineKind
     usage: Usage
-    time_weight: int = 0
+    server_weight: int = 0
+    wall_weight: int = 0
     storage_bytes: int = 0
     fixed: Mapping[str, int] = field(default_factory=dict)
 
@@ -112,13 +118,15 @@ class Consumer:
 def consumer(
     tenant: str,
     usage: Usage,
-    time_weight: int = 0,
+    server_weight: int = 0,
+    *,
+    wall_weight: int = 0,
     storage_bytes: int = 0,
     fixed: Mapping[str, int] | None = None,
 ) -> Consumer:
     """A tenant as a consumer; names such as `__unattributed__` become what they stand for."""
     kind = _SPECIAL.get(tenant, LineKind.TENANT)
-    return Consumer(tenant, kind, usage, time_weight, storage_bytes, fixed or {})
+    return Consumer(tenant, kind, usage, server_weight, wall_weight, storage_bytes, fixed or {})
 
 
 def driver_of(pool: str, given: Mapping[str, Driver]) -> Driver:
@@ -127,7 +135,8 @@ def driver_of(pool: str, given: Mapping[str, Driver]) -> Driver:
 
 
 _MEASURES: dict[Driver, Callable[[Consumer], int]] = {
-    Driver.DATABASE_TIME: lambda one: one.time_weight,
+    Driver.SERVER_TIME: lambda one: one.server_weight,
+    Driver.WALL_TIME: lambda one: one.wall_weight,
     Driver.BILLED_REQUESTS: lambda one: one.usage.billed_requests,
     Driver.ROWS: lambda one: one.usage.rows_returned + one.usage.rows_written,
     Driver.BYTES: lambda one: one.usage.request_bytes + one.usage.response_bytes,
@@ -139,7 +148,7 @@ _MEASURES: dict[Driver, Callable[[Consumer], int]] = {
 }
 
 
-def weigh(driver: Driver, pool: str, one: Consumer) -> int:
+def weight_of(driver: Driver, pool: str, one: Consumer) -> int:
     """A consumer's weight in a pool; not for `PROPORTIONAL`, which needs the other pools.
 
     Raises:

@@ -1,6 +1,6 @@
 """Small CSV inputs: facts of tenants, measured storage, a cluster's hours.
 
-Strict: a value that does not read is an error with file, row and column, never a guess.
+Strict: a value that does not parse is an error with file, row and column, never a guess.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from tenantmetrics.cost.period import part_of
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = [
     "Cell",
@@ -47,6 +47,12 @@ class Cell:
         """The error that names file, row and column."""
         return ReportError(
             f"{self.path!r} row {self.row}, column {self.column!r}: {self.text!r} is not {wanted}"
+        )
+
+    def duplicate(self, what: str) -> ReportError:
+        """The error of a value that an earlier row has, too."""
+        return ReportError(
+            f"{self.path!r} row {self.row}, column {self.column!r}: duplicate {what} {self.text!r}"
         )
 
     def number(self, wanted: str = "a number such as 1234.5") -> Decimal:
@@ -175,7 +181,7 @@ def read_rows(path: Path_, required: tuple[str, ...]) -> Iterator[dict[str, Cell
         if missing := [column for column in required if column not in header]:
             raise ReportError(_missing(name, header, missing))
         if len(set(header)) < len(header):
-            raise ReportError(f"{name!r} row 1: a column stands there twice")
+            raise ReportError(f"{name!r} row 1: duplicate column")
         for cells in reader:
             if not cells:
                 continue
@@ -192,7 +198,7 @@ def read_rows(path: Path_, required: tuple[str, ...]) -> Iterator[dict[str, Cell
 def _missing(name: str, header: list[str], missing: list[str]) -> str:
     text = f"{name!r} row 1: column {missing[0]!r} is missing"
     if len(header) == 1 and (other := [mark for mark in ";\t|" if mark in header[0]]):
-        return f"{text}: the delimiter seems to be {other[0]!r}; it must be a comma"
+        return f"{text}: unexpected delimiter {other[0]!r}; it must be a comma"
     return f"{text}; the columns are {', '.join(map(repr, header)) or 'none'}"
 
 
@@ -200,13 +206,13 @@ def read_tenants(path: Path_) -> dict[str, TenantFacts]:
     """Facts of tenants: column `tenant`; `revenue` and `share` where wanted; the rest are groups.
 
     Raises:
-        ReportError: The file or a value does not read, or a tenant stands there twice.
+        ReportError: The file or a value does not parse, or a tenant has two rows.
     """
     facts: dict[str, TenantFacts] = {}
     for row in read_rows(path, ("tenant",)):
         tenant = row.pop("tenant")
         if tenant.text in facts:
-            raise tenant.wrong("there once: a tenant has one row")
+            raise tenant.duplicate("tenant")
         revenue = row.pop("revenue", None)
         share = row.pop("share", None)
         facts[tenant.text] = TenantFacts(
@@ -221,13 +227,13 @@ def read_storage(path: Path_) -> dict[str, int]:
     """Measured bytes by tenant: columns `tenant` and `bytes`.
 
     Raises:
-        ReportError: The file or a value does not read, or a tenant stands there twice.
+        ReportError: The file or a value does not parse, or a tenant has two rows.
     """
     measured: dict[str, int] = {}
     for row in read_rows(path, ("tenant", "bytes")):
         tenant = row["tenant"]
         if tenant.text in measured:
-            raise tenant.wrong("there once: a tenant has one row")
+            raise tenant.duplicate("tenant")
         measured[tenant.text] = round(row["bytes"].amount("a number of bytes, 0 or more"))
     return measured
 
@@ -240,7 +246,7 @@ def read_capacity(path: Path_) -> HourlyCapacity:
     and `VolumeWriteIOPs`) and `volume_bytes` (`VolumeBytesUsed`).
 
     Raises:
-        ReportError: The file or a value does not read, or an hour stands there twice.
+        ReportError: The file or a value does not parse, or an hour has two rows.
     """
     capacity = HourlyCapacity()
     for row in read_rows(path, ("hour", "acu")):
@@ -249,7 +255,7 @@ def read_capacity(path: Path_) -> HourlyCapacity:
         if rest or moment.microsecond:
             raise row["hour"].wrong("the start of an hour")
         if hour in capacity.acu:
-            raise row["hour"].wrong("there once: an hour has one row")
+            raise row["hour"].duplicate("hour")
         capacity.acu[hour] = row["acu"].amount()
         percent = row.get("utilization_percent")
         if percent is not None and percent.text.strip():

@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tenantmetrics.cost.allocate import Charge
-from tenantmetrics.cost.capacity import Weights, flat, weigh, weigh_evenly
+from tenantmetrics.cost.capacity import Weights, cost_weights, even_weights, flat
 from tenantmetrics.cost.drivers import Driver, driver_of
 from tenantmetrics.cost.inputs import HourlyCapacity
 from tenantmetrics.cost.period import part_of
 from tenantmetrics.cost.prices import PriceList
 from tenantmetrics.cost.sources.cluster import cluster_hours
-from tenantmetrics.cost.usage import HourUsage
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = [
     "SMALLEST_ACU",
@@ -70,13 +69,13 @@ class Capacity:
     io_optimized: bool = False
 
     def __post_init__(self) -> None:
-        for name, value in (("acu", self.acu), ("acu-hours", self.acu_hours)):
+        for name, value in (("acu", self.acu), ("acu_hours", self.acu_hours)):
             if value is not None and not (value.is_finite() and value >= 0):
-                raise ReportError(f"--{name} {value} must be a number, 0 or more")
+                raise ReportError(f"capacity of {value} must be a number, 0 or more").about(name)
         if sum(known is not None for known in self._given) > 1:
             raise ReportError(
-                "--acu, --acu-hours, --capacity and --cluster exclude each other: give one"
-            )
+                "capacity is given more than once: give ACU, ACU-hours, hours or a cluster"
+            ).about("acu", "acu_hours", "hourly", "cluster")
 
     @property
     def _given(self) -> tuple[object, ...]:
@@ -112,13 +111,14 @@ class Capacity:
 
 
 def compute_weights(
-    capacity: Capacity, hours: Mapping[int, HourUsage], period: Period
+    capacity: Capacity, spent_ns: Mapping[int, int], period: Period
 ) -> tuple[Weights, Decimal, str]:
-    """How database time is weighed.
+    """How time is weighed.
 
     Args:
         capacity: What is known of the period.
-        hours: Usage by hour since the epoch.
+        spent_ns: What is weighed, server time or wall time, by hour since the epoch: every hour
+            with calls.
         period: Which.
 
     Returns:
@@ -127,34 +127,43 @@ def compute_weights(
     Raises:
         ReportError: The capacity file has no hour of the period.
     """
-    used = {hour: usage.duration_ns for hour, usage in hours.items()}
     if capacity.acu_hours is not None:
-        return weigh_evenly(used), capacity.acu_hours, f"{capacity.acu_hours} ACU-hours"
+        return even_weights(spent_ns), capacity.acu_hours, f"{capacity.acu_hours} ACU-hours"
     if capacity.hourly is not None:
         by_hour = capacity.hourly.acu
         if not by_hour:
             raise ReportError("the capacity file has no hour of the period")
         total = sum(by_hour.values(), Decimal(0))
         words = f"{total.normalize():f} ACU-hours in {len(by_hour)} measured hours"
-        return weigh(by_hour, used, capacity.hourly.used), total, words
+        return cost_weights(by_hour, spent_ns, capacity.hourly.used), total, words
     acu = SMALLEST_ACU if capacity.acu is None else capacity.acu
     by_hour = {
         hour: amount * part_of(period, hour)
-        for hour, amount in flat(acu, min(hours), max(hours)).items()
+        for hour, amount in flat(acu, min(spent_ns), max(spent_ns)).items()
     }
     total = sum(by_hour.values(), Decimal(0))
     span = sum((part_of(period, hour) for hour in by_hour), Decimal(0))
-    return weigh(by_hour, used), total, f"{acu} ACU for {span.normalize():f} h"
+    return cost_weights(by_hour, spent_ns), total, f"{acu} ACU for {span.normalize():f} h"
 
 
-def compute_charge(
+def compute_charge(  # noqa: PLR0917 - facts of one charge
     capacity: Capacity,
     prices: PriceList,
-    measured: tuple[Weights, Decimal, str],
+    acu_hours: Decimal,
+    words: str,
     drivers: Mapping[str, Driver],
+    idle_weights: Mapping[Driver, int],
 ) -> Charge:
-    """What compute cost; `measured` is what `compute_weights` returned."""
-    weights, acu_hours, words = measured
+    """What compute cost.
+
+    Args:
+        capacity: What is known of the period.
+        prices: The price list.
+        acu_hours: As `compute_weights` gives it.
+        words: As `compute_weights` gives them.
+        drivers: What pools are divided by, where it is not their default.
+        idle_weights: Weight of the capacity that nobody used, by the drivers that weigh time.
+    """
     price = prices.flat["acu_hour_io_optimized" if capacity.io_optimized else "acu_hour"]
     driver = driver_of("compute", drivers)
     hourly = "" if capacity.acu_hours is not None else ", each hour among those who were there"
@@ -164,7 +173,7 @@ def compute_charge(
         acu_hours * price,
         driver,
         f"{words} at {price} an ACU-hour{hourly}",
-        idle_weight=weights.idle if driver is Driver.DATABASE_TIME else 0,
+        idle_weight=idle_weights.get(driver, 0),
         quantity=acu_hours,
     )
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from tenantmetrics.cost.allocate import Charge, Idle, allocate
-from tenantmetrics.cost.bill import Bill, BillFilter
+from tenantmetrics.cost.bill import Bill
 from tenantmetrics.cost.bill import load as load_bill
 from tenantmetrics.cost.billed import billed_charges, billed_notes, billed_weights
 from tenantmetrics.cost.capacity import Weights
-from tenantmetrics.cost.caveats import draft_reasons, notes_on
+from tenantmetrics.cost.caveats import draft_reasons, idle_words, notes_on, notes_on_time
 from tenantmetrics.cost.drivers import Driver
-from tenantmetrics.cost.engines import Engine
 from tenantmetrics.cost.inputs import read_storage, read_tenants
 from tenantmetrics.cost.list_prices import (
     Capacity,
@@ -30,9 +30,11 @@ from tenantmetrics.cost.people import consumers, with_facts
 from tenantmetrics.cost.period import month_of, parse_month
 from tenantmetrics.cost.prices import PriceList, built_in
 from tenantmetrics.cost.prices import load as load_prices
-from tenantmetrics.cost.sources.dispatch import Usage, last_s, opened
+from tenantmetrics.cost.request import AllocationRequest
+from tenantmetrics.cost.server_time import ServerTime, estimate
+from tenantmetrics.cost.sources.dispatch import UsageFolder, last_s, opened
+from tenantmetrics.cost.statement import Period, Statement
 from tenantmetrics.cost.usage import HourUsage, LedgerUsage, TenantUsage
-from tenantmetrics.statement import Period, Statement
 
 __all__ = ["monthly"]
 
@@ -43,46 +45,13 @@ _SMALL = Decimal(100)
 _PathLike = str | os.PathLike[str]
 
 
-def monthly(
-    ledger: _PathLike,
-    *,
-    month: str | None = None,
-    timezone: str = "UTC",
-    prices: PriceList | _PathLike | None = None,
-    region: str = "us-east-1",
-    capacity: Capacity | None = None,
-    storage: _PathLike | None = None,
-    tenants: _PathLike | None = None,
-    drivers: Mapping[str, Driver | str] | None = None,
-    bill: _PathLike | Sequence[_PathLike] | None = None,
-    bill_filter: BillFilter | None = None,
-    amortized: bool = False,
-    idle: Idle | str = Idle.SEPARATE,
-    skip_corrupt: bool = False,
-    engine: Engine | None = None,
-    now_s: float | None = None,
-) -> Statement:
+def monthly(request: AllocationRequest | _PathLike, **fields: Any) -> Statement:
     """What each tenant cost in a month: of a real bill, or else at list prices.
 
     Args:
-        ledger: The folder that the ledger exporter writes to, or `s3://bucket/prefix`; or a file
-            or folder of exported logs with the EMF exporter's documents; or `cloudwatch:NAMESPACE`.
-        month: "2026-11"; the last one in the ledger if None.
-        timezone: IANA name of the zone whose midnight are the month's borders.
-        prices: A price list, or the path of a price file; the region's list prices if None.
-        region: Chooses the built-in prices.
-        capacity: What is known of the cluster's capacity; the smallest is assumed if None.
-        storage: CSV of measured bytes by tenant (`tenant,bytes`); without it, no storage is billed.
-        tenants: CSV of facts by tenant: `revenue`, `share` (for pools divided by `fixed`), groups.
-        drivers: What pools are divided by, where it is not their default.
-        bill: Files of a bill (CUR, FOCUS, Cost Explorer's JSON), or folders of them; list prices
-            if None.
-        bill_filter: Which of the bill's charges count.
-        amortized: Whether the bill's commitments count when they are used, not when paid.
-        idle: Who bears capacity that nobody used.
-        skip_corrupt: Go on without ledger files that cannot be read, and say so in the notes.
-        engine: What sums the ledger up; DuckDB, in this process, if None.
-        now_s: Seconds since the epoch, to tell whether the month is over; the clock's if None.
+        request: What to allocate. Given an address instead, `monthly(address, month="2026-11")` is
+            `monthly(AllocationRequest(usage=address, month="2026-11"))`.
+        **fields: Only with an address: the request's other fields.
 
     Returns:
         A statement that has passed its own check.
@@ -91,49 +60,57 @@ def monthly(
         LedgerError: The ledger is missing, empty, or a file in it cannot be read.
         PriceError: A price is missing, negative or not a number.
         ReportError: The month does not parse or has no data; an input file is wrong; CloudWatch
-            cannot be read.
+            cannot be read; server time cannot be found as was asked for.
         UnbalancedError: The lines do not add up.
         MissingExtraError: The engine is not installed.
     """
-    stored = read_storage(storage) if storage is not None else {}
-    facts = read_tenants(tenants) if tenants is not None else {}
-    known = capacity or Capacity()
-    now_s = time.time() if now_s is None else now_s
-    chosen = {pool: Driver(driver) for pool, driver in (drivers or {}).items()}
-    if month is not None:
-        period = parse_month(month, timezone)
+    if isinstance(request, AllocationRequest):
+        if fields:
+            raise TypeError("a request has its own fields: use dataclasses.replace")
+        return _monthly(request)
+    return _monthly(AllocationRequest(usage=request, **fields))
+
+
+def _monthly(request: AllocationRequest) -> Statement:
+    stored = read_storage(request.storage) if request.storage is not None else {}
+    facts = read_tenants(request.tenants) if request.tenants is not None else {}
+    now_s = time.time() if request.now_s is None else request.now_s
+    chosen = request.chosen
+    if request.month is not None:
+        period = parse_month(request.month, request.timezone)
     else:
-        period = month_of(last_s(ledger), timezone)
-    known = known.of(period, now_s)
-    paid = None
-    if bill is not None:
-        files = [bill] if isinstance(bill, str | os.PathLike) else bill
-        paid = load_bill(files, period, only=bill_filter, amortized=amortized)
-    listed = None if paid is not None else _price_list(prices, region)
-    reads_s3 = engine is not None and engine.reads_s3
+        period = month_of(last_s(request.usage), request.timezone)
+    known = (request.capacity or Capacity()).of(period, now_s)
+    paid = _bill(request, period)
+    listed = None if paid is not None else _price_list(request.prices, request.region)
     with opened(
-        ledger,
+        request.usage,
         period,
         tenants=facts,
-        skip_corrupt=skip_corrupt,
-        reads_s3=reads_s3,
+        skip_corrupt=request.skip_corrupt,
+        reads_s3=request.engine is not None and request.engine.reads_s3,
         now_s=now_s,
     ) as usage:
-        measured = _sum_up(usage, period, known, paid, skip_corrupt=skip_corrupt, engine=engine)
+        measured = _sum_up(usage, period, known, paid, request)
     fixed = [pool for pool, driver in chosen.items() if driver is Driver.FIXED]
-    people = consumers(measured.tenants, stored, facts, fixed)
-    requests = sum(one.usage.billed_requests for one in people)
+    people = consumers(measured.tenants, stored, facts, fixed, measured.server_time)
+    requests = sum(person.usage.billed_requests for person in people)
     if listed is None:
         assert paid is not None  # noqa: S101 - one of the two is there; for the type checker
         money = _by_bill(paid, measured, chosen, requests)
     else:
-        billable = sum(stored.values()) if storage is not None else None
+        billable = sum(stored.values()) if request.storage is not None else None
         charges = [
             data_api_charge(requests, listed, chosen),
             *_cluster_charges(listed, measured, known, chosen, period=period, stored=billable),
         ]
         money = _by_list(listed, charges)
-    pools, lines = allocate(money.charges, people, quantum=money.quantum, idle=Idle(idle))
+    idle = idle_words(known.hourly.used if known.hourly else {})
+    charges = [
+        replace(charge, detail=charge.detail + idle) if charge.idle_weight else charge
+        for charge in money.charges
+    ]
+    pools, lines = allocate(charges, people, quantum=money.quantum, idle=Idle(request.idle))
     # A bill by the hour needs no capacity, and any bill has its own I/O and storage.
     hourly = None if paid is not None and paid.compute_by_hour else known.hourly
     missing = known.missing_hours(measured.hours) if hourly else 0
@@ -159,10 +136,11 @@ def monthly(
                 measured.left_out,
                 measured.copies,
                 measured.losses,
-                {one.tenant for one in people},
+                {person.tenant for person in people},
                 assumed_acu=paid is None and known.is_unknown,
                 missing_hours=missing,
             ),
+            *notes_on_time(measured.server_time),
         ),
         group_names=names,
         account=paid.account if paid is not None else "",
@@ -171,9 +149,18 @@ def monthly(
             min(hour.first_s for hour in measured.hours.values()),
             max(hour.last_s for hour in measured.hours.values()),
         ),
+        server_time=measured.server_time,
     )
     statement.check()
     return statement
+
+
+def _bill(request: AllocationRequest, period: Period) -> Bill | None:
+    if request.bill is None:
+        return None
+    one = isinstance(request.bill, str | os.PathLike)
+    files: Sequence[_PathLike] = [request.bill] if one else request.bill  # type: ignore[list-item, assignment]
+    return load_bill(files, period, only=request.bill_filter, amortized=request.amortized)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +173,11 @@ class _Measured:
     losses: dict[str, int]
     left_out: str
     copies: int
-    weights: Weights
+    idle_weights: Mapping[Driver, int]
     acu_hours: Decimal
     capacity_words: str
     notes: tuple[str, ...]
+    server_time: ServerTime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,38 +193,78 @@ class _Money:
 
 
 def _sum_up(
-    usage: Usage,
+    usage: UsageFolder,
     period: Period,
     capacity: Capacity,
     paid: Bill | None,
-    *,
-    skip_corrupt: bool,
-    engine: Engine | None,
+    request: AllocationRequest,
 ) -> _Measured:
-    """Hours first, because they decide what database time weighs."""
-    with LedgerUsage(usage.folder, period, skip_corrupt=skip_corrupt, engine=engine) as source:
+    """Hours first, because they decide what a nanosecond weighs."""
+    with LedgerUsage(
+        usage.folder, period, skip_corrupt=request.skip_corrupt, engine=request.engine
+    ) as source:
         hours = source.hours()
-        acu_hours = Decimal(0)
-        if paid is None:
-            weights, acu_hours, words = compute_weights(capacity, hours, period)
-        else:
-            used = {hour: one.duration_ns for hour, one in hours.items()}
-            weights, words = billed_weights(paid, capacity.hourly, used, period.hours)
-        tenants = source.tenants(weights.factors)
-        clusters = source.clusters()
-        losses = source.losses()
+        weighed: dict[Driver, Weights] = {}
+        estimated = None
+        wall_ns = {hour: one.duration_ns for hour, one in hours.items()}
+        acu_hours, words = Decimal(0), ""
+        if request.divides_by(Driver.SERVER_TIME):
+            estimated = estimate(source.opened, usage.folder, period, hours, request.source)
+            spent_ns = {hour: one.total_ns for hour, one in estimated.hours.items()}
+            weights, acu_hours, words = _weights(capacity, paid, spent_ns, period)
+            weighed[Driver.SERVER_TIME] = weights
+        if not weighed or request.divides_by(Driver.WALL_TIME):
+            weights, acu_hours, words = _weights(capacity, paid, wall_ns, period)
+            weighed[Driver.WALL_TIME] = weights
+        by_server = weighed[Driver.SERVER_TIME].factors if estimated else {}
+        net = estimated.usage_hours if estimated else frozenset[int]()
+        tenants = source.tenants(
+            _wall_factors(weighed, hours if net else ()),
+            {hour: factor for hour, factor in by_server.items() if hour in net},
+        )
+        found = None
+        if estimated is not None:
+            found = ServerTime(
+                asked=request.source,
+                metered_hours=len(hours),
+                tenants=estimated.tenants(by_server, tenants),
+                methods=estimated.methods,
+                unmetered_ns=sum(hour.unmetered_ns for hour in estimated.hours.values()),
+                unmetered_weight=sum(
+                    int(one.unmetered_ns * by_server.get(hour, 0.0))
+                    for hour, one in estimated.hours.items()
+                ),
+                notes=estimated.notes,
+            )
         return _Measured(
             hours,
             tenants,
-            clusters,
-            losses,
+            source.clusters(),
+            source.losses(),
             "; ".join(filter(None, (usage.left_out, source.describe_left_out()))),
             source.copies,
-            weights,
+            {driver: weights.idle for driver, weights in weighed.items()},
             acu_hours,
             words,
             usage.notes,
+            found,
         )
+
+
+def _wall_factors(weighed: Mapping[Driver, Weights], hours: Iterable[int]) -> dict[int, float]:
+    """What wall time weighs by hour; nothing where no pool is divided by it."""
+    weights = weighed.get(Driver.WALL_TIME)
+    return dict.fromkeys(hours, 0.0) if weights is None else weights.factors
+
+
+def _weights(
+    capacity: Capacity, paid: Bill | None, spent_ns: Mapping[int, int], period: Period
+) -> tuple[Weights, Decimal, str]:
+    """What a nanosecond weighs by hour, the ACU-hours, and how they came about in words."""
+    if paid is None:
+        return compute_weights(capacity, spent_ns, period)
+    weights, words = billed_weights(paid, capacity.hourly, spent_ns, period.hours)
+    return weights, Decimal(0), words
 
 
 def _price_list(prices: PriceList | _PathLike | None, region: str) -> PriceList:
@@ -249,7 +277,7 @@ def _by_bill(
     paid: Bill, measured: _Measured, chosen: Mapping[str, Driver], requests: int
 ) -> _Money:
     notes, draft = billed_notes(paid, requests, measured.hours, measured.clusters)
-    charges = billed_charges(paid, chosen, requests, measured.weights.idle, measured.capacity_words)
+    charges = billed_charges(paid, chosen, requests, measured.idle_weights, measured.capacity_words)
     return _Money(charges, _smallest(paid.currency), paid.currency, paid.basis, notes, draft)
 
 
@@ -263,8 +291,14 @@ def _cluster_charges(
     stored: int | None,
 ) -> Iterator[Charge]:
     """Compute, and I/O and storage as far as they are known."""
-    compute = (measured.weights, measured.acu_hours, measured.capacity_words)
-    yield compute_charge(known, listed, compute, chosen)
+    yield compute_charge(
+        known,
+        listed,
+        measured.acu_hours,
+        measured.capacity_words,
+        chosen,
+        measured.idle_weights,
+    )
     hourly = known.hourly
     if hourly is not None and hourly.io_requests and not known.io_optimized:
         yield io_charge(hourly, listed, chosen)

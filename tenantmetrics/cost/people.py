@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from tenantmetrics.cost.drivers import Consumer, consumer
 from tenantmetrics.cost.inputs import TenantFacts
+from tenantmetrics.cost.server_time.model import ServerTime
+from tenantmetrics.cost.statement import Line, Usage
 from tenantmetrics.cost.usage import TenantUsage
-from tenantmetrics.statement import Line, Usage
+from tenantmetrics.records import UNMETERED
 
 __all__ = ["consumers", "with_facts"]
 
@@ -18,6 +20,7 @@ def consumers(
     stored: Mapping[str, int],
     facts: Mapping[str, TenantFacts],
     fixed_pools: Collection[str],
+    server: ServerTime | None = None,
 ) -> list[Consumer]:
     """Everyone who called, stores something or has a fixed share.
 
@@ -26,15 +29,27 @@ def consumers(
         stored: Measured bytes by tenant.
         facts: What a file says of tenants.
         fixed_pools: Pools that are divided by fixed shares.
+        server: Server time by tenant, where a pool is divided by it.
     """
-    used = {one.tenant: one for one in tenants}
+    used = {tenant.tenant: tenant for tenant in tenants}
     shares = {name for name, fact in facts.items() if fact.share} if fixed_pools else set()
     people = []
-    for name in {*used, *stored, *shares}:
-        one = used.get(name, TenantUsage(name, Usage(), 0))
+    worked = server.tenants if server is not None else {}
+    for name in {*used, *stored, *shares, *worked}:
+        one = used.get(name, TenantUsage(name, Usage()))
         share = facts[name].share if name in shares else 0
-        fixed = dict.fromkeys(fixed_pools, share)
-        people.append(consumer(name, one.usage, one.time_weight, stored.get(name, 0), fixed))
+        people.append(
+            consumer(
+                name,
+                one.usage,
+                server_weight=worked[name].weight if name in worked else 0,
+                wall_weight=one.wall_weight,
+                storage_bytes=stored.get(name, 0),
+                fixed=dict.fromkeys(fixed_pools, share),
+            )
+        )
+    if server is not None and server.unmetered_weight:
+        people.append(consumer(UNMETERED, Usage(), server.unmetered_weight))
     return people
 
 

@@ -7,9 +7,9 @@ everywhere:
 - only sums, counts and extremes of integers leave the database, so neither the order of rows nor
   the number of threads can change them;
 - moments are compared as seconds since the epoch, which no session's time zone touches;
-- `factor`, which turns an hour's nanoseconds into its share of the period's capacity, travels as
-  the shortest text that reads back as the same IEEE double. Its product with an integer is the same
-  double on every engine, and the floor of that an integer.
+- `wall_factor` and `net_factor`, which turn an hour's nanoseconds into a share of the period's
+  capacity, travel as the shortest text that reads back as the same IEEE double. Its product with
+  an integer is the same double on every engine, and the floor of that an integer.
 
 Losses stand in rows whose other numbers are 0 and change no sum.
 """
@@ -17,14 +17,16 @@ Losses stand in rows whose other numbers are 0 and change no sum.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from enum import StrEnum
 
 import sqlglot
 
-from tenantmetrics.statement import Period
+from tenantmetrics.cost.statement import Period, Usage
 
 __all__ = [
     "COLUMNS_READ",
+    "COLUMNS_SINCE_2",
     "RELATION",
     "STATEMENTS",
     "Dialect",
@@ -38,8 +40,10 @@ __all__ = [
 ]
 
 RELATION = "usage"
+"""The ledger's main table."""
+
 STATEMENTS = "statements"
-"""The ledger's second table, which `cost.server_time` asks."""
+"""Its table of statements, for `cost.server_time`; without rows in a ledger of version 1."""
 
 COLUMNS_READ = (
     "window_start",
@@ -59,6 +63,17 @@ COLUMNS_READ = (
 )
 """What the queries below touch: what a file must have and a check of a file must read."""
 
+COLUMNS_SINCE_2 = ("waited_ns",)
+"""Read too, and 0 in the rows of files of version 1, which do not have them."""
+
+_WAITED = "coalesce(waited_ns, 0)"
+_FAILED = "sum(CASE WHEN outcome <> 'ok' THEN calls ELSE 0 END)"
+_USAGE = ", ".join(
+    f"{_FAILED if field.name == 'failed_calls' else f'sum({field.name})'} AS {field.name}"
+    for field in fields(Usage)
+)
+"""The fields of `Usage`, in order."""
+
 _HOUR = "CAST(floor(epoch(window_start) / 3600) AS BIGINT)"
 
 
@@ -76,39 +91,60 @@ def transpile(sql: str, dialect: Dialect) -> str:
 
 
 def hours(period: Period) -> str:
-    """Hour since the epoch, calls, nanoseconds, starts of the hour's first and last window.
+    """Hour since the epoch and the fields of `HourUsage` in order.
 
     By window first: hours and borders are then worked out for thousands of windows, not for
     millions of rows.
     """
     return f"""
 SELECT {_HOUR} AS hour, sum(calls) AS calls, sum(duration_ns) AS duration_ns,
+       sum(waited_ns) AS waited_ns,
        CAST(floor(min(epoch(window_start))) AS BIGINT) AS first_s,
        CAST(floor(max(epoch(window_start))) AS BIGINT) AS last_s
 FROM (
-  SELECT window_start, sum(calls) AS calls, sum(duration_ns) AS duration_ns
+  SELECT window_start, sum(calls) AS calls, sum(duration_ns) AS duration_ns,
+         sum({_WAITED}) AS waited_ns
   FROM usage GROUP BY window_start
 ) AS by_window WHERE {_within(period)} GROUP BY {_HOUR}
 """  # noqa: S608 - integers of ours
 
 
-def tenants(period: Period, factors: Mapping[int, float]) -> str:
-    """Tenant, the fields of `Usage` in order, and the time weighted hour by hour.
+def tenants(
+    period: Period, wall_factors: Mapping[int, float], net_factors: Mapping[int, float]
+) -> str:
+    """Tenant, the fields of `Usage` in order, and those of `TenantUsage` after them.
 
     Args:
         period: What to sum.
-        factors: What a nanosecond of each hour weighs; hours it does not name are left out.
+        wall_factors: What a nanosecond of each hour's wall time weighs; where any factors are
+            given, every hour must have one here.
+        net_factors: What a nanosecond of wall time less waits weighs; other hours count nothing
+            of it.
     """
-    rows = (f"({hour}, CAST('{factor!r}' AS DOUBLE))" for hour, factor in factors.items())
-    values = ", ".join(rows)
+    named = sorted({*wall_factors, *net_factors})
+    rows = (
+        f"({hour}, {int(hour in net_factors)}, CAST('{wall_factors.get(hour, 0.0)!r}' AS DOUBLE), "
+        f"CAST('{net_factors.get(hour, 0.0)!r}' AS DOUBLE))"
+        for hour in named
+    )
+    source = "usage"
+    wall_weight = net_ns = net_weight = "0"
+    if named:
+        source = (
+            f"usage JOIN (VALUES {', '.join(rows)}) AS factors(hour, net, wall_factor, net_factor) "
+            f"ON factors.hour = {_HOUR}"
+        )
+    # What is not asked for is not worked out: there may be a hundred million rows.
+    if any(wall_factors.values()):
+        wall_weight = "sum(CAST(floor(duration_ns * wall_factor) AS BIGINT))"
+    if net_factors:
+        net_ns = f"sum((duration_ns - {_WAITED}) * net)"
+        net_weight = f"sum(CAST(floor((duration_ns - {_WAITED}) * net_factor) AS BIGINT))"
     return f"""
-SELECT tenant, sum(calls) AS calls,
-       sum(CASE WHEN outcome <> 'ok' THEN calls ELSE 0 END) AS failed_calls,
-       sum(duration_ns) AS duration_ns, sum(billed_requests) AS billed_requests,
-       sum(request_bytes) AS request_bytes, sum(response_bytes) AS response_bytes,
-       sum(rows_returned) AS rows_returned, sum(rows_written) AS rows_written,
-       sum(CAST(floor(duration_ns * factor) AS BIGINT)) AS time_weight
-FROM usage JOIN (VALUES {values}) AS factors(hour, factor) ON factors.hour = {_HOUR}
+SELECT tenant, {_USAGE},
+       sum({_WAITED}) AS waited_ns, {wall_weight} AS wall_weight, {net_ns} AS net_ns,
+       {net_weight} AS net_weight
+FROM {source}
 WHERE {_within(period)} AND lost = 0 GROUP BY tenant
 """  # noqa: S608 - numbers of ours
 

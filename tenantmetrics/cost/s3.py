@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from tenantmetrics import ledger
 from tenantmetrics.cost.s3_prefix import S3Prefix
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import LedgerError
 from tenantmetrics.serverside.columns import TABLES
 from tenantmetrics.serverside.tables import FOLDER
-from tenantmetrics.statement import Period
 
 __all__ = ["S3Ledger", "days_of"]
 
@@ -114,9 +114,9 @@ class S3Ledger(S3Prefix):
     def _days(self) -> list[str]:
         prefix = f"{self.prefix}date="
         return sorted(
-            str(one["Prefix"]).removeprefix(prefix).rstrip("/")
+            str(entry["Prefix"]).removeprefix(prefix).rstrip("/")
             for page in self.pages("date=", Delimiter="/")
-            for one in page.get("CommonPrefixes", ())
+            for entry in page.get("CommonPrefixes", ())
         )
 
     def _keys(self, below: str) -> Iterator[tuple[str, int]]:

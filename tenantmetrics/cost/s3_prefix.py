@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from tenantmetrics.errors import LedgerError
+from tenantmetrics.errors import LedgerError, TenantMetricsError
 
 __all__ = ["S3Prefix"]
 
@@ -24,12 +24,21 @@ class S3Prefix:
     Args:
         url: `s3://bucket/prefix`.
         what: What lies there, for error messages: "ledger", "usage".
+        folder: The prefix names a folder; else a key may go on right after it, or be it.
+        error: What is raised where S3 cannot be read.
 
     Raises:
-        LedgerError: S3 cannot be reached with these credentials.
+        LedgerError: S3 cannot be reached with these credentials; or `error`, here and below.
     """
 
-    def __init__(self, url: str, what: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        what: str,
+        *,
+        folder: bool = True,
+        error: type[TenantMetricsError] = LedgerError,
+    ) -> None:
         import boto3  # noqa: PLC0415 - 100 ms that a folder need not wait for
         from botocore.config import Config  # noqa: PLC0415
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
@@ -37,14 +46,15 @@ class S3Prefix:
         parts = urlsplit(url)
         self.url = url
         self.bucket = parts.netloc
-        prefix = parts.path.strip("/")
-        self.prefix = f"{prefix}/" if prefix else ""
+        prefix = parts.path.strip("/") if folder else parts.path.lstrip("/")
+        self.prefix = f"{prefix}/" if prefix and folder else prefix
+        self._error = error
         self._what = what
         self._errors: tuple[type[Exception], ...] = (BotoCoreError, ClientError)
         try:
             self._client: Any = boto3.client("s3", config=Config(max_pool_connections=_AT_ONCE))
-        except self._errors as error:
-            raise self._unreadable(error) from None
+        except (*self._errors, ValueError) as cause:
+            raise self._unreadable(cause) from None
 
     def __enter__(self) -> Self:
         return self
@@ -91,6 +101,6 @@ class S3Prefix:
             for _ in pool.map(lambda key: self.download(key, target_of(key)), keys):
                 pass
 
-    def _unreadable(self, error: Exception) -> LedgerError:
+    def _unreadable(self, error: Exception) -> TenantMetricsError:
         code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
-        return LedgerError(f"{self._what} {self.url!r} cannot be read: {code}")
+        return self._error(f"{self._what} {self.url!r} cannot be read: {code}")

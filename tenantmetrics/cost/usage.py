@@ -4,36 +4,62 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from tenantmetrics.cost import queries
-from tenantmetrics.cost.engines import Engine
+from tenantmetrics.cost.engines import Engine, OpenLedger
 from tenantmetrics.cost.engines.duckdb import DuckDB
 from tenantmetrics.cost.files import find
+from tenantmetrics.cost.statement import Period, Usage
 from tenantmetrics.errors import LedgerError, ReportError
-from tenantmetrics.statement import Period, Usage
 
 __all__ = ["HourUsage", "LedgerUsage", "TenantUsage", "first_and_last"]
 
 
 @dataclass(frozen=True, slots=True)
 class HourUsage:
-    """One hour of all tenants; `first_s` and `last_s` are the starts of its outermost windows."""
+    """One hour of all tenants.
+
+    Attributes:
+        calls: API calls.
+        duration_ns: Their wall time.
+        waited_ns: The part of it between attempts; 0 in a ledger of version 1, which has none.
+        first_s: Start of the hour's first window.
+        last_s: Start of its last window.
+    """
 
     calls: int
     duration_ns: int
+    waited_ns: int
     first_s: int
     last_s: int
+
+    @property
+    def net_ns(self) -> int:
+        """Wall time less the waits."""
+        return self.duration_ns - self.waited_ns
 
 
 @dataclass(frozen=True, slots=True)
 class TenantUsage:
-    """One tenant's sums; `time_weight` is its database time weighted hour by hour."""
+    """One tenant's sums.
+
+    Attributes:
+        tenant: Its id.
+        usage: What its calls did.
+        waited_ns: The part of their wall time between attempts.
+        wall_weight: Their wall time, weighted hour by hour.
+        net_ns: Wall time less waits, of the hours that were asked for.
+        net_weight: The same, weighted hour by hour.
+    """
 
     tenant: str
     usage: Usage
-    time_weight: int
+    waited_ns: int = 0
+    wall_weight: int = 0
+    net_ns: int = 0
+    net_weight: int = 0
 
 
 def first_and_last(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -85,6 +111,11 @@ class LedgerUsage:
         self._ledger.close()
 
     @property
+    def opened(self) -> OpenLedger:
+        """The opened ledger, for queries of others."""
+        return self._ledger
+
+    @property
     def copies(self) -> int:
         """Files that were byte for byte another one's copy, and were counted once."""
         return self._ledger.copies
@@ -110,19 +141,26 @@ class LedgerUsage:
         """ARNs of the clusters that were called."""
         return sorted(arn for (arn,) in self._rows(queries.clusters(self._period)))
 
-    def tenants(self, factors: Mapping[int, float]) -> list[TenantUsage]:
+    def tenants(
+        self, wall_factors: Mapping[int, float], net_factors: Mapping[int, float]
+    ) -> list[TenantUsage]:
         """Usage by tenant, in order of their names.
 
         Args:
-            factors: What a nanosecond of each hour weighs.
+            wall_factors: What a nanosecond of each hour's wall time weighs.
+            net_factors: What a nanosecond of wall time less waits weighs, of the hours in which
+                that stands for server time.
         """
+        sums = len(fields(Usage))
+        found = []
         # Sorted here, by code point: engines may have an order of their own.
-        return [
-            TenantUsage(tenant, Usage(*(int(number) for number in numbers)), int(weight))
-            for tenant, *numbers, weight in sorted(
-                self._rows(queries.tenants(self._period, factors)), key=lambda row: row[0]
-            )
-        ]
+        for tenant, *values in sorted(
+            self._rows(queries.tenants(self._period, wall_factors, net_factors)),
+            key=lambda row: str(row[0]),
+        ):
+            numbers = [int(value) for value in values]
+            found.append(TenantUsage(tenant, Usage(*numbers[:sums]), *numbers[sums:]))
+        return found
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self._ledger.rows(sql)

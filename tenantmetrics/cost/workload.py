@@ -14,8 +14,8 @@ from tenantmetrics.cost.inputs import HourlyCapacity, read_storage
 from tenantmetrics.cost.list_prices import GB, SMALLEST_ACU, Capacity
 from tenantmetrics.cost.monthly import monthly
 from tenantmetrics.cost.prices import PriceList
+from tenantmetrics.cost.statement import Statement
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Statement
 
 __all__ = ["measure"]
 
@@ -70,16 +70,13 @@ def measure(
     if storage_gb is None:
         storage_gb = _billed(paid, "storage")
     if storage_gb is None:
-        assumed.append("Storage is not known and counts as 0 GB: --storage-gb, --cluster, --bill")
+        assumed.append("Storage is not known and counts as 0 GB")
     if io_requests is None and hourly.io_requests:
         io_requests = sum(hourly.io_requests.values(), Decimal(0))
     if io_requests is None:
         io_requests = _billed(paid, "io")
     if io_requests is None:
-        assumed.append(
-            "I/O is not known and counts as 0, which flatters standard storage: "
-            "--io-requests, --cluster, --bill"
-        )
+        assumed.append("I/O is not known and counts as 0, which flatters standard storage")
     billed = paid.pools["compute"].usage_types if paid and "compute" in paid.pools else set()
     return Workload(
         period=statement.period,
@@ -88,7 +85,7 @@ def measure(
         peak_acu=peak,
         storage_gb=storage_gb or Decimal(0),
         io_requests=io_requests or Decimal(0),
-        io_optimized=known.io_optimized or any("IOOptimized" in one for one in billed),
+        io_optimized=known.io_optimized or any("IOOptimized" in kind for kind in billed),
         assumptions=(*(f"The month is a draft: {why}" for why in statement.draft), *assumed),
     )
 
@@ -114,14 +111,14 @@ def _compute(
     if acu_hours is not None:
         mean = acu_hours / hours
         assumed.append(
-            f"The busiest hour is not known (--capacity): the instance has the memory of the mean, "
+            f"The busiest hour is not known: the instance has the memory of the mean, "
             f"{mean:.2f} ACU"
         )
         return acu_hours, mean
     if known.acu is None:
         assumed.append(
             f"Capacity is not known and counts as {SMALLEST_ACU} ACU in every hour, the smallest "
-            "that does not pause: --cluster, --acu, --acu-hours, --capacity, --bill"
+            "that does not pause"
         )
     acu = SMALLEST_ACU if known.acu is None else known.acu
     return acu * hours, acu
@@ -132,5 +129,5 @@ def _billed(paid: Bill | None, pool: str) -> Decimal | None:
     charge = paid.pools.get(pool) if paid else None
     if charge is None:
         return None
-    serverless = all("ServerlessV2" in one for one in charge.usage_types)
+    serverless = all("ServerlessV2" in usage_type for usage_type in charge.usage_types)
     return charge.quantity if pool != "compute" or serverless else None

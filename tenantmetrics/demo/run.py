@@ -14,11 +14,14 @@ from typing import Any
 from botocore.config import Config as BotoConfig
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 import tenantmetrics
 from tenantmetrics.cost import Capacity, monthly
+from tenantmetrics.dataapi.fields import sql_parameters
 from tenantmetrics.demo.check import Check, compare
-from tenantmetrics.demo.schema import APPLICATION_ROLE, STATEMENTS, TENANTS
+from tenantmetrics.demo.schema import APPLICATION_ROLE, HEAVY, STATEMENTS, TENANTS
+from tenantmetrics.demo.shares import PROMISED, Shares, compare_shares
 from tenantmetrics.demo.workload import Workload
 from tenantmetrics.errors import ReportError
 from tenantmetrics.localapi import Endpoint, serve
@@ -28,27 +31,34 @@ __all__ = ["run"]
 
 _ACU = Decimal(2)
 _DATABASE = "hotel"
-_THREADS = 6
+_GUESTS, _EVALUATIONS = 3, 2
+_OVERHEAD = "overhead:median=0.02:p99=0.04"
+"""A call on AWS takes some 20 ms that are not the database's."""
+_SEED = 1
+_ROWS_SHOWN = 8
 _FLUSH_TIMEOUT_S = 10.0
 
 
-def run(output: Path, duration_s: float, console: Console) -> Path:
+def run(output: Path, duration_s: float, console: Console, *, overhead: bool = True) -> Path:
     """Run the demo.
 
     Args:
         output: Folder for the results; a new folder is made in it for each run.
         duration_s: Seconds of load.
         console: Where to print.
+        overhead: Whether each call has the wall time of one on AWS.
 
     Returns:
         The folder of this run's files.
 
     Raises:
-        ReportError: The counts do not agree, or the folder cannot be written.
+        ReportError: The counts or the shares do not agree, or the folder cannot be written.
         LocalApiError: The endpoint or its PostgreSQL cannot start.
     """
     console.print("starting an embedded PostgreSQL and the local RDS Data API …", style="dim")
-    with serve(roles=[APPLICATION_ROLE], database=_DATABASE) as endpoint:
+    with serve(
+        roles=[APPLICATION_ROLE], database=_DATABASE, fault_seed=_SEED, time_statements=True
+    ) as endpoint:
         _create_schema(endpoint)
         console.print(
             f"RDS Data API at [bold]{endpoint.url}[/] over {_server_version(endpoint)}, "
@@ -65,6 +75,11 @@ def run(output: Path, duration_s: float, console: Console) -> Path:
             raise ReportError(
                 f"cannot write to {folder}: {error.strerror}; choose another folder with --output"
             ) from None
+        if overhead:
+            endpoint.faults.add(_OVERHEAD)
+        server_time = endpoint.server_time
+        assert server_time is not None  # noqa: S101 - it was asked for
+        server_time.clear()
         before = endpoint.requests.total
         tenantmetrics.configure(exporters=[f"ledger:{ledger}"], flush_interval_s=5)
         workload = _load(endpoint, duration_s, console)
@@ -75,8 +90,8 @@ def run(output: Path, duration_s: float, console: Console) -> Path:
         ledger,
         workload.record(),
         received,
-        sum(workload.rows_checked),
-        sum(workload.rows_of_others),
+        workload.rows_checked,
+        workload.rows_of_others,
     )
     statement = monthly(ledger, capacity=Capacity(acu=_ACU))
     csv.write(statement, folder / "report.csv")
@@ -85,23 +100,32 @@ def run(output: Path, duration_s: float, console: Console) -> Path:
     terminal.show(statement, console)
     console.print()
     _print_check(check, console)
+    shares = compare_shares(statement, server_time.by_label())
+    _print_shares(shares, console)
     _print_files(folder, console)
     if not check.holds:
         raise ReportError(f"the demo's counts do not agree: {check}")
+    if not shares.holds:
+        raise ReportError(
+            f"{100 * shares.moved_by_bill:.1f} % of the compute is billed to tenants that "
+            "PostgreSQL did not work for: more than chance explains"
+        )
     return folder
 
 
 def _create_schema(endpoint: Endpoint) -> None:
     """Through the Data API, as an application would; with a client that is not metered."""
     with _closing(endpoint.client()) as client:
-        tenants = {"name": "tenants", "value": {"stringValue": ",".join(TENANTS)}}
+        values = {"tenants": ",".join(TENANTS), "heavy": HEAVY}
         for sql in STATEMENTS:
             client.execute_statement(
                 resourceArn=endpoint.resource_arn,
                 secretArn=endpoint.secret_arn,
                 database=_DATABASE,
                 sql=sql,
-                parameters=[tenants] if ":tenants" in sql else [],
+                parameters=sql_parameters(
+                    {name: value for name, value in values.items() if f":{name}" in sql}
+                ),
             )
 
 
@@ -118,7 +142,7 @@ def _server_version(endpoint: Endpoint) -> str:
 
 def _load(endpoint: Endpoint, duration_s: float, console: Console) -> Workload:
     client = tenantmetrics.instrument(
-        endpoint.client(config=BotoConfig(max_pool_connections=_THREADS))
+        endpoint.client(config=BotoConfig(max_pool_connections=_GUESTS + _EVALUATIONS))
     )
     workload = Workload(
         client,
@@ -127,7 +151,9 @@ def _load(endpoint: Endpoint, duration_s: float, console: Console) -> Workload:
             "secretArn": endpoint.secret_arns[APPLICATION_ROLE],
             "database": _DATABASE,
         },
-        threads=_THREADS,
+        guests=_GUESTS,
+        evaluations=_EVALUATIONS,
+        seed=_SEED,
     )
     columns = (
         TextColumn("{task.description}"),
@@ -139,7 +165,7 @@ def _load(endpoint: Endpoint, duration_s: float, console: Console) -> Workload:
         _closing(client),
         Progress(*columns, console=console, disable=not console.is_terminal) as bar,
     ):
-        task = bar.add_task(f"{_THREADS} threads at work", total=1.0, calls=0)
+        task = bar.add_task(f"{_GUESTS + _EVALUATIONS} threads at work", total=1.0, calls=0)
         workload.run(duration_s, lambda done, calls: bar.update(task, completed=done, calls=calls))
     return workload
 
@@ -152,23 +178,58 @@ def _closing(client: Any) -> Iterator[Any]:
         client.close()
 
 
-def _print_check(check: Check, console: Console) -> None:
-    def verdict(holds: bool) -> str:
-        return "[green]agree[/]" if holds else "[red]DIFFER[/]"
+def _verdict(holds: bool) -> str:
+    return "[green]agree[/]" if holds else "[red]DIFFER[/]"
 
+
+def _print_check(check: Check, console: Console) -> None:
     calls = check.recorded == check.in_ledger and not check.differing
     console.print(
         f"calls: {check.recorded:,} recorded by the workload, {check.in_ledger:,} in the ledger, "
-        f"per tenant and operation: {verdict(calls)}"
+        f"per tenant and operation: {_verdict(calls)}"
     )
     console.print(
         f"HTTP requests: {check.received:,} counted by the endpoint, {check.attempts:,} attempts "
-        f"in the ledger: {verdict(check.received == check.attempts)}"
+        f"in the ledger: {_verdict(check.received == check.attempts)}"
     )
     console.print(
         f"row-level security: {check.rows_checked:,} rows read, "
-        f"{check.rows_of_others:,} of another tenant: {verdict(not check.rows_of_others)}"
+        f"{check.rows_of_others:,} of another tenant: {_verdict(not check.rows_of_others)}"
     )
+
+
+def _print_shares(shares: Shares, console: Console) -> None:
+    """Who PostgreSQL worked for, who is billed for it, and who would be by wall time."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Tenant")
+    for title in ("PostgreSQL's own time", "Compute billed", "Wall time"):
+        table.add_column(title, justify="right")
+    others = shares.tenants[_ROWS_SHOWN:]
+    for tenant, *columns in [
+        *shares.tenants[:_ROWS_SHOWN],
+        (
+            f"… {len(others)} more",
+            sum(tenant.server for tenant in others),
+            sum(tenant.billed for tenant in others),
+            sum(tenant.wall for tenant in others),
+        ),
+    ]:
+        table.add_row(str(tenant), *(f"{100 * float(share):.1f} %" for share in columns))
+    console.print()
+    console.print(table)
+    console.print(
+        f"compute on the wrong tenant: {100 * shares.moved_by_wall:.1f} % if divided by wall time, "
+        f"{100 * shares.moved_by_bill:.1f} % as billed {_allowed(shares)}",
+        highlight=False,
+    )
+
+
+def _allowed(shares: Shares) -> str:
+    """The verdict on what is billed, and what it rests on."""
+    if shares.by_chance is None:
+        return "(too few calls for an estimate: the bill is by wall time)"
+    allowed = 100 * max(PROMISED, shares.by_chance)
+    return f"(at most {allowed:.0f} % for so few calls): {_verdict(shares.holds)}"
 
 
 def _print_files(folder: Path, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""The demo's booking schema: shared tables, and tenant tables under row-level security.
+"""The demo's booking schema: shared tables, tenant tables under row-level security, a history.
 
 The application's role owns nothing, is no superuser and cannot bypass row-level security, and the
 policies are forced on the owner too: what isolates here isolates for real.
@@ -6,7 +6,7 @@ policies are forced on the owner too: what isolates here isolates for real.
 
 from __future__ import annotations
 
-__all__ = ["APPLICATION_ROLE", "STATEMENTS", "TENANTS"]
+__all__ = ["APPLICATION_ROLE", "CHATTY", "HEAVY", "STATEMENTS", "TENANTS"]
 
 APPLICATION_ROLE = "hotel_app"
 
@@ -36,6 +36,13 @@ TENANTS = (
     "lighthouse",
     "tiny-cabin",
 )
+"""From the tenant with the most calls to the one with the fewest."""
+
+CHATTY = "seaside-resort"
+"""Makes most of the calls, nearly all of them look-ups by a key."""
+
+HEAVY = "northern-star"
+"""Makes few calls: evaluations of a long history."""
 
 STATEMENTS = (
     """
@@ -67,6 +74,15 @@ STATEMENTS = (
     """,
     "CREATE TABLE events (tenant_id text NOT NULL, kind text NOT NULL, detail text NOT NULL)",
     "CREATE TABLE photos (tenant_id text NOT NULL, image bytea NOT NULL)",
+    """
+    CREATE TABLE stays (
+        tenant_id text NOT NULL,
+        room int NOT NULL,
+        arrived date NOT NULL,
+        nights int NOT NULL,
+        total numeric(10, 2) NOT NULL
+    )
+    """,
     "ALTER TABLE bookings ENABLE ROW LEVEL SECURITY",
     "ALTER TABLE bookings FORCE ROW LEVEL SECURITY",
     """
@@ -74,7 +90,7 @@ STATEMENTS = (
         USING (tenant_id = current_setting('app.current_tenant_id', true))
         WITH CHECK (tenant_id = current_setting('app.current_tenant_id', true))
     """,
-    f"GRANT SELECT ON amenities, rooms TO {APPLICATION_ROLE}",
+    f"GRANT SELECT ON amenities, rooms, stays TO {APPLICATION_ROLE}",
     f"GRANT SELECT, INSERT, UPDATE, DELETE ON bookings TO {APPLICATION_ROLE}",
     f"GRANT SELECT, INSERT ON events, photos TO {APPLICATION_ROLE}",
     """
@@ -82,4 +98,15 @@ STATEMENTS = (
     SELECT tenant, room, 60 + room * 7
     FROM unnest(string_to_array(:tenants, ',')) AS tenant, generate_series(1, 30) AS room
     """,
+    # Years of stays: a long history for one tenant, shorter ones for the others.
+    """
+    INSERT INTO stays
+    SELECT tenant, 1 + n % 30, date '2022-01-01' + n % 1700, 1 + n % 14, 60 + (n * 7919) % 900
+    FROM unnest(string_to_array(:tenants, ',')) WITH ORDINALITY AS t (tenant, rank),
+         generate_series(
+             1, CASE WHEN tenant = :heavy THEN 100000 ELSE 5000 + 40000 / rank::int END
+         ) AS n
+    """,
+    "CREATE INDEX ON stays (tenant_id)",
+    "ANALYZE",
 )

@@ -123,7 +123,7 @@ def region(session: Any) -> str | None:
 
 
 class Clients:
-    """One service's clients, one for each step of patience; used by one thread at a time.
+    """One service's clients, one for each length of timeout; used by one thread at a time.
 
     Retries are off: what may be repeated is for the exporter to say.
 
@@ -163,20 +163,20 @@ class Clients:
             client = self._made[step_s] = self._make(step_s)
         return client
 
-    def _make(self, patience_s: float) -> Any:
+    def _make(self, timeout_s: float) -> Any:
         import boto3  # noqa: PLC0415 - loaded already by whoever has a client to meter
         from botocore.config import Config  # noqa: PLC0415
 
         if self._session is None:
             self._session = boto3.session.Session()
-        # Connecting and reading come one after the other: together they are the patience.
-        connect_s = min(_CONNECT_TIMEOUT_S, patience_s / 2)
+        # Connecting and reading come one after the other: together they are the timeout.
+        connect_s = min(_CONNECT_TIMEOUT_S, timeout_s / 2)
         return self._session.client(
             self._service,
             region_name=region(self._session) or self.default_region or None,
             config=Config(
                 connect_timeout=connect_s,
-                read_timeout=min(_READ_TIMEOUT_S, patience_s - connect_s),
+                read_timeout=min(_READ_TIMEOUT_S, timeout_s - connect_s),
                 retries={"total_max_attempts": 1, "mode": "standard"},
                 max_pool_connections=1,
                 # A third of an export's CPU; the exporters' own tests check what they build.

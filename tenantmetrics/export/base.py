@@ -49,8 +49,11 @@ class ExportError(Exception):
 class Exporter(Protocol):
     """A destination. Its methods are called by one thread at a time, never the caller's.
 
+    An object of the application's own with these three is taken in `exporters` too.
+
     One that holds something which a fork copies (a lock's file) has a method `abandon()` too: it is
-    called in the child, on the copy, which is not used again.
+    called in the child, on the copy. Exporters made from a name are made anew there; an object of
+    the application's own goes on in the child.
     """
 
     @property

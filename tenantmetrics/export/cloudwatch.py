@@ -251,7 +251,7 @@ def _datum(at: datetime, group: Group, point: Point) -> dict[str, Any]:
     if metric.form is Form.VALUES:
         datum["Values"] = [float(value) for value, _ in point.values]
         datum["Counts"] = [float(count) for _, count in point.values]
-    elif metric.form is Form.STATISTIC_SET:
+    elif metric.form in {Form.STATISTIC_SET, Form.LOAD}:
         datum["StatisticValues"] = {
             "SampleCount": float(sum(count for _, count in point.values)),
             "Sum": float(sum(value * count for value, count in point.values)),

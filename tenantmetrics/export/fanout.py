@@ -53,7 +53,7 @@ class Fanout:
         self._clock = clock
         # Chosen once, so that a process's exports stay a whole interval apart.
         self._delay_s = random.uniform(0, spread_s)  # noqa: S311 - no secret
-        self._lanes = [_Lane(one, health, max_backlog_series, clock) for one in exporters]
+        self._lanes = [_Lane(exporter, health, max_backlog_series, clock) for exporter in exporters]
 
     def export(self, windows: Sequence[Window], deadline_s: float) -> bool:
         """Hand the windows to every exporter, with what is left of its backlog, and wait.
@@ -268,16 +268,16 @@ class _Lane:
 
     def _trim(self) -> None:
         """Drop the oldest windows of a backlog that is too long; the lock is held."""
-        size = sum(len(window.series) + 1 for window in self._backlog)
+        size = sum(_size(window) for window in self._backlog)
         dropped = []
         while size > self._max_series and len(self._backlog) > 1:
             window = self._backlog.popleft()
-            size -= len(window.series) + 1
+            size -= _size(window)
             dropped.append(window)
         self._drop(dropped)
 
     def _drop(self, windows: Sequence[Window]) -> None:
-        calls = sum(one.calls for window in windows for one in window.series.values())
+        calls = sum(series.calls for window in windows for series in window.series.values())
         self._count(Loss.EXPORT_DROPPED, calls, None)
 
     def _count(self, reason: Loss, amount: int, error: BaseException | None) -> None:
@@ -288,3 +288,8 @@ class _Lane:
                 error=error.__cause__ or error if error else None,
                 where=self._exporter.name,
             )
+
+
+def _size(window: Window) -> int:
+    """What a window takes of the backlog's bound: a statement's row is a sixteenth of a series."""
+    return len(window.series) + len(window.statements) // 16 + 1

@@ -1,11 +1,13 @@
-"""The ledger: the exact record that bills rest on, as Parquet files in a folder.
+"""The ledger: the exact record to bill from, as Parquet files in a folder.
 
 Delivery contract: exactly once for a reader of the folder. A file appears whole or not at all: it
 is written under a temporary name, synced to disk and moved into place. Its name is made from writer
-and window, so a repeat replaces it with itself. A window is lost when its process dies before the
-window was exported, or when the folder stays unwritable for so long that the export stage gives it
-up (`export_dropped` counts its calls). A crash may leave a file that begins with a dot and ends in
-`.tmp`; readers pass over it and it may be deleted.
+and window, so a repeat replaces it with itself. A window's statements are written before its main
+file: a crash in between leaves statements without a main file, never a main file without its
+statements. A window is lost when its process dies before the window was exported, or when the
+folder stays unwritable for so long that the export stage gives it up (`export_dropped` counts its
+calls). A crash may leave a file that begins with a dot and ends in `.tmp`; readers pass over it and
+it may be deleted.
 """
 
 from __future__ import annotations
@@ -14,17 +16,21 @@ import contextlib
 import io
 import os
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tenantmetrics import ledger
 from tenantmetrics.errors import ConfigError, MissingExtraError
 from tenantmetrics.export.base import ExportError
+from tenantmetrics.export.ledger_statements import printable, write_statements
 from tenantmetrics.measures import MEASURES
 from tenantmetrics.records import UNATTRIBUTED, Series, SeriesKey, Source, Window
 
-__all__ = ["LedgerExporter", "encode", "write"]
+__all__ = ["LedgerExporter", "files", "write"]
+
+_INT64_MAX = 2**63 - 1
+"""Squares of calls that took an hour come to more; a window must not be lost for them."""
 
 
 class LedgerExporter:
@@ -47,12 +53,12 @@ class LedgerExporter:
         # Loaded now rather than at the first export: that may come as the interpreter exits, too
         # late to import anything, and a missing extra must be told to whoever configures.
         try:
+            import pyarrow.compute  # noqa: PLC0415
             import pyarrow.parquet  # noqa: F401, PLC0415
         except ImportError:
             raise MissingExtraError("the ledger exporter", "ledger") from None
         self._path = Path(path).absolute()
         self._clock = clock
-        self._schema = ledger.arrow_schema()
         try:
             self._path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -81,20 +87,32 @@ class LedgerExporter:
     def _write(self, window: Window, deadline_s: float) -> None:
         if self._clock() >= deadline_s:
             raise TimeoutError("out of time before the window was written")
-        write(self._path / ledger.file_path(window), encode(window, self._schema))
+        for name, content in files(window):
+            write(self._path / name, content)
 
 
-def encode(window: Window, schema: Any) -> bytes:
-    """The window's Parquet file; the same bytes for the same window.
+def files(window: Window) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """The window's files in the order in which they are to be written; the same bytes every time.
 
     Args:
         window: A closed window.
-        schema: `ledger.arrow_schema()`.
+
+    Yields:
+        Path relative to the ledger, and content: the statements, if there are any, then the main
+        file.
     """
+    if len(window.statements):
+        file = io.BytesIO()
+        write_statements(window, file)
+        yield ledger.statements_path(window), file.getvalue()
+    yield ledger.file_path(window), _parquet(_table(window, ledger.arrow_schema()))
+
+
+def _parquet(table: Any) -> bytes:
     from pyarrow import parquet  # noqa: PLC0415 - loaded by the exporters' constructors
 
     file = io.BytesIO()
-    parquet.write_table(_table(window, schema), file, compression="zstd")
+    parquet.write_table(table, file, compression="zstd")
     return file.getvalue()
 
 
@@ -146,7 +164,7 @@ def _table(window: Window, schema: Any) -> Any:
             lost.append(amount)
     keys = [key for key, _ in items]
     series = [one for _, one in items]
-    buckets = [sorted(one.buckets.items()) for one in series]
+    buckets = [sorted(each.buckets.items()) for each in series]
     count = len(items)
     columns: dict[str, list[Any]] = {
         "window_start": [window.start_s * 1_000_000] * count,
@@ -159,8 +177,11 @@ def _table(window: Window, schema: Any) -> Any:
         "source": [str(key.source) for key in keys],
         "resource_arn": [key.resource_arn for key in keys],
         "database": [key.database for key in keys],
-        **{one.name: [getattr(each, one.name) for each in series] for one in MEASURES},
-        "scale": [one.scale for one in series],
+        **{
+            measure.name: [min(getattr(each, measure.name), _INT64_MAX) for each in series]
+            for measure in MEASURES
+        },
+        "scale": [each.scale for each in series],
         "bucket_index": [[index for index, _ in pairs] for pairs in buckets],
         "bucket_count": [[number for _, number in pairs] for pairs in buckets],
         "lost": lost,
@@ -169,12 +190,5 @@ def _table(window: Window, schema: Any) -> Any:
         arrays = [pa.array(columns[field.name], type=field.type) for field in schema]
     except UnicodeEncodeError:
         # A tenant's name with half a surrogate pair must not keep the whole window out.
-        arrays = [pa.array(_printable(columns[field.name]), type=field.type) for field in schema]
+        arrays = [pa.array(printable(columns[field.name]), type=field.type) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _printable(values: list[Any]) -> list[Any]:
-    return [
-        value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
-        for value in values
-    ]

@@ -1,7 +1,8 @@
-"""The ledger on S3: one Parquet object a window under `s3://bucket/prefix/date=.../hour=.../`.
+"""The ledger on S3: a window's Parquet objects under `s3://bucket/prefix/`, named as in a folder.
 
 Delivery contract: exactly once for a reader of the bucket. An object appears whole or not at all,
-and its key is made from writer and window, so sending it again replaces it with itself. Each window
+and its key is made from writer and window, so sending it again replaces it with itself. A window's
+statements are sent before its main object. Each window
 is written to the spool on local disk first, synced, and removed once S3 has it: a process that dies
 loses the window it was filling and no other, and an outage of S3 is ridden out up to `spool_bytes`;
 beyond it the oldest windows go and their calls are counted as `export_dropped`. What waits is sent
@@ -17,20 +18,20 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from tenantmetrics import ledger
 from tenantmetrics.errors import ConfigError, MissingExtraError
 from tenantmetrics.export.aws import Clients, fate
 from tenantmetrics.export.base import ExportError
-from tenantmetrics.export.ledger import encode
+from tenantmetrics.export.ledger import files
 from tenantmetrics.export.resume import Fate
 from tenantmetrics.export.spool import Spool
+from tenantmetrics.ledger import STATEMENTS
 from tenantmetrics.records import Window
 
 __all__ = ["S3LedgerExporter"]
 
 
 class S3LedgerExporter:
-    """Sends one Parquet object a window, through the spool.
+    """Sends each window's Parquet objects, through the spool.
 
     Region, credentials and endpoint are boto3's own (AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, ...),
     looked up at the first export. It needs `s3:PutObject` on the prefix and nothing else.
@@ -58,6 +59,7 @@ class S3LedgerExporter:
     ) -> None:
         # Loaded now, for the same reasons as by the exporter to a folder.
         try:
+            import pyarrow.compute  # noqa: PLC0415
             import pyarrow.parquet  # noqa: F401, PLC0415
         except ImportError:
             raise MissingExtraError("the ledger exporter", "ledger") from None
@@ -68,27 +70,27 @@ class S3LedgerExporter:
         self._prefix = PurePosixPath(parts.path.strip("/"))
         self._clock = clock
         self._clients = Clients("s3", clock=clock)
-        self._schema = ledger.arrow_schema()
         self._spool = Spool(spool_path, url.rstrip("/"), spool_bytes, _calls)
 
     def export(self, windows: Sequence[Window], deadline_s: float) -> None:
         """Spool the windows and send all that waits, as `Exporter.export` says."""
         kept: list[Window] = []
-        direct: list[tuple[Window, bytes]] = []
+        direct: list[tuple[Window, list[tuple[PurePosixPath, bytes]]]] = []
         for window in windows:
-            content = encode(window, self._schema)
+            made = list(files(window))
             try:
-                self._spool.keep(ledger.file_path(window), content)
+                for name, content in made:
+                    self._spool.keep(name, content)
                 kept.append(window)
             except OSError:
-                direct.append((window, content))  # no disk: S3 may still be there
+                direct.append((window, made))  # no disk: S3 may still be there
         failure = self._send_spool(deadline_s)
         failed = []
-        for window, content in direct:
-            error = failure or self._put(ledger.file_path(window), content, deadline_s)
-            if error is not None:
+        for window, made in direct:
+            for name, content in made:
+                failure = failure or self._put(name, content, deadline_s)
+            if failure is not None:
                 failed.append(window)
-                failure = failure or error
         if failure is not None:
             raise ExportError(
                 "S3 did not take every window",
@@ -142,8 +144,10 @@ def _forget(file: Path) -> None:
     file.unlink(missing_ok=True)
 
 
-def _calls(content: bytes) -> int:
-    """The calls in a Parquet file of the ledger."""
+def _calls(name: PurePosixPath, content: bytes) -> int:
+    """The calls that are lost with a file; those of the statements are in the main file too."""
+    if name.parts[0] == STATEMENTS:
+        return 0
     from pyarrow import parquet  # noqa: PLC0415 - loaded by the constructor
 
     column: Any = parquet.read_table(io.BytesIO(content), columns=["calls"]).column("calls")

@@ -123,7 +123,9 @@ def _check(environ: Mapping[str, str], protocol: str) -> None:
         if file and not os.access(file, os.R_OK):
             wrong[name] = f"is {file!r}: must be a file that can be read"
     headers = _setting(environ, "HEADERS")
-    if not all(_HEADER.fullmatch(one.strip()) for one in headers.split(",") if one.strip()):
+    if not all(
+        _HEADER.fullmatch(header.strip()) for header in headers.split(",") if header.strip()
+    ):
         wrong["HEADERS"] = "is not name=value, several separated by commas (not shown: secrets)"
     for name, why in wrong.items():
         given = f"METRICS_{name}" if environ.get(f"{_PREFIX}METRICS_{name}") else name

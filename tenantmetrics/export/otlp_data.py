@@ -31,7 +31,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from tenantmetrics.catalog import METRICS, Instrument
+from tenantmetrics.catalog import METRICS, Instrument, metric
 from tenantmetrics.catalog import Metric as Described
 from tenantmetrics.export.points import CONFLICTS, TOLD_ELSEWHERE
 from tenantmetrics.health import Loss
@@ -40,7 +40,8 @@ from tenantmetrics.records import OK, UNATTRIBUTED, Series, Window
 
 __all__ = ["Cumulative", "Row", "batches", "rows"]
 
-_TWINS: dict[str, Described] = {one.twin: one for one in METRICS}
+_TWINS: dict[str, Described] = {metric.twin: metric for metric in METRICS}
+_LOAD = metric("DatabaseLoad").twin
 _NS_LOG2 = log2(1e9)
 _POINT_BYTES = 120
 """A data point's protobuf without its attributes and buckets, rounded up."""
@@ -63,7 +64,7 @@ class Row(NamedTuple):
     attributes: Attributes
     start_ns: int
     end_ns: int
-    value: int | Series
+    value: int | float | Series
 
 
 def rows(window: Window) -> Iterator[Row]:
@@ -76,6 +77,8 @@ def rows(window: Window) -> Iterator[Row]:
     for attributes, series in _by_attributes(window).items():
         for twin, value in _values(attributes, series):
             yield Row(twin, attributes, start_ns, end_ns, value)
+    for tenant, load_ns in sorted(window.load_ns.items()):
+        yield Row(_LOAD, _tenant(tenant), start_ns, end_ns, load_ns / 1e9)
     for twin, attributes, amount in _always(window):
         yield Row(twin, attributes, start_ns, end_ns, amount)
 
@@ -100,7 +103,7 @@ def _by_attributes(window: Window) -> dict[Attributes, Series]:
 
 
 def _values(attributes: Attributes, series: Series) -> Iterator[tuple[str, int | Series]]:
-    if series.calls or series.duration_ns:
+    if series.calls or series.duration_ns + series.elsewhere_ns:
         yield "db.client.operation.duration", series
     if any(name == "error.type" for name, _ in attributes) and series.calls:
         yield "tenantmetrics.errors", series.calls
@@ -130,7 +133,7 @@ def _attributes(
     tenant: str, operation: str, outcome: str, resource_arn: str, database: str
 ) -> Attributes:
     """OpenTelemetry's stable database conventions, and `tenant.id`, which has none."""
-    pairs = [("tenant.id", tenant), ("db.system.name", "postgresql")]
+    pairs = [*_tenant(tenant)]
     if operation:
         pairs.append(("db.operation.name", operation))
     if outcome not in {OK, ""}:
@@ -144,6 +147,10 @@ def _attributes(
             pairs.append(("cloud.region", region))
             pairs.append(("server.address", f"rds-data.{region}.amazonaws.com"))
     return tuple(pairs)
+
+
+def _tenant(tenant: str) -> Attributes:
+    return ("tenant.id", tenant), ("db.system.name", "postgresql")
 
 
 class _Sum:
@@ -168,6 +175,7 @@ class Cumulative:
         self._max_series = max_series
         self._end_ns = 0
         self._sums: dict[Attributes, _Sum] = {}
+        self._loads: dict[str, _Sum] = {}
         self._always: dict[tuple[str, Attributes], _Sum] = {}
 
     def add(self, window: Window) -> None:
@@ -183,18 +191,28 @@ class Cumulative:
                 kept.start_ns = min(kept.start_ns, start_ns)
                 add(cast("Series", kept.value), series)
             self._sums[attributes] = kept
+        for tenant, load_ns in window.load_ns.items():
+            load = self._loads.pop(tenant, None) or _Sum(start_ns, 0)
+            load.start_ns = min(load.start_ns, start_ns)
+            load.value = cast("int", load.value) + load_ns
+            self._loads[tenant] = load
         for twin, attributes, amount in _always(window):
             total = self._always.setdefault((twin, attributes), _Sum(start_ns, 0))
             total.start_ns = min(total.start_ns, start_ns)
             total.value = cast("int", total.value) + amount
         while len(self._sums) > max(self._max_series, len(added)):
             del self._sums[next(iter(self._sums))]
+        while len(self._loads) > max(self._max_series, len(window.load_ns)):
+            del self._loads[next(iter(self._loads))]
 
     def rows(self) -> Iterator[Row]:
         """All series as they stand at the end of the latest window, the silent ones too."""
         for attributes, kept in self._sums.items():
             for twin, value in _values(attributes, cast("Series", kept.value)):
                 yield Row(twin, attributes, kept.start_ns, self._end_ns, value)
+        for tenant, load in self._loads.items():
+            seconds = cast("int", load.value) / 1e9
+            yield Row(_LOAD, _tenant(tenant), load.start_ns, self._end_ns, seconds)
         for (twin, attributes), total in self._always.items():
             yield Row(twin, attributes, total.start_ns, self._end_ns, total.value)
 
@@ -273,7 +291,7 @@ def _data(
 def _point(row: Row) -> Any:
     attributes = {name: _utf8(value) for name, value in row.attributes}
     value = row.value
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return NumberDataPoint(attributes, row.start_ns, row.end_ns, value)
     if row.twin == "db.client.response.returned_rows":
         # One bucket for all: rows are summed, not kept apart by call. Minimum and maximum unset.
@@ -304,7 +322,7 @@ def _duration(row: Row, attributes: dict[str, str], series: Series) -> Any:
         start_time_unix_nano=row.start_ns,
         time_unix_nano=row.end_ns,
         count=sum(counts),
-        sum=series.duration_ns / 1e9,
+        sum=(series.duration_ns + series.elsewhere_ns) / 1e9,
         scale=series.scale,
         zero_count=0,
         positive=Buckets(offset=offset, bucket_counts=counts),

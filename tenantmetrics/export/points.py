@@ -26,7 +26,7 @@ class Point(NamedTuple):
     Attributes:
         metric: Which.
         values: (value, count) pairs in the metric's unit: one with a count of 1 for a sum; 0 and
-            1 with their counts for a statistic set.
+            1 with their counts for a statistic set; milliseconds a request and requests for a load.
     """
 
     metric: Metric
@@ -47,10 +47,10 @@ class Group(NamedTuple):
 
 _DURATION = metric("DatabaseDuration")
 _ERRORS = metric("DatabaseErrors")
-_BILLED = metric("BilledRequests")
+_LOAD = metric("DatabaseLoad")
 _FLEET_DURATION = metric("DatabaseDuration", fleet=True)
 _FLEET_ERRORS = metric("DatabaseErrors", fleet=True)
-_FLEET_BILLED = metric("BilledRequests", fleet=True)
+_FLEET_LOAD = metric("DatabaseLoad", fleet=True)
 _OPERATIONS = metric("DatabaseOperations")
 _SUMS = tuple(
     (metric(name), field)
@@ -79,10 +79,11 @@ TOLD_ELSEWHERE = frozenset({Loss.SERIES_CAP, Loss.EXPORT_FAILED, Loss.EXPORT_UNC
 class _Tenant:
     """One tenant's sums in a window."""
 
-    __slots__ = ("errors", "operations", "sums")
+    __slots__ = ("errors", "load_ns", "operations", "sums")
 
-    def __init__(self) -> None:
+    def __init__(self, load_ns: int = 0) -> None:
         self.sums = Series()
+        self.load_ns = load_ns
         self.errors = 0
         self.operations: dict[tuple[str, str], int] = {}
 
@@ -95,6 +96,7 @@ class _Tenant:
 
     def join(self, other: _Tenant) -> None:
         add(self.sums, other.sums)
+        self.load_ns += other.load_ns
         self.errors += other.errors
         for name, calls in other.operations.items():
             self.operations[name] = self.operations.get(name, 0) + calls
@@ -116,7 +118,7 @@ def groups(window: Window, *, level: Level, max_tenants: int, values_max: int) -
     for key, series in window.series.items():
         tenant = tenants.get(key.tenant)
         if tenant is None:
-            tenant = tenants[key.tenant] = _Tenant()
+            tenant = tenants[key.tenant] = _Tenant(window.load_ns.get(key.tenant, 0))
         tenant.add(key.operation, key.outcome, series)
     fleet = _Tenant()
     for name in sorted(tenants):
@@ -157,11 +159,11 @@ def _always(window: Window, unattributed: int) -> list[Point]:
 def _fleet(fleet: _Tenant, values_max: int) -> list[Point]:
     if not (fleet.sums.calls or fleet.sums.duration_ns):
         return []  # a window of losses alone
-    return _essential(fleet, values_max, _FLEET_DURATION, _FLEET_ERRORS, _FLEET_BILLED)
+    return _essential(fleet, values_max, _FLEET_DURATION, _FLEET_ERRORS, _FLEET_LOAD)
 
 
 def _tenant(tenant: _Tenant, level: Level, values_max: int) -> list[Point]:
-    points = _essential(tenant, values_max, _DURATION, _ERRORS, _BILLED)
+    points = _essential(tenant, values_max, _DURATION, _ERRORS, _LOAD)
     if level is Level.DETAILED:
         for one, field in _SUMS:
             if amount := getattr(tenant.sums, field):
@@ -170,7 +172,7 @@ def _tenant(tenant: _Tenant, level: Level, values_max: int) -> list[Point]:
 
 
 def _essential(
-    tenant: _Tenant, values_max: int, duration: Metric, errors: Metric, billed: Metric
+    tenant: _Tenant, values_max: int, duration: Metric, errors: Metric, load: Metric
 ) -> list[Point]:
     points = []
     sums = tenant.sums
@@ -180,7 +182,9 @@ def _essential(
     if sums.calls:
         outcomes = ((0, sums.calls - tenant.errors), (1, tenant.errors))
         points.append(Point(errors, [pair for pair in outcomes if pair[1]]))
-    points.append(Point(billed, ((sums.billed_requests, 1),)))
+    if requests := sums.billed_requests:
+        # One value, as often as there are requests: sum and sample count are what they are to be.
+        points.append(Point(load, ((tenant.load_ns / 1e6 / requests, requests),)))
     return points
 
 

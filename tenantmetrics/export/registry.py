@@ -1,81 +1,34 @@
-"""From the `exporters` setting to exporters: the one place that knows them by name.
+"""From the `exporters` setting to exporters.
 
-Each exporter's module is imported when it is asked for: EMF's library, OpenTelemetry and pyarrow
-stay unloaded in a process that does not use them.
+A name is a file in `export/destinations`, or an entry point of the group `tenantmetrics.exporters`
+of an installed package. An object with the methods of `Exporter` is taken as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import pkgutil
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 
-from tenantmetrics.catalog import Level
 from tenantmetrics.config import Config
 from tenantmetrics.errors import ConfigError
+from tenantmetrics.export import destinations
 from tenantmetrics.export.base import Exporter
+from tenantmetrics.export.destination import Destination
+from tenantmetrics.export.given import Given
 
-__all__ = ["build"]
+__all__ = ["GROUP", "build", "built_in", "find"]
 
-
-def _cloudwatch(rest: str, config: Config) -> Exporter:
-    from tenantmetrics.export.cloudwatch import CloudWatchExporter  # noqa: PLC0415 - see above
-
-    _no_argument("cloudwatch", rest)
-    return CloudWatchExporter(
-        namespace=config.namespace,
-        level=Level(config.metric_level),
-        max_tenants=config.max_metric_tenants,
-    )
+GROUP = "tenantmetrics.exporters"
+"""Entry points that name destinations of other packages."""
 
 
-def _emf(rest: str, config: Config) -> Exporter:
-    from tenantmetrics.export.emf import EmfExporter  # noqa: PLC0415 - see above
-
-    _no_argument("emf", rest)
-    return EmfExporter(
-        namespace=config.namespace,
-        level=Level(config.metric_level),
-        max_tenants=config.max_metric_tenants,
-    )
-
-
-def _otlp(rest: str, config: Config) -> Exporter:
-    from tenantmetrics.export.otlp import OtlpExporter, target  # noqa: PLC0415 - see above
-
-    return OtlpExporter(target(rest), max_series=config.max_series)
-
-
-def _ledger(rest: str, config: Config) -> Exporter:
-    if not rest:
-        raise ConfigError("needs a folder: write ledger:/var/lib/tenantmetrics")
-    if rest.startswith("s3://"):
-        from tenantmetrics.export.ledger_s3 import S3LedgerExporter  # noqa: PLC0415 - see above
-
-        return S3LedgerExporter(rest, spool_path=config.spool_path, spool_bytes=config.spool_bytes)
-    if "://" in rest or rest.lower().startswith("s3:"):
-        raise ConfigError("is no folder: write ledger:FOLDER or ledger:s3://BUCKET/PREFIX")
-    from tenantmetrics.export.ledger import LedgerExporter  # noqa: PLC0415 - see above
-
-    return LedgerExporter(rest)
-
-
-def _no_argument(name: str, rest: str) -> None:
-    if rest:
-        raise ConfigError(f"takes no argument: write {name}")
-
-
-_KNOWN: dict[str, tuple[Callable[[str, Config], Exporter], str]] = {
-    "ledger": (_ledger, "ledger:FOLDER, ledger:s3://BUCKET/PREFIX"),
-    "cloudwatch": (_cloudwatch, "cloudwatch"),
-    "emf": (_emf, "emf"),
-    "otlp": (_otlp, "otlp, otlp:URL"),
-}
-
-
-def build(specs: Sequence[str], config: Config | None = None) -> list[Exporter]:
+def build(specs: Sequence[str | Exporter], config: Config | None = None) -> list[Exporter]:
     """Make the exporters that a setting names.
 
     Args:
-        specs: One `name` or `name:argument` each, such as `ledger:/var/lib/tenantmetrics`.
+        specs: One `name` or `name:argument` each, such as `ledger:/var/lib/tenantmetrics`, or an
+            exporter itself.
         config: Their settings; the defaults if not given.
 
     Raises:
@@ -89,15 +42,59 @@ def build(specs: Sequence[str], config: Config | None = None) -> list[Exporter]:
         try:
             exporters.append(_make(spec, specs[:number], settings))
         except ConfigError as error:
-            raise ConfigError(f"exporters = {spec!r} (from {origin}): {error}") from None
+            shown = repr(spec) if isinstance(spec, str) else spec.name
+            raise ConfigError(f"exporters = {shown} (from {origin}): {error}") from None
     return exporters
 
 
-def _make(spec: str, earlier: Sequence[str], config: Config) -> Exporter:
-    name, _, rest = spec.partition(":")
-    if name not in _KNOWN:
-        forms = ", ".join(form for _, form in _KNOWN.values())
-        raise ConfigError(f"unknown exporter, known are {forms}")
-    if spec in earlier:
+def _make(spec: str | Exporter, earlier: Sequence[str | Exporter], config: Config) -> Exporter:
+    if any(spec is other or spec == other for other in earlier):
         raise ConfigError("given twice, every call would count double")
-    return _KNOWN[name][0](rest, config)
+    if not isinstance(spec, str):
+        return Given(spec)
+    name, _, rest = spec.partition(":")
+    return find(name).make(rest, config)
+
+
+def find(name: str) -> Destination:
+    """A destination by its name.
+
+    Args:
+        name: What stands before the colon in `exporters`.
+
+    Raises:
+        ConfigError: There is none of that name, or what an entry point names is none.
+    """
+    if name in _names():
+        return _load(name)
+    from importlib.metadata import entry_points  # noqa: PLC0415 - 30 ms: only for foreign names
+
+    for point in entry_points(group=GROUP, name=name):
+        try:
+            found = point.load()
+        except Exception as error:
+            why = f"{type(error).__name__} from {point.value}"
+            raise ConfigError(f"cannot be imported: {why}") from error
+        if isinstance(found, Destination):
+            return found
+        if callable(found):
+            return Destination(name=name, forms=name, make=found)
+        raise ConfigError(f"{point.value} is neither a Destination nor a function that makes one")
+    forms = [destination.forms for destination in built_in()]
+    others = sorted(entry_points(group=GROUP).names)
+    raise ConfigError(f"unknown exporter, known are {', '.join([*forms, *others])}")
+
+
+def built_in() -> Iterator[Destination]:
+    """The destinations of this package, by name, the ledger first."""
+    for name in sorted(_names(), key=lambda name: (name != "ledger", name)):
+        yield _load(name)
+
+
+def _names() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(destinations.__path__)]
+
+
+def _load(name: str) -> Destination:
+    found: Destination = import_module(f"{destinations.__name__}.{name}").DESTINATION
+    return found

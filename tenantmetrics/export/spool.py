@@ -1,7 +1,9 @@
 """Windows kept on local disk for a destination that is out of reach: bounded, in order, once.
 
     SPOOL/<destination>/<keeper>/date=.../hour=.../<window>.parquet
+    SPOOL/<destination>/<keeper>/_statements/date=.../hour=.../<window>.parquet
 
+Files of one name are one window's: the statements are sent first, and both are given up together.
 Each process keeps its windows in a folder of its own and holds a lock on it. The folder of one that
 died is adopted by the next that looks. A file is removed only after its upload; a crash in between
 uploads it again under the same name, which changes nothing.
@@ -34,14 +36,18 @@ class Spool:
         path: Folder of the spool; empty is one for this user in the system's temporary folder.
         destination: Where the windows are to go; each has a folder of its own.
         max_bytes: Bytes that all windows for the destination may take.
-        calls: How many calls a file holds, for the count of what is given up.
+        calls: How many calls a file (its name, its content) counts for where it is given up.
 
     Raises:
         ConfigError: The folder cannot be made, or is somebody else's.
     """
 
     def __init__(
-        self, path: str, destination: str, max_bytes: int, calls: Callable[[bytes], int]
+        self,
+        path: str,
+        destination: str,
+        max_bytes: int,
+        calls: Callable[[PurePosixPath, bytes], int],
     ) -> None:
         user = os.getuid()
         root = Path(path or Path(tempfile.gettempdir()) / f"tenantmetrics-spool-{user}").absolute()
@@ -76,10 +82,10 @@ class Spool:
         found = [
             (PurePosixPath(file.relative_to(folder)), file)
             for folder in folders
-            for file in folder.glob("date=*/hour=*/[!.]*.parquet")
+            for file in folder.rglob("hour=*/[!.]*.parquet")
         ]
         # The name begins with the window's time; the writer and its sequence follow.
-        return sorted(found, key=lambda pair: (pair[0].name, pair[1]))
+        return sorted(found, key=lambda pair: (pair[0].name, -len(pair[0].parts), pair[1]))
 
     def trim(self) -> int:
         """Give up the oldest windows until the rest fits.
@@ -87,17 +93,20 @@ class Spool:
         Returns:
             The calls that they held.
         """
-        waiting = [(file, _size(file)) for _, file in self.waiting()]
-        total = sum(size for _, size in waiting)
+        windows: dict[str, list[tuple[PurePosixPath, Path, int]]] = {}
+        for name, file in self.waiting():
+            windows.setdefault(name.name, []).append((name, file, _size(file)))
+        total = sum(size for files in windows.values() for _, _, size in files)
         lost = 0
-        for file, size in waiting:
+        for files in windows.values():
             if total <= self._max_bytes:
                 break
-            with contextlib.suppress(OSError):
-                content = file.read_bytes()
-                file.unlink()
-                lost += self._calls(content)
-            total -= size
+            for name, file, size in files:
+                with contextlib.suppress(OSError):
+                    content = file.read_bytes()
+                    file.unlink()
+                    lost += self._calls(name, content)
+                total -= size
         return lost
 
     def close(self) -> None:
@@ -166,10 +175,12 @@ def _size(file: Path) -> int:
 
 def _remove_empty(folder: Path) -> None:
     """Remove a folder that holds nothing but its lock."""
-    for below in sorted(folder.glob("date=*/hour=*"), reverse=True):
+    for below in sorted(folder.rglob("hour=*"), reverse=True):
         with contextlib.suppress(OSError):
             below.rmdir()
             below.parent.rmdir()
+            if below.parent.parent != folder:
+                below.parent.parent.rmdir()
     with contextlib.suppress(OSError):
         if [file.name for file in folder.iterdir()] == [_LOCK]:
             (folder / _LOCK).unlink()

@@ -17,7 +17,8 @@ def values(series: Series, limit: int) -> list[tuple[int, int]]:
     """The durations of a series as at most `limit` (nanoseconds, count) pairs, rising.
 
     Args:
-        series: The counts add up to its calls, and the products to its `duration_ns`.
+        series: The counts add up to its calls, and the products to its calls' time,
+            `duration_ns + elsewhere_ns`.
         limit: Pairs at most, at least 8.
 
     Returns:
@@ -25,7 +26,7 @@ def values(series: Series, limit: int) -> list[tuple[int, int]]:
         that no values inside the buckets add up to: then the values are scaled until they do, and
         minimum and maximum with them. Time without a whole call is one value with a count of 1.
     """
-    total_ns = series.duration_ns
+    total_ns = series.duration_ns + series.elsewhere_ns
     buckets = series.buckets
     calls = sum(buckets.values())
     if calls == 0:
@@ -40,10 +41,12 @@ def values(series: Series, limit: int) -> list[tuple[int, int]]:
         for index, count in buckets.items():
             merged[index >> 1] = merged.get(index >> 1, 0) + count
         buckets = merged
-    return _exact(buckets, scale, series) or _scaled(buckets, scale, total_ns)
+    return _exact(buckets, scale, series, total_ns) or _scaled(buckets, scale, total_ns)
 
 
-def _exact(buckets: dict[int, int], scale: int, series: Series) -> list[tuple[int, int]]:
+def _exact(
+    buckets: dict[int, int], scale: int, series: Series, total_ns: int
+) -> list[tuple[int, int]]:
     """Values inside the buckets with the exact sum, minimum and maximum; empty if none exist."""
     low_ns, high_ns = series.duration_min_ns, series.duration_max_ns
     width = 2.0**-scale
@@ -63,7 +66,7 @@ def _exact(buckets: dict[int, int], scale: int, series: Series) -> list[tuple[in
         rows.append((lower_ns, upper_ns - lower_ns, count))
         edges_ns += lower_ns * count
         highest_ns += (upper_ns - lower_ns) * count
-    above_ns = series.duration_ns - low_ns - high_ns - edges_ns
+    above_ns = total_ns - low_ns - high_ns - edges_ns
     if not 0 <= above_ns <= highest_ns:
         return []
     found = {low_ns: 1}

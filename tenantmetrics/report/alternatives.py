@@ -99,7 +99,7 @@ def _assumptions(workload: Workload, setup: Setup, prices: PriceList) -> tuple[s
         provisioned += "; AWS advises burstable classes (db.t) for development and test only"
     connections = (
         f"PostgreSQL connections need {setup.nat_gateways} NAT gateway(s) with a public IPv4 "
-        f"address each, and {setup.nat_gb:f} GB of other traffic goes through (--nat-gb): the "
+        f"address each, and {setup.nat_gb:f} GB of other traffic goes through: the "
         "database's own stays in the VPC; RDS Proxy and traffic between zones are not counted"
     )
     secrets = f"The Data API needs {setup.secrets} secret(s); the other side may sign in with IAM"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tenantmetrics.cost.statement import Line, LineKind, Pool, Statement
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Line, LineKind, Pool, Statement
 
 __all__ = ["Anomaly", "Comparison", "PoolChange", "compare"]
 

@@ -10,9 +10,10 @@ import csv
 import io
 import os
 
+from tenantmetrics.cost.statement import Statement
 from tenantmetrics.report.model import build
 from tenantmetrics.report.text import guarded, write_files
-from tenantmetrics.statement import Statement
+from tenantmetrics.report.work import Work
 
 __all__ = ["render", "write"]
 
@@ -28,10 +29,11 @@ def render(statement: Statement) -> str:
     writer = csv.writer(out)
     writer.writerow(
         [
-            "period", "tenant", "kind", "calls", "failed_calls", "database_time_s",
+            "period", "tenant", "kind", "calls", "failed_calls", "wall_time_s",
             "billed_requests", "request_bytes", "response_bytes", "rows_returned", "rows_written",
             *(f"{pool.name}_cost" for pool in statement.pools),
             "total_cost", "currency", "status", "revenue", "margin",
+            "server_time_s", "server_share", "server_share_low", "server_share_high",
             *(guarded(f"group_{name}") for name in statement.group_names),
         ]
     )  # fmt: skip
@@ -42,17 +44,30 @@ def render(statement: Statement) -> str:
             [
                 statement.period.label, guarded(row.tenant), str(row.kind),
                 usage.calls, usage.failed_calls,
-                f"{usage.duration_ns // 10**9}.{usage.duration_ns % 10**9:09d}",
+                _seconds(usage.duration_ns),
                 usage.billed_requests, usage.request_bytes, usage.response_bytes,
                 usage.rows_returned, usage.rows_written,
                 *(f"{amount:f}" for amount in row.amounts),
                 f"{row.total:f}", statement.currency, status,
                 "" if row.revenue is None else f"{row.revenue:f}",
                 "" if row.margin is None else f"{row.margin:f}",
+                *_work(row.work),
                 *(guarded(group) for group in row.groups or ("",) * len(statement.group_names)),
             ]
         )  # fmt: skip
     return out.getvalue()
+
+
+def _work(work: Work | None) -> tuple[str, str, str, str]:
+    """Server time, its share and the share's 95 % interval; empty where they are not known."""
+    if work is None:
+        return "", "", "", ""
+    shares = ("" if part is None else f"{part:.9f}" for part in (work.share, work.low, work.high))
+    return (_seconds(work.server_ns), *shares)  # type: ignore[return-value]
+
+
+def _seconds(nanoseconds: int) -> str:
+    return f"{nanoseconds // 10**9}.{nanoseconds % 10**9:09d}"
 
 
 def write(statement: Statement, path: str | os.PathLike[str]) -> None:

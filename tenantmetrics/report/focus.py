@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from tenantmetrics.cost.drivers import WORDS, Driver
+from tenantmetrics.cost.statement import LineKind, Pool, Statement
 from tenantmetrics.report.model import Report, Row, build
 from tenantmetrics.report.text import guarded, write_files
-from tenantmetrics.statement import LineKind, Pool, Statement
+from tenantmetrics.report.work import method_versions
 
 __all__ = ["COLUMNS", "render", "write"]
 
@@ -88,6 +90,7 @@ class _OfPool:
     first: tuple[str, ...]
     last: tuple[str, ...]
     driver: str
+    methods: str
     status: str
 
     @classmethod
@@ -107,6 +110,7 @@ class _OfPool:
                 f"tenantmetrics:{pool.name}",
             ),
             driver=json.dumps(pool.driver),
+            methods=_methods(statement, pool),
             status=" ".join(report.status) or "FINAL",
         )  # fmt: skip
 
@@ -116,13 +120,21 @@ class _OfPool:
         ratio = f"{amount / self.amount:.12f}"
         # What json.dumps makes of it, without calling it a million times.
         details = (
-            f'{{"Elements": [{{"AllocatedRatio": {float(ratio)!r}, "UsageUnit": {self.driver}}}]}}'
+            f'{{"Elements": [{{"AllocatedRatio": {float(ratio)!r}, "UsageUnit": {self.driver}}}]'
+            f"{self.methods}}}"
         )
         return (
             cost, *self.first, cost, cost, "AWS", cost, ratio, *self.last, details,
             tenant, tenant, tags, tenant if row.kind is LineKind.TENANT else "", str(row.kind),
             self.status,
         )  # fmt: skip
+
+
+def _methods(statement: Statement, pool: Pool) -> str:
+    """How server time was found, as a member of the details; empty for other drivers."""
+    if statement.server_time is None or pool.driver != WORDS[Driver.SERVER_TIME]:
+        return ""
+    return f', "x_Methods": {json.dumps(method_versions(statement.server_time))}'
 
 
 def _moment(seconds: int) -> str:

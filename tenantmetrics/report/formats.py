@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from tenantmetrics.statement import Statement
+if TYPE_CHECKING:
+    from tenantmetrics.cost.statement import Statement
 
 __all__ = ["MEDIA_TYPES", "SUFFIXES", "TOP", "Format", "render"]
 

@@ -7,10 +7,11 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING
 
+from tenantmetrics.cost.statement import LineKind, Statement
 from tenantmetrics.errors import MissingExtraError
 from tenantmetrics.report.model import MEANING, Report, Row, build
 from tenantmetrics.report.text import duration, money, percent, visible, write_files
-from tenantmetrics.statement import LineKind, Statement
+from tenantmetrics.report.work import coverage
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -43,6 +44,8 @@ def render(statement: Statement) -> str:
         unattributed=report.of(LineKind.UNATTRIBUTED),
         idle=report.of(LineKind.IDLE),
         comparison=report.comparison,
+        has_work=statement.server_time is not None,
+        coverage=coverage(statement.server_time) if statement.server_time else (),
         has_revenue=any(row.revenue is not None for row in report.rows),
         signed=lambda amount: ("+" if amount > 0 else "") + money(amount, statement.quantum),
         rate=_rate,

@@ -13,10 +13,12 @@ from decimal import Decimal
 from importlib import resources
 from typing import Any
 
+from tenantmetrics.cost.server_time.model import VERSIONS, ServerTime
+from tenantmetrics.cost.statement import Statement, Usage
 from tenantmetrics.report.compare import Comparison
 from tenantmetrics.report.model import Row, build
 from tenantmetrics.report.text import write_files
-from tenantmetrics.statement import Statement, Usage
+from tenantmetrics.report.work import Work
 
 __all__ = ["VERSION", "render", "schema", "write"]
 
@@ -72,6 +74,7 @@ def render(statement: Statement) -> str:
             "per_gigabyte": _rate(report.per_gigabyte()),
         },
         "comparison": None if report.comparison is None else _comparison(report.comparison),
+        "server_time": None if statement.server_time is None else _server(statement.server_time),
         "method": list(report.method()),
         "notes": list(statement.notes),
     }
@@ -97,6 +100,42 @@ def _line(statement: Statement, row: Row) -> dict[str, Any]:
         "groups": dict(zip(statement.group_names, row.groups, strict=False)),
         "revenue": None if row.revenue is None else f"{row.revenue:f}",
         "margin": None if row.margin is None else f"{row.margin:f}",
+        "server_time": None if row.work is None else _work(row.work),
+    }
+
+
+def _work(work: Work) -> dict[str, Any]:
+    return {
+        "server_ns": work.server_ns,
+        "share": _part(work.share),
+        "share_low": _part(work.low),
+        "share_high": _part(work.high),
+    }
+
+
+def _part(share: Decimal | None) -> float | None:
+    return None if share is None else round(float(share), 9)
+
+
+def _server(server: ServerTime) -> dict[str, Any]:
+    """How server time was found."""
+    return {
+        "asked": str(server.asked),
+        "metered_hours": server.metered_hours,
+        "unmetered_ns": server.unmetered_ns,
+        "methods": [
+            {
+                "method": str(one.method),
+                "version": VERSIONS[one.method],
+                "hours": one.hours,
+                "calls": one.calls,
+                "wall_ns": one.wall_ns,
+                "server_ns": one.metered_ns,
+                "load_ns": one.load_ns,
+                "explained": None if one.explained is None else round(one.explained, 9),
+            }
+            for one in server.methods
+        ],
     }
 
 

@@ -5,13 +5,16 @@ Numbers stay numbers here; each format writes them its own way, with the helpers
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from functools import cached_property
 from operator import attrgetter
 
+from tenantmetrics.cost.statement import Line, LineKind, Statement, Usage
+from tenantmetrics.records import UNMETERED
 from tenantmetrics.report.compare import Comparison, compare
-from tenantmetrics.statement import Line, LineKind, Statement, Usage
+from tenantmetrics.report.work import Work, coverage, differences, work_of
 
 __all__ = ["MEANING", "GroupSum", "Report", "Row", "build"]
 
@@ -19,6 +22,7 @@ MEANING = {
     LineKind.TENANT: "",
     LineKind.UNATTRIBUTED: "calls that named no tenant",
     LineKind.OVERFLOW: "tenants beyond a cap on series",
+    LineKind.UNMETERED: "load that no metered call caused",
     LineKind.IDLE: "capacity that nobody used",
     LineKind.SHARED: "cost that belongs to all",
     LineKind.UNCLASSIFIED: "charges that match no pool",
@@ -39,6 +43,7 @@ class Row:
         groups: Its groups, in the order of the statement's `group_names`.
         revenue: What the tenant pays, where that is known.
         folded: How many tenants the row stands for.
+        work: What it made the database do; None where that was not estimated.
     """
 
     tenant: str
@@ -50,6 +55,7 @@ class Row:
     groups: tuple[str, ...] = ()
     revenue: Decimal | None = None
     folded: int = 1
+    work: Work | None = None
 
     @property
     def margin(self) -> Decimal | None:
@@ -114,7 +120,7 @@ class Report:
         return None if previous is None else compare(self.statement, previous)
 
     def groups(self) -> tuple[tuple[str, tuple[GroupSum, ...]], ...]:
-        """Tenants' money by each kind of group, the dearest group first."""
+        """Tenants' money by each kind of group, the most expensive group first."""
         result = []
         for place, name in enumerate(self.statement.group_names):
             sums: dict[str, GroupSum] = {}
@@ -122,7 +128,7 @@ class Report:
                 if row.kind is LineKind.TENANT:
                     value = row.groups[place] if row.groups else ""
                     sums.setdefault(value, GroupSum(value)).add(row)
-            ordered = sorted(sums.values(), key=lambda one: (-one.total, one.name))
+            ordered = sorted(sums.values(), key=lambda group: (-group.total, group.name))
             result.append((name, tuple(ordered)))
         return tuple(result)
 
@@ -146,7 +152,7 @@ class Report:
         return self.statement.total * 1000 / calls if calls else None
 
     def folded(self, top: int) -> tuple[Row, ...]:
-        """The rows with all but the `top` dearest tenants in one, so that they still add up."""
+        """The rows, all but the `top` most expensive tenants in one, so that they still add up."""
         tenants = [row for row in self.rows if row.kind is LineKind.TENANT]
         others = [row for row in self.rows if row.kind is not LineKind.TENANT]
         rest = tenants[top:]
@@ -162,8 +168,19 @@ class Report:
             total=total,
             share=_share(total, self.statement.total),
             folded=len(rest),
+            work=_work_sum(rest),
         )
         return (*tenants[:top], row, *others)
+
+    @cached_property
+    def server_ns(self) -> int:
+        """Server time of all rows, the unmetered among it; 0 where it was not estimated."""
+        return sum(row.work.server_ns for row in self.rows if row.work is not None)
+
+    @cached_property
+    def differences(self) -> tuple[str, ...]:
+        """Tenants whose share of the work differs most from their share of wall time."""
+        return differences(self.rows)
 
     def method(self) -> tuple[str, ...]:
         """How the bill was divided, a sentence each."""
@@ -171,6 +188,9 @@ class Report:
             f"{pool.title}: {pool.detail}; divided by {pool.driver}."
             for pool in self.statement.pools
         ]
+        server = self.statement.server_time
+        if server is not None:
+            sentences += coverage(server)
         sentences.append(
             "Shares are rounded by largest remainder, so the lines add up to every pool exactly."
         )
@@ -184,11 +204,15 @@ def build(statement: Statement) -> Report:
         UnbalancedError: The statement's lines do not add up; nothing of it may be shown.
     """
     statement.check()
-    rows = tuple(_row(line, statement.total) for line in statement.lines)
+    server = statement.server_time
+    work = {} if server is None else work_of(server)
+    if server is not None and server.unmetered_ns:
+        work[UNMETERED] = Work(server.unmetered_ns)
+    rows = tuple(_row(line, statement.total, work.get(line.tenant)) for line in statement.lines)
     return Report(statement, rows, _sum(row.usage for row in rows))
 
 
-def _row(line: Line, whole: Decimal) -> Row:
+def _row(line: Line, whole: Decimal, work: Work | None) -> Row:
     total = line.total
     return Row(
         line.tenant,
@@ -199,7 +223,17 @@ def _row(line: Line, whole: Decimal) -> Row:
         _share(total, whole),
         line.groups,
         line.revenue,
+        work=work,
     )
+
+
+def _work_sum(rows: Sequence[Row]) -> Work | None:
+    """Of several rows; the sum of intervals is none."""
+    works = [row.work for row in rows if row.work is not None]
+    if not works:
+        return None
+    shares = [work.share for work in works if work.share is not None]
+    return Work(sum(work.server_ns for work in works), sum(shares, Decimal(0)))
 
 
 def _share(part: Decimal, whole: Decimal) -> Decimal:

@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tenantmetrics.cost.statement import LineKind, Statement
 from tenantmetrics.records import UNATTRIBUTED
 from tenantmetrics.report.formats import TOP
 from tenantmetrics.report.model import MEANING, Report, Row, build
 from tenantmetrics.report.text import duration, money, percent, visible
-from tenantmetrics.statement import LineKind, Statement
+from tenantmetrics.report.work import Work, coverage
 
 __all__ = ["render", "show"]
 
@@ -24,7 +25,7 @@ __all__ = ["render", "show"]
 _NAME_MIN, _NAME_MAX = len(UNATTRIBUTED), 17
 _GAP = 2
 _POOL_DROP = 7
-"""Pools go together: where they do, their sums are told in a line below."""
+"""Pools go together: where they do, their sums are in a line below."""
 _PAGE = 100
 _BADGE = {"DRAFT": "black on yellow", "ESTIMATE": "black on cyan"}
 
@@ -49,7 +50,7 @@ def show(statement: Statement, console: Console | None = None, *, top: int = TOP
     Args:
         statement: What to print.
         console: Where to; standard output if None.
-        top: Tenants shown one by one, the dearest first.
+        top: Tenants shown one by one, the most expensive first.
 
     Raises:
         UnbalancedError: The statement's lines do not add up.
@@ -72,20 +73,37 @@ def show(statement: Statement, console: Console | None = None, *, top: int = TOP
         console.print(Text(", ".join(sums)))
     total = money(statement.total, statement.quantum)
     console.print(Text(f"{len(report.rows):,} lines add up to {total} {statement.currency}."))
-    comparison = report.comparison
-    if comparison is not None:
-        change = money(comparison.change, statement.quantum)
-        sign = "+" if comparison.change > 0 else ""
-        console.print(Text(f"{sign}{change} {statement.currency} against {comparison.label}."))
-        for one in comparison.anomalies:
-            was, is_ = (money(part, statement.quantum) for part in (one.before, one.after))
-            words = f"{visible(one.tenant)}: {was} to {is_}, mostly {one.pool}, by {one.driver}"
-            console.print(Text(words, style="yellow"))
+    _show_time(report, console)
+    _show_changes(report, console)
     for row in report.rows:
         if row.kind is not None and MEANING[row.kind]:
             console.print(Text(f"{row.tenant}: {MEANING[row.kind]}", style="dim"))
     for note in statement.notes:
         console.print(Text(f"Note: {visible(note)}", style="dim"))
+
+
+def _show_time(report: Report, console: Console) -> None:
+    """How server time was found, and whom wall time would have charged otherwise."""
+    statement = report.statement
+    if statement.server_time is not None:
+        for sentence in coverage(statement.server_time):
+            console.print(Text(sentence))
+        for sentence in report.differences:
+            console.print(Text(visible(sentence), style="yellow"))
+
+
+def _show_changes(report: Report, console: Console) -> None:
+    """What changed since another month."""
+    statement, comparison = report.statement, report.comparison
+    if comparison is not None:
+        change = money(comparison.change, statement.quantum)
+        sign = "+" if comparison.change > 0 else ""
+        console.print(Text(f"{sign}{change} {statement.currency} against {comparison.label}."))
+        for anomaly in comparison.anomalies:
+            was, is_ = (money(part, statement.quantum) for part in (anomaly.before, anomaly.after))
+            words = f"{visible(anomaly.tenant)}: {was} to {is_}, mostly {anomaly.pool}, "
+            words += f"by {anomaly.driver}"
+            console.print(Text(words, style="yellow"))
 
 
 def render(statement: Statement, *, width: int | None = None, top: int = TOP) -> str:
@@ -125,16 +143,20 @@ def _columns(report: Report, rows: tuple[Row, ...]) -> list[_Column]:
     columns = [
         _Column("Calls", [f"{r.usage.calls:,}" for r in rows], f"{total.calls:,}", 2),
         _Column(
-            "Failed", [f"{r.usage.failed_calls:,}" for r in rows], f"{total.failed_calls:,}", 9
+            "Failed", [f"{r.usage.failed_calls:,}" for r in rows], f"{total.failed_calls:,}", 11
         ),
         _Column(
-            "DB time", [duration(r.usage.duration_ns) for r in rows], duration(total.duration_ns), 5
+            "Wall time",
+            [duration(r.usage.duration_ns) for r in rows],
+            duration(total.duration_ns),
+            6,
         ),
+        *_work(report, rows),
         _Column(
             "Requests",
             [f"{r.usage.billed_requests:,}" for r in rows],
             f"{total.billed_requests:,}",
-            8,
+            10,
         ),
     ]
     for index, pool in enumerate(statement.pools):
@@ -150,6 +172,22 @@ def _columns(report: Report, rows: tuple[Row, ...]) -> list[_Column]:
     )
     whole = sum((row.share for row in rows), Decimal(0))
     columns.append(_Column("Share", [percent(r.share) for r in rows], percent(whole), 1))
+    return columns
+
+
+def _work(report: Report, rows: tuple[Row, ...]) -> list[_Column]:
+    """Server time, its share and how sure that is; none where it was not estimated."""
+    works = [row.work or Work(0) for row in rows]
+    if not any(row.work for row in rows):
+        return []
+    times = [duration(work.server_ns) for work in works]
+    shares = ["" if work.share is None else percent(work.share) for work in works]
+    columns = [
+        _Column("Server time", times, duration(report.server_ns), 4),
+        _Column("Work", shares, "", 3),
+    ]
+    if any(work.interval for work in works):
+        columns.append(_Column("95 % of it", [work.interval for work in works], "", 9))
     return columns
 
 

@@ -9,12 +9,13 @@ import io
 import os
 from typing import Any
 
+from tenantmetrics.cost.statement import Statement
 from tenantmetrics.errors import MissingExtraError, ReportError
 from tenantmetrics.report import xlsx_trend
 from tenantmetrics.report.model import Report, build
 from tenantmetrics.report.text import write_files
+from tenantmetrics.report.work import Work
 from tenantmetrics.report.xlsx_text import plain
-from tenantmetrics.statement import Statement
 
 __all__ = ["render", "write"]
 
@@ -24,7 +25,11 @@ MAX_ROWS = 1_048_576 - 2
 FORMULA_ROWS = 20_000
 """Lines whose own total is a formula; past it only the sums over lines are, to save seconds."""
 
-_USAGE = ("Calls", "Failed", "Database time, s", "Requests", "Rows", "Bytes")
+_USAGE = ("Calls", "Failed", "Wall time, s", "Requests", "Rows", "Bytes")
+
+
+_WORK = ("Server time, s", "Share of the work", "95 % from", "95 % to")
+"""Where server time was estimated, after all else."""
 
 
 def render(statement: Statement) -> bytes:
@@ -127,6 +132,7 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
         "Tenant", "Kind", *statement.group_names, *_USAGE,
         *(f"{pool.title}, {statement.currency}" for pool in statement.pools),
         f"Total, {statement.currency}", "Share", "Revenue", "Margin",
+        *(_WORK if statement.server_time else ()),
     ]  # fmt: skip
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, len(heads) - 1, 14)
@@ -163,6 +169,8 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
         else:
             sheet.write_number(number, total, float(row.total), formats["money"])
         sheet.write_number(number, total + 1, float(row.share), formats["percent"])
+        if row.work is not None:
+            _work(sheet, number, total + 4, row.work, formats)
         if row.revenue is not None:
             revenue = _letter(total + 2)
             sheet.write_number(number, total + 2, float(row.revenue), formats["money"])
@@ -186,11 +194,23 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
     sheet.autofilter(0, 0, len(report.rows), len(heads) - 1)
 
 
+def _work(sheet: Any, number: int, first: int, work: Work, formats: dict[str, Any]) -> None:
+    sheet.write_number(number, first, work.server_ns / 1e9, formats["seconds"])
+    for column, share in enumerate((work.share, work.low, work.high), start=first + 1):
+        if share is not None:
+            sheet.write_number(number, column, float(share), formats["percent"])
+
+
 def _method(sheet: Any, report: Report, formats: dict[str, Any]) -> None:
     sheet.set_column(0, 0, 110)
-    texts = ["How the bill was divided", *report.method(), "", "Notes on the data"]
+    texts = ["How the bill was divided", *report.method()]
+    if report.differences:
+        texts += ["", "Where wall time would have charged another", *report.differences]
+    texts += ["", "Notes on the data"]
+    heads = {"How the bill was divided", "Notes on the data"}
+    heads.add("Where wall time would have charged another")
     for row, text in enumerate([*texts, *report.statement.notes]):
-        style = formats["head" if text in {texts[0], texts[-1]} else "wrap"]
+        style = formats["head" if text in heads else "wrap"]
         sheet.write_string(row, 0, text, style)
 
 

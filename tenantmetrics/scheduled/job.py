@@ -12,14 +12,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
-from tenantmetrics.cost import Capacity, monthly
+from tenantmetrics.cost import AllocationRequest, Capacity, monthly
 from tenantmetrics.cost.period import month_of
+from tenantmetrics.cost.statement import LineKind, Statement
 from tenantmetrics.errors import LedgerError, ReportError, TenantMetricsError
 from tenantmetrics.report.formats import MEDIA_TYPES, SUFFIXES, render
 from tenantmetrics.report.model import build
 from tenantmetrics.report.text import money, visible
-from tenantmetrics.scheduled.settings import Settings, load
-from tenantmetrics.statement import LineKind, Statement
+from tenantmetrics.report.work import coverage
+from tenantmetrics.scheduled.settings import Settings, in_settings, load
 
 __all__ = ["handler"]
 
@@ -31,7 +32,7 @@ _SUBJECT_CHARS = 100
 def handler(event: Mapping[str, Any] | None, _context: object) -> dict[str, Any]:
     """Make a month's report; Lambda calls it.
 
-    A second run of a month writes over the first. Whatever goes wrong is told to the topic and
+    A second run of a month writes over the first. Whatever goes wrong is published to the topic and
     raised, so that Lambda counts the error.
 
     Args:
@@ -49,7 +50,11 @@ def handler(event: Mapping[str, Any] | None, _context: object) -> dict[str, Any]
         statement = _statement(settings, month)
         files = _store(settings, statement)
     except TenantMetricsError as error:
-        _tell(settings, f"Cost per tenant {month}: no report", f"It could not be made: {error}\n")
+        _tell(
+            settings,
+            f"Cost per tenant {month}: no report",
+            f"It could not be made: {in_settings(error)}\n",
+        )
         raise
     report = build(statement)
     status = " ".join(report.status) or "FINAL"
@@ -81,8 +86,8 @@ def _statement(settings: Settings, month: str) -> Statement:
         storage = _fetch(settings.storage, Path(folder, "storage.csv"))
 
         def of(which: str) -> Statement:
-            return monthly(
-                settings.ledger,
+            request = AllocationRequest(
+                usage=settings.ledger,
                 month=which,
                 timezone=settings.timezone,
                 region=settings.region,
@@ -92,7 +97,9 @@ def _statement(settings: Settings, month: str) -> Statement:
                 tenants=tenants,
                 storage=storage,
                 idle=settings.idle,
+                server_time=settings.server_time,
             )
+            return monthly(request)
 
         statement = of(month)
         before = month_of(statement.period.start_s - 1, settings.timezone).label
@@ -162,6 +169,8 @@ def _words(statement: Statement, files: list[str]) -> str:
     lines += [f"Unattributed: {amount(report.of(LineKind.UNATTRIBUTED))}", ""]
     tenants = [row for row in report.rows if row.kind is LineKind.TENANT]
     lines += [f"{visible(row.tenant)}: {amount(row.total)}" for row in tenants[:_TOP]]
+    if statement.server_time is not None:
+        lines += ["", *coverage(statement.server_time), *map(visible, report.differences)]
     lines += ["", *report.caveats, *map(visible, statement.notes), "", *files]
     return "\n".join(lines) + "\n"
 
@@ -170,7 +179,7 @@ def _tell(settings: Settings, subject: str, message: str) -> None:
     """Publish to the topic, if there is one."""
     if not settings.topic_arn:
         return
-    import boto3  # noqa: PLC0415 - only where somebody is told
+    import boto3  # noqa: PLC0415 - only where somebody is notified
 
     client = boto3.client("sns")
     try:

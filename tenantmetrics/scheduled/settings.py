@@ -1,18 +1,39 @@
-"""What the job is told: REPORT_* in its environment."""
+"""The job's settings: REPORT_* in its environment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tenantmetrics.cost import BillFilter
+from tenantmetrics.cost import BillFilter, ServerTimeSource
 from tenantmetrics.cost.allocate import Idle
-from tenantmetrics.errors import ConfigError
+from tenantmetrics.errors import ConfigError, TenantMetricsError
 from tenantmetrics.report.formats import Format
 
-__all__ = ["Settings", "load"]
+__all__ = ["Settings", "in_settings", "load"]
 
 _OPTIONAL = ("REPORT_TENANTS", "REPORT_STORAGE")
+
+
+_NAMES = {
+    "usage": "REPORT_LEDGER",
+    "bill": "REPORT_BILL",
+    "tag": "REPORT_BILL_TAG",
+    "bill_cluster": "REPORT_BILL_CLUSTER",
+    "cluster": "REPORT_CLUSTER",
+    "tenants": "REPORT_TENANTS",
+    "storage": "REPORT_STORAGE",
+    "timezone": "REPORT_TIMEZONE",
+    "idle": "REPORT_IDLE",
+    "server_time": "REPORT_SERVER_TIME",
+}
+"""What fields of a request are set by. The job has no settings for the others."""
+
+
+def in_settings(error: TenantMetricsError) -> str:
+    """An error's text, with the settings that it is about in parentheses."""
+    names = [_NAMES[field] for field in error.fields if field in _NAMES]
+    return f"{error} ({', '.join(names)})" if names else str(error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +43,7 @@ class Settings:
     Attributes:
         ledger: `s3://bucket/prefix` of the ledger (REPORT_LEDGER).
         output: `s3://bucket/prefix` for the reports (REPORT_OUTPUT).
-        topic_arn: SNS topic that is told; "" tells nobody (REPORT_TOPIC_ARN).
+        topic_arn: SNS topic that is notified; "" for none (REPORT_TOPIC_ARN).
         bill: `cost-explorer`, `s3://bucket/prefix` of an export, or "" for list prices
             (REPORT_BILL).
         bill_filter: Which charges count (REPORT_BILL_ACCOUNT, REPORT_BILL_CLUSTER,
@@ -32,7 +53,8 @@ class Settings:
         storage: `s3://bucket/key` of the CSV of measured bytes, or "" (REPORT_STORAGE).
         formats: What is written (REPORT_FORMATS, separated by commas).
         timezone: Zone of the month's borders (REPORT_TIMEZONE).
-        idle: Who bears idle capacity (REPORT_IDLE).
+        idle: Who pays for idle capacity (REPORT_IDLE).
+        server_time: How server time is found (REPORT_SERVER_TIME).
         region: Region of the list prices (AWS_REGION).
     """
 
@@ -47,6 +69,7 @@ class Settings:
     formats: tuple[Format, ...]
     timezone: str
     idle: Idle
+    server_time: ServerTimeSource
     region: str
 
 
@@ -65,6 +88,11 @@ def load(environ: Mapping[str, str]) -> Settings:
         idle = Idle(environ.get("REPORT_IDLE") or Idle.SEPARATE)
     except ValueError:
         raise ConfigError(f"REPORT_IDLE must be one of {', '.join(Idle)}") from None
+    try:
+        server_time = ServerTimeSource(environ.get("REPORT_SERVER_TIME") or ServerTimeSource.AUTO)
+    except ValueError:
+        allowed = ", ".join(ServerTimeSource)
+        raise ConfigError(f"REPORT_SERVER_TIME must be one of {allowed}") from None
     names = environ.get("REPORT_FORMATS") or "html,xlsx,csv,json,focus"
     try:
         formats = tuple(Format(name.strip()) for name in names.split(","))
@@ -88,5 +116,6 @@ def load(environ: Mapping[str, str]) -> Settings:
         formats=formats,
         timezone=environ.get("REPORT_TIMEZONE") or "UTC",
         idle=idle,
+        server_time=server_time,
         region=environ.get("AWS_REGION") or "us-east-1",
     )

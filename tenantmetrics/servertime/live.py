@@ -87,18 +87,23 @@ class LiveLoad:
         self._clusters: dict[str, _Cluster] = {}
         self._debts: dict[str, float] = {}
 
-    def window(self, cells: Iterable[Cell]) -> dict[str, int]:
+    def window(
+        self, cells: Iterable[Cell], learn_from: Iterable[Cell] | None = None
+    ) -> dict[str, int]:
         """Take a window and estimate it.
 
         Args:
-            cells: All calls of the window that reached the database.
+            cells: All calls of the window that reached the database; one cell may stand for several
+                statements of a tenant if `learn_from` is given.
+            learn_from: The same calls by statement, of whichever tenants, for the overhead's means;
+                the cells themselves if None.
 
         Returns:
             Server time by tenant, nanoseconds, 0 or more; every tenant of the window is in it.
         """
         known = list(cells)
         self._clusters = {arn: one for arn, one in self._clusters.items() if one.fade()}
-        for cell in known:
+        for cell in known if learn_from is None else learn_from:
             self._clusters.setdefault(cell.cluster, _Cluster()).take(cell)
         means = {arn: one.means_ns() for arn, one in self._clusters.items()}
         found: dict[str, float] = {}

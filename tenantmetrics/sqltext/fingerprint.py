@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator
 from hashlib import blake2b
 
-from tenantmetrics.sqltext.lexer import tokenize
+from tenantmetrics.sqltext.lexer import plain_tokens, tokenize
 from tenantmetrics.sqltext.tokens import Token, TokenKind
 
 __all__ = ["MAX_TEXT", "fingerprint"]
@@ -37,6 +37,7 @@ _VALUES = frozenset(
 _PASSED_OVER = frozenset(
     {TokenKind.SPACE, TokenKind.COMMENT, TokenKind.SEMICOLON, TokenKind.UNTERMINATED},
 )
+_PAIRS = frozenset({"::", ":=", ".."})
 _CONSTANTS = frozenset({"true", "false", "null"})
 _OPENING = {")": "(", "]": "["}
 _SIMPLE_NAME = re.compile(r'"([a-z_][a-z0-9_]*)"')
@@ -78,6 +79,8 @@ def fingerprint(sql: str) -> int:
 
 def _simplified(sql: str) -> list[str]:
     """Words and symbols in one notation, every value as `?`."""
+    if (plain := plain_tokens(sql)) is not None:
+        return _simplified_plain(plain)
     if "%" in sql:
         sql = _without_percents(sql)
     found: list[str] = []
@@ -94,6 +97,28 @@ def _simplified(sql: str) -> list[str]:
             found.append(simple.group(1) if simple else text)
         else:
             found.append(text)
+    return found
+
+
+def _simplified_plain(tokens: list[str]) -> list[str]:
+    """The same for tokens whose first characters tell what they are."""
+    found: list[str] = []
+    add = found.append
+    for token in tokens:
+        first = token[0]
+        if first.isalpha() or first == "_" or first > "\x7f":
+            word = token.lower()
+            if word in _CONSTANTS:
+                _add_word(found, word)
+            else:
+                add(word)
+        elif first in "'0123456789" or (first in ":." and len(token) > 1 and token not in _PAIRS):
+            add(_VALUE)
+        elif first == '"':
+            simple = _SIMPLE_NAME.fullmatch(token)
+            add(simple.group(1) if simple else token)
+        elif first != ";":
+            add(token)
     return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from tenantmetrics.sqltext.brackets import Brackets
 from tenantmetrics.sqltext.tokens import Token, TokenKind
 
-__all__ = ["ESCAPE_BODY", "GAP", "LETTER", "PLAIN_BODY", "START", "tokenize"]
+__all__ = ["ESCAPE_BODY", "GAP", "LETTER", "PLAIN_BODY", "START", "plain_tokens", "tokenize"]
 
 # PostgreSQL counts every character beyond ASCII as a letter. Quantifiers are possessive: no text
 # can make the expression go back over what it has read, so its time is linear in the length.
@@ -36,6 +36,22 @@ _SCANNER = re.compile(
   | (?P<symbol>::|:=|\.\.|.)
     """,
     re.VERBOSE | re.DOTALL,
+)
+_DOLLAR_QUOTE = re.compile(rf"\$(?:{START}[A-Za-z0-9_\x80-\U0010FFFF]*+)?+\$")
+# What a plain text has none of: escapes, dollar signs, brackets, comments, literals that are
+# continued on the next line. One with a prefix is seen when the tokens are there.
+_NOT_PLAIN = re.compile(r"[\\$\[\]%&]|--|/\*|'[ \t\f\v]*+[\n\r]\s*+'")
+_PLAIN_TOKEN = re.compile(
+    rf"""
+    {START}{LETTER}*+'?+
+  | '(?:[^']++|'')*+'
+  | "(?:[^"]++|"")*+"
+  | :(?=[A-Za-z0-9_\x80-\U0010FFFF]){LETTER}++
+  | (?:0[xX][0-9a-fA-F_]++|0[oO][0-7_]++|0[bB][01_]++
+        |(?:[0-9][0-9_]*+(?:\.(?!\.)[0-9_]*+)?+|\.[0-9][0-9_]*+)(?:[eE][+-]?+[0-9][0-9_]*+)?+)
+  | ::|:=|\.\.|[^ \t\n\r\f\v]
+    """,
+    re.VERBOSE,
 )
 _BLOCK_EDGE = re.compile(r"/\*|\*/")
 
@@ -73,9 +89,28 @@ def tokenize(sql: str, names: Collection[str] = ()) -> Iterator[Token]:
         sql: Any text.
         names: Parameters known to be supplied; decides only `a[:2]`, a subscript if "2" is one.
     """
-    if "[" in sql or "$" in sql or "/*" in sql:
+    if "/*" in sql or ("[" in sql and ":" in sql) or ("$" in sql and _DOLLAR_QUOTE.search(sql)):
         return _one_by_one(sql, names)
     return _in_one_pass(sql)
+
+
+def plain_tokens(sql: str) -> list[str] | None:
+    """The tokens of a plain text without white space, in a fifth of the time; None for others.
+
+    Args:
+        sql: Any text.
+    """
+    if _NOT_PLAIN.search(sql):
+        return None
+    tokens = _PLAIN_TOKEN.findall(sql)
+    if '"' in tokens or ("'" in sql and any(map(_is_odd, tokens))):
+        return None
+    return tokens
+
+
+def _is_odd(text: str) -> bool:
+    """Whether a literal has a prefix, or is not terminated."""
+    return text[-1] == "'" and (text[0] != "'" or text == "'")
 
 
 def _in_one_pass(sql: str) -> Iterator[Token]:

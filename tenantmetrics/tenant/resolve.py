@@ -31,7 +31,7 @@ from tenantmetrics.tenant.sql.plan import Plan, parameters_of
 from tenantmetrics.tenant.sql.plan_cache import Generations
 from tenantmetrics.tenant.sql.planner import plan_of
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
-from tenantmetrics.tenant.sql.restrictions import State, split
+from tenantmetrics.tenant.sql.restrictions import State, evaluate, split
 from tenantmetrics.tenant.sql.sql_comments import tenants_in_comments
 from tenantmetrics.tenant.sql.template import Literal, skeleton
 
@@ -223,7 +223,7 @@ class Resolver:
         undecided = False
         for parameters in sets:
             values = Values(bound.literals, parameters)
-            state, shares, misuse = plan.node.found(values)
+            state, shares, misuse = evaluate(plan.node, values)
             answers.append(shares)
             if misuse is not None:
                 misuses[misuse] = None

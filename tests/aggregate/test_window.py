@@ -1,12 +1,15 @@
 """Windows: whose numbers, which minute, and what happens past the bounds."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantmetrics.aggregate.window import Aggregator
 from tenantmetrics.health import Health
-from tenantmetrics.records import OVERFLOW, Attribution, Call, Claims, Misuse, Source
+from tenantmetrics.measures import BY_STATEMENT, SUMS
+from tenantmetrics.records import OK, OVERFLOW, Attribution, Call, Claims, Misuse, Source
 
 MINUTE_NS = 60_000_000_000
 COUNTED = (
@@ -168,3 +171,224 @@ def test_each_kind_of_misuse_is_totalled(misuse):
     one.add(call(), by(("acme", 1), misuses=(misuse,)))
 
     assert one.totals.misuses == {misuse: 1}
+
+
+HOUR_NS = 60 * MINUTE_NS
+DAY_NS = 24 * HOUR_NS
+long_calls = st.lists(
+    st.tuples(
+        st.integers(2 * DAY_NS, 4 * DAY_NS),
+        st.one_of(st.integers(0, 10**9), st.integers(0, 3 * HOUR_NS)),
+        st.integers(0, 100),
+        st.lists(
+            st.tuples(st.sampled_from("abc"), st.integers(1, 5)),
+            min_size=1,
+            max_size=3,
+            unique_by=lambda share: share[0],
+        ),
+        st.booleans(),
+    ),
+    max_size=25,
+)
+
+
+@given(long_calls)
+def test_the_days_add_up_to_the_month_whatever_the_calls(calls):
+    """Time is split over the windows it covers, counts stay with the end; nothing is lost."""
+    one = aggregator(max_series=10_000)
+    windows = []
+    for ended_at_ns, duration_ns, waited, shares, close in calls:
+        waited_ns = duration_ns * waited // 100
+        one.add(
+            call(ended_at_ns=ended_at_ns, duration_ns=duration_ns, waited_ns=waited_ns), by(*shares)
+        )
+        if close:
+            windows += one.close()
+    windows += one.close()
+
+    assert len({window.sequence for window in windows}) == len(windows)
+    days = {}
+    for window in windows:
+        for series in window.series.values():
+            day = days.setdefault(window.start_s // 86_400, dict.fromkeys([*SUMS, "split"], 0))
+            for name in SUMS:
+                day[name] += getattr(series, name)
+            day["split"] += series.elsewhere_ns
+    month = {name: sum(day[name] for day in days.values()) for name in [*SUMS, "split"]}
+    assert month["calls"] == month["attempts"] == len(calls)
+    assert month["duration_ns"] == sum(duration for _, duration, *_ in calls)
+    assert month["waited_ns"] == sum(d * waited // 100 for _, d, waited, *_ in calls)
+    assert month["split"] == 0
+    assert all(0 <= s.waited_ns <= s.duration_ns for w in windows for s in w.series.values())
+
+    rows = [row.sums for window in windows for row in window.statements.rows()]
+    for n, measure in enumerate(BY_STATEMENT):
+        if month[measure.name] < 2**63:  # squares of hours are cut off there
+            assert sum(row[n] for row in rows) == month[measure.name]
+
+
+def test_time_counts_in_the_minutes_in_which_it_was_spent():
+    """44 s that end at 10:00:14: 14 s are of 10:00, 30 s of 09:59; the call is of 10:00."""
+    one = aggregator()
+    one.add(
+        call(ended_at_ns=10 * HOUR_NS + 14 * 10**9, duration_ns=44 * 10**9, waited_ns=35 * 10**9),
+        by(("acme", 1)),
+    )
+
+    before, after = one.close()
+    (earlier,), (later,) = before.series.values(), after.series.values()
+    assert (before.start_s, after.start_s) == (35_940, 36_000)
+    assert (earlier.calls, earlier.duration_ns, earlier.waited_ns) == (0, 30 * 10**9, 30 * 10**9)
+    assert (later.calls, later.duration_ns, later.waited_ns) == (1, 14 * 10**9, 5 * 10**9)
+    assert earlier.billed_requests == 0
+    assert not earlier.buckets
+    # The latency that the client saw is of the whole call.
+    assert later.duration_ns + later.elsewhere_ns == later.duration_max_ns == 44 * 10**9
+    assert earlier.duration_ns + earlier.elsewhere_ns == 0
+    assert later.duration_us2 == 9_000_000**2
+
+
+def test_a_late_part_opens_another_window_of_its_minute():
+    """The sequence tells the two apart; a part of less than a second stays with the end."""
+    one = aggregator()
+    one.add(call(ended_at_ns=5 * MINUTE_NS - 1), by(("acme", 1)))
+    one.close()
+    one.add(call(ended_at_ns=5 * MINUTE_NS + 1, duration_ns=2 * 10**9), by(("acme", 1)))
+    one.add(call(ended_at_ns=5 * MINUTE_NS + 2, duration_ns=3 * 10**9), by(("bee", 1)))
+    assert [(w.start_s, w.sequence) for w in one.close()] == [(240, 1), (300, 2)]
+    one.add(call(ended_at_ns=5 * MINUTE_NS + 1, duration_ns=10**9), by(("acme", 1)))
+    (window,) = one.close()
+    (series,) = window.series.values()
+    assert (window.start_s, series.duration_ns, series.elsewhere_ns) == (300, 10**9, 0)
+
+
+def test_a_clock_that_jumps_opens_no_thousands_of_windows():
+    """A call of a year takes 61 windows, and ten thousand jumps take no more than the bound."""
+    one = aggregator(max_series=100_000)
+    one.add(call(ended_at_ns=400 * DAY_NS, duration_ns=365 * DAY_NS), by(("acme", 1)))
+    windows = one.close()
+    assert len(windows) == 61
+    assert sum(s.duration_ns for w in windows for s in w.series.values()) == 365 * DAY_NS
+
+    for n in range(10_000):
+        one.add(call(ended_at_ns=n * HOUR_NS, duration_ns=0), by(("acme", 1)))
+    windows = one.close()
+    assert len(windows) <= 512
+    assert sum(s.calls for w in windows for s in w.series.values()) == 10_000
+
+
+def test_the_unrolled_sums_are_the_declared_measures():
+    """A call alone and the same call in parts give the same numbers, all of those declared."""
+    facts = {name: n + 2 for n, name in enumerate(COUNTED)}
+    whole, parts = aggregator(), aggregator()
+    given_call = call(ended_at_ns=MINUTE_NS, duration_ns=7_000_000, waited_ns=3_000_000, **facts)
+    whole.add(given_call, by(("acme", 1)))
+    parts._add_in_parts(parts._opened(1), given_call, by(("acme", 1)))
+    (alone,), (split,) = (list(a.close()[0].series.values()) for a in (whole, parts))
+    assert alone == split
+    found = {name: getattr(alone, name) for name in SUMS}
+    assert found == facts | {
+        "calls": 1, "duration_ns": 7_000_000, "duration_us2": 4_000**2, "waited_ns": 3_000_000
+    }  # fmt: skip
+
+
+def test_statements_are_bounded_over_all_open_windows_together():
+    """Memory is bounded by the setting, however many minutes are open."""
+    one = aggregator(max_series=10_000, max_statement_series=1_600)
+    for n in range(40_000):
+        texts = Claims(f"SELECT t{n % 90}", fingerprint=1 + n % 90)
+        one.add(call(n % 50 * MINUTE_NS, duration_ns=1, claims=texts), by((f"t{n % 70}", 1)))
+    windows = one.close()
+    assert len(windows) == 50
+    assert sum(len(w.statements) for w in windows) <= 1_600 + 200 + 1_024 + 50
+    assert sum(row.sums[0] for w in windows for row in w.statements.rows()) == 40_000
+
+
+def statement_kinds(*calls):
+    one = aggregator()
+    for each in calls:
+        one.add(each, by(("acme", 1)))
+    (window,) = one.close()
+    kinds = Counter()
+    for row in window.statements.rows():
+        kinds[row.key[4]] += row.sums[0]
+    return kinds
+
+
+def test_statements_are_of_the_calls_that_reached_the_database():
+    """Throttled and unanswered ones, and those of a paused cluster, did no work there."""
+    setter = Claims(summary="SET", fingerprint=5, workless=True)
+    assert statement_kinds(
+        call(),
+        call(opened_connection=True),
+        call(claims=setter),
+        call(claims=setter, opened_connection=True),
+        call(claims=setter, outcome="BadRequestException", http_status=400),
+        call(outcome="ThrottlingException", http_status=400),
+        call(outcome="DatabaseResumingException", http_status=400),
+        call(outcome="EndpointConnectionError", http_status=0),
+    ) == {"work": 2, "cold_work": 1, "workless": 1, "cold_workless": 1}
+
+
+def test_load_is_wall_time_less_what_calls_without_work_take():
+    """A tenant that waits for HTTP has none; it is of whole windows and never lost."""
+    one = aggregator()
+    ms = 1_000_000
+    for minute in range(1, 11):
+        for n in range(60):
+            at = minute * MINUTE_NS + n * 10**6 + 30 * 10**9
+            one.add(
+                call(at, duration_ns=20 * ms, claims=Claims("SET", fingerprint=1, workless=True)),
+                by(("chatty", 1)),
+            )
+            look_up = Claims("SELECT a", fingerprint=2)
+            one.add(call(at, duration_ns=20 * ms, claims=look_up), by(("chatty", 1)))
+            heavy = Claims("SELECT b", fingerprint=3)
+            one.add(call(at, duration_ns=120 * ms, claims=heavy), by(("heavy", 1)))
+        (window,) = one.close()
+    assert set(window.load_ns) == {"chatty", "heavy"}
+    assert window.load_ns["heavy"] == pytest.approx(60 * 100 * ms, rel=0.01)
+    assert window.load_ns["chatty"] < 60 * ms
+
+
+def test_load_before_the_window_of_the_end_is_in_the_window_with_the_request():
+    """CloudWatch takes no sum without samples, and the samples are the billed requests."""
+    one = aggregator()
+    one.add(call(10 * MINUTE_NS + 10**9, duration_ns=31 * 10**9), by(("acme", 1)))
+    before, after = one.close()
+    assert before.load_ns == {}
+    assert after.load_ns == {"acme": 31 * 10**9}
+
+
+def test_a_snapshot_shows_open_and_recent_windows_and_changes_nothing():
+    """Who looks sees the numbers of now; what is exported afterwards is the same as without."""
+    seen, unseen = aggregator(), aggregator()
+    for one in (seen, unseen):
+        one.add(call(MINUTE_NS), by(("acme", 1)))
+        one.close()
+        one.add(call(2 * MINUTE_NS, outcome="BadRequestException"), by(("bee", 1)))
+    first = seen.snapshot()
+    assert [[k.tenant for k in w.series] for w in first.recent] == [["acme"]]
+    (still_open,) = first.open
+    ((key, series),) = still_open.series.items()
+    assert (key.tenant, key.outcome != OK, series.calls) == ("bee", True, 1)
+    assert (still_open.start_s, still_open.sequence) == (120, 1)
+    assert set(still_open.load_ns) == {"bee"}
+
+    for one in (seen, unseen):
+        one.add(call(2 * MINUTE_NS), by(("bee", 1)))
+    assert series.calls == 1
+    (after,), (without,) = seen.close(), unseen.close()
+    assert (after.series, after.load_ns) == (without.series, without.load_ns)
+    assert len(seen.snapshot().recent) == 2
+    assert seen.snapshot().open == ()
+
+
+def test_recent_windows_are_bounded():
+    """Five of them, and no more series than may be open."""
+    one = aggregator(max_series=10)
+    for minute in range(20):
+        for tenant in "abcd":
+            one.add(call(minute * MINUTE_NS), by((tenant, 1)))
+        one.close()
+    assert len(one.snapshot().recent) == 2

@@ -42,12 +42,16 @@ def test_a_location_that_is_none_is_a_clear_error():
 def test_create_makes_the_table_once(glue):
     """A second time finds it as it should be, and changes nothing."""
     asked = ("s3://books/ledger", "--table", "finance.usage", "--create")
-    assert run(*asked).output == "created table finance.usage\n"
+    assert run(*asked).output == (
+        "created table finance.usage\ncreated table finance.usage_statements\n"
+    )
     table = glue.get_table(DatabaseName="finance", Name="usage")["Table"]
     assert table["StorageDescriptor"]["Location"] == "s3://books/ledger/"
     assert table["Parameters"]["projection.enabled"] == "true"
     assert [key["Name"] for key in table["PartitionKeys"]] == ["date", "hour"]
-    assert run(*asked).output == "unchanged table finance.usage\n"
+    assert run(*asked).output == (
+        "unchanged table finance.usage\nunchanged table finance.usage_statements\n"
+    )
 
 
 def test_create_brings_an_old_table_up_to_date_and_keeps_what_is_not_ours(glue):
@@ -64,7 +68,9 @@ def test_create_brings_an_old_table_up_to_date_and_keeps_what_is_not_ours(glue):
         "Parameters": {**there["Parameters"], "owner": "finance"},
     }
     glue.update_table(DatabaseName="finance", TableInput=old)
-    assert run(*asked).output == "updated table finance.usage\n"
+    assert run(*asked).output == (
+        "updated table finance.usage\nunchanged table finance.usage_statements\n"
+    )
     now = glue.get_table(DatabaseName="finance", Name="usage")["Table"]
     assert now["StorageDescriptor"]["Columns"] == columns
     assert now["Parameters"]["owner"] == "finance"

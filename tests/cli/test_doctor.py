@@ -225,3 +225,13 @@ def test_the_estimate_stops_growing_at_the_cap():
     )
     assert few == many
     assert few.metrics == 501 * 3 + 6
+
+
+def test_a_misspelt_setting_in_the_environment_is_named(monkeypatch):
+    """Otherwise nobody would notice that `strict` is off."""
+    monkeypatch.setenv("TENANTMETRICS_STRCT", "1")
+    found = next(finding for finding in examine(load({})) if finding.what.startswith("setting"))
+    assert (found.state, found.says) == (
+        State.WARNING,
+        "unknown: did you mean TENANTMETRICS_STRICT?",
+    )

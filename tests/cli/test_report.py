@@ -112,10 +112,19 @@ BAD = {
     "no prices": (["--ledger", "{ledger}", "--prices", "{tmp}/p.toml"], "p.toml' cannot be read"),
     "region": (["--ledger", "{ledger}", "--region", "moon-1"], "region 'moon-1'"),
     "kind": (["--usage", "gs://x/y"], "is of no known kind"),
-    "metrics": (["--usage", "cloudwatch:TenantMetrics"], "needs --month"),
-    "two answers": (["--ledger", "{ledger}", "--acu", "1", "--cluster", "x"], "exclude each other"),
+    "metrics": (
+        ["--usage", "cloudwatch:TenantMetrics"],
+        "needs a month, such as 2026-11 (--month)",
+    ),
+    "two answers": (
+        ["--ledger", "{ledger}", "--acu", "1", "--cluster", "x"],
+        "(--acu, --acu-hours, --capacity, --cluster)",
+    ),
     "acu": (["--ledger", "{ledger}", "--acu", "much"], "--acu 'much' is not a number"),
-    "negative": (["--ledger", "{ledger}", "--acu", "-1"], "--acu -1 must be"),
+    "negative": (
+        ["--ledger", "{ledger}", "--acu", "-1"],
+        "capacity of -1 must be a number, 0 or more (--acu)",
+    ),
     "suffix": (["--ledger", "{ledger}", "--output", "{tmp}/bill.doc"], "suffix names no format"),
     "folder": (["--ledger", "{ledger}", "--output", "{tmp}/no/bill.csv"], "cannot be written"),
 }
@@ -227,7 +236,7 @@ def test_a_driver_that_is_none_is_refused_with_those_that_are(run, ledger, optio
     code, _, err = run("--ledger", ledger, "--driver", option)
     assert code == 1
     assert "write POOL=DRIVER" in err
-    assert "database_time" in err
+    assert "server_time" in err
 
 
 def test_usage_may_come_from_exported_logs(run, tmp_path):
@@ -244,7 +253,7 @@ def test_usage_may_come_from_exported_logs(run, tmp_path):
     logs.write_text(logs.read_text()[:-40])
     code, out, err = run("--usage", logs, "--month", "2026-11")
     assert (code, out) == (1, "")
-    assert "'logs.txt' line 2 (cut short or no JSON)" in err
+    assert "'logs.txt' line 2 (truncated or not JSON)" in err
     assert err.count("\n") == 1
 
 
@@ -273,7 +282,8 @@ def test_athena_needs_a_ledger_on_s3_and_spark_needs_its_extra(run, ledger):
     """Each engine says in one line what it lacks."""
     code, _, err = run("--ledger", ledger, "--engine", "athena")
     assert (code, err.count("\n")) == (1, 1)
-    assert "--engine athena reads a ledger where it lies" in err
+    assert "the athena engine reads a ledger where it lies" in err
+    assert "(--engine, --usage)" in err
     code, _, err = run("--ledger", ledger, "--engine", "spark")
     assert (code, err.count("\n")) == (1, 1)
     assert "pip install 'tenantmetrics[spark]'" in err

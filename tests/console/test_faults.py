@@ -114,7 +114,7 @@ DASHBOARD_FAULTS = {
         "fleet",
         lambda b: options(b, "Billed requests").update(stat="p99"),
         "widget 'Billed requests'",
-        "BilledRequests is published as a sum: p99 of it does not exist",
+        "DatabaseLoad is published as a sum: p99 of it does not exist",
     ),
     "period of 61 seconds": (
         "fleet",
@@ -186,46 +186,46 @@ DASHBOARD_FAULTS = {
     ),
     "SQL: metric misspelt": (
         "fleet",
-        lambda b: replace(b, "Database time by tenant", "DatabaseDuration", "DatabaseDurations"),
-        "widget 'Database time by tenant'",
-        "has no metric 'DatabaseDurations'",
+        lambda b: replace(b, "Load by tenant", "DatabaseLoad", "DatabaseLoads"),
+        "widget 'Load by tenant'",
+        "has no metric 'DatabaseLoads'",
     ),
     "SQL: SCHEMA without the dimension": (
         "fleet",
-        lambda b: replace(b, "Database time by tenant", ", TenantId)", ")"),
-        "widget 'Database time by tenant'",
+        lambda b: replace(b, "Load by tenant", ", TenantId)", ")"),
+        "widget 'Load by tenant'",
         "'TenantId' is used but not in SCHEMA(): its series would fall into 'Other'",
     ),
     "SQL: SCHEMA with a set that is not published": (
         "fleet",
-        lambda b: replace(b, "Database time by tenant", ", TenantId)", ", TenantId, Operation)"),
-        "widget 'Database time by tenant'",
-        "DatabaseDuration is not published with the dimensions {TenantId, Operation}",
+        lambda b: replace(b, "Load by tenant", ", TenantId)", ", TenantId, Operation)"),
+        "widget 'Load by tenant'",
+        "DatabaseLoad is not published with the dimensions {TenantId, Operation}",
     ),
     "SQL: no SCHEMA": (
         "fleet",
         lambda b: replace(
-            b, "Database time by tenant", 'SCHEMA("TenantMetrics", TenantId)', "TenantMetrics"
+            b, "Load by tenant", 'SCHEMA("TenantMetrics", TenantId)', "TenantMetrics"
         ),
-        "widget 'Database time by tenant'",
+        "widget 'Load by tenant'",
         "GROUP BY without SCHEMA()",
     ),
     "SQL: a function that it lacks": (
         "fleet",
-        lambda b: replace(b, "Database time by tenant", "SELECT SUM", "SELECT MEDIAN"),
-        "widget 'Database time by tenant'",
+        lambda b: replace(b, "Load by tenant", "SELECT SUM", "SELECT MEDIAN"),
+        "widget 'Load by tenant'",
         "one of AVG, COUNT, MAX, MIN, SUM expected",
     ),
     "SQL: order by another function": (
         "fleet",
-        lambda b: replace(b, "Database time by tenant", "ORDER BY SUM", "ORDER BY MAX"),
-        "widget 'Database time by tenant'",
+        lambda b: replace(b, "Load by tenant", "ORDER BY SUM", "ORDER BY MAX"),
+        "widget 'Load by tenant'",
         "ORDER BY MAX() differs from SELECT SUM()",
     ),
     "SQL: limit too high": (
         "fleet",
-        lambda b: replace(b, "Database time by tenant", "LIMIT 10", "LIMIT 1000"),
-        "widget 'Database time by tenant'",
+        lambda b: replace(b, "Load by tenant", "LIMIT 10", "LIMIT 1000"),
+        "widget 'Load by tenant'",
         "LIMIT 1000 is not within 1 to 500",
     ),
     "SQL: OR": (
@@ -242,18 +242,17 @@ DASHBOARD_FAULTS = {
     ),
     "SQL: two queries in a graph": (
         "fleet",
-        lambda b: widget(b, "Database time by tenant")["properties"]["metrics"].append(
+        lambda b: widget(b, "Load by tenant")["properties"]["metrics"].append(
             [
                 {
                     **options(b, "Billed requests", 0),
-                    "expression": "SELECT SUM(BilledRequests) FROM "
-                    'SCHEMA("TenantMetrics", TenantId)',
+                    "expression": 'SELECT SUM(DatabaseLoad) FROM SCHEMA("TenantMetrics", TenantId)',
                     "id": "q2",
                 }
                 | {"stat": "Sum"}
             ]
         ),
-        "widget 'Database time by tenant'",
+        "widget 'Load by tenant'",
         "2 Metrics Insights queries",
     ),
     "SEARCH: braces that do not match": (
@@ -646,8 +645,8 @@ RULE = {
     "LogFormat": "JSON",
     "Contribution": {
         "Keys": ["$.TenantId"],
-        "ValueOf": "$.BilledRequests",
-        "Filters": [{"Match": "$.BilledRequests", "IsPresent": True}],
+        "ValueOf": "$.RequestBytes",
+        "Filters": [{"Match": "$.RequestBytes", "IsPresent": True}],
     },
     "AggregateOn": "Sum",
 }
@@ -668,8 +667,8 @@ RULE = {
 )
 def test_a_fault_in_a_contributor_insights_rule_is_named(change, what):
     """The whole rule is fine, and each change of it is not."""
-    assert contributor.faults(json.dumps(RULE)) == []
-    assert any(what in one for one in contributor.faults(json.dumps({**RULE, **change})))
+    assert contributor.rule_faults(json.dumps(RULE)) == []
+    assert any(what in one for one in contributor.rule_faults(json.dumps({**RULE, **change})))
 
 
 def test_there_are_enough_seeded_faults():
@@ -699,4 +698,4 @@ def test_a_rule_reads_the_names_of_its_alarms():
 def test_a_slash_in_a_calculation_is_no_regular_expression():
     """Two divisions do not swallow what stands between them."""
     text = "SOURCE 'x' | stats max(@a) / 2 as b, nosuch(@c) / 3 as d by bin(1m)"
-    assert any("no function 'nosuch'" in one for one in logsinsights.faults(text))
+    assert any("no function 'nosuch'" in one for one in logsinsights.log_query_faults(text))

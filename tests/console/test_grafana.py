@@ -163,7 +163,7 @@ FAULTS = {
         TENANT,
         lambda b: expr(b, "Calls", "$tenant", "$tenants"),
         "panel 'Calls'",
-        "uses $tenants, which is no variable",
+        "uses $tenants, which is not a variable",
     ),
     "parenthesis": (
         FLEET,
@@ -466,7 +466,7 @@ def test_the_figures_are_those_of_the_traffic(prometheus):
         ),
     )
     assert float(latency["value"][1]) == pytest.approx(0.020, rel=0.05)
-    shares = ask(prometheus, expand(queries["Noisy neighbour: share of all database time"]))
+    shares = ask(prometheus, expand(queries["Noisy neighbour: share of the load"]))
     found = {one["metric"]["tenant_id"]: float(one["value"][1]) for one in shares}
     assert found["acme"] == pytest.approx(100 * 120 / 212, rel=0.05)
     money = figure("Estimated Data API cost a day", usd_per_million_requests="1000000")
@@ -481,6 +481,7 @@ def test_the_noisy_neighbours_rule_means_the_same_to_prometheus(prometheus, prom
     text = alarm.filled(resolve(PARAMETERS, given)).promql
     theirs = (
         text.replace('{"db.client.operation.duration"}', "db_client_operation_duration_seconds")
+        .replace('{"tenantmetrics.database.load"}', "tenantmetrics_database_load_seconds_total")
         .replace('"tenant.id"', "tenant_id")
     )  # fmt: skip
     found = {one["metric"]["tenant_id"]: float(one["value"][1]) for one in ask(prometheus, theirs)}

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import tomllib
 
 import pytest
@@ -139,6 +140,64 @@ def test_a_recorded_ledger_says_the_same_but_for_what_it_does_not_hold(tmp_path)
     assert missing <= set(rehearse(ALARMS, store, values()).unheard)
     found = fired(store)
     assert found == [one for one in EXPECTED if one[1] not in missing and one[:2] != (121, "page")]
+
+
+CHATTY = """
+minutes = 60
+latency_ms = 300
+overhead_ms = 20
+tenants = { chatty = 4000, heavy = 200, acme = 30 }
+during = [
+  { from = 0, to = 60, tenant = "chatty", latency_ms = 300, overhead_ms = 299.9 },
+  { from = 20, to = 40, tenant = "heavy", latency_ms = 3000 },
+]
+"""
+
+
+def test_the_noisy_neighbour_is_who_makes_the_server_work(tmp_path, promql):
+    """A tenant that calls often and waits for HTTP is not one, whatever its share of the waiting.
+
+    The chatty one waits 20 s a second on a slow network, twice as long as the heavy one in its
+    worst time, and has less than 2 % of the server's time.
+    """
+    store = played(CHATTY, tmp_path)
+    waits = {
+        tenant: store.total(("DatabaseDuration", (("TenantId", tenant),)), *minutes)[0]
+        for minutes in [(store.start_s + 1_200, store.start_s + 2_400)]
+        for tenant in ("chatty", "heavy")
+    }
+    assert waits["chatty"] > 1.9 * waits["heavy"]
+    load = {
+        tenant: store.total(("DatabaseLoad", (("TenantId", tenant),)), *minutes)[0]
+        for minutes in [(store.start_s + 1_200, store.start_s + 2_400)]
+        for tenant in ("chatty", "heavy")
+    }
+    assert load["chatty"] < 0.02 * load["heavy"]
+    found = fired(store, OtlpMetrics="true")
+    loud = {name: who for _, name, who in found if name.startswith(("noisy", "tenant-database"))}
+    assert loud == {
+        "tenant-database-time": ("heavy",),
+        "noisy-neighbour": ("heavy",),
+        "noisy-neighbour-exact": ("heavy",),
+    }
+
+
+def test_a_ledger_without_statements_has_the_waiting_in_place_of_the_load(tmp_path):
+    """Files of version 1 tell nothing else; with statements the load is estimated from them."""
+    folder = tmp_path / "ledger"
+    exporter = LedgerExporter(folder)
+    exporter.export(list(scenario.windows(tomllib.loads(CHATTY))), float("inf"))
+    exporter.close()
+
+    def load_s(tenant):
+        store = recordings.load(folder)
+        key = ("DatabaseLoad", (("TenantId", tenant),))
+        return store.total(key, store.start_s, store.end_s)[0] / 1000
+
+    described = 200 * (40 * 0.28 + 20 * 2.98)
+    assert load_s("heavy") == pytest.approx(described, rel=0.05)
+    shutil.rmtree(folder / "_statements")
+    assert load_s("heavy") == pytest.approx(200 * (40 * 0.3 + 20 * 3.0), rel=0.01)
 
 
 def test_promql_names_the_neighbour_only_where_the_others_suffer(tmp_path, promql):
@@ -360,10 +419,10 @@ def _empty(tmp_path):
     return folder
 
 
-def call(tenant, at_s, *, latency_ms=20.0, failed=False, crossing=False):
+def call(tenant, at_s, *, latency_ms=20.0, failed=False, crossing=False, workless=False):
     """One call as capture makes it, and whose it was found to be."""
     made = Call(
-        operation="ExecuteStatement",
+        operation="BeginTransaction" if workless else "ExecuteStatement",
         ended_at_ns=int(at_s * 1e9),
         duration_ns=int(latency_ms * 1e6),
         outcome="DatabaseErrorException" if failed else OK,
@@ -378,7 +437,7 @@ def call(tenant, at_s, *, latency_ms=20.0, failed=False, crossing=False):
         session="",
         resource_arn="arn:aws:rds:us-east-1:123456789012:cluster:bookings",
         database="app",
-        claims=Claims(),
+        claims=Claims(fingerprint=2 if workless else 1, workless=workless),
     )
     misuses = (Misuse.OTHER_TENANTS_ROWS,) if crossing else ()
     return made, Attribution(((tenant, 1),), Source.CONTEXT, misuses)
@@ -411,6 +470,13 @@ def recorded(tmp_path, *, incident):
                             crossing=crossing and tenant == "cat" and rng.random() < 0.3,
                         )
                     )
+                # Calls without work tell how much of the time is not the server's.
+                for _ in range(4):
+                    overhead_ms = rng.lognormvariate(0, 0.2) * 5
+                    begin = call(
+                        tenant, at_s + rng.random() * 59, latency_ms=overhead_ms, workless=True
+                    )
+                    aggregator.add(*begin)
             outage = 80 <= now < 100
             if outage:
                 health.count(Loss.EXPORT_FAILED, where="cloudwatch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from tenantmetrics import ledger as ledger_format
 from tenantmetrics.export.ledger import LedgerExporter
 from tenantmetrics.records import Series, SeriesKey, Source, Window
+from tenantmetrics.statement_table import StatementTable
 
 
 @pytest.fixture
@@ -93,3 +95,37 @@ def as_version_1() -> Callable[[Path], Path]:
         return old
 
     return rewrite
+
+
+ARN = "arn:aws:rds:us-east-1:123456789012:cluster:shared"
+START_S = 1_795_168_800  # 2026-11-20 10:00 UTC
+MS = 1_000_000
+LOOK_UP, HEAVY, SET = 11, 22, 33
+CALLS = {"chatty": (LOOK_UP, 2_000, 0), "heavy": (HEAVY, 40, 300)}
+"""By tenant: statement, calls, milliseconds of work a call."""
+
+
+@pytest.fixture
+def worked_ledger(ledger):
+    """Two hours of a chatty and a heavy tenant behind 20 ms of overhead a call."""
+    source = random.Random(5)
+    for hour in range(2):
+        table, series = StatementTable(), {}
+        for tenant, (number, calls, work_ms) in CALLS.items():
+            total = 0
+            for fingerprint, count, ms, kind in (
+                (number, calls, work_ms, "work"),
+                (SET, 300, 0, "workless"),
+            ):
+                each = [int((source.gauss(20, 3) + ms) * MS) for _ in range(count)]
+                us2 = sum((ns // 1000) ** 2 for ns in each)
+                key = (ARN, "app", fingerprint, f"SELECT s{fingerprint}", kind)
+                table.add(tenant, key, count, sum(each), us2, 0, count, count, count, 0)
+                total += sum(each)
+            one = calls + 300
+            series[SeriesKey(tenant, "ExecuteStatement", "ok", Source.SESSION, ARN, "app")] = (
+                Series(calls=one, duration_ns=total, attempts=one, billed_requests=one)
+            )
+        window = Window(START_S + hour * 3600, 3600, "host-1", hour, series, {}, statements=table)
+        LedgerExporter(ledger).export([window], float("inf"))
+    return ledger

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tenantmetrics.cost.allocate import Charge, Idle, allocate, apportion, split
 from tenantmetrics.cost.drivers import Driver, consumer
+from tenantmetrics.cost.statement import LineKind, Usage
 from tenantmetrics.records import IDLE, UNATTRIBUTED
-from tenantmetrics.statement import LineKind, Usage
 
 CENT = Decimal("0.01")
 
@@ -33,7 +33,7 @@ def consumers(usage):
 def charges(data_api, compute, idle_weight=0):
     return [
         Charge("data_api", "Data API", data_api, Driver.BILLED_REQUESTS),
-        Charge("compute", "Compute", compute, Driver.DATABASE_TIME, idle_weight=idle_weight),
+        Charge("compute", "Compute", compute, Driver.SERVER_TIME, idle_weight=idle_weight),
     ]
 
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from tenantmetrics.cost.allocate import Charge, Idle, allocate
 from tenantmetrics.cost.drivers import Driver, consumer
+from tenantmetrics.cost.statement import LineKind, Usage
 from tenantmetrics.records import OVERFLOW, UNATTRIBUTED
-from tenantmetrics.statement import LineKind, Usage
 
 CENT = Decimal("0.01")
 CASES = 10_000
 MEASURED = [
-    Driver.DATABASE_TIME, Driver.BILLED_REQUESTS, Driver.ROWS, Driver.BYTES, Driver.CALLS,
+    Driver.SERVER_TIME, Driver.BILLED_REQUESTS, Driver.ROWS, Driver.BYTES, Driver.CALLS,
     Driver.STORAGE,
 ]  # fmt: skip
 
@@ -45,8 +45,8 @@ def consumers(usage):
             tenant,
             Usage(n[0], 0, n[1], n[2], n[3], 0, n[4], 0),
             n[5],
-            n[6],
-            {f"p{i}": n[7] for i in range(9)},
+            storage_bytes=n[6],
+            fixed={f"p{i}": n[7] for i in range(9)},
         )
         for tenant, n in usage.items()
     ]

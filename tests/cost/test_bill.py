@@ -219,7 +219,7 @@ def test_filters_keep_what_they_name_and_tell_what_they_left_out(write):
     ):
         bill = load([path], NOVEMBER, only=only)
         assert bill.total == total
-        assert any("The filter left out 1 charge(s) of" in note for note in bill.notes)
+        assert any("The filter excluded 1 charge(s) of" in note for note in bill.notes)
     with pytest.raises(ReportError, match="no charge of 2026-11 passes"):
         load([path], NOVEMBER, only=BillFilter(account="1"))
     with pytest.raises(ReportError, match="KEY=VALUE"):
@@ -252,7 +252,7 @@ def test_charges_of_other_months_are_left_out_and_told(write):
     )
     bill = load([path], NOVEMBER)
     assert bill.total == 1
-    assert any("other billing months were left out: 2026-10" in note for note in bill.notes)
+    assert any("other billing months were excluded: 2026-10" in note for note in bill.notes)
     with pytest.raises(ReportError, match=r"nothing for 2026-09; .* 2026-10, 2026-11"):
         load([path], parse_month("2026-09"))
 
@@ -283,7 +283,7 @@ def test_wrong_files_are_refused(write, tmp_path):
     (tmp_path / "cut.parquet").write_bytes(good.read_bytes()[:-30])
     (tmp_path / "empty").mkdir()
     for name, error in (
-        ("semicolon.csv", "delimiter seems to be another"),
+        ("semicolon.csv", "unexpected delimiter"),
         ("other.csv", "neither CUR .* nor FOCUS"),
         ("lacks.csv", "'BillingCurrency' is missing"),
         ("cut.parquet", "cut.parquet' cannot be read"),
@@ -330,14 +330,14 @@ def test_exports_that_overlap_are_refused_and_parts_that_do_not_are_added(write,
         load([first, third], NOVEMBER)
 
 
-def test_a_few_charges_alike_in_the_parts_of_an_export_are_told_not_refused(write):
+def test_a_few_charges_alike_in_the_parts_of_an_export_are_reported_not_refused(write):
     """FOCUS rows have no identity: two small taxes may be alike, and both are owed."""
     tax = focus_row("0.01", "", "Tax")
     first = write([focus_row(n, "Data-API-Usage") for n in range(1, 30)] + [tax], "a.csv")
     second = write([focus_row(n, "Data-API-Usage") for n in range(40, 60)] + [tax], "b.csv")
     bill = load([first, second], NOVEMBER)
     assert bill.total == sum(range(1, 30)) + sum(range(40, 60)) + Decimal("0.02")
-    assert "1 charge(s) of 0.01 stand alike in a.csv and b.csv and count in both." in bill.notes
+    assert "1 charge(s) of 0.01 are identical in a.csv and b.csv and count in both." in bill.notes
 
 
 def test_one_day_that_stands_in_two_exports_is_an_overlap(write):
@@ -396,7 +396,7 @@ def test_parquet_types_are_read_as_they_are(tmp_path):
 
 
 def test_a_filter_that_leaves_one_currency_makes_a_bill_of_several(write):
-    """Another account's euros are left out and told; without the filter the bill is refused."""
+    """Another account's euros are excluded and reported; without the filter the bill is refused."""
     rows = [
         focus_row("1", "Data-API-Usage"),
         focus_row("5", "Data-API-Usage", BillingCurrency="EUR", SubAccountId="9"),
@@ -406,7 +406,7 @@ def test_a_filter_that_leaves_one_currency_makes_a_bill_of_several(write):
         load([path], NOVEMBER)
     bill = load([path], NOVEMBER, only=BillFilter(account="4444"))
     assert (bill.total, bill.currency) == (1, "USD")
-    assert "The filter left out 1 charge(s) of 5 EUR." in bill.notes
+    assert "The filter excluded 1 charge(s) of 5 EUR." in bill.notes
 
 
 def test_parts_may_have_columns_of_their_own_but_not_lack_one_that_counts(write):
@@ -468,7 +468,10 @@ def test_cost_explorers_answer_is_a_bill(tmp_path):
         ("{", "cannot be read"),
         ("[]", "no ResultsByTime"),
         (json.dumps(explorer(CHARGES, NextPageToken="x")), "one page of several"),
-        (json.dumps(explorer(CHARGES, GroupDefinitions=[])), "not grouped by USAGE_TYPE"),
+        (
+            json.dumps(explorer(CHARGES, GroupDefinitions=[])),
+            "grouped by the dimension",
+        ),
         (json.dumps(explorer([("1,5", "x", "Usage")])), "'x': the amount is not a number"),
         (json.dumps(explorer([])), "holds nothing for 2026-11"),
     ],

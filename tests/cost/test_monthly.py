@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tenantmetrics.cost import Capacity, Idle, monthly, read_capacity
+from tenantmetrics.cost.statement import LineKind, Usage
 from tenantmetrics.errors import LedgerError, PriceError, ReportError
 from tenantmetrics.records import IDLE, OVERFLOW, UNATTRIBUTED
-from tenantmetrics.statement import LineKind, Usage
 
 ONE_ACU = Capacity(acu=Decimal(1))
 
@@ -293,7 +293,7 @@ def test_a_price_file_replaces_the_list_prices(ledger, write_hour, tmp_path):
 )
 def test_an_impossible_capacity_is_refused(wrong):
     """Negative, not a number, or two answers to one question."""
-    with pytest.raises(ReportError, match="--acu"):
+    with pytest.raises(ReportError, match="capacity"):
         Capacity(**wrong)
 
 

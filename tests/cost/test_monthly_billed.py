@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 
 from tenantmetrics.cost import BillFilter, Capacity, monthly, read_capacity
+from tenantmetrics.cost.statement import LineKind
 from tenantmetrics.export.ledger import LedgerExporter
 from tenantmetrics.records import IDLE, UNATTRIBUTED, Series, SeriesKey, Source, Window
-from tenantmetrics.statement import LineKind
 
 COLUMNS = [
     "BilledCost", "EffectiveCost", "BillingAccountId", "BillingCurrency", "BillingPeriodStart",

@@ -15,7 +15,9 @@ from tenantmetrics.cost.queries import Dialect
 NOVEMBER = parse_month("2026-11")
 SOURCES = {
     "hours": queries.hours(NOVEMBER),
-    "tenants": queries.tenants(NOVEMBER, {494_303: 0.1, 494_304: 1e-9, 494_305: 0.0}),
+    "tenants": queries.tenants(
+        NOVEMBER, {494_303: 0.1, 494_304: 1e-9, 494_305: 0.0}, {494_304: 0.25}
+    ),
     "clusters": queries.clusters(NOVEMBER),
     "losses": queries.losses(NOVEMBER),
     "windows": queries.windows(NOVEMBER),
@@ -30,8 +32,8 @@ ALLOWED = {
     # Aggregates that come out the same in any order of integers. No avg, no approximation.
     exp.Sum, exp.Count, exp.Min, exp.Max,
     # Scalars. Of `/`, only seconds by 3600; a double times an integer is IEEE's everywhere.
-    exp.Case, exp.If, exp.Cast, exp.DataType, exp.Floor, exp.TimeToUnix, exp.Mul, exp.Div,
-    exp.And, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT,
+    exp.Case, exp.If, exp.Coalesce, exp.Cast, exp.DataType, exp.Floor, exp.TimeToUnix, exp.Mul,
+    exp.Sub, exp.Div, exp.And, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT,
 }  # fmt: skip
 """What DuckDB, Trino (Athena) and Spark all have and all mean alike."""
 
@@ -123,15 +125,15 @@ def test_the_queries_read_the_columns_they_say_and_no_others():
         for sql in SOURCES.values()
         for column in sqlglot.parse_one(sql, read=Dialect.DUCKDB).find_all(exp.Column)
     }
-    assert touched & known == set(queries.COLUMNS_READ)
+    assert touched & known == {*queries.COLUMNS_READ, *queries.COLUMNS_SINCE_2} & known
 
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_factors_reach_every_engine_to_the_last_bit(dialect):
     """The text of each factor reads back as the same double, tiny and odd ones too."""
     factors = {1: 0.1, 2: 5e-324, 3: 1 / 3, 4: 123456789.123456789, 5: 0.0, 6: 1e300}
-    text = queries.transpile(queries.tenants(NOVEMBER, factors), dialect)
+    text = queries.transpile(queries.tenants(NOVEMBER, factors, {}), dialect)
     rows = sqlglot.parse_one(text, read=dialect).find(exp.Values).expressions
-    assert {int(row.expressions[0].name): float(row.expressions[1].this.name) for row in rows} == (
+    assert {int(row.expressions[0].name): float(row.expressions[2].this.name) for row in rows} == (
         factors
     )

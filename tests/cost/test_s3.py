@@ -32,7 +32,7 @@ def test_only_the_periods_objects_are_fetched(ledger, write_hour, upload, tmp_pa
 
 
 def test_a_corrupt_object_is_named_by_its_key(ledger, write_hour, upload, bucket):
-    """As in a folder: refused by name, or left out and told."""
+    """As in a folder: refused by name, or excluded and reported."""
     write_hour("2026-11-20T10:00", {"acme": (1, 1)})
     bad = write_hour("2026-11-20T10:01", {"acme": (1, 1)})
     bad.write_bytes(bad.read_bytes()[:-9])

@@ -18,6 +18,7 @@ import pytest
 from tenantmetrics.export import aws as aws_clients
 from tenantmetrics.histogram import record
 from tenantmetrics.records import Series, SeriesKey, Source, Window
+from tenantmetrics.statement_table import StatementTable
 
 
 @pytest.fixture
@@ -52,6 +53,21 @@ def make_window() -> Callable[..., Window]:
 
 
 @pytest.fixture
+def make_statements() -> Callable[..., StatementTable]:
+    """Make a statement table of some tenants: one statement that works, one that does not."""
+
+    def make(*tenants: str) -> StatementTable:
+        table = StatementTable()
+        for tenant in reversed(tenants):
+            for number, kind in ((7, "workless"), (2**62 + 1, "work")):
+                key = ("arn:x", "app", number, f"SELECT t{number}", kind)
+                table.add(tenant, key, 3, 15_000_003, 77_000_000, 3, 900, 2**40 + 1, 7, 2)
+        return table
+
+    return make
+
+
+@pytest.fixture
 def real_window() -> Callable[..., Window]:
     """Make a window as the aggregator does: many durations, errors, operations."""
 
@@ -77,6 +93,8 @@ def real_window() -> Callable[..., Window]:
                     one.billed_requests += rng.randint(1, 3)
                     one.rows_returned += rng.randint(0, 50)
                     one.rows_written += rng.randint(0, 2)
+        loads = {key.tenant: rng.randint(0, one.duration_ns) for key, one in series.items()}
+        more.setdefault("load_ns", loads)
         start = int(time.time()) // 60 * 60 - 120 if start_s is None else start_s
         return Window(start, 60, f"writer-{seed}", sequence, series, more.pop("losses", {}), **more)
 

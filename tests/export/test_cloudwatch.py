@@ -32,8 +32,8 @@ def in_s(seconds):
 
 
 def expected(window):
-    """Per tenant, "" the fleet: duration, calls, longest (ns), errors, billed requests."""
-    sums = defaultdict(lambda: [0, 0, 0, 0, 0])
+    """Per tenant, "" the fleet: duration, calls, longest (ns), errors, billed requests, load."""
+    sums = defaultdict(lambda: [0, 0, 0, 0, 0, 0])
     for key, one in window.series.items():
         for name in (key.tenant, ""):
             row = sums[name]
@@ -42,6 +42,9 @@ def expected(window):
             row[2] = max(row[2], one.duration_max_ns)
             row[3] += one.calls if key.outcome != OK else 0
             row[4] += one.billed_requests
+    for tenant, load_ns in window.load_ns.items():
+        for name in (tenant, ""):
+            sums[name][5] += load_ns
     return dict(sums)
 
 
@@ -50,7 +53,8 @@ STATS = (
     ("DatabaseDuration", "SampleCount"),
     ("DatabaseDuration", "Maximum"),
     ("DatabaseErrors", "Sum"),
-    ("BilledRequests", "Sum"),
+    ("DatabaseLoad", "SampleCount"),
+    ("DatabaseLoad", "Sum"),
 )
 
 
@@ -82,7 +86,7 @@ def read_metrics(metrics, start_s):
         )
         for (name, tenant, stat), result in zip(chunk, answer["MetricDataResults"], strict=True):
             (value,) = result["Values"]
-            in_ns = name == "DatabaseDuration" and stat != "SampleCount"
+            in_ns = name in {"DatabaseDuration", "DatabaseLoad"} and stat != "SampleCount"
             found[tenant, name, stat] = round(value * 1e6) if in_ns else value
     client.close()
     return found
@@ -121,7 +125,8 @@ def fleet_on_the_wire(server):
         sum(duration["Counts"]),
         round(max(duration["Values"]) * 1e6),
         errors["Sum"],
-        bare["BilledRequests"]["Value"],
+        bare["DatabaseLoad"]["StatisticValues"]["SampleCount"],
+        round(bare["DatabaseLoad"]["StatisticValues"]["Sum"] * 1e6),
     ]
 
 
@@ -234,8 +239,8 @@ def test_older_botocores_deliver_the_same_within_the_limits(server, answer, real
     sent = re.findall(
         rb"StatisticValues.SampleCount=([0-9.]+)", b"&".join(seen.content for seen in server.seen)
     )
-    calls = sum(one.calls for one in window.series.values())
-    assert sum(map(float, sent)) == 2 * calls  # each tenant's, and the fleet's
+    counted = sum(one.calls + one.billed_requests for one in window.series.values())
+    assert sum(map(float, sent)) == 2 * counted  # each tenant's, and the fleet's
 
 
 def wide_window(real_window, tenants):
@@ -291,6 +296,7 @@ def test_tenants_past_the_cap_fold_into_other_and_the_sums_hold(moto, real_windo
         max(row[2] for row in rest),
         sum(row[3] for row in rest),
         sum(row[4] for row in rest),
+        sum(row[5] for row in rest),
     ]
 
 

@@ -123,8 +123,8 @@ def written(window, **settings):
 
 
 def sums(found):
-    """Per tenant: duration in ns, calls, errors, billed requests."""
-    rows = defaultdict(lambda: [0, 0, 0, 0])
+    """Per tenant: duration in ns, calls, errors, billed requests, load in ns."""
+    rows = defaultdict(lambda: [0, 0, 0, 0, 0])
     for document in found:
         tenant = document.get("TenantId", "")
         if "DatabaseDuration" in document:
@@ -135,12 +135,14 @@ def sums(found):
             row[1] += sum(errors["Counts"])
             assert sum(duration["Counts"]) == sum(errors["Counts"])
             row[2] += sum(v * c for v, c in zip(errors["Values"], errors["Counts"], strict=True))
-            row[3] += document["BilledRequests"]
+            load = document["DatabaseLoad"]
+            row[3] += sum(load["Counts"])
+            row[4] += round(load["Values"][0] * load["Counts"][0] * 1e6)
     return dict(rows)
 
 
 def expected(window):
-    rows = defaultdict(lambda: [0, 0, 0, 0])
+    rows = defaultdict(lambda: [0, 0, 0, 0, 0])
     for key, one in window.series.items():
         for name in (key.tenant, ""):
             row = rows[name]
@@ -148,6 +150,9 @@ def expected(window):
             row[1] += one.calls
             row[2] += one.calls if key.outcome != OK else 0
             row[3] += one.billed_requests
+    for tenant, load_ns in window.load_ns.items():
+        for name in (tenant, ""):
+            rows[name][4] += load_ns
     return dict(rows)
 
 

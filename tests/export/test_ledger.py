@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import duckdb
@@ -150,3 +151,86 @@ def test_ten_thousand_tenants_are_written_column_by_column(tmp_path, make_window
     table = pq.read_table(next(tmp_path.rglob("*.parquet")))
     assert table.num_rows == 10_000
     assert sum(table.column("calls").to_pylist()) == 30_000
+
+
+@pytest.fixture
+def full_window(make_window, make_statements):
+    """A window with statements."""
+    return replace(make_window("acme", "bee"), statements=make_statements("acme", "bee"))
+
+
+def test_a_windows_statements_are_a_file_of_their_own(tmp_path, full_window):
+    """Every number exactly, sorted, in the declared columns; the main table is as without them."""
+    LedgerExporter(tmp_path).export([full_window], FOREVER)
+    assert _files(tmp_path) == [
+        ledger.statements_path(full_window), ledger.file_path(full_window)
+    ]  # fmt: skip
+    table = pq.read_table(tmp_path / ledger.statements_path(full_window), partitioning=None)
+    assert table.schema == ledger.arrow_schema(ledger.STATEMENT_COLUMNS)
+    rows = table.to_pylist()
+    assert [(row["tenant"], row["fingerprint"]) for row in rows] == [
+        ("acme", 7), ("acme", 2**62 + 1), ("bee", 7), ("bee", 2**62 + 1)
+    ]  # fmt: skip
+    assert rows[1] == {
+        "window_start": datetime(2026, 11, 20, 21, 15, tzinfo=UTC), "window_s": 60,
+        "writer": "host-1", "sequence": 0, "tenant": "acme", "resource_arn": "arn:x",
+        "database": "app", "fingerprint": 2**62 + 1, "summary": f"SELECT t{2**62 + 1}",
+        "kind": "work", "calls": 3, "duration_ns": 15_000_003, "duration_us2": 77_000_000,
+        "waited_ns": 3, "request_bytes": 900, "response_bytes": 2**40 + 1, "rows_returned": 7,
+        "rows_written": 2,
+    }  # fmt: skip
+    before = [path.read_bytes() for path in sorted(tmp_path.rglob("*.parquet"))]
+    LedgerExporter(tmp_path).export([full_window], FOREVER)
+    assert [path.read_bytes() for path in sorted(tmp_path.rglob("*.parquet"))] == before
+
+
+def test_statements_are_written_first_so_that_no_main_file_lacks_them(tmp_path, full_window):
+    """Where they cannot be written the window has failed as a whole, and is tried again."""
+    in_the_way = tmp_path / ledger.statements_path(full_window)
+    in_the_way.mkdir(parents=True)
+    with pytest.raises(ExportError) as caught:
+        LedgerExporter(tmp_path).export([full_window], FOREVER)
+    assert caught.value.failed == (full_window,)
+    assert _files(tmp_path) == []
+
+
+def test_a_kill_between_the_two_files_leaves_no_main_file(tmp_path):
+    """SIGKILL after the statements: a reader of the main table sees nothing of the window."""
+    script = textwrap.dedent("""
+        import os, signal, sys
+        from tenantmetrics.export import ledger
+        from tenantmetrics.records import Window
+        from tenantmetrics.statement_table import StatementTable
+        table = StatementTable()
+        table.add("acme", ("arn", "db", 1, "SELECT", "work"), *(1,) * 8)
+        sync = ledger._sync_folder
+        def die(folder):
+            sync(folder); os.kill(os.getpid(), signal.SIGKILL)
+        ledger._sync_folder = die
+        window = Window(0, 60, "w", 0, {}, {}, statements=table)
+        ledger.LedgerExporter(sys.argv[1]).export([window], float("inf"))
+    """)
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = _files(tmp_path)
+    assert left.parts[0] == "_statements"
+
+
+def test_a_statement_of_a_tenant_with_half_a_surrogate_pair_is_written(
+    tmp_path, make_window, make_statements
+):
+    """As in the main table."""
+    window = replace(make_window("bad\ud800"), statements=make_statements("bad\ud800"))
+    LedgerExporter(tmp_path).export([window], FOREVER)
+    for path in tmp_path.rglob("*.parquet"):
+        assert set(pq.read_table(path).column("tenant").to_pylist()) == {"bad\\ud800"}
+
+
+def test_squares_beyond_64_bits_do_not_keep_the_window_out(tmp_path, make_window):
+    """Calls of hours have such; they are cut off there."""
+    window = make_window("acme")
+    (series,) = window.series.values()
+    series.duration_us2 = 2**70
+    LedgerExporter(tmp_path).export([window], FOREVER)
+    (path,) = tmp_path.rglob("*.parquet")
+    assert pq.read_table(path).column("duration_us2").to_pylist() == [2**63 - 1]

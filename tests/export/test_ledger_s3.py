@@ -8,6 +8,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections import Counter
+from dataclasses import replace
 
 import boto3
 import pyarrow.parquet as pq
@@ -58,9 +60,11 @@ def keys(client):
 
 
 def rows(client):
-    """(writer, sequence, tenant, calls) of every row in the bucket; fails on half a file."""
+    """(writer, sequence, tenant, calls) of every row of the main table; fails on half a file."""
     found = []
     for key in keys(client):
+        if "/_statements/" in key:
+            continue
         content = client.get_object(Bucket="ledger", Key=key)["Body"].read()
         found += [
             (row["writer"], row["sequence"], row["tenant"], row["calls"])
@@ -303,6 +307,8 @@ def test_sigkill_loses_the_current_window_at_most_and_doubles_nothing(bucket, tm
 
     tenants = [tenant for _, _, tenant, _ in rows(bucket)]
     assert len(tenants) == len(set(tenants))
+    there = {key.removeprefix("kill/") for key in keys(bucket)}
+    assert all(f"_statements/{key}" in there for key in there if key.startswith("date="))
     calls = [calls for *_, calls in rows(bucket)]
     assert set(calls) == {1}
     for run, lines in told.items():
@@ -321,3 +327,38 @@ def select_wait(process, seconds):
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         return
+
+
+def test_a_windows_statements_are_sent_before_its_main_object(
+    bucket, moto, exporter, make_window, make_statements
+):
+    """Whoever finds the main object finds the statements."""
+    windows = [
+        replace(make_window("acme", sequence=n), statements=make_statements("acme"))
+        for n in range(2)
+    ]
+    exporter().export(windows, in_s(10))
+    puts = [seen.path for seen in moto.seen if seen.method == "PUT"]
+    below = "/ledger/prod/metering/"
+    assert [path.partition("?")[0].replace("%3D", "=") for path in puts if below in path] == [
+        f"{below}{path(window)}"
+        for window in windows
+        for path in (ledger.statements_path, ledger.file_path)
+    ]
+
+
+def test_a_window_is_given_up_with_its_statements_and_counted_once(
+    aws, server, answer, exporter, make_window, make_statements, tmp_path
+):
+    """No file is left without the other, and no call counts twice."""
+    server.standing = answer(503)
+    health = Health()
+    fanout = Fanout([exporter(spool_bytes=40_000)], health)
+    for number in range(8):
+        window = make_window("acme", sequence=number, calls=5)
+        fanout.export([replace(window, statements=make_statements("acme"))], in_s(0.4))
+    left = Counter(spooled(tmp_path))
+    assert set(left.values()) == {2}
+    assert 0 < len(left) < 8
+    assert health.counts()["export_dropped"] == 5 * (8 - len(left))
+    fanout.close(in_s(0.2))

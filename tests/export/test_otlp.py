@@ -64,8 +64,8 @@ def points(requests):
 
 
 def totals(requests):
-    """Per tenant: calls, duration in ns, billed requests, rows, errors, histogram counts."""
-    sums = defaultdict(lambda: [0, 0, 0, 0, 0, 0])
+    """Per tenant: calls, duration in ns, billed requests, rows, errors, histogram counts, load."""
+    sums = defaultdict(lambda: [0, 0, 0, 0, 0, 0, 0])
     for metric, attributes, point in points(requests):
         row = sums[attributes.get("tenant.id", "")]
         if metric.name == "tenantmetrics.operations":
@@ -80,12 +80,14 @@ def totals(requests):
             row[3] += round(point.sum)
         elif metric.name == "tenantmetrics.errors":
             row[4] += point.as_int
+        elif metric.name == "tenantmetrics.database.load":
+            row[6] += round(point.as_double * 1e9)
     sums.pop("", None)
     return dict(sums)
 
 
 def expected(*windows):
-    sums = defaultdict(lambda: [0, 0, 0, 0, 0, 0])
+    sums = defaultdict(lambda: [0, 0, 0, 0, 0, 0, 0])
     for window in windows:
         for key, one in window.series.items():
             row = sums[key.tenant]
@@ -95,6 +97,8 @@ def expected(*windows):
             row[3] += one.rows_returned
             row[4] += one.calls if key.outcome != OK else 0
             row[5] += sum(one.buckets.values())
+        for tenant, load_ns in window.load_ns.items():
+            sums[tenant][6] += load_ns
     return dict(sums)
 
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
 from tenantmetrics.report.compare import compare
 from tenantmetrics.report.html import render as html
 from tenantmetrics.report.terminal import render as terminal
-from tenantmetrics.statement import Period
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def test_every_line_is_a_row_and_a_columns_sum_is_the_bill(make_statement):
     assert sum(Decimal(row["total_cost"]) for row in rows) == statement.total
     assert sum(Decimal(row["compute_cost"]) for row in rows) == statement.pools[1].amount
     assert {row["status"] for row in rows} == {"ESTIMATE"}
-    assert rows[0]["database_time_s"] == "10.000000000"
+    assert rows[0]["wall_time_s"] == "10.000000000"
 
 
 def test_the_status_says_draft_or_final(make_statement):

@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tenantmetrics.cost.list_prices import TITLES
+from tenantmetrics.cost.statement import Line, LineKind, Pool, Usage
 from tenantmetrics.report.html import TOP_ROWS, render, write
-from tenantmetrics.statement import Line, LineKind, Pool, Usage
 
 NASTY = [
     "<script>document.title='owned'</script>",

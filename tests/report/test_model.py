@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from tenantmetrics.cost.statement import LineKind
 from tenantmetrics.errors import UnbalancedError
 from tenantmetrics.report.model import build
-from tenantmetrics.statement import LineKind
 
 
 def test_nothing_is_shown_of_a_statement_that_does_not_add_up(make_statement):

@@ -6,44 +6,9 @@ import io
 import re
 import zipfile
 from dataclasses import replace
-from xml.etree import ElementTree as ET
-
-import pytest
 
 from tenantmetrics.report import xlsx
 from tenantmetrics.report.xlsx import _letter, render
-
-NS = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
-
-
-@pytest.fixture
-def sheets():
-    """Cells by sheet and place: (value, formula)."""
-
-    def read(content):
-        book = zipfile.ZipFile(io.BytesIO(content))
-        shared = []
-        if "xl/sharedStrings.xml" in book.namelist():
-            root = ET.fromstring(book.read("xl/sharedStrings.xml"))
-            shared = ["".join(item.itertext()) for item in root.iterfind("m:si", NS)]
-        result = {}
-        for number, name in enumerate(("Summary", "Lines", "Method", "Trend"), start=1):
-            if f"xl/worksheets/sheet{number}.xml" not in book.namelist():
-                continue
-            root = ET.fromstring(book.read(f"xl/worksheets/sheet{number}.xml"))
-            cells = {}
-            for cell in root.iterfind(".//m:c", NS):
-                value = cell.findtext("m:v", None, NS)
-                if cell.get("t") == "s":
-                    value = shared[int(value)]
-                elif cell.get("t") == "inlineStr":
-                    value = "".join(cell.find("m:is", NS).itertext())
-                cells[cell.get("r")] = (value, cell.findtext("m:f", None, NS))
-            result[name] = cells
-            result[name + ".xml"] = ET.tostring(root, encoding="unicode")
-        return result
-
-    return read
 
 
 def column(cells, letter):

@@ -24,6 +24,7 @@ from tenantmetrics.errors import LedgerError, ReportError
 from tenantmetrics.export.ledger import LedgerExporter
 from tenantmetrics.records import UNATTRIBUTED, Series, SeriesKey, Source, Window
 from tenantmetrics.report import csv, focus, html, json, terminal, xlsx
+from tenantmetrics.statement_table import StatementTable
 
 pytest.importorskip("pyspark", reason="needs requirements/spark.txt")
 from pyspark.sql import SparkSession
@@ -168,7 +169,7 @@ def test_copies_count_once_and_broken_files_are_named(session, ledger, tmp_path)
     with pytest.raises(LedgerError, match=f"Spark cannot read ledger .*{broken.name[:15]}") as seen:
         monthly(books, month="2026-11", engine=Spark(session))
     assert "\n" not in str(seen.value)
-    with pytest.raises(ReportError, match="--skip-corrupt needs the duckdb engine"):
+    with pytest.raises(ReportError, match="only the duckdb engine can skip corrupt files"):
         monthly(books, month="2026-11", engine=Spark(session), skip_corrupt=True)
 
 
@@ -235,3 +236,22 @@ def test_a_ledger_on_s3_is_read_where_it_lies(session, ledger, bucket):
     bucket.append(bucket[75].replace("/hour=", "/copy-of-hour="))
     with pytest.raises(LedgerError, match="is the same window as"):
         monthly("s3a://books/prod", engine=Spark(session), **asked)
+
+
+def test_compute_is_divided_by_server_time_as_duckdb_does(session, tmp_path):
+    """The table of statements is read, and its sums are the same."""
+    chance = random.Random(9)
+    table, series = StatementTable(), {}
+    for tenant, work_ms in (("chatty", 0), ("heavy", 300)):
+        for fingerprint, ms, kind in ((7, work_ms, "work"), (8, 0, "workless")):
+            each = [int((chance.gauss(20, 3) + ms) * 1_000_000) for _ in range(300)]
+            us2 = sum((ns // 1000) ** 2 for ns in each)
+            key = ("arn:x", "app", fingerprint, f"SELECT s{fingerprint}", kind)
+            table.add(tenant, key, 300, sum(each), us2, 0, 300, 300, 300, 0)
+        whole = SeriesKey(tenant, "ExecuteStatement", "ok", Source.SESSION, "arn:x", "app")
+        series[whole] = Series(calls=600, duration_ns=10**11, attempts=600, billed_requests=600)
+    window = Window(START_S, 3600, "host", 0, series, {}, statements=table)
+    LedgerExporter(tmp_path).export([window], float("inf"))
+    there = monthly(tmp_path, engine=Spark(session))
+    assert there == monthly(tmp_path)
+    assert there.server_time.methods[0].method == "record"

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tenantmetrics import sqltext
 from tenantmetrics.sqltext import TokenKind
+from tenantmetrics.sqltext.lexer import plain_tokens
 
 ROUTINE = (
     "create or replace function f() returns int begin atomic"
@@ -192,3 +193,17 @@ def test_time_is_linear_in_the_length(text):
 def test_a_parameter_name_is_ascii_letters_digits_and_underscores(name, good):
     """What the Data API refuses as a name."""
     assert sqltext.is_parameter_name(name) is good
+
+
+@given(
+    st.lists(
+        st.sampled_from([*PIECES, "'x'", '"q"', ".5", "..", "1e5", "0x1F", "%", "&", "\u2028"]),
+        max_size=12,
+    ).map("".join),
+)
+def test_the_tokens_of_a_plain_text_are_those_of_every_text(sql):
+    """The quick way gives what the full rules give, or nothing."""
+    quick = plain_tokens(sql)
+    if quick is not None:
+        full = sqltext.tokenize(sql)
+        assert quick == [sql[start:end] for kind, start, end in full if kind != "space"]

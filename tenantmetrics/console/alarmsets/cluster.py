@@ -15,7 +15,7 @@ ALARMS: tuple[Alarm, ...] = (
     Alarm(
         id="cluster-cpu",
         means="The cluster's CPU is above ${CpuPercent} % for 15 minutes.",
-        look=f"{FLEET_BOARD}, cluster and top tenants by database time.",
+        look=f"{FLEET_BOARD}, cluster and top tenants by load.",
         do="One tenant: slow it down. All: raise the maximum capacity.",
         queries=(rds("CPUUtilization", "Average", returned=True),),
         threshold="${CpuPercent}",
@@ -40,7 +40,7 @@ ALARMS: tuple[Alarm, ...] = (
     Alarm(
         id="cluster-acu",
         means="Capacity is above ${AcuPercent} % of the cluster's maximum for 15 minutes.",
-        look=f"{FLEET_BOARD}, capacity against calls and database time.",
+        look=f"{FLEET_BOARD}, capacity against calls and load.",
         do="Expected load: raise the maximum. Else the tenant or statement that rose.",
         queries=(rds("ACUUtilization", "Average", returned=True),),
         threshold="${AcuPercent}",

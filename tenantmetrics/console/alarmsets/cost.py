@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from tenantmetrics.catalog import Metric
 from tenantmetrics.console.alarm import Alarm, Query
 from tenantmetrics.console.alarmsets.parts import (
-    ALL_BILLED,
-    ALL_DURATION,
+    ALL_LOAD,
     FLEET_BOARD,
     math,
     rds,
@@ -16,14 +14,14 @@ from tenantmetrics.console.alarmsets.parts import (
 __all__ = ["ALARMS"]
 
 
-def _anomaly(name: str, one: Metric, what: str) -> Alarm:
+def _anomaly(name: str, statistic: str, what: str) -> Alarm:
     return Alarm(
         id=name,
         means=f"{what} of the fleet is far above what is usual for this hour of the week.",
-        look=f"{FLEET_BOARD}, top tenants by billed requests and by database time.",
+        look=f"{FLEET_BOARD}, top tenants by billed requests and by load.",
         do="Find the tenant that rose; a loop or a new job: tell its owner; growth: its plan.",
         queries=(
-            stat(one, "Sum", returned=True),
+            stat(ALL_LOAD, statistic, returned=True),
             Query(
                 id="band",
                 expression="ANOMALY_DETECTION_BAND(m1, ${AnomalyBand})",
@@ -40,8 +38,8 @@ def _anomaly(name: str, one: Metric, what: str) -> Alarm:
 
 
 ALARMS: tuple[Alarm, ...] = (
-    _anomaly("billed-requests-anomaly", ALL_BILLED, "The number of billed requests"),
-    _anomaly("database-time-anomaly", ALL_DURATION, "Database time"),
+    _anomaly("billed-requests-anomaly", "SampleCount", "The number of billed requests"),
+    _anomaly("database-time-anomaly", "Sum", "The load (estimated server time)"),
     Alarm(
         id="fleet-spend",
         means="Data API and compute of the last day come to more than ${FleetUsdADay} USD at the "
@@ -50,7 +48,7 @@ ALARMS: tuple[Alarm, ...] = (
         do="Expected growth: raise the threshold. Else the tenant that rose, or the cluster's "
         "maximum capacity.",
         queries=(
-            stat(ALL_BILLED, "Sum", "billed"),
+            stat(ALL_LOAD, "SampleCount", "billed"),
             rds("ServerlessDatabaseCapacity", "Average", "acu"),
             math(
                 "billed * ${UsdPerMillionRequests} / 1000000 + acu * 24 * ${UsdPerAcuHour}",

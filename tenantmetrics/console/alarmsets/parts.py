@@ -12,7 +12,7 @@ from tenantmetrics.catalog import Metric, metric
 from tenantmetrics.console.alarm import Query
 
 __all__ = [
-    "ALL_BILLED", "ALL_DURATION", "ALL_ERRORS", "BILLED", "DURATION", "ERRORS", "FLEET_BOARD",
+    "ALL_DURATION", "ALL_ERRORS", "ALL_LOAD", "DURATION", "ERRORS", "FLEET_BOARD", "LOAD",
     "PIPELINE_BOARD", "TENANT_BOARD", "math", "rds", "series", "stat",
 ]  # fmt: skip
 
@@ -53,9 +53,9 @@ def series(one: Metric, function: str, by: str, where: str = "") -> tuple[Query,
     return (math(text, f"{one.name} by {by}", "q1"),)
 
 
-DURATION, ERRORS, BILLED = (
-    metric(name) for name in ("DatabaseDuration", "DatabaseErrors", "BilledRequests")
+DURATION, ERRORS, LOAD = (
+    metric(name) for name in ("DatabaseDuration", "DatabaseErrors", "DatabaseLoad")
 )
-ALL_DURATION, ALL_ERRORS, ALL_BILLED = (
-    metric(one.name, fleet=True) for one in (DURATION, ERRORS, BILLED)
+ALL_DURATION, ALL_ERRORS, ALL_LOAD = (
+    metric(tenants.name, fleet=True) for tenants in (DURATION, ERRORS, LOAD)
 )

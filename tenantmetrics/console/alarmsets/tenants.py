@@ -5,9 +5,11 @@ from __future__ import annotations
 from tenantmetrics.console.alarm import Alarm, Needs, Query, Severity
 from tenantmetrics.console.alarmsets.parts import (
     ALL_DURATION,
+    ALL_LOAD,
     DURATION,
     ERRORS,
     FLEET_BOARD,
+    LOAD,
     TENANT_BOARD,
     math,
     series,
@@ -45,11 +47,11 @@ ALARMS: tuple[Alarm, ...] = (
     Alarm(
         id="tenant-database-time",
         severity=Severity.SILENT,
-        means="A tenant used more than ${NoisyDatabaseMs} ms of database time a minute in 4 of 5; "
-        "names the tenant for noisy-neighbour.",
-        look=f"{FLEET_BOARD}, top tenants by database time.",
+        means="A tenant used more than ${NoisyDatabaseMs} ms of estimated server time a minute "
+        "in 4 of 5; names the tenant for noisy-neighbour.",
+        look=f"{FLEET_BOARD}, top tenants by load.",
         do="Nothing by itself; see noisy-neighbour.",
-        queries=series(DURATION, "SUM", "TenantId"),
+        queries=series(LOAD, "SUM", "TenantId"),
         threshold="${NoisyDatabaseMs}",
         periods=5,
         datapoints=4,
@@ -58,14 +60,14 @@ ALARMS: tuple[Alarm, ...] = (
     Alarm(
         id="largest-share",
         severity=Severity.SILENT,
-        means="One tenant had more than ${NoisySharePercent} % of all database time in 4 of 5 "
-        "minutes.",
+        means="One tenant had more than ${NoisySharePercent} % of the load (estimated server time) "
+        "in 4 of 5 minutes.",
         look=f"{FLEET_BOARD}, noisy neighbour.",
         do="Nothing by itself; see noisy-neighbour.",
         queries=(
             # MAX makes one series of many, which is what metric math in an alarm must return.
-            Query(id="q1", expression=series(DURATION, "SUM", "TenantId")[0].expression),
-            stat(ALL_DURATION, "Sum", "busy"),
+            Query(id="q1", expression=series(LOAD, "SUM", "TenantId")[0].expression),
+            stat(ALL_LOAD, "Sum", "busy"),
             math("100 * MAX(q1) / busy", "largest share, %"),
         ),
         threshold="${NoisySharePercent}",
@@ -85,7 +87,7 @@ ALARMS: tuple[Alarm, ...] = (
     ),
     Alarm(
         id="noisy-neighbour",
-        means="One tenant takes most of the database time while latency is up for the fleet; the "
+        means="One tenant causes most of the load while latency is up for the fleet; the "
         "contributors of tenant-database-time name it.",
         look=f"{FLEET_BOARD}, noisy neighbour and average latency by tenant.",
         do="Slow that tenant down (its job, its rate limit), or raise the cluster's capacity; "
@@ -96,8 +98,13 @@ ALARMS: tuple[Alarm, ...] = (
 )
 
 _D = '{"db.client.operation.duration"}'
+_L = '{"tenantmetrics.database.load"}'
 _B = '{"tenantmetrics.billed_requests"}'
 _BY = 'sum by ("tenant.id")'
+
+
+def _load(window: str, whose: str = "sum") -> str:
+    return f"{whose} (rate({_L}[{window}]))"
 
 
 def _time(window: str, whose: str = "sum") -> str:
@@ -111,12 +118,12 @@ def _calls(window: str, whose: str = "sum") -> str:
 EXACT: tuple[Alarm, ...] = (
     Alarm(
         id="noisy-neighbour-exact",
-        means="A tenant takes more than ${NoisySharePercent} % of all database time, and the calls "
-        "of all the others take more than ${OthersLatencyMs} ms on average.",
+        means="A tenant causes more than ${NoisySharePercent} % of the load, and the calls of all "
+        "the others take more than ${OthersLatencyMs} ms on average.",
         look=f"{TENANT_BOARD} for the contributor.",
         do="Slow that tenant down (its job, its rate limit), or raise the cluster's capacity; "
         "then its statements.",
-        promql=f"({_time('5m', _BY)} / scalar({_time('5m')}) > ${{NoisySharePercent}} / 100)"
+        promql=f"({_load('5m', _BY)} / scalar({_load('5m')}) > ${{NoisySharePercent}} / 100)"
         f" and ((scalar({_time('5m')}) - {_time('5m', _BY)})"
         f" / (scalar({_calls('5m')}) - {_calls('5m', _BY)}) > ${{OthersLatencyMs}} / 1000)",
         pending_s=180,

@@ -17,7 +17,6 @@ from tenantmetrics.console.boards.model import (
 __all__ = ["BOARD"]
 
 _ACU = Unit("ACU", "short")
-_IN_FLIGHT = Unit("calls", "short")
 
 _NOW = Section(
     "Now",
@@ -50,9 +49,7 @@ _NOW = Section(
             Panel(title="Latency", draws=q.LATENCY_QUANTILES, unit=q.MS),
         ),
         (
-            Panel(
-                title="Database time: calls in flight on average", draws=(q.LOAD,), unit=_IN_FLIGHT
-            ),
+            Panel(title="Load: average active sessions", draws=(q.LOAD,), unit=q.SESSIONS),
             Panel(title="Billed requests", draws=(q.BILLED,), unit=q.REQUESTS),
             Panel(
                 title="Estimated cost a day",
@@ -81,20 +78,20 @@ _TENANTS = Section(
         ),
         (
             Panel(
-                title="Database time by tenant",
+                title="Load by tenant",
                 draws=(q.LOAD_BY_TENANT,),
-                unit=Unit("ms a minute", "short"),
+                unit=q.SESSIONS,
             ),
             Panel(title="Billed requests by tenant", draws=(q.BILLED_BY_TENANT,), unit=q.REQUESTS),
             Panel(
-                title="Estimated compute cost a day, by share of database time",
+                title="Estimated compute cost a day, by share of the load",
                 draws=(q.COMPUTE_BY_TENANT,),
                 unit=q.USD,
             ),
         ),
         (
             Panel(
-                title="Noisy neighbour: share of all database time",
+                title="Noisy neighbour: share of the load",
                 draws=(q.SHARE_BY_TENANT,),
                 unit=q.PERCENT,
                 thresholds=(Threshold("largest-share", "NoisySharePercent"),),
@@ -160,7 +157,7 @@ BOARD = Board(
     about="Fleet: every tenant on `{cluster}`\n"
     "[one tenant](#dashboards:name={tenant}) · "
     "[the metrics' own health](#dashboards:name={pipeline}) · "
-    "Database time is the client's wall time: the Data API reports none of its own. "
+    "Load is estimated server time; latency is what clients saw. "
     "Costs are estimates at list price.",
     sections=(_NOW, _TENANTS, _CLUSTER),
 )

@@ -66,7 +66,7 @@ _NOT_DELIVERED = Quantity(
 
 
 def _tenants(source: CloudWatch) -> list[Any]:
-    query = source.insights("BilledRequests", "SUM", "TenantId", limit=_SERIES_MAX)
+    query = source.insights("DatabaseLoad", "COUNT", "TenantId", limit=_SERIES_MAX)
     return expression(query, id="q1", visible=False)
 
 

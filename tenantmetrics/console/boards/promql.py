@@ -51,7 +51,7 @@ class PromQL:
         return _sum(f"histogram_count({self._durations()})", by)
 
     def seconds(self, by: str = "") -> str:
-        """Seconds of database time a second: calls in flight on average."""
+        """Seconds that clients wait for calls, a second."""
         return _sum(f"histogram_sum({self._durations()})", by)
 
     def quantile(self, share: float) -> str:

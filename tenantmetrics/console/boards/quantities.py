@@ -14,8 +14,8 @@ __all__ = [
     "COST_A_DAY", "COST_NOW", "COST_OF_THE_TENANT", "COST_TO_DATE", "COUNTED_CALLS",
     "ERROR_PERCENT", "ERROR_PERCENT_BY_TENANT",
     "FAILED_BY_CODE", "LATENCY_P99", "LATENCY_QUANTILES", "LOAD", "LOAD_BY_TENANT", "MS",
-    "PERCENT", "REQUESTS", "SHARE_BY_TENANT", "SHARE_OF_LOAD", "STORAGE_LATENCY", "TROUBLE",
-    "USD", "cluster", "counted",
+    "PERCENT", "REQUESTS", "SESSIONS", "SHARE_BY_TENANT", "SHARE_OF_LOAD", "STORAGE_LATENCY",
+    "TROUBLE", "USD", "cluster", "counted",
 ]  # fmt: skip
 
 _DAY_S = 86_400
@@ -24,6 +24,7 @@ CALLS_A_SECOND = Unit("calls {per}", "reqps")
 COUNTED_CALLS = Unit("calls {per}", "cps")
 REQUESTS = Unit("requests {per}", "reqps")
 PERCENT = Unit("%", "percent", "%")
+SESSIONS = Unit("sessions", "short")
 MS = Unit("ms", "s", "ms")
 USD = Unit("USD", "currencyUSD", "USD")
 
@@ -90,47 +91,58 @@ AVERAGE_LATENCY_BY_TENANT = Quantity(
 
 LOAD = Quantity(
     cloudwatch=lambda source: [
-        source.line("DatabaseDuration", "Sum", id="busy", visible=False),
-        expression("busy / 1000 / PERIOD(busy)", "calls in flight", id="load"),
+        source.line("DatabaseLoad", "Sum", id="busy", visible=False),
+        expression("busy / 1000 / PERIOD(busy)", "average active sessions", id="load"),
     ],
-    promql=lambda source: [(source.seconds(), "in flight")],
+    promql=lambda source: [(source.rate("DatabaseLoad"), "average active sessions")],
 )
 
 LOAD_BY_TENANT = Quantity(
-    cloudwatch=lambda source: [source.top("DatabaseDuration", "SUM")],
-    promql=lambda source: [(top(source.seconds(source.tenant)), source.legend("tenant.id"))],
+    cloudwatch=lambda source: [
+        source.top("DatabaseLoad", "SUM", visible=False),
+        source.line("DatabaseLoad", "Sum", id="busy", visible=False),
+        expression("q1 / 1000 / PERIOD(busy)", id="load"),
+    ],
+    promql=lambda source: [
+        (top(source.rate("DatabaseLoad", source.tenant)), source.legend("tenant.id"))
+    ],
 )
 
 SHARE_OF_LOAD = Quantity(
     cloudwatch=lambda source: [
-        source.line("DatabaseDuration", "Sum", id="mine", visible=False),
-        source.line("DatabaseDuration", "Sum", fleet=True, id="busy", visible=False),
+        source.line("DatabaseLoad", "Sum", id="mine", visible=False),
+        source.line("DatabaseLoad", "Sum", fleet=True, id="busy", visible=False),
         expression("100 * mine / busy", "share, %", id="share"),
     ],
-    promql=lambda source: [(f"100 * {source.seconds()} / {source.everybody.seconds()}", "share")],
+    promql=lambda source: [
+        (f"100 * {source.rate('DatabaseLoad')} / {source.everybody.rate('DatabaseLoad')}", "share")
+    ],
 )
 
 SHARE_BY_TENANT = Quantity(
     cloudwatch=lambda source: [
-        source.top("DatabaseDuration", "SUM", visible=False),
-        source.line("DatabaseDuration", "Sum", id="busy", visible=False),
+        source.top("DatabaseLoad", "SUM", visible=False),
+        source.line("DatabaseLoad", "Sum", id="busy", visible=False),
         expression("100 * q1 / busy", id="share"),
     ],
     promql=lambda source: [
         (
-            top(f"100 * {source.seconds(source.tenant)} / scalar({source.seconds()})"),
+            top(
+                f"100 * {source.rate('DatabaseLoad', source.tenant)}"
+                f" / scalar({source.rate('DatabaseLoad')})"
+            ),
             source.legend("tenant.id"),
         )
     ],
 )
 
 BILLED = Quantity(
-    cloudwatch=lambda source: [source.line("BilledRequests", "Sum", label="billed requests")],
+    cloudwatch=lambda source: [source.line("DatabaseLoad", "SampleCount", label="billed requests")],
     promql=lambda source: [(source.rate("BilledRequests"), "billed requests")],
 )
 
 BILLED_BY_TENANT = Quantity(
-    cloudwatch=lambda source: [source.top("BilledRequests", "SUM")],
+    cloudwatch=lambda source: [source.top("DatabaseLoad", "COUNT")],
     promql=lambda source: [
         (top(source.rate("BilledRequests", source.tenant)), source.legend("tenant.id"))
     ],
@@ -142,7 +154,7 @@ def _cost_a_day(source: CloudWatch) -> list[list[Any]]:
     price = source.settings.usd_per_million_requests
     requests = f"billed * {_DAY_S} / PERIOD(billed)"
     return [
-        source.line("BilledRequests", "Sum", id="billed", visible=False),
+        source.line("DatabaseLoad", "SampleCount", id="billed", visible=False),
         source.rds("ServerlessDatabaseCapacity", id="acu", visible=False),
         expression(f"{requests} * {price} / 1000000", "Data API", id="api"),
         expression(f"acu * 24 * {source.settings.usd_per_acu_hour}", "compute", id="compute"),
@@ -150,15 +162,15 @@ def _cost_a_day(source: CloudWatch) -> list[list[Any]]:
 
 
 def _cost_to_date(source: CloudWatch) -> list[list[Any]]:
-    """The tenant's requests, and its share of the compute by database time."""
+    """The tenant's requests, and its share of the compute by load."""
     settings = source.settings
     requests = f"FILL(billed, 0) * {settings.usd_per_million_requests} / 1000000"
     hours = "PERIOD(busy) / 3600"
     compute = f"FILL(mine, 0) / busy * acu * {hours} * {settings.usd_per_acu_hour}"
     return [
-        source.line("BilledRequests", "Sum", id="billed", visible=False),
-        source.line("DatabaseDuration", "Sum", id="mine", visible=False),
-        source.line("DatabaseDuration", "Sum", fleet=True, id="busy", visible=False),
+        source.line("DatabaseLoad", "SampleCount", id="billed", visible=False),
+        source.line("DatabaseLoad", "Sum", id="mine", visible=False),
+        source.line("DatabaseLoad", "Sum", fleet=True, id="busy", visible=False),
         source.rds("ServerlessDatabaseCapacity", id="acu", visible=False),
         expression(f"RUNNING_SUM({requests})", "Data API", id="api"),
         expression(f"RUNNING_SUM({compute})", "compute", id="compute"),
@@ -166,11 +178,11 @@ def _cost_to_date(source: CloudWatch) -> list[list[Any]]:
 
 
 def _compute_by_tenant(source: CloudWatch) -> list[list[Any]]:
-    """The compute of a day, divided among the highest tenants by database time."""
+    """The compute of a day, divided among the highest tenants by load."""
     price = source.settings.usd_per_acu_hour
     return [
-        source.top("DatabaseDuration", "SUM", visible=False),
-        source.line("DatabaseDuration", "Sum", id="busy", visible=False),
+        source.top("DatabaseLoad", "SUM", visible=False),
+        source.line("DatabaseLoad", "Sum", id="busy", visible=False),
         source.rds("ServerlessDatabaseCapacity", id="acu", visible=False),
         expression(f"q1 / busy * acu * 24 * {price}", id="cost"),
     ]

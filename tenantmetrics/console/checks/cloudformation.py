@@ -1,4 +1,4 @@
-"""CloudFormation templates as data, with their functions worked out as far as the template goes."""
+"""Functions of CloudFormation templates, worked out as far as the template goes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tenantmetrics.console.checks.fault import load_json
-from tenantmetrics.console.known import close_to
-from tenantmetrics.errors import MissingExtraError
-
 __all__ = [
     "ALARM",
     "COMPOSITE",
     "STAND_IN",
     "is_open",
     "listed",
-    "load",
-    "names",
     "number",
     "resources",
     "used",
@@ -35,65 +29,7 @@ _PSEUDO = {
     "AWS::StackName": "stack",
     "AWS::URLSuffix": "amazonaws.com",
 }
-_UNTOLD = frozenset({*_PSEUDO, "AWS::NoValue", "AWS::NotificationARNs", "AWS::StackId"})
-_FUNCTIONS = frozenset([
-    "And", "Base64", "Cidr", "Condition", "Equals", "FindInMap", "GetAZs", "GetAtt", "If",
-    "ImportValue", "Join", "Length", "Not", "Or", "Ref", "Select", "Split", "Sub",
-    "ToJsonString", "Transform",
-])  # fmt: skip
-"""CloudFormation user guide, "Intrinsic function reference", with a short form."""
 _PLACE = re.compile(r"\$\{([^!{}][^{}]*)\}")
-
-
-def load(text: str) -> Any:
-    """A template as data; short tags become their long form.
-
-    Raises:
-        ValueError: It is not YAML or JSON, or has a key twice.
-        MissingExtraError: PyYAML is not installed.
-    """
-    if text.lstrip().startswith("{"):
-        return load_json(text)
-    try:
-        import yaml  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise MissingExtraError("checking alarms", "console") from None
-
-    class Loader(yaml.SafeLoader):  # type: ignore[misc]
-        """YAML with CloudFormation's tags, and each key once."""
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            seen: set[str] = set()
-            for key, _ in node.value:
-                if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                    line = key.start_mark.line + 1
-                    raise ValueError(f"key {key.value!r} in line {line} stands there twice")
-                seen.add(str(key.value))
-            return super().construct_mapping(node, deep=deep)
-
-    Loader.add_multi_constructor("!", _tagged)
-    # "2010-09-09" is a version here, not a day.
-    Loader.add_constructor("tag:yaml.org,2002:timestamp", Loader.construct_yaml_str)
-    try:
-        return yaml.load(text, Loader=Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from None
-
-
-def _tagged(loader: Any, suffix: str, node: Any) -> dict[str, Any]:
-    """The long form of a short tag."""
-    if suffix not in _FUNCTIONS:
-        line = node.start_mark.line + 1
-        raise ValueError(
-            f"line {line}: there is no function !{suffix}{close_to(suffix, _FUNCTIONS)}"
-        )
-    if node.id == "scalar":
-        value = loader.construct_scalar(node)
-    elif node.id == "sequence":
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)
-    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
 
 
 def resources(template: Any, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -105,18 +41,18 @@ def resources(template: Any, given: Mapping[str, Any] | None = None) -> dict[str
     """
     every = template.get("Resources", {})
     values: dict[str, Any] = dict(_PSEUDO)
-    for name, one in template.get("Parameters", {}).items():
-        if "Default" in one and not str(one.get("Type")).startswith("AWS::SSM::"):
-            values[name] = one["Default"]
+    for name, parameter in template.get("Parameters", {}).items():
+        if "Default" in parameter and not str(parameter.get("Type")).startswith("AWS::SSM::"):
+            values[name] = parameter["Default"]
         elif "arn" in name.lower():
             values[name] = STAND_IN
     values |= given or {}
-    for name, one in every.items():
-        if isinstance(one, dict) and one.get("Type") in {ALARM, COMPOSITE}:
-            called = _filled((one.get("Properties") or {}).get("AlarmName", name), values)
+    for name, resource in every.items():
+        if isinstance(resource, dict) and resource.get("Type") in {ALARM, COMPOSITE}:
+            called = _filled((resource.get("Properties") or {}).get("AlarmName", name), values)
             values[name] = name if is_open(called) else called
             values[f"{name}.Arn"] = f"arn:aws:cloudwatch:us-east-1:123456789012:alarm:{called}"
-    return {name: _filled(one, values) for name, one in every.items()}
+    return {name: _filled(resource, values) for name, resource in every.items()}
 
 
 def is_open(value: Any) -> bool:
@@ -150,11 +86,6 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def names(template: Any) -> set[str]:
-    """All that Ref and Sub may name."""
-    return {*template.get("Parameters", {}), *template.get("Resources", {}), *_UNTOLD}
-
-
 def used(node: Any) -> Iterator[str]:
     """Names that Ref, Sub and GetAtt use, without attributes."""
     if isinstance(node, list):
@@ -168,9 +99,9 @@ def used(node: Any) -> Iterator[str]:
                 yield (value if isinstance(value, str) else str(value[0])).split(".")[0]
             elif key == "Fn::Sub":
                 text, more = (value, {}) if isinstance(value, str) else (value[0], value[1])
-                for one in _PLACE.findall(text):
-                    if one not in more:
-                        yield one.split(".")[0]
+                for name in _PLACE.findall(text):
+                    if name not in more:
+                        yield name.split(".")[0]
                 yield from used(more)
             else:
                 yield from used(value)
@@ -179,7 +110,7 @@ def used(node: Any) -> Iterator[str]:
 def _filled(node: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(node, list):
         items = [_filled(item, values) for item in node]
-        return [one for one in items if one != {"Ref": "AWS::NoValue"}]
+        return [item for item in items if item != {"Ref": "AWS::NoValue"}]
     if not isinstance(node, dict):
         return node
     if len(node) == 1:
@@ -209,10 +140,10 @@ def _function(key: str, value: Any, values: Mapping[str, Any]) -> Any:
     if key == "Fn::Join" and isinstance(value, list):
         parts = _filled(value[1], values)
         if isinstance(parts, list):
-            texts = [f"${{{next(iter(one.values()))}}}" if is_open(one) and isinstance(one, dict)
-                     else str(one) for one in parts]  # fmt: skip
+            texts = [f"${{{next(iter(part.values()))}}}" if is_open(part) and isinstance(part, dict)
+                     else str(part) for part in parts]  # fmt: skip
             return str(value[0]).join(texts)
     if key == "Fn::If" and isinstance(value, list):
-        yes, no = (_filled(one, values) for one in value[1:])
+        yes, no = (_filled(branch, values) for branch in value[1:])
         return no if yes == {"Ref": "AWS::NoValue"} else yes
     return None

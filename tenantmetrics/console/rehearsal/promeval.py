@@ -29,7 +29,11 @@ _SIGNS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator
 _COMPARISONS = {
     ">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le, "==": operator.eq,
 }  # fmt: skip
-_TWINS = {one.twin: one for one in METRICS if one.dimensions == ("TenantId",) and one.attributes}
+_TWINS = {
+    metric.twin: metric
+    for metric in METRICS
+    if metric.dimensions == ("TenantId",) and metric.attributes
+}
 
 
 def evaluate(node: Any, store: Store, at_s: int, seen: Seen | None = None) -> Any:
@@ -96,12 +100,15 @@ def _increase(
     # Seconds there, milliseconds here.
     unit = 1000.0 if metric.twin_unit == "s" else 1.0
     found: dict[Labels, _Pair] = {}
-    for key in store.select(metric.name, metric.dimensions):
+    # CloudWatch has the billed requests as the load's sample count.
+    billed = metric.name == "BilledRequests"
+    for key in store.select("DatabaseLoad" if billed else metric.name, metric.dimensions):
         total, count = store.total(key, end_s - range_s, end_s)
         if count:
             labels = (("tenant.id", key[1][0][1]),)
             plain = metric.form is not Form.VALUES
-            found[labels] = (total / unit, total if plain else count)
+            number = float(count) if billed else total / unit
+            found[labels] = (number, number if plain else count)
     seen[twin, range_s, end_s] = found
     return found
 

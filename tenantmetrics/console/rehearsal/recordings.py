@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tenantmetrics import ledger
+from tenantmetrics.aggregate.load import Load
 from tenantmetrics.console.rehearsal import scenario
 from tenantmetrics.console.rehearsal.store import Store
-from tenantmetrics.cost.files import find
+from tenantmetrics.cost.files import find, find_statements
 from tenantmetrics.errors import ConsoleError, LedgerError, MissingExtraError
+from tenantmetrics.measures import BY_STATEMENT
 from tenantmetrics.records import Series, SeriesKey, Source, Window
+from tenantmetrics.statement_table import StatementTable
 
 __all__ = ["load", "windows"]
 
@@ -21,7 +25,8 @@ def load(path: Path) -> Store:
     """Read a recording: a folder is a ledger, `*.toml` a scenario, any other file EMF documents.
 
     A ledger knows no tenant conflicts, no export failures and nothing of the cluster; EMF documents
-    know all but the cluster.
+    know all but the cluster. The load is estimated from a ledger's statements anew; files without
+    any, of version 1, have the clients' time in its place.
 
     Raises:
         ConsoleError: The file cannot be read, or is none of these.
@@ -37,6 +42,9 @@ def load(path: Path) -> Store:
         scenario.play(path, store)
     else:
         _add_documents(path, store)
+        if not store.select("DatabaseLoad", ()):
+            # Earlier releases did not publish the load; nothing may say that there was none.
+            store.drop("DatabaseLoad")
     if not store.series:
         raise ConsoleError(f"recording {str(path)!r} holds no metric of ours")
     return store
@@ -55,17 +63,48 @@ def windows(path: Path) -> Iterator[Window]:
     except ImportError:
         raise MissingExtraError("reading a ledger", "ledger") from None
     files = find(path)
-    for broken in files.broken:
+    tables = find_statements(files)
+    for broken in (*files.broken, *tables.broken):
         raise LedgerError(f"ledger file {str(broken.path)!r}: {broken.reason}")
-    columns = [one.name for one in ledger.COLUMNS]
-    for name, file in files.good.items():
+
+    def rows(file: Path, columns: Iterable[ledger.Column]) -> list[dict[str, Any]]:
         try:
             # One file after the other: its folders are partitions, which must not become columns.
-            rows = parquet.ParquetFile(file).read(columns=columns).to_pylist()
+            there = parquet.ParquetFile(file)
+            wanted = [column.name for column in columns if column.name in there.schema_arrow.names]
+            found: list[dict[str, Any]] = there.read(columns=wanted).to_pylist()
         except (pa.ArrowException, OSError, KeyError) as error:
             text = " ".join(str(error).split())
             raise LedgerError(f"ledger file {str(file)!r} cannot be read: {text}") from None
-        yield _window(name, rows)
+        return found
+
+    loads: dict[str, Load] = {}
+    for name, file in files.good.items():
+        window = _window(name, rows(file, ledger.COLUMNS))
+        if name in tables.good:
+            table = _table(rows(tables.good[name], ledger.STATEMENT_COLUMNS))
+            load = loads.setdefault(name.writer, Load())
+            yield replace(window, load_ns=load.close(window.series, table))
+        else:
+            yield replace(window, load_ns=_wall_time(window))
+
+
+def _table(rows: list[dict[str, Any]]) -> StatementTable:
+    table = StatementTable()
+    for row in rows:
+        key = (
+            row["resource_arn"], row["database"], row["fingerprint"], row["summary"], row["kind"],
+        )  # fmt: skip
+        table.add(row["tenant"], key, *(row[measure.name] for measure in BY_STATEMENT))
+    return table
+
+
+def _wall_time(window: Window) -> dict[str, int]:
+    """The clients' time by tenant, which is all that files of version 1 tell of the load."""
+    found: dict[str, int] = {}
+    for key, series in window.series.items():
+        found[key.tenant] = found.get(key.tenant, 0) + series.duration_ns
+    return found
 
 
 def _window(name: ledger.FileName, rows: list[dict[str, Any]]) -> Window:
@@ -116,7 +155,7 @@ def _add_documents(path: Path, store: Store) -> None:
     except OSError as error:
         raise ConsoleError(f"recording {str(path)!r} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConsoleError(f"recording {str(path)!r} cannot be read: it is no text") from None
+        raise ConsoleError(f"recording {str(path)!r} cannot be read: it is not UTF-8") from None
 
 
 def _add_document(where: str, text: str, store: Store, seen: set[str]) -> None:

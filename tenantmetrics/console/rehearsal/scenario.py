@@ -4,6 +4,7 @@ minutes = 90                      # length
 start = 2026-11-20T12:00:00Z      # optional
 tenants = { acme = 60, bee = 30 } # calls a minute in calm times
 latency_ms = 20                   # of a call in calm times
+overhead_ms = 0                   # part of the latency that is not the server's
 error_rate = 0.0                  # share of failed calls in calm times
 
 [[during]]                        # an incident: what is not said stays calm
@@ -12,6 +13,7 @@ to = 50                           # the first minute that is calm again
 tenant = "acme"                   # whom it concerns; all tenants without it
 calls = 3000
 latency_ms = 900
+overhead_ms = 20
 error_rate = 0.5
 error = "ThrottlingException"     # code of the failed calls
 unattributed = 40                 # calls a minute that name no tenant
@@ -36,18 +38,27 @@ from tenantmetrics import histogram
 from tenantmetrics.console.rehearsal.store import MINUTE_S, Store
 from tenantmetrics.errors import ConsoleError
 from tenantmetrics.records import OK, UNATTRIBUTED, Misuse, Series, SeriesKey, Source, Window
+from tenantmetrics.statement_table import Kind, StatementTable
 
 __all__ = ["parse", "play", "windows"]
 
 _START = datetime(2026, 11, 20, 12, tzinfo=UTC)
-_TOP = frozenset({"minutes", "start", "tenants", "latency_ms", "error_rate", "during", "cluster"})
+_TOP = frozenset(
+    {
+        "minutes", "start", "tenants", "latency_ms", "overhead_ms", "error_rate", "during",
+        "cluster",
+    }
+)  # fmt: skip
 _DURING = frozenset(
     {
-        "from", "to", "tenant", "calls", "latency_ms", "error_rate", "error", "unattributed",
-        "conflicts", "outage", "losses", "export_failures",
+        "from", "to", "tenant", "calls", "latency_ms", "overhead_ms", "error_rate", "error",
+        "unattributed", "conflicts", "outage", "losses", "export_failures",
     }
 )  # fmt: skip
 _ERROR = "DatabaseErrorException"
+_STATEMENT = ("", "", 2, "SELECT", Kind.WORK.value)
+_PROBES = 60
+"""Calls without work a minute in the table of statements."""
 # Latencies around the one that is asked for; their mean is 1.
 _SPREAD = (0.6, 0.8, 0.9, 1.0, 1.0, 1.1, 1.2, 1.4)
 
@@ -126,31 +137,63 @@ def _window(described: dict[str, Any], minute: int, start_s: int) -> Window | No
     if any(one.get("outage") for one in now):
         return None
     series: dict[SeriesKey, Series] = {}
+    statements = StatementTable()
+    loads: dict[str, int] = {}
     for tenant, calls in described["tenants"].items():
         mine = {
             "calls": calls,
             "latency_ms": described.get("latency_ms", 20),
+            "overhead_ms": described.get("overhead_ms", 0),
             "error_rate": described.get("error_rate", 0.0),
             "error": _ERROR,
         }
         for one in now:
             if one.get("tenant", tenant) == tenant:
                 mine |= {name: one[name] for name in mine if name in one}
-        _calls(series, tenant, mine)
+        _calls(series, statements, loads, tenant, mine)
     losses: dict[str, int] = {}
     failures: dict[str, int] = {}
     conflicts = 0
     for one in now:
         if unknown := one.get("unattributed"):
-            _calls(series, UNATTRIBUTED, {"calls": unknown, "latency_ms": 20, "error_rate": 0})
+            calm = {"latency_ms": 20, "overhead_ms": described.get("overhead_ms", 0)}
+            _calls(
+                series, statements, loads, UNATTRIBUTED, {"calls": unknown, "error_rate": 0, **calm}
+            )
         conflicts += one.get("conflicts", 0)
         losses |= one.get("losses", {})
         failures |= one.get("export_failures", {})
     misuses = {str(Misuse.OTHER_TENANTS_ROWS): conflicts} if conflicts else {}
-    return Window(start_s, MINUTE_S, "scenario", minute, series, losses, misuses, failures)
+    _probes(statements, described.get("overhead_ms", 0))
+    return Window(
+        start_s=start_s,
+        length_s=MINUTE_S,
+        writer="scenario",
+        sequence=minute,
+        series=series,
+        losses=losses,
+        misuses=misuses,
+        export_failures=failures,
+        load_ns=loads,
+        statements=statements,
+    )
 
 
-def _calls(series: dict[SeriesKey, Series], tenant: str, mine: dict[str, Any]) -> None:
+def _probes(statements: StatementTable, overhead_ms: float) -> None:
+    """Calls without work, from whose time a reader of the ledger learns the overhead."""
+    key = ("", "", 1, "BEGIN", Kind.WORKLESS.value)
+    us = round(overhead_ms * 1e3)
+    statements.add(UNATTRIBUTED, key, _PROBES, _PROBES * us * 1_000, _PROBES * us**2, 0, 0, 0, 0, 0)
+
+
+def _calls(
+    series: dict[SeriesKey, Series],
+    statements: StatementTable,
+    loads: dict[str, int],
+    tenant: str,
+    mine: dict[str, Any],
+) -> None:
+    """A tenant's calls of one minute: their series, their row of statements, their load."""
     total = int(mine["calls"])
     failed = round(total * mine["error_rate"])
     for outcome, calls in ((OK, total - failed), (mine.get("error", _ERROR), failed)):
@@ -174,3 +217,7 @@ def _calls(series: dict[SeriesKey, Series], tenant: str, mine: dict[str, Any]) -
             if count:
                 histogram.record(one, duration_ns, count)
                 one.duration_ns += duration_ns * count
+                time_ns, squares = duration_ns * count, count * round(duration_ns / 1e3) ** 2
+                statements.add(tenant, _STATEMENT, count, time_ns, squares, 0, 0, 0, 0, 0)
+                server_ms = max(0.0, mine["latency_ms"] - mine["overhead_ms"]) * factor
+                loads[tenant] = loads.get(tenant, 0) + int(server_ms * 1e6) * count

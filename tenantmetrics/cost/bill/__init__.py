@@ -1,7 +1,7 @@
 """What AWS charged: CUR, FOCUS or Cost Explorer files, sorted into pools.
 
 Every charge of the file ends in a pool: by the end of its usage type, else `unclassified`; credits
-and taxes in pools of their own. What a filter leaves out is counted and told.
+and taxes in pools of their own. What a filter excludes is counted and reported.
 """
 
 from tenantmetrics.cost.bill.load import load

@@ -7,8 +7,8 @@ from typing import Any
 
 from tenantmetrics.cost.bill.cost_explorer import parse
 from tenantmetrics.cost.bill.model import Bill, BillFilter
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["COST_EXPLORER", "ask"]
 
@@ -36,9 +36,9 @@ def ask(period: Period, only: BillFilter, *, amortized: bool) -> Bill:
     if only.cluster:
         raise ReportError(
             "Cost Explorer cannot filter a month by cluster: filter by a tag, or use an export"
-        )
+        ).about("bill_cluster")
     if period.timezone != "UTC":
-        raise ReportError("Cost Explorer bills months in UTC: leave --timezone out")
+        raise ReportError("Cost Explorer bills months in UTC only").about("timezone")
     start, end = (
         f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d}"
         for second in (period.start_s, period.end_s)

@@ -14,8 +14,8 @@ from typing import Any
 
 from tenantmetrics.cost.bill.classify import pool_of
 from tenantmetrics.cost.bill.model import Bill, PoolCharge
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["load_json", "parse"]
 
@@ -25,7 +25,7 @@ def load_json(path: Path, period: Period, *, amortized: bool) -> Bill:
 
     Args:
         path: The JSON file.
-        period: The month; results of other months are left out and told.
+        period: The month; results of other months are excluded and reported.
         amortized: Whether to take AmortizedCost instead of UnblendedCost.
 
     Raises:
@@ -105,9 +105,9 @@ def _answer(path: Path) -> dict[str, Any]:
 
 def _places(data: dict[str, Any], origin: str) -> dict[str, int]:
     """Where in a group's keys each dimension stands."""
-    keys = [str(one.get("Key")) for one in data.get("GroupDefinitions", [])]
+    keys = [str(dimension.get("Key")) for dimension in data.get("GroupDefinitions", [])]
     if "USAGE_TYPE" not in keys:
-        raise ReportError(f"{origin} is not grouped by USAGE_TYPE: ask with --group-by")
+        raise ReportError(f"{origin} is not grouped by the dimension USAGE_TYPE")
     return {key: place for place, key in enumerate(keys)}
 
 

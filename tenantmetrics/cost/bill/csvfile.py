@@ -33,9 +33,7 @@ def open_csv(database: Any, path: Path) -> Any:
     """
     header = _header(path)
     if len(header) == 1 and re.search(r"[;\t|]", header[0]):
-        raise ReportError(
-            f"{str(path)!r} row 1: the delimiter seems to be another; it must be a comma"
-        )
+        raise ReportError(f"{str(path)!r} row 1: unexpected delimiter: it must be a comma")
     # Two columns of one name: DuckDB wants them told apart.
     names = [f"{name}#{place}" if name in header[:place] else name
              for place, name in enumerate(header)]  # fmt: skip

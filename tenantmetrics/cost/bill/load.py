@@ -19,8 +19,8 @@ from tenantmetrics.cost.bill.model import Bill, BillFilter, PoolCharge
 from tenantmetrics.cost.bill.objects import SUFFIXES, fetch
 from tenantmetrics.cost.bill.overlap import refuse_overlap
 from tenantmetrics.cost.bill.table import Table, is_parquet, key_of
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["load"]
 
@@ -37,10 +37,10 @@ def load(
     """Read a bill.
 
     Args:
-        paths: CUR (2.0 or legacy) or FOCUS (1.0 or 1.2) files, CSV or Parquet, or folders of
+        paths: CUR (2.0 or legacy) or FOCUS (1.0 to 1.3) files, CSV or Parquet, or folders of
             them, also as `s3://bucket/prefix`; or one JSON file, the answer of Cost Explorer's
             GetCostAndUsage; or `cost-explorer`, which asks it.
-        period: The month; charges of other billing months are left out and told.
+        period: The month; charges of other billing months are excluded and reported.
         only: Which charges count.
         amortized: Whether commitments count when they are used rather than when they are paid.
 
@@ -169,10 +169,10 @@ def _sorted(
         sums = ", ".join(
             f"{amount.normalize():f} {code}" for code, amount in sorted(outside.items())
         )
-        notes.append(f"The filter left out {outside_rows:,} charge(s) of {sums}.")
+        notes.append(f"The filter excluded {outside_rows:,} charge(s) of {sums}.")
     if others := sorted(set(months) - {period.label}):
         notes.append(
-            f"The bill's charges of other billing months were left out: {', '.join(others)}."
+            f"The bill's charges of other billing months were excluded: {', '.join(others)}."
         )
     return Bill(
         basis=f"{form.name} {', '.join(path.name for path in table.paths[:3])}",

@@ -34,7 +34,7 @@ class BillFilter:
         """
         key, equals, value = (tag or "").partition("=")
         if tag and not (key and equals):
-            raise ReportError(f"--tag {tag!r} must be KEY=VALUE")
+            raise ReportError(f"tag {tag!r} must be KEY=VALUE").about("tag")
         return cls(account=account or "", cluster=cluster or "", tag=(key, value) if tag else None)
 
 
@@ -45,7 +45,7 @@ class PoolCharge:
     Attributes:
         amount: Exact.
         rows: Rows of the file that went in.
-        quantity: In the usage types' own units; only told where they have one and the same.
+        quantity: In the usage types' own units; reported only where they have one and the same.
         usage_types: Those that went in.
     """
 
@@ -68,7 +68,7 @@ class Bill:
             not by the hour.
         estimated: AWS says that it is not final.
         regions: Of the Aurora charges.
-        notes: What a reader must know, such as what a filter left out.
+        notes: What a reader must know, such as what a filter excluded.
     """
 
     basis: str

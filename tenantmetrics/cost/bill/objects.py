@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from tenantmetrics.cost.s3_prefix import S3Prefix
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["SUFFIXES", "fetch"]
 
@@ -34,31 +34,20 @@ def fetch(url: str, period: Period, folder: Path) -> Path:
     Raises:
         ReportError: There is none, or S3 cannot be read.
     """
-    import boto3  # noqa: PLC0415 - 100 ms that a bill in a file need not wait for
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    parts = urlsplit(url)
-    bucket, prefix = parts.netloc, parts.path.lstrip("/")
-    root = folder / bucket
-    found = 0
-    try:
-        client = boto3.client("s3")
-        try:
-            pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-            for key in (str(one["Key"]) for page in pages for one in page.get("Contents", ())):
-                if not key.lower().endswith(SUFFIXES) or not _is_of(key, period):
-                    continue
-                # A key is S3's word: none of its parts may climb out of the folder.
-                target = root.joinpath(*(p for p in key.split("/") if p not in {"", ".", ".."}))
-                target.parent.mkdir(parents=True, exist_ok=True)
-                client.download_file(bucket, key, str(target))
-                found += 1
-        finally:
-            client.close()
-    except (BotoCoreError, ClientError, ValueError) as error:
-        code = getattr(error, "response", {}).get("Error", {}).get("Code", "") or str(error)
-        raise ReportError(f"bill {url!r} cannot be read: {' '.join(code.split())}") from None
-    if not found:
+    with S3Prefix(url, "bill", folder=False, error=ReportError) as remote:
+        root = folder / remote.bucket
+        keys = [
+            key
+            for page in remote.pages()
+            for key in (str(entry["Key"]) for entry in page.get("Contents", ()))
+            if key.lower().endswith(SUFFIXES) and _is_of(key, period)
+        ]
+        # A key is S3's word: none of its parts may climb out of the folder.
+        remote.download_all(
+            keys,
+            lambda key: root.joinpath(*(p for p in key.split("/") if p not in {"", ".", ".."})),
+        )
+    if not keys:
         raise ReportError(
             f"bill {url!r}: no CSV or Parquet file of {period.label} below that prefix"
         )

@@ -63,7 +63,7 @@ def refuse_overlap(table: Table, form: Form) -> list[str]:
             "which would be billed twice; give one of them"
         )
     return [
-        f"{count:,} charge(s) of {amounts[one, other].normalize():f} stand alike in "
+        f"{count:,} charge(s) of {amounts[one, other].normalize():f} are identical in "
         f"{table.paths[one].name} and {table.paths[other].name} and count in both."
         for (one, other), count in alike.items()
     ]

@@ -22,11 +22,14 @@ from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines.base import PathLike, refuse_holes, refuse_skipping
 from tenantmetrics.cost.engines.objects import trusted
 from tenantmetrics.cost.s3 import S3Ledger, days_of
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ConfigError, LedgerError, ReportError
 from tenantmetrics.ledger import STATEMENT_COLUMNS, FileName
-from tenantmetrics.statement import Period
 
-__all__ = ["Athena"]
+__all__ = ["STATEMENTS_SUFFIX", "Athena"]
+
+STATEMENTS_SUFFIX = "_statements"
+"""Of the table of statements, after the main table's name."""
 
 _MAX_QUERY_BYTES = 262_144
 """Athena's limit on a query string (StartQueryExecution, QueryString)."""
@@ -34,9 +37,6 @@ _MAX_QUERY_BYTES = 262_144
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 5.0
 """Between two looks at a query: it takes seconds, and GetQueryExecution is throttled at 20 a second
 (Athena service quotas, default burst 100)."""
-
-_NO_TABLE = re.compile("TABLE_NOT_FOUND|does not exist")
-"""How Athena says that there is no such table."""
 
 _NAME = re.compile(r"(?:([a-z0-9_]+)\.)?([a-z0-9_]+)")
 
@@ -95,12 +95,13 @@ class Athena:
         if not isinstance(ledger, str) or not ledger.startswith("s3://"):
             # Not which: usage from logs or metrics lies in a folder that the user never named.
             raise ReportError(
-                "--engine athena reads a ledger where it lies, --usage s3://bucket/prefix; for any "
-                "other usage leave --engine out"
-            )
+                "the athena engine reads a ledger where it lies, at s3://bucket/prefix; any other "
+                "usage needs the duckdb engine"
+            ).about("engine", "usage")
         with S3Ledger(ledger) as remote:
             objects = trusted(remote.objects(period), ledger)
-            opened = _Table(self, ledger, period)
+            statements = bool(remote.statements(period))
+            opened = _Table(self, ledger, period, has_statements=statements)
             try:
                 if refuse_holes(opened, period) != len(objects):
                     opened.refuse_gaps(remote, objects)
@@ -109,10 +110,14 @@ class Athena:
                 raise
         return opened
 
-    def relation(self) -> exp.Table:
-        """The table, as part of a query."""
+    def relation(self, suffix: str = "") -> exp.Table:
+        """The table, as part of a query.
+
+        Args:
+            suffix: `STATEMENTS_SUFFIX` for the table of statements.
+        """
         database, _, table = self.name.partition(".")
-        return exp.table_(table, database, quoted=True)
+        return exp.table_(table + suffix, database, quoted=True)
 
     def run(self, client: Any, sql: str) -> list[tuple[str, ...]]:
         """Run a statement of Athena's SQL and wait for its rows, all of them as text.
@@ -122,8 +127,8 @@ class Athena:
         """
         if len(sql.encode()) > _MAX_QUERY_BYTES:
             raise ReportError(
-                f"the query is longer than Athena's {_MAX_QUERY_BYTES} bytes: use --engine spark"
-            )
+                f"the query is longer than Athena's {_MAX_QUERY_BYTES} bytes: use the spark engine"
+            ).about("engine")
         request = {
             "QueryString": sql,
             "QueryExecutionContext": {"Database": self.relation().db},
@@ -159,8 +164,8 @@ class Athena:
             if left_s <= 0:
                 raise LedgerError(
                     f"Athena query {query} is still {status['State'].lower()} after "
-                    f"{self._timeout_s:g} s, and was stopped: give it more with --athena-timeout"
-                )
+                    f"{self._timeout_s:g} s, and was stopped: give it more time"
+                ).about("timeout_s")
             self._wait(min(pause_s, left_s))
             pause_s = min(pause_s * 2, _LONGEST_WAIT_S)
 
@@ -170,13 +175,16 @@ class _Table:
 
     copies = 0
 
-    def __init__(self, athena: Athena, ledger: str, period: Period) -> None:
+    def __init__(
+        self, athena: Athena, ledger: str, period: Period, *, has_statements: bool
+    ) -> None:
         import boto3  # noqa: PLC0415 - 100 ms that other engines need not wait for
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         self._athena = athena
         self._ledger = ledger
         self._period = period
+        self._has_statements = has_statements
         self._errors = (BotoCoreError, ClientError)
         try:
             self._client: Any = boto3.client("athena")
@@ -190,15 +198,24 @@ class _Table:
         return f"the ledger {self._ledger!r} holds nothing for {self._period.label}"
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        text = over_partitions(sql, self._athena.relation(), self._period)
+        query = _parsed(sql)
+        by_statement = any(table.name == queries.STATEMENTS for table in query.find_all(exp.Table))
+        if by_statement and not self._has_statements:
+            return []  # grouped sums of nothing
+        table = self._athena.relation(STATEMENTS_SUFFIX if by_statement else "")
+        text = over_partitions(sql, table, self._period)
         try:
             return list(self._athena.run(self._client, text))
+        except LedgerError as error:
+            if by_statement and "TABLE_NOT_FOUND" in str(error):
+                raise LedgerError(
+                    f"Athena has no table {self._athena.name}{STATEMENTS_SUFFIX}, which reads the "
+                    "ledger's statements: create it as `tenantmetrics athena-table` prints it, or "
+                    "ask for server time by wall"
+                ).about("server_time") from None
+            raise
         except self._errors as error:
             raise _refusal(error) from None
-        except LedgerError as error:
-            if queries.STATEMENTS in sql and _NO_TABLE.search(str(error)):
-                return []  # made before there was one: the report says what it divides by
-            raise
 
     def close(self) -> None:
         self._client.close()
@@ -241,21 +258,25 @@ def over_partitions(sql: str, table: exp.Table, period: Period) -> str:
 
     Args:
         sql: The query.
-        table: The table that stands for `usage`; that of the same name and `_statements` stands
-            for `statements`.
+        table: The table that stands for the relation that the query reads.
         period: What the query sums: other days are not even listed, let alone scanned and paid for.
     """
-    query = sqlglot.parse_one(sql, read=queries.Dialect.DUCKDB)
-    assert isinstance(query, exp.Query)  # noqa: S101 - a SELECT of ours, for the type checker
+    query = _parsed(sql)
+    names = {read.name for read in query.find_all(exp.Table)}
+    relation = queries.STATEMENTS if queries.STATEMENTS in names else queries.RELATION
     days = [exp.Literal.string(str(day)) for day in days_of(period)]
     of_period = exp.column("date", quoted=True).between(days[0], days[-1])
-    usage = exp.select(*queries.COLUMNS_READ).from_(table).where(of_period)
-    if any(named.name == queries.STATEMENTS for named in query.find_all(exp.Table)):
-        columns = [column.name for column in STATEMENT_COLUMNS]
-        second = exp.table_(f"{table.name}_{queries.STATEMENTS}", table.db, quoted=True)
-        statements = exp.select(*columns).from_(second).where(of_period.copy())
-        return query.with_(queries.STATEMENTS, as_=statements).sql(queries.Dialect.ATHENA)
-    return query.with_(queries.RELATION, as_=usage).sql(queries.Dialect.ATHENA)
+    columns: tuple[str, ...] = (*queries.COLUMNS_READ, *queries.COLUMNS_SINCE_2)
+    if relation == queries.STATEMENTS:
+        columns = tuple(column.name for column in STATEMENT_COLUMNS)
+    usage = exp.select(*columns).from_(table).where(of_period)
+    return query.with_(relation, as_=usage).sql(queries.Dialect.ATHENA)
+
+
+def _parsed(sql: str) -> exp.Query:
+    query = sqlglot.parse_one(sql, read=queries.Dialect.DUCKDB)
+    assert isinstance(query, exp.Query)  # noqa: S101 - a SELECT of ours, for the type checker
+    return query
 
 
 def _windows(objects: Mapping[FileName, str]) -> dict[tuple[str, int, int], str]:

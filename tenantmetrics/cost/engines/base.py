@@ -6,8 +6,8 @@ import os
 from typing import Any, Protocol
 
 from tenantmetrics.cost import queries
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import LedgerError, ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["Engine", "OpenLedger", "PathLike", "refuse_holes", "refuse_skipping"]
 
@@ -28,7 +28,7 @@ class OpenLedger(Protocol):
         """What to say when the period turns out to be empty."""
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """The rows of a query of `cost.queries`, in any order.
+        """The rows of a query over `usage` and `statements`, in any order.
 
         Numbers may come as text: Athena has no other.
 
@@ -70,8 +70,8 @@ def refuse_skipping(engine: str) -> None:
         ReportError: Always.
     """
     raise ReportError(
-        f"--skip-corrupt needs the duckdb engine: {engine} cannot tell which files it left out"
-    )
+        f"only the duckdb engine can skip corrupt files: {engine} cannot tell which it left out"
+    ).about("skip_corrupt", "engine")
 
 
 def refuse_holes(ledger: OpenLedger, period: Period) -> int:
@@ -88,6 +88,6 @@ def refuse_holes(ledger: OpenLedger, period: Period) -> int:
         if int(count or 0) < int(rows or 0):
             raise LedgerError(
                 f"the ledger cannot be read: {int(rows) - int(count or 0)} rows of {period.label} "
-                f"have no {name}; --engine duckdb names the files"
-            )
+                f"have no {name}; the duckdb engine names the files"
+            ).about("engine")
     return int(windows)

@@ -11,8 +11,8 @@ from tenantmetrics import ledger
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines.base import PathLike
 from tenantmetrics.cost.files import Broken, LedgerFiles, find, find_statements, named
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import LedgerError, MissingExtraError, ReportError
-from tenantmetrics.statement import Period
 
 if TYPE_CHECKING:
     import duckdb
@@ -131,8 +131,8 @@ class _Folder:
             raise LedgerError(
                 f"{len(broken)} ledger file{'s' * (len(broken) > 1)} cannot be read: "
                 f"{named(broken, self._files.root)}; "
-                "--skip-corrupt makes the report without what they hold"
-            )
+                "a report can be made without what they hold"
+            ).about("skip_corrupt")
 
 
 def _view(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:

@@ -45,6 +45,6 @@ def trusted(objects: Mapping[str, int], url: str) -> dict[FileName, str]:
 
 def _refusal(url: str, key: str, what: str, remedy: str) -> LedgerError:
     return LedgerError(
-        f"object {key!r} of ledger {url!r} {what}: {remedy} it, or use --engine duckdb, "
+        f"object {key!r} of ledger {url!r} {what}: {remedy} it, or use the duckdb engine, "
         "which fetches the objects and compares them"
-    )
+    ).about("engine")

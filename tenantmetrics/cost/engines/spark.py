@@ -17,9 +17,9 @@ from tenantmetrics.cost.engines.base import PathLike, refuse_holes, refuse_skipp
 from tenantmetrics.cost.engines.objects import trusted
 from tenantmetrics.cost.files import find, find_statements, named
 from tenantmetrics.cost.s3 import S3Ledger
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import LedgerError, MissingExtraError, ReportError
 from tenantmetrics.ledger import Kind
-from tenantmetrics.statement import Period
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -120,7 +120,7 @@ class _Files:
             from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
             from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
         except ImportError:
-            raise MissingExtraError("--engine spark", "spark") from None
+            raise MissingExtraError("the spark engine", "spark") from None
         self._errors = (PySparkException, Py4JError)
         user_session = session or SparkSession.getActiveSession()
         if user_session is None:

@@ -131,8 +131,8 @@ def built_in(region: str) -> PriceList:
     if region not in regions():
         raise PriceError(
             f"no built-in prices for region {region!r} (there are {', '.join(regions())}): "
-            "copy one of those, change it, and give it with --prices FILE"
-        )
+            "copy one of those, change it, and use it as the price file"
+        ).about("prices")
     file = resources.files(__name__) / f"{region}.toml"
     return loads(file.read_text("utf-8"), f"the built-in prices of {region}")
 

@@ -83,9 +83,9 @@ def fetch(
     missing = [name for name in (*FLAT, *TIERED) if name not in found]
     if missing and base is None:
         raise PriceError(
-            f"AWS answered no price of {region} for {', '.join(missing)}: --base FILE keeps those "
-            "of another price file"
-        )
+            f"AWS answered no price of {region} for {', '.join(missing)}: those of "
+            "another price file can be kept"
+        ).about("base")
     if base is not None and currencies and base.currency not in currencies:
         raise PriceError(f"{base.origin} is in {base.currency}, AWS answered {min(currencies)}")
     if len(currencies) > 1:

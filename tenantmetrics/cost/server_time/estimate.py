@@ -11,9 +11,9 @@ from tenantmetrics.cost.server_time.model import Estimate, Method, ServerTimeSou
 from tenantmetrics.cost.server_time.record import HourRecord, Record
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad, read_server
 from tenantmetrics.cost.server_time.wall import WallEstimate
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.cost.usage import HourUsage
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["estimate"]
 

@@ -22,17 +22,17 @@ from tenantmetrics.cost.server_time.notes import notes_on
 from tenantmetrics.cost.server_time.overheads import (
     WORK,
     ClusterOverhead,
-    Statement,
+    StatementSums,
     add_slope,
     cluster_overhead,
 )
 from tenantmetrics.cost.server_time.record import Record, Segment
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad
 from tenantmetrics.cost.server_time.wall import of_usage
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.cost.usage import HourUsage, TenantUsage
 from tenantmetrics.servertime import Metered, OverheadSource, Verdict, intervals, metered
 from tenantmetrics.servertime.overhead import between
-from tenantmetrics.statement import Period
 
 __all__ = ["Part", "ServerTimeEstimate"]
 
@@ -115,10 +115,10 @@ class ServerTimeEstimate:
         segments = self._record.segments(by_key)
         overheads = {}
         for arn in {arn for arn, _ in kinds}:
-            sums: dict[object, Statement] = {}
+            sums: dict[object, StatementSums] = {}
             for (of, _), number in numbers.items():
                 for key, one in segments[number].parts.items() if of == arn else ():
-                    sums[key] = sums.get(key, Statement()).plus(one)
+                    sums[key] = sums.get(key, StatementSums()).plus(one)
             overheads[arn] = cluster_overhead(sums, self._record.workless_hours(arn))  # type: ignore[arg-type]
             add_slope(overheads[arn], sums, None)  # type: ignore[arg-type]
         return [

@@ -88,7 +88,8 @@ class TenantServerTime:
         tenant: Its id, or a name such as `__unattributed__`.
         server_ns: The estimate.
         weight: The same, each hour's nanoseconds times that hour's factor.
-        weight_low: Lower end of the weight's 95 % interval; 0 or more.
+        weight_low: Lower end of the weight's 95 % interval; 0 or more. The weight itself where the
+            method does not tell how wrong it may be.
         weight_high: Upper end of it.
     """
 
@@ -137,6 +138,7 @@ class ServerTime:
 
     Attributes:
         asked: What the report was asked for.
+        metered_hours: Hours with calls.
         tenants: By tenant, names such as `__unattributed__` among them.
         methods: Those that were used, the best first.
         unmetered_ns: Load that no metered call caused.
@@ -145,6 +147,7 @@ class ServerTime:
     """
 
     asked: ServerTimeSource
+    metered_hours: int
     tenants: Mapping[str, TenantServerTime]
     methods: tuple[MethodCoverage, ...]
     unmetered_ns: int = 0
@@ -154,7 +157,7 @@ class ServerTime:
     @property
     def total_weight(self) -> int:
         """Weight of all server time, the unmetered among it."""
-        return sum(one.weight for one in self.tenants.values()) + self.unmetered_weight
+        return sum(tenant.weight for tenant in self.tenants.values()) + self.unmetered_weight
 
 
 class Estimate(Protocol):
@@ -170,13 +173,20 @@ class Estimate(Protocol):
     """
 
     @property
-    def hours(self) -> Mapping[int, HourServerTime]: ...
+    def hours(self) -> Mapping[int, HourServerTime]:
+        """Server time by hour since the epoch."""
+
     @property
-    def usage_hours(self) -> frozenset[int]: ...
+    def usage_hours(self) -> frozenset[int]:
+        """Hours whose server time is wall time less waits for every cluster."""
+
     @property
-    def methods(self) -> tuple[MethodCoverage, ...]: ...
+    def methods(self) -> tuple[MethodCoverage, ...]:
+        """Those that were used, the best first."""
+
     @property
-    def notes(self) -> tuple[str, ...]: ...
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know, a sentence each."""
 
     def tenants(
         self, factors: Mapping[int, float], usage: Sequence[TenantUsage]

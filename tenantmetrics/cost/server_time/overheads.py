@@ -16,8 +16,8 @@ __all__ = [
     "BOUND_ERROR",
     "WORK",
     "ClusterOverhead",
-    "Statement",
     "StatementKey",
+    "StatementSums",
     "add_slope",
     "cluster_overhead",
 ]
@@ -44,16 +44,16 @@ class StatementKey(NamedTuple):
 
 
 @dataclass(slots=True)
-class Statement:
+class StatementSums:
     """Sums of one such part."""
 
     moments: Moments = field(default_factory=Moments)
     bytes_: float = 0.0
     rows_written: int = 0
 
-    def plus(self, other: Statement) -> Statement:
+    def plus(self, other: StatementSums) -> StatementSums:
         """The sums over both."""
-        return Statement(
+        return StatementSums(
             self.moments.plus(other.moments),
             self.bytes_ + other.bytes_,
             self.rows_written + other.rows_written,
@@ -99,7 +99,7 @@ class ClusterOverhead:
 
 
 def cluster_overhead(
-    parts: Mapping[StatementKey, Statement],
+    parts: Mapping[StatementKey, StatementSums],
     workless_hours: Mapping[int, Mapping[int, Moments]],
 ) -> ClusterOverhead:
     """Work out a cluster's overhead, without what bytes add.
@@ -199,7 +199,7 @@ def _cheapest(own: Mapping[int, Moments], whole: Mapping[int, Moments]) -> float
     return one.mean_ns - (all_of_it.wall_ns - one.wall_ns) / others
 
 
-def _cold(found: ClusterOverhead, parts: Mapping[StatementKey, Statement]) -> None:
+def _cold(found: ClusterOverhead, parts: Mapping[StatementKey, StatementSums]) -> None:
     """What opening a connection adds: by workless calls, or by statements run both ways."""
     sums: dict[tuple[int, bool], Moments] = {}
     cold = warm = Moments()
@@ -257,7 +257,7 @@ def _hours(found: ClusterOverhead, workless_hours: Mapping[int, Mapping[int, Mom
 
 def add_slope(
     found: ClusterOverhead,
-    parts: Mapping[StatementKey, Statement],
+    parts: Mapping[StatementKey, StatementSums],
     server_ns: Mapping[int, float] | None,
 ) -> None:
     """Find out what bytes add.
@@ -268,15 +268,15 @@ def add_slope(
         server_ns: Server time of the same calls by fingerprint, where the server tells it; else a
             bound is used.
     """
-    whole: dict[int, Statement] = {}
+    whole: dict[int, StatementSums] = {}
     for key, one in parts.items():
         if key.kind not in {"work", "workless"}:
             continue
         if server_ns is None and key.kind == "workless":
             continue
         shift = one.moments.calls * found.offsets.get(key.writer_class, 0.0)
-        moved = Statement(one.moments._replace(wall_ns=one.moments.wall_ns - shift), one.bytes_)
-        whole[key.fingerprint] = whole.get(key.fingerprint, Statement()).plus(moved)
+        moved = StatementSums(one.moments._replace(wall_ns=one.moments.wall_ns - shift), one.bytes_)
+        whole[key.fingerprint] = whole.get(key.fingerprint, StatementSums()).plus(moved)
     groups = [
         Group(
             one.moments.calls,

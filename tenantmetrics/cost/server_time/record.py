@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.server_time import sql
-from tenantmetrics.cost.server_time.overheads import WORK, Statement, StatementKey
+from tenantmetrics.cost.server_time.overheads import WORK, StatementKey, StatementSums
 from tenantmetrics.cost.server_time.server import HourKey
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.servertime import ENOUGH_CALLS, Moments
-from tenantmetrics.statement import Period
 
 __all__ = ["MOST_CLASSES", "HourRecord", "Record", "Segment"]
 
@@ -28,7 +28,7 @@ class HourRecord:
         last_s: End of the last one.
     """
 
-    parts: dict[tuple[int, str], Statement] = field(default_factory=dict)
+    parts: dict[tuple[int, str], StatementSums] = field(default_factory=dict)
     first_s: int = 0
     last_s: int = 0
 
@@ -51,22 +51,22 @@ class Segment:
         parts: By class of writer, statement and kind.
     """
 
-    parts: dict[StatementKey, Statement] = field(default_factory=dict)
+    parts: dict[StatementKey, StatementSums] = field(default_factory=dict)
 
-    def by_statement(self) -> dict[int, Statement]:
+    def by_statement(self) -> dict[int, StatementSums]:
         """The sums of the statements that do work."""
-        found: dict[int, Statement] = {}
+        found: dict[int, StatementSums] = {}
         for key, one in self.parts.items():
             if key.kind in WORK:
-                found[key.fingerprint] = found.get(key.fingerprint, Statement()).plus(one)
+                found[key.fingerprint] = found.get(key.fingerprint, StatementSums()).plus(one)
         return found
 
-    def workless(self) -> dict[int, Statement]:
+    def workless(self) -> dict[int, StatementSums]:
         """The sums of those that do none."""
-        found: dict[int, Statement] = {}
+        found: dict[int, StatementSums] = {}
         for key, one in self.parts.items():
             if key.kind not in WORK:
-                found[key.fingerprint] = found.get(key.fingerprint, Statement()).plus(one)
+                found[key.fingerprint] = found.get(key.fingerprint, StatementSums()).plus(one)
         return found
 
 
@@ -162,6 +162,6 @@ class Record:
         }
 
 
-def _statement(sums: list[object]) -> Statement:
+def _statement(sums: list[object]) -> StatementSums:
     calls, net_ns, us2, size, *more = (int(str(one)) for one in sums)
-    return Statement(Moments(calls, net_ns, us2), size, more[0] if more else 0)
+    return StatementSums(Moments(calls, net_ns, us2), size, more[0] if more else 0)

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.sqltext.fingerprint import fingerprint
-from tenantmetrics.statement import Period
 
 __all__ = [
     "BEGIN_GROUP",

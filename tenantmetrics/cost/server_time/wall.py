@@ -67,7 +67,7 @@ class WallEstimate:
 def of_usage(usage: Sequence[TenantUsage]) -> dict[str, TenantServerTime]:
     """Server time of `usage_hours`; a tenant without any is not in it.
 
-    Wall time is measured, not estimated, so its interval has no width.
+    It has no interval: how much of the wall time is overhead is what is not known here.
     """
     return {
         one.tenant: TenantServerTime(

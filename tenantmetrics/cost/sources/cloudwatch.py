@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Self
 
 from tenantmetrics import limits
 from tenantmetrics.cost.period import day
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["HOUR_S", "CloudWatch", "Wanted", "kept_since"]
 
@@ -91,8 +91,8 @@ class CloudWatch:
         pages = self._client.get_paginator("list_metrics")
         try:
             for page in pages.paginate(Namespace=namespace, MetricName=metric):
-                for one in page["Metrics"]:
-                    yield {d["Name"]: d["Value"] for d in one.get("Dimensions", ())}
+                for metric_ in page["Metrics"]:
+                    yield {d["Name"]: d["Value"] for d in metric_.get("Dimensions", ())}
         except self._errors as error:
             raise self._unreadable(error) from None
 

@@ -17,14 +17,14 @@ from typing import Any
 
 from tenantmetrics.cost.inputs import HourlyCapacity
 from tenantmetrics.cost.sources.cloudwatch import HOUR_S, CloudWatch, Wanted, kept_since
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["cluster_hours"]
 
 _USED = (
     "Of each hour's capacity, the part that CPU did not use is idle (CPUUtilization divided by "
-    "ACUUtilization); --idle weighted gives it to those who used the rest."
+    "ACUUtilization); idle capacity can be charged to those who used the rest."
 )
 _INSTANCES = (
     "Capacity is that of the cluster's average instance, as if it had one: its instances could not "
@@ -77,8 +77,8 @@ def cluster_hours(cluster: str, period: Period, now_s: float) -> HourlyCapacity:
         raise ReportError(
             f"CloudWatch has no ServerlessDatabaseCapacity of cluster {cluster!r} in "
             f"{period.label}: check its name and the region (AWS_REGION); of a cluster without "
-            "Serverless v2 instances give --bill or --acu-hours"
-        )
+            "Serverless v2 instances give the bill or the ACU-hours"
+        ).about("cluster", "bill", "acu_hours")
     acu: dict[int, Decimal] = {}
     for series in by_instance:
         for hour, amount in _hours(found[series]).items():
@@ -134,4 +134,4 @@ def _instances(cluster: str) -> list[str]:
         return []
     finally:
         client.close()
-    return [one["DBInstanceIdentifier"] for one in found.get("DBClusterMembers", ())]
+    return [member["DBInstanceIdentifier"] for member in found.get("DBClusterMembers", ())]

@@ -1,4 +1,4 @@
-"""Which kind of usage a `--usage` value names, and the folder that it becomes."""
+"""Which kind of usage an address names, and the folder that it becomes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tenantmetrics.cost.s3 import S3Ledger
 from tenantmetrics.cost.sources.emf import LogUsage
 from tenantmetrics.cost.sources.metrics import MetricUsage
 from tenantmetrics.cost.sources.s3_logs import S3Logs
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.cost.usage import first_and_last
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
-__all__ = ["Kind", "Usage", "kind_of", "last_s", "opened"]
+__all__ = ["Kind", "UsageFolder", "kind_of", "last_s", "opened"]
 
 _METRICS = "cloudwatch:"
 _S3 = ("s3://", "s3a://")
@@ -36,7 +36,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class UsageFolder:
     """A period's usage, ready to be summed.
 
     Attributes:
@@ -67,9 +67,9 @@ def kind_of(usage: _PathLike) -> Kind:
         return Kind.METRICS
     if "://" in text:
         raise ReportError(
-            f"--usage {text!r} is of no known kind: give a ledger's folder or s3://bucket/prefix, "
+            f"usage {text!r} is of no known kind: give a ledger's folder or s3://bucket/prefix, "
             "exported logs (a file or a folder), or cloudwatch:NAMESPACE"
-        )
+        ).about("usage")
     path = Path(text)
     if path.suffix == ".parquet":
         return Kind.LEDGER
@@ -93,7 +93,7 @@ def opened(
     skip_corrupt: bool = False,
     reads_s3: bool = False,
     now_s: float,
-) -> Iterator[Usage]:
+) -> Iterator[UsageFolder]:
     """A period's usage as a ledger's folder, which is gone afterwards where it had to be made.
 
     Args:
@@ -111,7 +111,7 @@ def opened(
     """
     kind = kind_of(usage)
     if kind is Kind.LEDGER or (kind is Kind.S3 and reads_s3):
-        yield Usage(usage)
+        yield UsageFolder(usage)
         return
     with TemporaryDirectory(prefix="tenantmetrics-") as temporary:
         folder = Path(temporary)
@@ -120,23 +120,23 @@ def opened(
         elif kind is Kind.LOGS:
             logs = LogUsage(usage, skip_corrupt=skip_corrupt)
             logs.fetch(period, folder)
-            yield Usage(folder, logs.notes, logs.left_out)
+            yield UsageFolder(folder, logs.notes, logs.left_out)
         else:
             metrics = MetricUsage(os.fspath(usage).removeprefix(_METRICS), tenants)
             metrics.fetch(period, folder, now_s)
-            yield Usage(folder, metrics.notes)
+            yield UsageFolder(folder, metrics.notes)
 
 
-def _from_s3(url: str, period: Period, folder: Path, *, skip_corrupt: bool) -> Usage:
+def _from_s3(url: str, period: Period, folder: Path, *, skip_corrupt: bool) -> UsageFolder:
     with S3Ledger(url) as remote, S3Logs(url) as objects:
         if not objects.there():
             remote.fetch(period, folder)
-            return Usage(folder)
+            return UsageFolder(folder)
         fetched = folder / ".fetched"
         objects.fetch(fetched)
     logs = LogUsage(fetched, skip_corrupt=skip_corrupt, shown=url)
     logs.fetch(period, folder)
-    return Usage(folder, logs.notes, logs.left_out)
+    return UsageFolder(folder, logs.notes, logs.left_out)
 
 
 def last_s(usage: _PathLike) -> int:
@@ -157,4 +157,4 @@ def last_s(usage: _PathLike) -> int:
         with S3Ledger(url) as remote, S3Logs(url) as objects:
             if not objects.there():
                 return int(remote.last_day().timestamp())
-    raise ReportError(f"--usage {url!r} needs --month, such as 2026-11")
+    raise ReportError(f"usage {url!r} needs a month, such as 2026-11").about("month")

@@ -17,9 +17,9 @@ from typing import Any
 from tenantmetrics.cost.period import day
 from tenantmetrics.cost.sources.logfiles import DamagedError, Events, log_files
 from tenantmetrics.cost.sources.staging import DifferError, Document, Staged, Staging, Whose
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.dimension import original_name
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["LogUsage", "read_document"]
 
@@ -50,7 +50,7 @@ def read_document(line: bytes) -> Document | None:
     try:
         data = json.loads(line[max(0, line.find(b"{")) :])
     except (ValueError, RecursionError):
-        raise ValueError("cut short or no JSON") from None
+        raise ValueError("truncated or not JSON") from None
     if not isinstance(data, dict) or "_aws" not in data:
         return None
     try:
@@ -59,7 +59,7 @@ def read_document(line: bytes) -> Document | None:
         whose = _WHOSE.get(tuple(dimensions))
         if whose is None:
             return None
-        units = {one["Name"]: one["Unit"] for one in directive["Metrics"]}
+        units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
         name = data[dimensions[0]] if dimensions else ""
         namespace, writer = directive["Namespace"], data["Writer"]
         numbers = {metric: _sums(data[metric]) for metric in units}
@@ -67,9 +67,9 @@ def read_document(line: bytes) -> Document | None:
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"a member is missing or wrong: {error}") from None
     if not all(isinstance(text, str) and _is_text(text) for text in (name, namespace, writer)):
-        raise ValueError("a name is no text")
+        raise ValueError("a name is not a string")
     if not all(type(number) is int and 0 <= number < 2**53 for number in window):
-        raise ValueError("WindowStart or WindowSequence is no whole number")
+        raise ValueError("WindowStart or WindowSequence is not a whole number")
     if units.get("DatabaseDuration", "Milliseconds") != "Milliseconds":
         raise ValueError("DatabaseDuration is not in milliseconds")
     return _document(namespace, writer, window, (whose, name), numbers)
@@ -104,7 +104,8 @@ def _document(
         calls=numbers.get("DatabaseErrors", (0, 0, 0))[1],
         failed_calls=total("DatabaseErrors"),
         duration_ns=numbers.get("DatabaseDuration", (0, 0, 0))[2],
-        billed_requests=total("BilledRequests"),
+        # Earlier releases published BilledRequests instead of DatabaseLoad.
+        billed_requests=numbers.get("DatabaseLoad", (0, 0, 0))[1] + total("BilledRequests"),
         request_bytes=total("RequestBytes"),
         response_bytes=total("ResponseBytes"),
         rows_returned=total("RowsReturned"),
@@ -125,14 +126,14 @@ def _sums(target: Any) -> tuple[int, int, int]:
     total = count = nanoseconds = 0
     for value, times in pairs:
         if type(value) not in {int, float} or not math.isfinite(value) or value < 0:
-            raise ValueError(f"{value!r} is no amount")
+            raise ValueError(f"{value!r} is not a valid amount")
         if type(times) is not int or times < 1:
-            raise ValueError(f"{times!r} is no count")
+            raise ValueError(f"{times!r} is not a valid count")
         total += round(value) * times
         count += times
         nanoseconds += round(value * _NS_PER_MS) * times
     if max(total, count) > _MOST:
-        raise ValueError(f"{max(total, count)} is too much")
+        raise ValueError(f"{max(total, count)} is too large")
     return total, count, nanoseconds
 
 
@@ -238,8 +239,8 @@ class LogUsage:
         if not self._skip_corrupt:
             raise ReportError(
                 f"usage {self._shown!r} has {count} broken place{'s' * (count > 1)}: "
-                f"{words}; --skip-corrupt makes the report without what they hold"
-            )
+                f"{words}; a report can be made without what they hold"
+            ).about("skip_corrupt")
         self.left_out = words
 
     def _nothing(self, period: Period | None) -> str:

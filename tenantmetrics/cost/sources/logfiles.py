@@ -135,7 +135,7 @@ def _of_answer(answer: Any) -> Iterator[Any]:
     if answer.get("status", "Complete") != "Complete":
         raise ValueError(f"the query is {answer['status']!r}, not complete")
     for fields in results:
-        yield next((one.get("value") for one in fields if one.get("field") == "@message"), None)
+        yield next((pair.get("value") for pair in fields if pair.get("field") == "@message"), None)
     if len(results) >= _INSIGHTS_MAX:
         raise ValueError(
             f"{_INSIGHTS_MAX:,} results are all that a query gives, and more may exist"

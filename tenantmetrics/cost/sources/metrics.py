@@ -16,9 +16,9 @@ from typing import Any
 from tenantmetrics import limits
 from tenantmetrics.cost.sources.cloudwatch import HOUR_S, CloudWatch, Wanted, kept_since
 from tenantmetrics.cost.sources.staging import Document, Staged, Staging, Whose
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.dimension import dimension_value, original_name
 from tenantmetrics.errors import ReportError
-from tenantmetrics.statement import Period
 
 __all__ = ["MetricUsage", "step_of"]
 
@@ -29,8 +29,10 @@ _ESSENTIAL = {
     "calls": ("DatabaseErrors", "SampleCount"),
     "failed_calls": ("DatabaseErrors", "Sum"),
     "duration_ns": ("DatabaseDuration", "Sum"),
-    "billed_requests": ("BilledRequests", "Sum"),
+    "billed_requests": ("DatabaseLoad", "SampleCount"),
+    "billed_before": ("BilledRequests", "Sum"),
 }
+"""`billed_before` is what earlier releases published instead of DatabaseLoad."""
 _DETAILED = {
     "request_bytes": ("RequestBytes", "Sum"),
     "response_bytes": ("ResponseBytes", "Sum"),
@@ -87,9 +89,9 @@ class MetricUsage:
     def __init__(self, namespace: str, tenants: Collection[str] = ()) -> None:
         if not re.fullmatch(limits.NAMESPACE_PATTERN, namespace):
             raise ReportError(
-                f"--usage 'cloudwatch:{namespace}' names no namespace: write cloudwatch:NAMESPACE, "
+                f"usage 'cloudwatch:{namespace}' names no namespace: write cloudwatch:NAMESPACE, "
                 "such as cloudwatch:TenantMetrics"
-            )
+            ).about("usage")
         self._namespace = namespace
         self._tenants = tenants
         self.notes: tuple[str, ...] = ()
@@ -111,13 +113,13 @@ class MetricUsage:
             CloudWatch(f"the metrics of namespace {self._namespace!r}") as source,
             Staging(folder) as staging,
         ):
-            # Whole steps: half a one would be half of its sum, and told as if it were all.
+            # Whole steps: half a one would be half of its sum, and shown as if it were all.
             end_s = -(-min(period.end_s, int(now_s) + HOUR_S) // step_s) * step_s
             end_s = max(end_s, start_s + step_s)
             owners = self._owners(source)
             for first in range(0, len(owners), _OWNERS_AT_ONCE):
                 some = dict(owners[first : first + _OWNERS_AT_ONCE])
-                series = [one for fields in some.values() for one in fields.values()]
+                series = [series_ for fields in some.values() for series_ in fields.values()]
                 found = source.read(series, start_s, end_s, step_s)
                 for (whose, name), fields in some.items():
                     for document in self._documents(whose, name, fields, found):
@@ -134,11 +136,11 @@ class MetricUsage:
     def _owners(self, source: CloudWatch) -> list[tuple[_Owner, dict[str, Wanted]]]:
         """Whom there are metrics of, and the series of each by the sum that it becomes."""
         listed = {
-            metric: [one for one in source.dimensions(self._namespace, metric) if len(one) == 1]
+            metric: [dims for dims in source.dimensions(self._namespace, metric) if len(dims) == 1]
             for metric in ("DatabaseErrors", "CallsDropped", *(m for m, _ in _DETAILED.values()))
         }
         tenants = {
-            metric: {one["TenantId"] for one in dimensions if "TenantId" in one}
+            metric: {names["TenantId"] for names in dimensions if "TenantId" in names}
             for metric, dimensions in listed.items()
         }
         named = {dimension_value(name) for name in self._tenants}
@@ -152,7 +154,7 @@ class MetricUsage:
             dimensions = (("TenantId", value),)
             owner = (Whose.TENANT, original_name(value))
             owners[owner] = self._series(dimensions, {**_ESSENTIAL, **fields})
-        for reason in sorted(one["Reason"] for one in listed["CallsDropped"] if "Reason" in one):
+        for reason in sorted(dims["Reason"] for dims in listed["CallsDropped"] if "Reason" in dims):
             fields = {"lost": ("CallsDropped", "Sum")}
             owners[Whose.REASON, reason] = self._series((("Reason", reason),), fields)
         return list(owners.items())
@@ -173,8 +175,11 @@ class MetricUsage:
         found: dict[Wanted, dict[int, float]],
     ) -> Iterator[Document]:
         """One owner's hours."""
-        for at_s in sorted({at_s for one in fields.values() for at_s in found[one]}):
+        for at_s in sorted({at_s for wanted in fields.values() for at_s in found[wanted]}):
             values = {field: found[one].get(at_s, 0.0) for field, one in fields.items()}
+            values["billed_requests"] = values.get("billed_requests", 0.0) + values.pop(
+                "billed_before", 0.0
+            )
             values["duration_ns"] = values.get("duration_ns", 0.0) * _NS_PER_MS
             sums: dict[str, Any] = {field: round(value) for field, value in values.items()}
             detailed = any(sums.get(field) for field in _DETAILED)
@@ -189,7 +194,7 @@ def _notes(staged: Staged, *, moved: bool) -> tuple[str, ...]:
         notes.append(
             f"The fleet's metrics hold {staged.short_calls:,} calls that no tenant's hold; they "
             "are unattributed: CloudWatch lists no tenant that was silent for two weeks; name "
-            "those in --tenants."
+            "those in the file of tenants."
         )
     if moved:
         notes.append(

@@ -46,7 +46,7 @@ class S3Logs(S3Prefix):
 
     def _keys(self) -> Iterator[str]:
         for page in self.pages():
-            keys = (str(one["Key"]) for one in page.get("Contents", ()))
+            keys = (str(entry["Key"]) for entry in page.get("Contents", ()))
             yield from (key for key in keys if not key.endswith("/"))
 
     def _target(self, key: str, folder: Path) -> Path:

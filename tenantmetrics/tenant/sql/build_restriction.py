@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.sql.query_scope import CLEAR, OPEN, UNKNOWN, Facts, Key, Sink, is_tenants
+from tenantmetrics.tenant.sql.query_scope import (
+    CLEAR,
+    OPEN,
+    UNKNOWN,
+    Facts,
+    Key,
+    QueryScope,
+    Sink,
+    is_tenants,
+)
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
     Either,
@@ -19,22 +28,23 @@ __all__ = ["build_restriction"]
 _Constraints = list[tuple[Key, Restriction]]
 
 
-def build_restriction(facts: Facts, vocabulary: Vocabulary) -> Restriction:
+def build_restriction(facts: Facts, names: QueryScope) -> Restriction:
     """The node that follows from what is known of a query.
 
     Args:
         facts: All that is known.
-        vocabulary: The order of the tenant columns.
+        names: What its names mean.
     """
     sink, optional = facts.main, facts.optional
     classes = _Classes()
     links = sink.links + optional.links
+    names.budget.spend(_weight(sink) + _weight(optional))
     for left, right in links:
         classes.unite(left, right)
-    around, constants = _around(facts, classes)
+    around, constants = _around(facts, classes, names)
     own = _chosen(sink, classes)
     if len(own) > 1:
-        own = _preferred(own, vocabulary)
+        own = _preferred(own, names.vocabulary)
     narrowed = _chosen(optional, classes)
     main = _by_class(own, classes)
     # Of a correlated subquery's keys, those that equal a column outside are restricted there.
@@ -71,18 +81,24 @@ def build_restriction(facts: Facts, vocabulary: Vocabulary) -> Restriction:
     return Also(whole, tuple(beside)) if beside else whole
 
 
-def _around(facts: Facts, classes: _Classes) -> tuple[_Constraints, set[Key]]:
+def _around(facts: Facts, classes: _Classes, names: QueryScope) -> tuple[_Constraints, set[Key]]:
     """What the queries around restrict, and the constants of all."""
     found: _Constraints = []
     constants = facts.constants
     outer = facts.parent
     while outer is not None:
+        names.budget.spend(len(outer.main.links) + len(outer.main.constraints) // 8)
         for left, right in outer.main.links:
             classes.unite(left, right)
         found += outer.main.constraints
         constants = constants | outer.constants
         outer = outer.parent
     return found, constants
+
+
+def _weight(sink: Sink) -> int:
+    """About how many microseconds a sink's restrictions take."""
+    return len(sink.constraints) + len(sink.links)
 
 
 def _chosen(sink: Sink, classes: _Classes) -> _Constraints:

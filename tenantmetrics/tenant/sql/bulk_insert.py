@@ -7,18 +7,21 @@ All rows have the same columns, so one is parsed, and the tenant's column is rea
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlglot import exp
 
+from tenantmetrics.records import UNATTRIBUTED
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.operands import Operand, Values
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
-from tenantmetrics.tenant.sql.restrictions import Named, Restriction
+from tenantmetrics.tenant.sql.restrictions import Named, Restriction, Rows, State, Touched
 from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 
-__all__ = ["BulkRows", "bulk_rows", "row_node", "tenant_index"]
+__all__ = ["BulkRows", "SlotRows", "bulk_rows", "rows_node", "tenant_index"]
 
 _VALUE = r"\s*+(?:'slot[0-9]++'|[0-9]++|:[A-Za-z0-9_]++|null|default|true|false|now\(\))\s*+"
 _ROW = rf"\({_VALUE}(?:,{_VALUE})*+\)"
@@ -26,6 +29,7 @@ _START = re.compile(
     rf"\s*+insert\s[^()]*+(?:\([^()]*+\))?+\s*+values\s*+(?={_ROW}\s*+,)", re.IGNORECASE
 )
 _ROWS = re.compile(rf"{_ROW}(?:\s*+,\s*+{_ROW})*+", re.IGNORECASE)
+_DIGITS = re.compile(r"[0-9]+")
 _ONE_ROW = re.compile(_ROW, re.IGNORECASE)
 
 
@@ -75,7 +79,61 @@ def tenant_index(statement: exp.Expr, vocabulary: Vocabulary) -> int | None:
     return min(found)[1] if found else None
 
 
-def row_node(values: list[str], index: int) -> Restriction:
+@dataclass(frozen=True, slots=True)
+class SlotRows:
+    """Rows that are all written alike, with the tenant as a literal: one slot in every so many.
+
+    Attributes:
+        first: The slot of the first row's tenant.
+        stride: Literals of one row.
+        count: Rows.
+    """
+
+    first: int
+    stride: int
+    count: int
+
+    def operands(self) -> list[Operand]:
+        """The tenants' literals."""
+        return [Operand(slot=self.first + number * self.stride) for number in range(self.count)]
+
+    def found(self, values: Values) -> Touched:
+        """Weights are numbers of rows; a row that names nobody is nobody's."""
+        end = self.first + self.stride * self.count
+        shares: dict[str, int] = {}
+        known = False
+        reader = Operand(slot=self.first)
+        for literal, rows in Counter(values.literals[self.first : end : self.stride]).items():
+            tenants = reader.of_literal(literal) or (UNATTRIBUTED,)
+            known = known or tenants[0] != UNATTRIBUTED
+            shares[tenants[0]] = shares.get(tenants[0], 0) + rows
+        return Touched(State.KNOWN, shares) if known else Touched(State.UNDECIDED)
+
+
+def rows_node(rows: BulkRows, template: str, index: int) -> Restriction:
+    """Whom the rows name, each by its value at an index."""
+    written = template[rows.start : rows.end]
+    first = next(rows.rows(template))
+    values = rows.values(first)
+    slots = [_slot(value) for value in values]
+    if index < len(slots) and slots[index] is not None:
+        # Without digits all rows look alike: then each has as many slots as the first.
+        count = written.count("(")
+        shapes = _DIGITS.sub("", written).replace(" ", "")
+        shape = _DIGITS.sub("", first).replace(" ", "")
+        if shapes == ",".join([shape] * count):
+            first_slot = next(slot for slot in slots if slot is not None)
+            before = sum(slot is not None for slot in slots[:index])
+            stride = sum(slot is not None for slot in slots)
+            return SlotRows(first_slot + before, stride, count)
+    return Rows(tuple(_row_node(rows.values(row), index) for row in rows.rows(template)))
+
+
+def _slot(value: str) -> int | None:
+    return slot_of_string(value[1:-1]) if value.startswith("'") else slot_of_number(value)
+
+
+def _row_node(values: list[str], index: int) -> Restriction:
     """Whom one row names."""
     value = values[index] if index < len(values) else ""
     if value.startswith("'"):

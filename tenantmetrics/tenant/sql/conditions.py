@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from tenantmetrics.tenant.sql.comparisons import any_of, elements, pairs_of, query_of, truth
-from tenantmetrics.tenant.sql.join_connectivity import reaches_outside
+from tenantmetrics.tenant.sql.join_connectivity import reaches_outside, restricts
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, QueryScope, Sink
 from tenantmetrics.tenant.sql.restrictions import (
@@ -20,7 +20,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     State,
     Touched,
 )
-from tenantmetrics.tenant.sql.sqlglot_trees import outside_queries
+from tenantmetrics.tenant.sql.sqlglot_trees import outside_queries, unwrapped
 from tenantmetrics.tenant.sql.value_expressions import (
     SESSION,
     array_operands,
@@ -41,6 +41,7 @@ _SELECT_OR_SUBQUERY_OR_SETOPERATION = (exp.Select, exp.Subquery, exp.SetOperatio
 _EQUAL = (exp.EQ, exp.NullSafeEQ)
 _DIFFERENT = (exp.NEQ, exp.NullSafeNEQ)
 _VALUES = frozenset({exp.Literal, exp.Placeholder})
+_CONDITION_STEPS = 3
 _MAX_GIVEN = 8
 """Values of one COALESCE that are told apart; each is tested against all before it."""
 _IN_SESSION = Fixed(Touched(State.SESSION))
@@ -80,6 +81,7 @@ class Conditions:
         todo: list[tuple[exp.Expr | None, bool]] = [(condition, negated)]
         while todo:
             node, under_not = todo.pop()
+            self._names.budget.spend(_CONDITION_STEPS)
             if (
                 node.__class__ is exp.EQ
                 and not under_not
@@ -152,7 +154,13 @@ class Conditions:
             isinstance(part, exp.Column) for part in outside_queries(compared)
         )
         tied = tied or reaches_outside(query, self._names)
-        return tied and self._queries.restrict(query, self._names, self._facts, sink)
+        inside = Sink()
+        if not tied or not self._queries.restrict(query, self._names, self._facts, inside):
+            return False
+        if restricts(inside):
+            self._facts.restricting.add(id(unwrapped(query)))
+        sink.take(inside)
+        return True
 
     def _function(self, node: exp.Expr) -> Restriction | None:
         """`WHERE visible_to(:t)`, where that function is configured to take a tenant."""

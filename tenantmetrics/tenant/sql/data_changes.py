@@ -121,7 +121,7 @@ class DataChanges:
         if conflict is not None and (where := conflict.args.get("where")) is not None:
             # It restricts the row that is there already, which may be another tenant's.
             Conditions(self.queries, names, facts).add(where.this, facts.main)
-            written = Also(written, (build_restriction(facts, self.vocabulary),))
+            written = Also(written, (build_restriction(facts, names),))
         beside = [later() for later in facts.later] + facts.beside
         beside = [part for part in beside if part is not OPEN]
         return Also(written, tuple(beside)) if beside else written
@@ -160,7 +160,7 @@ class DataChanges:
             inner, facts = QueryScope(names, self.vocabulary), Facts()
             self.queries.select(branch, inner, facts, facts.main)
             self._project(branch, index, inner, facts)
-            nodes.append(build_restriction(facts, self.vocabulary))
+            nodes.append(build_restriction(facts, names))
         result = nodes[0] if len(nodes) == 1 else Either(tuple(nodes))
         return Also(result, tuple(shared.beside)) if shared.beside else result
 
@@ -229,7 +229,7 @@ class DataChanges:
         require_connection(sources, [where], names, facts, facts.main)
         for item in node.expressions:
             self.assigned(item, alias_of(node.this), names, facts)
-        return build_restriction(facts, self.vocabulary)
+        return build_restriction(facts, names)
 
     def _delete(self, node: exp.Delete, names: QueryScope, facts: Facts) -> Restriction:
         using = node.args.get("using")
@@ -239,7 +239,7 @@ class DataChanges:
         where = node.args["where"].this if node.args.get("where") else None
         Conditions(self.queries, names, facts).add(where, facts.main)
         require_connection(sources, [where], names, facts, facts.main)
-        return build_restriction(facts, self.vocabulary)
+        return build_restriction(facts, names)
 
 
 def _each(operands: tuple[Operand, ...]) -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -20,13 +21,13 @@ from tenantmetrics.tenant.sql.query_scope import (
     Sink,
     is_tenants,
 )
-from tenantmetrics.tenant.sql.restrictions import Named
+from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Shared
 from tenantmetrics.tenant.sql.value_expressions import array_operands, function_name, value_operand
 
 if TYPE_CHECKING:
     from tenantmetrics.tenant.sql.queries import Queries
 
-__all__ = ["add_from", "add_table", "aliased"]
+__all__ = ["add_from", "add_table", "aliased", "shared"]
 
 _ROWS_WITHOUT_TABLES = frozenset(
     [
@@ -55,6 +56,10 @@ _ROWS_WITHOUT_TABLES = frozenset(
         "now",
     ],
 )
+
+_CHANGES = (exp.Update, exp.Delete, exp.Merge)
+_ITEM_STEPS = 10
+"""What a source of FROM takes, its aliases and columns aside."""
 
 
 def add_from(
@@ -138,6 +143,7 @@ def _link(names: QueryScope, before: list[FromItem], columns: set[str], sink: Si
     added = [s for s in names.sources.values() if s.number not in old_numbers]
     for column in columns & set(names.vocabulary.columns):
         for new in added:
+            names.budget.spend(len(before))
             sink.links += [
                 ((old.number, column), (new.number, column))
                 for old in before
@@ -148,6 +154,7 @@ def _link(names: QueryScope, before: list[FromItem], columns: set[str], sink: Si
 def _add_item(  # noqa: PLR0912 - one branch a kind
     queries: Queries, item: exp.Expr, names: QueryScope, facts: Facts, sink: Sink
 ) -> None:
+    names.budget.spend(_ITEM_STEPS)
     alias = item.alias.lower()
     if isinstance(item, exp.Table):
         if isinstance(item.this, exp.Func):
@@ -182,7 +189,9 @@ def add_table(item: exp.Table, names: QueryScope, facts: Facts, sink: Sink) -> F
     """Enter a table or the use of a CTE."""
     name = item.name.lower()
     alias = item.alias.lower() or name
-    derived = names.cte(name) if not item.args.get("db") else None
+    # What is changed is a table, whatever WITH queries have its name.
+    changed = item.arg_key == "this" and isinstance(item.parent, _CHANGES)
+    derived = names.cte(name) if not changed and not item.args.get("db") else None
     if derived is not None:
         return _add_derived(aliased(derived, item), alias, names, facts, sink)
     facts.tables = True
@@ -198,6 +207,7 @@ def add_table(item: exp.Table, names: QueryScope, facts: Facts, sink: Sink) -> F
 def _add_derived(
     derived: Derived, alias: str, names: QueryScope, facts: Facts, sink: Sink
 ) -> FromItem:
+    names.budget.spend(len(derived.columns) // 8)
     columns = {name: kind or name in derived.values for name, kind in derived.columns.items()}
     opened = derived.node is OPEN
     restricted = not opened and derived.node is not CLEAR
@@ -276,3 +286,10 @@ def aliased(derived: Derived, item: exp.Expr) -> Derived:
         if index < len(old) and old[index][0] in derived.values
     }
     return Derived(derived.node, columns, False, values)
+
+
+def shared(derived: Derived) -> Derived:
+    """A WITH query that is evaluated once for all its uses."""
+    if isinstance(derived.node, Fixed | Named | Shared):
+        return derived
+    return replace(derived, node=Shared(derived.node))

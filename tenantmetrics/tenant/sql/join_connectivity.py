@@ -6,11 +6,13 @@ WHERE a.id = b.aid AND c.tenant_id = :t` all rows of a and b come back, whosever
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
 from tenantmetrics.tenant.sql.query_scope import (
+    CLEAR,
+    OPEN,
     UNKNOWN,
     Facts,
     FromItem,
@@ -19,9 +21,10 @@ from tenantmetrics.tenant.sql.query_scope import (
     Sink,
     is_tenants,
 )
+from tenantmetrics.tenant.sql.restrictions import Either, Restriction
 from tenantmetrics.tenant.sql.sqlglot_trees import read_from, sources_of, unwrapped
 
-__all__ = ["reaches_outside", "require_connection"]
+__all__ = ["reaches_outside", "require_connection", "restricts"]
 
 _OUTSIDE = "\0outside"
 """Stands for all sources of the queries around this one."""
@@ -34,8 +37,9 @@ _READ_FROM_OTHERS = (exp.Lateral, exp.Unnest, exp.Func)
 class _Groups:
     """Sources by what ties them; a union-find over their aliases."""
 
-    def __init__(self, names: QueryScope) -> None:
+    def __init__(self, names: QueryScope, restricting: Collection[int] = ()) -> None:
         self._names = names
+        self._restricting = restricting
         self._above: dict[str, str] = {}
         self._one = False
         """Whether all are tied already."""
@@ -91,7 +95,12 @@ class _Groups:
                     self.asked |= aliases
 
     def _spoken_of(self, part: exp.Expr) -> tuple[set[str], int, bool]:
-        """The sources that an expression names, how many columns name none, if it holds a query."""
+        """What an expression speaks of.
+
+        Returns:
+            The sources that it names, how many columns name none, whether it holds a query that
+            restricts its rows.
+        """
         found: set[str] = set()
         loose, queries = 0, False
         todo: list[tuple[exp.Expr, frozenset[str], bool]] = [(part, frozenset(), False)]
@@ -109,7 +118,8 @@ class _Groups:
                     (item.alias or item.name).lower() for item, _ in sources_of(read_from(node))
                 }
             if isinstance(node, _QUERIES):
-                queries = inner = True
+                inner = True
+                queries = queries or id(node) in self._restricting
             todo += [(child, hidden, inner) for child in node.iter_expressions()]
         found.discard("")
         return found, loose, queries
@@ -160,7 +170,7 @@ def _all_reached(
     sink: Sink,
 ) -> bool:
     """Whether each table is restricted itself or tied to one that is."""
-    groups = _Groups(names)
+    groups = _Groups(names, facts.restricting)
     groups.read(items)
     for condition in conditions:
         groups.condition(condition)
@@ -210,6 +220,21 @@ def _select_reaches(select: exp.Select, names: QueryScope) -> bool:
             groups.condition(condition.this)
     outside = groups.root(_OUTSIDE)
     return all(groups.root(alias) == outside for alias in own.sources)
+
+
+def restricts(sink: Sink) -> bool:
+    """Whether anything in a sink restricts rows to tenants that are known."""
+    if any(is_tenants(key) and node is not UNKNOWN for key, node in sink.constraints):
+        return True
+    if any(map(_restricts_rows, sink.parts)):
+        return True
+    return any(all(map(restricts, choice)) for choice in sink.choices)
+
+
+def _restricts_rows(node: Restriction) -> bool:
+    if isinstance(node, Either):
+        return all(map(_restricts_rows, node.branches))
+    return node is not OPEN and node is not CLEAR and node is not UNKNOWN
 
 
 def _restricted_keys(sink: Sink) -> Iterator[Key]:

@@ -67,6 +67,7 @@ def _when(
     then, condition = when.args.get("then"), when.args.get("condition")
     rows = Facts()
     rows.tables, rows.constants = True, set(facts.constants)
+    rows.restricting = facts.restricting
     matched = bool(when.args.get("matched"))
     by_source = not matched and bool(when.args.get("source"))
     if not by_source:
@@ -85,7 +86,7 @@ def _when(
             changes.assigned(item, alias_of(node.this), names, rows)
     elif isinstance(then, exp.Insert):
         _merged(changes, then, names, rows)
-    return build_restriction(rows, changes.vocabulary)
+    return build_restriction(rows, names)
 
 
 def _merged(changes: DataChanges, then: exp.Insert, names: QueryScope, rows: Facts) -> None:

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from tenantmetrics.tenant.identity.tenant_ids import from_field, from_number, from_text, from_uuid
+from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.template import Literal
 
-__all__ = ["Operand", "Values", "field_of", "index_parameters"]
+__all__ = ["MAX_EVALUATION_STEPS", "Operand", "Values", "field_of", "index_parameters"]
+
+MAX_EVALUATION_STEPS = 60_000
+"""Names of tenants that are read, joined and compared for one set of parameters, 10 ms. A list of
+20,000 tenants takes 20,000 to 40,000."""
 
 
-class Values(NamedTuple):
-    """The literals and parameters of one call.
+class Values:
+    """The literals and parameters of one call, and what was found for them so far.
 
-    Attributes:
+    Args:
         literals: By slot.
         parameters: Parameter dictionaries of the API by name.
+
+    Attributes:
+        budget: The steps that are left for evaluating the plan.
+        known: What was found for nodes that several others share, by the node's id.
     """
 
-    literals: Sequence[Literal]
-    parameters: Mapping[str, Mapping[str, Any]]
+    __slots__ = ("budget", "known", "literals", "parameters")
+
+    def __init__(
+        self, literals: Sequence[Literal], parameters: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        self.literals = literals
+        self.parameters = parameters
+        self.budget = Budget(MAX_EVALUATION_STEPS)
+        self.known: dict[int, Any] = {}
 
 
 _READERS: dict[str, Callable[[str], str | None]] = {
@@ -74,7 +90,7 @@ class Operand:
         if self.slot is not None:
             if self.last is not None:
                 elements = values.literals[self.slot : self.last + 1]
-                answers = [self._literal(element) for element in elements]
+                answers = [self.of_literal(element) for element in elements]
                 named = [tenants for tenants in answers if tenants is not None]
                 whole = len(named) == len(answers)
                 return tuple(tenant for tenants in named for tenant in tenants) if whole else None
@@ -82,7 +98,7 @@ class Operand:
                 text = values.literals[self.slot].text
                 return self._all(_array_elements(text)) if text is not None else None
             literal = values.literals[self.slot]
-            return None if self._is_cut(literal.text or "", values) else self._literal(literal)
+            return None if self._is_cut(literal.text or "", values) else self.of_literal(literal)
         return () if self.text is None else self._read(self.text)
 
     def _is_cut(self, text: str, values: Values) -> bool:
@@ -91,7 +107,8 @@ class Operand:
         limit = values.literals[self.fits].text or ""
         return not limit.isdecimal() or len(text) > int(limit)
 
-    def _literal(self, literal: Literal) -> tuple[str, ...] | None:
+    def of_literal(self, literal: Literal) -> tuple[str, ...] | None:
+        """The tenants that a literal in this place names; None where that is not known."""
         if literal.text is None:
             return None
         if literal.number and not self.cast:

@@ -12,13 +12,24 @@ from sqlglot.errors import SqlglotError
 
 __all__ = ["PREFIX", "parse_template"]
 
-_MAX_TOKENS = 4_000
-"""15 ms on one 2.5 GHz core; a statement beyond it is not analysed."""
+_MAX_TOKENS = 3_000
+"""6 ms on one 2.5 GHz core; a statement beyond it is not analysed."""
 _MAX_CHARS = 32_768
 _MAX_DEPTH = 40
 """Open parentheses at once. The parser recurses, and so does the plan; people write up to ten."""
-_MAX_ARRAY_DEPTH = 6
-"""Nested ARRAY[…]: the parser tries each level twice, so its time doubles with every one."""
+_MAX_TRIED_TWICE = 6
+"""Nested ARRAY[…], LIMIT (…), numeric(…), date(…): the parser tries each level in two ways, so its
+time doubles with every one."""
+_NAME_BEFORE = re.compile(r"(\w+)\s*\Z")
+_TRIED_TWICE = frozenset(
+    [
+        keyword.lower()
+        for keyword, kind in Postgres.tokenizer_class.KEYWORDS.items()
+        if kind in Postgres.parser_class.TYPE_TOKENS
+    ],
+)
+_LIMITS = frozenset(["limit", "offset"])
+_TRIED_OPENING = re.compile(r"\b([a-z]\w*)\s*\(", re.IGNORECASE)
 _MAX_SUBSCRIPTS = 60
 """a[1][1]… as a whole: the parser's time grows with its square. PostgreSQL has six dimensions."""
 _SUBSCRIPT = re.compile(r"\]\s*\[")
@@ -47,8 +58,9 @@ _PREFIXES = (
     *("(", "-", "+", "~", "@", "!"),
 )
 _RUN = re.compile(rf"(?:(?:{'|'.join(map(re.escape, _PREFIXES))})\s*){{{_MAX_RUN}}}")
-_NESTING = re.compile(r"[\[\](){}]|\b(?:case|end)\b", re.IGNORECASE)
-_OPENING = frozenset("([{")
+_NESTING = re.compile(r"[\[\](){}]|\b(?:case|end|limit|offset)\b", re.IGNORECASE)
+_CLOSING = frozenset([")", "]", "}", "end"])
+_LONGEST_NAME = 40
 
 
 class _Thread(threading.local):
@@ -139,18 +151,44 @@ def _depth(template: str) -> str:
     lower = template.lower() if len(template) > _SHORT else ""
     if sum(map(lower.count, _PREFIXES)) >= _MAX_RUN and _RUN.search(lower) is not None:
         return f"more than {_MAX_RUN} prefix operators in a row"
-    if "[" in template or template.count("(") > _MAX_DEPTH or "case" in lower:
-        depth = arrays = deepest = deepest_array = 0
-        for found in _NESTING.finditer(template):
-            text = found.group().lower()
-            step = 1 if text in _OPENING or text == "case" else -1
-            depth += step
-            deepest = max(deepest, depth)
-            if text in {"[", "]"}:
-                arrays += step
-                deepest_array = max(deepest_array, arrays)
-        if deepest > _MAX_DEPTH:
-            return f"nested deeper than {_MAX_DEPTH}"
-        if deepest_array > _MAX_ARRAY_DEPTH:
-            return f"arrays nested deeper than {_MAX_ARRAY_DEPTH}"
+    parentheses = template.count("(")
+    tried = parentheses > _MAX_TRIED_TWICE and _count_tried_twice(template) > _MAX_TRIED_TWICE
+    if "[" in template or parentheses > _MAX_DEPTH or "case" in lower or tried:
+        return _nesting(template)
     return ""
+
+
+def _count_tried_twice(template: str) -> int:
+    lower = template.lower()
+    names = _TRIED_OPENING.findall(lower)
+    return sum(map(lower.count, _LIMITS)) + sum(name in _TRIED_TWICE for name in names)
+
+
+def _nesting(template: str) -> str:
+    """Why brackets and CASE are nested too deep; empty if they are not."""
+    # For each open bracket whether the parser tries it twice; for each open CASE that it does not.
+    opened: list[bool] = []
+    tried = 0
+    for found in _NESTING.finditer(template):
+        text = found.group().lower()
+        if text in _CLOSING:
+            tried -= opened.pop() if opened else 0
+            continue
+        if text in _LIMITS:
+            if opened and not opened[-1]:
+                opened[-1] = True
+                tried += 1
+        else:
+            twice = text == "[" or (text == "(" and _is_type_before(template, found.start()))
+            opened.append(twice)
+            tried += twice
+        if len(opened) > _MAX_DEPTH:
+            return f"nested deeper than {_MAX_DEPTH}"
+        if tried > _MAX_TRIED_TWICE:
+            return f"arrays, types or limits nested deeper than {_MAX_TRIED_TWICE}"
+    return ""
+
+
+def _is_type_before(template: str, position: int) -> bool:
+    found = _NAME_BEFORE.search(template, max(position - _LONGEST_NAME, 0), position)
+    return found is not None and found[1].lower() in _TRIED_TWICE

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tenantmetrics.records import Misuse, SessionVerb
+from tenantmetrics.tenant.sql.bulk_insert import SlotRows
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
@@ -21,6 +22,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     Restriction,
     Rows,
     Same,
+    Shared,
     State,
     Touched,
 )
@@ -77,13 +79,25 @@ class Plan:
     why: str = ""
 
 
-def operands_of(plan: Plan) -> list[Operand]:
-    """The values that can change what a plan finds, in no particular order."""
+def operands_of(plan: Plan, *, of_rows: bool = True) -> list[Operand]:
+    """The values that can change what a plan finds, in no particular order.
+
+    Args:
+        plan: The plan.
+        of_rows: Whether the literals of very many rows are among them.
+    """
     found: list[Operand] = []
     todo: list[object] = [plan.node, *plan.steps]
+    seen: set[int] = set()
     while todo:
         part = todo.pop()
-        if isinstance(part, Operand):
+        if isinstance(part, Shared):
+            if id(part) not in seen:
+                seen.add(id(part))
+                todo.append(part.node)
+        elif isinstance(part, SlotRows):
+            found += part.operands() if of_rows else ()
+        elif isinstance(part, Operand):
             found.append(part)
         elif isinstance(part, tuple):
             todo.extend(part)
@@ -95,6 +109,5 @@ def operands_of(plan: Plan) -> list[Operand]:
 
 def parameters_of(plan: Plan) -> frozenset[str]:
     """The parameters that can change what a plan finds."""
-    return frozenset(
-        operand.parameter for operand in operands_of(plan) if operand.parameter is not None
-    )
+    operands = operands_of(plan, of_rows=False)
+    return frozenset(operand.parameter for operand in operands if operand.parameter is not None)

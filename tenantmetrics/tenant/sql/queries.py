@@ -23,7 +23,7 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
 from tenantmetrics.tenant.sql.data_changes import DataChanges
-from tenantmetrics.tenant.sql.from_clause import add_from, aliased
+from tenantmetrics.tenant.sql.from_clause import add_from, aliased, shared
 from tenantmetrics.tenant.sql.join_connectivity import require_connection
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import (
@@ -54,6 +54,8 @@ __all__ = ["Queries"]
 _SELECT_OR_SETOPERATION_OR_SUBQUERY = (exp.Select, exp.SetOperation, exp.Subquery)
 
 _PLAIN = frozenset({exp.Column, exp.Star, exp.Literal, exp.Placeholder})
+_QUERY_STEPS = 20
+"""What a query takes beside its parts."""
 _MAX_LEVELS = 60
 """Queries inside queries; the parser's bound on parentheses is met first."""
 
@@ -76,7 +78,7 @@ class Queries:
         if isinstance(select, exp.Select):
             inner, facts = QueryScope(names, self.vocabulary), Facts()
             self.select(select, inner, facts, facts.main)
-            return build_restriction(facts, self.vocabulary)
+            return build_restriction(facts, names)
         return self.derive(select, names).node
 
     def derive(self, node: exp.Expr, names: QueryScope, facts: Facts | None = None) -> Derived:
@@ -87,6 +89,7 @@ class Queries:
             names: What its outer names mean.
             facts: Of the query around it, where it may refer to that one's columns.
         """
+        names.budget.spend(_QUERY_STEPS)
         if self._levels >= _MAX_LEVELS:
             return Derived(UNKNOWN, {}, True)
         self._levels += 1
@@ -103,14 +106,14 @@ class Queries:
         if isinstance(node, exp.Select):
             inner, own = QueryScope(names, self.vocabulary), Facts(facts)
             self.select(node, inner, own, own.main)
-            return self._described(node, inner, build_restriction(own, self.vocabulary))
+            return self._described(node, inner, build_restriction(own, names))
         changed = self.changes.derive(node, names)
         if changed is not None:
             return changed
         if isinstance(node, exp.Table):
             inner, own = QueryScope(names, self.vocabulary), Facts(facts)
             add_from(self, [node], inner, own, own.main)
-            return Derived(build_restriction(own, self.vocabulary), {}, True)
+            return Derived(build_restriction(own, names), {}, True)
         return Derived(UNKNOWN, {}, True)
 
     def select(self, node: exp.Select, names: QueryScope, facts: Facts, sink: Sink) -> None:
@@ -146,8 +149,9 @@ class Queries:
             body = unwrapped(cte.this)
             if with_.args.get("recursive") and isinstance(body, exp.SetOperation):
                 # The recursive part reads what the first part began with.
-                names.ctes[name] = aliased(self.derive(leftmost(body), names), cte)
-            derived = aliased(self.derive(body, names), cte)
+                first = self.derive(leftmost(body), names)
+                names.ctes[name] = shared(aliased(first, cte))
+            derived = shared(aliased(self.derive(body, names), cte))
             names.ctes[name] = derived
             if isinstance(body, exp.DML):
                 facts.beside.append(derived.node)
@@ -159,6 +163,7 @@ class Queries:
         if isinstance(node, exp.SetOperation):
             sink.parts.append(self.derive(node, names, facts).node)
             return True
+        names.budget.spend(_QUERY_STEPS)
         if not isinstance(node, exp.Select) or self._levels >= _MAX_LEVELS:
             return False
         if node.args.get("group") is None and any(
@@ -178,6 +183,7 @@ class Queries:
         self, query: exp.Expr, names: QueryScope, facts: Facts, sink: Sink, key: Key
     ) -> Restriction | None:
         """Enter a subquery whose only column `key` equals; a node, or None where it is linked."""
+        names.budget.spend(_QUERY_STEPS)
         node = unwrapped(query)
         if isinstance(node, exp.Values):
             operands = [value_operand(_only(row)) for row in node.expressions]

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import Fixed, Restriction, State, Touched
 
 __all__ = [
     "CLEAR",
+    "MAX_STEPS",
     "OPEN",
     "UNKNOWN",
     "Derived",
@@ -37,6 +39,9 @@ CLEAR = Fixed(Touched(State.CLEAR))
 
 Key = tuple[int, str]
 """Number of the source, name of the column."""
+MAX_STEPS = 4_000
+"""Steps that the analysis of one statement may take, about as many microseconds. The statements of
+the corpus take 160 at most."""
 _OTHER = "\0"
 """Begins the name in the key of a column that is no tenant's, such as tenants.id: where it equals
 one that is, what it is compared with is the tenant."""
@@ -79,6 +84,9 @@ class QueryScope:
     Args:
         parent: The query around this one, None at the top.
         vocabulary: The tenant's names.
+        budget: The steps that the analysis may take; at the top of a statement alone.
+
+    Attributes:
         numbers: Gives each source its number.
     """
 
@@ -86,13 +94,12 @@ class QueryScope:
         self,
         parent: QueryScope | None,
         vocabulary: Vocabulary,
-        numbers: Iterator[int] | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.parent = parent
         self.vocabulary = vocabulary
-        self.numbers: Iterator[int] = (
-            numbers or (parent.numbers if parent is not None else None) or itertools.count()
-        )
+        self.numbers: Iterator[int] = parent.numbers if parent is not None else itertools.count()
+        self.budget: Budget = budget or (parent.budget if parent is not None else Budget(MAX_STEPS))
         self.sources: dict[str, FromItem] = {}
         self.listed: list[FromItem] = []
         """The sources whose columns are listed."""
@@ -167,6 +174,7 @@ class QueryScope:
         while names is not None:
             # A real table has a tenant column only by its usual names.
             sources = names.sources.values() if usual else names.listed
+            self.budget.spend(len(sources) // 8)
             keys = [key for s in sources if (key := self._key_in(s, name))]
             if len(keys) == 1:
                 return keys[0]
@@ -235,3 +243,5 @@ class Facts:
         """A data-changing CTE restricts its rows to nobody, whatever the rest says."""
         self.tables = False
         self.constants: set[Key] = set()
+        self.restricting: set[int] = set()
+        """Ids of subqueries that must give a row and whose rows are some tenants' alone."""

@@ -55,7 +55,7 @@ class Survey:
     mentions: bool = False
 
 
-def survey(statement: exp.Expr, vocabulary: Vocabulary) -> Survey:  # noqa: C901, PLR0912 - hot
+def survey(statement: exp.Expr, vocabulary: Vocabulary) -> Survey:  # noqa: C901, PLR0912, PLR0915 - hot
     """Walk over a statement; one loop, since it is most of a first sight beside the parser."""
     found = Survey()
     columns = vocabulary.columns
@@ -99,7 +99,10 @@ def survey(statement: exp.Expr, vocabulary: Vocabulary) -> Survey:  # noqa: C901
             if not isinstance(node.parent, exp.When):  # type: ignore[union-attr]
                 todo.append(verb)
         else:
-            for value in reversed(args.values()):
+            for key, value in reversed(args.items()):
+                if key == "with_":
+                    # It comes first, wherever the parser keeps it.
+                    continue
                 if value.__class__ is list:
                     todo += [item for item in reversed(value) if isinstance(item, exp.Expr)]
                 elif isinstance(value, exp.Expr):
@@ -134,7 +137,9 @@ def _table(node: exp.Table, found: Survey, ctes: set[str], vocabulary: Vocabular
     name, schema = node.name, node.db
     if not name:
         return
-    if schema or name.lower() not in ctes:
+    # What is changed is a table, whatever WITH queries have its name.
+    changed = node.arg_key == "this" and node.parent.__class__ in _CHANGES
+    if schema or changed or name.lower() not in ctes:
         found.tables.append((schema, name.lower()))
     names = [part.name for part in node.parts]
     if schema and vocabulary.of_schema(schema) is not None:

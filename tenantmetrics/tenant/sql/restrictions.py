@@ -14,6 +14,7 @@ from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from tenantmetrics.records import UNATTRIBUTED, Misuse
+from tenantmetrics.tenant.sql.budget import TooMuchWorkError
 from tenantmetrics.tenant.sql.operands import Operand, Values
 
 __all__ = [
@@ -26,8 +27,10 @@ __all__ = [
     "Restriction",
     "Rows",
     "Same",
+    "Shared",
     "State",
     "Touched",
+    "evaluate",
     "split",
 ]
 
@@ -99,6 +102,8 @@ class Named:
             tenants = operand.tenants(values)
             if tenants is None:
                 return _UNDECIDED
+            if len(tenants) > 1:
+                values.budget.spend(len(tenants))
             for tenant in tenants:
                 shares[tenant] = 1
         return Touched(State.KNOWN, shares) if shares else _UNDECIDED
@@ -143,8 +148,11 @@ class Same:
         """What cannot be told only narrows what the others name."""
         known: Mapping[str, int] | None = None
         best = State.OPEN
+        states = set()
         for part in self.parts:
             answer = part.found(values)
+            values.budget.spend(len(answer.shares))
+            states.add(answer.state)
             if answer.misuse:
                 return answer
             best = max(best, answer.state)
@@ -158,7 +166,6 @@ class Same:
         if known is not None:
             return Touched(State.KNOWN, known)
         # Confirmed by the session, whatever else narrows it.
-        states = {part.found(values).state for part in self.parts}
         return Touched(State.SESSION if State.SESSION in states else best)
 
 
@@ -201,6 +208,7 @@ class Either:
             misuse = misuse or answer.misuse
             if answer.state is State.CLEAR:
                 continue
+            values.budget.spend(1 + len(answer.shares))
             states.add(answer.state)
             for tenant, weight in answer.shares.items():
                 shares[tenant] = shares.get(tenant, 0) + weight
@@ -232,7 +240,7 @@ class Joined:
         known = [answer for answer in answers if answer.state is State.KNOWN]
         if not known:
             return Touched(max(answer.state for answer in answers), {}, _misuse(answers))
-        return _together(known, _misuse(answers))
+        return _together(known, _misuse(answers), values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,18 +268,45 @@ class Also:
                 return Touched(max(answer.state for answer in answers), {}, misuse)
             return Touched(main.state, main.shares, misuse)
         if main.state is State.CLEAR:
-            return _together(known, misuse)
+            return _together(known, misuse, values)
         if main.state is not State.KNOWN:
             return Touched(State.UNDECIDED, {}, misuse)
-        return _together([main, *known], misuse)
+        return _together([main, *known], misuse, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A part that several others have: a WITH query that is read more than once.
+
+    Plans are graphs. Each node is evaluated once for a set of values, however many ways lead to it.
+    """
+
+    node: Restriction
+
+    def found(self, values: Values) -> Touched:
+        """The node's own answer."""
+        answer: Touched | None = values.known.get(id(self))
+        if answer is None:
+            answer = values.known[id(self)] = self.node.found(values)
+        return answer
+
+
+def evaluate(node: Restriction, values: Values) -> Touched:
+    """A plan's answer for the values of one call, undecided where it takes too much to find it."""
+    try:
+        return node.found(values)
+    except (TooMuchWorkError, RecursionError):
+        return _UNDECIDED
 
 
 def _misuse(answers: Iterable[Touched]) -> Misuse | None:
     return next((answer.misuse for answer in answers if answer.misuse), None)
 
 
-def _together(known: Sequence[Touched], misuse: Misuse | None) -> Touched:
+def _together(known: Sequence[Touched], misuse: Misuse | None, values: Values) -> Touched:
     """Parts that belong to one piece of work, and so ought to be of the same tenants."""
+    if len(known) > 1:
+        values.budget.spend(sum(len(answer.shares) for answer in known))
     shares = dict(known[0].shares)
     names = {name for name in shares if name != UNATTRIBUTED}
     for answer in known[1:]:
@@ -294,6 +329,8 @@ def split(answers: Sequence[Mapping[str, int]]) -> tuple[tuple[str, int], ...]:
     Args:
         answers: Each set's tenants and weights, empty where a set names nobody.
     """
+    if len(answers) == 1 and 0 < sum(answers[0].values()) <= _MAX_WEIGHT:
+        return tuple(_reduced(dict(answers[0])).items())
     totals = [sum(answer.values()) or 1 for answer in answers]
     common = math.lcm(*totals)
     common = min(common, _MAX_WEIGHT)

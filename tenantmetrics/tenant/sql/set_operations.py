@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Derived, Facts, QueryScope
+from tenantmetrics.tenant.sql.query_scope import CLEAR, OPEN, UNKNOWN, Derived, Facts, QueryScope
 from tenantmetrics.tenant.sql.restrictions import Also, Either, Joined, Restriction
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 
@@ -44,11 +44,12 @@ def set_operation(
         if isinstance(operation, exp.Union):
             pending.append(right.node)
         else:
-            whole = pending[0] if len(pending) == 1 else Either(tuple(pending))
+            whole = _united(pending)
             if isinstance(operation, exp.Intersect):
                 pending = [Joined((whole, right.node))]
             else:
                 pending = [Also(whole, (right.node,))]
+        names.budget.spend(len(columns) // 8)
         # A column is a tenant's only if each branch has one in its place.
         kinds = list(right.columns.values())
         columns = {
@@ -56,10 +57,20 @@ def set_operation(
             for index, (name, kind) in enumerate(columns.items())
         }
         star = star or right.star
-    result = pending[0] if len(pending) == 1 else Either(tuple(pending))
+    result = _united(pending)
     if own.beside:
         result = UNKNOWN if own.changes_all else Also(result, tuple(own.beside))
     return Derived(result, columns, star)
+
+
+def _united(branches: list[Restriction]) -> Restriction:
+    """Rows of any branch. Branches of which none restricts its rows do not together either."""
+    if len(branches) == 1:
+        return branches[0]
+    touching = [branch for branch in branches if branch is not CLEAR]
+    if all(branch is OPEN for branch in touching):
+        return OPEN if touching else CLEAR
+    return Either(tuple(branches))
 
 
 def leftmost(node: exp.Expr) -> exp.Expr:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 ERRORS = "Errors by operation and code (detailed metrics)"
 SLOWEST = "Slowest calls, minute by minute"
 TROUBLE = "Throttled, timed out, resuming (detailed metrics)"
-TOP = "Database time by tenant"
+TOP = "Load by tenant"
 
 # name: (dashboard, text, what it is edited to, the place named, the fault named)
 EDITS = {
@@ -20,9 +20,9 @@ EDITS = {
         '"title": "Calls",',
         '"title": "Calls", "title": "Call",',
         "body",
-        "'title' stands twice in one object",
+        "'title' is a duplicate key in one object",
     ),
-    "a number that is none": ("fleet", '"min": 0', '"min": NaN', "body", "NaN is no number"),
+    "a number that is none": ("fleet", '"min": 0', '"min": NaN', "body", "NaN is not a number"),
     "option of a line misspelt": (
         "fleet",
         '"label": "calls"',
@@ -109,10 +109,10 @@ EDITS = {
     ),
     "average of a sum": (
         "fleet",
-        '"stat": "Sum",\n       "label": "billed requests"',
+        '"stat": "SampleCount",\n       "label": "billed requests"',
         '"stat": "Average",\n       "label": "billed requests"',
         "widget 'Billed requests a minute'",
-        "one sum a minute and writer: Average of it depends on the number of writers",
+        "Average of DatabaseLoad means nothing: its Sum is milliseconds of server time",
     ),
     "statistic forgotten, so an average": (
         "pipeline",
@@ -175,7 +175,7 @@ EDITS = {
         '"label": "calls"',
         '"label": "${PROP(\'Dim.Tenant\')}"',
         "widget 'Calls a minute'",
-        "'Tenant' is no dimension of the line; did you mean 'TenantId'?",
+        "'Tenant' is not a dimension of the line; did you mean 'TenantId'?",
     ),
     "alarm that nobody deploys": (
         "fleet",
@@ -250,7 +250,7 @@ EDITS = {
     "variable's default that is not offered": (
         "tenant",
         (
-            '"search": "{\\"TenantMetrics\\",TenantId} MetricName=\\"BilledRequests\\"",\n'
+            '"search": "{\\"TenantMetrics\\",TenantId} MetricName=\\"DatabaseLoad\\"",\n'
             '   "populateFrom": "TenantId"'
         ),
         '"values": [{"value": "acme"}]',
@@ -273,36 +273,33 @@ EDITS = {
     ),
     "SQL: average of a sum": (
         "fleet",
-        "SELECT SUM(BilledRequests)",
-        "SELECT AVG(BilledRequests)",
+        "SELECT COUNT(DatabaseLoad)",
+        "SELECT AVG(DatabaseLoad)",
         "widget 'Billed requests by tenant'",
-        "AVG of it depends on the number of writers",
+        "AVG of DatabaseLoad means nothing",
     ),
     "SQL: namespace in single quotes": (
         "fleet",
-        'SELECT SUM(DatabaseDuration) FROM SCHEMA(\\"TenantMetrics\\"',
-        "SELECT SUM(DatabaseDuration) FROM SCHEMA('TenantMetrics'",
+        'SELECT SUM(DatabaseLoad) FROM SCHEMA(\\"TenantMetrics\\"',
+        "SELECT SUM(DatabaseLoad) FROM SCHEMA('TenantMetrics'",
         f"widget {TOP!r}",
         "a name, in double quotes expected after SCHEMA(",
     ),
     "SQL: the highest of any": (
         "fleet",
         (
-            'SUM(DatabaseDuration) FROM SCHEMA(\\"TenantMetrics\\", TenantId) GROUP BY TenantId '
+            'SUM(DatabaseLoad) FROM SCHEMA(\\"TenantMetrics\\", TenantId) GROUP BY TenantId '
             "ORDER BY SUM() DESC LIMIT 10"
         ),
-        (
-            'SUM(DatabaseDuration) FROM SCHEMA(\\"TenantMetrics\\", TenantId) GROUP BY TenantId '
-            "LIMIT 10"
-        ),
+        ('SUM(DatabaseLoad) FROM SCHEMA(\\"TenantMetrics\\", TenantId) GROUP BY TenantId LIMIT 10'),
         f"widget {TOP!r}",
         "LIMIT 10 without ORDER BY keeps any series",
     ),
     "SQL: grouped twice by the same": (
         "fleet",
-        'SUM(DatabaseDuration) FROM SCHEMA(\\"TenantMetrics\\", TenantId) GROUP BY TenantId',
+        'SUM(DatabaseLoad) FROM SCHEMA(\\"TenantMetrics\\", TenantId) GROUP BY TenantId',
         (
-            'SUM(DatabaseDuration) FROM SCHEMA(\\"TenantMetrics\\", TenantId) GROUP BY TenantId, '
+            'SUM(DatabaseLoad) FROM SCHEMA(\\"TenantMetrics\\", TenantId) GROUP BY TenantId, '
             "TenantId"
         ),
         f"widget {TOP!r}",

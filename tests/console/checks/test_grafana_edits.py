@@ -11,6 +11,7 @@ from tenantmetrics.console.checks.file import check_file
 
 ROOT = Path(__file__).parents[3]
 DURATION = "db_client_operation_duration_seconds"
+LOAD = "tenantmetrics_database_load_seconds_total"
 
 # name: (dashboard, text, what it is edited to, the panel named, the fault named)
 EDITS = {
@@ -19,7 +20,7 @@ EDITS = {
         '"title": "Calls a second",',
         '"title": "Calls a second", "title": "Calls",',
         "body",
-        "'title' stands twice",
+        "'title' is a duplicate key",
     ),
     "panel type misspelt": (
         "fleet",
@@ -110,7 +111,7 @@ EDITS = {
         "* $usd_per_million_requests",
         "* $usd_per_million_request",
         "panel 'Data API cost of the time shown'",
-        "PromQL uses $usd_per_million_request, which is no variable of the dashboard; did you mean",
+        "which is not a variable of the dashboard; did you mean",
     ),
     "macro misspelt": (
         "fleet",
@@ -134,7 +135,13 @@ EDITS = {
         "dashboard",
         "uid 'tenantmetrics fleet' must be",
     ),
-    "panel of no height": ("fleet", '"h": 4', '"h": 0', "panel 'Calls a second'", "are no place"),
+    "panel of no height": (
+        "fleet",
+        '"h": 4',
+        '"h": 0',
+        "panel 'Calls a second'",
+        "are not a place",
+    ),
     "axis upside down": (
         "fleet",
         '"unit": "reqps"',
@@ -165,9 +172,9 @@ EDITS = {
     ),
     "series that never meet": (
         "fleet",
-        f"/ scalar(sum(histogram_sum(rate({DURATION}[$__rate_interval]))))",
-        f"/ sum(histogram_sum(rate({DURATION}[$__rate_interval])))",
-        "panel 'Noisy neighbour: share of all database time'",
+        f"/ scalar(sum(rate({LOAD}[$__rate_interval])))",
+        f"/ sum(rate({LOAD}[$__rate_interval]))",
+        "panel 'Noisy neighbour: share of the load'",
         "/ between series by tenant_id and series by nothing never meets",
     ),
     "none of the highest": (

@@ -28,16 +28,21 @@ class AthenaServer:
         looks: How often a query is still running when it is looked at.
         end: The state that queries end in.
         requests: What was asked, by operation.
+        reason: What it says of a query that failed.
+        fails: Only queries with this text end in that state.
         refusal: Code and message with which queries are refused.
     """
 
     files: str
     looks: int = 2
     end: str = "SUCCEEDED"
+    reason: str = "HIVE_BAD_DATA:\n s3://books/x.parquet is not Parquet"
+    fails: str = ""
     refusal: tuple[str, str] | None = None
     requests: list[tuple[str, dict]] = field(default_factory=list)
     results: dict[str, list[list[str | None]]] = field(default_factory=dict)
     looked: dict[str, int] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
 
     def answer(self, operation: str, asked: dict) -> dict:
         self.requests.append((operation, asked))
@@ -48,12 +53,19 @@ class AthenaServer:
             raise PermissionError
         query = f"query-{len(self.looked)}"
         self.looked[query] = 0
+        self.texts[query] = asked["QueryString"]
         with duckdb.connect() as database:
             database.execute("CREATE SCHEMA books")
             database.execute(
                 "CREATE VIEW books.ledger AS SELECT * FROM "
                 f"read_parquet('{self.files}', union_by_name=true, hive_types_autocast=false)"
             )
+            statements = self.files.replace("/date=*", "/_statements/date=*", 1)
+            if any(Path(statements.partition("/date=")[0]).rglob("*.parquet")):
+                database.execute(
+                    "CREATE VIEW books.ledger_statements AS SELECT * FROM "
+                    f"read_parquet('{statements}', hive_types_autocast=false)"
+                )
             text = sqlglot.transpile(asked["QueryString"], read="athena", write="duckdb")[0]
             rows = database.execute(text).fetchall()
             names = [column[0] for column in database.description]
@@ -64,9 +76,10 @@ class AthenaServer:
     def _GetQueryExecution(self, asked):  # noqa: N802 - AWS's name
         query = asked["QueryExecutionId"]
         self.looked[query] += 1
-        status = {"State": "RUNNING" if self.looked[query] <= self.looks else self.end}
+        end = self.end if self.fails in self.texts[query] else "SUCCEEDED"
+        status = {"State": "RUNNING" if self.looked[query] <= self.looks else end}
         if status["State"] == "FAILED":
-            status["StateChangeReason"] = "HIVE_BAD_DATA:\n s3://books/x.parquet is not Parquet"
+            status["StateChangeReason"] = self.reason
         return {"QueryExecution": {"QueryExecutionId": query, "Status": status}}
 
     def _GetQueryResults(self, asked):  # noqa: N802 - AWS's name

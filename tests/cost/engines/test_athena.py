@@ -201,7 +201,7 @@ def test_what_the_engine_cannot_do_is_refused(ledger, write_hour, engine):
     write_hour("2026-11-20T10:00", {"acme": (1, 1)})
     with pytest.raises(ReportError, match="reads a ledger where it lies"):
         monthly(ledger, engine=engine)
-    with pytest.raises(ReportError, match="--skip-corrupt needs the duckdb engine"):
+    with pytest.raises(ReportError, match="only the duckdb engine can skip corrupt files"):
         monthly("s3://books/prod", month="2026-11", engine=engine, skip_corrupt=True)
     with pytest.raises(ConfigError, match="table 'a;b' must be"):
         Athena("a;b")
@@ -231,3 +231,19 @@ def test_motos_athena_takes_the_same_flow(aws_account, engine):
         assert asked["WorkGroup"] == "primary"
     finally:
         client.close()
+
+
+def test_compute_is_divided_by_server_time_as_duckdb_does(worked_ledger, upload, athena, engine):
+    """The sums by statement come back from the second table, and are the same."""
+    there = monthly(upload("prod"), engine=engine, month="2026-11")
+    assert there == monthly(worked_ledger, month="2026-11")
+    assert there.server_time.methods[0].method == "record"
+
+
+def test_a_ledger_with_statements_needs_the_second_table(worked_ledger, upload, athena, engine):
+    """Without it the report would fall back to wall time in silence."""
+    athena.end, athena.reason = "FAILED", "TABLE_NOT_FOUND: line 1:1: table does not exist"
+    address = upload("prod")
+    athena.fails = "ledger_statements"
+    with pytest.raises(LedgerError, match=r"no table books.ledger_statements.*athena-table"):
+        monthly(address, engine=engine, month="2026-11")

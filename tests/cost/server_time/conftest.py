@@ -13,8 +13,8 @@ import pytest
 
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.server_time import ServerTimeSource, estimate
+from tenantmetrics.cost.statement import Period
 from tenantmetrics.serverside import tables
-from tenantmetrics.statement import Period
 
 ARN = "arn:aws:rds:us-east-1:123456789012:cluster:shared"
 FIRST_HOUR = 1_793_491_200 // 3600  # 2026-11-01 00:00 UTC

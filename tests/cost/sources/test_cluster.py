@@ -201,7 +201,7 @@ def test_a_cluster_that_is_not_there_or_two_answers_are_one_clear_error(ledger, 
         monthly(ledger, month="2026-11", capacity=CLUSTER, now_s=NOW_S)
     with pytest.raises(ReportError, match="keeps metrics for 455 days"):
         monthly(ledger, month="2026-11", capacity=CLUSTER, now_s=at("2028-03-01"))
-    with pytest.raises(ReportError, match="--capacity and --cluster exclude each other"):
+    with pytest.raises(ReportError, match="capacity is given more than once"):
         Capacity(cluster="shared", acu=Decimal(1))
 
 

@@ -14,10 +14,10 @@ from tenantmetrics.catalog import OTHER, Level
 from tenantmetrics.cost import monthly
 from tenantmetrics.cost.sources.emf import read_document
 from tenantmetrics.cost.sources.staging import Staging
+from tenantmetrics.cost.statement import LineKind
 from tenantmetrics.errors import ReportError
 from tenantmetrics.export.ledger import LedgerExporter
 from tenantmetrics.records import OVERFLOW, SHARED, UNATTRIBUTED
-from tenantmetrics.statement import LineKind
 
 NAMES = ["acme", "b\u00e9e \U0001f41d", '<script>"', r"CORP\nick", UNATTRIBUTED, OVERFLOW]
 
@@ -130,24 +130,27 @@ def broken(document, **members):
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (lambda d: d[:150], "cut short or no JSON"),
+        (lambda d: d[:150], "truncated or not JSON"),
         (lambda d: d.replace('"WindowSequence"', '"Window"'), "'WindowSequence'"),
         (lambda d: d.replace('"Milliseconds"', '"Seconds"'), "not in milliseconds"),
-        (lambda d: broken(d, BilledRequests="5"), "'5' is no amount"),
-        (lambda d: broken(d, BilledRequests=float("nan")), "nan is no amount"),
-        (lambda d: broken(d, BilledRequests=-1), "-1 is no amount"),
-        (lambda d: broken(d, DatabaseErrors={"Values": [1], "Counts": [0.5]}), "0.5 is no count"),
-        (lambda d: broken(d, DatabaseErrors={"Values": [1, 2], "Counts": [1]}), "shorter|longer"),
-        (lambda d: broken(d, WindowStart=True), "no whole number"),
-        (lambda d: broken(d, WindowStart=1.5), "no whole number"),
-        (lambda d: broken(d, WindowStart=10**30), "no whole number"),
-        (lambda d: broken(d, BilledRequests=2**54), "is too much"),
-        (lambda d: broken(d, DatabaseDuration=1e300), "is too much"),
-        (lambda d: broken(d, Writer=5), "a name is no text"),
-        (lambda d: broken(d, TenantId="a\ud800"), "a name is no text"),
+        (lambda d: broken(d, DatabaseErrors="5"), "'5' is not a valid amount"),
+        (lambda d: broken(d, DatabaseErrors=float("nan")), "nan is not a valid amount"),
+        (lambda d: broken(d, DatabaseErrors=-1), "-1 is not a valid amount"),
         (
-            lambda d: d.replace('"BilledRequests": ', '"BilledRequests": ' + "[" * 9_999),
-            "cut short",
+            lambda d: broken(d, DatabaseErrors={"Values": [1], "Counts": [0.5]}),
+            "0.5 is not a valid count",
+        ),
+        (lambda d: broken(d, DatabaseErrors={"Values": [1, 2], "Counts": [1]}), "shorter|longer"),
+        (lambda d: broken(d, WindowStart=True), "not a whole number"),
+        (lambda d: broken(d, WindowStart=1.5), "not a whole number"),
+        (lambda d: broken(d, WindowStart=10**30), "not a whole number"),
+        (lambda d: broken(d, DatabaseErrors=2**54), "is too large"),
+        (lambda d: broken(d, DatabaseDuration=1e300), "is too large"),
+        (lambda d: broken(d, Writer=5), "a name is not a string"),
+        (lambda d: broken(d, TenantId="a\ud800"), "a name is not a string"),
+        (
+            lambda d: d.replace('"DatabaseErrors": ', '"DatabaseErrors": ' + "[" * 9_999),
+            "truncated",
         ),
         (lambda d: broken(d, _aws={}), "'CloudWatchMetrics'"),
         (lambda d: broken(d, _aws=7), "missing or wrong"),
@@ -162,7 +165,7 @@ def test_a_broken_document_is_named_by_file_and_line(written, damage, reason):
     with pytest.raises(ReportError, match=reason) as caught:
         monthly(path.parent, month="2026-11")
     assert f"'stream.log' line {at + 1} (" in str(caught.value)
-    assert "--skip-corrupt" in str(caught.value)
+    assert caught.value.fields == ("skip_corrupt",)
     assert "\n" not in str(caught.value)
     statement = monthly(path.parent, month="2026-11", skip_corrupt=True)
     assert f"line {at + 1}" in statement.left_out
@@ -205,7 +208,7 @@ def test_two_documents_of_one_window_that_differ_are_refused_by_place(written):
     documents, path = written
     path.write_text(exported(documents))
     at = next(n for n, d in enumerate(documents) if '"TenantId": "bee"' in d)
-    (path.parent / "z.log").write_text(broken(documents[at], BilledRequests=7) + "\n")
+    (path.parent / "z.log").write_text(broken(documents[at], DatabaseErrors=7) + "\n")
     with pytest.raises(ReportError, match="claim to be the same window and differ") as caught:
         monthly(path.parent, month="2026-11")
     assert f"stream.log' line {at + 1}" in str(caught.value)
@@ -297,7 +300,7 @@ def test_random_damage_is_never_more_than_a_clear_error(written, tmp_path):
     rng = random.Random(5)
     taken = 0
     with Staging(tmp_path) as staging:
-        for _ in range(2_000):
+        for _ in range(4_000):
             line = bytearray(rng.choice(documents).encode())
             for _ in range(rng.randint(1, 2)):
                 line[rng.randrange(len(line))] = rng.randrange(*rng.choice([(32, 127), (0, 256)]))
@@ -312,3 +315,24 @@ def test_random_damage_is_never_more_than_a_clear_error(written, tmp_path):
                 staging.add(document._replace(writer=str(taken)))
                 taken += 1
         assert staging.finish().documents > 10
+
+
+def test_documents_of_earlier_releases_have_their_billed_requests(written):
+    """They had BilledRequests as a metric of its own, where DatabaseLoad is now."""
+    documents, path = written
+    old = []
+    for text in documents:
+        document = json.loads(text)
+        if "DatabaseLoad" in document:
+            document["BilledRequests"] = sum(document.pop("DatabaseLoad")["Counts"])
+            (directive,) = document["_aws"]["CloudWatchMetrics"]
+            for one in directive["Metrics"]:
+                if one["Name"] == "DatabaseLoad":
+                    one.update(Name="BilledRequests", Unit="Count")
+        old.append(json.dumps(document))
+    path.write_text(exported(documents))
+    wanted = {line.tenant: line.usage.billed_requests for line in monthly(path.parent).lines}
+    path.write_text(exported(old))
+    found = {line.tenant: line.usage.billed_requests for line in monthly(path.parent).lines}
+    assert found == wanted
+    assert sum(found.values()) > 0

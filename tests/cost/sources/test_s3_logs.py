@@ -54,7 +54,7 @@ def test_what_is_wrong_is_named_by_its_key(exported, bucket):
     )
     with pytest.raises(ReportError, match=r"nothing for 2026-10 \(2026-11-20 to 2026-11-20 is"):
         monthly("s3://books/logs", month="2026-10", skip_corrupt=True)
-    with pytest.raises(ReportError, match="'s3://books/logs' needs --month"):
+    with pytest.raises(ReportError, match="'s3://books/logs' needs a month"):
         monthly("s3://books/logs")
     with pytest.raises(LedgerError, match="'s3://nowhere/logs' cannot be read: NoSuchBucket"):
         monthly("s3://nowhere/logs", month="2026-11")

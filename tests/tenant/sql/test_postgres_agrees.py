@@ -160,11 +160,7 @@ def test_rows_of_tenants_that_were_not_named_change_nothing(
         if case.idea not in IDEAS or LEFT_OUT.search(case.sql):
             continue
         claims = resolver.claims(
-            request_of(
-                request_of(
-                    request_of("ExecuteStatement", {"sql": case.sql, "parameters": corpus_values})
-                )
-            )
+            request_of("ExecuteStatement", {"sql": case.sql, "parameters": corpus_values})
         )
         named = {
             tenant
@@ -206,6 +202,21 @@ UNDECIDED_THAT_READ_OTHERS = (
     "SELECT * FROM docs WHERE 1 IN (SELECT user_id FROM members WHERE tenant_id = 'acme')",
     "UPDATE a SET x = 2 FROM b WHERE b.tenant_id = 'acme' AND a.status = 'open'",
     "DELETE FROM a USING b WHERE b.tenant_id = 'acme' AND a.x = 1",
+    "SELECT * FROM a, b WHERE b.tenant_id = 'acme' AND a.id IN (SELECT id FROM c)",
+    "SELECT * FROM a, b WHERE b.tenant_id = 'acme' AND a.id = ANY (SELECT id FROM c)",
+    "SELECT * FROM a, b WHERE b.tenant_id = 'acme' AND EXISTS (SELECT 1 FROM c WHERE c.id = a.id)",
+    (
+        "SELECT * FROM a, b WHERE b.tenant_id = 'acme' "
+        "AND a.id IN (SELECT id FROM c UNION SELECT id FROM d)"
+    ),
+    "UPDATE a SET x = 2 FROM b WHERE b.tenant_id = 'acme' AND a.id IN (SELECT id FROM c)",
+    "DELETE FROM a USING b WHERE b.tenant_id = 'acme' AND a.id IN (SELECT id FROM c)",
+    "WITH b AS (SELECT * FROM b WHERE tenant_id = 'acme') UPDATE b SET x = 2",
+    "WITH b AS (SELECT * FROM b WHERE tenant_id = 'acme') DELETE FROM b",
+    (
+        "WITH b AS (SELECT * FROM b WHERE tenant_id = 'acme') "
+        "MERGE INTO b USING c ON b.id = c.id WHEN MATCHED THEN DELETE"
+    ),
 )
 
 
@@ -232,9 +243,7 @@ def test_under_row_level_security_the_sessions_tenant_is_whose_rows_come_back(
 ):
     """The variable that the policy asks for is the one that the resolver saw set."""
     (step,) = resolver.claims(
-        request_of(
-            request_of(request_of("ExecuteStatement", {"sql": setting, "transactionId": "t"}))
-        )
+        request_of("ExecuteStatement", {"sql": setting, "transactionId": "t"})
     ).session
     connection.execute(setting)
     seen = {row[0] for row in connection.execute("SELECT DISTINCT tenant_id FROM bookings")}
@@ -262,9 +271,7 @@ def test_a_session_is_followed_as_postgresql_follows_it(connection, make_resolve
     for sql in script:
         connection.execute(sql)
         steps = resolver.claims(
-            request_of(
-                request_of(request_of("ExecuteStatement", {"sql": sql, "transactionId": "t"}))
-            )
+            request_of("ExecuteStatement", {"sql": sql, "transactionId": "t"})
         ).session
         model.apply(steps, in_transaction=True)
         (held,) = connection.execute("SELECT current_setting('app.tenant', true)").fetchone()
@@ -288,9 +295,7 @@ def test_after_a_commit_what_was_set_for_the_session_holds_again(database, make_
         for sql in script:
             connection.execute(sql)
             steps = resolver.claims(
-                request_of(
-                    request_of(request_of("ExecuteStatement", {"sql": sql, "transactionId": "t"}))
-                )
+                request_of("ExecuteStatement", {"sql": sql, "transactionId": "t"})
             ).session
             model.apply(steps, in_transaction=True)
             (held,) = connection.execute("SELECT current_setting('app.tenant', true)").fetchone()

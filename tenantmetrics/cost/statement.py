@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tenantmetrics.errors import UnbalancedError
+
+if TYPE_CHECKING:
+    from tenantmetrics.cost.server_time.model import ServerTime
 
 __all__ = ["Line", "LineKind", "Period", "Pool", "Statement", "Usage"]
 
@@ -23,6 +27,7 @@ class LineKind(StrEnum):
     TENANT = "tenant"
     UNATTRIBUTED = "unattributed"
     OVERFLOW = "overflow"
+    UNMETERED = "unmetered"
     IDLE = "idle"
     SHARED = "shared"
     UNCLASSIFIED = "unclassified"
@@ -128,6 +133,8 @@ class Statement:
         group_names: What tenants are grouped by ("plan", "region").
         account: The AWS account that pays; "" where no bill says so.
         left_out: Input that could not be read and was left out, in words; empty if nothing was.
+        server_time: How the server time was found that compute was divided by; None where it was
+            divided by something else.
         previous: The statement that this one is compared with.
         covered: First and last second of the period that usage was seen for; None if none was.
     """
@@ -145,6 +152,7 @@ class Statement:
     account: str = ""
     left_out: str = ""
     covered: tuple[int, int] | None = None
+    server_time: ServerTime | None = None
     previous: Statement | None = None
 
     @cached_property

@@ -1,0 +1,48 @@
+"""Whether a call reached the database, and what it is to the estimate of server time."""
+
+from __future__ import annotations
+
+from tenantmetrics.records import OK, Call
+from tenantmetrics.statement_table import Kind
+
+__all__ = ["kind_of"]
+
+_NOT_REACHED = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "DatabaseResumingException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+"""botocore's throttling codes (`retries.standard.ThrottledRetryableChecker`), and the answer of a
+cluster that was paused."""
+
+
+# Plain strings: an enum's members are hashed by a function of Python's, for every call.
+_WORK, _COLD_WORK = Kind.WORK.value, Kind.COLD_WORK.value
+_WORKLESS, _COLD_WORKLESS = Kind.WORKLESS.value, Kind.COLD_WORKLESS.value
+
+
+def kind_of(call: Call) -> str | None:
+    """The call's kind, a `Kind` as a plain string; None if the database never saw it.
+
+    Args:
+        call: Any call. One that failed counts as work, whatever its statement.
+    """
+    outcome = call.outcome
+    if not call.http_status or outcome in _NOT_REACHED:
+        return None
+    if call.claims.workless and outcome == OK:
+        return _COLD_WORKLESS if call.opened_connection else _WORKLESS
+    return _COLD_WORK if call.opened_connection else _WORK

@@ -1,0 +1,125 @@
+"""Compute divided by server time: from real ledgers and the server's own tables to a statement."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tenantmetrics.cost import AllocationRequest, Capacity, ServerTimeSource, monthly
+from tenantmetrics.cost.server_time import Method
+from tenantmetrics.errors import LedgerError, ReportError
+from tenantmetrics.records import IDLE, UNATTRIBUTED, UNMETERED
+from tenantmetrics.serverside import tables
+
+ARN = "arn:aws:rds:us-east-1:123456789012:cluster:shared"
+START_S = 1_795_168_800  # 2026-11-20 10:00 UTC
+
+
+def say_load(ledger, seconds):
+    """DBLoad of both hours: so many seconds of work in each."""
+    for hour in range(2):
+        start_s = START_S + hour * 3600
+        row = {
+            "start_s": start_s, "period_s": 3600, "resource_arn": ARN, "instance": "i",
+            "load_aas": seconds / 3600, "cpu_aas": 0.0, "non_cpu_aas": 0.0,
+        }  # fmt: skip
+        tables.write(ledger, tables.DB_LOAD, start_s, "test", [row])
+
+
+def asked(ledger, **more):
+    capacity = Capacity(acu=Decimal(100))
+    return AllocationRequest(usage=ledger, month="2026-11", capacity=capacity, **more)
+
+
+def compute(statement):
+    return {line.tenant: line.amounts[1] for line in statement.lines}
+
+
+def test_the_tenant_that_worked_pays_and_not_the_one_that_waited(worked_ledger):
+    """By the record alone: the chatty tenant has most of wall time and next to none of the work."""
+    statement = monthly(asked(worked_ledger))
+    shares = compute(statement)
+    assert shares["heavy"] / 24 > Decimal("0.9")
+    assert [one.method for one in statement.server_time.methods] == [Method.RECORD]
+    assert statement.server_time.methods[0].hours == 2
+    wall = compute(monthly(asked(worked_ledger, drivers={"compute": "wall_time"})))
+    assert wall["chatty"] / 24 > Decimal("0.6")
+    assert sum(shares.values()) == sum(wall.values()) == 24
+
+
+def test_load_that_no_call_caused_is_a_line_and_is_spread_over_nobody(worked_ledger):
+    """The tenants' 12 s an hour, and 12 s of somebody else."""
+    say_load(worked_ledger, 24)
+    statement = monthly(asked(worked_ledger))
+    shares = compute(statement)
+    assert Decimal("0.4") < shares[UNMETERED] / 24 < Decimal("0.6")
+    assert statement.server_time.unmetered_ns == pytest.approx(24e9, rel=0.25)
+    assert statement.server_time.methods[0].explained == pytest.approx(0.5, abs=0.1)
+    calls = compute(monthly(asked(worked_ledger, drivers={"compute": "calls"})))
+    assert UNMETERED not in calls
+
+
+def test_the_old_division_asks_for_no_estimate(worked_ledger):
+    """`wall_time` is what it was, and the statement says nothing of server time."""
+    statement = monthly(asked(worked_ledger, drivers={"compute": "wall_time"}))
+    assert statement.server_time is None
+    assert statement.pools[1].driver == "share of wall time"
+    wall = {line.tenant: line.usage.duration_ns for line in statement.lines}
+    part = Decimal(wall["chatty"]) / (wall["chatty"] + wall["heavy"])
+    assert compute(statement)["chatty"] / 24 == pytest.approx(part, abs=Decimal("0.001"))
+
+
+def test_a_ledger_of_version_1_is_divided_by_wall_time_and_says_so(
+    ledger, write_hour, as_version_1
+):
+    """Nothing of such a month changes."""
+    as_version_1(write_hour("2026-11-20T10:00", {"acme": (1, 1), "bee": (1, 3)}))
+    statement = monthly(asked(ledger))
+    old = monthly(asked(ledger, drivers={"compute": "wall_time"}))
+    assert compute(statement) == compute(old) == {"acme": 3, "bee": 9, UNATTRIBUTED: 0}
+    assert [one.method for one in statement.server_time.methods] == [Method.WALL]
+    assert any("In all hours server time is the wall time" in note for note in statement.notes)
+
+
+@pytest.mark.parametrize("method", ["statements", "performance-insights", "db-load"])
+def test_a_method_without_data_is_one_clear_error(worked_ledger, method):
+    """Asked for by name, it is not replaced by another in silence."""
+    with pytest.raises(ReportError, match=f"server time by {method} cannot be had"):
+        monthly(asked(worked_ledger, server_time=method))
+
+
+def test_a_method_that_does_not_exist_is_refused_before_anything_is_read():
+    """With those that there are."""
+    with pytest.raises(ReportError, match="server_time 'guess' is none of auto, statements"):
+        asked("/nowhere", server_time="guess")
+
+
+def test_idle_hours_stay_idle_whatever_compute_is_divided_by(worked_ledger, write_hour):
+    """An hour without a call is nobody's work."""
+    write_hour("2026-11-20T13:00", {"heavy": (1, 1)})
+    by_work = compute(monthly(asked(worked_ledger)))
+    by_wall = compute(monthly(asked(worked_ledger, drivers={"compute": "wall_time"})))
+    assert by_work[IDLE] == by_wall[IDLE] == 12
+
+
+def test_from_s3_the_statement_is_the_same(worked_ledger, upload):
+    """Statements and the server's tables are fetched with the ledger."""
+    say_load(worked_ledger, 24)
+    assert monthly(asked(upload())) == monthly(asked(worked_ledger))
+
+
+def test_a_broken_file_of_statements_is_named(worked_ledger):
+    """Without it some calls would have no statement."""
+    bad = next((worked_ledger / "_statements").rglob("*.parquet"))
+    bad.write_bytes(bad.read_bytes()[:-20])
+    with pytest.raises(LedgerError, match=bad.name):
+        monthly(asked(worked_ledger))
+
+
+def test_every_tenant_has_an_interval_around_its_share(worked_ledger):
+    """The overhead's spread says how sure the record is."""
+    server = monthly(asked(worked_ledger, server_time=ServerTimeSource.RECORD)).server_time
+    for tenant in server.tenants.values():
+        assert tenant.weight_low <= tenant.weight <= tenant.weight_high
+        assert tenant.weight_low < tenant.weight_high
