@@ -44,9 +44,10 @@ class Config:
 
     Attributes:
         exporters: Where windows go, several fed apart from each other: `cloudwatch`, `emf`, `otlp`,
-            `otlp:URL`, `ledger:FOLDER`, `ledger:s3://BUCKET/PREFIX`. Empty, or `none`, is nowhere;
-            not given, `load` chooses: `emf` in Lambda, `otlp` where OTEL_EXPORTER_OTLP_ENDPOINT is
-            set, else `cloudwatch`.
+            `otlp:URL`, `ledger:FOLDER`, `ledger:s3://BUCKET/PREFIX`, the name of an exporter of
+            another package, or an object (`configure` only). Empty, or `none`, is nowhere; not
+            given, `load` chooses: `emf` in Lambda, `otlp` where OTEL_EXPORTER_OTLP_ENDPOINT is set,
+            else `cloudwatch`.
         flush_interval_s: Seconds between exports.
         window_s: Length of a window in seconds; divides an hour.
         queue_size: Calls held for the background thread; beyond it calls are dropped and counted.

@@ -13,12 +13,9 @@ import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tenantmetrics import config as configuration
-from tenantmetrics.aggregate.recent import Snapshot
-from tenantmetrics.aggregate.sink import Sink
-from tenantmetrics.aggregate.window import Aggregator
 from tenantmetrics.aggregate.worker import Worker
 from tenantmetrics.calllog import CallLog
 from tenantmetrics.capture.recorder import ClaimsOf, Entries, Record, Recorder
@@ -26,12 +23,14 @@ from tenantmetrics.capture.recorder import recorder as process_recorder
 from tenantmetrics.capture.request import Request
 from tenantmetrics.capture.trace import link
 from tenantmetrics.config import Config
-from tenantmetrics.export.fanout import Fanout
-from tenantmetrics.export.registry import build
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.life import around_snapshot, at_exit, in_children, on_sigterm
 from tenantmetrics.logs import logger
 from tenantmetrics.records import UNATTRIBUTED, Attribution, Call, Claims, Source, Window
+
+if TYPE_CHECKING:
+    from tenantmetrics.aggregate.recent import Snapshot
+    from tenantmetrics.aggregate.sink import Sink
 
 __all__ = ["Pipeline", "configure", "current", "existing"]
 
@@ -72,7 +71,11 @@ class Pipeline:
 
     def _build(self) -> None:
         """Make all state from the settings: at the start, and again in every forked child."""
-        # Loaded with the first pipeline: sqlglot behind it takes 60 ms that `import` must not cost.
+        # Loaded with the first pipeline: `import` must not cost the 60 ms that sqlglot takes, nor
+        # what the other stages take.
+        from tenantmetrics.aggregate.window import Aggregator  # noqa: PLC0415
+        from tenantmetrics.export.fanout import Fanout  # noqa: PLC0415
+        from tenantmetrics.export.registry import build  # noqa: PLC0415
         from tenantmetrics.tenant.resolve import Resolver  # noqa: PLC0415
         from tenantmetrics.tenant.session.attribution import Attributor  # noqa: PLC0415
 

@@ -68,7 +68,7 @@ def show(
     from tenantmetrics.console.parameters import PARAMETERS
 
     if name is None:
-        typer.echo(cloudformation.render(), nl=False)
+        typer.echo(cloudformation.committed(), nl=False)
         return
     values = {"PageTopicArn": "PAGE", "NotifyTopicArn": "NOTIFY", **_values(set_)}
     for one in ALARMS:

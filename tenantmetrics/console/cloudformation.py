@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from typing import Any
 
 from tenantmetrics.console.alarm import Alarm, Needs, Query, Severity
 from tenantmetrics.console.alarms import ALARMS
+from tenantmetrics.console.data import folder
 from tenantmetrics.console.parameters import PARAMETERS
+from tenantmetrics.errors import MissingExtraError
 
-__all__ = ["render", "template"]
+__all__ = ["committed", "template", "to_yaml"]
 
 _HEADER = """\
 # Generated from tenantmetrics/console/alarmsets/: `python -m tenantmetrics.console`. Do not edit.
@@ -38,9 +40,22 @@ def template() -> dict[str, Any]:
     }
 
 
-def render() -> str:
-    """The template as it is committed: YAML with short tags."""
-    return _HEADER + "\n".join(_yaml(template())) + "\n"
+def committed() -> str:
+    """The template as every installation has it: YAML with short tags.
+
+    Raises:
+        ConsoleError: The installation lacks it.
+    """
+    return (folder("alarms") / "cloudformation.yaml").read_text("utf-8")
+
+
+def to_yaml() -> str:
+    """The template as it is to be committed.
+
+    Raises:
+        MissingExtraError: PyYAML is not installed.
+    """
+    return _HEADER + _dump(template())
 
 
 def _resource(alarm: Alarm) -> dict[str, Any]:
@@ -142,40 +157,50 @@ def _number(text: str) -> Any:
     return _text(text) if "${" in text else float(text) if "." in text else int(text)
 
 
-def _yaml(node: Any, indent: int = 0) -> list[str]:
-    """A mapping as YAML lines."""
-    lines = []
-    margin = " " * indent
-    for key, value in node.items():
-        if isinstance(value, dict) and _tag(value) is None:
-            lines += [f"{margin}{key}:", *_yaml(value, indent + 2)]
-        elif isinstance(value, list) and any(_nested(item) for item in value):
-            lines.append(f"{margin}{key}:")
-            for item in value:
-                first, *rest = _yaml(item, indent + 4)
-                lines += [f"{margin}  - {first.strip()}", *rest]
-        elif isinstance(value, list):
-            lines.append(f"{margin}{key}: [{', '.join(_scalar(item) for item in value)}]")
-        else:
-            lines.append(f"{margin}{key}: {_scalar(value)}")
-    return lines
+_TAGS = {"Ref": "!Ref", "Fn::Sub": "!Sub", "Fn::Equals": "!Equals"}
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9:/-]*")
 
 
-def _nested(value: Any) -> bool:
-    return isinstance(value, dict) and _tag(value) is None
+def _dump(node: Any) -> str:
+    """YAML with short tags; lists without mappings in them in one line."""
+    try:
+        import yaml  # noqa: PLC0415 - an extra, needed to generate and not to deploy
+    except ImportError:
+        raise MissingExtraError("generating the template of the alarms", "console") from None
 
+    class Dumper(yaml.SafeDumper):  # type: ignore[misc]
+        """Indents lists below their key, as CloudFormation's own examples do."""
 
-def _tag(value: dict[str, Any]) -> str | None:
-    (key,) = value if len(value) == 1 else ("",)
-    return {"Ref": "!Ref", "Fn::Sub": "!Sub", "Fn::Equals": "!Equals"}.get(key)
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> Any:  # noqa: ARG002
+            return super().increase_indent(flow, indentless=False)
 
+        def choose_scalar_style(self) -> Any:
+            return "" if self.event.tag == "!Ref" else super().choose_scalar_style()
 
-def _scalar(value: Any) -> str:
-    if isinstance(value, dict):
-        (inner,) = value.values()
-        if isinstance(inner, list):
-            return f"{_tag(value)} [{', '.join(_scalar(item) for item in inner)}]"
-        return f"{_tag(value)} {inner if _tag(value) == '!Ref' else _scalar(inner)}"
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9:/-]*", value):
-        return value if value not in {"true", "false"} else f'"{value}"'
-    return json.dumps(value, ensure_ascii=False)
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+            return True
+
+    def text(dumper: Any, value: str) -> Any:
+        plain = _PLAIN.fullmatch(value) and value not in {"true", "false"}
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="" if plain else '"')
+
+    def mapping(dumper: Any, value: dict[str, Any]) -> Any:
+        (key,) = value if len(value) == 1 else ("",)
+        tag = _TAGS.get(key)
+        if tag is None:
+            return dumper.represent_mapping("tag:yaml.org,2002:map", value.items(), False)
+        if isinstance(value[key], list):
+            return dumper.represent_sequence(tag, value[key], flow_style=True)
+        return dumper.represent_scalar(tag, value[key], style="" if tag == "!Ref" else '"')
+
+    def sequence(dumper: Any, value: list[Any]) -> Any:
+        nested = any(isinstance(item, dict) and _TAGS.keys().isdisjoint(item) for item in value)
+        return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=not nested)
+
+    Dumper.add_representer(str, text)
+    Dumper.add_representer(dict, mapping)
+    Dumper.add_representer(list, sequence)
+    dumped: str = yaml.dump(
+        node, Dumper=Dumper, sort_keys=False, width=math.inf, allow_unicode=True
+    )
+    return dumped

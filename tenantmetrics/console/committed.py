@@ -22,8 +22,8 @@ def files() -> dict[str, str]:
         f"dashboards/cloudwatch/{name}.json": dashboards.to_json(dashboards.build(name, Settings()))
         for name in dashboards.NAMES
     }
-    found["alarms/cloudformation.yaml"] = cloudformation.render()
-    found |= {f"alarms/terraform/{name}": text for name, text in terraform.render().items()}
+    found["alarms/cloudformation.yaml"] = cloudformation.to_yaml()
+    found |= {f"alarms/terraform/{name}": text for name, text in terraform.module_files().items()}
     with suppress(MissingExtraError):
         found |= grafana.files()
     return found

@@ -88,7 +88,7 @@ def plan(client: Any, stack: str, values: Mapping[str, Any]) -> tuple[Stack, Sta
         how = option.get(missing[0], f"--set {missing[0]}=VALUE")
         raise ConsoleError(f"parameter {missing[0]} is needed: give {how}")
     wanted = {name: _text(value) for name, value in known.items()}
-    return state(client, stack), Stack(cloudformation.render(), wanted)
+    return state(client, stack), Stack(cloudformation.committed(), wanted)
 
 
 def deploy(

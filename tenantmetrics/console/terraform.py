@@ -14,7 +14,7 @@ from tenantmetrics.console.alarm import Alarm, Parameter, Query, Severity
 from tenantmetrics.console.alarms import ALARMS
 from tenantmetrics.console.parameters import PARAMETERS
 
-__all__ = ["render"]
+__all__ = ["module_files"]
 
 _HEADER = "# Generated from tenantmetrics/console/alarmsets/: `python -m tenantmetrics.console`.\n"
 
@@ -63,7 +63,7 @@ output "page" {
 Line = tuple[str, str]
 
 
-def render() -> dict[str, str]:
+def module_files() -> dict[str, str]:
     """Every file of the module: path → text."""
     return {
         "main.tf": _HEADER + "".join(f"\n{_resource(one)}" for one in ALARMS),

@@ -104,7 +104,7 @@ STATEMENTS = (
     SELECT tenant, 1 + n % 30, date '2022-01-01' + n % 1700, 1 + n % 14, 60 + (n * 7919) % 900
     FROM unnest(string_to_array(:tenants, ',')) WITH ORDINALITY AS t (tenant, rank),
          generate_series(
-             1, CASE WHEN tenant = :heavy THEN 100000 ELSE 500 + 30000 / rank::int END
+             1, CASE WHEN tenant = :heavy THEN 100000 ELSE 5000 + 40000 / rank::int END
          ) AS n
     """,
     "CREATE INDEX ON stays (tenant_id)",

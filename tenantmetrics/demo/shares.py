@@ -2,7 +2,8 @@
 
 Three shares of each tenant: of the time that PostgreSQL itself reports (`localapi.servertime`), of
 the bill's compute, and of the wall time that its calls took. The part of the bill that lands on the
-wrong tenant is half the sum of the absolute differences of the shares.
+wrong tenant is half the sum of the absolute differences of the shares. How large it may be by
+chance follows from the estimate's own intervals: the fewer the calls, the wider.
 """
 
 from __future__ import annotations
@@ -11,10 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tenantmetrics.cost.server_time.model import Method, ServerTime
 from tenantmetrics.cost.statement import LineKind, Statement
 
-__all__ = ["Shares", "TenantShares", "compare_shares", "moved"]
+__all__ = ["PROMISED", "Shares", "TenantShares", "compare_shares", "moved"]
 
+PROMISED = 0.06
+"""What may land on the wrong tenant where nothing but our own record of enough calls is known."""
+_ENOUGH_CALLS = 200
+"""With fewer, the intervals themselves rest on a handful of calls."""
+_THREE_DEVIATIONS = 3 / 1.96
+"""From a 95 % interval to three standard deviations, which chance leaves once in 370 runs."""
 _COMPUTE = "compute"
 _WITH_CALLS = {LineKind.TENANT, LineKind.UNATTRIBUTED}
 
@@ -46,11 +54,17 @@ class Shares:
 
     Attributes:
         tenants: One entry each, those with the largest share of anything first.
-        server_s: PostgreSQL's own time in all, seconds.
+        by_chance: What chance can move in a run of so few calls, 0 to 1; None where the calls were
+            too few for a verdict.
     """
 
     tenants: tuple[TenantShares, ...]
-    server_s: float
+    by_chance: float | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the bill is as right as it is said to be; true where nothing is said."""
+        return self.by_chance is None or self.moved_by_bill <= max(PROMISED, self.by_chance)
 
     @property
     def moved_by_bill(self) -> float:
@@ -84,7 +98,20 @@ def compare_shares(statement: Statement, server_ns: Mapping[str, int]) -> Shares
         TenantShares(tenant, *shares) for tenant, *shares in zip(tenants, *columns, strict=True)
     ]
     rows.sort(key=lambda shares: -shares.largest)
-    return Shares(tuple(rows), sum(server_ns.values()) / 1e9)
+    return Shares(tuple(rows), _by_chance(statement.server_time))
+
+
+def _by_chance(estimate: ServerTime | None) -> float | None:
+    """Half the sum of the intervals' half widths, widened to three standard deviations."""
+    if estimate is None:
+        return None
+    estimated = [used for used in estimate.methods if used.method is not Method.WALL]
+    if sum(used.calls for used in estimated) < _ENOUGH_CALLS:
+        return None
+    tenants = estimate.tenants.values()
+    whole = sum(tenant.weight for tenant in tenants)
+    widths = sum(tenant.weight_high - tenant.weight_low for tenant in tenants)
+    return _THREE_DEVIATIONS * widths / 4 / whole if whole else None
 
 
 def moved(pairs: list[tuple[float, float]]) -> float:

@@ -667,8 +667,8 @@ RULE = {
 )
 def test_a_fault_in_a_contributor_insights_rule_is_named(change, what):
     """The whole rule is fine, and each change of it is not."""
-    assert contributor.faults(json.dumps(RULE)) == []
-    assert any(what in one for one in contributor.faults(json.dumps({**RULE, **change})))
+    assert contributor.rule_faults(json.dumps(RULE)) == []
+    assert any(what in one for one in contributor.rule_faults(json.dumps({**RULE, **change})))
 
 
 def test_there_are_enough_seeded_faults():
@@ -698,4 +698,4 @@ def test_a_rule_reads_the_names_of_its_alarms():
 def test_a_slash_in_a_calculation_is_no_regular_expression():
     """Two divisions do not swallow what stands between them."""
     text = "SOURCE 'x' | stats max(@a) / 2 as b, nosuch(@c) / 3 as d by bin(1m)"
-    assert any("no function 'nosuch'" in one for one in logsinsights.faults(text))
+    assert any("no function 'nosuch'" in one for one in logsinsights.log_query_faults(text))

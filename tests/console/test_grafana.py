@@ -163,7 +163,7 @@ FAULTS = {
         TENANT,
         lambda b: expr(b, "Calls", "$tenant", "$tenants"),
         "panel 'Calls'",
-        "uses $tenants, which is no variable",
+        "uses $tenants, which is not a variable",
     ),
     "parenthesis": (
         FLEET,

@@ -63,10 +63,10 @@ def interrupt(process):
     return out, err
 
 
-def test_the_demo_ends_with_a_bill_that_three_independent_counts_agree_on(
+def test_the_demo_ends_with_a_bill_that_four_independent_accounts_agree_on(
     start, temporary, tmp_path
 ):
-    """A table of all tenants, equal counts, sums to the last digit, files, and no process."""
+    """A table of all tenants, equal counts, shares as PostgreSQL has them, files, no process."""
     process = start("--seconds", "3")
     out, err = process.communicate(timeout=120)
 
@@ -74,7 +74,8 @@ def test_the_demo_ends_with_a_bill_that_three_independent_counts_agree_on(
     for tenant in TENANTS:
         assert tenant in out
     assert "__unattributed__" in out
-    assert out.count("agree") == 3
+    # On a machine that makes fewer than 200 calls in this time, the shares have no verdict.
+    assert out.count("agree") == (3 if "too few calls" in out else 4)
     assert "DIFFER" not in out
     (folder,) = tmp_path.iterdir()
     assert {path.name for path in folder.iterdir()} == {"ledger", "report.csv", "report.html"}

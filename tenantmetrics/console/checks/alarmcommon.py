@@ -31,7 +31,7 @@ def common_faults(alarm: dict[str, Any], *, strict: bool) -> Iterator[str]:
     for action in _ACTIONS:
         yield from _action_faults(action, listed(alarm.get(action)))
     if strict and str(alarm.get("ActionsEnabled", True)).lower() == "false":
-        yield "ActionsEnabled is false: nobody hears of it"
+        yield "ActionsEnabled is false: no action runs when it fires"
     for needed in _SUPPRESSED if "ActionsSuppressor" in alarm else ():
         if needed not in alarm:
             yield f"ActionsSuppressor needs {needed}"

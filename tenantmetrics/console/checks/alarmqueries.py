@@ -11,13 +11,13 @@ from tenantmetrics.console.checks.fault import Syntax
 from tenantmetrics.console.checks.metricref import never_faults, reference_faults, stat_faults
 from tenantmetrics.console.known import Known, close_to
 
-__all__ = ["faults"]
+__all__ = ["entries_faults"]
 
 _AGGREGATES = frozenset({"AVG", "MAX", "MIN", "STDDEV", "SUM"})
 _MAX_METRICS = 10
 
 
-def faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
+def entries_faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
     """What is wrong with the entries of `Metrics`, one by one and together."""
     metrics = [one for one in alarm["Metrics"] if isinstance(one, dict) and not is_open(one)]
     defined = [one.get("Id") for one in metrics]
@@ -42,7 +42,7 @@ def faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
             yield from _metric_stat_faults(one["MetricStat"], known)
         elif not is_open(one["Expression"]):
             text = str(one["Expression"])
-            yield from metricmath.faults(text, known, set(map(str, defined)), alarm=True)
+            yield from metricmath.math_faults(text, known, set(map(str, defined)), alarm=True)
             yield from _series_faults(one, text, metrics)
             yield from _query_faults(alarm, one, text, known)
             wrong = metricmath.number_fault(text, single) if _returned(one) else None
@@ -65,7 +65,7 @@ def _band_faults(alarm: dict[str, Any], metrics: list[dict[str, Any]]) -> Iterat
         ids = [str(one.get("Id")) for one in metrics]
         yield f"ThresholdMetricId {band!r} is the id of none of Metrics{close_to(str(band), ids)}"
     elif "ANOMALY_DETECTION_BAND" not in str(found[0].get("Expression", "")):
-        yield f"ThresholdMetricId {band!r} is no ANOMALY_DETECTION_BAND"
+        yield f"ThresholdMetricId {band!r} is not an ANOMALY_DETECTION_BAND"
 
 
 def _metric_stat_faults(stat: dict[str, Any], known: Known) -> Iterator[str]:

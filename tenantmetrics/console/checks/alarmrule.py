@@ -13,7 +13,7 @@ from tenantmetrics.console.checks.fault import Syntax, Tokens, tokens
 from tenantmetrics.console.checks.metricmath import Node, walk
 from tenantmetrics.console.known import close_to
 
-__all__ = ["MAX_CHARS", "MAX_CHILDREN", "children", "faults", "parse"]
+__all__ = ["MAX_CHARS", "MAX_CHILDREN", "children", "composite_faults", "parse"]
 
 MAX_CHARS = 10_240
 """Length of an AlarmRule (PutCompositeAlarm)."""
@@ -49,7 +49,9 @@ def children(node: Node) -> list[str]:
     return [part.parts[0].value for part in walk(node) if part.kind == "call"]
 
 
-def faults(text: str, alarms: Collection[str], *, own: str = "", closed: bool = True) -> list[str]:
+def composite_faults(
+    text: str, alarms: Collection[str], *, own: str = "", closed: bool = True
+) -> list[str]:
     """What is wrong with a rule.
 
     Args:

@@ -14,7 +14,7 @@ from tenantmetrics.console.checks.fault import load_json
 from tenantmetrics.console.checks.logsinsights import EMF_FIELDS
 from tenantmetrics.console.known import close_to
 
-__all__ = ["faults"]
+__all__ = ["rule_faults"]
 
 MAX_CHARS = 8_192
 """Length of a rule (PutInsightRule, RuleDefinition)."""
@@ -34,7 +34,7 @@ _NUMBERS = frozenset({"GreaterThan", "LessThan", "EqualTo", "NotEqualTo"})
 _MATCHES = _LISTS | _NUMBERS | {"IsPresent"}
 
 
-def faults(text: str) -> list[str]:
+def rule_faults(text: str) -> list[str]:
     """What is wrong with a rule's JSON."""
     try:
         rule = load_json(text)

@@ -47,7 +47,7 @@ def check(file: str, text: str, known: Known) -> list[Fault]:
     widgets = body["widgets"]
     if known.strict:
         found += _grid_faults(file, widgets)
-        found += [Fault(file, _place(widgets[at]), what) for at, what in oddities.faults(body)]
+        found += [Fault(file, _place(widgets[at]), what) for at, what in oddities.slips(body)]
     total = 0
     for widget in widgets:
         place = _place(widget)
@@ -142,7 +142,7 @@ def _widget_faults(widget: dict[str, Any], known: Known) -> Iterable[str]:
     if widget["type"] == "log":
         return _log_faults(properties, known)
     if widget["type"] == "metric":
-        return metricwidget.faults(properties, known)
+        return metricwidget.widget_faults(properties, known)
     if widget["type"] == "alarm" and known.strict:
         return _alarm_faults(properties["alarms"])
     if widget["type"] == "text" and known.strict:
@@ -155,13 +155,13 @@ def _log_faults(properties: Mapping[str, Any], known: Known) -> Iterator[str]:
         return
     query = properties["query"]
     named = bool({"queryBy", "logGroups", "logGroupPrefixes"} & set(properties))
-    yield from logsinsights.faults(query, ours=known.strict, named=named)
+    yield from logsinsights.log_query_faults(query, ours=known.strict, named=named)
     if wrong := logsinsights.view_fault(query, properties.get("view", "table")):
         yield wrong
 
 
 def _alarm_faults(arns: Iterable[str]) -> Iterator[str]:
-    """Alarms of ours whose name is misspelt: the widget would leave them out in silence."""
+    """Alarms of ours whose name is misspelt: the widget would leave them out without an error."""
     names = [one.id for one in ALARMS]
     for arn in arns:
         name = arn.rpartition(":")[2]
@@ -204,7 +204,7 @@ def _variable_faults(
     if default == "__FIRST" and "search" not in variable:
         yield "defaultValue __FIRST needs a search"
     if "search" in variable:
-        yield from search.faults(variable["search"], known)
+        yield from search.search_faults(variable["search"], known)
         try:
             dimensions = search.parse(variable["search"]).dimensions
         except Syntax:

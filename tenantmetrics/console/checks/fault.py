@@ -107,11 +107,13 @@ def load_json(text: str) -> Any:
         if len(found) < len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"{twice!r} stands twice in one object, and only the last counts")
+            raise ValueError(
+                f"{twice!r} is a duplicate key in one object: only the last one counts"
+            )
         return found
 
     def no_number(word: str) -> NoReturn:
-        raise ValueError(f"{word} is no number in JSON")
+        raise ValueError(f"{word} is not a number in JSON")
 
     try:
         return json.loads(text, object_pairs_hook=once, parse_constant=no_number)

@@ -32,7 +32,7 @@ def check_file(path: Path, namespace: str, also: Iterable[str] = ()) -> list[Fau
     except OSError as error:
         raise ConsoleError(f"{str(path)!r} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConsoleError(f"{str(path)!r} cannot be read: it is no UTF-8 text") from None
+        raise ConsoleError(f"{str(path)!r} cannot be read: it is not UTF-8") from None
     known = Known.of(namespace, strict=namespace in text, also=also)
     if path.suffix.lower() in {".yaml", ".yml", ".template"}:
         return template.check(str(path), text, known)
@@ -43,7 +43,7 @@ def check_file(path: Path, namespace: str, also: Iterable[str] = ()) -> list[Fau
     if isinstance(body, dict) and "Resources" in body:
         return template.check(str(path), text, known)
     if isinstance(body, dict) and "AggregateOn" in body:
-        return [Fault(str(path), "rule", what) for what in contributor.faults(text)]
+        return [Fault(str(path), "rule", what) for what in contributor.rule_faults(text)]
     if isinstance(body, dict) and {"panels", "schemaVersion"} & set(body):
         return grafana.check(str(path), body)
     return dashboard.check(str(path), text, known)

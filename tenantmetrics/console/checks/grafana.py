@@ -60,7 +60,7 @@ def check(file: str, body: dict[str, Any]) -> list[Fault]:
     for number, one in enumerate(_every(body)):
         whats = [*_type_faults(one)]
         if ours:
-            whats += [*_unit_faults(one), *grafanakeys.faults(one)]
+            whats += [*_unit_faults(one), *grafanakeys.member_faults(one)]
         if one.get("type") != "row":
             whats += _panel_faults(one, body, ours=ours)
         found += [Fault(file, _place(one, number), what) for what in whats]
@@ -105,10 +105,10 @@ def _board_faults(body: dict[str, Any], *, ours: bool) -> Iterator[str]:
 def _time_faults(body: dict[str, Any]) -> Iterator[str]:
     refresh = body.get("refresh")
     if isinstance(refresh, str) and not _DURATION.fullmatch(refresh) and refresh != "auto":
-        yield f"refresh {refresh!r} is no time such as 1m"
+        yield f"refresh {refresh!r} is not a duration such as 1m"
     for end, moment in (body.get("time") or {}).items():
         if end not in {"from", "to"} or not _TIME.fullmatch(str(moment)):
-            yield f"time {end} {moment!r} is no moment such as now-3h"
+            yield f"time {end} {moment!r} is not a time such as now-3h"
 
 
 def _own_faults(body: dict[str, Any]) -> Iterator[str]:
@@ -118,7 +118,7 @@ def _own_faults(body: dict[str, Any]) -> Iterator[str]:
     variables = {str(one.get("name")): one for one in _variables(body)}
     if variables.get("datasource", {}).get("type") != "datasource":
         yield "there is no variable 'datasource' of type datasource"
-    yield from grafanakeys.faults(body)
+    yield from grafanakeys.member_faults(body)
     used = str([body.get("panels"), _variables(body)])
     for name, one in variables.items():
         if one.get("type") == "query":
@@ -132,9 +132,11 @@ def _variable_faults(variable: dict[str, Any], body: dict[str, Any]) -> list[str
     query = variable.get("query", "")
     text = query.get("query", "") if isinstance(query, dict) else str(query)
     if match := _LABEL_VALUES.fullmatch(text):
-        return promql.faults(f"count by ({match.group(2)}) ({match.group(1)})", _dialect(body))
+        return promql.promql_faults(
+            f"count by ({match.group(2)}) ({match.group(1)})", _dialect(body)
+        )
     if match := _QUERY_RESULT.fullmatch(text):
-        return promql.faults(match.group(1), _dialect(body))
+        return promql.promql_faults(match.group(1), _dialect(body))
     return [f"query {text!r} is neither label_values(metric, label) nor query_result(query)"]
 
 
@@ -144,7 +146,7 @@ def _place_faults(panel: dict[str, Any], before: list[dict[str, Any]]) -> Iterat
         yield "gridPos needs x, y, w and h"
         return
     if place["h"] < 1 or place["y"] < 0:
-        yield f"gridPos h {place['h']} and y {place['y']} are no place"
+        yield f"gridPos h {place['h']} and y {place['y']} are not a place in the grid"
     if not 0 <= place["x"] < place["x"] + place["w"] <= COLUMNS:
         yield f"columns {place['x']} to {place['x'] + place['w']} are off the grid of {COLUMNS}"
     for other in before:
@@ -195,7 +197,7 @@ def _panel_faults(panel: dict[str, Any], body: dict[str, Any], *, ours: bool) ->
             hint = close_to("expr", [name for name in target if name != "expr"], 0.5)
             yield f"query {target.get('refId')!r} has no expr{hint}"
         elif ours:
-            found = promql.faults(expr, _dialect(body), values)
+            found = promql.promql_faults(expr, _dialect(body), values)
             yield from found or _legend_faults(target, expr, values)
         else:
             yield from _foreign_faults(expr, body)
@@ -237,7 +239,7 @@ def _foreign_faults(expr: str, body: dict[str, Any]) -> list[str]:
     text = re.sub(r"(offset\s+)\$\{?\w+\}?", r"\g<1>5m", text)
     names = [str(one.get("name")) for one in _variables(body)]
     tries = [
-        promql.faults(text, Dialect.PROMETHEUS, dict.fromkeys(names, value), ours=False)
+        promql.promql_faults(text, Dialect.PROMETHEUS, dict.fromkeys(names, value), ours=False)
         for value in ("1", "x", "5m")
     ]
     return min(tries, key=len)

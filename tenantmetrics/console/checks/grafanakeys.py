@@ -1,4 +1,4 @@
-"""Members of a Grafana dashboard whose names are misspelt: Grafana leaves them out in silence."""
+"""Misspelt members of a Grafana dashboard, which Grafana ignores without an error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from tenantmetrics.console.known import close_to
 
-__all__ = ["faults"]
+__all__ = ["member_faults"]
 
 _NEAR = 0.8
 _USED = frozenset([
@@ -28,15 +28,15 @@ _ALIKE = frozenset([
 """Other members of Grafana's types whose names are close to those."""
 
 
-def faults(node: Any) -> Iterator[str]:
+def member_faults(node: Any) -> Iterator[str]:
     """What is misspelt in a part of a dashboard, at any depth but for the panels in it."""
     if isinstance(node, list):
         for item in node:
-            yield from faults(item)
+            yield from member_faults(item)
     elif isinstance(node, dict):
         for name, value in node.items():
             known = name in _USED or name in _ALIKE
             if not known and (hint := close_to(name, _USED, _NEAR)):
                 yield f"there is no member {name!r}{hint}"
             if name != "panels":
-                yield from faults(value)
+                yield from member_faults(value)

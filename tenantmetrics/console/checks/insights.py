@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tenantmetrics.console.checks.fault import Syntax, Tokens, tokens
 from tenantmetrics.console.known import Known
 
-__all__ = ["MAX_CHARS", "MAX_SERIES", "Query", "faults", "is_query", "parse"]
+__all__ = ["MAX_CHARS", "MAX_SERIES", "Query", "is_query", "parse", "query_faults"]
 
 MAX_SERIES = 500
 """Series that one query returns at most (Metrics Insights quotas); LIMIT may not be higher."""
@@ -96,7 +96,7 @@ def parse(text: str) -> Query:
     )
 
 
-def faults(text: str, known: Known) -> list[str]:
+def query_faults(text: str, known: Known) -> list[str]:
     """What is wrong with a query: its grammar, its metric, its dimension set, its limits."""
     try:
         query = parse(text)

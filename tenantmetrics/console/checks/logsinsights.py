@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tenantmetrics.catalog import metrics
 from tenantmetrics.console.known import close_to
 
-__all__ = ["EMF_FIELDS", "MAX_CHARS", "faults", "view_fault"]
+__all__ = ["EMF_FIELDS", "MAX_CHARS", "log_query_faults", "view_fault"]
 
 MAX_CHARS = 10_000
 """Length of a query (StartQuery, queryString)."""
@@ -79,7 +79,7 @@ class _Command(NamedTuple):
         return self.bare.strip()[len(self.word) :].strip()
 
 
-def faults(text: str, *, ours: bool = True, named: bool = False) -> list[str]:
+def log_query_faults(text: str, *, ours: bool = True, named: bool = False) -> list[str]:
     """What is wrong with a query.
 
     Args:
@@ -122,7 +122,7 @@ def view_fault(text: str, view: str) -> str | None:
     if view != "table" and not re.search(r"(^|\|)\s*stats\b", bare, re.IGNORECASE):
         return f"view {view!r} needs a query with stats: there is nothing to draw"
     if view == "timeSeries" and not re.search(r"\b(bin|datefloor|dateceil)\s*\(", bare):
-        return "view 'timeSeries' needs stats … by bin(…): there is no time to draw along"
+        return "view 'timeSeries' needs stats … by bin(…): a time axis is needed"
     return None
 
 
@@ -171,7 +171,7 @@ def _bin_faults(rest: str) -> Iterator[str]:
 
 def _filter_faults(rest: str) -> Iterator[str]:
     if wrong := re.search(r"\blike\s+([^'\s]+)", rest):
-        yield f"Logs Insights: like needs a text in quotes or a /…/, not {wrong.group(1)!r}"
+        yield f"Logs Insights: like needs a string in quotes or a /…/, not {wrong.group(1)!r}"
     if wrong := re.search(r"\bin\s+([^\[\s(]\S*)", rest):
         yield f"Logs Insights: in needs a list in brackets, not {wrong.group(1)!r}"
 

@@ -67,7 +67,7 @@ def alarm_faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
                 yield f"{name} belongs to an alarm on one metric and excludes Metrics"
         if is_open(alarm["Metrics"]) or not isinstance(alarm["Metrics"], list):
             return
-        yield from alarmqueries.faults(alarm, known)
+        yield from alarmqueries.entries_faults(alarm, known)
         periods = [
             one.get("Period", one.get("MetricStat", {}).get("Period")) for one in alarm["Metrics"]
         ]
@@ -81,7 +81,7 @@ def _promql_faults(alarm: dict[str, Any]) -> Iterator[str]:
     criteria = alarm["EvaluationCriteria"].get("PromQLCriteria", {})
     query = criteria.get("Query", "")
     if not is_open(query):
-        yield from promql.faults(str(query), Dialect.CLOUDWATCH)
+        yield from promql.promql_faults(str(query), Dialect.CLOUDWATCH)
     interval = number(alarm.get("EvaluationInterval"))
     if not isinstance(interval, int) or not 10 <= interval <= _HOUR_S:  # noqa: PLR2004 - PutMetricAlarm
         yield f"EvaluationInterval {interval!r} is not within 10 to {_HOUR_S} seconds"

@@ -13,7 +13,7 @@ from tenantmetrics.console.checks import insights, search
 from tenantmetrics.console.checks.fault import Syntax, Token, Tokens, tokens
 from tenantmetrics.console.known import Known, close_to
 
-__all__ = ["Node", "circle", "faults", "ids", "ids_faults", "number_fault", "parse", "walk"]
+__all__ = ["Node", "circle", "ids", "ids_faults", "math_faults", "number_fault", "parse", "walk"]
 
 FUNCTIONS: dict[str, tuple[int, int]] = {
     "ABS": (1, 1),
@@ -127,7 +127,7 @@ def ids(text: str) -> set[str]:
         return set()
 
 
-def faults(text: str, known: Known, defined: set[str], *, alarm: bool = False) -> list[str]:
+def math_faults(text: str, known: Known, defined: set[str], *, alarm: bool = False) -> list[str]:
     """What is wrong with an expression.
 
     Args:
@@ -138,7 +138,7 @@ def faults(text: str, known: Known, defined: set[str], *, alarm: bool = False) -
             not allowed.
     """
     if insights.is_query(text):
-        return insights.faults(text, known)
+        return insights.query_faults(text, known)
     found = [f"metric math has {len(text)} characters, {insights.MAX_CHARS} are allowed"] * (
         len(text) > insights.MAX_CHARS
     )
@@ -228,7 +228,7 @@ def _call_faults(node: Node, known: Known, *, alarm: bool) -> list[str]:
     if node.value == "SEARCH":
         first, stat, *period = node.parts
         found += (
-            search.faults(first.value, known)
+            search.search_faults(first.value, known)
             if first.kind == "text"
             else ["SEARCH takes its search in quotes"]
         )
@@ -260,7 +260,7 @@ def _argument_faults(node: Node, defined: set[str]) -> Iterator[str]:
     elif node.value == "METRICS" and kinds and not any(values[0] in one for one in defined):
         yield f"METRICS({values[0]!r}): no id has that in it"
     if node.value == "ANOMALY_DETECTION_BAND" and kinds[1:] == ["number"] and not float(values[1]):
-        yield "ANOMALY_DETECTION_BAND with 0 standard deviations is no band"
+        yield "ANOMALY_DETECTION_BAND with 0 standard deviations is not a band"
 
 
 def _binary(rest: Tokens, level: int) -> Node:

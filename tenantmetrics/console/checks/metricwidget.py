@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tenantmetrics.console.checks import insights, metricmath, search
 from tenantmetrics.console.known import Known, close_to
 
-__all__ = ["NAMED", "Line", "expanded", "faults"]
+__all__ = ["NAMED", "Line", "expanded", "widget_faults"]
 
 NAMED = 2
 """Namespace and name, which stand before a line's dimensions."""
@@ -68,7 +68,7 @@ def expanded(lines: Sequence[Sequence[Any]]) -> list[Line]:
     return found
 
 
-def faults(properties: Mapping[str, Any], known: Known) -> Iterator[str]:
+def widget_faults(properties: Mapping[str, Any], known: Known) -> Iterator[str]:
     """What is wrong with a metric widget.
 
     Args:
@@ -143,7 +143,7 @@ def _line_faults(line: Line, properties: Mapping[str, Any], known: Known) -> Ite
         others = [one for one in expanded(properties["metrics"]) if "id" in one.options]
         defined = {str(one.options["id"]) for one in others}
         single = {str(one.options["id"]) for one in others if one.texts}
-        yield from metricmath.faults(expression, known, defined)
+        yield from metricmath.math_faults(expression, known, defined)
         if options.get("visible") is not False:
             wrong = metricmath.number_fault(expression, single)
             yield from (wrong,) if wrong else ()
@@ -176,8 +176,9 @@ def _label_faults(line: Line) -> Iterator[str]:
         elif name == "PROP" and argument.startswith("Dim."):
             dimensions = line.texts[NAMED::2]
             if dimensions and argument[4:] not in dimensions:
-                yield f"label {label!r}: {argument[4:]!r} is no dimension of the line" + close_to(
-                    argument[4:], dimensions
+                yield (
+                    f"label {label!r}: {argument[4:]!r} is not a dimension of the line"
+                    + close_to(argument[4:], dimensions)
                 )
         elif name == "PROP" and argument not in _PROPERTIES:
             yield f"label {label!r}: there is no property {argument!r}" + close_to(

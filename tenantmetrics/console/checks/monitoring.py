@@ -80,7 +80,7 @@ def resource_faults(
         for place, what in _own_faults(name, resource, known):
             yield Finding(name, place, what)
         if name in rules and not is_open(rules[name]):
-            whats = alarmrule.faults(
+            whats = alarmrule.composite_faults(
                 rules[name], list(titles.values()), own=titles[name], closed=known.strict
             )
             whats += _order_faults(name, template["Resources"], titles, rules)
@@ -113,7 +113,7 @@ def _own_faults(name: str, resource: dict[str, Any], known: Known) -> Iterator[t
     elif kind == CONTRIBUTOR:
         body = properties.get("RuleBody", "")
         if not is_open(body):
-            whats += contributor.faults(body if isinstance(body, str) else json.dumps(body))
+            whats += contributor.rule_faults(body if isinstance(body, str) else json.dumps(body))
     elif kind == DASHBOARD:
         body = properties.get("DashboardBody", "")
         if not (isinstance(body, dict) and is_open(body)):

@@ -15,7 +15,7 @@ from typing import Any
 from tenantmetrics.console.alarms import ALARMS
 from tenantmetrics.console.checks import metricwidget
 
-__all__ = ["faults"]
+__all__ = ["slips"]
 
 _NEAR = 0.85
 _SOURCE = re.compile(r"SOURCE\s+'([^']*)'")
@@ -24,7 +24,7 @@ _ONE_OF_A_KIND = "DBClusterIdentifier"
 """The only dimension whose values are compared: tenants may well have similar names."""
 
 
-def faults(body: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+def slips(body: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     """(number of the widget, fault) for each value that nearly is what the others have.
 
     Args:

@@ -13,7 +13,7 @@ from tenantmetrics.console.known import close_to
 from tenantmetrics.console.promnames import Dialect
 from tenantmetrics.errors import MissingExtraError
 
-__all__ = ["MAX_CHARS", "expand", "faults", "metric_name", "parse", "walk"]
+__all__ = ["MAX_CHARS", "expand", "metric_name", "parse", "promql_faults", "walk"]
 
 MAX_CHARS = 10_000
 """Length of an alarm's query (PutMetricAlarm, PromQLCriteria)."""
@@ -87,7 +87,7 @@ def metric_name(selector: Any) -> str | None:
     return None
 
 
-def faults(
+def promql_faults(
     text: str,
     dialect: Dialect,
     variables: dict[str, str] | None = None,
@@ -110,13 +110,13 @@ def faults(
     if left := _VARIABLE.search(expanded):
         name = next(filter(None, left.groups()))
         hint = close_to(name, {**_MACROS, **(variables or {})})
-        return [f"PromQL uses ${name}, which is no variable of the dashboard{hint}"]
+        return [f"PromQL uses ${name}, which is not a variable of the dashboard{hint}"]
     try:
         tree = parse(expanded)
     except ValueError as error:
         return [f"PromQL {text!r} does not parse: {' '.join(str(error).split())}"]
     known = promnames.series(dialect)
-    found = [f"PromQL: {what}" for what in promshape.faults(tree)]
+    found = [f"PromQL: {what}" for what in promshape.shape_faults(tree)]
     selectors = [node for node in walk(tree) if type(node).__name__ == "VectorSelector"]
     found += [what for one in selectors for what in _selector_faults(one, known, dialect, ours)]
     if ours:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["faults", "labels"]
+__all__ = ["labels", "shape_faults"]
 
 SCALAR = frozenset({"\0scalar"})
 """Stands for a number, which meets every label set."""
@@ -30,7 +30,7 @@ def labels(node: Any) -> frozenset[str] | None:
     return found(node) if found else None
 
 
-def faults(tree: Any) -> Iterator[str]:
+def shape_faults(tree: Any) -> Iterator[str]:
     """What is wrong with a query whose grammar is right."""
     kind = type(tree).__name__
     if kind == "BinaryExpr":
@@ -45,7 +45,7 @@ def faults(tree: Any) -> Iterator[str]:
     ):
         yield f"{tree.op}({count:g}, …) keeps no series"
     for child in _children(tree):
-        yield from faults(child)
+        yield from shape_faults(child)
 
 
 def _children(node: Any) -> Iterator[Any]:

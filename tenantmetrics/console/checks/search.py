@@ -19,9 +19,9 @@ __all__ = [
     "Search",
     "Term",
     "alternatives",
-    "faults",
     "parse",
     "period_fault",
+    "search_faults",
     "stat_fault",
 ]
 
@@ -100,7 +100,7 @@ def alternatives(text: str) -> dict[str, set[str]]:
     }
 
 
-def faults(text: str, known: Known) -> list[str]:
+def search_faults(text: str, known: Known) -> list[str]:
     """What is wrong with a search's text."""
     found = []
     if len(text) > MAX_CHARS:
@@ -218,7 +218,7 @@ def _values(rest: Tokens) -> Iterator[Token]:
 
 def _value(rest: Tokens) -> Token:
     if rest.now.kind not in {"text", "word"} or rest.now.text in _BOOLEAN:
-        raise Syntax(f"a word or a text in double quotes expected, {rest.found()}")
+        raise Syntax(f"a word or a string in double quotes expected, {rest.found()}")
     return rest.take()
 
 

@@ -155,7 +155,7 @@ def _add_documents(path: Path, store: Store) -> None:
     except OSError as error:
         raise ConsoleError(f"recording {str(path)!r} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConsoleError(f"recording {str(path)!r} cannot be read: it is no text") from None
+        raise ConsoleError(f"recording {str(path)!r} cannot be read: it is not UTF-8") from None
 
 
 def _add_document(where: str, text: str, store: Store, seen: set[str]) -> None:

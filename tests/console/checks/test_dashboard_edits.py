@@ -20,9 +20,9 @@ EDITS = {
         '"title": "Calls",',
         '"title": "Calls", "title": "Call",',
         "body",
-        "'title' stands twice in one object",
+        "'title' is a duplicate key in one object",
     ),
-    "a number that is none": ("fleet", '"min": 0', '"min": NaN', "body", "NaN is no number"),
+    "a number that is none": ("fleet", '"min": 0', '"min": NaN', "body", "NaN is not a number"),
     "option of a line misspelt": (
         "fleet",
         '"label": "calls"',
@@ -175,7 +175,7 @@ EDITS = {
         '"label": "calls"',
         '"label": "${PROP(\'Dim.Tenant\')}"',
         "widget 'Calls a minute'",
-        "'Tenant' is no dimension of the line; did you mean 'TenantId'?",
+        "'Tenant' is not a dimension of the line; did you mean 'TenantId'?",
     ),
     "alarm that nobody deploys": (
         "fleet",

@@ -20,7 +20,7 @@ EDITS = {
         '"title": "Calls a second",',
         '"title": "Calls a second", "title": "Calls",',
         "body",
-        "'title' stands twice",
+        "'title' is a duplicate key",
     ),
     "panel type misspelt": (
         "fleet",
@@ -111,7 +111,7 @@ EDITS = {
         "* $usd_per_million_requests",
         "* $usd_per_million_request",
         "panel 'Data API cost of the time shown'",
-        "PromQL uses $usd_per_million_request, which is no variable of the dashboard; did you mean",
+        "which is not a variable of the dashboard; did you mean",
     ),
     "macro misspelt": (
         "fleet",
@@ -135,7 +135,13 @@ EDITS = {
         "dashboard",
         "uid 'tenantmetrics fleet' must be",
     ),
-    "panel of no height": ("fleet", '"h": 4', '"h": 0', "panel 'Calls a second'", "are no place"),
+    "panel of no height": (
+        "fleet",
+        '"h": 4',
+        '"h": 0',
+        "panel 'Calls a second'",
+        "are not a place",
+    ),
     "axis upside down": (
         "fleet",
         '"unit": "reqps"',

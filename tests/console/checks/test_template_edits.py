@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tenantmetrics.catalog import NAMESPACE
-from tenantmetrics.console.checks.contributor import faults as rule_faults
+from tenantmetrics.console.checks.contributor import rule_faults
 from tenantmetrics.console.checks.file import check_file
 
 ROOT = Path(__file__).parents[3]
@@ -221,7 +221,7 @@ EDITS = {
         'Expression: !Sub "ANOMALY_DETECTION_BAND(m1, ${AnomalyBand})"',
         "Expression: m1 * 2",
         "BilledRequestsAnomaly",
-        "'band' is no ANOMALY_DETECTION_BAND",
+        "'band' is not an ANOMALY_DETECTION_BAND",
     ),
     "a number where a line is watched": (
         "100 * MAX(q1) / busy",
