@@ -20,6 +20,7 @@ from tenantmetrics.errors import ConfigError
 from tenantmetrics.records import Source
 
 if TYPE_CHECKING:
+    from tenantmetrics.capture.request import TenantSource
     from tenantmetrics.export.base import Exporter
 
 __all__ = ["BILLED_BYTES", "METRIC_LEVELS", "SETTINGS", "SIGTERM", "Config", "load", "misspelt"]
@@ -43,9 +44,10 @@ class Config:
 
     Attributes:
         exporters: Where windows go, several fed apart from each other: `cloudwatch`, `emf`, `otlp`,
-            `otlp:URL`, `ledger:FOLDER`, `ledger:s3://BUCKET/PREFIX`. Empty, or `none`, is nowhere;
-            not given, `load` chooses: `emf` in Lambda, `otlp` where OTEL_EXPORTER_OTLP_ENDPOINT is
-            set, else `cloudwatch`.
+            `otlp:URL`, `ledger:FOLDER`, `ledger:s3://BUCKET/PREFIX`, the name of an exporter of
+            another package, or an object (`configure` only). Empty, or `none`, is nowhere; not
+            given, `load` chooses: `emf` in Lambda, `otlp` where OTEL_EXPORTER_OTLP_ENDPOINT is set,
+            else `cloudwatch`.
         flush_interval_s: Seconds between exports.
         window_s: Length of a window in seconds; divides an hour.
         queue_size: Calls held for the background thread; beyond it calls are dropped and counted.
@@ -73,7 +75,8 @@ class Config:
             the larger of the two (`max`).
         tenant_columns: Columns that carry the tenant, lower case.
         tenant_variables: Session variables that carry the tenant, lower case.
-        tenant_sources: Which sources are used, the one that wins first.
+        tenant_sources: Which sources are used, the one that wins first; names, or objects of one's
+            own with a method `tenant(request)`. A source that is left out is not asked.
         tenant_functions: Functions that take a tenant: `name`, or `name:2` for the second argument.
         tenant_setters: The same, for functions that set the session's tenant, as `set_tenant(:t)`.
         tenant_comment_keys: Keys of SQL comments (sqlcommenter's form) that carry the tenant.
@@ -121,7 +124,7 @@ class Config:
         "rls.tenant_id",
         "application_name",
     )
-    tenant_sources: tuple[str, ...] = (
+    tenant_sources: tuple[str | TenantSource, ...] = (
         "context",
         "session",
         "statement",
@@ -170,7 +173,9 @@ _SECONDS_MAX = 86_400
 """A day: Python's clocks and locks overflow at some point, and nobody means more."""
 _FLAGS = {"1": True, "true": True, "yes": True, "on": True}
 _FLAGS |= {"0": False, "false": False, "no": False, "off": False, "": False}
-_SOURCES = tuple(source.value for source in Source if source is not Source.UNATTRIBUTED)
+_SOURCES = tuple(
+    source.value for source in Source if source not in {Source.UNATTRIBUTED, Source.CUSTOM}
+)
 _PATTERNS = frozenset({"tenant_schema_pattern", "tenant_database_pattern", "tenant_role_pattern"})
 _ONE_OF = {"billed_bytes": BILLED_BYTES, "metric_level": METRIC_LEVELS, "sigterm": SIGTERM}
 _LOWER = frozenset({"tenant_columns", "tenant_variables"})
@@ -283,6 +288,8 @@ def _convert(name: str, value: Any, kind: type, origin: str) -> Any:
     wrong = partial(_wrong, name, value, origin)
     if name == "exporters":
         return _exporters(value, wrong)
+    if name == "tenant_sources":
+        return _sources(value, wrong)
     if kind is tuple:
         return _texts(name, value, wrong)
     if kind is bool:
@@ -327,6 +334,19 @@ def _exporters(value: Any, wrong: Callable[[str], ConfigError]) -> tuple[str | E
     if not all(isinstance(part, str) or _is_exporter(part) for part in parts):
         raise wrong("strings, or objects with a name and the methods export and close")
     return tuple(part.strip() if isinstance(part, str) else part for part in parts)
+
+
+def _sources(value: Any, wrong: Callable[[str], ConfigError]) -> tuple[Any, ...]:
+    """Names of sources and objects with a method `tenant`."""
+    if isinstance(value, str) or not isinstance(value, list | tuple):
+        return _texts("tenant_sources", value, wrong)
+    names = [part for part in value if isinstance(part, str)]
+    own = [part for part in value if not isinstance(part, str)]
+    if not all(callable(getattr(part, "tenant", None)) for part in own):
+        raise wrong("names, or objects with a method tenant(request)")
+    if names or not own:
+        _texts("tenant_sources", names, wrong)
+    return tuple(part.strip() if isinstance(part, str) else part for part in value)
 
 
 def _is_exporter(value: object) -> bool:

@@ -134,7 +134,14 @@ class Pipeline:
             self.health,
             self.config.billed_bytes,
             link if self.config.trace_link else None,
+            self._forget,
         )
+
+    def _forget(self, session: str) -> None:
+        """A session is over: whoever follows it need not any more."""
+        self._attributor.forget(session)
+        if self.config.strict:
+            self._resolver.forget(session)
 
     def _strict(self, claims: ClaimsOf, record: Record) -> tuple[ClaimsOf, Record]:
         """Refuse before a call is sent, and follow sessions on the caller's thread for it."""

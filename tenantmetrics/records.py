@@ -56,6 +56,8 @@ class Source(StrEnum):
     COMMENT = "comment"
     SCHEMA = "schema"
     DATABASE = "database"
+    CUSTOM = "custom"
+    """An object of the application's own in `tenant_sources`."""
     UNATTRIBUTED = "unattributed"
 
     # Python's own for an enum's member is a function of Python's, called once a call for its key.
@@ -80,6 +82,8 @@ class SessionKind(StrEnum):
     """It ends with its transaction: the Data API's."""
     CONNECTION = "connection"
     """It stays: what is set without LOCAL holds on after a COMMIT."""
+    POOLED = "pooled"
+    """A pooler lends it for a transaction: what is set without LOCAL reaches the next user."""
 
 
 class SessionVerb(StrEnum):

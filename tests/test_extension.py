@@ -1,7 +1,9 @@
 """What is added from outside the package, each in under 40 lines."""
 
+import sqlite3
 import sys
 import textwrap
+import types
 
 import pytest
 from typer.testing import CliRunner
@@ -167,3 +169,138 @@ def test_an_object_that_is_no_exporter_is_refused():
     kept = Kept()
     with pytest.raises(ConfigError, match=r"exporters = kept .* given twice"):
         tenantmetrics.configure(exporters=[kept, kept])
+
+
+ADAPTER = '''
+"""A metered sqlite3-like connection: an adapter of another package."""
+
+from itertools import count
+from time import monotonic_ns
+
+from tenantmetrics.capture.recorder import recorder
+from tenantmetrics.capture.request import PythonValues, Request
+from tenantmetrics.records import OK, SessionKind, Transition
+
+_keys = count()
+
+
+class Metered:
+    """Passes everything on to a connection, and measures it."""
+
+    def __init__(self, connection, host):
+        self._connection, self._host = connection, host
+        self._key = f"outside-{next(_keys)}"
+
+    def _run(self, operation, work, sql="", values=(), transition=Transition.NONE):
+        request = Request(
+            operation, sql, PythonValues(values), self._key, self._host,
+            session_kind=SessionKind.CONNECTION, transition=transition,
+            in_transaction=self._connection.in_transaction,
+        )
+        counted, outcome = recorder.start(request), OK
+        try:
+            return work()
+        except Exception as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            if counted:
+                recorder.finish(request, monotonic_ns(), outcome=outcome)
+
+    def execute(self, sql, values=()):
+        return self._run("execute", lambda: self._connection.execute(sql, values), sql, values)
+
+    def commit(self):
+        return self._run("commit", self._connection.commit, transition=Transition.COMMIT)
+'''
+
+
+class BySubdomain:
+    """A tenant source of the application's own: whom the request at hand is for."""
+
+    def __init__(self):
+        self.host = None
+
+    def tenant(self, request):
+        assert request.operation
+        return self.host.partition(".")[0] if self.host else None
+
+
+@pytest.fixture
+def metered():
+    """A connection behind the adapter, loaded as code that this package does not know."""
+    outside = types.ModuleType("outside")
+    exec(ADAPTER, outside.__dict__)
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute("CREATE TABLE rooms (tenant_id text, name text)")
+    yield outside.Metered(connection, "db.example:5432")
+    connection.close()
+    tenantmetrics.configure(exporters=["none"])
+
+
+def attributed(kept):
+    assert tenantmetrics.flush(10)
+    return list(zip(kept.operations, kept.tenants, strict=True))
+
+
+class Series(Kept):
+    """Keeps operations too."""
+
+    def __init__(self):
+        super().__init__()
+        self.operations = []
+
+    def export(self, windows, deadline_s):
+        super().export(windows, deadline_s)
+        self.operations += [key.operation for window in windows for key in window.series]
+        assert all(not one.billed_requests for window in windows for one in window.series.values())
+
+
+def test_an_adapter_is_under_40_lines():
+    """So short that another client is an afternoon's work."""
+    assert len([line for line in ADAPTER.splitlines() if line.strip()]) < 40
+
+
+def test_an_adapter_from_outside_is_metered_like_a_client_of_ours(metered):
+    """By name or by position, with the answer and the error as they are; nothing is billed."""
+    kept = Series()
+    tenantmetrics.configure(exporters=[kept])
+    metered.execute("INSERT INTO rooms (tenant_id, name) VALUES ($1, $2)", ("acme", "red"))
+    rows = metered.execute("SELECT name FROM rooms WHERE tenant_id = :t", {"t": "acme"})
+    assert rows.fetchall() == [("red",)]
+    with pytest.raises(sqlite3.OperationalError):
+        metered.execute("SELECT * FROM nowhere WHERE tenant_id = :t", {"t": "bee"})
+    found = attributed(kept)
+    assert sorted(found) == [("execute", "acme"), ("execute", "bee")]
+    assert tenantmetrics.stats()["losses"] == {}
+
+
+def test_a_source_of_ones_own_names_the_tenant(metered):
+    """Beside the names of the others, at its own place."""
+    own, kept = BySubdomain(), Series()
+    tenantmetrics.configure(exporters=[kept], tenant_sources=["context", own, "statement"])
+    own.host = "acme.example"
+    metered.execute("SELECT 1")
+    own.host = None
+    metered.execute("SELECT name FROM rooms WHERE tenant_id = :t", {"t": "bee"})
+    assert sorted(attributed(kept)) == [("execute", "acme"), ("execute", "bee")]
+
+
+def test_a_source_of_ones_own_that_fails_costs_its_answer_and_nothing_else(metered):
+    """It is counted, and the next source is asked."""
+
+    class Broken:
+        def tenant(self, request):
+            raise RuntimeError("theirs")
+
+    kept = Series()
+    tenantmetrics.configure(exporters=[kept], tenant_sources=[Broken(), "statement"])
+    metered.execute("SELECT name FROM rooms WHERE tenant_id = :t", {"t": "bee"})
+    assert attributed(kept) == [("execute", "bee")]
+    assert tenantmetrics.stats()["losses"] == {"tenant_error": 1}
+
+
+def test_what_is_no_source_is_refused():
+    """With what it has to have."""
+    with pytest.raises(ConfigError, match=r"names, or objects with a method tenant\(request\)"):
+        tenantmetrics.configure(exporters=["none"], tenant_sources=["context", object()])

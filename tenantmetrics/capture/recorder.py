@@ -47,6 +47,7 @@ class Entries(NamedTuple):
         health: Where failures are counted.
         billed_bytes: What is metered: one of `config.BILLED_BYTES`.
         trace: Claims → ids of the current trace and span; None where traces are not linked.
+        forget: Takes the key of a session that is over.
     """
 
     claims: ClaimsOf
@@ -54,18 +55,29 @@ class Entries(NamedTuple):
     health: Health
     billed_bytes: str
     trace: Callable[[Claims], tuple[int, int] | None] | None = None
+    forget: Callable[[str], None] | None = None
 
 
 class Recorder:
     """Takes calls from adapters; see the module."""
 
-    __slots__ = ("_claims", "_covered", "_health", "_metered_bytes", "_record", "_trace", "bound")
+    __slots__ = (
+        "_claims",
+        "_covered",
+        "_forget",
+        "_health",
+        "_metered_bytes",
+        "_record",
+        "_trace",
+        "bound",
+    )
 
     def __init__(self) -> None:
         self.bound = False
         """Whether it points at a pipeline."""
         self._covered: ContextVar[bool] | None = None
         self._health = Health()
+        self._forget: Callable[[str], None] | None = None
 
     @property
     def health(self) -> Health:
@@ -80,6 +92,7 @@ class Recorder:
         self._health = entries.health
         self._metered_bytes = billing_rule(entries.billed_bytes)
         self._trace = entries.trace
+        self._forget = entries.forget
         self.bound = True
 
     def start(self, request: Request) -> bool:
@@ -146,9 +159,10 @@ class Recorder:
             request_bytes = request.request_bytes
             if answered:
                 waited_ns = started_ns - first_ns
-                # Whatever is metered, within one step it is one unit.
+                # Whatever is metered, within one step it is one unit. What has no HTTP status is a
+                # driver's call, which AWS does not meter.
                 units = (
-                    1
+                    (1 if http_status else 0)
                     if request_bytes + response_bytes <= BILLED_REQUEST_BYTES
                     else billed_requests(self._metered_bytes(request_bytes, response_bytes))
                 )
@@ -184,6 +198,18 @@ class Recorder:
             )
         except Exception as error:  # noqa: BLE001 - our bug must not fail their query
             self.failed(error, "finish")
+
+    def end_session(self, session: str) -> None:
+        """A session is over, as a connection that is closed. Raises nothing.
+
+        Args:
+            session: Its key.
+        """
+        try:
+            if self._forget is not None:
+                self._forget(session)
+        except Exception as error:  # noqa: BLE001 - our bug must not fail their close
+            self.failed(error, "end_session")
 
     def failed(self, error: Exception, where: str) -> None:
         """Count what went wrong inside an adapter or here; raises nothing."""

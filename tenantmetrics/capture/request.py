@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from tenantmetrics.records import Claims, SessionKind, Transition
 
-__all__ = ["NO_IDENTITY", "PythonValues", "Request"]
+__all__ = ["NO_IDENTITY", "PythonValues", "Request", "TenantSource"]
 
 _NO_CLAIMS = Claims()
 NO_IDENTITY: Mapping[str, Any] = {}
@@ -103,6 +103,23 @@ class Request:
         self.request_bytes = self.attempts = 0
         self.first_sent_ns = self.started_ns = 0
         self.opened_connection = False
+
+
+class TenantSource(Protocol):
+    """A source of one's own, an object in `tenant_sources` beside the names of the built-in ones.
+
+    Several may be given: the first that names a tenant counts, at the place of the first of them.
+    """
+
+    def tenant(self, request: Request) -> str | None:
+        """The tenant of a call, None where this source does not know.
+
+        Runs on the caller's thread before the call is sent, so it should take microseconds. What it
+        raises is counted as `tenant_error`; the call goes on and the other sources are asked.
+
+        Args:
+            request: The call; to be read only, and not to be kept.
+        """
 
 
 class PythonValues(Mapping[str, Mapping[str, Any]]):

@@ -21,7 +21,7 @@ WRONG_MEDIA_TYPE = (415, "UnsupportedMediaTypeException")
 """Guess: likewise, for a content type other than JSON."""
 
 UNKNOWN_PATH = (404, "UnknownOperationException")
-"""Guess: likewise, for a path or a method that is no operation."""
+"""Guess: likewise, for a path or a method that is not an operation."""
 
 UNKNOWN_RESOURCE = (404, "DatabaseNotFoundException")
 """Guess: the model has the error, the documentation does not say that this raises it."""

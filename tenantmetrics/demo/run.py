@@ -227,7 +227,7 @@ def _print_shares(shares: Shares, console: Console) -> None:
 def _allowed(shares: Shares) -> str:
     """The verdict on what is billed, and what it rests on."""
     if shares.by_chance is None:
-        return "(too few calls for an estimate: the bill is by wall time)"
+        return "(too few calls for a verdict: try more --seconds)"
     allowed = 100 * max(PROMISED, shares.by_chance)
     return f"(at most {allowed:.0f} % for so few calls): {_verdict(shares.holds)}"
 

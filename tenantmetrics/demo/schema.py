@@ -1,6 +1,6 @@
 """The demo's booking schema: shared tables, tenant tables under row-level security, a history.
 
-The application's role owns nothing, is no superuser and cannot bypass row-level security, and the
+The application's role owns nothing, is not a superuser and cannot bypass row-level security. The
 policies are forced on the owner too: what isolates here isolates for real.
 """
 

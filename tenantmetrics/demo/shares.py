@@ -19,6 +19,8 @@ __all__ = ["PROMISED", "Shares", "TenantShares", "compare_shares", "moved"]
 
 PROMISED = 0.06
 """What may land on the wrong tenant where nothing but our own record of enough calls is known."""
+_ENOUGH_CALLS = 200
+"""With fewer, the intervals themselves rest on a handful of calls."""
 _THREE_DEVIATIONS = 3 / 1.96
 """From a 95 % interval to three standard deviations, which chance leaves once in 370 runs."""
 _COMPUTE = "compute"
@@ -53,7 +55,7 @@ class Shares:
     Attributes:
         tenants: One entry each, those with the largest share of anything first.
         by_chance: What chance can move in a run of so few calls, 0 to 1; None where the calls were
-            too few for any estimate, and compute is divided by wall time.
+            too few for a verdict.
     """
 
     tenants: tuple[TenantShares, ...]
@@ -101,7 +103,10 @@ def compare_shares(statement: Statement, server_ns: Mapping[str, int]) -> Shares
 
 def _by_chance(estimate: ServerTime | None) -> float | None:
     """Half the sum of the intervals' half widths, widened to three standard deviations."""
-    if estimate is None or all(used.method is Method.WALL for used in estimate.methods):
+    if estimate is None:
+        return None
+    estimated = [used for used in estimate.methods if used.method is not Method.WALL]
+    if sum(used.calls for used in estimated) < _ENOUGH_CALLS:
         return None
     tenants = estimate.tenants.values()
     whole = sum(tenant.weight for tenant in tenants)

@@ -195,7 +195,7 @@ def _string_text(content: Any, where: str) -> str:
     if not is_well_formed(content):
         raise malformed(where, "well-formed Unicode")
     if "\0" in content:
-        # What PostgreSQL itself says of such a text; libpq would cut it off in silence.
+        # What PostgreSQL itself says of such a string; libpq would cut it off without an error.
         raise ApiError(
             "DatabaseErrorException",
             'ERROR: invalid byte sequence for encoding "UTF8": 0x00; SQLState: 22021',

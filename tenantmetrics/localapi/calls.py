@@ -116,7 +116,7 @@ class Calls:
     async def _session(self, request: Request) -> AsyncIterator[Session]:
         """The request's transaction, or a pooled connection."""
         if request.transaction:
-            # Names the database that types are cached for; unknown ARNs are told apart here.
+            # Names the database that types are cached for; unknown ARNs are refused here.
             transaction = self._transactions.enter(
                 request.transaction,
                 request.resource,

@@ -56,7 +56,7 @@ class Codec:
         member: The member of Field ("longValue"); None where the value itself says so.
         scalar: Its value.
         field: The whole Field.
-        fields: The Fields of a column without NULL, all at once; None where that is no faster.
+        fields: The Fields of a column without NULL, all at once; None where that is not faster.
     """
 
     member: str | None
@@ -78,7 +78,7 @@ def column_codec(kind: PgType, options: ResultOptions) -> Codec:
 
 
 def _scalar_codec(kind: PgType, options: ResultOptions) -> Codec:
-    """The codec of a type that is no array."""
+    """The codec of a type that is not an array."""
     family = kind.kind
     if family is Kind.LONG and not options.longs_as_strings:
         return Codec(

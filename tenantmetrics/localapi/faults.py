@@ -1,6 +1,6 @@
 """Failures on demand: the errors, delays and broken connections that AWS produces at will.
 
-`OVERHEAD` is no failure: it is the time of a call on AWS that is not the database's (network, TLS,
+`OVERHEAD` is not a failure but the time of a call on AWS that is not the database's (network, TLS,
 the service itself), log-normal as measured ones are. It is added before the statement runs, outside
 any connection to PostgreSQL, and beside whatever else strikes the call.
 """

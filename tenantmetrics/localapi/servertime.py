@@ -98,7 +98,7 @@ class ServerTimeRow(NamedTuple):
 
 
 class _Call(NamedTuple):
-    """What calls are told apart by; `sql` becomes a fingerprint only when rows are asked for."""
+    """What calls are grouped by; `sql` becomes a fingerprint only when rows are asked for."""
 
     label: str
     role: str

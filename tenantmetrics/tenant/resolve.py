@@ -24,6 +24,8 @@ from tenantmetrics.records import (
 )
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.identity.context import current
+from tenantmetrics.tenant.identity.precedence import asked_sources
+from tenantmetrics.tenant.identity.tenant_ids import from_text
 from tenantmetrics.tenant.session.session_steps import steps_of
 from tenantmetrics.tenant.session.strict import Strict
 from tenantmetrics.tenant.sql.operands import Values, index_parameters
@@ -91,8 +93,14 @@ class Resolver:
         self._epoch = 0
         self._contexts: dict[str, Claim] = {}
         self._databases: dict[str, Claim | None] = {"": None}
+        asked = asked_sources(config.tenant_sources)
+        self._asked = asked
+        self._current = current if Source.CONTEXT in asked else _nobody
+        self._asks_statement = Source.STATEMENT in asked
+        self._own = tuple(source for source in config.tenant_sources if not isinstance(source, str))
         self._strict = Strict(config)
         self._surrounded: dict[tuple[int, str | None, str], tuple[Claims, Claims]] = {}
+        self.forget = self._strict.forget
         self.check: Callable[[Request], None] = self._check
         self.observe = self._strict.observe
 
@@ -123,9 +131,9 @@ class Resolver:
             claims = bound.fixed or self._filled(bound, request)
         else:
             claims = _WITHOUT_WORK if request.transition in _WORKLESS else _EMPTY
-        tenant = current()
+        tenant = self._current()
         database = request.database
-        if request.schema:
+        if request.schema or self._own:
             return self._with_surroundings(claims, tenant, request)
         if tenant is None and self._databases.get(database, False) is None:
             return claims
@@ -154,7 +162,9 @@ class Resolver:
                 self._health.count(Loss.TENANT_ERROR, error=error, where="plan")
                 plan = Plan(node=UNKNOWN, mentions=True, why="failed")
             self._plans.put(cut.template, plan)
-        tenants = tenants_in_comments(cut.comments, self.vocabulary.comment_keys)
+        tenants: Sequence[str] = ()
+        if Source.COMMENT in self._asked:
+            tenants = tenants_in_comments(cut.comments, self.vocabulary.comment_keys)
         shares = tuple((tenant, 1) for tenant in tenants)
         bound = Bound(plan, cut.literals, Claim(Source.COMMENT, shares) if shares else None)
         names = parameters_of(plan)
@@ -223,12 +233,13 @@ class Resolver:
         undecided = False
         for parameters in sets:
             values = Values(bound.literals, parameters)
-            state, shares, misuse = evaluate(plan.node, values)
-            answers.append(shares)
-            if misuse is not None:
-                misuses[misuse] = None
-            undecided = undecided or state is State.UNDECIDED
-            undecided = undecided or (plan.mentions and state in {State.OPEN, State.CLEAR})
+            if self._asks_statement:
+                state, shares, misuse = evaluate(plan.node, values)
+                answers.append(shares)
+                if misuse is not None:
+                    misuses[misuse] = None
+                undecided = undecided or state is State.UNDECIDED
+                undecided = undecided or (plan.mentions and state in {State.OPEN, State.CLEAR})
             if plan.steps:
                 steps += steps_of(plan.steps, values, self.vocabulary)
         named: list[Claim] = []
@@ -238,7 +249,7 @@ class Resolver:
             named.append(bound.comment)
             if len(bound.comment.shares) > 1:
                 misuses[Misuse.SOURCES_DISAGREE] = None
-        if plan.schemas:
+        if plan.schemas and Source.SCHEMA in self._asked:
             named.append(Claim(Source.SCHEMA, tuple((tenant, 1) for tenant in plan.schemas)))
         if (
             plan.sets_only
@@ -260,6 +271,8 @@ class Resolver:
     def _with_surroundings(self, claims: Claims, tenant: str | None, request: Request) -> Claims:
         """The claims of a call with what is said around its text: context, schema, database."""
         named = claims.named
+        if self._own and (own := self._of_own_sources(request)) is not None:
+            named = (Claim(Source.CUSTOM, ((own, 1),)), *named)
         if tenant is not None:
             context = self._contexts.get(tenant)
             if context is None:
@@ -269,7 +282,8 @@ class Resolver:
                 self._contexts[tenant] = context
             named = (context, *named)
         schema = request.schema
-        of_schema = self.vocabulary.of_schema(schema) if schema else None
+        asks_schema = bool(schema) and Source.SCHEMA in self._asked
+        of_schema = self.vocabulary.of_schema(schema) if asks_schema else None
         if of_schema and all(claim.source is not Source.SCHEMA for claim in named):
             named = (*named, Claim(Source.SCHEMA, ((of_schema, 1),)))
         database = request.database
@@ -284,9 +298,23 @@ class Resolver:
         summary, _, *rest = claims
         return _new(Claims, (summary, named, *rest))
 
+    def _of_own_sources(self, request: Request) -> str | None:
+        """The tenant that the first of the sources of one's own names."""
+        for source in self._own:
+            try:
+                name = source.tenant(request)
+                tenant = from_text(name) if name is not None else None
+            except Exception as error:  # noqa: BLE001 - theirs failed; the others are still asked
+                self._health.count(Loss.TENANT_ERROR, error=error, where="tenant source")
+                continue
+            if tenant is not None:
+                return tenant
+        return None
+
     def _database(self, name: str) -> None:
         """Keep ready what a database's name says."""
-        tenant = self.vocabulary.of_database(name)
+        asks = Source.DATABASE in self._asked
+        tenant = self.vocabulary.of_database(name) if asks else None
         claim = Claim(Source.DATABASE, ((tenant, 1),)) if tenant is not None else None
         if len(self._databases) >= _MAX_NAMES:
             self._databases = {"": None}
@@ -296,6 +324,10 @@ class Resolver:
         """Raise TenantRefusedError if `strict` refuses the call; see `tenant.session.strict`."""
         plan = self.bound(request.sql).plan if request.sql else None
         self._strict.check(request, plan)
+
+
+def _nobody() -> None:
+    """In the place of the context where it is not asked."""
 
 
 def _sets(request: Request) -> Sequence[Mapping[str, Mapping[str, Any]]]:

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from tenantmetrics import dataapi, localapi
+
 
 def test_it_needs_no_extra_and_no_local_endpoint():
     """An instrumented client in a Lambda function may import all of it."""
@@ -16,3 +18,21 @@ def test_it_needs_no_extra_and_no_local_endpoint():
     )
     loaded = set(done.stdout.split())
     assert loaded.isdisjoint({"psycopg", "uvicorn", "starlette", "tenantmetrics.localapi"})
+
+
+def test_the_public_names_of_the_wire_and_of_the_endpoint_are_these():
+    """What is added here is promised to users; what goes is a breaking change."""
+    assert dataapi.__all__ == ["ApiError", "Transaction", "TransactionRolledBackError"]
+    assert localapi.__all__ == [
+        "Cluster",
+        "Endpoint",
+        "Fault",
+        "Secret",
+        "ServerTime",
+        "ServerTimeRow",
+        "label_calls",
+        "load",
+        "serve",
+    ]
+    for package in (dataapi, localapi):
+        assert all(getattr(package, name).__doc__ for name in package.__all__)

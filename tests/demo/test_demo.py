@@ -74,7 +74,8 @@ def test_the_demo_ends_with_a_bill_that_four_independent_accounts_agree_on(
     for tenant in TENANTS:
         assert tenant in out
     assert "__unattributed__" in out
-    assert out.count("agree") == 4
+    # On a machine that makes fewer than 200 calls in this time, the shares have no verdict.
+    assert out.count("agree") == (3 if "too few calls" in out else 4)
     assert "DIFFER" not in out
     (folder,) = tmp_path.iterdir()
     assert {path.name for path in folder.iterdir()} == {"ledger", "report.csv", "report.html"}

@@ -37,7 +37,7 @@ def test_what_moved_is_half_the_sum_of_the_differences():
     ],
 )
 def test_it_fails_on_more_than_was_promised_and_more_than_chance(billed, by_chance, holds):
-    """Where there are too few calls for an estimate, nothing was said that could be wrong."""
+    """Where there are too few calls for a verdict, nothing was said that could be wrong."""
     assert shares(billed, by_chance=by_chance).holds is holds
 
 

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from tenantmetrics.capture.request import PythonValues, Request
 from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.records import UNATTRIBUTED, Claim, Misuse, SessionVerb, Source
 from tenantmetrics.tenant.identity.context import tenant
@@ -196,3 +197,36 @@ def test_a_comment_that_differs_each_time_is_no_new_plan(resolver):
         sql = f"SELECT * FROM b /*tenant_id='t{number}',traceparent='00-{number:032x}-01'*/"
         assert ask(resolver, sql).named == (Claim(Source.COMMENT, ((f"t{number}", 1),)),)
     assert resolver.cached_plans == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "sql"),
+    [
+        ("statement", "SELECT 1 FROM b WHERE tenant_id = 'acme'"),
+        ("comment", "SELECT 1 /*tenant_id='acme'*/"),
+        ("schema", "SELECT 1 FROM tenant_7.rooms"),
+    ],
+)
+def test_a_source_that_is_left_out_is_not_asked(make_resolver, source, sql):
+    """What it would say reaches nobody: not the claims, and so neither the span."""
+    request = request_of("ExecuteStatement", {"sql": sql})
+    assert make_resolver(tenant_sources=[source]).claims(request).named
+    assert make_resolver(tenant_sources=["session"]).claims(request).named == ()
+
+
+def test_a_context_and_a_database_that_are_left_out_are_not_asked(make_resolver):
+    """What surrounds a call, likewise."""
+    request = request_of("ExecuteStatement", {"sql": "SELECT 1", "database": "tenant_7"})
+    resolver = make_resolver(tenant_sources=["session"], tenant_database_pattern="tenant_([0-9]+)")
+    with tenant("acme"):
+        assert resolver.claims(request).named == ()
+
+
+def test_a_parameter_by_position_is_read(resolver):
+    """As drivers of PostgreSQL write it, alone and as an array."""
+    for sql, values in (
+        ("SELECT 1 FROM b WHERE id = $2 AND tenant_id = $1", ("acme", 5)),
+        ("SELECT 1 FROM b WHERE tenant_id = ANY($1)", (["acme"], 5)),
+    ):
+        request = Request("execute", sql, PythonValues(values))
+        assert resolver.claims(request).named == (Claim(Source.STATEMENT, (("acme", 1),)),)

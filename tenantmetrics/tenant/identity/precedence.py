@@ -6,11 +6,12 @@ which is counted by kind and never resolved in silence.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from tenantmetrics.capture.request import TenantSource
 from tenantmetrics.records import UNATTRIBUTED, Attribution, Claim, Misuse, Source
 
-__all__ = ["Belief"]
+__all__ = ["Belief", "asked_sources", "disagreements"]
 
 _NOBODY = ((UNATTRIBUTED, 1),)
 
@@ -19,13 +20,14 @@ class Belief:
     """The order of belief.
 
     Args:
-        sources: `Source` values, the one believed first at the front; others are not asked.
+        sources: `Source` values and sources of one's own, the one believed first at the front;
+            others are not asked.
     """
 
     __slots__ = ("order", "rank")
 
-    def __init__(self, sources: Sequence[str]) -> None:
-        self.order = tuple(Source(name) for name in sources)
+    def __init__(self, sources: Iterable[str | TenantSource]) -> None:
+        self.order = tuple(dict.fromkeys(map(_source, sources)))
         self.rank = {source: index for index, source in enumerate(self.order)}
 
     def settles(self, named: tuple[Claim, ...]) -> bool:
@@ -60,6 +62,19 @@ class Belief:
         kinds = dict.fromkeys(misuses)
         kinds.update(dict.fromkeys(disagreements(claims)))
         return Attribution(believed.shares, believed.source, tuple(kinds))
+
+
+def asked_sources(sources: Iterable[str | TenantSource]) -> frozenset[Source]:
+    """The sources that are asked.
+
+    Args:
+        sources: As for `Belief`.
+    """
+    return frozenset(map(_source, sources))
+
+
+def _source(source: str | TenantSource) -> Source:
+    return Source(source) if isinstance(source, str) else Source.CUSTOM
 
 
 def disagreements(claims: Sequence[Claim]) -> list[Misuse]:

@@ -1,32 +1,36 @@
-"""A transaction's calls meet their tenant: held until it is known, released in order.
+"""A session's calls meet their tenant: held until it is known, released in order.
 
 A call that names an explicit context, or that runs outside a transaction, is settled at once.
 Inside a transaction the tenant may come later than the first calls (BEGIN never has it), so calls
 are held until a session variable names it or the transaction ends. What came before then goes to
 the tenant that the transaction turns out to serve: that of its session; without one, those that
 its calls named themselves, in shares; without any, nobody.
+
+A connection that stays keeps its variables between its transactions: a call outside of them is for
+whom they name at that moment.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import deque
 
 from tenantmetrics.config import Config
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.records import (
-    OK,
     UNATTRIBUTED,
     Attribution,
     Call,
     Claim,
     Claims,
     Misuse,
+    SessionKind,
     Source,
     Transition,
 )
 from tenantmetrics.tenant.identity.precedence import Belief
 from tenantmetrics.tenant.session.misuse_log import MisuseLog
 from tenantmetrics.tenant.session.session_variables import Session
+from tenantmetrics.tenant.session.tracker import SessionTracker, TrackedSession, misuses_of_kind
 
 __all__ = ["Attributor"]
 
@@ -36,29 +40,33 @@ _MAX_HELD = 16_384
 """Calls held in all, about 10 MB; beyond it the longest idle transactions are settled."""
 _MAX_VOTED = 64
 """Tenants that one transaction's calls are remembered to have named."""
-_ENDS = frozenset({Transition.COMMIT, Transition.ROLLBACK})
 
 # A third of the time of the named tuple's own constructor.
 _new = tuple.__new__
 
+_ENDS = frozenset({Transition.COMMIT, Transition.ROLLBACK})
+
 Settled = list[tuple[Call, Attribution]]
 
 
-class _Transaction:
-    """What is known of one open transaction."""
+class _Session(TrackedSession):
+    """A session, and what is known of whom its open transaction serves."""
 
-    __slots__ = ("held", "releasing", "seen_at_ns", "serves", "session", "votes")
+    __slots__ = ("held", "releasing", "serves", "votes")
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, kind: SessionKind, variables: Session) -> None:
+        super().__init__(kind, variables)
         self.held: list[tuple[Call, tuple[Misuse, ...]]] = []
-        self.serves: str | None = None
+        self.start_transaction()
+
+    def start_transaction(self) -> None:
+        """What a transaction begins with: whom the session names already, and no votes."""
+        self.serves = self.variables.current()
         """Whom the session named last: who pays for what names nobody itself, such as COMMIT."""
         self.votes: dict[Source, dict[str, int]] = {}
         """Whom its calls named themselves, by source: tenant → calls."""
-        self.releasing = False
+        self.releasing = self.serves is not None
         """Nothing more is held: its session was named, it ended, or it grew past the bound."""
-        self.seen_at_ns = 0
 
 
 class Attributor:
@@ -75,11 +83,14 @@ class Attributor:
         self._log = log or MisuseLog()
         self._belief = Belief(config.tenant_sources)
         self._variables = config.tenant_variables
-        self._max_transactions = config.max_transactions
+        self._asks_session = Source.SESSION in self._belief.rank
         self._idle_ns = int(config.transaction_idle_s * 1e9)
-        # In the order of their last call, so that the longest idle is first.
-        self._open: OrderedDict[str, _Transaction] = OrderedDict()
+        self._tracker = SessionTracker(self._new_session, config.max_transactions)
+        self._closed: deque[str] = deque()
         self._held = 0
+
+    def _new_session(self, kind: SessionKind) -> _Session:
+        return _Session(kind, Session(self._variables))
 
     def submit(self, call: Call) -> Settled:
         """Take the next call; gives what it settles, in order, the call itself often among it."""
@@ -100,23 +111,37 @@ class Attributor:
                 self._log.note(attribution.misuses, one.claims.summary)
         return settled
 
+    def forget(self, session: str) -> None:
+        """Forget a session that is over, with the next `expire`. From any thread.
+
+        Args:
+            session: Its key.
+        """
+        self._closed.append(session)
+
     def expire(self, now_ns: int) -> Settled:
-        """Settle transactions that have been idle for too long, and forget them.
+        """Settle transactions that have been idle for too long; forget them, and what has closed.
 
         Args:
             now_ns: Wall clock, ns since the epoch, as in `Call.ended_at_ns`.
         """
         settled: Settled = []
-        while self._open:
-            name, transaction = next(iter(self._open.items()))
-            if now_ns - transaction.seen_at_ns <= self._idle_ns:
+        while self._closed:
+            settled += self._forget(self._closed.popleft())
+        for key in self._tracker.keys:
+            session = self._tracker.find(key)
+            if session is None or now_ns - session.seen_at_ns <= self._idle_ns:
                 break
-            settled += self._forget(name)
+            if session.kind is SessionKind.CONNECTION:
+                # It may be idle for hours and still hold what was set in it.
+                settled += self._release(session)
+            else:
+                settled += self._forget(key)
         return settled
 
     def drain(self) -> Settled:
         """Settle everything; what a shutdown calls."""
-        return [pair for name in list(self._open) for pair in self._forget(name)]
+        return [pair for key in self._tracker.keys for pair in self._forget(key)]
 
     def _outside(self, claims: Claims) -> Attribution:
         """A call of its own: what it sets in its session holds for itself alone."""
@@ -124,63 +149,85 @@ class Attributor:
             return self._belief.attribute(claims.named, None, claims.misuses)
         session = Session(self._variables)
         misuses = claims.misuses + session.apply(claims.session, in_transaction=False)
-        return self._belief.attribute(claims.named, session.named_in_call, misuses)
+        named = session.named_in_call if self._asks_session else None
+        return self._belief.attribute(claims.named, named, misuses)
 
     def _inside(self, call: Call) -> Settled:
-        name, claims = call.session, call.claims
+        key, claims = call.session, call.claims
         settled: Settled = []
-        transaction = self._open.get(name)
-        if transaction is None:
-            while len(self._open) >= self._max_transactions:
+        if self._tracker.find(key) is None:
+            while self._tracker.is_full:
                 settled += self._evict()
-            transaction = self._open[name] = _Transaction(Session(self._variables))
+        session = self._tracker.enter(key, call.session_kind)
+        session.seen_at_ns = call.ended_at_ns
+        was_open = session.in_transaction
+        misuses = misuses_of_kind(session.kind, claims.misuses) + session.follow(call)
+        if not was_open and session.in_transaction:
+            session.start_transaction()
+        named = session.variables.named_in_call if self._asks_session else None
+        if named is not None:
+            session.serves = named
+            settled += self._release(session)
+        if not (was_open or session.in_transaction or session.is_over):
+            settled.append((call, self._alone(session, claims, named, misuses)))
+            return settled
+        _vote(session.votes, claims.named)
+        if session.releasing or self._belief.settles(claims.named):
+            settled.append((call, self._settle(session, call, misuses, held=False)))
         else:
-            self._open.move_to_end(name)
-        transaction.seen_at_ns = call.ended_at_ns
-        misuses = claims.misuses
-        if claims.session and call.outcome == OK:
-            misuses += transaction.session.apply(claims.session, in_transaction=True)
-            if (named := transaction.session.named_in_call) is not None:
-                transaction.serves = named
-                settled += self._release(transaction)
-        _vote(transaction.votes, claims.named)
-        if transaction.releasing or self._belief.settles(claims.named):
-            settled.append((call, self._settle(transaction, call, misuses, held=False)))
-        else:
-            transaction.held.append((call, misuses))
+            session.held.append((call, misuses))
             self._held += 1
-        if call.transition in _ENDS:
-            # An end that failed may come again: the transaction is kept, with what it serves.
-            gone = call.outcome in {OK, "TransactionNotFoundException"}
-            settled += self._forget(name) if gone else self._release(transaction)
-        elif len(transaction.held) >= _MAX_HELD_PER_TRANSACTION:
-            settled += self._release(transaction)
+        if session.is_over:
+            settled += self._forget(key)
+        elif (
+            session.ended_transaction
+            or (
+                # An end that failed may come again: the transaction is kept, with what it serves.
+                session.kind is SessionKind.TRANSACTION and call.transition in _ENDS
+            )
+            or len(session.held) >= _MAX_HELD_PER_TRANSACTION
+        ):
+            settled += self._release(session)
         while self._held > _MAX_HELD:
             settled += self._evict()
         return settled
 
-    def _evict(self) -> Settled:
-        """Forget the transaction that was idle longest, because there are too many."""
-        self._health.count(Loss.TRANSACTION_EVICTED, where="transactions")
-        return self._forget(next(iter(self._open)))
+    def _alone(
+        self,
+        session: _Session,
+        claims: Claims,
+        named: str | None,
+        misuses: tuple[Misuse, ...],
+    ) -> Attribution:
+        """A call on a connection, outside a transaction: what the session holds, names it."""
+        tenant = named
+        if tenant is None and self._asks_session:
+            tenant = session.variables.current()
+        return self._belief.attribute(claims.named, tenant, misuses)
 
-    def _forget(self, name: str) -> Settled:
-        settled = self._release(self._open[name])
-        del self._open[name]
+    def _evict(self) -> Settled:
+        """Forget the session that was idle longest, because there are too many."""
+        self._health.count(Loss.TRANSACTION_EVICTED, where="transactions")
+        return self._forget(self._tracker.idle_longest())
+
+    def _forget(self, key: str) -> Settled:
+        session = self._tracker.find(key)
+        if session is None:
+            return []
+        settled = self._release(session)
+        self._tracker.forget(key)
         return settled
 
-    def _release(self, transaction: _Transaction) -> Settled:
+    def _release(self, session: _Session) -> Settled:
         """Settle what is held, by what the transaction turned out to serve."""
-        held, transaction.held = transaction.held, []
-        transaction.releasing = True
+        held, session.held = session.held, []
+        session.releasing = True
         self._held -= len(held)
-        return [
-            (call, self._settle(transaction, call, misuses, held=True)) for call, misuses in held
-        ]
+        return [(call, self._settle(session, call, misuses, held=True)) for call, misuses in held]
 
     def _settle(
         self,
-        transaction: _Transaction,
+        session: _Session,
         call: Call,
         misuses: tuple[Misuse, ...],
         *,
@@ -189,15 +236,19 @@ class Attributor:
         claims = call.claims
         # What came before the SET, what sets, and what carries no SQL, is whom it all was for;
         # other statements run as what the session holds at that moment.
-        without_sql = call.transition is not Transition.NONE or bool(claims.session)
-        whole = held or without_sql
-        session = transaction.serves if whole else transaction.session.current()
-        if session is None and not claims.named and not claims.undecided:
-            voted = self._voted(transaction.votes)
+        without_sql = bool(claims.session) or (
+            call.transition is not Transition.NONE and not claims.summary
+        )
+        tenant: str | None = None
+        if self._asks_session:
+            whole = held or without_sql
+            tenant = session.serves if whole else session.variables.current()
+        if tenant is None and not claims.named and not claims.undecided:
+            voted = self._voted(session.votes)
             # A statement that names nobody is not split: it was for one of them, unknown which.
             if voted is not None and (without_sql or len(voted.shares) == 1):
                 return Attribution(voted.shares, voted.source, misuses)
-        return self._belief.attribute(claims.named, session, misuses)
+        return self._belief.attribute(claims.named, tenant, misuses)
 
     def _voted(self, votes: dict[Source, dict[str, int]]) -> Claim | None:
         """Whom a transaction without a session tenant served: what its calls named, best first."""

@@ -33,7 +33,14 @@ class Session:
         variables: Names of the variables, those believed first at the front.
     """
 
-    __slots__ = ("_committed", "_order", "_savepoints", "_values", "named_in_call")
+    __slots__ = (
+        "_committed",
+        "_order",
+        "_savepoints",
+        "_values",
+        "in_transaction",
+        "named_in_call",
+    )
 
     def __init__(self, variables: Iterable[str]) -> None:
         ordered = [name.lower() for name in variables]
@@ -43,6 +50,8 @@ class Session:
         self._values: _Values = {}
         self._committed: _Values = {}
         self._savepoints: list[tuple[str, _Values]] = []
+        self.in_transaction = False
+        """Whether the last applied call left a transaction open."""
         self.named_in_call: str | None = None
         """The tenant that the last applied call named; None if it named none."""
 
@@ -70,7 +79,7 @@ class Session:
 
         Args:
             steps: In the order of the text.
-            in_transaction: Whether the call ran inside a transaction of the API.
+            in_transaction: Whether a transaction was open when the call began.
 
         Returns:
             The kinds of misuse that showed, each once.
@@ -81,7 +90,13 @@ class Session:
         for verb, name, tenant, local in steps:
             if verb is SessionVerb.SET:
                 before = self._values.get(name)
-                if before and before[0] is not None and tenant not in {None, before[0]}:
+                if (
+                    before
+                    # What the session held before the transaction may be set anew in it.
+                    and before is not self._committed.get(name)
+                    and before[0] is not None
+                    and tenant not in {None, before[0]}
+                ):
                     misuses[Misuse.TENANT_CHANGED] = None
                 if opened and not local and tenant is not None:
                     misuses[Misuse.SET_WITHOUT_LOCAL] = None
@@ -94,7 +109,8 @@ class Session:
                 opened = True
             else:
                 opened = opened and verb not in {SessionVerb.COMMIT, SessionVerb.ROLLBACK}
-                self._undo(verb, name)
+                self.undo(verb, name)
+        self.in_transaction = opened
         strong = {
             value
             for name, (value, _, _) in self._values.items()
@@ -110,7 +126,8 @@ class Session:
         """The tenant named last in a call that has ended its own settings again."""
         return next((step.tenant for step in reversed(tuple(steps)) if step.tenant), None)
 
-    def _undo(self, verb: SessionVerb, name: str) -> None:
+    def undo(self, verb: SessionVerb, name: str = "") -> None:
+        """Do one step that sets nothing: a RESET, a savepoint, the end of a transaction."""
         if verb is SessionVerb.RESET:
             self._values = {key: held for key, held in self._values.items() if key != name}
         elif verb is SessionVerb.RESET_ALL:

@@ -1,7 +1,7 @@
 """`strict`: a call with no tenant, or with two that disagree, is refused before it is sent.
 
 It needs the session's tenant on the caller's thread, before the background thread knows it; so it
-follows the transactions itself, from the calls that succeeded (`observe`).
+has the tracker follow sessions there too, from the calls that came back (`observe`).
 
 What is not refused for want of a tenant: BeginTransaction (its tenant comes later),
 CommitTransaction and RollbackTransaction (refusing them would leave the transaction open), and
@@ -14,15 +14,15 @@ is never refused.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from fnmatch import fnmatchcase
 
 from tenantmetrics.capture.request import Request
 from tenantmetrics.config import Config
 from tenantmetrics.errors import TenantRefusedError
-from tenantmetrics.records import OK, Call, Claim, Misuse, Source, Transition
+from tenantmetrics.records import Call, Claim, Misuse, SessionKind, Source, Transition
 from tenantmetrics.tenant.identity.precedence import Belief, disagreements
 from tenantmetrics.tenant.session.session_variables import Session
+from tenantmetrics.tenant.session.tracker import SessionTracker, TrackedSession, misuses_of_kind
 from tenantmetrics.tenant.sql.plan import Plan
 
 __all__ = ["Strict"]
@@ -47,27 +47,33 @@ class Strict:
         self._statements = config.strict_exempt_statements
         self._tables = frozenset(name.lower() for name in config.strict_exempt_tables)
         self._clients = config.strict_exempt_clients
-        self._max_open = config.max_transactions
-        self._open: OrderedDict[str, Session] = OrderedDict()
+        self._tracker = SessionTracker(
+            lambda kind: TrackedSession(kind, Session(self._variables)), config.max_transactions
+        )
         self._lock = threading.Lock()
 
     def observe(self, call: Call) -> None:
         """Follow a call that came back: only what succeeded changed its session."""
-        name = call.session
-        if not name:
+        key = call.session
+        if not key:
             return
+        # A transaction of the API that sets nothing has nothing to remember.
+        silent = call.session_kind is SessionKind.TRANSACTION and not call.claims.session
         with self._lock:
-            if call.transition in _ENDS:
-                if call.outcome in {OK, "TransactionNotFoundException"}:
-                    self._open.pop(name, None)
+            tracker = self._tracker
+            if silent and tracker.find(key) is None:
                 return
-            if not call.claims.session or call.outcome != OK:
-                return
-            session = self._open.setdefault(name, Session(self._variables))
-            self._open.move_to_end(name)
-            session.apply(call.claims.session, in_transaction=True)
-            while len(self._open) > self._max_open:
-                self._open.popitem(last=False)
+            session = tracker.enter(key, call.session_kind)
+            session.follow(call)
+            if session.is_over:
+                tracker.forget(key)
+            while tracker.is_overfull:
+                tracker.forget(tracker.idle_longest())
+
+    def forget(self, key: str) -> None:
+        """Forget a session that is over."""
+        with self._lock:
+            self._tracker.forget(key)
 
     def check(self, request: Request, plan: Plan | None) -> None:
         """Refuse a call that must not be sent.
@@ -80,7 +86,7 @@ class Strict:
             TenantRefusedError: No tenant, or two that disagree; says what was found where.
         """
         claims = request.claims
-        if request.transition in _ENDS or self._is_exempt(request, plan):
+        if (plan is None and request.transition in _ENDS) or self._is_exempt(request, plan):
             return
         session, misuses = self._session(request)
         rank = self._belief.rank
@@ -88,7 +94,7 @@ class Strict:
         if session is not None and Source.SESSION in rank:
             found.append(Claim(Source.SESSION, ((session, 1),)))
         found.sort(key=lambda claim: rank[claim.source])
-        kinds = [*misuses, *claims.misuses]
+        kinds = [*misuses, *misuses_of_kind(request.session_kind, claims.misuses)]
         if len(found) > 1:
             kinds += disagreements(found)
         conflicts = list(dict.fromkeys(kind for kind in kinds if kind in _CONFLICTS))
@@ -99,7 +105,8 @@ class Strict:
                 f"({', '.join(conflicts)}): {_shown(found)}; make them one, or exempt it "
                 "(strict_exempt_statements)",
             )
-        if found or request.transition is Transition.BEGIN or self._only_session(plan):
+        begins = plan is None and request.transition is Transition.BEGIN
+        if found or begins or self._only_session(plan):
             return
         why = (
             "its text does not tell which tenant" if claims.undecided else "nothing names a tenant"
@@ -112,13 +119,14 @@ class Strict:
 
     def _session(self, request: Request) -> tuple[str | None, tuple[Misuse, ...]]:
         """The session's tenant once the call has run, and what its steps would be misuse of."""
-        name, claims = request.session, request.claims
+        claims = request.claims
         with self._lock:
-            session = self._open.get(name) if name else None
+            tracked = self._tracker.find(request.session) if request.session else None
             if not claims.session:
-                return (session.current() if session is not None else None), ()
-            trial = session.copy() if session is not None else Session(self._variables)
+                return (tracked.variables.current() if tracked is not None else None), ()
+            trial = tracked.variables.copy() if tracked is not None else Session(self._variables)
         misuses = trial.apply(claims.session, in_transaction=request.in_transaction)
+        misuses = misuses_of_kind(request.session_kind, misuses)
         return trial.named_in_call or trial.current(), misuses
 
     @staticmethod

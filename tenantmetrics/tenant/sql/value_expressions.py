@@ -133,6 +133,10 @@ def _leaf(node: exp.Expr | None) -> Operand | SessionValue | None:  # noqa: PLR0
         if not isinstance(name, str) or not name:
             return None
         return Operand(parameter=name.removeprefix(PREFIX))
+    if isinstance(node, exp.Parameter):
+        position = node.this
+        number = position.this if isinstance(position, exp.Literal) else ""
+        return Operand(parameter=number) if str(number).isdecimal() else None
     if isinstance(node, exp.Literal):
         if node.is_string:
             if (ends := range_of_string(node.this)) is not None:

@@ -1,0 +1,91 @@
+"""The queries over the table of statements: each engine's text of them gives the same numbers."""
+
+import re
+
+import duckdb
+import pyarrow as pa
+import pytest
+import sqlglot
+
+from tenantmetrics.cost import queries
+from tenantmetrics.cost.queries import Dialect
+from tenantmetrics.cost.server_time import sql
+
+
+@pytest.fixture
+def opened(month):
+    """The rows of a month with two writers, cold calls and waits, as a relation."""
+    one = month(5, hours=2, rate=40, medians_ms=(20, 60), cold=0.2, waits=True)
+    database = duckdb.connect()
+    names = (
+        "start", "window_s", "writer", "sequence", "tenant", "resource_arn", "database",
+        "fingerprint", "summary", "kind", "calls", "duration_ns", "waited_ns", "duration_us2",
+        "request_bytes", "response_bytes", "rows_returned", "rows_written",
+    )  # fmt: skip
+    database.register(
+        "given", pa.table({name: [row[n] for row in one.rows] for n, name in enumerate(names)})
+    )
+    database.execute(
+        "CREATE VIEW statements AS SELECT to_timestamp(start) AS window_start, * EXCLUDE (start) "
+        "FROM given"
+    )
+    return one, database
+
+
+def texts(one):
+    period = one.period
+    arn = one.rows[0][5]
+    classes = {"writer-0": 1, "writer-1": 2}
+    first, second = one.hours
+    of_cluster = {arn: sql.OfCluster(0, 61_000_000, 1.5, 2.25)}
+    of_hour = {
+        (first, 0): sql.OfHour(0, 21_000_000, 1.0),
+        (second, 0): sql.OfHour(1, 23_000_000, 0.1),
+    }
+    return {
+        "writers": sql.writers(period, 8),
+        "record": sql.record(period, classes),
+        "statements": sql.statements(period, classes, {arn: 0}, {(first, 0): 0, (second, 0): 1}),
+        "cells": sql.cells(
+            period, of_cluster, of_hour, {(0, "writer-1"): (40_000_000, 8.5)}, {1: 1, 2: 2, 3: 0}
+        ),
+        "cells without more": sql.cells(period, of_cluster, of_hour, {}, {}),
+        "summaries": sql.summaries(period, [1, 2, 99]),
+        "tenants": sql.tenant_names(period),
+    }
+
+
+@pytest.mark.parametrize("dialect", [Dialect.ATHENA, Dialect.SPARK])
+@pytest.mark.parametrize(
+    "name",
+    ["writers", "record", "statements", "cells", "cells without more", "summaries", "tenants"],
+)
+def test_an_engines_text_means_the_same(opened, name, dialect):
+    """Translated there and back, each query gives the very same rows."""
+    one, database = opened
+    text = texts(one)[name]
+    straight = database.execute(queries.transpile(text, Dialect.DUCKDB)).fetchall()
+    there = queries.transpile(text, dialect)
+    back = sqlglot.transpile(there, read=dialect, write="duckdb")[0]
+    # Spark's UNIX_TIMESTAMP takes a moment as it is; sqlglot's reading of it takes a text.
+    back = re.sub(r"STRPTIME\((\w+), '%Y-%m-%d %H:%M:%S'\)", r"\1", back)
+    assert sorted(map(repr, database.execute(back).fetchall())) == sorted(map(repr, straight))
+    assert straight
+
+
+def test_a_months_query_fits_into_athenas_limit(opened):
+    """720 hours of two clusters, 32 writers of their own and 2,000 statements: 262,144 bytes."""
+    one, _ = opened
+    clusters = {f"arn:aws:rds:us-east-1:123456789012:cluster:name-{n}": n for n in range(2)}
+    text = sql.cells(
+        one.period,
+        {arn: sql.OfCluster(n, 61_000_000, 1.5, 2.25) for arn, n in clusters.items()},
+        {
+            (494_000 + hour, n): sql.OfHour(n, 20_000_000 + hour, 1 / (hour + 3))
+            for hour in range(720)
+            for n in range(2)
+        },
+        {(n, f"{w:032x}"): (12_345_678, 1.2345678) for w in range(32) for n in range(2)},
+        {2**62 + number: number for number in range(2_000)},
+    )
+    assert len(queries.transpile(text, Dialect.ATHENA).encode()) < 262_144
