@@ -131,7 +131,7 @@ def prepare(url: str, habits: list[dict[str, Any]]) -> None:
         )
         for one in habits:
             connection.execute(
-                "INSERT INTO reading SELECT %s, n, (n * 7919) %% 1000 / 3.0,"
+                "INSERT INTO reading SELECT %s, n, (n %% 1000 * 7919) %% 1000 / 3.0,"
                 " repeat(md5(n::text), 3) FROM generate_series(0, %s - 1) AS n",
                 (one["name"], one["rows"]),
             )
