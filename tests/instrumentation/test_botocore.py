@@ -1,0 +1,137 @@
+"""What botocore's events tell of a call: its attempts, its waiting, its connection."""
+
+import contextlib
+import subprocess
+import sys
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.stub import Stubber
+
+from tenantmetrics.capture.recorder import Entries, Recorder
+from tenantmetrics.health import Health
+from tenantmetrics.instrumentation.botocore import BotocoreInstrumentation
+from tenantmetrics.localapi.faults import Fault
+from tenantmetrics.records import Claims, Transition
+
+
+@pytest.fixture
+def calls():
+    """What the recorder hands on."""
+    return []
+
+
+@pytest.fixture
+def metered(endpoint, calls):
+    """A client of the endpoint behind a recorder of its own."""
+    recorder = Recorder()
+    recorder.bind(Entries(lambda _: Claims("SELECT"), calls.append, Health(), "request+response"))
+    client = endpoint.client()
+    BotocoreInstrumentation(recorder).register(client.meta.events)
+    yield client
+    client.close()
+
+
+def test_a_call_of_one_attempt_waited_for_nothing(metered, target, calls):
+    """All of its time is its answer's."""
+    metered.execute_statement(**target, sql="SELECT 1")
+    (call,) = calls
+    assert (call.attempts, call.waited_ns, call.http_status) == (1, 0, 200)
+    assert call.duration_ns > 0
+
+
+def test_throttled_attempts_and_back_off_are_waiting(metered, target, calls, endpoint):
+    """From the first send to the last one; what remains is the attempt that was answered."""
+    endpoint.faults.add(Fault(kind="ThrottlingException", operation="ExecuteStatement", count=2))
+    metered.execute_statement(**target, sql="SELECT 1")
+    (call,) = calls
+    assert (call.attempts, call.outcome) == (3, "ok")
+    assert 0 < call.waited_ns < call.duration_ns
+
+
+def test_a_call_without_an_answer_is_waiting_as_a_whole(calls, metered, target, unused_port):
+    """Nobody can say whether the server ran it."""
+    with contextlib.suppress(EndpointConnectionError):
+        events = metered.meta.events
+
+        def elsewhere(request, **_):
+            request.url = f"http://127.0.0.1:{unused_port}/Execute"
+
+        events.register_first("before-send.rds-data", elsewhere)
+        metered.execute_statement(**target, sql="SELECT 1")
+    (call,) = calls
+    assert (call.http_status, call.billed_requests) == (0, 0)
+    assert call.waited_ns == call.duration_ns
+
+
+def test_the_first_call_opens_a_connection_and_the_next_one_uses_it(metered, target, calls):
+    """One after the other, as urllib3's pool hands it out."""
+    for _ in range(3):
+        metered.execute_statement(**target, sql="SELECT 1")
+    assert [call.opened_connection for call in calls] == [True, False, False]
+
+
+def test_a_transactions_calls_carry_its_session_and_what_they_do_to_it(metered, target, calls):
+    """BEGIN has the session that it opened."""
+    transaction = metered.begin_transaction(**target)["transactionId"]
+    metered.execute_statement(**target, sql="SELECT 1", transactionId=transaction)
+    metered.rollback_transaction(
+        resourceArn=target["resourceArn"],
+        secretArn=target["secretArn"],
+        transactionId=transaction,
+    )
+    assert [call.session for call in calls] == [transaction] * 3
+    assert [call.transition for call in calls] == [
+        Transition.BEGIN,
+        Transition.NONE,
+        Transition.ROLLBACK,
+    ]
+
+
+def test_a_stubbed_call_is_measured_and_was_never_sent(metered, target, calls):
+    """Answers and errors alike, without a connection."""
+    with Stubber(metered) as stub:
+        stub.add_response("execute_statement", {"records": []})
+        stub.add_client_error("execute_statement", "ThrottlingException", "slow down", 429)
+        metered.execute_statement(**target, sql="SELECT 1")
+        with pytest.raises(ClientError):
+            metered.execute_statement(**target, sql="SELECT 1")
+    assert [call.outcome for call in calls] == ["ok", "ThrottlingException"]
+    assert not any(call.opened_connection or call.waited_ns for call in calls)
+
+
+def test_what_another_adapter_covers_is_not_counted_twice(endpoint, target):
+    """Only while it runs, and only in its own thread or task."""
+    calls = []
+    recorder = Recorder()
+    recorder.bind(Entries(lambda _: Claims(), calls.append, Health(), "request+response"))
+    client = endpoint.client()
+    BotocoreInstrumentation(recorder).register(client.meta.events)
+    with recorder.covering():
+        client.execute_statement(**target, sql="SELECT 1")
+    assert calls == []
+    client.execute_statement(**target, sql="SELECT 1")
+    assert len(calls) == 1
+    client.close()
+
+
+def test_an_instrumented_call_imports_no_extra_and_no_local_endpoint():
+    """Neither does `import tenantmetrics`: an application pays for what it uses."""
+    program = """
+import sys, tenantmetrics
+from benchmarks._stub import CLUSTER, SECRET, client
+tenantmetrics.configure(exporters=["none"])
+with tenantmetrics.tenant("acme"):
+    tenantmetrics.instrument(client()).execute_statement(
+        resourceArn=CLUSTER, secretArn=SECRET, sql="SELECT 1 FROM b WHERE tenant_id = :t",
+        parameters=[{"name": "t", "value": {"stringValue": "acme"}}],
+    )
+assert tenantmetrics.stats()["calls"] == 1
+unwanted = ("tenantmetrics.localapi", "psycopg", "duckdb", "pyarrow", "typer", "jinja2", "moto")
+found = [name for name in sys.modules if name.startswith(unwanted)]
+sys.exit(f"imported: {found}" if found else 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
