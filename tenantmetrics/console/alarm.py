@@ -157,12 +157,12 @@ class Alarm:
         """The same with every `${Parameter}` replaced."""
         queries = tuple(
             replace(
-                one,
-                namespace=fill(one.namespace, values),
-                dimensions=tuple((name, fill(value, values)) for name, value in one.dimensions),
-                expression=fill(one.expression, values),
+                query,
+                namespace=fill(query.namespace, values),
+                dimensions=tuple((name, fill(value, values)) for name, value in query.dimensions),
+                expression=fill(query.expression, values),
             )
-            for one in self.queries
+            for query in self.queries
         )
         return replace(
             self,
@@ -198,7 +198,7 @@ def resolve(parameters: tuple[Parameter, ...], given: Mapping[str, Any]) -> dict
     Raises:
         ConsoleError: A name is unknown, or a value is not of its kind.
     """
-    known = {one.name: one for one in parameters}
+    known = {parameter.name: parameter for parameter in parameters}
     for name in given:
         if name not in known:
             hint = close_to(name, known) or f": known are {', '.join(known)}"

@@ -10,7 +10,7 @@ __all__ = ["ALARMS", "names"]
 
 def names(prefix: str) -> list[str]:
     """Names of the alarms that every deployment has, in order."""
-    return [f"{prefix}-{one.id}" for one in ALARMS if one.needs is Needs.NOTHING]
+    return [f"{prefix}-{alarm.id}" for alarm in ALARMS if alarm.needs is Needs.NOTHING]
 
 
 _PAGE = Alarm(

@@ -25,18 +25,18 @@ def template() -> dict[str, Any]:
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Alarms on the per-tenant metrics of an Aurora cluster behind the Data API.",
         "Parameters": {
-            one.name: {
-                "Type": "Number" if one.number else "String",
-                **({} if one.default is None else {"Default": one.default}),
-                **({"AllowedValues": list(one.allowed)} if one.allowed else {}),
-                "Description": one.about,
+            parameter.name: {
+                "Type": "Number" if parameter.number else "String",
+                **({} if parameter.default is None else {"Default": parameter.default}),
+                **({"AllowedValues": list(parameter.allowed)} if parameter.allowed else {}),
+                "Description": parameter.about,
             }
-            for one in PARAMETERS
+            for parameter in PARAMETERS
         },
         "Conditions": {
-            f"Has{one}": {"Fn::Equals": [{"Ref": str(one)}, "true"]} for one in Needs if one
+            f"Has{need}": {"Fn::Equals": [{"Ref": str(need)}, "true"]} for need in Needs if need
         },
-        "Resources": {one.logical_id: _resource(one) for one in ALARMS},
+        "Resources": {alarm.logical_id: _resource(alarm) for alarm in ALARMS},
     }
 
 
@@ -116,7 +116,7 @@ def _metric_alarm(alarm: Alarm) -> dict[str, Any]:
             "Period": alarm.period_s,
         }
     else:
-        properties["Metrics"] = [_query(one, alarm.period_s) for one in alarm.queries]
+        properties["Metrics"] = [_query(query, alarm.period_s) for query in alarm.queries]
     return properties
 
 

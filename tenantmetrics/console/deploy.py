@@ -167,7 +167,10 @@ def restore(client: Any, undo_file: Path) -> list[str]:
             _wait(client, "stack_delete_complete", stack)
         return [f"deleted stack {stack}"]
     wanted = Stack(kept["template"], kept["parameters"])
-    return [f"{one.action} {one.resource}" for one in deploy(client, stack, now, wanted, undo_file)]
+    return [
+        f"{change.action} {change.resource}"
+        for change in deploy(client, stack, now, wanted, undo_file)
+    ]
 
 
 def expected(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -175,10 +178,10 @@ def expected(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     known = resolve(PARAMETERS, values)
     every = resources(cloudformation.template(), known)
     return {
-        one["AlarmName"]: one
+        properties["AlarmName"]: properties
         for alarm in ALARMS
         if not alarm.needs or known[str(alarm.needs)] == "true"
-        for one in (every[alarm.logical_id]["Properties"],)
+        for properties in (every[alarm.logical_id]["Properties"],)
     }
 
 

@@ -178,7 +178,7 @@ def close_to(word: str, known: Iterable[str], near: float | None = None) -> str:
     """
     import difflib  # noqa: PLC0415 - only on the way to an error
 
-    lower = {one.lower(): one for one in known}
+    lower = {name.lower(): name for name in known}
     matches = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=near or 0.6)
     return f"; did you mean {lower[matches[0]]!r}?" if matches else ""
 

@@ -66,9 +66,9 @@ class Settings:
         for name, (pattern, allowed) in _ALLOWED.items():
             if not re.fullmatch(pattern, getattr(self, name)):
                 raise ConsoleError(f"{name} = {getattr(self, name)!r}: must be {allowed}")
-        for one in fields(self):
-            if one.name.startswith("usd_") and not 0 <= getattr(self, one.name) < float("inf"):
-                raise ConsoleError(f"{one.name} = {getattr(self, one.name)!r}: must be a price")
+        for price in (one.name for one in fields(self) if one.name.startswith("usd_")):
+            if not 0 <= getattr(self, price) < float("inf"):
+                raise ConsoleError(f"{price} = {getattr(self, price)!r}: must be a price")
         resolve(PARAMETERS, self.thresholds)
 
     def threshold(self, name: str) -> float:

@@ -66,8 +66,8 @@ Line = tuple[str, str]
 def module_files() -> dict[str, str]:
     """Every file of the module: path → text."""
     return {
-        "main.tf": _HEADER + "".join(f"\n{_resource(one)}" for one in ALARMS),
-        "variables.tf": _HEADER + "".join(f"\n{_variable(one)}" for one in PARAMETERS),
+        "main.tf": _HEADER + "".join(f"\n{_resource(alarm)}" for alarm in ALARMS),
+        "variables.tf": _HEADER + "".join(f"\n{_variable(parameter)}" for parameter in PARAMETERS),
         "outputs.tf": _HEADER + _outputs(),
         "versions.tf": _HEADER + _VERSIONS,
         "README.md": _readme(),
@@ -130,7 +130,7 @@ def _metric_alarm(alarm: Alarm) -> tuple[list[Line], list[str]]:
         lines.append(("evaluate_low_sample_count_percentiles", _text(alarm.low_samples)))
     only = alarm.queries[0]
     if len(alarm.queries) > 1 or not only.metric:
-        return lines, [_query(one, alarm.period_s) for one in alarm.queries]
+        return lines, [_query(query, alarm.period_s) for query in alarm.queries]
     lines += [
         ("namespace", _text(only.namespace)),
         ("metric_name", _text(only.metric)),
@@ -194,9 +194,9 @@ def _outputs() -> str:
     names = [("value", "aws_cloudwatch_composite_alarm.page.arn")]
     page = [("description", '"ARN of the composite alarm that pages."'), *names]
     children = [
-        f"    aws_cloudwatch_{'composite' if one.rule else 'metric'}_alarm.{_snake(one.id)}"
-        f"{'[*].alarm_name' if one.needs else '.alarm_name'},"
-        for one in ALARMS
+        f"    aws_cloudwatch_{'composite' if alarm.rule else 'metric'}_alarm.{_snake(alarm.id)}"
+        f"{'[*].alarm_name' if alarm.needs else '.alarm_name'},"
+        for alarm in ALARMS
     ]
     every = "\n".join(
         [
@@ -211,13 +211,17 @@ def _outputs() -> str:
     return f'\noutput "page_arn" {{\n{_aligned(page, 2)}\n}}\n\n{every}\n'
 
 
+def _default(parameter: Parameter) -> str:
+    return "none" if parameter.default is None else f"`{parameter.default}`"
+
+
 def _readme() -> str:
     rows = "\n".join(
-        f"| `{one.snake}` | {'none' if one.default is None else f'`{one.default}`'} | {one.about} |"
-        for one in PARAMETERS
+        f"| `{parameter.snake}` | {_default(parameter)} | {parameter.about} |"
+        for parameter in PARAMETERS
     )
     alarms = "\n".join(
-        f"| `{one.id}` | {one.severity} | {one.needs.value or 'always'} |" for one in ALARMS
+        f"| `{alarm.id}` | {alarm.severity} | {alarm.needs.value or 'always'} |" for alarm in ALARMS
     )
     return f"""# Alarms on tenantmetrics, as a Terraform module
 

@@ -77,8 +77,8 @@ def _contribution_faults(rule: dict[str, Any], contribution: dict[str, Any]) -> 
     if not isinstance(filters, list) or len(filters) > _MAX_FILTERS:
         yield f"Filters is a list of {_MAX_FILTERS} at most"
         return
-    for one in filters:
-        yield from _filter_faults(one)
+    for condition in filters:
+        yield from _filter_faults(condition)
     if rule.get("LogFormat") == "JSON":
         yield from _path_faults(rule, contribution, filters)
 
@@ -98,7 +98,7 @@ def _group_faults(rule: dict[str, Any]) -> Iterator[str]:
 def _key_faults(keys: Any) -> Iterator[str]:
     if not isinstance(keys, list) or not 1 <= len(keys) <= _MAX_KEYS:
         yield f"1 to {_MAX_KEYS} Keys are needed"
-    elif len({str(one) for one in keys}) < len(keys):
+    elif len({str(key) for key in keys}) < len(keys):
         yield f"the same key twice in Keys: {keys}"
 
 
@@ -125,7 +125,7 @@ def _path_faults(
 ) -> Iterator[str]:
     """Fields that a JSON log has not, where the rule reads our EMF documents."""
     paths = [*(contribution.get("Keys") or ()), contribution.get("ValueOf")]
-    paths += [one.get("Match") for one in filters if isinstance(one, dict)]
+    paths += [condition.get("Match") for condition in filters if isinstance(condition, dict)]
     aliases = set((rule.get("Fields") or {}).values())
     names = []
     for path in paths:

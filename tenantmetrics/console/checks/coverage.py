@@ -31,9 +31,13 @@ def check_coverage(
         if where == namespace
     }
     return [
-        Fault(", ".join(bodies), one.name, f"is shown nowhere with the dimensions {one.dimensions}")
-        for one in metrics(level)
-        if (one.name, tuple(sorted(one.dimensions))) not in shown
+        Fault(
+            ", ".join(bodies),
+            metric.name,
+            f"is shown nowhere with the dimensions {metric.dimensions}",
+        )
+        for metric in metrics(level)
+        if (metric.name, tuple(sorted(metric.dimensions))) not in shown
     ]
 
 

@@ -120,21 +120,21 @@ def _said(error: Any) -> str:
 def _grid_faults(file: str, widgets: list[dict[str, Any]]) -> Iterator[Fault]:
     """Places that are left to CloudWatch, or taken twice."""
     placed: list[dict[str, Any]] = []
-    for one in widgets:
-        missing = [name for name in _PLACE if name not in one]
+    for widget in widgets:
+        missing = [name for name in _PLACE if name not in widget]
         if missing:
             what = f"{missing[0]!r} is missing: CloudWatch would choose one"
-            yield Fault(file, _place(one), what)
+            yield Fault(file, _place(widget), what)
             continue
         for other in placed:
             if (
-                one["x"] < other["x"] + other["width"]
-                and other["x"] < one["x"] + one["width"]
-                and one["y"] < other["y"] + other["height"]
-                and other["y"] < one["y"] + one["height"]
+                widget["x"] < other["x"] + other["width"]
+                and other["x"] < widget["x"] + widget["width"]
+                and widget["y"] < other["y"] + other["height"]
+                and other["y"] < widget["y"] + widget["height"]
             ):
-                yield Fault(file, _place(one), f"lies over {_place(other)}")
-        placed.append(one)
+                yield Fault(file, _place(widget), f"lies over {_place(other)}")
+        placed.append(widget)
 
 
 def _widget_faults(widget: dict[str, Any], known: Known) -> Iterable[str]:
@@ -162,7 +162,7 @@ def _log_faults(properties: Mapping[str, Any], known: Known) -> Iterator[str]:
 
 def _alarm_faults(arns: Iterable[str]) -> Iterator[str]:
     """Alarms of ours whose name is misspelt: the widget would leave them out without an error."""
-    names = [one.id for one in ALARMS]
+    names = [alarm.id for alarm in ALARMS]
     for arn in arns:
         name = arn.rpartition(":")[2]
         endings = [name[at + 1 :] for at, sign in enumerate(name) if sign == "-"]

@@ -53,7 +53,7 @@ def check(file: str, body: dict[str, Any]) -> list[Fault]:
     """
     ours = _OURS in f"{body.get('uid')} {body.get('title')} {body.get('tags')}"
     found = [Fault(file, "dashboard", what) for what in _board_faults(body, ours=ours)]
-    panels = [one for one in body.get("panels", ()) if isinstance(one, dict)]
+    panels = [panel for panel in body.get("panels", ()) if isinstance(panel, dict)]
     for number, one in enumerate(panels):
         whats = [*_place_faults(one, panels[:number])] if ours else []
         found += [Fault(file, _place(one, number), what) for what in whats]
@@ -91,11 +91,11 @@ def _board_faults(body: dict[str, Any], *, ours: bool) -> Iterator[str]:
     if not body.get("title"):
         yield "title is missing"
     yield from _time_faults(body)
-    listed = [str(one.get("name")) for one in _variables(body)]
+    listed = [str(variable.get("name")) for variable in _variables(body)]
     for name in dict.fromkeys(listed):
         if listed.count(name) > 1:
             yield f"{listed.count(name)} variables are called {name!r}"
-    ids = [one.get("id") for one in _every(body) if one.get("type") != "row"]
+    ids = [panel.get("id") for panel in _every(body) if panel.get("type") != "row"]
     for number in dict.fromkeys(one for one in ids if one is not None and ids.count(one) > 1):
         yield f"{ids.count(number)} panels have the id {number}"
     if ours:
@@ -115,7 +115,7 @@ def _own_faults(body: dict[str, Any]) -> Iterator[str]:
     """What our dashboards are held to: a stable uid, a chosen data source, no idle variable."""
     if not _UID.fullmatch(str(body.get("uid", ""))):
         yield f"uid {body.get('uid')!r} must be 1 to 40 letters, digits, - and _"
-    variables = {str(one.get("name")): one for one in _variables(body)}
+    variables = {str(variable.get("name")): variable for variable in _variables(body)}
     if variables.get("datasource", {}).get("type") != "datasource":
         yield "there is no variable 'datasource' of type datasource"
     yield from grafanakeys.member_faults(body)
@@ -188,7 +188,7 @@ def _panel_faults(panel: dict[str, Any], body: dict[str, Any], *, ours: bool) ->
     refs = [one.get("refId") for one in targets if one.get("refId") is not None]
     if len(set(refs)) < len(refs):
         yield f"two queries have the same refId: {refs}"
-    values = {str(one.get("name")): "0.35" for one in _variables(body)}
+    values = {str(variable.get("name")): "0.35" for variable in _variables(body)}
     for target in targets:
         if not ours and not (_prometheus(target, source) and "expr" in target):
             continue
@@ -237,7 +237,7 @@ def _foreign_faults(expr: str, body: dict[str, Any]) -> list[str]:
         return []
     text = re.sub(r"\[\s*\$[^\]]*\]", "[5m]", expr)
     text = re.sub(r"(offset\s+)\$\{?\w+\}?", r"\g<1>5m", text)
-    names = [str(one.get("name")) for one in _variables(body)]
+    names = [str(variable.get("name")) for variable in _variables(body)]
     tries = [
         promql.promql_faults(text, Dialect.PROMETHEUS, dict.fromkeys(names, value), ours=False)
         for value in ("1", "x", "5m")

@@ -33,7 +33,7 @@ def reference_faults(
     for one in given:
         if one.get("Value") in ("", None):
             yield f"{name}: the dimension {one.get('Name')!r} has no value"
-    published = {one.unit for one in METRICS if one.name == name}
+    published = {metric.unit for metric in METRICS if metric.name == name}
     if namespace == known.own and published and where.get("Unit") not in {None, *published}:
         yield (
             f"Unit {where['Unit']!r}: {name} is published in {', '.join(sorted(published))}, so "
@@ -54,7 +54,7 @@ def never_faults(
     if namespace != known.own:
         return
     comparison, threshold = str(alarm.get("ComparisonOperator")), number(alarm.get("Threshold"))
-    rate = any(one.form is Form.STATISTIC_SET for one in METRICS if one.name == name)
+    rate = any(metric.form is Form.STATISTIC_SET for metric in METRICS if metric.name == name)
     if rate and stat in {"Average", "AVG", "Maximum", "MAX"} and isinstance(threshold, int | float):
         beyond = threshold > 1 or (threshold == 1 and comparison == "GreaterThanThreshold")
         if comparison.startswith("Greater") and beyond:

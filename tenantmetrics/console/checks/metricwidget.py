@@ -85,7 +85,7 @@ def widget_faults(properties: Mapping[str, Any], known: Known) -> Iterator[str]:
     lines = expanded(properties["metrics"])
     yield from _axis_faults(properties)
     yield from _id_faults(lines, known)
-    for period in {properties.get("period"), *(one.options.get("period") for one in lines)} - {
+    for period in {properties.get("period"), *(line.options.get("period") for line in lines)} - {
         None
     }:
         if wrong := search.period_fault(period):
@@ -96,7 +96,7 @@ def widget_faults(properties: Mapping[str, Any], known: Known) -> Iterator[str]:
         else:
             yield from _line_faults(one, properties, known)
         yield from _label_faults(one)
-    expressions = [str(one.options.get("expression", "")) for one in lines]
+    expressions = [str(line.options.get("expression", "")) for line in lines]
     if (queries := sum(map(insights.is_query, expressions))) > 1:
         yield f"{queries} Metrics Insights queries; one GetMetricData call, and so a graph, has one"
     if (searches := sum(one.count("SEARCH(") for one in expressions)) > search.MAX_PER_GRAPH:
@@ -113,7 +113,7 @@ def _axis_faults(properties: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _id_faults(lines: Sequence[Line], known: Known) -> Iterator[str]:
-    yield from metricmath.ids_faults([one.options["id"] for one in lines if "id" in one.options])
+    yield from metricmath.ids_faults([line.options["id"] for line in lines if "id" in line.options])
     expressions = {
         str(one.options.get("id", f"_{number}")): str(one.options["expression"])
         for number, one in enumerate(lines)
@@ -121,15 +121,15 @@ def _id_faults(lines: Sequence[Line], known: Known) -> Iterator[str]:
     }
     if names := metricmath.circle(expressions):
         yield f"expressions need each other in a circle: {names}"
-    if all(one.options.get("visible") is False for one in lines):
+    if all(line.options.get("visible") is False for line in lines):
         yield "every line is invisible: the graph is empty"
     elif known.strict:
         used = {name for text in expressions.values() for name in metricmath.ids(text)}
         every = any("METRICS(" in text for text in expressions.values())
-        for one in lines:
-            name = one.options.get("id")
-            if one.options.get("visible") is False and name not in used and not every:
-                yield f"line {name or one.texts} is invisible and no expression uses it"
+        for line in lines:
+            name = line.options.get("id")
+            if line.options.get("visible") is False and name not in used and not every:
+                yield f"line {name or line.texts} is invisible and no expression uses it"
 
 
 def _line_faults(line: Line, properties: Mapping[str, Any], known: Known) -> Iterator[str]:

@@ -41,7 +41,9 @@ def slips(body: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
             if kind == other_kind and count > 2 * counts[kind, value] and _near(value, other):
                 yield number, f"{kind} {value!r} is nearly {other!r}, which {count} others have"
                 break
-    patterns = [one["pattern"] for one in body.get("variables", ()) if "pattern" in one]
+    patterns = [
+        variable["pattern"] for variable in body.get("variables", ()) if "pattern" in variable
+    ]
     for number, widget in enumerate(body["widgets"]):
         for text in _texts(widget):
             for word in dict.fromkeys(_WORD.findall(text)):
@@ -61,7 +63,7 @@ def _values(widget: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "log group", name
     for arn in properties.get("alarms", ()):
         name = arn.rpartition(":")[2]
-        ids = [one.id for one in ALARMS if name.endswith(f"-{one.id}")]
+        ids = [alarm.id for alarm in ALARMS if name.endswith(f"-{alarm.id}")]
         if ids:
             yield "the alarms' prefix", name.removesuffix(f"-{max(ids, key=len)}")
 

@@ -118,7 +118,9 @@ def promql_faults(
     known = promnames.series(dialect)
     found = [f"PromQL: {what}" for what in promshape.shape_faults(tree)]
     selectors = [node for node in walk(tree) if type(node).__name__ == "VectorSelector"]
-    found += [what for one in selectors for what in _selector_faults(one, known, dialect, ours)]
+    found += [
+        what for selector in selectors for what in _selector_faults(selector, known, dialect, ours)
+    ]
     if ours:
         if not selectors:
             found.append("PromQL names no metric: it always says the same")
@@ -152,9 +154,9 @@ def _label_faults(
 ) -> Iterator[str]:
     allowed = {
         label
-        for one in selectors
-        if metric_name(one) in known
-        for label in promnames.labels(known[metric_name(one) or ""], dialect)
+        for selector in selectors
+        if metric_name(selector) in known
+        for label in promnames.labels(known[metric_name(selector) or ""], dialect)
     }
     for node in walk(tree):
         if type(node).__name__ == "AggregateExpr" and node.modifier is not None:

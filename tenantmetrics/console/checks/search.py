@@ -96,7 +96,9 @@ def parse(text: str) -> Search:
 def alternatives(text: str) -> dict[str, set[str]]:
     """Name → values that a search allows, such as `Code=("a" OR "b")`; without MetricName."""
     return {
-        one.name: set(one.values) for one in parse(text).terms if one.name not in {"", "MetricName"}
+        term.name: set(term.values)
+        for term in parse(text).terms
+        if term.name not in {"", "MetricName"}
     }
 
 
@@ -112,7 +114,7 @@ def search_faults(text: str, known: Known) -> list[str]:
     ours = search.namespace == known.own
     if known.strict and search.namespace is None:
         found.append("SEARCH has no {namespace, dimensions} at the start: it would look everywhere")
-    metrics = [one for one in search.terms if one.name == "MetricName"]
+    metrics = [term for term in search.terms if term.name == "MetricName"]
     if ours and not metrics:
         found.append("SEARCH names no MetricName: every metric of the schema would be drawn")
     if search.namespace is not None:
@@ -125,25 +127,27 @@ def search_faults(text: str, known: Known) -> list[str]:
         if not metrics and (wrong := known.fault(search.namespace, "", None)) and "namesp" in wrong:
             found.append(f"SEARCH: {wrong}")
         found += [
-            f"SEARCH filters by {one.name!r}, which is not in its schema"
-            for one in search.terms
-            if one.name not in {"", "MetricName", "Namespace", *search.dimensions}
-            and not one.name.startswith(":")
+            f"SEARCH filters by {term.name!r}, which is not in its schema"
+            for term in search.terms
+            if term.name not in {"", "MetricName", "Namespace", *search.dimensions}
+            and not term.name.startswith(":")
         ]
         found += [
             f"SEARCH: {wrong}"
-            for one in search.terms
-            for value in one.values
-            if one.exact and (wrong := known.value_fault(search.namespace, one.name, value))
+            for term in search.terms
+            for value in term.values
+            if term.exact and (wrong := known.value_fault(search.namespace, term.name, value))
         ]
-        twice = {one for one in search.dimensions if search.dimensions.count(one) > 1}
+        twice = {
+            dimension for dimension in search.dimensions if search.dimensions.count(dimension) > 1
+        }
         found += [f"SEARCH has the dimension {name!r} twice in its schema" for name in twice]
     found += [
         f"SEARCH: {value!r} in small letters is looked for as a word; the operator is "
         f"{value.upper()}"
-        for one in search.terms
-        for value in one.values
-        if not one.exact and value.upper() in _BOOLEAN
+        for term in search.terms
+        for value in term.values
+        if not term.exact and value.upper() in _BOOLEAN
     ]
     return found
 

@@ -108,14 +108,14 @@ def _unpublished(alarm: Alarm, store: Store) -> str:
     """Metrics that the recording lacks; others of ours are zero or missing by design."""
     names = {key[0] for key in store.series}
     lacking = [
-        one.metric
-        for one in alarm.queries
-        if one.namespace.startswith("AWS/") and one.metric not in names
+        query.metric
+        for query in alarm.queries
+        if query.namespace.startswith("AWS/") and query.metric not in names
     ]
-    for one in alarm.queries:
-        name = one.metric
-        if insights.is_query(one.expression):
-            name = insights.parse(one.expression).metric
+    for query in alarm.queries:
+        name = query.metric
+        if insights.is_query(query.expression):
+            name = insights.parse(query.expression).metric
         if name in store.unknown:
             lacking.append(name)
     return ", ".join(lacking)

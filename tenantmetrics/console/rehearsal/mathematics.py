@@ -144,7 +144,7 @@ class _Evaluation:
 
     def _search(self, node: Node) -> Value:
         wanted = search.parse(node.parts[0].value)
-        (name,) = (one.values[0] for one in wanted.terms if one.name == "MetricName")
+        (name,) = (term.values[0] for term in wanted.terms if term.name == "MetricName")
         allowed = search.alternatives(node.parts[0].value)
         found = self._store.select(name, wanted.dimensions)
         return {
@@ -170,7 +170,7 @@ class _Evaluation:
             times = sorted(series)
             upper[label] = {}
             for index, t in enumerate(times[_LEARNT:], _LEARNT):
-                before = [series[one] for one in times[:index]]
+                before = [series[moment] for moment in times[:index]]
                 middle = median(before)
                 # 1.4826 makes a standard deviation of a median absolute one, in a normal world.
                 deviation = 1.4826 * median(abs(one - middle) for one in before)

@@ -104,16 +104,16 @@ def parse(described: dict[str, Any]) -> dict[str, Any]:
     for name in described:
         if name not in _TOP:
             raise ConsoleError(f"unknown entry {name!r}: known are {', '.join(sorted(_TOP))}")
-    for one in described.get("during", ()):
-        for name in one:
+    for incident in described.get("during", ()):
+        for name in incident:
             if name not in _DURING:
                 raise ConsoleError(
                     f"unknown entry {name!r} in [[during]]: known are {', '.join(sorted(_DURING))}"
                 )
-        if not 0 <= one.get("from", -1) < one.get("to", -1):
+        if not 0 <= incident.get("from", -1) < incident.get("to", -1):
             raise ConsoleError("[[during]] needs from and to, minutes, from before to")
-        if "tenant" in one and one["tenant"] not in described["tenants"]:
-            raise ConsoleError(f"[[during]] names {one['tenant']!r}, who is not in tenants")
+        if "tenant" in incident and incident["tenant"] not in described["tenants"]:
+            raise ConsoleError(f"[[during]] names {incident['tenant']!r}, who is not in tenants")
     return described
 
 
@@ -133,8 +133,12 @@ def _start_s(described: dict[str, Any]) -> int:
 
 
 def _window(described: dict[str, Any], minute: int, start_s: int) -> Window | None:
-    now = [one for one in described.get("during", ()) if one["from"] <= minute < one["to"]]
-    if any(one.get("outage") for one in now):
+    now = [
+        incident
+        for incident in described.get("during", ())
+        if incident["from"] <= minute < incident["to"]
+    ]
+    if any(incident.get("outage") for incident in now):
         return None
     series: dict[SeriesKey, Series] = {}
     statements = StatementTable()
@@ -154,15 +158,15 @@ def _window(described: dict[str, Any], minute: int, start_s: int) -> Window | No
     losses: dict[str, int] = {}
     failures: dict[str, int] = {}
     conflicts = 0
-    for one in now:
-        if unknown := one.get("unattributed"):
+    for incident in now:
+        if unknown := incident.get("unattributed"):
             calm = {"latency_ms": 20, "overhead_ms": described.get("overhead_ms", 0)}
             _calls(
                 series, statements, loads, UNATTRIBUTED, {"calls": unknown, "error_rate": 0, **calm}
             )
-        conflicts += one.get("conflicts", 0)
-        losses |= one.get("losses", {})
-        failures |= one.get("export_failures", {})
+        conflicts += incident.get("conflicts", 0)
+        losses |= incident.get("losses", {})
+        failures |= incident.get("export_failures", {})
     misuses = {str(Misuse.OTHER_TENANTS_ROWS): conflicts} if conflicts else {}
     _probes(statements, described.get("overhead_ms", 0))
     return Window(

@@ -60,7 +60,7 @@ class Store:
     def drop(self, name: str) -> None:
         """Forget a metric that the recording cannot know of: no zero may say that all was well."""
         self.unknown.add(name)
-        for kind in [one for one in self._by_dimensions if one[0] == name]:
+        for kind in [known for known in self._by_dimensions if known[0] == name]:
             for key in self._by_dimensions.pop(kind):
                 del self.series[key]
 
