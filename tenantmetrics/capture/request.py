@@ -118,7 +118,7 @@ class PythonValues(Mapping[str, Mapping[str, Any]]):
     A value is looked at when a plan asks for it: 10 MB that no plan asks for cost nothing.
 
     Args:
-        values: By name; or a sequence, whose values are named "1", "2", …
+        values: By name; or a sequence, whose values are `$1`, `$2`, …, or `:1`, `:2`, …
     """
 
     __slots__ = ("_values",)
@@ -130,6 +130,7 @@ class PythonValues(Mapping[str, Mapping[str, Any]]):
         values = self._values
         if isinstance(values, Mapping):
             return _parameter(values[name])
+        name = name.removeprefix("$")
         if not name.isdecimal() or not 0 < int(name) <= len(values):
             raise KeyError(name)
         return _parameter(values[int(name) - 1])

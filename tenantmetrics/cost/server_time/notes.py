@@ -11,7 +11,7 @@ from tenantmetrics.cost.server_time.server import ServerLoad
 from tenantmetrics.servertime import ENOUGH_CALLS, OverheadSource, Verdict
 
 if TYPE_CHECKING:
-    from tenantmetrics.cost.server_time.estimated import Part
+    from tenantmetrics.cost.server_time.parts import Part
 
 __all__ = ["notes_on"]
 
