@@ -18,17 +18,27 @@ def named_ns(names: Mapping[str, float], tenants: Iterable[str]) -> dict[str, fl
         names: Load by name.
         tenants: The tenants of the record.
     """
-    cut: dict[str, list[str]] = {}
+    shown: dict[str, list[str]] = {}
     for tenant in tenants:
-        cut.setdefault(_cut(tenant), []).append(tenant)
+        for form in _forms(tenant):
+            shown.setdefault(form, []).append(tenant)
     found = {}
     for name, ns in names.items():
-        owners = cut.get(name, ())
+        owners = shown.get(name, ())
         if name and len(owners) == 1:
-            found[owners[0]] = ns
+            found[owners[0]] = found.get(owners[0], 0.0) + ns
     return found
 
 
-def _cut(tenant: str) -> str:
-    """The name as PostgreSQL keeps it: ASCII other than printable is shown as `?` there."""
-    return tenant.encode()[:NAME_BYTES].decode("utf-8", "ignore")
+def _forms(tenant: str) -> set[str]:
+    """How PostgreSQL may show a tenant as a name: beyond ASCII as `?`, from version 16 on as hex."""
+    raw = tenant.encode("utf-8", "replace")
+    marks = "".join(chr(byte) if _is_plain(byte) else "?" for byte in raw)
+    codes = "".join(chr(byte) if _is_plain(byte) else f"\\x{byte:02x}" for byte in raw)
+    whole = raw[:NAME_BYTES].decode("utf-8", "ignore")
+    return {whole, marks[:NAME_BYTES], codes[:NAME_BYTES]}
+
+
+def _is_plain(byte: int) -> bool:
+    """Whether PostgreSQL keeps a byte of a name (pg_clean_ascii)."""
+    return 32 <= byte <= 126  # noqa: PLR2004 - printable ASCII
