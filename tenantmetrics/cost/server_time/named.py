@@ -31,7 +31,7 @@ def named_ns(names: Mapping[str, float], tenants: Iterable[str]) -> dict[str, fl
 
 
 def _forms(tenant: str) -> set[str]:
-    """How PostgreSQL may show a tenant as a name: beyond ASCII as `?`, from version 16 on as hex."""
+    """How PostgreSQL may show a tenant: what is beyond ASCII as `?`, from version 16 on as hex."""
     raw = tenant.encode("utf-8", "replace")
     marks = "".join(chr(byte) if _is_plain(byte) else "?" for byte in raw)
     codes = "".join(chr(byte) if _is_plain(byte) else f"\\x{byte:02x}" for byte in raw)
