@@ -22,7 +22,7 @@ def named_ns(names: Mapping[str, float], tenants: Iterable[str]) -> dict[str, fl
     for tenant in tenants:
         for form in _forms(tenant):
             shown.setdefault(form, []).append(tenant)
-    found = {}
+    found: dict[str, float] = {}
     for name, ns in names.items():
         owners = shown.get(name, ())
         if name and len(owners) == 1:
