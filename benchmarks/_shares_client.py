@@ -74,8 +74,8 @@ class Tenant(threading.Thread):
         with tenantmetrics.tenant(habits["name"]):
             while time.monotonic() < end:
                 if self._random.random() < habits["cold"]:
+                    # The client goes on, and has to open a connection for its next call.
                     self._client.close()
-                    self._client = self._connect()
                 steps = self._random.choices(kinds, weights, k=self._random.choice((1, 1, 2)))
                 try:
                     if self._random.random() < habits["transactions"]:

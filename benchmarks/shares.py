@@ -49,7 +49,7 @@ class Workload:
     Attributes:
         name: What the table calls it.
         transactions: Part of the steps that are transactions with set_config.
-        cold: Part of the steps before which a tenant makes a new client, for every other tenant.
+        cold: Part of the steps before which a tenant closes its connections, for every other one.
         export: Weight of large answers, for every third tenant.
         faults: Faults of the endpoint besides the overhead.
         unmetered: Whether a client that nobody meters works too.

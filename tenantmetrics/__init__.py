@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenantmetrics import pipeline as _pipeline
+from tenantmetrics import process as _process
 from tenantmetrics.awslambda import lambda_handler
 from tenantmetrics.client import client, instrument, uninstrument
 from tenantmetrics.errors import ConfigError, TenantMetricsError, TenantRefusedError
@@ -48,7 +48,7 @@ def configure(**settings: Any) -> None:
         ConfigError: A setting is unknown or has a value that is not allowed; nothing changed.
         MissingExtraError: An exporter needs an extra that is not installed; nothing changed.
     """
-    _pipeline.configure(**settings)
+    _process.configure(**settings)
 
 
 def stats() -> dict[str, Any]:
@@ -59,7 +59,7 @@ def stats() -> dict[str, Any]:
         `unattributed_calls`, `misuses` by kind, `losses` by reason, `export_failures` (windows)
         by exporter. Calls of a transaction whose tenant is not yet known join when it is.
     """
-    return _pipeline.current().stats()
+    return _process.current().stats()
 
 
 def flush(timeout_s: float = 5.0) -> bool:
@@ -71,7 +71,7 @@ def flush(timeout_s: float = 5.0) -> bool:
     Returns:
         True if all exporters took all of it in time.
     """
-    return _pipeline.current().flush(timeout_s)
+    return _process.current().flush(timeout_s)
 
 
 def shutdown(timeout_s: float = 5.0) -> bool:
@@ -85,4 +85,4 @@ def shutdown(timeout_s: float = 5.0) -> bool:
     Returns:
         True if all exporters took all of it in time.
     """
-    return _pipeline.current().shutdown(timeout_s)
+    return _process.current().shutdown(timeout_s)

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-from tenantmetrics.pipeline import existing
+from tenantmetrics.process import existing
 
 __all__ = ["lambda_handler"]
 

@@ -14,7 +14,7 @@ import boto3
 from tenantmetrics.capture.recorder import recorder
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.instrumentation.botocore import BotocoreInstrumentation, unregister
-from tenantmetrics.pipeline import current
+from tenantmetrics.process import current
 
 __all__ = ["client", "instrument", "uninstrument"]
 

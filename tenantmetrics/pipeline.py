@@ -1,6 +1,7 @@
-"""capture → tenant → aggregate → export, wired from a Config; and the process's own pipeline.
+"""capture → tenant → aggregate → export, wired from a Config.
 
-The one file that knows the stages' order. Work is divided so: the caller's thread evaluates the
+The one file that knows the stages' order. It loads them all, sqlglot included; who only imports
+tenantmetrics does not load it (`process`). Work is divided so: the caller's thread evaluates the
 statement's plan and appends to a queue; the background thread attributes, aggregates and exports.
 """
 
@@ -12,27 +13,28 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tenantmetrics import config as configuration
+from tenantmetrics.aggregate.window import Aggregator
 from tenantmetrics.aggregate.worker import Worker
 from tenantmetrics.calllog import CallLog
 from tenantmetrics.capture.recorder import ClaimsOf, Entries, Record, Recorder
-from tenantmetrics.capture.recorder import recorder as process_recorder
 from tenantmetrics.capture.request import Request
 from tenantmetrics.capture.trace import link
 from tenantmetrics.config import Config
+from tenantmetrics.export.fanout import Fanout
+from tenantmetrics.export.registry import build
 from tenantmetrics.health import Health, Loss
-from tenantmetrics.life import around_snapshot, at_exit, in_children, on_sigterm
-from tenantmetrics.logs import logger
+from tenantmetrics.life import at_exit, in_children
 from tenantmetrics.records import UNATTRIBUTED, Attribution, Call, Claims, Source, Window
+from tenantmetrics.tenant.resolve import Resolver
+from tenantmetrics.tenant.session.attribution import Attributor
 
 if TYPE_CHECKING:
     from tenantmetrics.aggregate.recent import Snapshot
     from tenantmetrics.aggregate.sink import Sink
 
-__all__ = ["Pipeline", "configure", "current", "existing"]
+__all__ = ["Pipeline"]
 
 _UNKNOWN = Attribution(((UNATTRIBUTED, 1),), Source.UNATTRIBUTED)
 
@@ -71,14 +73,6 @@ class Pipeline:
 
     def _build(self) -> None:
         """Make all state from the settings: at the start, and again in every forked child."""
-        # Loaded with the first pipeline: `import` must not cost the 60 ms that sqlglot takes, nor
-        # what the other stages take.
-        from tenantmetrics.aggregate.window import Aggregator  # noqa: PLC0415
-        from tenantmetrics.export.fanout import Fanout  # noqa: PLC0415
-        from tenantmetrics.export.registry import build  # noqa: PLC0415
-        from tenantmetrics.tenant.resolve import Resolver  # noqa: PLC0415
-        from tenantmetrics.tenant.session.attribution import Attributor  # noqa: PLC0415
-
         config = self.config
         self._fanout = Fanout(
             build(config.exporters, config),
@@ -240,79 +234,3 @@ class Pipeline:
         self._closing = True
         closed = self._worker.close(timeout_s)
         return self._fanout.close(deadline_s) and closed
-
-
-_lock = threading.RLock()
-_current: Pipeline | None = None
-
-
-def current() -> Pipeline:
-    """The process's pipeline, made from the environment where nobody called `configure`."""
-    if _current is not None:
-        return _current
-    with _lock:
-        return _current or configure()
-
-
-def existing() -> Pipeline | None:
-    """The process's pipeline where there is one; without one nothing was ever recorded."""
-    return _current
-
-
-def configure(**settings: Any) -> Pipeline:
-    """Replace the process's pipeline; see `tenantmetrics.configure`.
-
-    Raises:
-        ConfigError: A setting is wrong; the pipeline in use goes on as it was.
-    """
-    config = configuration.load(**settings)
-    for name, meant in configuration.misspelt().items():
-        logger().warning("tenantmetrics.unknown_setting", name=name, did_you_mean=meant)
-    return _use(config)
-
-
-def _use(config: Config) -> Pipeline:
-    global _current  # one process, one pipeline
-    with _lock:
-        replacement = Pipeline(config, process_recorder)
-        replaced, _current = _current, replacement
-        timeout_s = replacement.config.exit_timeout_s
-        on_sigterm(replacement.config.sigterm, partial(_finish, timeout_s), timeout_s)
-    if replaced is not None:
-        replaced.shutdown(replaced.config.exit_timeout_s)
-    return replacement
-
-
-def _finish(timeout_s: float) -> None:
-    """What SIGTERM does before the process dies of it, or whatever the application does then."""
-    pipeline = _current
-    if pipeline is None:
-        return
-    if pipeline.config.sigterm == "chain":
-        pipeline.flush(timeout_s)
-    else:
-        pipeline.shutdown(timeout_s)
-
-
-def _after_fork() -> None:
-    """Replace the lock: another thread of the parent may have held it."""
-    global _lock
-    _lock = threading.RLock()
-
-
-in_children(_after_fork)
-
-
-def _before_snapshot() -> None:
-    """What was recorded while Lambda loaded the application is this sandbox's to send, once."""
-    if _current is not None:
-        _current.flush(_current.config.exit_timeout_s)
-
-
-def _after_restore() -> None:
-    """Every sandbox that starts from one snapshot is a writer of its own."""
-    if _current is not None:
-        _use(_current.config)
-
-
-around_snapshot(_before_snapshot, _after_restore)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from tenantmetrics.statement_table import StatementTable
+if TYPE_CHECKING:
+    from tenantmetrics.statement_table import StatementTable
 
 __all__ = [
     "IDLE",
@@ -288,6 +289,13 @@ class Series:
     exemplar: Exemplar | None = None
 
 
+def _no_statements() -> StatementTable:
+    # Loaded with the first window: who only imports tenantmetrics has none.
+    from tenantmetrics.statement_table import StatementTable  # noqa: PLC0415
+
+    return StatementTable()
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """One minute of one writer, closed: nobody changes it any more.
@@ -317,4 +325,4 @@ class Window:
     misuses: dict[str, int] = field(default_factory=dict)
     export_failures: dict[str, int] = field(default_factory=dict)
     load_ns: dict[str, int] = field(default_factory=dict)
-    statements: StatementTable = field(default_factory=StatementTable)
+    statements: StatementTable = field(default_factory=_no_statements)

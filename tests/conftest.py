@@ -19,7 +19,7 @@ import pytest
 
 import tenantmetrics
 from tenantmetrics.localapi import serve
-from tenantmetrics.pipeline import current
+from tenantmetrics.process import current
 
 _CHROMIUM_FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tenantmetrics
-from tenantmetrics import life, pipeline
+from tenantmetrics import life, process
 
 PRELUDE = textwrap.dedent("""
     import faulthandler, os, signal, sys, threading, time
@@ -441,8 +441,8 @@ MANY = """
     tenantmetrics.configure(
         exporters=["cloudwatch", f"otlp:{url}"], flush_interval_s=3600, exit_timeout_s=0.2,
     )
-    from tenantmetrics import pipeline
-    current = pipeline.current()
+    from tenantmetrics import process
+    current = process.current()
     tenants = int(sys.argv[2])
     peaks = []
     now = time.time_ns()
@@ -510,7 +510,7 @@ class Context:
 def flushes(monkeypatch):
     """The budgets that the current pipeline was asked to flush within."""
     asked = []
-    monkeypatch.setattr(pipeline.current(), "flush", asked.append)
+    monkeypatch.setattr(process.current(), "flush", asked.append)
     return asked
 
 
@@ -539,12 +539,12 @@ def test_a_handler_without_calls_makes_no_pipeline(tmp_path):
         @tenantmetrics.lambda_handler
         def handler(event, context):
             return event
-        from tenantmetrics import pipeline
+        from tenantmetrics import process
         tenantmetrics.uninstrument(rds)
-        pipeline._current = None
+        process._current = None
         os.environ["TENANTMETRICS_WINDOW_S"] = "7"
         assert handler("fine", None) == "fine"
-        assert pipeline._current is None
+        assert process._current is None
     """
     done, _ = run(tmp_path, script, TENANTMETRICS_EXPORTERS="none")
     assert done.returncode == 0, done.stderr

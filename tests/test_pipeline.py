@@ -15,7 +15,7 @@ import tenantmetrics
 from tenantmetrics.capture.recorder import recorder
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.localapi import Fault, serve
-from tenantmetrics.pipeline import current
+from tenantmetrics.process import current
 
 VARIABLE = "SELECT set_config('app.current_tenant_id', :tenant, true)"
 

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import tenantmetrics
 from benchmarks._stub import CLUSTER, SECRET, client
-from tenantmetrics import pipeline
+from tenantmetrics import process
 from tenantmetrics.capture.trace import link
 from tenantmetrics.records import Claim, Claims, Source
 
@@ -33,7 +33,7 @@ def metered(monkeypatch):
         tenantmetrics.configure(exporters=[], **settings)
         windows = []
         monkeypatch.setattr(
-            pipeline.current()._fanout, "offer", lambda given, *_, **__: windows.extend(given)
+            process.current()._fanout, "offer", lambda given, *_, **__: windows.extend(given)
         )
         return tenantmetrics.instrument(client()), windows
 

@@ -48,27 +48,18 @@ class Request:
         opened_connection: Whether the call had to open a connection, as far as that can be told.
     """
 
-    __slots__ = (
-        "attempts",
-        "batch",
-        "claims",
-        "database",
-        "first_sent_ns",
-        "identity",
-        "in_transaction",
-        "opened_connection",
-        "operation",
-        "parameters",
-        "request_bytes",
-        "schema",
-        "session",
-        "session_kind",
-        "sql",
-        "started_ns",
-        "target",
-        "trace",
-        "transition",
-    )
+    # Class attributes where most calls have the same: what is not stored costs nothing.
+    batch: bool = False
+    session_kind: SessionKind = SessionKind.TRANSACTION
+    transition: Transition = Transition.NONE
+    identity: Mapping[str, Any] = NO_IDENTITY
+    claims: Claims = _NO_CLAIMS
+    trace: tuple[int, int] | None = None
+    request_bytes: int = 0
+    attempts: int = 0
+    first_sent_ns: int = 0
+    started_ns: int = 0
+    opened_connection: bool = False
 
     def __init__(  # noqa: PLR0917 - in this order on the path of every call
         self,
@@ -79,30 +70,29 @@ class Request:
         target: str = "",
         database: str = "",
         schema: str = "",
+        in_transaction: bool | None = None,
         *,
         batch: bool = False,
         session_kind: SessionKind = SessionKind.TRANSACTION,
-        in_transaction: bool | None = None,
         transition: Transition = Transition.NONE,
         identity: Mapping[str, Any] = NO_IDENTITY,
     ) -> None:
         self.operation = operation
         self.sql = sql
         self.parameters = parameters
-        self.batch = batch
         self.session = session
-        self.session_kind = session_kind
-        self.in_transaction = bool(session) if in_transaction is None else in_transaction
-        self.transition = transition
         self.target = target
         self.database = database
         self.schema = schema
-        self.identity = identity
-        self.claims = _NO_CLAIMS
-        self.trace: tuple[int, int] | None = None
-        self.request_bytes = self.attempts = 0
-        self.first_sent_ns = self.started_ns = 0
-        self.opened_connection = False
+        self.in_transaction = bool(session) if in_transaction is None else in_transaction
+        if batch:
+            self.batch = batch
+        if session_kind is not SessionKind.TRANSACTION:
+            self.session_kind = session_kind
+        if transition is not Transition.NONE:
+            self.transition = transition
+        if identity is not NO_IDENTITY:
+            self.identity = identity
 
 
 class TenantSource(Protocol):
@@ -128,7 +118,7 @@ class PythonValues(Mapping[str, Mapping[str, Any]]):
     A value is looked at when a plan asks for it: 10 MB that no plan asks for cost nothing.
 
     Args:
-        values: By name; or a sequence, whose values are named "1", "2", …
+        values: By name; or a sequence, whose values are `$1`, `$2`, …, or `:1`, `:2`, …
     """
 
     __slots__ = ("_values",)
@@ -140,6 +130,7 @@ class PythonValues(Mapping[str, Mapping[str, Any]]):
         values = self._values
         if isinstance(values, Mapping):
             return _parameter(values[name])
+        name = name.removeprefix("$")
         if not name.isdecimal() or not 0 < int(name) <= len(values):
             raise KeyError(name)
         return _parameter(values[int(name) - 1])

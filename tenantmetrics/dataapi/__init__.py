@@ -19,7 +19,26 @@ neither says is in `guesses`.
 
 from __future__ import annotations
 
-from tenantmetrics.dataapi.errors import ApiError
-from tenantmetrics.dataapi.transaction import Transaction, TransactionRolledBackError
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tenantmetrics.dataapi.errors import ApiError
+    from tenantmetrics.dataapi.transaction import Transaction, TransactionRolledBackError
 
 __all__ = ["ApiError", "Transaction", "TransactionRolledBackError"]
+
+_MODULES = {
+    "ApiError": "errors",
+    "Transaction": "transaction",
+    "TransactionRolledBackError": "transaction",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: metering a client needs `capture` alone."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - only here
+
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return found

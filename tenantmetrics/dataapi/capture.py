@@ -27,32 +27,48 @@ def request_of(operation: str, params: Mapping[str, Any]) -> Request:
     """
     get = params.get
     sql = get("sql")
-    if sql.__class__ is str:
-        request = Request(
-            operation,
-            sql,
-            get("parameters"),
-            _string(get("transactionId", "")),
-            _string(get("resourceArn", "")),
-            _string(get("database", "")),
-            _string(get("schema", "")),
-        )
-        if "parameterSets" in params:
-            request.parameters, request.batch = params["parameterSets"], True
-    else:
-        # ExecuteSql's text and target have other names, and it is a transaction of its own.
-        request = Request(
-            operation,
-            _string(get("sqlStatements", "")),
-            None,
-            _string(get("transactionId", "")),
-            _string(get("resourceArn") or get("dbClusterOrInstanceArn", "")),
-            _string(get("database", "")),
-            _string(get("schema", "")),
-            in_transaction=True,
-            transition=TRANSITIONS.get(operation, Transition.NONE),
-        )
+    session = get("transactionId", "")
+    target = get("resourceArn", "")
+    database = get("database", "")
+    schema = get("schema", "")
+    if (
+        not sql.__class__
+        is session.__class__
+        is target.__class__
+        is database.__class__
+        is schema.__class__
+        is str
+    ):
+        return _unusual(operation, params)
+    request = Request(
+        operation, sql, get("parameters"), session, target, database, schema, bool(session)
+    )
     request.identity = params
+    if "parameterSets" in params:
+        request.parameters, request.batch = params["parameterSets"], True
+    return request
+
+
+def _unusual(operation: str, params: Mapping[str, Any]) -> Request:
+    """A call without SQL, ExecuteSql, or one that botocore will refuse."""
+    get = params.get
+    session = _string(get("transactionId"))
+    has_sql = get("sql").__class__ is str
+    request = Request(
+        operation,
+        # ExecuteSql's text and target have other names, and it is a transaction of its own.
+        _string(get("sql") if has_sql else get("sqlStatements")),
+        get("parameters"),
+        session,
+        _string(get("resourceArn") or get("dbClusterOrInstanceArn")),
+        _string(get("database")),
+        _string(get("schema")),
+        bool(session) if has_sql else True,
+    )
+    request.transition = Transition.NONE if has_sql else TRANSITIONS.get(operation, Transition.NONE)
+    request.identity = params
+    if "parameterSets" in params:
+        request.parameters, request.batch = params["parameterSets"], True
     return request
 
 

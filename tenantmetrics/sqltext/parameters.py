@@ -6,7 +6,15 @@ import re
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from tenantmetrics.sqltext.lexer import ESCAPE_BODY, GAP, LETTER, PLAIN_BODY, START, tokenize
+from tenantmetrics.sqltext.lexer import (
+    ESCAPE_BODY,
+    GAP,
+    LETTER,
+    NAME_LETTER,
+    PLAIN_BODY,
+    START,
+    tokenize,
+)
 from tenantmetrics.sqltext.tokens import TokenKind
 
 __all__ = ["NamedParameter", "is_parameter_name", "parameters", "rewrite"]
@@ -27,18 +35,20 @@ class NamedParameter(NamedTuple):
 
 
 _NAME = re.compile(r"[A-Za-z0-9_]+")
+# ASCII without A-Z a-z _ : ' " -, with which the other alternatives begin.
+_OTHER = r"[\x00-!#-&(-,./0-9;-@\[-^`{-\x7F]"
 # All that is no parameter, in one step, up to the next parameter. For texts without brackets, block
 # comments and dollar signs, which need more than an expression; most texts have none of them.
 _TO_PARAMETER = re.compile(
     rf"""
     (?:
-        [^:'"A-Za-z_\-\x80-\U0010FFFF]++
+        {_OTHER}++
       | --[^\n\r]*+ | -
       | [eE]{ESCAPE_BODY}(?:'{GAP}{ESCAPE_BODY})*+'?+
       | {PLAIN_BODY}'?+
       | "(?:[^"]++|"")*+"?+
       | {START}{LETTER}*+
-      | ::|:=|:(?![A-Za-z0-9_\x80-\U0010FFFF])
+      | ::|:=|:(?!{NAME_LETTER})
     )*+
     (?P<parameter>:{LETTER}++)
     """,

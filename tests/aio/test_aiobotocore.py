@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 import tenantmetrics
-from tenantmetrics import pipeline
+from tenantmetrics import process
 
 session = pytest.importorskip("aiobotocore.session", reason="needs requirements/aio.txt")
 
@@ -73,7 +73,7 @@ def windows(monkeypatch):
     tenantmetrics.configure(exporters=[])
     found = []
     monkeypatch.setattr(
-        pipeline.current()._fanout, "offer", lambda given, *_, **__: found.extend(given)
+        process.current()._fanout, "offer", lambda given, *_, **__: found.extend(given)
     )
     return found
 

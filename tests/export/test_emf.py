@@ -198,7 +198,7 @@ LAMBDA = textwrap.dedent("""
             rds.execute_statement(
                 resourceArn=CLUSTER, secretArn=SECRET, sql="SELECT 1 FROM b WHERE tenant_id = 'bee'"
             )
-        tenantmetrics.pipeline.current().health.count("hook_error", 1, where="test")
+        tenantmetrics.process.current().health.count("hook_error", 1, where="test")
         return {"ok": True}
 
     for _ in range(3):

@@ -5,67 +5,31 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.server_time import sql
-from tenantmetrics.cost.server_time.division import LEAST_NS, Cell, Known, divided
-from tenantmetrics.cost.server_time.matched import MOST_MATCHED, Matched, match
+from tenantmetrics.cost.server_time.division import Cell, Known, divided
+from tenantmetrics.cost.server_time.matched import MOST_MATCHED, Matched
 from tenantmetrics.cost.server_time.model import (
     HourServerTime,
     Method,
     MethodCoverage,
     TenantServerTime,
 )
-from tenantmetrics.cost.server_time.named import named_ns
 from tenantmetrics.cost.server_time.notes import notes_on
-from tenantmetrics.cost.server_time.overheads import (
-    WORK,
-    ClusterOverhead,
-    StatementSums,
-    add_slope,
-    cluster_overhead,
-)
-from tenantmetrics.cost.server_time.record import Record, Segment
+from tenantmetrics.cost.server_time.parts import Part, estimate_parts
+from tenantmetrics.cost.server_time.record import Record
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad
 from tenantmetrics.cost.server_time.wall import of_usage
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.cost.usage import HourUsage, TenantUsage
-from tenantmetrics.servertime import Metered, OverheadSource, Verdict, intervals, metered
-from tenantmetrics.servertime.overhead import between
+from tenantmetrics.servertime import Verdict, intervals
 
-__all__ = ["Part", "ServerTimeEstimate"]
+__all__ = ["ServerTimeEstimate"]
 
 _MOST_CELLS = 200_000
 """Tenants times statements that are divided one by one: some seconds in Python."""
 _FEWEST_GROUPS = 20
-
-
-@dataclass(slots=True)
-class Part:
-    """A cluster's hours of one method.
-
-    Attributes:
-        method: Which.
-        arn: The cluster.
-        keys: The hours.
-        segment: The sums by statement.
-        overhead: What a call costs before the server does any work.
-        hours: Metered and unmetered time by hour.
-        matched: What pg_stat_statements says, joined.
-        tenants: The server's own word by hour, then tenant; Performance Insights has it.
-        load_ns: All server time by its own account; None where nothing says it.
-    """
-
-    method: Method
-    arn: str
-    keys: list[HourKey]
-    segment: Segment
-    overhead: ClusterOverhead
-    hours: dict[HourKey, Metered] = field(default_factory=dict)
-    matched: Matched | None = None
-    tenants: dict[HourKey, dict[str, float]] = field(default_factory=dict)
-    load_ns: float | None = None
 
 
 class ServerTimeEstimate:
@@ -102,127 +66,9 @@ class ServerTimeEstimate:
         self._server = server
         self._more = tuple(more)
         self._numbers: dict[int, int] = {}
-        self.parts = self._parts(methods)
-        for part in self.parts:
-            self._estimate(part)
+        self.parts = estimate_parts(record, server, methods)
         self.usage_hours = frozenset(usage) - {hour for hour, _ in methods}
         self.hours = self._hours()
-
-    def _parts(self, methods: Mapping[HourKey, Method]) -> list[Part]:
-        kinds = sorted({(arn, method) for (_, arn), method in methods.items()})
-        numbers = {kind: number for number, kind in enumerate(kinds)}
-        by_key = {key: numbers[key[1], method] for key, method in methods.items()}
-        segments = self._record.segments(by_key)
-        overheads = {}
-        for arn in {arn for arn, _ in kinds}:
-            sums: dict[object, StatementSums] = {}
-            for (of, _), number in numbers.items():
-                for key, one in segments[number].parts.items() if of == arn else ():
-                    sums[key] = sums.get(key, StatementSums()).plus(one)
-            overheads[arn] = cluster_overhead(sums, self._record.workless_hours(arn))  # type: ignore[arg-type]
-            add_slope(overheads[arn], sums, None)  # type: ignore[arg-type]
-        return [
-            Part(
-                method,
-                arn,
-                sorted(key for key, of in by_key.items() if of == number),
-                segments[number],
-                overheads[arn],
-            )
-            for (arn, method), number in numbers.items()
-        ]
-
-    def _estimate(self, part: Part) -> None:
-        """Work out what each of a part's hours gets."""
-        if part.method is Method.STATEMENTS:
-            self._by_statements(part)
-            return
-        records = self._residues(part)
-        error = part.overhead.error_ns
-        for key in part.keys:
-            record, calls = records[key]
-            noise = math.sqrt(calls * part.overhead.whole.variance_ns2 + (calls * error) ** 2)
-            if part.method is Method.RECORD or part.method is Method.WALL:
-                part.hours[key] = Metered(record, 0.0, Verdict.AGREE)
-                continue
-            total, said = self._total(part, key)
-            part.load_ns = (part.load_ns or 0.0) + total
-            rest = max(0.0, total - said)
-            if part.overhead.whole.source is not OverheadSource.WORKLESS:
-                # The overhead is no more than a bound, so nothing can be said to be unmetered.
-                part.hours[key] = Metered(total, 0.0, Verdict.AGREE)
-                continue
-            found = metered(rest, max(0.0, record - said), noise)
-            part.hours[key] = found._replace(metered_ns=found.metered_ns + said)
-
-    def _total(self, part: Part, key: HourKey) -> tuple[float, float]:
-        """The server's time of an hour, and what of it is named as a tenant's."""
-        if part.method is Method.PERFORMANCE_INSIGHTS:
-            names = self._server.applications_ns[key]
-            part.tenants[key] = named_ns(names, self._record.tenants())
-            total = names.get("", 0.0) or math.fsum(names.values())
-            return total, min(total, math.fsum(part.tenants[key].values()))
-        if key in self._server.load_ns:
-            return self._server.load_ns[key], 0.0
-        return self._server.sampled_ns[key].get("", 0.0), 0.0
-
-    def _by_statements(self, part: Part) -> None:
-        ran = {key: self._server.statements.get(key, {}) for key in part.keys}
-        first = match(part.segment, ran.values(), part.overhead)
-        server_ns = dict(first.work_ns)
-        whole = part.segment.by_statement()
-        for statement, one in whole.items():
-            if statement in server_ns:
-                warm = math.fsum(
-                    known.moments.calls
-                    for key, known in part.segment.parts.items()
-                    if key.fingerprint == statement and key.kind == "work"
-                )
-                server_ns[statement] *= warm / one.moments.calls if one.moments.calls else 0.0
-        for statement in part.segment.workless():
-            server_ns.setdefault(statement, 0.0)
-        add_slope(part.overhead, part.segment.parts, server_ns)
-        part.matched = match(part.segment, ran.values(), part.overhead)
-        calls = math.fsum(self._record.hours[key].calls for key in part.keys)
-        for key in part.keys:
-            share = self._record.hours[key].calls / max(1.0, calls)
-            mine, rest = part.matched.of_hour(ran[key], share)
-            part.hours[key] = Metered(mine, rest, part.matched.verdict)
-        part.load_ns = math.fsum(one.metered_ns + one.unmetered_ns for one in part.hours.values())
-
-    def _residues(self, part: Part) -> dict[HourKey, tuple[float, float]]:
-        """What the record alone says of each hour, drawn to the mean of all; and its calls.
-
-        An hour of look-ups may come out below 0 by chance. It was there, though, and its capacity
-        was paid for: so each hour's mean a call is drawn to the period's, and is never nothing.
-        """
-        over = part.overhead
-        rests, calls = {}, {}
-        for key in part.keys:
-            rest = count = 0.0
-            for (number, kind), one in self._record.hours[key].parts.items():
-                if kind not in WORK:
-                    continue
-                mean = over.of(key[0], number, cold=kind.startswith("cold"))
-                rest += one.moments.wall_ns - one.moments.calls * mean
-                rest -= one.bytes_ * over.slope.ns_a_byte
-                count += one.moments.calls
-            rests[key], calls[key] = rest, count
-        variance = over.whole.variance_ns2
-        means = [
-            (rests[key] / calls[key], variance / calls[key]) for key in part.keys if calls[key]
-        ]
-        whole = math.fsum(calls.values())
-        center = math.fsum(rests.values()) / whole if whole else 0.0
-        spread = between(means, center)
-        found = {}
-        for key in part.keys:
-            mean = center
-            if calls[key] and spread:
-                trust = spread / (spread + variance / calls[key])
-                mean += trust * (rests[key] / calls[key] - center)
-            found[key] = calls[key] * max(LEAST_NS, mean), calls[key]
-        return found
 
     def _hours(self) -> dict[int, HourServerTime]:
         mine: dict[int, float] = defaultdict(float)

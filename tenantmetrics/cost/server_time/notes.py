@@ -11,7 +11,7 @@ from tenantmetrics.cost.server_time.server import ServerLoad
 from tenantmetrics.servertime import ENOUGH_CALLS, OverheadSource, Verdict
 
 if TYPE_CHECKING:
-    from tenantmetrics.cost.server_time.estimated import Part
+    from tenantmetrics.cost.server_time.parts import Part
 
 __all__ = ["notes_on"]
 
@@ -120,6 +120,9 @@ def _on_missing(
     missing: dict[int, float] = {}
     for statement, count in matched.missing:
         missing[statement] = missing.get(statement, 0.0) + count
+    if 0 in missing and not summaries([0]).get(0):
+        # Operations without a text: COMMIT, whose time the view does not tell.
+        del missing[0]
     unseen = math.fsum(missing.values())
     if calls and unseen >= _WORTH_NAMING * calls:
         order = sorted(missing.items(), key=lambda item: (-item[1], item[0]))[:_NAMED]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.server_time import sql
@@ -135,6 +136,7 @@ class Record:
         rows = self._ledger.rows(sql.summaries(self._period, sorted(fingerprints)))
         return {int(fingerprint): summary for fingerprint, summary in rows}
 
+    @cached_property
     def tenants(self) -> list[str]:
         """The tenants of the period."""
         return sorted(name for (name,) in self._ledger.rows(sql.tenant_names(self._period)))

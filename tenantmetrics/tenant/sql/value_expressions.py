@@ -136,7 +136,8 @@ def _leaf(node: exp.Expr | None) -> Operand | SessionValue | None:  # noqa: PLR0
     if isinstance(node, exp.Parameter):
         position = node.this
         number = position.this if isinstance(position, exp.Literal) else ""
-        return Operand(parameter=number) if str(number).isdecimal() else None
+        # With its dollar: a parameter of the Data API may be called "1", and is not meant.
+        return Operand(parameter=f"${number}") if str(number).isdecimal() else None
     if isinstance(node, exp.Literal):
         if node.is_string:
             if (ends := range_of_string(node.this)) is not None:

@@ -182,3 +182,27 @@ def test_named_load_is_the_tenants_own(month):
     for name, ns in named.items():
         assert tenants[name].server_ns == pytest.approx(ns, rel=0.25)
     assert one.judged(ServerTimeSource.PERFORMANCE_INSIGHTS)[0] < 0.06
+
+
+def test_each_cluster_has_its_own_overhead_and_method(month):
+    """One is far away and has statements; the other is near and has nothing but the record."""
+    one = month(13, hours=2, rate=80, medians_ms=(20, 60))
+    near = one.rows[0][5].replace("shared", "near")
+    # Tenants take turns with the writers: the even ones are the near writer's.
+    for (hour, statement), sums in one.ran.items():
+        mine = [row for row in one.rows if row[0] // 3600 == hour and row[7] == statement]
+        far = sum(row[10] for row in mine if row[2] == "writer-1" and row[9] == "work")
+        sums[1] *= far / sums[0] if sums[0] else 0.0
+        sums[0] = far
+    one.say_statements()
+    one.rows = [(*row[:5], near, *row[6:]) if row[2] == "writer-0" else row for row in one.rows]
+    made, tenants = one.divided()
+    assert [(m.method, m.hours) for m in made.methods] == [
+        (Method.STATEMENTS, 2),
+        (Method.RECORD, 2),
+    ]
+    metered = sum(hour.metered_ns for hour in made.hours.values())
+    assert sum(found.server_ns for found in tenants.values()) == pytest.approx(metered, rel=1e-6)
+    even = {name for name in one.truth if int(name[1:]) % 2 == 0}
+    found = sum(tenants[name].server_ns for name in even)
+    assert found == pytest.approx(sum(one.truth[name] for name in even), rel=0.15)

@@ -1,0 +1,189 @@
+"""A cluster's hours of one method, and what each of them gets."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tenantmetrics.cost.server_time.division import LEAST_NS
+from tenantmetrics.cost.server_time.matched import Matched, match
+from tenantmetrics.cost.server_time.model import Method
+from tenantmetrics.cost.server_time.named import named_ns
+from tenantmetrics.cost.server_time.overheads import (
+    WORK,
+    ClusterOverhead,
+    StatementKey,
+    StatementSums,
+    add_slope,
+    cluster_overhead,
+)
+from tenantmetrics.cost.server_time.record import Record, Segment
+from tenantmetrics.cost.server_time.server import HourKey, ServerLoad
+from tenantmetrics.servertime import Metered, OverheadSource, Verdict, between, metered
+
+__all__ = ["Part", "estimate_parts"]
+
+
+@dataclass(slots=True)
+class Part:
+    """A cluster's hours of one method.
+
+    Attributes:
+        method: Which.
+        arn: The cluster.
+        keys: The hours.
+        segment: The sums by statement.
+        overhead: What a call costs before the server does any work.
+        hours: Metered and unmetered time by hour.
+        matched: What pg_stat_statements says, joined.
+        tenants: The server's own word by hour, then tenant; Performance Insights has it.
+        load_ns: All server time by its own account; None where nothing says it.
+    """
+
+    method: Method
+    arn: str
+    keys: list[HourKey]
+    segment: Segment
+    overhead: ClusterOverhead
+    hours: dict[HourKey, Metered] = field(default_factory=dict)
+    matched: Matched | None = None
+    tenants: dict[HourKey, dict[str, float]] = field(default_factory=dict)
+    load_ns: float | None = None
+
+
+def estimate_parts(
+    record: Record, server: ServerLoad, methods: Mapping[HourKey, Method]
+) -> list[Part]:
+    """Part a period by cluster and method, and work out what each hour gets.
+
+    Args:
+        record: The table of statements.
+        server: What the server says.
+        methods: The method by hour and cluster.
+
+    Raises:
+        LedgerError: The ledger cannot be read.
+    """
+    kinds = sorted({(arn, method) for (_, arn), method in methods.items()})
+    numbers = {kind: number for number, kind in enumerate(kinds)}
+    by_key = {key: numbers[key[1], method] for key, method in methods.items()}
+    segments = record.segments(by_key)
+    overheads: dict[str, ClusterOverhead] = {}
+    for arn in {arn for arn, _ in kinds}:
+        sums: dict[StatementKey, StatementSums] = {}
+        for (of, _), number in numbers.items():
+            for key, one in segments[number].parts.items() if of == arn else ():
+                sums[key] = sums.get(key, StatementSums()).plus(one)
+        overheads[arn] = cluster_overhead(sums, record.workless_hours(arn))
+        add_slope(overheads[arn], sums, None)
+    parts = [
+        Part(
+            method,
+            arn,
+            sorted(key for key, of in by_key.items() if of == number),
+            segments[number],
+            overheads[arn],
+        )
+        for (arn, method), number in numbers.items()
+    ]
+    # Statements first: the price of a byte that they tell holds for the other hours too.
+    for part in sorted(parts, key=lambda one: one.method is not Method.STATEMENTS):
+        if part.method is Method.STATEMENTS:
+            _by_statements(part, record, server)
+        else:
+            _by_record(part, record, server)
+    return parts
+
+
+def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
+    """What the record says, and where the server has a number, that one."""
+    residues = _residues(part, record)
+    error = part.overhead.error_ns
+    for key in part.keys:
+        mine, calls = residues[key]
+        noise = math.sqrt(calls * part.overhead.whole.variance_ns2 + (calls * error) ** 2)
+        if part.method in {Method.RECORD, Method.WALL}:
+            part.hours[key] = Metered(mine, 0.0, Verdict.AGREE)
+            continue
+        total, said = _total(part, key, record, server)
+        part.load_ns = (part.load_ns or 0.0) + total
+        if part.overhead.whole.source is not OverheadSource.WORKLESS:
+            # The overhead is no more than a bound, so nothing can be said to be unmetered.
+            part.hours[key] = Metered(total, 0.0, Verdict.AGREE)
+            continue
+        found = metered(max(0.0, total - said), max(0.0, mine - said), noise)
+        part.hours[key] = found._replace(metered_ns=found.metered_ns + said)
+
+
+def _total(part: Part, key: HourKey, record: Record, server: ServerLoad) -> tuple[float, float]:
+    """The server's time of an hour, and what of it is named as a tenant's."""
+    if part.method is Method.PERFORMANCE_INSIGHTS:
+        names = server.applications_ns[key]
+        part.tenants[key] = named_ns(names, record.tenants)
+        total = names.get("", 0.0) or math.fsum(names.values())
+        return total, min(total, math.fsum(part.tenants[key].values()))
+    if key in server.load_ns:
+        return server.load_ns[key], 0.0
+    return server.sampled_ns[key].get("", 0.0), 0.0
+
+
+def _by_statements(part: Part, record: Record, server: ServerLoad) -> None:
+    """What pg_stat_statements says of our statements, and the record of the others."""
+    ran = {key: server.statements.get(key, {}) for key in part.keys}
+    first = match(part.segment, ran.values(), part.overhead)
+    add_slope(part.overhead, part.segment.parts, _of_warm_calls(part.segment, first))
+    part.matched = match(part.segment, ran.values(), part.overhead)
+    calls = math.fsum(record.hours[key].calls for key in part.keys)
+    for key in part.keys:
+        share = record.hours[key].calls / max(1.0, calls)
+        mine, rest = part.matched.of_hour(ran[key], share)
+        part.hours[key] = Metered(mine, rest, part.matched.verdict)
+    part.load_ns = math.fsum(one.metered_ns + one.unmetered_ns for one in part.hours.values())
+
+
+def _of_warm_calls(segment: Segment, matched: Matched) -> dict[int, float]:
+    """Server time by statement of the calls that opened no connection."""
+    warm: dict[int, float] = defaultdict(float)
+    for key, one in segment.parts.items():
+        if key.kind == "work":
+            warm[key.fingerprint] += one.moments.calls
+    calls = {statement: one.moments.calls for statement, one in segment.by_statement().items()}
+    found = dict.fromkeys(segment.workless(), 0.0)
+    for statement, ns in matched.work_ns.items():
+        found[statement] = ns * warm[statement] / calls[statement] if calls[statement] else 0.0
+    return found
+
+
+def _residues(part: Part, record: Record) -> dict[HourKey, tuple[float, float]]:
+    """What the record alone says of each hour, drawn to the mean of all; and its calls.
+
+    An hour of look-ups may come out below 0 by chance. It was there, though, and its capacity
+    was paid for: so each hour's mean a call is drawn to the period's, and is never nothing.
+    """
+    over = part.overhead
+    rests, calls = {}, {}
+    for key in part.keys:
+        rest = count = 0.0
+        for (number, kind), one in record.hours[key].parts.items():
+            if kind not in WORK:
+                continue
+            mean = over.of(key[0], number, cold=kind.startswith("cold"))
+            rest += one.moments.wall_ns - one.moments.calls * mean
+            rest -= one.bytes_ * over.slope.ns_a_byte
+            count += one.moments.calls
+        rests[key], calls[key] = rest, count
+    variance = over.whole.variance_ns2
+    means = [(rests[key] / calls[key], variance / calls[key]) for key in part.keys if calls[key]]
+    whole = math.fsum(calls.values())
+    center = math.fsum(rests.values()) / whole if whole else 0.0
+    spread = between(means, center)
+    found = {}
+    for key in part.keys:
+        mean = center
+        if calls[key] and spread:
+            trust = spread / (spread + variance / calls[key])
+            mean += trust * (rests[key] / calls[key] - center)
+        found[key] = calls[key] * max(LEAST_NS, mean), calls[key]
+    return found
