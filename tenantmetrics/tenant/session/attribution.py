@@ -1,18 +1,19 @@
-"""A session's calls meet their tenant: held until it is known, released in order.
+"""Finds the tenant of each call of a session: calls are held until it is known, then released.
 
 A call that names an explicit context, or that runs outside a transaction, is settled at once.
-Inside a transaction the tenant may come later than the first calls (BEGIN never has it), so calls
-are held until a session variable names it or the transaction ends. What came before then goes to
-the tenant that the transaction turns out to serve: that of its session; without one, those that
-its calls named themselves, in shares; without any, nobody.
+Inside a transaction the tenant may be named later than the first calls (BEGIN never names it), so
+calls are held until a session variable names it or the transaction ends. The held calls then go to
+the tenant of the session. If the session names none, they go to the tenants that the transaction's
+calls named themselves, in shares. If there are none either, they go to nobody.
 
-A connection that stays keeps its variables between its transactions: a call outside of them is for
-whom they name at that moment.
+A connection keeps its variables between its transactions. A call outside a transaction goes to the
+tenant that the variables name at that moment.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from tenantmetrics.config import Config
 from tenantmetrics.health import Health, Loss
@@ -30,7 +31,7 @@ from tenantmetrics.records import (
 from tenantmetrics.tenant.identity.precedence import Belief
 from tenantmetrics.tenant.session.misuse_log import MisuseLog
 from tenantmetrics.tenant.session.session_variables import Session
-from tenantmetrics.tenant.session.tracker import SessionTracker, TrackedSession, misuses_of_kind
+from tenantmetrics.tenant.session.tracker import SessionTracker, TrackedSession
 
 __all__ = ["Attributor"]
 
@@ -54,19 +55,19 @@ class _Session(TrackedSession):
 
     __slots__ = ("held", "releasing", "serves", "votes")
 
-    def __init__(self, kind: SessionKind, variables: Session) -> None:
-        super().__init__(kind, variables)
+    def __init__(self, kind: SessionKind, names: Iterable[str]) -> None:
+        super().__init__(kind, names)
         self.held: list[tuple[Call, tuple[Misuse, ...]]] = []
         self.start_transaction()
 
     def start_transaction(self) -> None:
-        """What a transaction begins with: whom the session names already, and no votes."""
+        """Start anew: with the tenant that the session names already, and without votes."""
         self.serves = self.variables.current()
-        """Whom the session named last: who pays for what names nobody itself, such as COMMIT."""
+        """The tenant that the session named last: calls such as COMMIT go to it."""
         self.votes: dict[Source, dict[str, int]] = {}
-        """Whom its calls named themselves, by source: tenant → calls."""
+        """Tenants that its calls named themselves, by source: tenant → calls."""
         self.releasing = self.serves is not None
-        """Nothing more is held: its session was named, it ended, or it grew past the bound."""
+        """Nothing more is held: the tenant is known, the transaction ended, or it is too long."""
 
 
 class Attributor:
@@ -90,7 +91,7 @@ class Attributor:
         self._held = 0
 
     def _new_session(self, kind: SessionKind) -> _Session:
-        return _Session(kind, Session(self._variables))
+        return _Session(kind, self._variables)
 
     def submit(self, call: Call) -> Settled:
         """Take the next call; gives what it settles, in order, the call itself often among it."""
@@ -106,9 +107,9 @@ class Attributor:
                 self._log.note(attribution.misuses, claims.summary)
             return [(call, attribution)]
         settled = self._inside(call)
-        for one, attribution in settled:
+        for settled_call, attribution in settled:
             if attribution.misuses:
-                self._log.note(attribution.misuses, one.claims.summary)
+                self._log.note(attribution.misuses, settled_call.claims.summary)
         return settled
 
     def forget(self, session: str) -> None:
@@ -144,7 +145,7 @@ class Attributor:
         return [pair for key in self._tracker.keys for pair in self._forget(key)]
 
     def _outside(self, claims: Claims) -> Attribution:
-        """A call of its own: what it sets in its session holds for itself alone."""
+        """A call without a session: what it sets holds for this call alone."""
         if not claims.session:
             return self._belief.attribute(claims.named, None, claims.misuses)
         session = Session(self._variables)
@@ -155,13 +156,14 @@ class Attributor:
     def _inside(self, call: Call) -> Settled:
         key, claims = call.session, call.claims
         settled: Settled = []
-        if self._tracker.find(key) is None:
+        session = self._tracker.touch(key)
+        if session is None:
             while self._tracker.is_full:
                 settled += self._evict()
-        session = self._tracker.enter(key, call.session_kind)
+            session = self._tracker.add(key, call.session_kind)
         session.seen_at_ns = call.ended_at_ns
         was_open = session.in_transaction
-        misuses = misuses_of_kind(session.kind, claims.misuses) + session.follow(call)
+        misuses = session.follow(call)
         if not was_open and session.in_transaction:
             session.start_transaction()
         named = session.variables.named_in_call if self._asks_session else None
@@ -199,7 +201,7 @@ class Attributor:
         named: str | None,
         misuses: tuple[Misuse, ...],
     ) -> Attribution:
-        """A call on a connection, outside a transaction: what the session holds, names it."""
+        """A call on a connection, outside a transaction: its tenant is what the session holds."""
         tenant = named
         if tenant is None and self._asks_session:
             tenant = session.variables.current()
@@ -219,7 +221,7 @@ class Attributor:
         return settled
 
     def _release(self, session: _Session) -> Settled:
-        """Settle what is held, by what the transaction turned out to serve."""
+        """Settle what is held, by what is known of the transaction now."""
         held, session.held = session.held, []
         session.releasing = True
         self._held -= len(held)
@@ -234,8 +236,8 @@ class Attributor:
         held: bool,
     ) -> Attribution:
         claims = call.claims
-        # What came before the SET, what sets, and what carries no SQL, is whom it all was for;
-        # other statements run as what the session holds at that moment.
+        # Calls from before the SET, calls that set, and calls without SQL go to the tenant of the
+        # transaction. Other statements go to the tenant that the session holds at that moment.
         without_sql = bool(claims.session) or (
             call.transition is not Transition.NONE and not claims.summary
         )
@@ -251,7 +253,7 @@ class Attributor:
         return self._belief.attribute(claims.named, tenant, misuses)
 
     def _voted(self, votes: dict[Source, dict[str, int]]) -> Claim | None:
-        """Whom a transaction without a session tenant served: what its calls named, best first."""
+        """The tenants that the calls of a transaction named, by the most trusted source."""
         for source in self._belief.order:
             if counts := votes.get(source):
                 only = len(counts) == 1
@@ -260,7 +262,7 @@ class Attributor:
 
 
 def _vote(votes: dict[Source, dict[str, int]], named: tuple[Claim, ...]) -> None:
-    """Remember whom a call named."""
+    """Remember the tenants that a call named."""
     for source, shares in named:
         counts = votes.setdefault(source, {})
         for tenant, _ in shares:

@@ -8,6 +8,7 @@ that succeeded may be applied: a SET that failed set nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from tenantmetrics.records import Misuse, SessionStep, SessionVerb
 
@@ -26,27 +27,37 @@ _Values = dict[str, tuple[str | None, bool, str | None]]
 """Variable → the tenant it holds, whether LOCAL, and then what it holds again after the end."""
 
 
+@lru_cache(maxsize=64)
+def _in_order(variables: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, the most trusted first; worked out once, as every transaction asks."""
+    ordered = [name.lower() for name in variables]
+    strong = [name for name in ordered if name not in WEAK_VARIABLES]
+    weak = [name for name in ordered if name in WEAK_VARIABLES]
+    return tuple(dict.fromkeys([*strong, *weak, ROLE, SEARCH_PATH]))
+
+
 class Session:
     """The tenant variables of one session, or of one transaction's share of it.
 
     Args:
-        variables: Names of the variables, those believed first at the front.
+        variables: Names of the variables, the most trusted first.
+        stays: Whether the session outlives its transactions: then a transaction may set a variable
+            anew that the session held before it, as connections are handed from tenant to tenant.
     """
 
     __slots__ = (
         "_committed",
         "_order",
         "_savepoints",
+        "_stays",
         "_values",
         "in_transaction",
         "named_in_call",
     )
 
-    def __init__(self, variables: Iterable[str]) -> None:
-        ordered = [name.lower() for name in variables]
-        strong = [name for name in ordered if name not in WEAK_VARIABLES]
-        weak = [name for name in ordered if name in WEAK_VARIABLES]
-        self._order = tuple(dict.fromkeys([*strong, *weak, ROLE, SEARCH_PATH]))
+    def __init__(self, variables: Iterable[str], *, stays: bool = False) -> None:
+        self._order = _in_order(tuple(variables))
+        self._stays = stays
         self._values: _Values = {}
         self._committed: _Values = {}
         self._savepoints: list[tuple[str, _Values]] = []
@@ -57,7 +68,7 @@ class Session:
 
     def copy(self) -> Session:
         """The same state, to try steps on."""
-        other = Session(())
+        other = Session((), stays=self._stays)
         other._order = self._order
         other._values, other._committed = self._values, self._committed
         other._savepoints = list(self._savepoints)
@@ -92,8 +103,7 @@ class Session:
                 before = self._values.get(name)
                 if (
                     before
-                    # What the session held before the transaction may be set anew in it.
-                    and before is not self._committed.get(name)
+                    and not (self._stays and before is self._committed.get(name))
                     and before[0] is not None
                     and tenant not in {None, before[0]}
                 ):

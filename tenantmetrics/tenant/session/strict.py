@@ -1,7 +1,7 @@
 """`strict`: a call with no tenant, or with two that disagree, is refused before it is sent.
 
-It needs the session's tenant on the caller's thread, before the background thread knows it; so it
-has the tracker follow sessions there too, from the calls that came back (`observe`).
+It needs the session's tenant on the caller's thread, before the background thread knows it. So it
+has a tracker of its own, fed with each call as it comes back (`observe`).
 
 What is not refused for want of a tenant: BeginTransaction (its tenant comes later),
 CommitTransaction and RollbackTransaction (refusing them would leave the transaction open), and
@@ -19,9 +19,8 @@ from fnmatch import fnmatchcase
 from tenantmetrics.capture.request import Request
 from tenantmetrics.config import Config
 from tenantmetrics.errors import TenantRefusedError
-from tenantmetrics.records import Call, Claim, Misuse, SessionKind, Source, Transition
+from tenantmetrics.records import OK, Call, Claim, Misuse, SessionKind, Source, Transition
 from tenantmetrics.tenant.identity.precedence import Belief, disagreements
-from tenantmetrics.tenant.session.session_variables import Session
 from tenantmetrics.tenant.session.tracker import SessionTracker, TrackedSession, misuses_of_kind
 from tenantmetrics.tenant.sql.plan import Plan
 
@@ -48,7 +47,7 @@ class Strict:
         self._tables = frozenset(name.lower() for name in config.strict_exempt_tables)
         self._clients = config.strict_exempt_clients
         self._tracker = SessionTracker(
-            lambda kind: TrackedSession(kind, Session(self._variables)), config.max_transactions
+            lambda kind: TrackedSession(kind, self._variables), config.max_transactions
         )
         self._lock = threading.Lock()
 
@@ -57,18 +56,22 @@ class Strict:
         key = call.session
         if not key:
             return
-        # A transaction of the API that sets nothing has nothing to remember.
-        silent = call.session_kind is SessionKind.TRANSACTION and not call.claims.session
+        # A transaction that sets nothing holds nothing that is worth remembering.
+        empty = call.session_kind is SessionKind.TRANSACTION and not (
+            call.claims.session and call.outcome == OK
+        )
         with self._lock:
             tracker = self._tracker
-            if silent and tracker.find(key) is None:
-                return
-            session = tracker.enter(key, call.session_kind)
+            session = tracker.touch(key)
+            if session is None:
+                if empty:
+                    return
+                while tracker.is_full:
+                    tracker.forget(tracker.idle_longest())
+                session = tracker.add(key, call.session_kind)
             session.follow(call)
             if session.is_over:
                 tracker.forget(key)
-            while tracker.is_overfull:
-                tracker.forget(tracker.idle_longest())
 
     def forget(self, key: str) -> None:
         """Forget a session that is over."""
@@ -124,10 +127,12 @@ class Strict:
             tracked = self._tracker.find(request.session) if request.session else None
             if not claims.session:
                 return (tracked.variables.current() if tracked is not None else None), ()
-            trial = tracked.variables.copy() if tracked is not None else Session(self._variables)
-        misuses = trial.apply(claims.session, in_transaction=request.in_transaction)
-        misuses = misuses_of_kind(request.session_kind, misuses)
-        return trial.named_in_call or trial.current(), misuses
+            trial = tracked.copy() if tracked is not None else None
+        if trial is None:
+            trial = TrackedSession(request.session_kind, self._variables)
+            trial.in_transaction = request.in_transaction
+        misuses = trial.apply(claims.session)
+        return trial.variables.named_in_call or trial.variables.current(), misuses
 
     @staticmethod
     def _only_session(plan: Plan | None) -> bool:

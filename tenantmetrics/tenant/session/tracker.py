@@ -1,20 +1,21 @@
 """Follows sessions: what their variables hold, and where their transactions begin and end.
 
-Fed with calls that came back, in their order, by what adapters say of them (`Call.transition`) and
-by what their SQL does. Attribution and `strict` both ask it, each with sessions of its own: the one
-follows calls as they are consumed, the other must know as soon as a call has come back.
+It is fed with calls that came back, in their order: with what the adapter says of them
+(`Call.transition`, `Call.session_kind`) and with what their SQL does (`Claims.session`).
+Attribution and `strict` each have a tracker of their own, because they see a call at different
+moments on different threads.
 
-What is misuse depends on the kind of session. In a transaction of the Data API, COMMIT as SQL
-leaves the API's transaction lingering, and SET without LOCAL may reach the next user of the
-connection; a connection that stays has neither fault. SET LOCAL outside a transaction does nothing
-anywhere.
+What is misuse depends on the kind of session. In a transaction of the Data API, COMMIT as SQL ends
+the transaction behind the API's back, and SET without LOCAL may reach the next user of the
+connection. On a connection that stays, neither is misuse. SET LOCAL outside a transaction has no
+effect anywhere, so it is misuse everywhere.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, Self, TypeVar
 
 from tenantmetrics.records import (
     OK,
@@ -36,15 +37,22 @@ _NO_MISUSE: dict[SessionKind, frozenset[Misuse]] = {
 }
 _ENDS = {Transition.COMMIT: SessionVerb.COMMIT, Transition.ROLLBACK: SessionVerb.ROLLBACK}
 _GONE = frozenset({OK, "TransactionNotFoundException"})
-"""Outcomes of a COMMIT or ROLLBACK of the Data API after which there is no transaction. Any other
-leaves it open: the call may come again."""
+"""Outcomes of the Data API's COMMIT or ROLLBACK after which the transaction is gone. Any other
+leaves it open, because the call may be repeated."""
 _ROLLED_BACK = SessionStep(SessionVerb.ROLLBACK)
+_HEALS = frozenset({SessionVerb.COMMIT, SessionVerb.ROLLBACK, SessionVerb.ROLLBACK_TO})
+"""After these a failed transaction is over, or goes on from a savepoint."""
 
 _Tracked = TypeVar("_Tracked", bound="TrackedSession")
 
 
 def misuses_of_kind(kind: SessionKind, misuses: tuple[Misuse, ...]) -> tuple[Misuse, ...]:
-    """Those that are misuse in a session of this kind."""
+    """Keep what is misuse in a session of this kind.
+
+    Args:
+        kind: The kind of session.
+        misuses: Kinds of misuse, as a statement shows them whatever session it runs in.
+    """
     excused = _NO_MISUSE[kind]
     if not excused or excused.isdisjoint(misuses):
         return misuses
@@ -56,7 +64,7 @@ class TrackedSession:
 
     Args:
         kind: What kind of session it is.
-        variables: What its variables hold at the start.
+        names: Names of the tenant variables, the most trusted first.
 
     Attributes:
         in_transaction: Whether a transaction is open now.
@@ -75,9 +83,9 @@ class TrackedSession:
         "variables",
     )
 
-    def __init__(self, kind: SessionKind, variables: Session) -> None:
+    def __init__(self, kind: SessionKind, names: Iterable[str]) -> None:
         self.kind = kind
-        self.variables = variables
+        self.variables = Session(names, stays=kind is not SessionKind.TRANSACTION)
         self.in_transaction = kind is SessionKind.TRANSACTION
         self.ended_transaction = False
         self.is_over = False
@@ -85,48 +93,69 @@ class TrackedSession:
         self._failed = False
         """A statement of the open transaction failed: its COMMIT will be a ROLLBACK."""
 
+    def copy(self) -> Self:
+        """The same state, to try the steps of a call on that was not sent yet."""
+        other = self.__class__(self.kind, ())
+        other.variables = self.variables.copy()
+        other.in_transaction, other._failed = self.in_transaction, self._failed  # noqa: SLF001
+        return other
+
     def follow(self, call: Call) -> tuple[Misuse, ...]:
-        """Do what a call did that came back; only what succeeded changed its session.
+        """Take the next call that came back. Its SQL changed the session only if it succeeded.
 
         Returns:
-            The kinds of misuse that the text did not show.
+            The kinds of misuse that the call showed, of which some may be there twice.
         """
-        succeeded = call.outcome == OK
-        if call.transition is Transition.BEGIN and (succeeded or call.claims.summary):
+        claims = call.claims
+        self.variables.named_in_call = None
+        if self.kind is not SessionKind.TRANSACTION:
+            return self._follow_connection(call)
+        misuses = claims.misuses
+        if claims.session and call.outcome == OK:
+            misuses += self.apply(claims.session)
+        if call.transition in _ENDS:
+            self.is_over = self.ended_transaction = call.outcome in _GONE
+        return misuses
+
+    def _follow_connection(self, call: Call) -> tuple[Misuse, ...]:
+        claims, succeeded = call.claims, call.outcome == OK
+        misuses = misuses_of_kind(self.kind, claims.misuses)
+        if call.transition is Transition.BEGIN and (succeeded or claims.summary):
             # A driver begins a transaction before a statement: the statement may fail in it.
             self.in_transaction = True
-        before = self.in_transaction
-        self.variables.named_in_call = None
-        misuses: tuple[Misuse, ...] = ()
-        if succeeded and call.claims.session:
-            misuses = self._apply(call.claims.session)
-        elif not succeeded and before:
-            self._failed = True
+        was_open = self.in_transaction
         end = _ENDS.get(call.transition)
-        if self.kind is SessionKind.TRANSACTION:
-            self.is_over = self.ended_transaction = end is not None and call.outcome in _GONE
-            return misuses
+        if succeeded and claims.session:
+            misuses += self.apply(claims.session)
+        elif not succeeded and was_open:
+            self._failed = True
+            if _is_commit(claims.session, claims.summary):
+                end = SessionVerb.COMMIT
         if end is not None:
             # A COMMIT that failed has rolled back.
-            undone = self._failed or not succeeded
-            self.variables.undo(SessionVerb.ROLLBACK if undone else end)
+            rolled_back = self._failed or not succeeded
+            self.variables.undo(SessionVerb.ROLLBACK if rolled_back else end)
             self.in_transaction = False
         if not self.in_transaction:
             self._failed = False
-        self.ended_transaction = before and not self.in_transaction
+        self.ended_transaction = was_open and not self.in_transaction
         self.is_over = self.kind is SessionKind.POOLED and not self.in_transaction
         return misuses
 
-    def _apply(self, steps: tuple[SessionStep, ...]) -> tuple[Misuse, ...]:
+    def apply(self, steps: tuple[SessionStep, ...]) -> tuple[Misuse, ...]:
+        """Do what the SQL of one successful call does.
+
+        Args:
+            steps: In the order of the text.
+
+        Returns:
+            The kinds of misuse that the steps show in this session.
+        """
         variables = self.variables
         if self.kind is SessionKind.TRANSACTION:
-            return variables.apply(steps, in_transaction=True)
+            return variables.apply(steps, in_transaction=self.in_transaction)
         if self._failed:
-            steps = tuple(
-                _ROLLED_BACK if step.verb is SessionVerb.COMMIT else step for step in steps
-            )
-            if any(step.verb is SessionVerb.ROLLBACK_TO for step in steps):
-                self._failed = False
+            steps = tuple(self._after_failure(steps))
         misuses = variables.apply(steps, in_transaction=self.in_transaction)
         self.in_transaction = variables.in_transaction
         if not self.in_transaction:
@@ -139,13 +168,28 @@ class TrackedSession:
             misuses = tuple(dict.fromkeys((*misuses, Misuse.SET_WITHOUT_LOCAL)))
         return misuses_of_kind(self.kind, misuses)
 
+    def _after_failure(self, steps: Iterable[SessionStep]) -> Iterator[SessionStep]:
+        """The steps as PostgreSQL runs them in a failed transaction: COMMIT rolls it back."""
+        for step in steps:
+            if self._failed and step.verb is SessionVerb.COMMIT:
+                yield _ROLLED_BACK
+            else:
+                yield step
+            if step.verb in _HEALS:
+                self._failed = False
+
+
+def _is_commit(steps: tuple[SessionStep, ...], summary: str) -> bool:
+    """Whether a text is COMMIT and nothing else, so that it was COMMIT that failed."""
+    return len(steps) == 1 and steps[0].verb is SessionVerb.COMMIT and " " not in summary
+
 
 class SessionTracker(Generic[_Tracked]):
-    """The sessions that are followed, the one idle longest first. Not locked.
+    """The sessions that are followed. For one thread, or under a lock of the caller's.
 
     Args:
         make: Makes a session of a kind.
-        max_sessions: How many are followed.
+        max_sessions: How many are followed; the caller makes room when `is_full`.
     """
 
     def __init__(self, make: Callable[[SessionKind], _Tracked], max_sessions: int) -> None:
@@ -163,31 +207,34 @@ class SessionTracker(Generic[_Tracked]):
 
     @property
     def is_full(self) -> bool:
-        """Whether another session is one too many."""
+        """Whether there is no room for another session."""
         return len(self._sessions) >= self._max_sessions
 
-    @property
-    def is_overfull(self) -> bool:
-        """Whether more are followed than should be."""
-        return len(self._sessions) > self._max_sessions
-
     def find(self, key: str) -> _Tracked | None:
-        """A session that is followed."""
+        """The session with this key; None where it is not followed."""
         return self._sessions.get(key)
 
-    def enter(self, key: str, kind: SessionKind) -> _Tracked:
-        """The session of a call, from now on the one used last; a new one where there is none."""
+    def touch(self, key: str) -> _Tracked | None:
+        """The session with this key, which is now the one used last; None as for `find`."""
         session = self._sessions.get(key)
-        if session is None:
-            session = self._sessions[key] = self._make(kind)
-        else:
+        if session is not None:
             self._sessions.move_to_end(key)
         return session
 
+    def add(self, key: str, kind: SessionKind) -> _Tracked:
+        """Follow a new session.
+
+        Args:
+            key: Its key, which no followed session has.
+            kind: What kind of session it is.
+        """
+        session = self._sessions[key] = self._make(kind)
+        return session
+
     def idle_longest(self) -> str:
-        """Key of the session that was idle longest; there must be one."""
+        """Key of the session that was idle longest. There must be one."""
         return next(iter(self._sessions))
 
     def forget(self, key: str) -> _Tracked | None:
-        """Follow a session no longer; gives what it was."""
+        """Stop following a session; gives it, None where it was not followed."""
         return self._sessions.pop(key, None)

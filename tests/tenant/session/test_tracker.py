@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from tenantmetrics import config
 from tenantmetrics.capture.request import Request
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health
+from tenantmetrics.localapi.postgres import embedded
 from tenantmetrics.records import UNATTRIBUTED, Call, Misuse, SessionKind, Transition
 from tenantmetrics.tenant.resolve import Resolver
 from tenantmetrics.tenant.session.attribution import Attributor
@@ -147,3 +149,70 @@ def test_strict_asks_the_same_tracker():
     client.resolver.forget("key")
     with pytest.raises(TenantRefusedError):
         client(READ)
+
+
+def test_in_a_transaction_of_the_api_a_commit_as_sql_does_not_allow_another_tenant():
+    """It is still one session for one tenant, unlike a connection."""
+    steps = (SET_ACME, "COMMIT", SET_BEE)
+    assert Misuse.TENANT_CHANGED in Client(SessionKind.TRANSACTION)(*steps).misuses
+    assert Client()(*steps).misuses == []
+
+
+def test_a_commit_as_sql_that_failed_ends_the_transaction():
+    """A deferred constraint, for example: PostgreSQL has rolled back."""
+    client = Client()(SET_ACME, "BEGIN", SET_BEE, ("COMMIT", "ForeignKeyViolation"), READ)
+    assert client.tenants[-1] == "acme"
+    assert client(LOCAL_BEE, READ).tenants[-1] == "acme"
+
+
+SCRIPTS = {
+    "a connection keeps what is not local": (
+        SET_ACME, "BEGIN", LOCAL_BEE, "COMMIT", "BEGIN", SET_BEE, "ROLLBACK", "BEGIN", SET_BEE,
+        "COMMIT", LOCAL_BEE, "RESET app.tenant_id",
+    ),
+    "a failed transaction is rolled back by COMMIT": (
+        SET_ACME, "BEGIN", SET_BEE, "SELECT 1/0", "COMMIT", SET_BEE,
+    ),
+    "a savepoint heals a failed transaction": (
+        SET_ACME, "BEGIN", "SAVEPOINT s", SET_BEE, "SELECT 1/0", "ROLLBACK TO s", LOCAL_BEE,
+        "COMMIT",
+    ),
+    "it heals within one text": (
+        SET_ACME, "BEGIN", SET_BEE, "SAVEPOINT s", "SELECT 1/0", "ROLLBACK TO s; COMMIT",
+    ),
+    "a COMMIT that fails rolls back": (
+        SET_ACME, "BEGIN", SET_BEE, "INSERT INTO child VALUES (1)", "COMMIT", LOCAL_BEE,
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def url():
+    with embedded() as found, psycopg.connect(found, autocommit=True) as admin:
+        admin.execute("CREATE TABLE parent (id int PRIMARY KEY)")
+        admin.execute("CREATE TABLE child (id int REFERENCES parent INITIALLY DEFERRED)")
+        yield found
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_a_connection_is_followed_as_postgresql_follows_it(url, script):
+    """Its variable and its transaction, after every step that leaves it able to answer."""
+    status = psycopg.pq.TransactionStatus
+    client, compared = Client(), 0
+    with psycopg.connect(url, autocommit=True) as connection:
+        for sql in script:
+            outcome = "ok"
+            try:
+                connection.execute(sql)
+            except psycopg.Error as error:
+                outcome = type(error).__name__
+            client((sql, outcome))
+            tracked = client.attributor._tracker.find("key")
+            now = connection.info.transaction_status
+            assert tracked.in_transaction is (now is not status.IDLE), sql
+            if now is not status.INERROR:
+                asked = "SELECT current_setting('app.tenant_id', true)"
+                (held,) = connection.execute(asked).fetchone()
+                assert (tracked.variables.current() or "") == (held or ""), sql
+                compared += 1
+    assert compared >= len(script) - 1
