@@ -398,6 +398,8 @@ FORKS = """
         if ended and status: bad.append(status)
     stop.set()
     for thread in threads: thread.join()
+    # A slow disk may have hundreds of windows to write by now: more than exit's two seconds allow.
+    tenantmetrics.shutdown(120)
     print(json.dumps({"hung": hung, "bad": bad, "done": done}))
     faulthandler.cancel_dump_traceback_later()
 """
