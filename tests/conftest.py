@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 import hypothesis
 import pytest
+import structlog
 
 import tenantmetrics
 from tenantmetrics.localapi import serve
@@ -50,6 +51,14 @@ collect_ignore = [
 def _no_exporters_by_default():
     """The default is CloudWatch where nothing else is said; a test that wants it says so."""
     os.environ.setdefault("TENANTMETRICS_EXPORTERS", "none")
+
+
+@pytest.fixture(autouse=True)
+def _structlog_as_it_was():
+    """`capture_logs` and commands leave structlog configured: the next test must not see it."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 @pytest.fixture
