@@ -139,7 +139,9 @@ class _Files:
                 escaped = [_GLOB.sub(r"\\\1", path) for path in statements]
                 frame = self._session.read.schema(schema).parquet(*escaped)
             else:
-                frame = self._session.createDataFrame([], schema)
+                # Not createDataFrame, which makes this session the process's active one.
+                empty = (f"CAST(NULL AS {kind}) AS {name}" for name, kind in _pairs(schema))
+                frame = self._session.range(0).selectExpr(*empty)
             frame.createOrReplaceTempView(queries.STATEMENTS)
         except self._errors as error:
             self.close()
@@ -208,3 +210,10 @@ def _first_line(error: Exception) -> str:
     lines = [line.strip(": ") for line in str(error).splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith("An error occurred while calling")]
     return _JAVA_CLASS.sub("", told[0]) if told else type(error).__name__
+
+
+def _pairs(schema: str) -> Iterable[tuple[str, str]]:
+    """Names and types of a schema in Spark's words."""
+    for column in schema.split(", "):
+        name, _, kind = column.partition(" ")
+        yield name, kind
