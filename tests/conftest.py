@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -38,6 +39,11 @@ hypothesis.settings.register_profile(
     "fresh", database=None, deadline=None, max_examples=1_000, print_blob=True
 )
 hypothesis.settings.load_profile("repeatable")
+
+# A shell starts what it runs in the background with SIGINT ignored, which every child inherits: the
+# tests of Ctrl-C would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Their tests run in environments of their own: see `test-long` in the Makefile.
 collect_ignore = [
