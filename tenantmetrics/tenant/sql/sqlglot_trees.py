@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
 
-__all__ = ["outside_queries", "read_from", "sources_of", "unwrapped"]
+__all__ = ["leftmost", "outside_queries", "read_from", "sources_of", "unwrapped"]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _SUBQUERY_OR_PAREN = (exp.Subquery, exp.Paren)
@@ -66,3 +66,10 @@ def outside_queries(node: exp.Expr) -> Iterator[exp.Expr]:
         if not isinstance(part, _QUERIES):
             yield part
             todo.extend(part.iter_expressions())
+
+
+def leftmost(node: exp.Expr) -> exp.Expr:
+    """The first branch, which a recursive query begins with."""
+    while isinstance(node, exp.SetOperation):
+        node = unwrapped(node.this)
+    return node
