@@ -237,7 +237,7 @@ def _closed(
     """What a statement of several tables names, if all of them are closed."""
     groups = closing_restrictions(statement, vocabulary, names.budget)
     if groups is None:
-        return UNKNOWN
+        return UNKNOWN if isinstance(node, Named) else Closed(node, None)
     if isinstance(node, Named) and all(
         restriction == node for group in groups for held in group for restriction in held
     ):

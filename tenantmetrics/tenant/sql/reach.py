@@ -28,7 +28,12 @@ from tenantmetrics.tenant.sql.reach_joins import (
     is_comma,
 )
 from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Restriction, State, Touched
-from tenantmetrics.tenant.sql.sqlglot_trees import leftmost, read_from, unwrapped
+from tenantmetrics.tenant.sql.sqlglot_trees import (
+    is_join_in_parentheses,
+    leftmost,
+    read_from,
+    unwrapped,
+)
 from tenantmetrics.tenant.sql.value_expressions import (
     SESSION,
     array_operands,
@@ -70,6 +75,7 @@ class _Cte:
     scope: ReachScope
     recursive: bool
     relation: Relation | None = None
+    closed: bool | None = None
     uses: list[int] = field(default_factory=list)
     roots: dict[tuple[int, ...], bool] = field(default_factory=dict)
 
@@ -229,11 +235,17 @@ class Reach:
     def trees(self, items: list[exp.Expr], scope: ReachScope, holds: Holds) -> list[Tree | Leaf]:
         """Enter what a query reads from."""
         found: list[Tree | Leaf] = []
-        for entry in expanded(items):
+        entries = list(expanded(items))
+        sides = [
+            (entry.side or "").upper() if isinstance(entry, exp.Join) else "" for entry in entries
+        ]
+        if not {"RIGHT", "FULL"}.isdisjoint(sides):
+            # A join that comes later may make rows of LATERAL optional.
+            holds = Holds()
+        for entry, side in zip(entries, sides, strict=True):
             if not isinstance(entry, exp.Join):
                 found.append(self.leaf(entry, scope, holds))
                 continue
-            side = (entry.side or "").upper()
             leaf = self.leaf(entry.this, scope, holds if not side else Holds())
             if is_comma(entry) or not found:
                 found.append(leaf)
@@ -249,7 +261,7 @@ class Reach:
         self._budget.spend(5)
         start = self.graph.next
         alias = item.alias.lower()
-        if isinstance(item, exp.Subquery) and isinstance(item.this, exp.Table) and not alias:
+        if is_join_in_parentheses(item):
             tree, *_ = self.trees([item.this], scope, holds)
             return tree
         relation = self._source(item, scope, holds)
@@ -261,7 +273,9 @@ class Reach:
         scope.bindings[name or f"\0{start}"] = Binding(relation)
         return Leaf(start, self.graph.next)
 
-    def _source(self, item: exp.Expr, scope: ReachScope, holds: Holds) -> Relation:
+    def _source(  # noqa: C901, PLR0911 - one branch a kind
+        self, item: exp.Expr, scope: ReachScope, holds: Holds
+    ) -> Relation:
         outer = scope.parent or ReachScope(None, self.vocabulary)
         start = self.graph.next
         if isinstance(item, exp.Table):
@@ -356,7 +370,9 @@ class Reach:
     def with_clause(self, node: exp.Expr, scope: ReachScope) -> None:
         """Enter WITH queries; those that change data are taken at once."""
         with_ = node.args.get("with_")
-        for cte in with_.expressions if with_ is not None else ():
+        if with_ is None:
+            return
+        for cte in with_.expressions:
             around = ReachScope(scope.parent, self.vocabulary)
             around.ctes = dict(scope.ctes)
             entry = _Cte(cte, around, bool(with_.args.get("recursive")))
@@ -402,6 +418,10 @@ class Reach:
         """One use of a WITH query: closed through a column that closes all of it."""
         relation = self._analysed(cte)
         graph = self.graph
+        if cte.closed is None:
+            cte.closed = graph.closed().issuperset(relation.tables)
+        if cte.closed:
+            return relation
         use = graph.source()
         cte.uses.append(use)
         graph.edge_from_all(relation.tables, use)
@@ -427,26 +447,46 @@ class Reach:
     def _set_operation(self, node: exp.SetOperation, outer: ReachScope) -> Relation:
         scope = ReachScope(outer, self.vocabulary)
         self.with_clause(node, scope)
-        branches: list[exp.Expr] = []
+        start = self.graph.next
+        operations: list[exp.SetOperation] = []
         cut = False
         left: exp.Expr = node
         while isinstance(left, exp.SetOperation):
             cut = cut or any(left.args.get(key) is not None for key in ("limit", "offset"))
-            branches.append(left.expression)
+            operations.append(left)
             left = left.this
             while isinstance(left, exp.Subquery | exp.Paren) and isinstance(
                 unwrapped(left), exp.SetOperation
             ):
                 cut = cut or any(left.args.get(key) is not None for key in ("limit", "offset"))
                 left = unwrapped(left)
-        relations = [
-            self.query(branch, scope, Holds().within(self.graph.next))
-            for branch in [left, *reversed(branches)]
-        ]
+        relations = [self.query(left, scope, Holds().within(self.graph.next))]
+        for operation in reversed(operations):
+            right = self.query(operation.expression, scope, Holds().within(self.graph.next))
+            if not isinstance(operation, exp.Union):
+                relations = [_united(relations)]
+                both = isinstance(operation, exp.Intersect)
+                self._shared_rows(relations[0], right, Holds().within(start), both=both)
+            relations.append(right)
         found = _united(relations)
         if cut:
             _without_inward(found)
         return found
+
+    def _shared_rows(self, left: Relation, right: Relation, holds: Holds, *, both: bool) -> None:
+        """INTERSECT and EXCEPT compare whole rows; NULL is equal to NULL there, but no id is one.
+
+        Args:
+            left: The first side.
+            right: The second.
+            holds: The sources of both.
+            both: Rows that only the first side has do not stay either.
+        """
+        names = {"id", *self.vocabulary.columns}
+        pairs = zip(left.outputs.values(), right.outputs.values(), strict=False)
+        for one, other in pairs:
+            if one.name == other.name and one.name in names:
+                self.conditions.tie(one, other, holds, back=both)
 
     def _projected(self, node: exp.Select, scope: ReachScope) -> Relation:
         relation = Relation()
@@ -455,7 +495,6 @@ class Reach:
         aggregates = any(part.find(exp.AggFunc) is not None for part in node.expressions)
         cut = any(node.args.get(key) is not None for key in ("limit", "offset"))
         cut = cut or (distinct is not None and distinct.args.get("on") is not None)
-        cut = cut or any(part.find(exp.Window) is not None for part in node.expressions)
         cut = cut or (aggregates and group is None)
         kept = _grouped_by(node, group) if group is not None else None
         for index, item in enumerate(node.expressions):
@@ -547,63 +586,86 @@ class Reach:
         if node.expression is None:
             return
         body = unwrapped(node.expression)
-        if isinstance(body, exp.Select) and self._writes_value(node, body):
+        if (
+            isinstance(body, exp.Select)
+            and _reads_one_table(body)
+            and self._is_value(node.this, body.expressions)
+        ):
             # Defaults that are copied to a tenant: what is written is that tenant's.
+            for part in (*body.expressions, body.args.get("where")):
+                if part is not None and body.args.get("from_") is not None:
+                    self.conditions.opaque(part, scope)
             return
-        self.query(node.expression, scope, holds)
+        relation = self.query(node.expression, scope, holds)
+        index = self._tenant_index(node.this)
+        outputs = list(relation.outputs.values())
+        value = outputs[index].value if index is not None and index < len(outputs) else None
+        if value is not None:
+            # A value that a query around it passes on is written all the same.
+            self.graph.restrict(self.graph.source(), value)
 
-    def _writes_value(self, node: exp.Insert, select: exp.Select) -> bool:
-        target = node.this
-        if not isinstance(target, exp.Schema):
-            return False
-        columns = [column.name.lower() for column in target.expressions]
+    def _tenant_index(self, target: exp.Expr | None) -> int | None:
+        columns = [column.name.lower() for column in target.expressions] if target else []
         ranks = self.vocabulary.columns
         found = [(ranks[name], index) for index, name in enumerate(columns) if name in ranks]
-        index = min(found)[1] if found else len(columns)
-        items = select.expressions
-        if index >= len(items) or any(item.find(exp.Star) for item in items[: index + 1]):
+        return min(found)[1] if found else None
+
+    def _is_value(self, target: exp.Expr | None, items: list[exp.Expr]) -> bool:
+        """Whether the tenant column that is written gets a value."""
+        index = self._tenant_index(target)
+        if index is None or index >= len(items):
+            return False
+        if any(item.find(exp.Star) for item in items[: index + 1]):
             return False
         return value_operand(items[index].unalias()) is not None
 
-    def _merge(self, node: exp.Merge, scope: ReachScope) -> None:
-        """Target and source as a join that keeps what its WHENs may touch without a partner."""
-        start = self.graph.next
-        name = (node.this.alias or node.this.name).lower()
-        scope.bindings[name] = Binding(self.table())
-        target = Leaf(start, self.graph.next)
-        using = node.args.get("using")
-        source = self.leaf(using, scope, Holds()) if using is not None else target
+    def _merge(self, node: exp.Merge, outer: ReachScope) -> None:
+        """Each WHEN is a join of its own, which keeps what it touches without a partner."""
         whens = node.args.get("whens")
-        listed = [
-            when
-            for when in (whens.expressions if whens is not None else [])
-            if when.args.get("then") != _NOTHING
-        ]
-        keeps_source = any(
-            not when.args.get("matched") and not when.args.get("source") for when in listed
-        )
-        keeps_target = any(
-            not when.args.get("matched") and when.args.get("source") for when in listed
-        )
-        side = {(True, False): "RIGHT", (False, True): "LEFT", (True, True): "FULL"}.get(
-            (keeps_source, keeps_target), ""
-        )
-        tree = Tree(side, target, source, conjuncts(node.args.get("on")))
-        condition = listed[0].args.get("condition") if len(listed) == 1 else None
-        whole = len(whens.expressions) == 1 if whens is not None else False
-        holds = Holds().within(start)
-        self.filtered([tree], condition if whole else None, scope, holds)
-        for when in listed:
-            for part in (when.args.get("condition"), when.args.get("then")):
-                if isinstance(part, exp.Expr):
-                    self.conditions.opaque(part, scope)
+        using = node.args.get("using")
+        for when in whens.expressions if whens is not None else []:
+            then = when.args.get("then")
+            if then == _NOTHING:
+                continue
+            inserts = isinstance(then, exp.Insert)
+            if (
+                inserts
+                and isinstance(using, exp.Table)
+                and not isinstance(outer.cte(using.name.lower()), _Cte)
+                and isinstance(then.expression, exp.Tuple)
+                and self._is_value(then.this, then.expression.expressions)
+            ):
+                continue
+            scope = ReachScope(outer.parent, self.vocabulary)
+            scope.ctes = outer.ctes
+            start = self.graph.next
+            name = (node.this.alias or node.this.name).lower()
+            scope.bindings[name] = Binding(self.table())
+            target = Leaf(start, self.graph.next)
+            source = self.leaf(using, scope, Holds()) if using is not None else target
+            matched = when.args.get("matched")
+            side = "" if matched else "LEFT" if when.args.get("source") else "RIGHT"
+            tree = Tree(side, target, source, conjuncts(node.args.get("on")))
+            condition = when.args.get("condition")
+            self.filtered([tree], condition, scope, Holds().within(start))
+            if isinstance(then, exp.Expr):
+                self.conditions.opaque(then, scope)
 
 
 _NOTHING = exp.var("DO NOTHING")
 
 
+def _reads_one_table(select: exp.Select) -> bool:
+    """Whether it reads a single table, or only tests whether there is a row already."""
+    items = read_from(select)
+    return not select.args.get("with_") and (
+        not items
+        or (len(items) == 1 and isinstance(items[0], exp.Table) and not items[0].args.get("joins"))
+    )
+
+
 def _wrappers(node: exp.Expr) -> list[exp.Expr]:
-    found = []
+    found: list[exp.Expr] = []
     while isinstance(node, exp.Subquery | exp.Paren):
         found.append(node)
         node = node.this
@@ -639,7 +701,9 @@ def _standing_for(relation: Relation, number: int) -> Relation:
 def _renamed(relation: Relation, names: list[str]) -> Relation:
     old = list(relation.outputs.values())
     if relation.star is not None:
-        return Relation({name: Output() for name in names}, relation.star, relation.tables)
+        # Which column of the table it is is not known, nor whether it is a tenant's.
+        renamed = {name: relation.star._replace(name=f"\0{name}") for name in names}
+        return Relation(renamed, relation.star, relation.tables)
     outputs = {
         name: old[index] if index < len(old) else Output() for index, name in enumerate(names)
     }

@@ -81,7 +81,7 @@ class ReachConditions:
             if (number, name) in self._tenants:
                 self._graph.restrict(number, restriction)
 
-    def take(self, node: exp.Expr, negated: bool, scope: ReachScope, holds: Holds) -> None:  # noqa: C901
+    def take(self, node: exp.Expr, negated: bool, scope: ReachScope, holds: Holds) -> None:  # noqa: C901, PLR0912
         """Take a condition that is no AND.
 
         Args:
@@ -208,8 +208,15 @@ class ReachConditions:
                 if self._holds(holds, source)
             ]
 
-    def tie(self, left: Output, right: Output, holds: Holds) -> None:
-        """Two columns are equal."""
+    def tie(self, left: Output, right: Output, holds: Holds, *, back: bool = True) -> None:
+        """Two columns are equal.
+
+        Args:
+            left: One of them.
+            right: The other.
+            holds: For which sources they are.
+            back: What closes the right one closes the left one too.
+        """
         tenants = [output.name in self._columns for output in (left, right)]
         for output, other, is_tenant in ((left, right, tenants[0]), (right, left, tenants[1])):
             if is_tenant and other.value is not None:
@@ -219,15 +226,32 @@ class ReachConditions:
             self._tenants.update((source, other.name) for source in other.sources)
         elif not (is_key_name(left.name) and is_key_name(right.name)):
             return
-        for start, end in ((left, right), (right, left)):
-            if not start.sources or not start.whole or not end.inward:
-                continue
-            for source in end.sources:
-                if self._holds(holds, source):
-                    self._edge(start.sources, source)
-        for one in left.sources[:1]:
-            for other_source in right.sources[:1]:
-                self._graph.near(one, other_source)
+        left, right = self._two_of_two(left, right)
+        for start, end in ((left, right), (right, left)) if back else ((left, right),):
+            if start.sources and start.whole and end.inward:
+                for source in end.sources:
+                    if self._holds(holds, source):
+                        self._edge(start.sources, source)
+        if left.sources and right.sources and back:
+            self._graph.near(left.sources[0], right.sources[0])
+
+    def _two_of_two(self, left: Output, right: Output) -> tuple[Output, Output]:
+        """`FROM a, b WHERE aid = bid`: columns without their table's name, of two tables."""
+        ones = self._one_of.get(left.sources[0]) if len(left.sources) == 1 else None
+        others = self._one_of.get(right.sources[0]) if len(right.sources) == 1 else None
+        both = ones or others
+        if both is None or len(both) != 2 or (ones and others and ones != others):  # noqa: PLR2004
+            return left, right
+        first, second = both
+        known = right.sources[0] if others is None else left.sources[0]
+        if ones is not None and others is not None:
+            return left._replace(sources=(first,)), right._replace(sources=(second,))
+        if known in both:
+            rest = second if known == first else first
+            if ones is not None:
+                return left._replace(sources=(rest,)), right
+            return left, right._replace(sources=(rest,))
+        return left, right
 
     def _edge(self, starts: tuple[int, ...], end: int) -> None:
         if self._branch is not None:
@@ -310,7 +334,7 @@ class ReachConditions:
         self.opaque(left, scope)
         self.opaque(right, scope)
 
-    def _compared(
+    def _compared(  # noqa: PLR0911 - one kind a line
         self,
         output: Output | None,
         this: exp.Expr,

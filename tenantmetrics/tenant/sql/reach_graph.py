@@ -92,11 +92,14 @@ class ReachGraph:
             starts: Where to begin; None: the restricted ones.
         """
         if starts is None:
+            waiting_ones = []
             for number, candidates in self._loose:
                 if len({self._root(candidate) for candidate in candidates}) == 1:
                     # Whichever it is, the others are tied to it.
                     self._edges.setdefault(number, []).extend(candidates)
-            self._loose = []
+                else:
+                    waiting_ones.append((number, candidates))
+            self._loose = waiting_ones
             starts = self.restricted
         waiting: dict[int, list[int]] = {}
         missing = []

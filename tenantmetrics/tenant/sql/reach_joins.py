@@ -6,7 +6,7 @@ the join is an inner one. The ON of a LEFT JOIN that stays one closes its right 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -69,7 +69,7 @@ def is_comma(join: exp.Join) -> bool:
     return not any(join.args.get(key) for key in ("side", "kind", "on", "using", "method"))
 
 
-def expanded(items: list[exp.Expr]) -> Iterator[exp.Expr]:
+def expanded(items: Iterable[object]) -> Iterator[exp.Expr]:
     """Sources and joins in the order of the text, those that the parser hung on a source too."""
     for entry in items:
         if not isinstance(entry, exp.Expr):

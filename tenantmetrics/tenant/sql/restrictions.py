@@ -74,6 +74,7 @@ class Restriction(Protocol):
         ...
 
 
+_TELLING = frozenset({State.KNOWN, State.SESSION})
 _UNDECIDED = Touched(State.UNDECIDED)
 _OPEN = Touched(State.OPEN)
 _CONTRADICTION = Touched(State.UNDECIDED, {}, Misuse.SOURCES_DISAGREE)
@@ -281,17 +282,20 @@ class Closed:
 
     Attributes:
         node: What it names.
-        groups: For each group of tables that close each other, for each of them its restrictions.
+        groups: For each group of tables that close each other, for each of them its restrictions;
+            None where a table is not closed by any.
     """
 
     node: Restriction
-    groups: tuple[tuple[tuple[Restriction, ...], ...], ...]
+    groups: tuple[tuple[tuple[Restriction, ...], ...], ...] | None
 
     def found(self, values: Values) -> Touched:
         """Undecided where one of the tables is not closed; others' rows are a conflict."""
         main = self.node.found(values)
         if main.state is not State.KNOWN:
             return main
+        if self.groups is None:
+            return Touched(State.UNDECIDED, {}, main.misuse)
         known = [main]
         for group in self.groups:
             tenants: set[str] | None = None

@@ -196,8 +196,8 @@ class Statements:
             parts.append(
                 f"{self._any(aliases)}.{self._any(KEYS)} = {self._any(outside)}.{self._any(KEYS)}"
             )
-        for _ in range(self._pick(((0, 4), (1, 4), (2, 2)))):
-            parts.append(self._condition([*aliases, *outside], depth))
+        count = self._pick(((0, 4), (1, 4), (2, 2)))
+        parts += [self._condition([*aliases, *outside], depth) for _ in range(count)]
         self._random.shuffle(parts)
         return f" WHERE {' AND '.join(parts)}" if parts else ""
 
