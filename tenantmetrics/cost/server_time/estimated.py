@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.server_time import sql
-from tenantmetrics.cost.server_time.division import Cell, Known, divided
+from tenantmetrics.cost.server_time.division import Cell, Errors, Kept, Known, divided
 from tenantmetrics.cost.server_time.matched import MOST_MATCHED, Matched
 from tenantmetrics.cost.server_time.model import (
     HourServerTime,
@@ -30,6 +30,9 @@ __all__ = ["ServerTimeEstimate"]
 _MOST_CELLS = 200_000
 """Tenants times statements that are divided one by one: some seconds in Python."""
 _FEWEST_GROUPS = 20
+_MOST_KEPT_APART = 5_000_000
+"""Calls up to which writers and cold calls are looked at tenant by tenant: of more, what the errors
+of their overheads move is less than a thousandth, and the sums would be millions of rows."""
 
 
 class ServerTimeEstimate:
@@ -129,27 +132,20 @@ class ServerTimeEstimate:
         self._numbers = self._groups(len(usage))
         plain: dict[int, list[Cell]] = defaultdict(list)
         weighted: dict[int, list[Cell]] = defaultdict(list)
-        for number, tenant, group, *sums in self._cells(weights):
-            calls, rest, noise, wcalls, wrest, wnoise = (int(str(one)) for one in sums)
+        for number, tenant, group, writer, cold, *sums in self._cells(weights):
+            calls, rest, noise, wcalls, wrest, wnoise, wbytes = (int(str(one)) for one in sums)
             key = int(str(number))
-            plain[key].append(
-                Cell(str(tenant), int(str(group)), calls, rest, noise / sql.NOISE_SCALE)
-            )
-            weighted[key].append(
-                Cell(
-                    str(tenant),
-                    int(str(group)),
-                    wcalls / sql.CALLS_SCALE,
-                    wrest,
-                    wnoise / sql.NOISE_SCALE,
-                )
-            )
+            name, of, known = str(tenant), int(str(group)), Kept(int(str(writer)), str(cold) == "1")
+            plain[key].append(Cell(name, of, calls, rest, noise / sql.NOISE_SCALE, 0, known))
+            weighed_calls, weighed_noise = wcalls / sql.CALLS_SCALE, wnoise / sql.NOISE_SCALE
+            weighted[key].append(Cell(name, of, weighed_calls, wrest, weighed_noise, wbytes, known))
         ones = dict.fromkeys(self.hours, 1.0)
         amounts: dict[str, list[float]] = defaultdict(lambda: [0.0] * 4)
         for number, part in enumerate(self.parts):
-            server, _ = divided(plain[number], self._known(part, ones))
-            weighed, error = divided(weighted[number], self._known(part, weights))
-            bounds = intervals(list(weighed.values()), error)
+            server = divided(plain[number], self._known(part, ones)).tenants
+            found_here = divided(weighted[number], self._known(part, weights))
+            weighed = found_here.tenants
+            bounds = intervals(list(weighed.values()), found_here.error_ns, found_here.common)
             for tenant, one in server.items():
                 amounts[tenant][0] += one.server_ns
             for (tenant, one), (low, high) in zip(weighed.items(), bounds, strict=True):
@@ -178,8 +174,10 @@ class ServerTimeEstimate:
                     offsets[cluster, writer] = more, over.noises.get(one, 1.0)
         if not of_hour:
             return []
+        calls = math.fsum(one.calls for one in self._record.hours.values())
+        classes = self._record.classes if calls <= _MOST_KEPT_APART else None
         return self._ledger.rows(
-            sql.cells(self._period, of_cluster, of_hour, offsets, self._numbers)
+            sql.cells(self._period, of_cluster, of_hour, offsets, self._numbers, classes=classes)
         )
 
     def _groups(self, tenants: int) -> dict[int, int]:
@@ -205,9 +203,10 @@ class ServerTimeEstimate:
     def _known(self, part: Part, weights: Mapping[int, float]) -> Known:
         over = part.overhead
         total = math.fsum(one.metered_ns * weights[hour] for (hour, _), one in part.hours.items())
+        errors = Errors(over.offset_errors, over.cold_error, over.slope.error)
         if part.matched is not None:
             groups = self._group_totals(part, part.matched, weights)
-            return Known(over.whole.variance_ns2, over.error_ns, total, groups_ns=groups)
+            return Known(over.whole, over.error_ns, total, errors=errors, groups_ns=groups)
         said: dict[str, tuple[float, float]] = {}
         for (hour, _), names in part.tenants.items():
             for tenant, ns in names.items():
@@ -218,7 +217,7 @@ class ServerTimeEstimate:
         unmetered = any(one.verdict is Verdict.UNMETERED for one in part.hours.values())
         by_total = part.method is Method.DB_LOAD and not unmetered
         return Known(
-            over.whole.variance_ns2, over.error_ns, total, by_total=by_total, tenants_ns=said
+            over.whole, over.error_ns, total, errors=errors, by_total=by_total, tenants_ns=said
         )
 
     def _group_totals(

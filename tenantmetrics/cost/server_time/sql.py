@@ -195,11 +195,13 @@ def cells(
     hours: Mapping[tuple[int, int], OfHour],
     offsets: Mapping[tuple[int, str], tuple[int, float]],
     groups: Mapping[int, int],
+    *,
+    classes: Mapping[str, int] | None = None,
 ) -> str:
-    """Segment, tenant, group of statements; then sums over hours and writers.
+    """Segment, tenant, group of statements, class of writer, cold or not; then sums.
 
-    The sums are calls, residues, variances; then weighted calls, residues, variances. A residue is
-    `net - calls * overhead - bytes * slope`. Variances are in units of one warm call's.
+    The sums are calls, residues, variances; then weighted calls, residues, variances, bytes. A
+    residue is `net - calls * overhead - bytes * slope`. Variances are in units of one warm call's.
 
     Args:
         period: What to sum.
@@ -208,6 +210,8 @@ def cells(
         offsets: What a call costs more with a writer, and its variance in units of one with the
             others, by cluster's number and writer.
         groups: The group of a statement, by fingerprint; `REST_GROUP` for others.
+        classes: Writers to keep apart, as in `record`. None: sums are over all of them, and over
+            cold calls and warm.
     """
     arns = (
         f"({_text(arn)}, {one.number}, {one.cold_ns}, {_double(one.byte_ns)}, "
@@ -241,16 +245,26 @@ def cells(
   ) AS offsets
     ON offsets.in_cluster = clusters.number AND offsets.of_writer = statements.writer
 """  # noqa: S608 - numbers of ours
+    of_class, is_cold, join_classes = "0", "0", ""
+    if classes is not None:
+        known = [f"({_text(writer)}, {one})" for writer, one in classes.items()]
+        of_class, is_cold = "COALESCE(class, 0)", cold
+        join_classes = f"""
+  LEFT JOIN (VALUES {", ".join(known) or "('', 0)"}) AS classes(class_writer, class)
+    ON classes.class_writer = statements.writer
+"""
     return f"""
-SELECT segment, tenant, part, sum(calls) AS calls,
+SELECT segment, tenant, part, class_number, is_cold, sum(calls) AS calls,
        sum(CAST(floor(rest_ns) AS BIGINT)) AS rest_ns,
        sum(CAST(floor(calls * noise * {NOISE_SCALE}) AS BIGINT)) AS noise,
        sum(CAST(floor(calls * weight * {CALLS_SCALE}) AS BIGINT)) AS weighted_calls,
        sum(CAST(floor(rest_ns * weight) AS BIGINT)) AS weighted_rest_ns,
        sum(CAST(floor(calls * noise * weight * weight * {NOISE_SCALE}) AS BIGINT))
-         AS weighted_noise
+         AS weighted_noise,
+       sum(CAST(floor(bytes * weight) AS BIGINT)) AS weighted_bytes
 FROM (
-  SELECT segment, tenant, {group} AS part, calls, weight,
+  SELECT segment, tenant, {group} AS part, calls, weight, {_BYTES} AS bytes,
+         {of_class} AS class_number, {is_cold} AS is_cold,
          {_NET} - calls * (overhead_ns + {offset} + cold_ns * {cold}) - {_BYTES} * byte_ns
            AS rest_ns,
          {own_noise} * (1 + more_noise * {cold}) AS noise
@@ -263,9 +277,9 @@ FROM (
   ) AS factors
     ON factors.of_hour = {_HOUR} AND factors.of_cluster = clusters.number
   LEFT JOIN (VALUES {", ".join(named) or f"(0, {REST_GROUP})"}) AS parts(of_statement, part)
-    ON parts.of_statement = statements.fingerprint{join_offsets}
+    ON parts.of_statement = statements.fingerprint{join_offsets}{join_classes}
   WHERE {_within(period)}
-) AS by_row GROUP BY segment, tenant, part
+) AS by_row GROUP BY segment, tenant, part, class_number, is_cold
 """  # noqa: S608 - numbers of ours
 
 
