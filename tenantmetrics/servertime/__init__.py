@@ -10,9 +10,9 @@ the square root of the calls. A low percentile would leave the spread with whoev
    ROLLBACK). Calls with work are of another kind, and theirs may differ by some percent (`MISFIT`):
    cheap statements, whose means are the overhead and a look-up's time, tell by how much. Without
    any call that does no work, the lowest mean of a statement is an upper bound of `f`, and is said
-   to be one. Writers in several places have an offset each (`writers`), fitted to calls of the same
-   kind. It grows by a slope with the bytes (`slope`), which is fitted where statements differ enough
-   in bytes.
+   to be one. Writers in several places have an offset each (`writers`), fitted to calls of the
+   same kind. It grows by a slope with the bytes (`slope`), which is fitted where statements differ
+   enough in bytes.
 2. *Residue*. Of a cell (tenant, statement, writer, hour): `r = wall - calls * f - bytes * slope`.
    Its expectation is the cell's server time, its variance that of one
    call's overhead times the calls. It may be negative, and
@@ -25,10 +25,10 @@ the square root of the calls. A low percentile would leave the spread with whoev
    as far as chance alone would explain the difference (James and Stein; DerSimonian and Laird's
    variance between tenants). Then max(0, ...), scaled to the total.
 5. *Uncertainty* (`interval`). A tenant's share has a 95 % interval by the delta method: its own
-   noise (z times the overhead's deviation times √calls), the others', and what moves several tenants
-   at once, each by what it has of it: the error of `f`, of its writer's offset, of a statement's
-   overhead beside that of calls without work, of what opening a connection adds, of a byte's price.
-   Where the server's own numbers tell one of them, it is not in it.
+   noise (z times the overhead's deviation times √calls), the others', and what moves several
+   tenants at once, each by what it has of it: the error of `f`, of its writer's offset, of a
+   statement's overhead beside that of calls without work, of what opening a connection adds, of a
+   byte's price. Where the server's own numbers tell one of them, it is not in it.
 
 `live` does the same from one window to the next, for the metric of load.
 """
