@@ -314,6 +314,8 @@ class Window:
         misuses: Conflicts and misuse since the previous window, by `Misuse`.
         export_failures: Windows not delivered, or nobody knows, since the previous window, by
             exporter.
+        refusals: Calls that `strict` refused, or would refuse, since the previous window; `outcome`
+            is the reason. They were not sent, and are in no series.
     """
 
     start_s: int
@@ -326,3 +328,4 @@ class Window:
     export_failures: dict[str, int] = field(default_factory=dict)
     load_ns: dict[str, int] = field(default_factory=dict)
     statements: StatementTable = field(default_factory=_no_statements)
+    refusals: dict[SeriesKey, int] = field(default_factory=dict)

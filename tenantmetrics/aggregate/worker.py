@@ -170,6 +170,11 @@ class Worker:
             self._health.count(Loss.CLOSED, len(self._queue), where="worker")
         return delivered
 
+    def start(self) -> None:
+        """Start the thread where there is none: something is to be exported. Raises nothing."""
+        if self._thread is None and not self._closed:
+            self._start()
+
     def _start(self) -> None:
         with self._starting:
             if self._thread is not None:
