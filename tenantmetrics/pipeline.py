@@ -68,6 +68,7 @@ class Pipeline:
 
         def finish() -> None:
             if (pipeline := this()) is not None:
+                pipeline.recorder.abandon_all()
                 pipeline.shutdown(pipeline.config.exit_timeout_s)
 
         in_children(after_fork)
@@ -132,6 +133,7 @@ class Pipeline:
             self.config.billed_bytes,
             link if self.config.trace_link else None,
             self._forget,
+            self._worker.leave,
         )
 
     def _forget(self, session: str) -> None:
@@ -214,6 +216,7 @@ class Pipeline:
 
     def stats(self) -> dict[str, Any]:
         """Totals since the start of the process; see `tenantmetrics.stats`."""
+        self.recorder.close_abandoned()
         self._worker.drain()
         with self._state:
             self._aggregator.refuse(self._refusals.take())
@@ -245,6 +248,7 @@ class Pipeline:
         """Export everything recorded so far; see `tenantmetrics.flush`."""
         timeout_s = min(timeout_s, threading.TIMEOUT_MAX)
         deadline_s = time.monotonic() + timeout_s
+        self.recorder.close_abandoned()
         return self._worker.flush(timeout_s) and self._fanout.wait(deadline_s)
 
     def shutdown(self, timeout_s: float) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tenantmetrics.statement_table import StatementTable
 
 __all__ = [
+    "CANCELLED",
     "IDLE",
     "OK",
     "OVERFLOW",
@@ -39,6 +40,10 @@ __all__ = [
 
 OK = "ok"
 """`Call.outcome` of a call that succeeded; any other value is the error's code."""
+
+CANCELLED = "cancelled"
+"""`Call.outcome` of a call that was sent and given up before its end: a cancelled task, a killed
+greenlet, KeyboardInterrupt. Nobody can say whether the server ran it."""
 
 # Reserved names. The double underscore keeps them apart from customers' own names.
 UNATTRIBUTED = "__unattributed__"

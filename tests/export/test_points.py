@@ -60,6 +60,7 @@ def test_the_same_window_gives_the_same_groups_in_the_same_order(real_window):
         window.misuses,
         window.export_failures,
         window.load_ns,
+        refusals=window.refusals,
     )
     first, second = (
         [
