@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tenantmetrics.statement_table import StatementTable
 
 __all__ = [
-    "CANCELLED",
     "IDLE",
     "OK",
     "OVERFLOW",
