@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.server_time import sql
@@ -129,19 +130,21 @@ class ServerTimeEstimate:
         self._numbers = self._groups(len(usage))
         plain: dict[int, list[Cell]] = defaultdict(list)
         weighted: dict[int, list[Cell]] = defaultdict(list)
-        for number, tenant, group, *sums in self._cells(weights):
-            calls, rest, noise, wcalls, wrest, wnoise = (int(str(one)) for one in sums)
-            key = int(str(number))
-            plain[key].append(
-                Cell(str(tenant), int(str(group)), calls, rest, noise / sql.NOISE_SCALE)
+        scales = self._scales(weights)
+        for segment, tenant, of, *sums in self._cells(weights, scales):
+            # Text from Athena, whole numbers from the others.
+            calls, rest, noise, wcalls, wrest, wnoise = map(float, sums)
+            number, group = int(segment), int(of)
+            plain[number].append(
+                Cell(tenant, group, calls, rest / scales.rest, noise / scales.noise)
             )
-            weighted[key].append(
+            weighted[number].append(
                 Cell(
-                    str(tenant),
-                    int(str(group)),
-                    wcalls / sql.CALLS_SCALE,
-                    wrest,
-                    wnoise / sql.NOISE_SCALE,
+                    tenant,
+                    group,
+                    wcalls / scales.weighted_calls,
+                    wrest / scales.weighted_rest,
+                    wnoise / scales.weighted_noise,
                 )
             )
         ones = dict.fromkeys(self.hours, 1.0)
@@ -159,7 +162,25 @@ class ServerTimeEstimate:
                 amounts[tenant][3] += (high - one.server_ns) ** 2
         return _merged(found, amounts, largest)
 
-    def _cells(self, weights: Mapping[int, float]) -> list[tuple[object, ...]]:
+    def _scales(self, weights: Mapping[int, float]) -> sql.Scales:
+        """Units in which all tenants' sums fit into a double."""
+        rest = noise = wcalls = wrest = wnoise = 0.0
+        for part in self.parts:
+            over = part.overhead
+            apart = max(map(abs, over.offsets.values()), default=0.0) + over.cold_ns
+            noisy = max(over.noises.values(), default=1.0) * over.cold_noise
+            for key in part.keys:
+                one, weight = self._record.hours[key], weights[key[0]]
+                mean = abs(over.of(key[0], -1, cold=False)) + apart
+                size = math.fsum(sums.bytes_ for sums in one.parts.values())
+                most = one.net_ns + one.calls * mean + size * over.slope.ns_a_byte
+                rest, wrest = rest + most, wrest + most * weight
+                wcalls += one.calls * weight
+                noise += one.calls * max(1.0, noisy)
+                wnoise += one.calls * max(1.0, noisy) * weight * weight
+        return sql.Scales(*map(sql.finest, (rest, noise, wcalls, wrest, wnoise)))
+
+    def _cells(self, weights: Mapping[int, float], scales: sql.Scales) -> list[tuple[Any, ...]]:
         clusters = {arn: number for number, arn in enumerate(self._record.clusters)}
         of_cluster: dict[str, sql.OfCluster] = {}
         of_hour: dict[tuple[int, int], sql.OfHour] = {}
@@ -179,7 +200,7 @@ class ServerTimeEstimate:
         if not of_hour:
             return []
         return self._ledger.rows(
-            sql.cells(self._period, of_cluster, of_hour, offsets, self._numbers)
+            sql.cells(self._period, of_cluster, of_hour, offsets, self._numbers, scales=scales)
         )
 
     def _groups(self, tenants: int) -> dict[int, int]:
