@@ -209,7 +209,9 @@ def _sum_up(
         wall_ns = {hour: one.duration_ns for hour, one in hours.items()}
         acu_hours, words = Decimal(0), ""
         if request.divides_by(Driver.SERVER_TIME):
-            estimated = estimate(source.opened, usage.folder, period, hours, request.source)
+            estimated = estimate(
+                source.opened, usage.folder, period, hours, request.source, writers=source.writers
+            )
             spent_ns = {hour: one.total_ns for hour, one in estimated.hours.items()}
             weights, acu_hours, words = _weights(capacity, paid, spent_ns, period)
             weighed[Driver.SERVER_TIME] = weights

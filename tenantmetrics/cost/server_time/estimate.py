@@ -28,6 +28,8 @@ def estimate(
     period: Period,
     hours: Mapping[int, HourUsage],
     asked: ServerTimeSource,
+    *,
+    writers: Mapping[str, int],
 ) -> Estimate:
     """Estimate a period's server time by the best method that each hour and cluster have.
 
@@ -37,6 +39,7 @@ def estimate(
         period: The period.
         hours: Usage by hour since the epoch.
         asked: `AUTO`, or one method for all hours.
+        writers: Calls of the writers with the most of them.
 
     Raises:
         LedgerError: A file cannot be read.
@@ -44,7 +47,7 @@ def estimate(
     """
     if asked is ServerTimeSource.WALL:
         return WallEstimate(hours)
-    record = Record(ledger, period)
+    record = Record(ledger, period, writers)
     whole = _whole_hours(record, hours)
     keys = [key for key in record.hours if key[0] in whole]
     if not keys:

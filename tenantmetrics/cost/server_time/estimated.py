@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.server_time import sql
@@ -132,20 +133,32 @@ class ServerTimeEstimate:
         self._numbers = self._groups(len(usage))
         plain: dict[int, list[Cell]] = defaultdict(list)
         weighted: dict[int, list[Cell]] = defaultdict(list)
-        for number, tenant, group, writer, cold, *sums in self._cells(weights):
-            calls, rest, noise, wcalls, wrest, wnoise, wbytes = (int(str(one)) for one in sums)
-            key = int(str(number))
-            name, of, known = str(tenant), int(str(group)), Kept(int(str(writer)), str(cold) == "1")
-            plain[key].append(Cell(name, of, calls, rest, noise / sql.NOISE_SCALE, 0, known))
-            weighed_calls, weighed_noise = wcalls / sql.CALLS_SCALE, wnoise / sql.NOISE_SCALE
-            weighted[key].append(Cell(name, of, weighed_calls, wrest, weighed_noise, wbytes, known))
+        scales = self._scales(weights)
+        for segment, tenant, of, writer, cold, *sums in self._cells(weights, scales):
+            # Text from Athena, whole numbers from the others.
+            calls, rest, noise, wcalls, wrest, wnoise, wbytes = map(float, sums)
+            number, group, kept = int(segment), int(of), Kept(int(writer), bool(int(cold)))
+            plain[number].append(
+                Cell(tenant, group, calls, rest / scales.rest, noise / scales.noise, 0.0, kept)
+            )
+            weighted[number].append(
+                Cell(
+                    tenant,
+                    group,
+                    wcalls / scales.weighted_calls,
+                    wrest / scales.weighted_rest,
+                    wnoise / scales.weighted_noise,
+                    wbytes,
+                    kept,
+                )
+            )
         ones = dict.fromkeys(self.hours, 1.0)
         amounts: dict[str, list[float]] = defaultdict(lambda: [0.0] * 4)
         for number, part in enumerate(self.parts):
             server = divided(plain[number], self._known(part, ones)).tenants
-            found_here = divided(weighted[number], self._known(part, weights))
-            weighed = found_here.tenants
-            bounds = intervals(list(weighed.values()), found_here.error_ns, found_here.common)
+            shares = divided(weighted[number], self._known(part, weights))
+            weighed = shares.tenants
+            bounds = intervals(list(weighed.values()), shares.error_ns, shares.common)
             for tenant, one in server.items():
                 amounts[tenant][0] += one.server_ns
             for (tenant, one), (low, high) in zip(weighed.items(), bounds, strict=True):
@@ -155,7 +168,25 @@ class ServerTimeEstimate:
                 amounts[tenant][3] += (high - one.server_ns) ** 2
         return _merged(found, amounts, largest)
 
-    def _cells(self, weights: Mapping[int, float]) -> list[tuple[object, ...]]:
+    def _scales(self, weights: Mapping[int, float]) -> sql.Scales:
+        """Units in which all tenants' sums fit into a double."""
+        rest = noise = wcalls = wrest = wnoise = 0.0
+        for part in self.parts:
+            over = part.overhead
+            apart = max(map(abs, over.offsets.values()), default=0.0) + over.cold_ns
+            noisy = max(over.noises.values(), default=1.0) * over.cold_noise
+            for key in part.keys:
+                one, weight = self._record.hours[key], weights[key[0]]
+                mean = abs(over.of(key[0], -1, cold=False)) + apart
+                size = math.fsum(sums.bytes_ for sums in one.parts.values())
+                most = one.net_ns + one.calls * mean + size * over.slope.ns_a_byte
+                rest, wrest = rest + most, wrest + most * weight
+                wcalls += one.calls * weight
+                noise += one.calls * max(1.0, noisy)
+                wnoise += one.calls * max(1.0, noisy) * weight * weight
+        return sql.Scales(*map(sql.finest, (rest, noise, wcalls, wrest, wnoise)))
+
+    def _cells(self, weights: Mapping[int, float], scales: sql.Scales) -> list[tuple[Any, ...]]:
         clusters = {arn: number for number, arn in enumerate(self._record.clusters)}
         of_cluster: dict[str, sql.OfCluster] = {}
         of_hour: dict[tuple[int, int], sql.OfHour] = {}
@@ -175,9 +206,16 @@ class ServerTimeEstimate:
         if not of_hour:
             return []
         calls = math.fsum(one.calls for one in self._record.hours.values())
-        classes = self._record.classes if calls <= _MOST_KEPT_APART else None
         return self._ledger.rows(
-            sql.cells(self._period, of_cluster, of_hour, offsets, self._numbers, classes=classes)
+            sql.cells(
+                self._period,
+                of_cluster,
+                of_hour,
+                offsets,
+                self._numbers,
+                scales=scales,
+                classes=self._record.classes if calls <= _MOST_KEPT_APART else None,
+            )
         )
 
     def _groups(self, tenants: int) -> dict[int, int]:

@@ -164,7 +164,12 @@ class Month:
 
     def estimate(self, asked=ServerTimeSource.AUTO, usage=None):
         ledger = Opened(self.rows)
-        return estimate(ledger, self.folder, self.period, usage or self.usage, asked)
+        writers = defaultdict(int)
+        for row in self.rows:
+            writers[row[2]] += row[10]
+        return estimate(
+            ledger, self.folder, self.period, usage or self.usage, asked, writers=writers
+        )
 
     def divided(self, asked=ServerTimeSource.AUTO, factors=None):
         """The estimate and its tenants, weighed so that the weights are whole numbers of size."""
