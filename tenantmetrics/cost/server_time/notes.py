@@ -17,6 +17,8 @@ __all__ = ["notes_on"]
 
 _NAMED = 3
 """Statements that did not match are named up to so many."""
+_WELL_KNOWN = 0.06
+"""The part of the overhead from which on an error of it is worth a note."""
 _WORTH_NAMING = 0.01
 """The part of the server's time from which on what did not match is worth a note."""
 
@@ -70,6 +72,12 @@ def _on_overhead(parts: Sequence[Part], where: str) -> Iterator[str]:
         yield (
             f"server time{where}: fewer than {ENOUGH_CALLS} calls without work, so a call's "
             f"overhead of {ms:.1f} ms is known to {over.error_ns / 1e6:.1f} ms only"
+        )
+    elif over.whole.error_ns > _WELL_KNOWN * over.whole.mean_ns:
+        yield (
+            f"server time{where}: calls without work are few, or take less than the cheapest "
+            f"statement does, so a call's overhead of {ms:.1f} ms is known to "
+            f"{over.error_ns / 1e6:.1f} ms only; the server's own numbers would tell it"
         )
     if over.slope.is_bound and over.slope.ns_a_byte:
         yield (
