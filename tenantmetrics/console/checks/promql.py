@@ -127,6 +127,8 @@ def promql_faults(
         found += _label_faults(tree, selectors, known, dialect)
         found += _use_faults(tree, known, ())
         found += [what for node in walk(tree) for what in _window_faults(node, text)]
+    elif "[$__interval]" in text or "[${__interval}]" in text:
+        found += [what for node in walk(tree) for what in _interval_faults(node)]
     return list(dict.fromkeys(found))
 
 
@@ -192,6 +194,15 @@ def _use_faults(node: Any, known: dict[str, Metric], above: tuple[str, ...]) -> 
             yield from _use_faults(below, known, above)
     for argument in getattr(node, "args", None) or ():
         yield from _use_faults(argument, known, above)
+
+
+def _interval_faults(node: Any) -> Iterator[str]:
+    """A rate over $__interval, which is shorter than two samples where one zooms in."""
+    if type(node).__name__ == "Call" and node.func.name in _RANGED:
+        yield (
+            f"PromQL: {node.func.name}() over [$__interval] is empty when zoomed in: use "
+            "[$__rate_interval]"
+        )
 
 
 def _window_faults(node: Any, text: str) -> Iterator[str]:
