@@ -73,6 +73,7 @@ def _finish(timeout_s: float) -> None:
     if pipeline.config.sigterm == "chain":
         pipeline.flush(timeout_s)
     else:
+        pipeline.recorder.abandon_all()
         pipeline.shutdown(timeout_s)
 
 

@@ -151,3 +151,7 @@ JSON_COLUMNS_STAY_TEXT = True
 
 V1_REFUSES_ARRAYS = "Array parameters are not supported."
 """Version 1's documentation: array parameters are not supported; the text is a guess."""
+
+ARRAY_BASE_COLUMN_TYPE = 0
+"""columnMetadata's `arrayBaseColumnType`, of arrays too: text[], int4[] and float8[] were seen with
+0 (local-data-api, issue 128, of version 1); that version 2 says the same is a guess."""

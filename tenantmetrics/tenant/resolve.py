@@ -7,11 +7,12 @@ of the parameters is taken before `claims` returns: they are the caller's to cha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tenantmetrics.capture.request import Request
 from tenantmetrics.config import Config
+from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.records import (
     Claim,
@@ -22,6 +23,7 @@ from tenantmetrics.records import (
     Source,
     Transition,
 )
+from tenantmetrics.refusals import Refusal
 from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.identity.context import current
@@ -107,7 +109,6 @@ class Resolver:
         self._strict = Strict(config)
         self._surrounded: dict[tuple[int, str | None, str], tuple[Claims, Claims]] = {}
         self.forget = self._strict.forget
-        self.check: Callable[[Request], None] = self._check
         self.observe = self._strict.observe
 
     @property
@@ -326,10 +327,20 @@ class Resolver:
             self._databases = {"": None}
         self._databases[name] = claim
 
-    def _check(self, request: Request) -> None:
-        """Raise TenantRefusedError if `strict` refuses the call; see `tenant.session.strict`."""
+    def judge(self, request: Request) -> Refusal | None:
+        """Why `strict` refuses the call, None where it does not; see `tenant.session.strict`."""
         plan = self.bound(request.sql).plan if request.sql else None
-        self._strict.check(request, plan)
+        return self._strict.check(request, plan)
+
+    def check(self, request: Request) -> None:
+        """Refuse a call that must not be sent.
+
+        Raises:
+            TenantRefusedError: No tenant, or two that disagree; says what was found where.
+        """
+        refusal = self.judge(request)
+        if refusal is not None:
+            raise TenantRefusedError(refusal.message)
 
 
 def _nobody() -> None:
