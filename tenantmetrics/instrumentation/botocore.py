@@ -34,9 +34,14 @@ from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.records import OK
 
-__all__ = ["BotocoreInstrumentation", "unregister"]
+__all__ = ["MARK", "BotocoreInstrumentation", "unregister"]
+
+MARK = "x-tenantmetrics-metered"
+"""A request header that tells a meter on the way that the call is recorded here. Not signed, and
+sent to no endpoint of AWS."""
 
 _KEY = "tenantmetrics"
+_AWS = ".amazonaws.com"
 _SQLSTATE = re.compile(r"SQLState: ([0-9A-Z]{5})\b")
 _OUTCOME_MAX_CHARS = 128
 _IDLE_NS = 20_000_000_000
@@ -100,6 +105,8 @@ class BotocoreInstrumentation:
             ours = request.context.get(_KEY)
             if ours is None:
                 return
+            if _AWS not in request.url:  # a sidecar may stand there, and is not to record it too
+                request.headers[MARK] = "1"
             now_ns = monotonic_ns()
             ours.started_ns = now_ns
             if ours.attempts == 0:

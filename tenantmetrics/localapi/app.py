@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tenantmetrics.cork import Cork
 from tenantmetrics.dataapi import guesses
 from tenantmetrics.dataapi.errors import ApiError, malformed
 from tenantmetrics.dataapi.operations import PATHS
@@ -258,45 +259,12 @@ async def _send(
     await send({"type": "http.response.body", "body": body})
 
 
-class _Cork:
-    """A transport that sends what is written in one turn of the event loop in one piece.
-
-    uvicorn writes headers and body one after the other; as two segments they cost a client with
-    delayed acknowledgements 40 ms a call.
-    """
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._parts: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        """Put by; sent at the end of this turn, or with the next part."""
-        if not self._parts:
-            self._loop.call_soon(self._flush)
-        self._parts.append(data)
-
-    def close(self) -> None:
-        """Send what is put by, then close."""
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._parts:
-            data = b"".join(self._parts)
-            self._parts.clear()
-            self._transport.write(data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
 def protocol_for(application: Application) -> type[HttpToolsProtocol]:
     """Uvicorn's protocol, corked, its transports known to the application by the peer's address."""
 
     class Protocol(HttpToolsProtocol):
         def connection_made(self, transport: Any) -> None:
-            corked: Any = _Cork(transport, self.loop)
+            corked: Any = Cork(transport, self.loop)
             super().connection_made(corked)
             application.transports[self.client] = transport
 

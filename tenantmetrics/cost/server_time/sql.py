@@ -220,12 +220,13 @@ def cells(
     groups: Mapping[int, int],
     *,
     scales: Scales,
+    classes: Mapping[str, int] | None = None,
 ) -> str:
-    """Segment, tenant, group of statements; then sums over hours and writers.
+    """Segment, tenant, group of statements, class of writer, cold or not; then sums.
 
     The sums are calls, residues, variances; then weighted calls, residues, variances, each but the
-    first times its scale. A residue is `net - calls * overhead - bytes * slope`. Variances are in
-    units of one warm call's.
+    first times its scale; and weighted bytes. A residue is
+    `net - calls * overhead - bytes * slope`. Variances are in units of one warm call's.
 
     Args:
         period: What to sum.
@@ -235,6 +236,8 @@ def cells(
             others, by cluster's number and writer.
         groups: The group of a statement, by fingerprint; `REST_GROUP` for others.
         scales: The units of the sums.
+        classes: Writers to keep apart, as in `record`. None: sums are over all of them, and over
+            cold calls and warm, and bytes are not summed.
     """
     numbers, join_clusters, of_one = _of_clusters(clusters)
     number, cold_ns, byte_ns, more_noise = numbers
@@ -277,19 +280,32 @@ def cells(
     if any(one.byte_ns for one in clusters.values()):
         rest += f" - {_BYTES} * {byte_ns}"
     noise = " * ".join(["CAST(calls AS DOUBLE)", *noises])
+    kept, kept_keys, kept_bytes, join_classes = "0 AS class_number, 0 AS is_cold", "", "0", ""
+    kept_rows = ""
+    if classes is not None:
+        known = [f"({_text(writer)}, {one})" for writer, one in classes.items()]
+        kept, kept_keys = "class_number, is_cold", ", class_number, is_cold"
+        kept_bytes = "sum(CAST(floor(bytes * weight) AS BIGINT))"
+        kept_rows = (
+            f", weight, {_BYTES} AS bytes, COALESCE(class, 0) AS class_number, {cold} AS is_cold"
+        )
+        join_classes = f"""
+  LEFT JOIN (VALUES {", ".join(known) or "('', 0)"}) AS classes(class_writer, class)
+    ON classes.class_writer = statements.writer"""
     return f"""
-SELECT segment, tenant, part, CAST(sum(calls) AS BIGINT) AS calls,
+SELECT segment, tenant, part, {kept}, CAST(sum(calls) AS BIGINT) AS calls,
        CAST(sum(floor(rest_ns * {_double(scales.rest)})) AS BIGINT) AS rest_ns,
        CAST(sum(floor(noise * {_double(scales.noise)})) AS BIGINT) AS noise,
        CAST(sum(floor(calls * calls_weight)) AS BIGINT) AS weighted_calls,
        CAST(sum(floor(rest_ns * rest_weight)) AS BIGINT) AS weighted_rest_ns,
-       CAST(sum(floor(noise * noise_weight)) AS BIGINT) AS weighted_noise
+       CAST(sum(floor(noise * noise_weight)) AS BIGINT) AS weighted_noise,
+       {kept_bytes} AS weighted_bytes
 FROM (
   SELECT segment, tenant, {group} AS part, CAST(calls AS DOUBLE) AS calls,
-         calls_weight, rest_weight, noise_weight, {rest} AS rest_ns, {noise} AS noise
+         calls_weight, rest_weight, noise_weight, {rest} AS rest_ns, {noise} AS noise{kept_rows}
   FROM statements{join_clusters}
   JOIN (
-    SELECT of_hour, of_cluster, segment, overhead_ns,
+    SELECT of_hour, of_cluster, segment, overhead_ns, weight,
            weight * {_double(scales.weighted_calls)} AS calls_weight,
            weight * {_double(scales.weighted_rest)} AS rest_weight,
            weight * weight * {_double(scales.weighted_noise)} AS noise_weight
@@ -300,9 +316,9 @@ FROM (
   ) AS factors
     ON factors.of_hour = {_HOUR} AND factors.of_cluster = {number}
   LEFT JOIN (VALUES {", ".join(named) or f"(0, {REST_GROUP})"}) AS parts(of_statement, part)
-    ON parts.of_statement = statements.fingerprint{join_offsets}
+    ON parts.of_statement = statements.fingerprint{join_offsets}{join_classes}
   WHERE {_within(period)}{of_one}
-) AS by_row GROUP BY segment, tenant, part
+) AS by_row GROUP BY segment, tenant, part{kept_keys}
 """  # noqa: S608 - numbers of ours
 
 
