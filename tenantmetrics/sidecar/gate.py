@@ -118,10 +118,14 @@ class Gate:
             (wire.cluster_member, self._clusters, "cluster"),
             (wire.secret_member, self._secrets, "secret"),
         ):
-            if allowed and content.get(member) not in allowed:
+            named = content.get(member)
+            if allowed and not (isinstance(named, str) and named in allowed):
                 raise ApiError(
                     "AccessDeniedException", f"The sidecar's list of allowed {word}s lacks {member}"
                 )
+        if wire.sql_member != "sql" and "sql" in content:
+            # The endpoint passes over it; it must not say whose the call is.
+            content = {name: value for name, value in content.items() if name != "sql"}
         return content
 
 

@@ -71,6 +71,11 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self.unfinished_since = self.loop.time()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; what follows chunks is none, and must not stand in for one."""
+        if self._in_headers:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """The headers are there."""
         self._in_headers = False

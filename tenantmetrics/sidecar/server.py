@@ -136,7 +136,7 @@ class Sidecar:
                 ws="none",
                 interface="asgi3",
                 log_config=None,
-                log_level="error",
+                log_level="critical",  # it would tell of every connection that is cut on purpose
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,

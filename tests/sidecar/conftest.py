@@ -179,9 +179,9 @@ class Running:
             connection.close()
 
 
-@pytest.fixture
-def sidecar():
-    """Start a sidecar with settings; `find` looks its credentials up."""
+@contextlib.contextmanager
+def starting():
+    """Start sidecars with settings; `find` looks their credentials up, the rest is pipeline's."""
     with contextlib.ExitStack() as stack:
 
         def start(upstream="", find=lambda: OWN, configuration=None, **settings):
@@ -191,6 +191,13 @@ def sidecar():
             stack.callback(running.end)
             return running
 
+        yield start
+
+
+@pytest.fixture
+def sidecar():
+    """Start a sidecar for one test."""
+    with starting() as start:
         yield start
 
 
@@ -230,8 +237,8 @@ class Scripted(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def scripted():
+@contextlib.contextmanager
+def scripting():
     """An endpoint whose `answer(request)` gives (status, headers, body), or None to cut."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Scripted)
     server.daemon_threads = True
@@ -244,6 +251,20 @@ def scripted():
     yield server
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def scripted():
+    """The scripted endpoint for one test."""
+    with scripting() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def both():
+    """A scripted endpoint and a sidecar before it, for all tests of a module."""
+    with scripting() as server, starting() as start:
+        yield start(server.url, read_timeout_s=0.5), server
 
 
 @pytest.fixture

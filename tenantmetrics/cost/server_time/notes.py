@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from tenantmetrics.cost.server_time.model import Method
 from tenantmetrics.cost.server_time.server import ServerLoad
 from tenantmetrics.servertime import ENOUGH_CALLS, OverheadSource, Verdict
+from tenantmetrics.sqltext.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from tenantmetrics.cost.server_time.parts import Part
 
 __all__ = ["notes_on"]
 
+_COMMIT = fingerprint("COMMIT")
 _NAMED = 3
 """Statements that did not match are named up to so many."""
 _WELL_KNOWN = 0.06
@@ -129,12 +131,14 @@ def _on_missing(
     for statement, count in matched.missing:
         missing[statement] = missing.get(statement, 0.0) + count
     if 0 in missing and not summaries([0]).get(0):
-        # Operations without a text: COMMIT, whose time the view does not tell.
+        # Operations without a text, of a writer that did not yet call them COMMIT.
         del missing[0]
     unseen = math.fsum(missing.values())
     if calls and unseen >= _WORTH_NAMING * calls:
         order = sorted(missing.items(), key=lambda item: (-item[1], item[0]))[:_NAMED]
-        known = summaries([statement for statement, _ in order])
+        known = {_COMMIT: "COMMIT"} | summaries(
+            [statement for statement, _ in order if statement != _COMMIT]
+        )
         names = ", ".join(
             f"{known.get(statement) or 'without a text'} ({count:,.0f} calls)"
             for statement, count in order
