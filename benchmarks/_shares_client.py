@@ -34,6 +34,8 @@ RANK = (
     "AS place FROM reading WHERE tenant = :tenant) AS ranked"
 )
 EXPORT = "SELECT id, amount, note FROM reading WHERE tenant = :tenant ORDER BY id LIMIT :most"
+ATTACH = "UPDATE reading SET note = left(:note, 20) WHERE tenant = :tenant AND id = :id"
+NOTHING = "SELECT 1"
 NEW_IDS = 10_000_000
 
 
@@ -43,20 +45,24 @@ class Tenant(threading.Thread):
     Args:
         settings: Of the process.
         habits: Of the tenant.
+        session: What the client is made by.
     """
 
-    def __init__(self, settings: dict[str, Any], habits: dict[str, Any]) -> None:
+    def __init__(
+        self, settings: dict[str, Any], habits: dict[str, Any], session: boto3.session.Session
+    ) -> None:
         super().__init__(daemon=True)
         self._settings = settings
+        self._session = session
         self._habits = habits
         self._random = random.Random(f"{settings['seed']}-{habits['name']}")
         self._added = NEW_IDS
         self._client = self._connect()
 
     def _connect(self) -> Any:
-        # A session each, as processes of their own would have: connections are not shared.
+        # A client each, as processes of their own would have: connections are not shared.
         return tenantmetrics.instrument(
-            boto3.session.Session().client(
+            self._session.client(
                 "rds-data",
                 endpoint_url=self._settings["endpoint"],
                 region_name="us-east-1",
@@ -112,6 +118,14 @@ class Tenant(threading.Thread):
         elif kind == "add":
             self._added += 1
             self._execute(ADD, tenant | {"id": self._added}, more)
+        elif kind == "attach":
+            values = {
+                "id": self._random.randrange(rows),
+                "note": "x" * self._random.randrange(900_000),
+            }
+            self._execute(ATTACH, tenant | values, more)
+        elif kind == "nothing":
+            self._execute(NOTHING, {}, more)
         elif kind == "export":
             most = self._random.randrange(500, 3000)
             self._execute(EXPORT, tenant | {"most": most}, more)
@@ -132,7 +146,8 @@ def main() -> None:
     """Run the tenants that standard input names."""
     settings = json.load(sys.stdin)
     tenantmetrics.configure(exporters=(f"ledger:{settings['ledger']}",))
-    threads = [Tenant(settings, habits) for habits in settings["tenants"]]
+    session = boto3.session.Session()
+    threads = [Tenant(settings, habits, session) for habits in settings["tenants"]]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -56,8 +56,9 @@ def stats() -> dict[str, Any]:
 
     Returns:
         `calls`, `errors`, `error_rate` (0 to 1), `average_duration_ms` (client-side wall time),
-        `unattributed_calls`, `misuses` by kind, `losses` by reason, `export_failures` (windows)
-        by exporter. Calls of a transaction whose tenant is not yet known join when it is.
+        `unattributed_calls`, `misuses` by kind, `refused` (calls that `strict` did not let out) and
+        `would_refuse` (with `strict="warn"`) by reason, `losses` by reason, `export_failures`
+        (windows) by exporter. Calls of a transaction whose tenant is not yet known join when it is.
     """
     return _process.current().stats()
 

@@ -11,12 +11,10 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from tenantmetrics.logs import logger
+from tenantmetrics.logs import LINES_PER_MINUTE, LineBudget, logger
 from tenantmetrics.records import OK, Attribution, Call
 
 __all__ = ["LINES_PER_MINUTE", "CallLog"]
-
-LINES_PER_MINUTE = 120
 
 
 class CallLog:
@@ -33,10 +31,7 @@ class CallLog:
     ) -> None:
         self._slow_ns = slow_s * 1e9 or float("inf")
         self._errors = errors
-        self._clock = clock
-        self._minute = -1
-        self._lines = 0
-        self._left_out = 0
+        self._budget = LineBudget(clock)
         self.wanted = slow_s > 0 or errors
         """Whether any call is ever logged."""
 
@@ -46,14 +41,9 @@ class CallLog:
         slow = call.duration_ns >= self._slow_ns
         if not (slow or (failed and self._errors)):
             return
-        minute = int(self._clock() // 60)
-        if minute != self._minute:
-            self._minute, self._lines = minute, 0
-        if self._lines >= LINES_PER_MINUTE:
-            self._left_out += 1
+        left_out = self._budget.take()
+        if left_out is None:
             return
-        self._lines += 1
-        left_out, self._left_out = self._left_out, 0
         # The application's own structlog processors run here; theirs may fail.
         with contextlib.suppress(Exception):
             line = logger().warning if failed else logger().info

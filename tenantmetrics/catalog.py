@@ -255,8 +255,16 @@ METRICS: tuple[Metric, ...] = (
         "TenantConflicts",
         "tenantmetrics.tenant_conflicts",
         "{call}",
-        "Calls whose sources named different tenants, or that reach into another tenant's rows;"
-        " 0 is sent too.",
+        "Calls whose sources named different tenants, or that reach into another tenant's rows,"
+        " refused by `strict` or not; 0 is sent too.",
+    ),
+    _always(
+        "RefusedCalls",
+        "tenantmetrics.refused_calls",
+        "{call}",
+        "Calls that `strict` refused before they were sent (`refused_` and the reason), or would"
+        " have refused (`warned_`).",
+        ("Reason", "tenantmetrics.reason"),
     ),
     _always(
         "SeriesOverflow",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tenantmetrics import limits
 from tenantmetrics.errors import ConfigError
@@ -84,7 +84,8 @@ class Config:
             group is the tenant. Empty: none.
         tenant_database_pattern: The same for the call's database.
         tenant_role_pattern: The same for the role of SET ROLE.
-        strict: Refuse calls that name no tenant, or two that disagree, before they are sent.
+        strict: Refuse calls that name no tenant, or two that disagree, before they are sent; `warn`
+            sends them, and counts and logs what would be refused.
         strict_exempt_statements: Summaries that `strict` lets pass, with `*` and `?`
             (`SELECT plans`).
         strict_exempt_tables: A statement whose tables are all among these passes `strict`.
@@ -138,7 +139,7 @@ class Config:
     tenant_schema_pattern: str = _NUMBERED
     tenant_database_pattern: str = _NUMBERED
     tenant_role_pattern: str = _NUMBERED
-    strict: bool = False
+    strict: bool | Literal["warn"] = False
     strict_exempt_statements: tuple[str, ...] = ()
     strict_exempt_tables: tuple[str, ...] = ()
     strict_exempt_clients: tuple[str, ...] = ()
@@ -293,9 +294,11 @@ def _convert(name: str, value: Any, kind: type, origin: str) -> Any:
     if kind is tuple:
         return _texts(name, value, wrong)
     if kind is bool:
-        flag = value if isinstance(value, bool) else _FLAGS.get(str(value).strip().lower())
+        flag: Any = value if isinstance(value, bool) else _FLAGS.get(str(value).strip().lower())
+        if name == "strict" and value == "warn":
+            flag = value
         if flag is None:
-            raise wrong("true or false")
+            raise wrong("true or false, or warn" if name == "strict" else "true or false")
         return flag
     if kind is str:
         return _text(name, value, wrong)

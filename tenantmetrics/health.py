@@ -50,7 +50,8 @@ class Health:
 
     def reset(self) -> None:
         """Start from nothing with a fresh lock; what a forked child calls."""
-        self._lock = threading.Lock()
+        # The garbage collector may close a call, and count it as lost, while this is held.
+        self._lock = threading.RLock()
         self._counts: dict[str, int] = {}
         self._export_failures: dict[str, int] = {}
         self._logged_at: dict[str, float] = {}

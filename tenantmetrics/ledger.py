@@ -20,7 +20,8 @@ count as 0 there, and have no statements.
 
 Every number is an integer, so sums of sums are exact. A window's losses stand in rows of their own:
 `operation` empty, `outcome` the reason, `lost` the amount and every other number 0, so that they
-change no sum and any engine can add them up.
+change no sum and any engine can add them up. So do the calls that `strict` refused: `operation` and
+tenant are theirs, `outcome` is `refused_` and the reason, `lost` how many were not sent.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ COLUMNS = (
     *_WINDOW,
     Column("tenant", Kind.STRING, "tenant id, or __unattributed__ or __overflow__"),
     Column("operation", Kind.STRING, "API operation; empty in a row of losses"),
-    Column("outcome", Kind.STRING, "'ok', the error code, or the reason of a loss"),
+    Column("outcome", Kind.STRING, "'ok', the error code, or the reason of a loss or a refusal"),
     Column("source", Kind.STRING, "what named the tenant"),
     Column("resource_arn", Kind.STRING, "the cluster"),
     Column("database", Kind.STRING, "the database named in the call"),
@@ -97,7 +98,7 @@ COLUMNS = (
     Column("scale", Kind.INT32, "scale of the duration histogram"),
     Column("bucket_index", Kind.INT32_LIST, "indexes of its buckets, rising"),
     Column("bucket_count", Kind.INT64_LIST, "calls in each of those buckets"),
-    Column("lost", Kind.INT64, "what was lost for the reason in `outcome`; 0 in all other rows"),
+    Column("lost", Kind.INT64, "what was lost, or not sent, for the reason in `outcome`; else 0"),
 )
 """The main table."""
 

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["logger", "not_ours"]
+__all__ = ["LINES_PER_MINUTE", "LineBudget", "logger", "not_ours"]
+
+LINES_PER_MINUTE = 120
+"""A database that is down must not fill the disk."""
 
 
 def logger() -> Any:
@@ -26,6 +31,36 @@ def logger() -> Any:
             structlog.processors.JSONRenderer(),
         ],
     )
+
+
+class LineBudget:
+    """Who may write a line: at most `LINES_PER_MINUTE`. For one thread, or under a lock.
+
+    Args:
+        clock: Monotonic seconds; injected by tests.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._minute = -1
+        self._lines = 0
+        self._left_out = 0
+
+    def take(self) -> int | None:
+        """Ask for a line.
+
+        Returns:
+            How many lines were left out before it; None where it is to be left out too.
+        """
+        minute = int(self._clock() // 60)
+        if minute != self._minute:
+            self._minute, self._lines = minute, 0
+        if self._lines >= LINES_PER_MINUTE:
+            self._left_out += 1
+            return None
+        self._lines += 1
+        left_out, self._left_out = self._left_out, 0
+        return left_out
 
 
 class _NotOurs(logging.Filter):

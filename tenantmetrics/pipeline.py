@@ -22,11 +22,13 @@ from tenantmetrics.capture.recorder import ClaimsOf, Entries, Record, Recorder
 from tenantmetrics.capture.request import Request
 from tenantmetrics.capture.trace import link
 from tenantmetrics.config import Config
+from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.export.fanout import Fanout
 from tenantmetrics.export.registry import build
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.life import at_exit, in_children
 from tenantmetrics.records import UNATTRIBUTED, Attribution, Call, Claims, Source, Window
+from tenantmetrics.refusals import REFUSED, WARNED, Refusals
 from tenantmetrics.tenant.resolve import Resolver
 from tenantmetrics.tenant.session.attribution import Attributor
 
@@ -66,6 +68,7 @@ class Pipeline:
 
         def finish() -> None:
             if (pipeline := this()) is not None:
+                pipeline.recorder.abandon_all()
                 pipeline.shutdown(pipeline.config.exit_timeout_s)
 
         in_children(after_fork)
@@ -90,6 +93,7 @@ class Pipeline:
         )
         log = CallLog(slow_s=config.slow_call_s, errors=config.log_errors)
         self._sinks: list[Sink] = [self._aggregator, *([log] if log.wanted else [])]
+        self._refusals = Refusals()
         self._state = threading.Lock()
         self._worker = Worker(
             consume=self._consume,
@@ -129,6 +133,7 @@ class Pipeline:
             self.config.billed_bytes,
             link if self.config.trace_link else None,
             self._forget,
+            self._worker.leave,
         )
 
     def _forget(self, session: str) -> None:
@@ -139,11 +144,25 @@ class Pipeline:
 
     def _strict(self, claims: ClaimsOf, record: Record) -> tuple[ClaimsOf, Record]:
         """Refuse before a call is sent, and follow sessions on the caller's thread for it."""
-        check, observe = self._resolver.check, self._resolver.observe
+        judge, observe = self._resolver.judge, self._resolver.observe
+        refusals, start = self._refusals, self._worker.start
+        warns = self.config.strict == "warn"
 
         def checked(request: Request) -> Claims:
             request.claims = claims(request)
-            check(request)
+            refusal = judge(request)
+            if refusal is not None:
+                refusals.note(
+                    refusal,
+                    operation=request.operation,
+                    summary=request.claims.summary,
+                    target=request.target,
+                    database=request.database,
+                    sent=warns,
+                )
+                start()  # it may be all that ever happens here, and is to be exported
+                if not warns:
+                    raise TenantRefusedError(refusal.message)
             return request.claims
 
         def observed(call: Call) -> None:
@@ -192,12 +211,15 @@ class Pipeline:
             self._aggregate(
                 attributor.drain() if self._closing else attributor.expire(time.time_ns())
             )
+            self._aggregator.refuse(self._refusals.take())
             return self._aggregator.close()
 
     def stats(self) -> dict[str, Any]:
         """Totals since the start of the process; see `tenantmetrics.stats`."""
+        self.recorder.close_abandoned()
         self._worker.drain()
         with self._state:
+            self._aggregator.refuse(self._refusals.take())
             totals = self._aggregator.totals
             calls, errors, duration_ns = totals.calls, totals.errors, totals.duration_ns
             unattributed = totals.unattributed
@@ -210,9 +232,16 @@ class Pipeline:
             "average_duration_ms": duration_ns / calls / 1e6 if calls else 0.0,
             "unattributed_calls": unattributed,
             "misuses": misuses,
+            "refused": self._refusals.totals(REFUSED),
+            "would_refuse": self._refusals.totals(WARNED),
             "losses": {str(reason): count for reason, count in self.health.counts().items()},
             "export_failures": self.health.export_failures(),
         }
+
+    @property
+    def has_recorded(self) -> bool:
+        """Whether there may be something to export: a call was recorded in this process."""
+        return self._worker.has_started
 
     def snapshot(self) -> Snapshot:
         """The windows that are open and those of the last minutes; closes and sends nothing."""
@@ -224,6 +253,7 @@ class Pipeline:
         """Export everything recorded so far; see `tenantmetrics.flush`."""
         timeout_s = min(timeout_s, threading.TIMEOUT_MAX)
         deadline_s = time.monotonic() + timeout_s
+        self.recorder.close_abandoned()
         return self._worker.flush(timeout_s) and self._fanout.wait(deadline_s)
 
     def shutdown(self, timeout_s: float) -> bool:

@@ -40,6 +40,10 @@ __all__ = [
 OK = "ok"
 """`Call.outcome` of a call that succeeded; any other value is the error's code."""
 
+CANCELLED = "cancelled"
+"""`Call.outcome` of a call that was sent and given up before its end: a cancelled task, a killed
+greenlet, KeyboardInterrupt. Nobody can say whether the server ran it."""
+
 # Reserved names. The double underscore keeps them apart from customers' own names.
 UNATTRIBUTED = "__unattributed__"
 OVERFLOW = "__overflow__"
@@ -314,6 +318,8 @@ class Window:
         misuses: Conflicts and misuse since the previous window, by `Misuse`.
         export_failures: Windows not delivered, or nobody knows, since the previous window, by
             exporter.
+        refusals: Calls that `strict` refused, or would refuse, since the previous window; `outcome`
+            is the reason. They were not sent, and are in no series.
     """
 
     start_s: int
@@ -326,3 +332,4 @@ class Window:
     export_failures: dict[str, int] = field(default_factory=dict)
     load_ns: dict[str, int] = field(default_factory=dict)
     statements: StatementTable = field(default_factory=_no_statements)
+    refusals: dict[SeriesKey, int] = field(default_factory=dict)

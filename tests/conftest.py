@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ import pytest
 import structlog
 
 import tenantmetrics
+from tenantmetrics.errors import LocalApiError
 from tenantmetrics.localapi import serve
+from tenantmetrics.localapi.postgres import installed
 from tenantmetrics.process import current
 
 _CHROMIUM_FLAGS = (
@@ -83,6 +86,33 @@ def chromium(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
 
     return run
+
+
+@pytest.fixture
+def require_postgres() -> None:
+    """Skip where no PostgreSQL is installed, with its extensions."""
+    try:
+        installed()
+    except LocalApiError:
+        message = "no PostgreSQL is installed: apt-get install -y postgresql"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], object]], None]:
+    """Wait until something holds, for 20 seconds at most."""
+    waiter = threading.Event()
+
+    def wait(holds: Callable[[], object]) -> None:
+        for _ in range(2_000):
+            if holds():
+                return
+            waiter.wait(0.01)
+        pytest.fail("does not come to hold within 20 s")
+
+    return wait
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,17 @@
 """`strict=True` through a real client: what is refused was never sent."""
 
+import contextlib
+
+import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 import tenantmetrics
+from tenantmetrics.catalog import Level
 from tenantmetrics.errors import TenantRefusedError
+from tenantmetrics.export.otlp_data import rows as otlp_rows
+from tenantmetrics.export.points import groups
 from tenantmetrics.tenant.session.strict import Strict
 
 VARIABLE = "SELECT set_config('app.current_tenant_id', :tenant, true)"
@@ -89,3 +97,128 @@ def test_a_bug_of_ours_refuses_nothing(client, target, monkeypatch):
     client.execute_statement(**target, sql="SELECT 1")
 
     assert tenantmetrics.stats()["losses"] == {"tenant_error": 1}
+
+
+CROSS = "SELECT * FROM rooms WHERE tenant_id = 'bee'"
+
+
+class Kept:
+    """An exporter that keeps what it gets."""
+
+    name = "kept"
+
+    def __init__(self):
+        self.windows = []
+
+    def export(self, windows, deadline_s):
+        self.windows += windows
+
+    def close(self):
+        pass
+
+
+def ledger_rows(folder):
+    files = folder.glob("date=*/*/*.parquet")
+    return [row for file in files for row in pq.read_table(file, partitioning=None).to_pylist()]
+
+
+def test_what_is_refused_is_counted_by_reason(fresh_pipeline, endpoint, target, tmp_path):
+    """Statistics, metrics, the conflict alarm's metric, ledger and log; no call was made of it."""
+    kept = Kept()
+    tenantmetrics.configure(exporters=[kept, f"ledger:{tmp_path}"], strict=True)
+    client = tenantmetrics.instrument(endpoint.client())
+    with capture_logs() as lines:
+        for sql in [CROSS, CROSS, "SELECT * FROM rooms"]:
+            with contextlib.ExitStack() as stack:
+                if sql is CROSS:
+                    stack.enter_context(tenantmetrics.tenant("acme"))
+                with pytest.raises(TenantRefusedError):
+                    client.execute_statement(**target, sql=sql)
+    client.close()
+    stats = tenantmetrics.stats()
+    assert stats["refused"] == {"sources_disagree": 2, "no_tenant": 1}
+    assert (stats["calls"], stats["unattributed_calls"], stats["would_refuse"]) == (0, 0, {})
+    assert stats["misuses"] == {"sources_disagree": 2}
+    assert [(line["event"], line["reason"], line["statement"]) for line in lines] == [
+        *[("tenantmetrics.call_refused", "sources_disagree", "SELECT rooms")] * 2,
+        ("tenantmetrics.call_refused", "no_tenant", "SELECT rooms"),
+    ]
+    assert lines[0]["found"] == {"context": ["acme"], "statement": ["bee"]}
+
+    assert tenantmetrics.flush(20)
+    found = {}
+    for window in kept.windows:
+        for group in groups(window, level=Level.ESSENTIAL, max_tenants=10, values_max=10):
+            for point in group.points:
+                name = (point.metric.name, *group.dimensions)
+                found[name] = found.get(name, 0) + point.values[0][0]
+    assert found["RefusedCalls", "refused_sources_disagree"] == 2
+    assert found["RefusedCalls", "refused_no_tenant"] == 1
+    assert found["TenantConflicts",] == 2
+    assert not [name for name in found if name[0] == "DatabaseErrors"]
+    twins = {
+        (row.twin, *(value for _, value in row.attributes)): row.value
+        for window in kept.windows
+        for row in otlp_rows(window)
+    }
+    assert twins["tenantmetrics.refused_calls", "refused_no_tenant"] == 1
+    rows = [row for row in ledger_rows(tmp_path) if row["lost"]]
+    assert sorted((row["outcome"], row["tenant"], row["calls"], row["lost"]) for row in rows) == [
+        ("refused_no_tenant", "__unattributed__", 0, 1),
+        ("refused_sources_disagree", "acme", 0, 2),
+    ]
+    assert {row["operation"] for row in rows} == {"ExecuteStatement"}
+
+
+def test_a_process_whose_calls_were_all_refused_exports_that_at_its_end(
+    fresh_pipeline, endpoint, target, tmp_path
+):
+    """No call ever started the background thread."""
+    tenantmetrics.configure(exporters=[f"ledger:{tmp_path}"], strict=True)
+    client = tenantmetrics.instrument(endpoint.client())
+    with pytest.raises(TenantRefusedError):
+        client.execute_statement(**target, sql="SELECT * FROM rooms")
+    client.close()
+    tenantmetrics.shutdown(20)
+    assert [(row["outcome"], row["lost"]) for row in ledger_rows(tmp_path)] == [
+        ("refused_no_tenant", 1)
+    ]
+
+
+def test_warn_sends_all_and_counts_what_it_would_refuse(fresh_pipeline, endpoint, target, tmp_path):
+    """A call that went out is a call of the statistics, its conflict is counted once."""
+    tenantmetrics.configure(exporters=[f"ledger:{tmp_path}"], strict="warn")
+    client = tenantmetrics.instrument(endpoint.client())
+    with capture_logs() as lines:
+        with tenantmetrics.tenant("acme"):
+            client.execute_statement(**target, sql="SELECT 1 /*tenant_id='bee'*/")
+        client.execute_statement(**target, sql="SELECT 1")
+    client.close()
+    stats = tenantmetrics.stats()
+    assert stats["would_refuse"] == {"sources_disagree": 1, "no_tenant": 1}
+    assert (stats["calls"], stats["refused"]) == (2, {})
+    assert stats["misuses"] == {"sources_disagree": 1}
+    assert {line["event"] for line in lines} >= {"tenantmetrics.would_refuse_call"}
+    tenantmetrics.shutdown(20)
+    assert not [row for row in ledger_rows(tmp_path) if row["lost"]]
+
+
+@pytest.mark.parametrize("more", [{}, {"isolation_level": "SERIALIZABLE"}])
+def test_what_sqlalchemy_asks_as_it_connects_passes(client, endpoint, more):
+    """Its first connection has no tenant yet; the statement that follows must have one."""
+    engine = sa.create_engine(
+        "postgresql+auroradataapi://:@/postgres",
+        connect_args={
+            "aurora_cluster_arn": endpoint.resource_arn,
+            "secret_arn": endpoint.secret_arn,
+            "rds_data_client": client,
+        },
+        **more,
+    )
+    with engine.connect() as connection:
+        connection.execute(sa.text("SET LOCAL app.current_tenant_id = 'acme'"))
+        assert connection.execute(sa.text("SELECT 42")).scalar() == 42
+    with engine.connect() as connection, pytest.raises(TenantRefusedError):
+        connection.execute(sa.text("SELECT 42"))
+    assert tenantmetrics.stats()["refused"] == {"no_tenant": 1}
+    engine.dispose()

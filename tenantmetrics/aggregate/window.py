@@ -30,6 +30,7 @@ from tenantmetrics.records import (
     Source,
     Window,
 )
+from tenantmetrics.refusals import Noted
 from tenantmetrics.statement_table import MAX_ROWS, Rows, StatementTable
 
 __all__ = ["Aggregator", "Totals"]
@@ -114,6 +115,7 @@ class Aggregator:
         self._losses_reported: dict[str, int] = {}
         self._failures_reported: dict[str, int] = {}
         self._misuses_reported: dict[str, int] = {}
+        self._refused: dict[SeriesKey, int] = {}
         self._load = Load()
         self._recent = Recent(max_series)
         self.totals = Totals()
@@ -292,6 +294,18 @@ class Aggregator:
             return SeriesKey(OVERFLOW, "", "", Source.UNATTRIBUTED, "", "")
         return key._replace(tenant=OVERFLOW, source=Source.UNATTRIBUTED)
 
+    def refuse(self, noted: Noted) -> None:
+        """Take what `strict` refused; it goes out with the next window that is closed.
+
+        Args:
+            noted: What was noted since the last time.
+        """
+        totals, refused = self.totals.misuses, self._refused
+        for kind, count in noted.conflicts.items():
+            totals[kind] = totals.get(kind, 0) + count
+        for key, count in noted.calls.items():
+            refused[key] = refused.get(key, 0) + count
+
     def close(self) -> list[Window]:
         """Close every open window and start anew; what was lost meanwhile rides on the first.
 
@@ -307,7 +321,8 @@ class Aggregator:
         more_misuses = _increase(misuses, self._misuses_reported)
         self._losses_reported, self._failures_reported = counts, failures
         self._misuses_reported = misuses
-        if (losses or more_failures or more_misuses) and not opened:
+        refused, self._refused = self._refused, {}
+        if (losses or more_failures or more_misuses or refused) and not opened:
             opened = {self._clock_ns() // self._window_ns: self._empty()}
         windows = []
         for number in sorted(opened):
@@ -324,10 +339,11 @@ class Aggregator:
                     export_failures=more_failures,
                     load_ns=self._load.close(series, statements),
                     statements=statements,
+                    refusals=refused,
                 )
             )
             self._sequence += 1
-            losses, more_misuses, more_failures = {}, {}, {}
+            losses, more_misuses, more_failures, refused = {}, {}, {}, {}
         self._recent.add(windows)
         return windows
 

@@ -91,6 +91,11 @@ class Worker:
         self._closed = False
         self._open_until = 0
 
+    @property
+    def has_started(self) -> bool:
+        """Whether anything was ever put here."""
+        return self._thread is not None or bool(self._queue)
+
     def put(self, call: Call) -> None:
         """Queue a call, within `_HANDOVER_S`. Never raises; runs inside the caller's query."""
         queue = self._queue
@@ -100,6 +105,16 @@ class Worker:
             queue.append(call)
         else:
             self._put_slowly(call)
+
+    def leave(self, call: Call) -> None:
+        """Queue a call under no lock, to be taken when the thread wakes next. Never raises.
+
+        For calls that the garbage collector closes: it runs anywhere, in `put` itself too.
+        """
+        if not self._closed and len(self._queue) < self._queue_size:
+            self._queue.append(call)
+        else:
+            self._health.count(Loss.CLOSED if self._closed else Loss.QUEUE_FULL, where="leave")
 
     def _put_slowly(self, call: Call) -> None:
         if self._closed:
@@ -119,6 +134,7 @@ class Worker:
     def drain(self) -> None:
         """Consume what is queued now, on the calling thread."""
         if self._queue:
+            self.start()  # `leave` starts none, and what is consumed is to be exported
             self._consume(self._take())
 
     def _take(self) -> Iterator[Call]:
@@ -169,6 +185,11 @@ class Worker:
         if self._queue:
             self._health.count(Loss.CLOSED, len(self._queue), where="worker")
         return delivered
+
+    def start(self) -> None:
+        """Start the thread where there is none: something is to be exported. Raises nothing."""
+        if self._thread is None and not self._closed:
+            self._start()
 
     def _start(self) -> None:
         with self._starting:

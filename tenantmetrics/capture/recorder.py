@@ -13,18 +13,22 @@ A call that one adapter makes through another's client (an ORM over a driver) is
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic_ns, time_ns
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+from weakref import WeakSet
 
 from tenantmetrics.capture.request import NO_IDENTITY, Request
 from tenantmetrics.capture.size import billed_requests, billing_rule
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
+from tenantmetrics.life import in_children
 from tenantmetrics.limits import BILLED_REQUEST_BYTES
-from tenantmetrics.records import OK, Call, Claims
+from tenantmetrics.records import CANCELLED, OK, Call, Claims
 
 __all__ = ["ClaimsOf", "Entries", "Record", "Recorder", "recorder"]
 
@@ -48,6 +52,8 @@ class Entries(NamedTuple):
         billed_bytes: What is metered: one of `config.BILLED_BYTES`.
         trace: Claims → ids of the current trace and span; None where traces are not linked.
         forget: Takes the key of a session that is over.
+        leave: Takes a call as `record` does, but under no lock: for calls that the garbage
+            collector closes, wherever it runs.
     """
 
     claims: ClaimsOf
@@ -56,6 +62,14 @@ class Entries(NamedTuple):
     billed_bytes: str
     trace: Callable[[Claims], tuple[int, int] | None] | None = None
     forget: Callable[[str], None] | None = None
+    leave: Record | None = None
+
+
+class Adapter(Protocol):
+    """An adapter for a library that does not tell of each call's end."""
+
+    def close_abandoned(self) -> None:
+        """Give `Recorder.abandon` what was given up."""
 
 
 class Recorder:
@@ -66,9 +80,11 @@ class Recorder:
         "_covered",
         "_forget",
         "_health",
+        "_leave",
         "_metered_bytes",
         "_record",
         "_trace",
+        "_watched",
         "bound",
     )
 
@@ -78,6 +94,8 @@ class Recorder:
         self._covered: ContextVar[bool] | None = None
         self._health = Health()
         self._forget: Callable[[str], None] | None = None
+        self._leave: Record | None = None
+        self._watched: WeakSet[Adapter] = WeakSet()
 
     @property
     def health(self) -> Health:
@@ -93,6 +111,7 @@ class Recorder:
         self._metered_bytes = billing_rule(entries.billed_bytes)
         self._trace = entries.trace
         self._forget = entries.forget
+        self._leave = entries.leave
         self.bound = True
 
     def start(self, request: Request) -> bool:
@@ -154,6 +173,7 @@ class Recorder:
             sqlstate: PostgreSQL's SQLSTATE of an error, else "".
             answered: False where no answer came: nobody can say whether the server ran the call.
         """
+        request.closed = True
         try:
             started_ns, first_ns = request.started_ns, request.first_sent_ns
             request_bytes = request.request_bytes
@@ -199,6 +219,66 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - our bug must not fail their query
             self.failed(error, "finish")
 
+    def abandon(self, request: Request) -> None:
+        """Close a call that was sent and never came back, as `CANCELLED`. Raises nothing.
+
+        Called by the garbage collector too, in whatever thread and under whatever lock of ours.
+
+        Args:
+            request: The call.
+        """
+        with contextlib.suppress(Exception):
+            request.closed = True
+            if self._leave is None or request.first_sent_ns < _state.forked_ns:
+                return  # a call of the parent's, which is the parent's to count
+            duration_ns = monotonic_ns() - request.first_sent_ns
+            self._leave(
+                Call(
+                    request.operation,
+                    time_ns(),
+                    duration_ns,
+                    CANCELLED,
+                    "",
+                    0,
+                    request.attempts,
+                    request.request_bytes,
+                    0,
+                    0,
+                    0,
+                    0,
+                    request.session,
+                    request.target,
+                    request.database,
+                    request.claims,
+                    request.trace,
+                    duration_ns,
+                    request.transition,
+                    request.opened_connection,
+                    request.session_kind,
+                )
+            )
+
+    def watch(self, adapter: Adapter) -> None:
+        """Have an adapter asked for calls that were given up, weakly known."""
+        self._watched.add(adapter)
+
+    def close_abandoned(self) -> None:
+        """Close the calls that were given up and left no trace of that. Raises nothing."""
+        try:
+            for adapter in list(self._watched):
+                adapter.close_abandoned()
+        except Exception as error:  # noqa: BLE001 - our bug must not fail their call
+            self.failed(error, "close_abandoned")
+
+    def abandon_all(self) -> None:
+        """Close every call that is under way: the process ends, and none of them will come back.
+
+        An exception that nobody caught keeps the frames of its calls until after the end.
+        """
+        for found in gc.get_objects():
+            if found.__class__ is Request and found.attempts and not found.closed:
+                self.abandon(found)
+
     def end_session(self, session: str) -> None:
         """A session is over, as a connection that is closed. Raises nothing.
 
@@ -230,5 +310,19 @@ class Recorder:
             self._covered.reset(token)
 
 
+class _State:
+    """When this process was forked, on the monotonic clock; 0 for one that was not."""
+
+    forked_ns = 0
+
+
+def _after_fork() -> None:
+    _state.forked_ns = monotonic_ns()
+
+
+_state = _State()
 recorder = Recorder()
 """The process's own."""
+
+Request.on_abandoned = recorder.abandon
+in_children(_after_fork)

@@ -7,9 +7,9 @@ cannot mix: it lives where the call lives and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 from tenantmetrics.records import Claims, SessionKind, Transition
@@ -46,6 +46,9 @@ class Request:
         first_sent_ns: Monotonic clock at the first attempt.
         started_ns: Monotonic clock at the start, then at the last attempt.
         opened_connection: Whether the call had to open a connection, as far as that can be told.
+        closed: Whether `Recorder.finish` has closed it. A call that was sent (`attempts`) and is
+            dropped without that was cancelled: the request goes away with the frames of the call,
+            and takes care of it then (`on_abandoned`).
     """
 
     # Class attributes where most calls have the same: what is not stored costs nothing.
@@ -60,6 +63,9 @@ class Request:
     first_sent_ns: int = 0
     started_ns: int = 0
     opened_connection: bool = False
+    closed: bool = False
+    on_abandoned: ClassVar[Callable[[Request], object] | None] = None
+    """Takes requests that were sent and dropped without an end; set by the process's recorder."""
 
     def __init__(  # noqa: PLR0917 - in this order on the path of every call
         self,
@@ -93,6 +99,11 @@ class Request:
             self.transition = transition
         if identity is not NO_IDENTITY:
             self.identity = identity
+
+    def __del__(self) -> None:
+        # A cancelled task, a killed greenlet, KeyboardInterrupt: botocore has no event for them.
+        if self.attempts and not self.closed and self.on_abandoned is not None:
+            self.__class__.on_abandoned(self)  # type: ignore[misc]  # a function of a class
 
 
 class TenantSource(Protocol):

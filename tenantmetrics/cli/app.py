@@ -19,6 +19,7 @@ from tenantmetrics.cli.prices import prices
 from tenantmetrics.cli.report import report
 from tenantmetrics.cli.report_stack import report_stack
 from tenantmetrics.cli.server_load import server_load
+from tenantmetrics.cli.sidecar import sidecar
 from tenantmetrics.cli.storage import storage
 
 __all__ = ["app"]
@@ -58,6 +59,7 @@ app.command()(explain)
 app.command()(local)
 app.command()(report)
 app.command()(report_stack)
+app.command()(sidecar)
 app.command()(storage)
 app.add_typer(alarms)
 app.add_typer(cost)

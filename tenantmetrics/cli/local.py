@@ -21,7 +21,11 @@ def local(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     postgres: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Use this PostgreSQL instead of an embedded one."),
+        typer.Option(
+            metavar="URL",
+            help="Use this PostgreSQL instead of an embedded one; "
+            "`installed` runs the one that is installed on this machine.",
+        ),
     ] = None,
     data: Annotated[
         Path | None,
@@ -85,10 +89,14 @@ def local(
     if clusters is not None and (postgres is not None or database is not None):
         raise LocalApiError("--clusters names each PostgreSQL: leave out --postgres and --database")
     known, secrets = load(clusters) if clusters is not None else ([], [])
-    key, _, secret = (verify or "").partition(":")
-    if verify is not None and not (key and secret):
-        raise LocalApiError("--verify needs KEY:SECRET")
+    key, secret = _key_pair(verify)
     _log_to_stderr()
+    endings: list[str] = []
+
+    def died(ended: str) -> None:
+        endings.append(ended)
+        stop.set()
+
     try:
         with serve(
             postgres=postgres,
@@ -107,6 +115,7 @@ def local(
             verify={key: secret} if verify is not None else None,
             log=not quiet,
             time_statements=time_statements,
+            on_death=died,
         ) as endpoint:
             environment = endpoint.environment
             if verify is not None:
@@ -129,6 +138,18 @@ def local(
             stop.wait()
     except _StoppedError:
         pass
+    if endings:
+        raise LocalApiError(f"the embedded PostgreSQL has gone: {endings[0]}")
+
+
+def _key_pair(text: str | None) -> tuple[str, str]:
+    """The two parts of KEY:SECRET; empty ones if none is given."""
+    key, _, secret = (text or "").partition(":")
+    if text is not None and not (key and secret):
+        from tenantmetrics.errors import LocalApiError
+
+        raise LocalApiError("--verify needs KEY:SECRET")
+    return key, secret
 
 
 class _StoppedError(BaseException):

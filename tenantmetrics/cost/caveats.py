@@ -10,6 +10,7 @@ from tenantmetrics.cost.list_prices import SMALLEST_ACU
 from tenantmetrics.cost.server_time.model import Method, ServerTime
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.records import OVERFLOW
+from tenantmetrics.refusals import REFUSED
 
 __all__ = ["draft_reasons", "idle_words", "notes_on", "notes_on_time"]
 
@@ -55,6 +56,12 @@ def notes_on(
             "hour, or its ACU-hours for the real figure."
         )
     for reason, amount in losses.items():
+        if reason.startswith(REFUSED):
+            notes.append(
+                f"strict refused {amount:,} calls ({reason.removeprefix(REFUSED)}): they were not "
+                "sent, and are in no line."
+            )
+            continue
         notes.append(f"Writers lost {amount:,} ({reason}): see stats() and the health metrics.")
     if OVERFLOW in tenants:
         notes.append(

@@ -30,7 +30,6 @@ __all__ = [
     "RELATION",
     "STATEMENTS",
     "Dialect",
-    "clusters",
     "hours",
     "losses",
     "tenants",
@@ -67,11 +66,22 @@ COLUMNS_SINCE_2 = ("waited_ns",)
 """Read too, and 0 in the rows of files of version 1, which do not have them."""
 
 _WAITED = "coalesce(waited_ns, 0)"
-_FAILED = "sum(CASE WHEN outcome <> 'ok' THEN calls ELSE 0 END)"
-_USAGE = ", ".join(
-    f"{_FAILED if field.name == 'failed_calls' else f'sum({field.name})'} AS {field.name}"
-    for field in fields(Usage)
-)
+
+
+def _sum_of(name: str) -> str:
+    """A tenant's sum of a column.
+
+    Doubles add whole numbers exactly up to 2^53, and DuckDB adds them at half of what its sums of
+    BIGINT cost, which have 128 bits. So many calls, rows or bytes (9 PB) no tenant has in a month;
+    so many nanoseconds (104 days) it may have.
+    """
+    if name == "duration_ns":
+        return f"sum({name})"
+    of = "CASE WHEN outcome <> 'ok' THEN calls ELSE 0 END" if name == "failed_calls" else name
+    return f"CAST(sum(CAST({of} AS DOUBLE)) AS BIGINT)"
+
+
+_USAGE = ", ".join(f"{_sum_of(field.name)} AS {field.name}" for field in fields(Usage))
 """The fields of `Usage`, in order."""
 
 _HOUR = "CAST(floor(epoch(window_start) / 3600) AS BIGINT)"
@@ -90,22 +100,32 @@ def transpile(sql: str, dialect: Dialect) -> str:
     return sqlglot.transpile(sql, read=Dialect.DUCKDB, write=dialect)[0]
 
 
-def hours(period: Period) -> str:
-    """Hour since the epoch and the fields of `HourUsage` in order.
+def hours(period: Period, most_writers: int) -> str:
+    """Hour since the epoch, cluster, writer; then the fields of `HourUsage` in order.
 
-    By window first: hours and borders are then worked out for thousands of windows, not for
+    By hour and cluster with no writer, and by cluster and writer with no hour: those writers with
+    the most calls. By window first: the rest is then worked out for thousands of windows, not for
     millions of rows.
     """
     return f"""
-SELECT {_HOUR} AS hour, sum(calls) AS calls, sum(duration_ns) AS duration_ns,
-       sum(waited_ns) AS waited_ns,
-       CAST(floor(min(epoch(window_start))) AS BIGINT) AS first_s,
-       CAST(floor(max(epoch(window_start))) AS BIGINT) AS last_s
-FROM (
-  SELECT window_start, sum(calls) AS calls, sum(duration_ns) AS duration_ns,
-         sum({_WAITED}) AS waited_ns
-  FROM usage GROUP BY window_start
-) AS by_window WHERE {_within(period)} GROUP BY {_HOUR}
+SELECT hour, resource_arn, writer, calls, duration_ns, waited_ns, first_s, last_s FROM (
+  SELECT hour, resource_arn, writer, sum(calls) AS calls, sum(duration_ns) AS duration_ns,
+         sum(waited_ns) AS waited_ns, CAST(floor(min(start_s)) AS BIGINT) AS first_s,
+         CAST(floor(max(start_s)) AS BIGINT) AS last_s,
+         row_number() OVER (
+           PARTITION BY CASE WHEN writer IS NULL THEN 0 ELSE 1 END
+           ORDER BY sum(calls) DESC, writer, resource_arn
+         ) AS place
+  FROM (
+    SELECT {_HOUR} AS hour, resource_arn, writer, epoch(window_start) AS start_s, calls,
+           duration_ns, waited_ns
+    FROM (
+      SELECT window_start, resource_arn, writer, sum(calls) AS calls,
+             sum(duration_ns) AS duration_ns, sum({_WAITED}) AS waited_ns
+      FROM usage GROUP BY window_start, resource_arn, writer
+    ) AS by_window WHERE {_within(period)}
+  ) AS in_period GROUP BY GROUPING SETS ((hour, resource_arn), (resource_arn, writer))
+) AS sums WHERE writer IS NULL OR place <= {most_writers}
 """  # noqa: S608 - integers of ours
 
 
@@ -147,13 +167,6 @@ SELECT tenant, {_USAGE},
 FROM {source}
 WHERE {_within(period)} AND lost = 0 GROUP BY tenant
 """  # noqa: S608 - numbers of ours
-
-
-def clusters(period: Period) -> str:
-    """ARNs of the clusters that were called."""
-    return f"""
-SELECT DISTINCT resource_arn FROM usage WHERE {_within(period)} AND lost = 0
-"""  # noqa: S608 - integers of ours
 
 
 def losses(period: Period) -> str:

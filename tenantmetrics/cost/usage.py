@@ -14,7 +14,10 @@ from tenantmetrics.cost.files import find
 from tenantmetrics.cost.statement import Period, Usage
 from tenantmetrics.errors import LedgerError, ReportError
 
-__all__ = ["HourUsage", "LedgerUsage", "TenantUsage", "first_and_last"]
+__all__ = ["MOST_WRITERS", "HourUsage", "LedgerUsage", "TenantUsage", "first_and_last"]
+
+MOST_WRITERS = 32
+"""Writers that are looked at one by one; thousands of short-lived ones share one class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,16 @@ class HourUsage:
     def net_ns(self) -> int:
         """Wall time less the waits."""
         return self.duration_ns - self.waited_ns
+
+    def plus(self, other: HourUsage) -> HourUsage:
+        """The usage of both."""
+        return HourUsage(
+            self.calls + other.calls,
+            self.duration_ns + other.duration_ns,
+            self.waited_ns + other.waited_ns,
+            min(self.first_s, other.first_s),
+            max(self.last_s, other.last_s),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +100,9 @@ class LedgerUsage:
         LedgerError: The ledger is missing or empty, or a file cannot be read; names all of those.
         ReportError: There is nothing in the period.
         MissingExtraError: The engine is not installed.
+
+    Attributes:
+        writers: Calls of those with the most, `MOST_WRITERS` a period; `hours` finds them.
     """
 
     def __init__(
@@ -98,6 +114,8 @@ class LedgerUsage:
         engine: Engine | None = None,
     ) -> None:
         self._period = period
+        self._clusters: set[str] = set()
+        self.writers: dict[str, int] = {}
         self._ledger = (engine or DuckDB()).open(path, period, skip_corrupt=skip_corrupt)
 
     def __enter__(self) -> Self:
@@ -125,12 +143,20 @@ class LedgerUsage:
         return self._ledger.left_out()
 
     def hours(self) -> dict[int, HourUsage]:
-        """Usage by hour (hours since the epoch, UTC)."""
-        rows = self._rows(queries.hours(self._period))
-        if not rows:
+        """Usage by hour (hours since the epoch, UTC); finds `clusters` and `writers` with it."""
+        found: dict[int, HourUsage] = {}
+        for hour, arn, writer, *numbers in self._rows(queries.hours(self._period, MOST_WRITERS)):
+            one = HourUsage(*map(int, numbers))
+            if hour is None or hour == "":
+                self.writers[writer] = self.writers.get(writer, 0) + one.calls
+                continue
+            known = found.get(int(hour))
+            found[int(hour)] = one if known is None else known.plus(one)
+            if one.calls or one.duration_ns:
+                self._clusters.add(arn)
+        if not found:
             raise ReportError(self._ledger.nothing())
-        numbers = sorted(tuple(int(number) for number in row) for row in rows)
-        return {hour: HourUsage(*of_hour) for hour, *of_hour in numbers}
+        return dict(sorted(found.items()))
 
     def losses(self) -> dict[str, int]:
         """What the writers lost, by reason."""
@@ -138,8 +164,8 @@ class LedgerUsage:
         return {reason: int(amount) for reason, amount in sorted(rows)}
 
     def clusters(self) -> list[str]:
-        """ARNs of the clusters that were called."""
-        return sorted(arn for (arn,) in self._rows(queries.clusters(self._period)))
+        """ARNs of the clusters that were called, as `hours` found them."""
+        return sorted(self._clusters)
 
     def tenants(
         self, wall_factors: Mapping[int, float], net_factors: Mapping[int, float]

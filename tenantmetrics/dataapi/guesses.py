@@ -135,6 +135,11 @@ OTHER_DATABASE_IN_TRANSACTION = (
 CONNECTION_LOST = (504, "DatabaseUnavailableException")
 """Guess: what a call gets whose backend PostgreSQL ended."""
 
+CLIENT_GONE_CANCELS = True
+"""Guess: a statement whose client closed its connection is cancelled, unless continueAfterTimeout
+is set. AWS documents only that a call is ended after 45 seconds, whoever waits; a COMMIT and a call
+that ends at that very moment go through in any case, so that a client may not conclude anything."""
+
 TRANSACTION_AFTER_LOST_CONNECTION_IS_UNKNOWN = True
 """Guess: a transaction whose backend died is not found from then on."""
 
@@ -146,3 +151,7 @@ JSON_COLUMNS_STAY_TEXT = True
 
 V1_REFUSES_ARRAYS = "Array parameters are not supported."
 """Version 1's documentation: array parameters are not supported; the text is a guess."""
+
+ARRAY_BASE_COLUMN_TYPE = 0
+"""columnMetadata's `arrayBaseColumnType`, of arrays too: text[], int4[] and float8[] were seen with
+0 (local-data-api, issue 128, of version 1); that version 2 says the same is a guess."""

@@ -26,6 +26,7 @@ from tenantmetrics.export.base import ExportError
 from tenantmetrics.export.ledger_statements import printable, write_statements
 from tenantmetrics.measures import MEASURES
 from tenantmetrics.records import UNATTRIBUTED, Series, SeriesKey, Source, Window
+from tenantmetrics.refusals import REFUSED
 
 __all__ = ["LedgerExporter", "files", "write"]
 
@@ -160,6 +161,10 @@ def _table(window: Window, schema: Any) -> Any:
     for reason, amount in sorted(window.losses.items()):
         if amount:
             key = SeriesKey(UNATTRIBUTED, "", str(reason), Source.UNATTRIBUTED, "", "")
+            items.append((key, Series()))
+            lost.append(amount)
+    for key, amount in sorted(window.refusals.items()):
+        if key.outcome.startswith(REFUSED):  # what `strict` only warned of was sent, and is above
             items.append((key, Series()))
             lost.append(amount)
     keys = [key for key, _ in items]

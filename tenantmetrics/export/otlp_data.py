@@ -33,7 +33,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from tenantmetrics.catalog import METRICS, Instrument, metric
 from tenantmetrics.catalog import Metric as Described
-from tenantmetrics.export.points import CONFLICTS, TOLD_ELSEWHERE
+from tenantmetrics.export.points import CONFLICTS, TOLD_ELSEWHERE, refused
 from tenantmetrics.health import Loss
 from tenantmetrics.histogram import add
 from tenantmetrics.records import OK, UNATTRIBUTED, Series, Window
@@ -125,6 +125,8 @@ def _always(window: Window) -> Iterator[tuple[str, Attributes, int]]:
     for reason, amount in sorted(window.losses.items()):
         if amount and reason not in TOLD_ELSEWHERE:
             yield "tenantmetrics.calls_dropped", (("tenantmetrics.reason", str(reason)),), amount
+    for reason, amount in refused(window).items():
+        yield "tenantmetrics.refused_calls", (("tenantmetrics.reason", reason),), amount
     for exporter, amount in sorted(window.export_failures.items()):
         yield "tenantmetrics.export_failures", (("tenantmetrics.exporter", exporter),), amount
 

@@ -17,7 +17,7 @@ from tenantmetrics.health import Loss
 from tenantmetrics.histogram import add
 from tenantmetrics.records import OK, OVERFLOW, UNATTRIBUTED, Misuse, Series, Window
 
-__all__ = ["CONFLICTS", "TOLD_ELSEWHERE", "Group", "Point", "groups"]
+__all__ = ["CONFLICTS", "TOLD_ELSEWHERE", "Group", "Point", "groups", "refused"]
 
 
 class Point(NamedTuple):
@@ -66,6 +66,7 @@ _CONFLICTS = metric("TenantConflicts")
 _OVERFLOW = metric("SeriesOverflow")
 _DROPPED = metric("CallsDropped")
 _FAILURES = metric("ExportFailures")
+_REFUSED = metric("RefusedCalls")
 CONFLICTS = (
     Misuse.SOURCES_DISAGREE,
     Misuse.OTHER_TENANTS_ROWS,
@@ -142,8 +143,18 @@ def _losses(window: Window) -> Iterator[Group]:
     for reason, amount in sorted(window.losses.items()):
         if amount and reason not in TOLD_ELSEWHERE:
             yield Group((dimension_value(reason),), [Point(_DROPPED, ((amount, 1),))])
+    for reason, amount in refused(window).items():
+        yield Group((dimension_value(reason),), [Point(_REFUSED, ((amount, 1),))])
     for exporter, amount in sorted(window.export_failures.items()):
         yield Group((dimension_value(exporter),), [Point(_FAILURES, ((amount, 1),))])
+
+
+def refused(window: Window) -> dict[str, int]:
+    """Calls that `strict` refused or would refuse, by outcome, in its order."""
+    found: dict[str, int] = {}
+    for key, amount in sorted(window.refusals.items()):
+        found[key.outcome] = found.get(key.outcome, 0) + amount
+    return dict(sorted(found.items()))
 
 
 def _always(window: Window, unattributed: int) -> list[Point]:

@@ -7,6 +7,10 @@
 | `after-call` | an answer, an error answer included |
 | `after-call-error` | that no answer came |
 
+botocore tells of no call that ends in a BaseException: a cancelled task, a killed greenlet,
+KeyboardInterrupt. The call's own state closes those when it is dropped (`Request.__del__`), and
+`abandoned` finds those that somebody holds.
+
 Each handler costs about 1 µs before it does anything (botocore's dispatch), so an ordinary call has
 three and not one more. State lives in the call's own `context`. A call with invalid parameters is
 never sent and not metered.
@@ -30,16 +34,21 @@ from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.records import OK
 
-__all__ = ["BotocoreInstrumentation", "unregister"]
+__all__ = ["MARK", "BotocoreInstrumentation", "unregister"]
+
+MARK = "x-tenantmetrics-metered"
+"""A request header that tells a meter on the way that the call is recorded here. Not signed, and
+sent to no endpoint of AWS."""
 
 _KEY = "tenantmetrics"
+_AWS = ".amazonaws.com"
 _SQLSTATE = re.compile(r"SQLState: ([0-9A-Z]{5})\b")
 _OUTCOME_MAX_CHARS = 128
 _IDLE_NS = 20_000_000_000
 """Servers close idle connections after 5 s (Node.js, uvicorn) to 75 s (nginx); AWS names no time
 for the Data API. Too short only sets a few calls apart as cold that were not."""
 _MAX_UNDER_WAY = 4_096
-"""Calls that were dropped without an end (cancelled tasks) are forgotten at this number."""
+"""Calls that were cancelled stay among those under way; they are forgotten at this number."""
 _EVENTS = ("before-parameter-build", "request-created", "after-call", "after-call-error")
 
 
@@ -55,6 +64,7 @@ class BotocoreInstrumentation:
         self._under_way: dict[int, None] = {}
         self._most = 0
         self._quiet_since_ns = 0
+        recorder.watch(self)
 
     def register(self, emitter: Any) -> None:
         """Hook into a client's or a session's events; a second time changes nothing.
@@ -95,6 +105,8 @@ class BotocoreInstrumentation:
             ours = request.context.get(_KEY)
             if ours is None:
                 return
+            if _AWS not in request.url:  # a sidecar may stand there, and is not to record it too
+                request.headers[MARK] = "1"
             now_ns = monotonic_ns()
             ours.started_ns = now_ns
             if ours.attempts == 0:
@@ -167,6 +179,19 @@ class BotocoreInstrumentation:
                 )
         except Exception as error:  # noqa: BLE001 - our bug must not fail their query
             self._recorder.failed(error, "after-call-error")
+
+    def close_abandoned(self) -> None:
+        """Close the calls under way that no code waits for any more."""
+        ids = frozenset(self._under_way)
+        if not ids:
+            return
+        from tenantmetrics.instrumentation import abandoned  # noqa: PLC0415 - seldom needed
+
+        found, alive = abandoned.find(ids, _KEY)
+        for request in found:
+            self._recorder.abandon(request)
+        for number in ids - alive:
+            self._under_way.pop(number, None)
 
 
 def unregister(emitter: Any) -> None:

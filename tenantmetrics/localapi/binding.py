@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -16,6 +17,9 @@ __all__ = ["Statement", "Value", "bind_parameters", "prepare"]
 
 _INT8_MIN, _INT8_MAX = -(2**63), 2**63 - 1
 _TEXT, _BINARY = 0, 1
+
+_BEFORE_ELEMENTS = re.compile(r"(?:\barray|[\[,(])\s*\[\Z", re.IGNORECASE)
+"""ARRAY[ and the inner brackets of ARRAY[[1, 2], [3, 4]]: what follows is an element."""
 
 # OIDs of pg_type.dat.
 _UNKNOWN = 0
@@ -63,8 +67,11 @@ def prepare(sql: str, names: Mapping[str, Any]) -> Statement:
     """
     numbers: dict[str, int] = {}
 
-    def placeholder(name: str) -> str:
+    def placeholder(found: sqltext.NamedParameter) -> str | None:
+        name = found.name
         if name not in names:
+            if _is_colon_of_sql(sql[: found.start]):
+                return None
             _check_name(name)
             status, code, text = guesses.MISSING_PARAMETER
             raise ApiError(code, text.format(name=name), status=status)
@@ -72,6 +79,19 @@ def prepare(sql: str, names: Mapping[str, Any]) -> Statement:
 
     rewritten = sqltext.rewrite(sql, placeholder, names)
     return Statement(rewritten.encode(), tuple(numbers))
+
+
+def _is_colon_of_sql(before: str) -> bool:
+    """Whether a colon after this text is SQL's own: JSON_OBJECT('key':value), a[:high].
+
+    Asked of names that are not supplied: directly behind an operand no parameter can stand.
+    """
+    ended = before.rstrip()
+    if ended.endswith("["):
+        return not _BEFORE_ELEMENTS.search(ended)
+    if ended.endswith(("'", '"', ")", "]")):
+        return True
+    return ended == before and ended[-1:].isalnum()
 
 
 def bind_parameters(parameters: Any, where: str, version: int = 2) -> dict[str, Value]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from tenantmetrics.dataapi.errors import ApiError
 from tenantmetrics.dataapi.requests import Request
 from tenantmetrics.localapi.binding import Value
+from tenantmetrics.localapi.caller import CALLER, Caller
 from tenantmetrics.localapi.clusters import Directory
 from tenantmetrics.localapi.connection import Connection, ConnectionLostError
 from tenantmetrics.localapi.failures import refused, succeed
@@ -148,24 +149,30 @@ class Calls:
         session: Session,
         work: Callable[[Session], Awaitable[_Result]],
     ) -> _Result:
-        """Do the work; cancel the statement when the time is up."""
+        """Do the work; cancel the statement when the time is up or nobody waits for it."""
         loop = asyncio.get_running_loop()
         connection = session.connection
         cancelling: list[asyncio.Task[None]] = []
-        timers = [
-            loop.call_later(
-                self._timeout_s,
-                lambda: cancelling.append(loop.create_task(connection.cancel())),
-            ),
-            loop.call_later(self._timeout_s + _UNHEEDED_S, connection.close),
-        ]
+        timers: list[asyncio.TimerHandle] = []
+        caller = CALLER.get() or Caller()
+
+        def cancel() -> None:
+            cancelling.append(loop.create_task(connection.cancel()))
+            timers.append(loop.call_later(_UNHEEDED_S, connection.close))
+
+        if caller.reason is not None:  # it left while it waited for its turn
+            raise caller.reason
+        timers.append(loop.call_later(self._timeout_s, cancel))
+        caller.tell(cancel)
         try:
             return await work(session)
         except (ApiError, ConnectionLostError):
             if not cancelling:
                 raise
-            raise ApiError("StatementTimeoutException", "Request timed out") from None
+            timed_out = ApiError("StatementTimeoutException", "Request timed out")
+            raise caller.reason or timed_out from None
         finally:
+            caller.tell(None)
             for timer in timers:
                 timer.cancel()
             # A cancellation still on its way would strike the connection's next statement.

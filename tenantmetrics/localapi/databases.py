@@ -23,13 +23,17 @@ def provide(url: str, databases: set[str | None], roles: Sequence[str]) -> None:
         roles: Names; made with LOGIN and nothing else.
 
     Raises:
-        LocalApiError: PostgreSQL refuses one of them.
+        LocalApiError: PostgreSQL refuses one of them, or row-level security would not hold for a
+            role.
     """
     with psycopg.connect(url, autocommit=True) as connection:
         for role in roles:
-            query = "SELECT 1 FROM pg_roles WHERE rolname = %s"
-            if not connection.execute(query, [role]).rowcount:
+            query = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = %s"
+            found = connection.execute(query, [role]).fetchone()
+            if found is None:
                 _make(connection, sql.SQL("CREATE ROLE {} LOGIN"), "role", role)
+            elif found[0]:
+                raise LocalApiError(f"role {role!r} bypasses row-level security: name another role")
         for name in sorted(filter(None, databases)):
             query = "SELECT 1 FROM pg_database WHERE datname = %s"
             if not connection.execute(query, [name]).rowcount:

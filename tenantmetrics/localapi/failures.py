@@ -9,13 +9,13 @@ from tenantmetrics.localapi.outcome import Failure, Outcome
 __all__ = ["refused", "succeed"]
 
 
-def succeed(outcome: Outcome) -> None:
-    """Raise what PostgreSQL reported, in the Data API's form."""
+def succeed(outcome: Outcome, version: int = 2) -> None:
+    """Raise what PostgreSQL reported, in the form of a version of the Data API."""
     if outcome.failure is not None:
-        raise reported(outcome.failure)
+        raise reported(outcome.failure, version)
 
 
-def reported(failure: Failure) -> ApiError:
+def reported(failure: Failure, version: int = 2) -> ApiError:
     parts = [f"{failure.severity}: {failure.message}"]
     parts += [
         f"{name}: {text}"
@@ -23,11 +23,16 @@ def reported(failure: Failure) -> ApiError:
             ("Detail", failure.detail),
             ("Hint", failure.hint),
             ("Position", failure.position),
-            ("SQLState", failure.sqlstate),
         )
         if text
     ]
-    return database_error("; ".join(parts), failure.sqlstate)
+    state = f"; SQLState: {failure.sqlstate}" if failure.sqlstate else ""
+    if version == 1:
+        # The lines of JDBC's driver, and BadRequestException: sqlalchemy-aurora-data-api, issue 46;
+        # typeorm, issue 7328.
+        message = "\n  ".join(parts) + state
+        return ApiError("BadRequestException", message, sqlstate=failure.sqlstate)
+    return database_error("; ".join(parts) + state, failure.sqlstate)
 
 
 _REFUSALS = {

@@ -6,7 +6,8 @@ pipe closes, for whatever reason, it stops the server and removes what was only 
 nothing but the standard library, so that it is up in hundredths of a second.
 
 The argument is a JSON object, see `Orders` in `postgres.py`. It answers with one line on standard
-output: `ready`, or `failed: ` and why.
+output: `ready`, or `failed: ` and why. A server that dies later is started again on the same data:
+`died: ` and its last words, then `ready` or `failed: ` as at first.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ from typing import Any
 _POLL_S = 0.01
 _START_S = 60.0
 _STOP_S = 10.0
+_RESTARTS = 3
+"""A server that dies more often than this is not worth another start."""
+_ORPHANS_S = 10.0
+"""Backends of a server that was killed hold its shared memory until they have noticed."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -40,16 +45,19 @@ def main() -> None:
     try:
         try:
             _initialize(orders)
-            server = _run(orders, [orders["postgres"], "-D", orders["data"], *orders["options"]])
+            server = _start(orders)
             _await_ready(orders, server)
+            _say("ready")
+            for _ in range(_RESTARTS):
+                _say(f"died: {_await_death(server)}")
+                server = _restart(orders)
+                _say("ready")
+            _say(f"failed: {_await_death(server)}, for the {_RESTARTS + 1}th time")
         except _OwnerLeftError:
             return
         except (OSError, RuntimeError) as error:
             _say(f"failed: {error}")
             return
-        _say("ready")
-        while server.poll() is None and not _owner_left(1.0):
-            pass
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if server is not None:
@@ -88,6 +96,38 @@ def _initialize(orders: dict[str, Any]) -> None:
             process.wait()
     if process.returncode:
         raise RuntimeError(f"initdb: {_last_words(orders)}")
+
+
+def _start(orders: dict[str, Any]) -> subprocess.Popen[bytes]:
+    return _run(orders, [orders["postgres"], "-D", orders["data"], *orders["options"]])
+
+
+def _await_death(server: subprocess.Popen[bytes]) -> str:
+    """Wait until the server ends by itself; returns how it ended."""
+    while (status := server.poll()) is None:
+        if _owner_left(0.2):
+            raise _OwnerLeftError
+    return f"it was ended by signal {-status}" if status < 0 else f"it ended with status {status}"
+
+
+def _restart(orders: dict[str, Any]) -> subprocess.Popen[bytes]:
+    """Start on the data of a server that died, as soon as its backends have gone."""
+    waited_s = 0.0
+    while True:
+        server = _start(orders)
+        try:
+            _await_ready(orders, server)
+        except RuntimeError:
+            if waited_s >= _ORPHANS_S:
+                raise
+        except BaseException:
+            _stop(server)
+            raise
+        else:
+            return server
+        if _owner_left(0.2):
+            raise _OwnerLeftError
+        waited_s += 0.2
 
 
 def _await_ready(orders: dict[str, Any], server: subprocess.Popen[bytes]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tenantmetrics.dataapi import guesses
 from tenantmetrics.localapi.connection import Connection
 from tenantmetrics.localapi.pgtypes import Kind, PgType
 from tenantmetrics.localapi.results import Column, ResultSet, catalogue_rows
@@ -63,7 +64,7 @@ def _described_column(
     precision, scale = _precision(column, scalar)
     counts = source is not None and source[2]
     return {
-        "arrayBaseColumnType": kind.element.jdbc if kind.element is not None else 0,
+        "arrayBaseColumnType": guesses.ARRAY_BASE_COLUMN_TYPE,
         "isAutoIncrement": counts,
         "isCaseSensitive": not (scalar.signed or scalar.name in _CASELESS),
         "isCurrency": False,

@@ -64,7 +64,8 @@ _SCALARS: dict[int, tuple[int, PgType]] = {
     21: (1005, PgType("int2", Kind.LONG, 5, 5, signed=True)),
     23: (1007, PgType("int4", Kind.LONG, 4, 10, signed=True)),
     25: (1009, PgType("text", Kind.STRING, 12)),
-    26: (1028, PgType("oid", Kind.LONG, precision=10)),
+    # A string on AWS, though a number in PostgreSQL's JDBC driver (localstack, issue 13050).
+    26: (1028, PgType("oid", Kind.STRING, precision=10)),
     114: (199, PgType("json", Kind.JSON)),
     142: (143, PgType("xml", Kind.STRING)),
     650: (651, PgType("cidr", Kind.STRING)),

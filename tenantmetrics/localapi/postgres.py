@@ -11,12 +11,14 @@ import contextlib
 import json
 import os
 import pwd
+import re
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict
@@ -24,23 +26,16 @@ from urllib.parse import quote
 
 from tenantmetrics.errors import LocalApiError, MissingExtraError
 
-__all__ = ["embedded"]
+__all__ = ["embedded", "installed"]
 
 _MAX_CONNECTIONS = 300
 _EXTENSIONS = Path(__file__).with_name("extension")
 """What many migrations create and the wheel does not carry, in SQL."""
 # sun_path holds 104 bytes on macOS, 108 on Linux, the file name and a NUL included.
 _SOCKET_PATH_BYTES = 104 - len("/.s.PGSQL.5432") - 1
-_INITDB_OPTIONS = [
-    "--username=postgres",
-    "--auth=trust",
-    "--encoding=UTF8",
-    # PostgreSQL's own collation: the same order on every machine, whatever locales it has.
-    "--locale=C",
-    "--locale-provider=builtin",
-    "--builtin-locale=C.UTF-8",
-    "--no-instructions",
-]
+_WHEEL_VERSION = 18
+_BUILTIN_LOCALE_VERSION = 17
+"""The first major version of PostgreSQL that has `C.UTF-8` of its own."""
 
 
 class Orders(TypedDict):
@@ -72,12 +67,21 @@ class Orders(TypedDict):
 
 
 @contextlib.contextmanager
-def embedded(data: str | Path | None = None, *, timed: bool = False) -> Iterator[str]:
+def embedded(
+    data: str | Path | None = None,
+    *,
+    timed: bool = False,
+    programs: str | Path | None = None,
+    on_death: Callable[[str, bool], None] | None = None,
+) -> Iterator[str]:
     """Run a PostgreSQL of our own for as long as the block lasts.
 
     Args:
         data: Folder that keeps the data; made if missing. None: a temporary one, thrown away.
         timed: Report every statement's duration to the sessions that ask for it.
+        programs: Folder of `initdb` and `postgres` of an installed PostgreSQL; None: the wheel's.
+        on_death: Told, on a thread of its own, when the server died: how it ended, and whether it
+            runs again.
 
     Yields:
         Its URL: user `postgres`, a superuser, no password, database `postgres`.
@@ -90,27 +94,44 @@ def embedded(data: str | Path | None = None, *, timed: bool = False) -> Iterator
     work = _work_folder()
     try:
         folder = Path(data).expanduser().resolve() if data is not None else None
-        keeper = _start(work, folder, timed=timed)
+        keeper = _start(work, folder, programs, timed=timed)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
+    assert keeper.stdout is not None  # noqa: S101 - it was started with a pipe
+    listener: threading.Thread | None = None
     try:
-        assert keeper.stdout is not None  # noqa: S101 - it was started with a pipe
         answer = keeper.stdout.readline().strip()
         if answer != "ready":
             reason = answer.removeprefix("failed: ") or "the keeper died"
             raise LocalApiError(f"the embedded PostgreSQL does not start: {reason}")
+        told = on_death or (lambda _ended, _runs: None)
+        listener = threading.Thread(target=_listen, args=(keeper, told), daemon=True)
+        listener.start()
         yield f"postgresql://postgres@/postgres?host={quote(str(work / 's'), safe='')}"
     finally:
         # A forked child that unwinds this frame must leave its parent's server alone.
         if os.getpid() == owner:
             _stop(keeper)
+            if listener is not None:
+                listener.join()
+            keeper.stdout.close()
+
+
+def _listen(keeper: subprocess.Popen[str], told: Callable[[str, bool], None]) -> None:
+    """Pass on what the keeper says after the start, until it ends."""
+    assert keeper.stdout is not None  # noqa: S101 - it was started with a pipe
+    ended = ""
+    for line in keeper.stdout:
+        kind, _, rest = line.strip().partition(": ")
+        ended = rest or ended
+        if kind != "died":
+            told(ended, kind == "ready")
 
 
 def _stop(keeper: subprocess.Popen[str]) -> None:
     """Close the pipe, wait until the keeper has stopped the server and tidied up."""
     assert keeper.stdin is not None  # noqa: S101 - it was started with a pipe
-    assert keeper.stdout is not None  # noqa: S101 - it was started with a pipe
     # Said as well as closed: a forked child of ours may still hold a copy of the pipe.
     with contextlib.suppress(OSError):
         keeper.stdin.write("stop\n")
@@ -118,18 +139,27 @@ def _stop(keeper: subprocess.Popen[str]) -> None:
     with contextlib.suppress(OSError):
         keeper.stdin.close()
     keeper.wait()
-    keeper.stdout.close()
 
 
-def _start(work: Path, data: Path | None, *, timed: bool) -> subprocess.Popen[str]:
+def _start(
+    work: Path, data: Path | None, programs: str | Path | None, *, timed: bool
+) -> subprocess.Popen[str]:
     """Lay out the folders and start the keeper."""
     uid, gid = _server_user(data)
-    binaries = _binaries(work, dropped=uid is not None)
+    if programs is None:
+        binaries, version = _binaries(work, dropped=uid is not None), _WHEEL_VERSION
+    else:
+        binaries = Path(programs)
+        version = _version(binaries)
     socket, folder = work / "s", data or work / "data"
+    if uid is not None and not _reachable(folder):
+        raise LocalApiError(
+            f"running as root, PostgreSQL drops to another user, who cannot enter {folder.parent}:"
+            f" use a folder below {tempfile.gettempdir()}, or run as a normal user",
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()) and not (folder / "PG_VERSION").exists():
-            raise LocalApiError(f"{folder} is neither empty nor a PostgreSQL data folder")
+        _check_data(folder, version)
         socket.mkdir(mode=0o700)
         for path in (folder, socket):
             path.chmod(0o700)
@@ -139,28 +169,25 @@ def _start(work: Path, data: Path | None, *, timed: bool) -> subprocess.Popen[st
         raise LocalApiError(
             f"cannot use {error.filename or folder} for the embedded PostgreSQL: {error.strerror}",
         ) from None
-    if uid is not None and not _reachable(folder):
-        raise LocalApiError(
-            f"running as root, PostgreSQL drops to another user, who cannot enter {folder.parent}:"
-            f" use a folder below {tempfile.gettempdir()}, or run as a normal user",
-        )
-    shutil.copytree(_EXTENSIONS, work / "share" / "extension")
     options = {
         "listen_addresses": "",
-        "extension_control_path": f"{work / 'share'}:$system",
         "unix_socket_directories": str(socket),
         "max_connections": str(_MAX_CONNECTIONS),
         "timezone": "UTC",
     }
+    if programs is None:
+        shutil.copytree(_EXTENSIONS, work / "share" / "extension")
+        options["extension_control_path"] = f"{work / 'share'}:$system"
     if data is None:
-        # Nobody will ever recover what is thrown away at the end.
-        options |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+        # What is thrown away at the end need not survive the machine; a commit is still written, so
+        # that it survives the server.
+        options |= {"fsync": "off", "full_page_writes": "off"}
     if timed:
         # To the client, not to the log file, which would grow by three lines a statement.
         options |= {"log_duration": "on", "log_min_messages": "fatal"}
     orders = Orders(
         initdb=str(binaries / "initdb"),
-        initdb_options=[*_INITDB_OPTIONS, *(["--no-sync"] if data is None else [])],
+        initdb_options=[*_initdb_options(version), *(["--no-sync"] if data is None else [])],
         postgres=str(binaries / "postgres"),
         options=[part for name, value in options.items() for part in ("-c", f"{name}={value}")],
         data=str(folder),
@@ -183,6 +210,79 @@ def _start(work: Path, data: Path | None, *, timed: bool) -> subprocess.Popen[st
         text=True,
         start_new_session=True,
     )
+
+
+def _initdb_options(version: int) -> list[str]:
+    builtin = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    return [
+        "--username=postgres",
+        "--auth=trust",
+        "--encoding=UTF8",
+        # PostgreSQL's own collation: the same order on every machine, whatever locales it has.
+        *(builtin if version >= _BUILTIN_LOCALE_VERSION else ["--locale=C.UTF-8"]),
+        "--no-instructions",
+    ]
+
+
+def _check_data(folder: Path, version: int) -> None:
+    """Refuse a folder that this PostgreSQL cannot run on.
+
+    Raises:
+        LocalApiError: It holds something else, or data of another major version.
+    """
+    try:
+        found = (folder / "PG_VERSION").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        if any(folder.iterdir()):
+            raise LocalApiError(f"{folder} is neither empty nor a PostgreSQL data folder") from None
+        return
+    if found != str(version):
+        raise LocalApiError(
+            f"{folder} holds data of PostgreSQL {found}, and this is PostgreSQL {version}:"
+            f" name another folder, or dump it with {found} and restore it"
+        )
+
+
+def _version(programs: Path) -> int:
+    """The major version of installed programs.
+
+    Raises:
+        LocalApiError: They are not there, or do not run.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own PostgreSQL
+            [programs / "postgres", "--version"], capture_output=True, text=True, check=True
+        )
+        (programs / "initdb").stat()
+    except (OSError, subprocess.CalledProcessError):
+        raise LocalApiError(f"{programs} has no programs postgres and initdb that run") from None
+    # Debian's says: postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)
+    found = re.search(r"\(PostgreSQL\) (\d+)", done.stdout)
+    if found is None:
+        raise LocalApiError(f"{programs / 'postgres'} does not say its version")
+    return int(found[1])
+
+
+def installed() -> Path:
+    """The folder of the newest PostgreSQL programs on this machine.
+
+    Raises:
+        LocalApiError: There are none; says where was looked.
+    """
+    places = [
+        *Path("/").glob("usr/lib/postgresql/*/bin"),  # Debian, Ubuntu
+        *Path("/").glob("usr/pgsql-*/bin"),  # PostgreSQL's own packages for Red Hat
+        *Path("/").glob("opt/homebrew/opt/postgresql@*/bin"),
+        *Path("/").glob("usr/local/opt/postgresql@*/bin"),
+        *([Path(found).resolve().parent] if (found := shutil.which("initdb")) else []),
+    ]
+    there = [place for place in places if (place / "initdb").exists()]
+    if not there:
+        raise LocalApiError(
+            "no installed PostgreSQL found on the path, below /usr/lib/postgresql, /usr/pgsql-* or"
+            " in Homebrew; on Debian and Ubuntu: apt-get install postgresql"
+        )
+    return max(there, key=_version)
 
 
 def _work_folder() -> Path:
@@ -228,4 +328,4 @@ def _binaries(work: Path, *, dropped: bool) -> Path:
 
 def _reachable(path: Path) -> bool:
     """Whether any user may pass through all of the path's parents."""
-    return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.parents)
+    return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.parents if parent.exists())

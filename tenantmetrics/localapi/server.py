@@ -12,9 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 import psycopg
+import structlog
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict
 
@@ -42,6 +44,7 @@ from tenantmetrics.localapi.sessions import PoolMode
 __all__ = ["serve"]
 
 LOOPBACK = "127.0.0.1"
+INSTALLED = "installed"
 _NAME = "local"
 _START_S = 30.0
 _MAX_PORT = 65_535
@@ -70,6 +73,7 @@ def serve(
     verify: Mapping[str, str] | None = None,
     log: bool = False,
     time_statements: bool = False,
+    on_death: Callable[[str], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
     reap_every_s: float = 1.0,
     statement_timeout_s: float = STATEMENT_TIMEOUT_S,
@@ -77,7 +81,8 @@ def serve(
     """Run the endpoint for as long as the block lasts.
 
     Args:
-        postgres: URL of a PostgreSQL; None starts an embedded one.
+        postgres: URL of a PostgreSQL; None starts an embedded one; "installed" starts the newest
+            PostgreSQL installed on this machine in the same way, for its extensions.
         data: Folder that keeps the embedded one's data; None throws it away.
         host: Address to listen on. Anything but loopback lets others in: no password protects it.
         port: Port; 0 takes a free one.
@@ -94,6 +99,8 @@ def serve(
         pool: "reset" or "leaky", see `PoolMode`.
         verify: Access key → secret key: signatures are checked; None accepts anything.
         log: Log each request with structlog.
+        on_death: Told, on another thread, when the embedded PostgreSQL died and cannot be started
+            again: how it ended. A death that a restart mends is logged.
         time_statements: Keep PostgreSQL's own account of each call's time, `endpoint.server_time`.
         clock: Monotonic seconds for the expiry of transactions; injected by tests.
         reap_every_s: Seconds between looks for expired transactions.
@@ -114,10 +121,21 @@ def serve(
         # First, since it is what most often fails, and costs nothing.
         listener = stack.enter_context(_listen(host, port))
         known = list(clusters) or [
-            Cluster(cluster_arn(_NAME), checked_url(postgres) if postgres else EMBEDDED, database),
+            Cluster(
+                cluster_arn(_NAME),
+                EMBEDDED if postgres in {None, INSTALLED} else checked_url(str(postgres)),
+                database,
+            ),
         ]
         if any(cluster.postgres == EMBEDDED for cluster in known):
-            url = stack.enter_context(postgres_server.embedded(data, timed=time_statements))
+            url = stack.enter_context(
+                postgres_server.embedded(
+                    data,
+                    timed=time_statements,
+                    programs=postgres_server.installed() if postgres == INSTALLED else None,
+                    on_death=partial(_died, on_death),
+                )
+            )
             known = [
                 Cluster(cluster.arn, url, cluster.database)
                 if cluster.postgres == EMBEDDED
@@ -166,6 +184,17 @@ def serve(
             service=service,
             loop=loop,
         )
+
+
+def _died(told: Callable[[str], None] | None, ended: str, runs_again: bool) -> None:
+    """Log that the embedded PostgreSQL died; data that it had committed is still there."""
+    log = structlog.get_logger("tenantmetrics.local")
+    if runs_again:
+        log.warning("postgres_restarted", how=ended)
+        return
+    log.error("postgres_died", how=ended)
+    if told is not None:
+        told(ended)
 
 
 @contextlib.contextmanager
@@ -261,6 +290,7 @@ def _serving(
             await server.startup(sockets=[listener])
             started.set_result(None)
             await server.main_loop()
+            application.stop()
             await server.shutdown(sockets=[listener])
         except BaseException as error:
             if not started.done():

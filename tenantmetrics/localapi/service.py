@@ -199,15 +199,15 @@ class Service:
             atomic = guesses.BATCH_IS_ATOMIC and session.transaction is None and len(prepared) > 1
             connection = session.connection
             if atomic:
-                succeed(await connection.run(b"BEGIN"))
+                succeed(await connection.run(b"BEGIN"), self._version)
             for statement, values in prepared:
                 bound = [values[name] for name in statement.names]
                 outcome = await connection.run(statement.sql, bound)
                 if outcome.failure is not None and atomic:
                     await connection.run(b"ROLLBACK")
-                succeed(outcome)
+                succeed(outcome, self._version)
             if atomic:
-                succeed(await connection.run(b"COMMIT"))
+                succeed(await connection.run(b"COMMIT"), self._version)
             results = ",".join(['{"generatedFields":[]}'] * len(sets))
             return Answer(f'{{"updateResults":[{results}]}}')
 
@@ -217,7 +217,7 @@ class Service:
         conninfo, database = self._calls.locate(request)
         connection = await connected(self.pool.open(conninfo))
         try:
-            succeed(await connection.run(b"BEGIN"))
+            succeed(await connection.run(b"BEGIN"), self._version)
             if request.schema is not None:
                 await use_schema(connection, request.schema)
         except BaseException:
@@ -259,7 +259,7 @@ class Service:
                 connection.close()
             else:
                 self.pool.keep(transaction.conninfo, connection)
-        succeed(outcome)
+        succeed(outcome, self._version)
         return outcome.command
 
     async def _execute_sql(self, request: Request) -> Answer:
@@ -321,7 +321,7 @@ class Service:
         )
         if result.too_large and result.error is not None:
             raise result.error  # the outcome is that of cancelling it
-        succeed(outcome)
+        succeed(outcome, self._version)
         if outcome.has_rows:
             if result.unresolved():
                 await resolve_types(session.connection, result, types)

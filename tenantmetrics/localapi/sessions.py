@@ -22,6 +22,12 @@ TRANSACTION_LIFETIME_S = 24 * 3600.0
 """A transaction ends after 24 hours at the latest (AWS, BeginTransaction)."""
 _POOLED_IDLE_S = 60.0
 _MAX_ACTIVE = 100
+_MAX_IDLE = 100
+_NO_SLOT = ("too many clients", "connection slots are reserved", "too many connections")
+"""How PostgreSQL says that it takes no further connection (postinit.c, proc.c)."""
+_SLOT_WAIT_S = 0.02
+_SLOT_WAITS = 250
+"""A backend that was told to go leaves its slot within milliseconds; on a busy machine, seconds."""
 
 
 class PoolMode(StrEnum):
@@ -37,6 +43,9 @@ class PoolMode(StrEnum):
 class Pool:
     """Open connections by connection string; a call outside transactions borrows one.
 
+    At most `_MAX_ACTIVE` are borrowed at a time and `_MAX_IDLE` are kept, of all databases and
+    roles together; the longest idle goes first, and goes earlier if PostgreSQL has no slot left.
+
     Args:
         mode: What happens between calls.
         clock: Monotonic seconds.
@@ -48,6 +57,7 @@ class Pool:
         self._timed = timed
         self._clock = clock
         self._idle: defaultdict[str, deque[tuple[Connection, float]]] = defaultdict(deque)
+        self._idle_count = 0
         # PostgreSQL refuses connections past its own maximum; calls rather wait for a turn.
         self._turns = asyncio.Semaphore(_MAX_ACTIVE)
 
@@ -75,6 +85,7 @@ class Pool:
         while idle:
             # The longest idle first: its reset has most likely ended by now.
             connection, _ = idle.popleft()
+            self._idle_count -= 1
             if self._mode is PoolMode.RESET and not connection.lost:
                 try:
                     await connection.finish()
@@ -83,7 +94,30 @@ class Pool:
             if not connection.lost:
                 return connection
             connection.close()
-        return await Connection.open(conninfo, timed=self._timed)
+        return await self._connect(conninfo)
+
+    async def _connect(self, conninfo: str) -> Connection:
+        """A new connection; what is idle makes room for it if PostgreSQL has no slot left."""
+        evicted = False
+        for waits_left in reversed(range(_SLOT_WAITS)):
+            try:
+                return await Connection.open(conninfo, timed=self._timed)
+            except ConnectionLostError as error:
+                full = any(part in str(error) for part in _NO_SLOT)
+                evicted |= full and self._evict()
+                if not (full and evicted and waits_left):
+                    raise
+            await asyncio.sleep(_SLOT_WAIT_S)
+        raise AssertionError  # the last turn returns or raises
+
+    def _evict(self) -> bool:
+        """Close the longest idle connection; False if none is idle."""
+        idle = min(filter(None, self._idle.values()), key=lambda idle: idle[0][1], default=None)
+        if idle is None:
+            return False
+        idle.popleft()[0].close()
+        self._idle_count -= 1
+        return True
 
     def keep(self, conninfo: str, connection: Connection) -> None:
         """Make a connection idle, its reset on the way to PostgreSQL, not waited for."""
@@ -97,7 +131,10 @@ class Pool:
             except ConnectionLostError:
                 connection.close()
                 return
+        if self._idle_count >= _MAX_IDLE:
+            self._evict()
         self._idle[conninfo].append((connection, self._clock()))
+        self._idle_count += 1
 
     def reap(self) -> None:
         """Close what nobody has used for a while."""
@@ -105,12 +142,14 @@ class Pool:
         for idle in self._idle.values():
             while idle and idle[0][1] < oldest:
                 idle.popleft()[0].close()
+                self._idle_count -= 1
 
     def close(self) -> None:
         """Close all idle connections."""
         for idle in self._idle.values():
             while idle:
                 idle.popleft()[0].close()
+        self._idle_count = 0
 
 
 @dataclass(slots=True)

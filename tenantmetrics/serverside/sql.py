@@ -177,7 +177,7 @@ class Postgres:
 
     def rows(self, sql: str, values: Mapping[str, int | str] | None = None) -> list[list[Any]]:
         """As `Database.rows`."""
-        named = rewrite(_marked(sql).replace("%", "%%"), lambda name: f"%({name})s")
+        named = rewrite(_marked(sql).replace("%", "%%"), lambda found: f"%({found.name})s")
         try:
             found = self._connection.execute(named, values or {}).fetchall()
         except self._error as error:

@@ -7,9 +7,12 @@ time. The error is the spread of the overhead, so **means** are used: errors can
 the square root of the calls. A low percentile would leave the spread with whoever calls often.
 
 1. *Overhead* (`overhead`). `f` = mean of the calls without work (BEGIN, set_config, SELECT 1,
-   ROLLBACK), by writer. A writer with few of them borrows from all (empirical Bayes). Without any,
-   the lowest mean of a statement is an upper bound of `f`, and is said to be one. It grows by a
-   slope with the bytes (`slope`), which is fitted where statements differ enough in bytes.
+   ROLLBACK). Calls with work are of another kind, and theirs may differ by some percent (`MISFIT`):
+   cheap statements, whose means are the overhead and a look-up's time, tell by how much. Without
+   any call that does no work, the lowest mean of a statement is an upper bound of `f`, and is said
+   to be one. Writers in several places have an offset each (`writers`), fitted to calls of the
+   same kind. It grows by a slope with the bytes (`slope`), which is fitted where statements differ
+   enough in bytes.
 2. *Residue*. Of a cell (tenant, statement, writer, hour): `r = wall - calls * f - bytes * slope`.
    Its expectation is the cell's server time, its variance that of one
    call's overhead times the calls. It may be negative, and
@@ -22,8 +25,10 @@ the square root of the calls. A low percentile would leave the spread with whoev
    as far as chance alone would explain the difference (James and Stein; DerSimonian and Laird's
    variance between tenants). Then max(0, ...), scaled to the total.
 5. *Uncertainty* (`interval`). A tenant's share has a 95 % interval by the delta method: its own
-   noise (z times the overhead's deviation times √calls), the others', and the error of `f`, which
-   moves all tenants at once, each by its calls less its share of all calls.
+   noise (z times the overhead's deviation times √calls), the others', and what moves several
+   tenants at once, each by what it has of it: the error of `f`, of its writer's offset, of a
+   statement's overhead beside that of calls without work, of what opening a connection adds, of a
+   byte's price. Where the server's own numbers tell one of them, it is not in it.
 
 `live` does the same from one window to the next, for the metric of load.
 """
@@ -31,11 +36,13 @@ the square root of the calls. A low percentile would leave the spread with whoev
 from __future__ import annotations
 
 from tenantmetrics.servertime.divide import Divided, Part, divide
-from tenantmetrics.servertime.interval import Estimated, intervals
+from tenantmetrics.servertime.interval import Common, Estimated, intervals
 from tenantmetrics.servertime.live import Cell, LiveLoad
 from tenantmetrics.servertime.load import Metered, Verdict, metered
 from tenantmetrics.servertime.moments import ENOUGH_CALLS, Moments
 from tenantmetrics.servertime.overhead import (
+    MISFIT,
+    OPERATIONS_MISFIT,
     Overhead,
     OverheadSource,
     between,
@@ -43,15 +50,20 @@ from tenantmetrics.servertime.overhead import (
     overhead,
 )
 from tenantmetrics.servertime.slope import Slope, fit, upper_bound
+from tenantmetrics.servertime.writers import Offset, offsets
 
 __all__ = [
     "ENOUGH_CALLS",
+    "MISFIT",
+    "OPERATIONS_MISFIT",
     "Cell",
+    "Common",
     "Divided",
     "Estimated",
     "LiveLoad",
     "Metered",
     "Moments",
+    "Offset",
     "Overhead",
     "OverheadSource",
     "Part",
@@ -63,6 +75,7 @@ __all__ = [
     "fit",
     "intervals",
     "metered",
+    "offsets",
     "overhead",
     "upper_bound",
 ]

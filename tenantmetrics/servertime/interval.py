@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tenantmetrics.servertime.load import Z
 
-__all__ = ["Estimated", "intervals"]
+__all__ = ["Common", "Estimated", "intervals"]
 
 
 class Estimated(NamedTuple):
@@ -25,18 +25,36 @@ class Estimated(NamedTuple):
     calls: float
 
 
+class Common(NamedTuple):
+    """An error that moves several tenants at once: of a writer's offset, of the price of a byte.
+
+    Attributes:
+        amounts: What of it each tenant has: calls with the writer, bytes; may be negative.
+        error_ns: Its standard error, nanoseconds for one of these.
+    """
+
+    amounts: Sequence[float]
+    error_ns: float
+
+
 def intervals(
-    estimates: Sequence[Estimated], error_ns: float, *, z: float = Z
+    estimates: Sequence[Estimated],
+    error_ns: float,
+    common: Sequence[Common] = (),
+    *,
+    z: float = Z,
 ) -> list[tuple[float, float]]:
     """The 95 % interval of each tenant's share, as server time of the same total.
 
     With s a tenant's server time, S the sum and p = s / S, the delta method gives
     `S² var(p) = (1 - p)² v + p² (V - v) + (n - p N)² e²`: v is its variance and V all tenants',
-    n its calls and N all, e the standard error of the mean overhead.
+    n its calls and N all, e the standard error of the mean overhead. Each further error that is
+    common to several has a term like the last.
 
     Args:
         estimates: One a tenant.
         error_ns: The standard error of the overhead's mean, nanoseconds a call.
+        common: What else moves several tenants at once; amounts in the order of the estimates.
         z: Standard errors on each side.
 
     Returns:
@@ -47,14 +65,17 @@ def intervals(
         return [(0.0, 0.0) for _ in estimates]
     calls = math.fsum(one.calls for one in estimates)
     variance = math.fsum(one.variance_ns2 for one in estimates)
+    wholes = [math.fsum(one.amounts) for one in common]
     found = []
-    for one in estimates:
+    for number, one in enumerate(estimates):
         share = one.server_ns / total
         squared = (
             (1 - share) ** 2 * one.variance_ns2
             + share**2 * (variance - one.variance_ns2)
             + (one.calls - share * calls) ** 2 * error_ns**2
         )
+        for shared, whole in zip(common, wholes, strict=True):
+            squared += ((shared.amounts[number] - share * whole) * shared.error_ns) ** 2
         half = z * math.sqrt(max(0.0, squared))
         found.append((max(0.0, one.server_ns - half), min(total, one.server_ns + half)))
     return found

@@ -38,6 +38,15 @@ class Moments(NamedTuple):
         """A part of the sums."""
         return Moments(self.calls * part, self.wall_ns * part, self.wall_us2 * part)
 
+    def shifted(self, ns: float) -> Moments:
+        """The sums if each call had taken so much more; of fractions of calls too."""
+        wall_us, us = self.wall_ns / 1_000, ns / 1_000
+        return Moments(
+            self.calls,
+            self.wall_ns + self.calls * ns,
+            self.wall_us2 + 2 * us * wall_us + self.calls * us * us,
+        )
+
     @property
     def mean_ns(self) -> float:
         """Mean wall time of a call, nanoseconds; 0 without calls."""

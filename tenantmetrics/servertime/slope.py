@@ -46,7 +46,8 @@ def fit(groups: Iterable[Group], variance_ns2: float) -> Slope:
         variance_ns2: Variance of one call's overhead.
 
     Returns:
-        The slope; 0 where it is not significantly above 0, or too few groups are there.
+        The slope; 0 where it is not significantly above 0, which does not make it known to be 0,
+        or where too few groups are there.
     """
     known = [one for one in groups if one.calls > 0]
     calls = math.fsum(one.calls for one in known)
@@ -68,7 +69,7 @@ def fit(groups: Iterable[Group], variance_ns2: float) -> Slope:
         for one in known
     ) / (len(known) - 2)
     error = math.sqrt(max(variance_ns2, misfit) / spread)
-    return Slope(slope, error) if slope > _SIGNIFICANT * error else Slope()
+    return Slope(slope if slope > _SIGNIFICANT * error else 0.0, error)
 
 
 def upper_bound(overhead_ns: float, workless_bytes: float, groups: Sequence[Group]) -> Slope:
@@ -84,4 +85,8 @@ def upper_bound(overhead_ns: float, workless_bytes: float, groups: Sequence[Grou
         for one in groups
         if one.calls > 0 and one.bytes_ / one.calls - workless_bytes >= LARGE_BYTES
     ]
-    return Slope(max(0.0, min(bounds)), is_bound=True) if bounds else Slope()
+    if not bounds:
+        return Slope()
+    most = max(0.0, min(bounds))
+    # Anything from 0 on; mostly near it, as bodies that large take longer to send than to read.
+    return Slope(most, most / 2, is_bound=True)

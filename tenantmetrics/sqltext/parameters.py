@@ -87,22 +87,25 @@ def parameters(sql: str, names: Collection[str] = ()) -> list[NamedParameter]:
 
 def rewrite(
     sql: str,
-    placeholder: Callable[[str], str],
+    placeholder: Callable[[NamedParameter], str | None],
     names: Collection[str] = (),
 ) -> str:
     """The text with each named parameter replaced.
 
     Args:
         sql: Any text.
-        placeholder: Called with the name for each occurrence; returns what stands there instead.
+        placeholder: Called for each occurrence; returns what stands there instead, None to leave it
+            as it is.
         names: As in `tokenize`.
     """
     pieces: list[str] = []
     position = 0
-    for name, start, end in parameters(sql, names):
-        pieces.append(sql[position:start])
-        pieces.append(_apart(sql, start, placeholder(name), end))
-        position = end
+    for parameter in parameters(sql, names):
+        instead = placeholder(parameter)
+        if instead is not None:
+            pieces.append(sql[position : parameter.start])
+            pieces.append(_apart(sql, parameter.start, instead, parameter.end))
+            position = parameter.end
     pieces.append(sql[position:])
     return "".join(pieces)
 

@@ -19,6 +19,7 @@ from tenantmetrics.tenant.sql.plan import Plan, operands_of
 from tenantmetrics.tenant.sql.planner import plan_of
 from tenantmetrics.tenant.sql.sql_comments import tenants_in_comments
 from tenantmetrics.tenant.sql.template import slot_spans
+from tenantmetrics.tenant.unnamed import in_plain_words, why_unnamed
 
 __all__ = ["Explanation", "Mark", "explain"]
 
@@ -126,7 +127,7 @@ def explain(config: Config, params: Mapping[str, Any]) -> Explanation:
         claims,
         attribution,
         tuple(sorted(set(marks), key=lambda mark: (mark.start, mark.end))),
-        tuple(_reasons(plan, claims, attribution, params)),
+        tuple(_reasons(plan, claims, attribution, params, resolver.vocabulary)),
         tuple(WARNINGS[misuse] for misuse in attribution.misuses),
     )
 
@@ -181,7 +182,11 @@ def _named_places(sql: str, plan: Plan, vocabulary: Vocabulary) -> Iterator[Mark
 
 
 def _reasons(
-    plan: Plan, claims: Claims, attribution: Attribution, params: Mapping[str, Any]
+    plan: Plan,
+    claims: Claims,
+    attribution: Attribution,
+    params: Mapping[str, Any],
+    vocabulary: Vocabulary,
 ) -> list[str]:
     found: list[str] = []
     given = {p["name"] for p in params.get("parameters", ()) if "name" in p}
@@ -193,21 +198,17 @@ def _reasons(
     for claim in claims.named:
         names = ", ".join(tenant for tenant, _ in claim.shares)
         found.append(f"{claim.source} names {names}")
-    for step in claims.session:
-        if step.verb is SessionVerb.SET:
-            whom = step.tenant if step.tenant is not None else "a value that is not known"
-            found.append(f"it sets {step.name} to {whom} for the rest of its transaction")
-        else:
-            verb = str(step.verb).replace("_", " ").upper()
-            found.append(f"it runs {verb} {step.name}".rstrip() + " in its session")
+    found += _session_reasons(claims)
     if missing:
         found.append(f"the tenant is the value of :{', :'.join(missing)}, which was not given")
     if plan.confirms:
         found.append("current_setting() reads the session's tenant and names none itself")
     if plan.why:
-        found.append(f"it was not analysed: {plan.why}")
+        found.append(f"it was not analysed: {in_plain_words(plan.why)}")
     elif claims.undecided:
         found.append("it uses tenant columns, but does not restrict its rows to known tenants")
+    elif not (claims.named or missing):
+        found += why_unnamed(params["sql"], plan, vocabulary)
     if attribution.source is Source.UNATTRIBUTED:
         found.append(
             "no source names a tenant: inside a transaction the call counts for the transaction's "
@@ -216,3 +217,14 @@ def _reasons(
     elif len(claims.named) + bool(claims.session) > 1:
         found.append(f"of these sources, {attribution.source} takes precedence")
     return found
+
+
+def _session_reasons(claims: Claims) -> Iterator[str]:
+    """What a statement does to its session."""
+    for step in claims.session:
+        if step.verb is SessionVerb.SET:
+            whom = step.tenant if step.tenant is not None else "a value that is not known"
+            yield f"it sets {step.name} to {whom} for the rest of its transaction"
+        else:
+            verb = str(step.verb).replace("_", " ").upper()
+            yield f"it runs {verb} {step.name}".rstrip() + " in its session"

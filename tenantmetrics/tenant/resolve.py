@@ -7,11 +7,12 @@ of the parameters is taken before `claims` returns: they are the caller's to cha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tenantmetrics.capture.request import Request
 from tenantmetrics.config import Config
+from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.records import (
     Claim,
@@ -22,6 +23,8 @@ from tenantmetrics.records import (
     Source,
     Transition,
 )
+from tenantmetrics.refusals import Refusal
+from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.identity.context import current
 from tenantmetrics.tenant.identity.precedence import asked_sources
@@ -47,7 +50,12 @@ _MAX_NAME_CHARS = 64
 _NO_VALUES: Mapping[str, Mapping[str, Any]] = {}
 _EMPTY = Claims()
 _WITHOUT_WORK = Claims(workless=True)
-_WORKLESS = frozenset({Transition.BEGIN, Transition.ROLLBACK})
+# Operations without a text. COMMIT works: PostgreSQL tells its time under this text.
+_OF_TRANSITION = {
+    Transition.BEGIN: _WITHOUT_WORK,
+    Transition.ROLLBACK: _WITHOUT_WORK,
+    Transition.COMMIT: Claims(fingerprint=fingerprint("COMMIT")),
+}
 # A third of the time of the named tuple's own constructor.
 _new = tuple.__new__
 
@@ -101,7 +109,6 @@ class Resolver:
         self._strict = Strict(config)
         self._surrounded: dict[tuple[int, str | None, str], tuple[Claims, Claims]] = {}
         self.forget = self._strict.forget
-        self.check: Callable[[Request], None] = self._check
         self.observe = self._strict.observe
 
     @property
@@ -130,7 +137,7 @@ class Resolver:
             bound = self._texts.young.get(sql) or self.bound(sql)
             claims = bound.fixed or self._filled(bound, request)
         else:
-            claims = _WITHOUT_WORK if request.transition in _WORKLESS else _EMPTY
+            claims = _OF_TRANSITION.get(request.transition, _EMPTY)
         tenant = self._current()
         database = request.database
         if request.schema or self._own:
@@ -320,10 +327,20 @@ class Resolver:
             self._databases = {"": None}
         self._databases[name] = claim
 
-    def _check(self, request: Request) -> None:
-        """Raise TenantRefusedError if `strict` refuses the call; see `tenant.session.strict`."""
+    def judge(self, request: Request) -> Refusal | None:
+        """Why `strict` refuses the call, None where it does not; see `tenant.session.strict`."""
         plan = self.bound(request.sql).plan if request.sql else None
-        self._strict.check(request, plan)
+        return self._strict.check(request, plan)
+
+    def check(self, request: Request) -> None:
+        """Refuse a call that must not be sent.
+
+        Raises:
+            TenantRefusedError: No tenant, or two that disagree; says what was found where.
+        """
+        refusal = self.judge(request)
+        if refusal is not None:
+            raise TenantRefusedError(refusal.message)
 
 
 def _nobody() -> None:

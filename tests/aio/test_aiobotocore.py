@@ -148,3 +148,55 @@ def test_an_aio_session_instruments_its_clients(endpoint, windows):
     asyncio.run(main())
     assert tenantmetrics.flush(10)
     assert by_tenant(windows)["acme", "ok"][0] == 1
+
+
+@pytest.fixture
+def silent():
+    """An endpoint that takes requests and never answers."""
+    got = []
+
+    class Silent(Handler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            got.append(self.path)
+            if len(got) == 6:
+                sixth.set()
+            release.wait(30)
+
+    release, sixth = threading.Event(), threading.Event()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Silent)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", got, sixth
+    release.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_call_that_is_cancelled_is_a_call(silent, windows):
+    """Botocore has no event for it; `wait_for` is the usual way to give up a slow query."""
+    url, got, sixth = silent
+
+    async def main():
+        async with client(url) as rds:
+            tenantmetrics.instrument(rds)
+            for _ in range(5):
+                with tenantmetrics.tenant("acme"), pytest.raises(asyncio.TimeoutError):
+                    await asyncio.wait_for(rds.execute_statement(**CALL, sql="SELECT 1"), 0.1)
+            task = asyncio.ensure_future(rds.execute_statement(**CALL, sql="SELECT 1"))
+            assert await asyncio.to_thread(sixth.wait, 30)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main())
+    assert tenantmetrics.flush(20)
+    series = {key: one for window in windows for key, one in window.series.items()}
+    assert {key.outcome for key in series} == {"cancelled"}
+    assert sum(one.calls for one in series.values()) == len(got) == 6
+    (acme,) = [one for key, one in series.items() if key.tenant == "acme"]
+    assert acme.calls == 5
+    assert acme.duration_min_ns > 90_000_000
+    assert acme.billed_requests == 0

@@ -136,3 +136,29 @@ def test_bad_input_is_one_clear_line(run, arguments, message):
     with pytest.raises(TenantMetricsError, match=message) as error:
         run(*arguments)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("selec x from b where tenant_id = 'acme'", "'selec' is no command of PostgreSQL (did you"),
+        ("UPDTE b SET x = 1 WHERE tenant_id = 'acme'", "(did you mean UPDATE?)"),
+        ("/* tenant */ nonsense", "'nonsense' is no command of PostgreSQL"),
+        ("SELECT * FROM b WHERE tenant_id = 'acme", "its syntax was not understood"),
+        ("SELECT * FROM b WHERE (tenant_id = 'acme'", "its syntax was not understood"),
+        ("SELECT * FROM b JOIN c USING (id)", "it uses no tenant column (tenant,"),
+        ("SELECT 1", "it uses no table"),
+        ("CALL f('acme')", "what CALL runs is not in its text"),
+        ("DO $$ BEGIN END $$", "what DO runs is not in its text"),
+        ("COPY b FROM STDIN", "COPY says nothing of whose rows it touches"),
+        ("SELECT 1; SELECT 2", "it is several statements"),
+        ("SELECT * FROM b WHERE tenant_id > 'acme'", "does not restrict its rows"),
+        ("SELECT * FROM b WHERE tenant_id = :t", "the value of :t, which was not given"),
+    ],
+)
+def test_whoever_names_no_tenant_is_told_why(sql, reason):
+    """In the words of whoever wrote it, not the parser's."""
+    result = CliRunner().invoke(app, ["explain", sql], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    assert reason in result.stdout
+    assert "ParseError" not in result.stdout

@@ -243,6 +243,7 @@ during = [
   { from = 2, to = 28, tenant = "acme", unattributed = 10, conflicts = 2 },
   { from = 2, to = 28, losses = { queue_full = 3, series_cap = 2 } },
   { from = 2, to = 28, export_failures = { cloudwatch = 1 } },
+  { from = 2, to = 28, refused = { no_tenant = 4 } },
 ]
 """
 

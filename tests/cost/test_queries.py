@@ -14,11 +14,10 @@ from tenantmetrics.cost.queries import Dialect
 
 NOVEMBER = parse_month("2026-11")
 SOURCES = {
-    "hours": queries.hours(NOVEMBER),
+    "hours": queries.hours(NOVEMBER, 32),
     "tenants": queries.tenants(
         NOVEMBER, {494_303: 0.1, 494_304: 1e-9, 494_305: 0.0}, {494_304: 0.25}
     ),
-    "clusters": queries.clusters(NOVEMBER),
     "losses": queries.losses(NOVEMBER),
     "windows": queries.windows(NOVEMBER),
     "wholeness": queries.wholeness(NOVEMBER),
@@ -36,6 +35,15 @@ ALLOWED = {
     exp.Sub, exp.Div, exp.And, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT,
 }  # fmt: skip
 """What DuckDB, Trino (Athena) and Spark all have and all mean alike."""
+
+RANKED = {
+    "hours": {
+        # The writers with the most calls; the order has no ties.
+        exp.GroupingSets, exp.Window, exp.RowNumber, exp.Order, exp.Ordered, exp.Is, exp.Null,
+        exp.Or, exp.LTE,
+    }
+}  # fmt: skip
+"""What single queries use beyond that."""
 
 IN_DIALECT = {
     Dialect.DUCKDB: set(),
@@ -64,8 +72,9 @@ def outside(sql: str, dialect: Dialect) -> set[str]:
 @pytest.mark.parametrize("dialect", Dialect)
 def test_only_constructs_of_the_common_subset_are_used(name, dialect):
     """In the source and in every dialect made of it: nothing slips in by way of transpiling."""
-    assert outside(SOURCES[name], Dialect.DUCKDB) == set()
-    assert outside(sent(name, dialect), dialect) == set()
+    more = {kind.__name__ for kind in RANKED.get(name, ())}
+    assert outside(SOURCES[name], Dialect.DUCKDB) <= more
+    assert outside(sent(name, dialect), dialect) <= more
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -81,7 +90,7 @@ def test_athena_reads_the_table_only_through_the_months_partitions(name):
 def test_a_zones_month_takes_the_utc_days_it_touches():
     """November in Kolkata begins on the 31st of October in UTC."""
     period = parse_month("2026-11", "Asia/Kolkata")
-    text = over_partitions(queries.hours(period), Athena().relation(), period)
+    text = over_partitions(queries.hours(period, 32), Athena().relation(), period)
     assert "BETWEEN '2026-10-31' AND '2026-11-30'" in text
 
 

@@ -5,12 +5,15 @@ import pytest
 from tenantmetrics.catalog import METRICS, OTHER, Level, metrics
 from tenantmetrics.export.otlp_data import rows
 from tenantmetrics.export.points import groups
-from tenantmetrics.records import OVERFLOW, UNATTRIBUTED, Window
+from tenantmetrics.records import OVERFLOW, UNATTRIBUTED, SeriesKey, Source, Window
 
 EVERYTHING = {
     "losses": {"queue_full": 1, "series_cap": 2},
     "misuses": {"sources_disagree": 1},
     "export_failures": {"otlp": 1},
+    "refusals": {
+        SeriesKey("acme", "ExecuteStatement", "refused_no_tenant", Source.CONTEXT, "", ""): 1
+    },
 }
 
 
@@ -57,6 +60,7 @@ def test_the_same_window_gives_the_same_groups_in_the_same_order(real_window):
         window.misuses,
         window.export_failures,
         window.load_ns,
+        refusals=window.refusals,
     )
     first, second = (
         [

@@ -87,7 +87,7 @@ def test_an_owner_that_is_killed_takes_the_server_with_it(number):
     "delay_s",
     [0.05, 0.3, *(pytest.param(n / 20, marks=pytest.mark.long) for n in range(20))],
 )
-def test_an_owner_that_dies_while_starting_leaves_nothing(delay_s, tmp_path):
+def test_an_owner_that_dies_while_starting_leaves_nothing(delay_s, eventually):
     """At any point: before the folder, during initdb, before the server is ready."""
     # A temporary folder of its own tells what is left behind; short, for the socket's sake.
     with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as temporary:
@@ -108,9 +108,9 @@ def test_an_owner_that_dies_while_starting_leaves_nothing(delay_s, tmp_path):
         owner.wait()
         owner.stdin.close()
         # Found by the folder in their arguments: a keeper may have been started just now.
-        _eventually(lambda: not _running_in(temporary))
+        eventually(lambda: not _running_in(temporary))
         # Killed between making the folder and starting the keeper, nobody is left to remove it.
-        _eventually(lambda: delay_s == 0.0 or not any(Path(temporary).iterdir()))
+        eventually(lambda: delay_s == 0.0 or not any(Path(temporary).iterdir()))
 
 
 def _running_in(folder):
@@ -120,15 +120,6 @@ def _running_in(folder):
         for process in psutil.process_iter(["cmdline"])
         if any(folder in argument for argument in process.info["cmdline"] or ())
     ]
-
-
-def _eventually(holds):
-    waiter = threading.Event()
-    for _ in range(2000):
-        if holds():
-            return
-        waiter.wait(0.01)
-    pytest.fail("does not come to hold within 20 s")
 
 
 @pytest.fixture
@@ -173,6 +164,41 @@ def test_a_folder_of_something_else_is_left_alone(folder):
     assert [path.name for path in folder.iterdir()] == ["file"]
 
 
+def test_data_of_another_version_is_left_alone_and_both_are_named(folder):
+    """PostgreSQL's own message comes only after the start."""
+    (folder / "PG_VERSION").write_text("15\n")
+    complaint = "holds data of PostgreSQL 15, and this is PostgreSQL 18"
+    with pytest.raises(LocalApiError, match=complaint), embedded(folder):
+        pass
+    assert [path.name for path in folder.iterdir()] == ["PG_VERSION"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
+def test_a_folder_that_the_server_cannot_enter_is_not_made(tmp_path):
+    """As root, the server runs as nobody, who cannot look into root's folders."""
+    tmp_path.chmod(0o700)
+    with pytest.raises(LocalApiError, match="cannot enter"), embedded(tmp_path / "pg" / "data"):
+        pass
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_installed_postgresql_brings_its_extensions(require_postgres):
+    """The newest one of the machine runs as the embedded one does, and is thrown away."""
+    with serve(postgres="installed", roles=["app"]) as endpoint:
+        client = endpoint.client()
+        same = {"resourceArn": endpoint.resource_arn, "secretArn": endpoint.secret_arn}
+        for extension in ("hstore", "citext", "pg_trgm", "uuid-ossp", "pg_stat_statements"):
+            client.execute_statement(sql=f'CREATE EXTENSION "{extension}"', **same)
+        found = client.execute_statement(sql="SELECT 'A'::citext = 'a'::citext", **same)
+    assert found["records"] == [[{"booleanValue": True}]]
+
+
+def test_a_folder_without_programs_is_one_clear_line(folder):
+    """It is named."""
+    with pytest.raises(LocalApiError, match="no programs postgres"), embedded(programs=folder):
+        pass
+
+
 def test_a_port_in_use_is_one_clear_line():
     """Before PostgreSQL is started."""
     with socket.socket() as taken:
@@ -201,6 +227,20 @@ def test_a_role_that_postgresql_refuses_is_one_clear_line(role):
     with pytest.raises(LocalApiError, match=complaint) as caught, serve(roles=[role]):
         pass
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("statement", [None, "CREATE ROLE free LOGIN BYPASSRLS"])
+def test_a_role_that_bypasses_row_level_security_is_refused(statement, folder):
+    """A superuser, or a role with BYPASSRLS that kept data has."""
+    if statement is not None:
+        with embedded(folder / "data") as url, psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(statement)
+    role = "free" if statement is not None else "postgres"
+    with (
+        pytest.raises(LocalApiError, match=f"role '{role}' bypasses row-level security"),
+        serve(data=folder / "data", roles=[role]),
+    ):
+        pass
 
 
 def test_a_role_is_bound_by_row_level_security(data_api_endpoint):

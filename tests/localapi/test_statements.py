@@ -96,6 +96,36 @@ def test_an_unused_parameter_does_no_harm(execute):
     assert execute("SELECT 1", a={"stringValue": "x"})["records"] == [[{"longValue": 1}]]
 
 
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT json_object('k':v)::text FROM (SELECT 1 AS v) q", '{"k" : 1}'),
+        ("SELECT json_object('k': v)::text FROM (SELECT 1 AS v) q", '{"k" : 1}'),
+        ("SELECT json_object(k:v)::text FROM (SELECT 'a' AS k, 1 AS v) q", '{"a" : 1}'),
+        ("SELECT json_object('k':v, 'l' : :given)::text FROM (SELECT 1 AS v) q",
+         '{"k" : 1, "l" : "x"}'),
+        ("SELECT (ARRAY[1, 2, 3])[:high]::text FROM (SELECT 2 AS high) q", "{1,2}"),
+        ("SELECT (ARRAY[1, 2, 3])[2:high]::text FROM (SELECT 3 AS high) q", "{2,3}"),
+        ("SELECT (ARRAY[1, 2, 3])[ :high]::text FROM (SELECT 2 AS high) q", "{1,2}"),
+        ("SELECT (ARRAY[:given])[1]::text", "x"),
+    ],
+)  # fmt: skip
+def test_a_colon_of_sql_is_no_parameter(execute, sql, expected):
+    """Of a key of JSON or the bound of a slice, where no parameter of that name is supplied."""
+    found = execute(sql, given={"stringValue": "x"})["records"]
+    assert found[0][0]["stringValue"].replace(" ", "") == expected.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT (ARRAY[:a])[1]", "SELECT 1 = :a", "SELECT (:a)", "SELECT ARRAY[[:a]]",
+     "SELECT 1 WHERE 'x' = :a"],
+)  # fmt: skip
+def test_what_can_only_be_a_parameter_must_be_supplied(fails, sql):
+    """PostgreSQL's syntax error would say less."""
+    assert fails(sql)[1] == "Cannot find parameter: a"
+
+
 def test_a_missing_parameter_is_named(fails):
     """The first one that is not supplied."""
     assert fails("SELECT :a, :b", a={"longValue": 1}) == (

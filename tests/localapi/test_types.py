@@ -20,7 +20,7 @@ LONG_MAX = 2**63 - 1
         ("1::int2", {"longValue": 1}),
         ("(-2147483648)::int4", {"longValue": -2147483648}),
         (f"{LONG_MAX}::int8", {"longValue": LONG_MAX}),
-        ("4294967295::oid", {"longValue": 4294967295}),
+        ("4294967295::oid", {"stringValue": "4294967295"}),
         ("0.1::float4", {"doubleValue": 0.1}),
         ("2::float8", {"doubleValue": 2.0}),
         ("1e300::float8", {"doubleValue": 1e300}),

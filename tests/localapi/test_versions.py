@@ -21,6 +21,16 @@ def test_several_statements_run_and_the_first_answers(v1):
     assert run("execute_statement", sql="SELECT 1; SELECT 2")["records"] == [[{"longValue": 1}]]
 
 
+def test_an_error_of_the_database_has_the_form_of_that_time(v1):
+    """The lines of JDBC's driver under one code, the SQLSTATE at the end."""
+    run, client = v1
+    with pytest.raises(client.exceptions.BadRequestException) as caught:
+        run("execute_statement", sql="SELECT 1 FROM nowhere")
+    assert caught.value.response["Error"]["Message"] == (
+        'ERROR: relation "nowhere" does not exist\n  Position: 15; SQLState: 42P01'
+    )
+
+
 def test_schema_is_the_search_path(v1):
     """Version 2 refuses it."""
     run, _ = v1

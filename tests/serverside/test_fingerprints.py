@@ -21,10 +21,10 @@ def shown(connection, case):
     """Run a statement as the Data API does, with `$1` for `:name`; the texts that the view has."""
     names = []
 
-    def positional(name):
-        if name not in names:
-            names.append(name)
-        return f"${names.index(name) + 1}"
+    def positional(found):
+        if found.name not in names:
+            names.append(found.name)
+        return f"${names.index(found.name) + 1}"
 
     text = sqltext.rewrite(case["client"], positional, case["parameters"])
     connection.execute("SELECT pg_stat_statements_reset()")

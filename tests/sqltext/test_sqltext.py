@@ -53,7 +53,7 @@ def test_the_short_way_to_parameters_agrees_with_the_tokens(sql):
 @given(texts)
 def test_rewriting_each_parameter_to_itself_keeps_every_parameter(sql):
     """Placeholders that are again parameters are found again, in the same order."""
-    again = sqltext.rewrite(sql, lambda name: f":{name}")
+    again = sqltext.rewrite(sql, lambda found: f":{found.name}")
     assert names(again) == names(sql)
 
 

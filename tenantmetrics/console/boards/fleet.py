@@ -97,10 +97,11 @@ _TENANTS = Section(
                 thresholds=(Threshold("largest-share", "NoisySharePercent"),),
             ),
             Panel(
-                title="Calls whose tenant is unknown, or two of them",
+                title="Calls whose tenant is unknown, or two of them; calls that strict refused",
                 draws=(
                     q.counted("UnattributedCalls", "unattributed"),
                     q.counted("TenantConflicts", "conflicts"),
+                    q.REFUSED,
                 ),
                 unit=q.COUNTED_CALLS,
             ),

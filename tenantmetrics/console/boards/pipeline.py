@@ -120,11 +120,12 @@ _TRUST = Section(
                 title="Export lag", draws=(Quantity(promql=_since_the_last),), unit=Unit("s", "s")
             ),
             Panel(
-                title="Calls with no tenant, two tenants, or folded into __overflow__",
+                title="Calls with no tenant, with two, folded into __overflow__, or refused",
                 draws=(
                     q.counted("UnattributedCalls", "unattributed"),
                     q.counted("TenantConflicts", "conflicts"),
                     q.counted("SeriesOverflow", "overflow"),
+                    q.REFUSED,
                 ),
                 unit=q.COUNTED_CALLS,
             ),

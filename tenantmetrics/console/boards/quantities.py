@@ -14,8 +14,8 @@ __all__ = [
     "COST_A_DAY", "COST_NOW", "COST_OF_THE_TENANT", "COST_TO_DATE", "COUNTED_CALLS",
     "ERROR_PERCENT", "ERROR_PERCENT_BY_TENANT",
     "FAILED_BY_CODE", "LATENCY_P99", "LATENCY_QUANTILES", "LOAD", "LOAD_BY_TENANT", "MS",
-    "PERCENT", "REQUESTS", "SESSIONS", "SHARE_BY_TENANT", "SHARE_OF_LOAD", "STORAGE_LATENCY",
-    "TROUBLE", "USD", "cluster", "counted",
+    "PERCENT", "REFUSED", "REQUESTS", "SESSIONS", "SHARE_BY_TENANT", "SHARE_OF_LOAD",
+    "STORAGE_LATENCY", "TROUBLE", "USD", "cluster", "counted",
 ]  # fmt: skip
 
 _DAY_S = 86_400
@@ -228,6 +228,15 @@ FAILED_BY_CODE = Quantity(
     promql=lambda source: [
         (source.rate("DatabaseErrors", source.error), source.legend("error.type"))
     ]
+)
+
+REFUSED = Quantity(
+    cloudwatch=lambda source: [
+        expression(source.insights("RefusedCalls", "SUM", "Reason", limit=10), id="refused")
+    ],
+    promql=lambda source: [
+        (source.rate("RefusedCalls", source.reason), source.legend("tenantmetrics.reason"))
+    ],
 )
 
 TROUBLE = Quantity(

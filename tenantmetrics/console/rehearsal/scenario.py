@@ -38,6 +38,7 @@ from tenantmetrics import histogram
 from tenantmetrics.console.rehearsal.store import MINUTE_S, Store
 from tenantmetrics.errors import ConsoleError
 from tenantmetrics.records import OK, UNATTRIBUTED, Misuse, Series, SeriesKey, Source, Window
+from tenantmetrics.refusals import REFUSED
 from tenantmetrics.statement_table import Kind, StatementTable
 
 __all__ = ["parse", "play", "windows"]
@@ -52,7 +53,7 @@ _TOP = frozenset(
 _DURING = frozenset(
     {
         "from", "to", "tenant", "calls", "latency_ms", "overhead_ms", "error_rate", "error",
-        "unattributed", "conflicts", "outage", "losses", "export_failures",
+        "unattributed", "conflicts", "outage", "losses", "export_failures", "refused",
     }
 )  # fmt: skip
 _ERROR = "DatabaseErrorException"
@@ -157,6 +158,7 @@ def _window(described: dict[str, Any], minute: int, start_s: int) -> Window | No
         _calls(series, statements, loads, tenant, mine)
     losses: dict[str, int] = {}
     failures: dict[str, int] = {}
+    refusals: dict[SeriesKey, int] = {}
     conflicts = 0
     for incident in now:
         if unknown := incident.get("unattributed"):
@@ -167,6 +169,8 @@ def _window(described: dict[str, Any], minute: int, start_s: int) -> Window | No
         conflicts += incident.get("conflicts", 0)
         losses |= incident.get("losses", {})
         failures |= incident.get("export_failures", {})
+        for reason, count in incident.get("refused", {}).items():
+            refusals[_refused(reason)] = count
     misuses = {str(Misuse.OTHER_TENANTS_ROWS): conflicts} if conflicts else {}
     _probes(statements, described.get("overhead_ms", 0))
     return Window(
@@ -180,7 +184,13 @@ def _window(described: dict[str, Any], minute: int, start_s: int) -> Window | No
         export_failures=failures,
         load_ns=loads,
         statements=statements,
+        refusals=refusals,
     )
+
+
+def _refused(reason: str) -> SeriesKey:
+    outcome = REFUSED + reason
+    return SeriesKey(UNATTRIBUTED, "ExecuteStatement", outcome, Source.UNATTRIBUTED, "", "")
 
 
 def _probes(statements: StatementTable, overhead_ms: float) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tenantmetrics.cost.server_time.common import CommonErrors, Errors, Kept
 from tenantmetrics.cost.server_time.sql import BEGIN_GROUP, WORKLESS_GROUP
-from tenantmetrics.servertime import Divided, Estimated, Part, divide
-from tenantmetrics.servertime.overhead import between
+from tenantmetrics.servertime import Common, Divided, Estimated, Overhead, Part, between, divide
 
-__all__ = ["LEAST_NS", "Cell", "Known", "divided"]
+__all__ = ["LEAST_NS", "Cell", "Errors", "Kept", "Known", "Shares", "divided"]
 
 LEAST_NS = 20_000
 """No call that does work takes less of the server: what parsing and planning a look-up takes."""
 
+_MOST_RESTLESS = 4.0
+"""A statement whose overhead is larger than others' has a larger spread too, but so many times at
+the most: of few calls the overhead is hardly known."""
 
 _WITHOUT_WORK = frozenset({WORKLESS_GROUP, BEGIN_GROUP})
 
@@ -30,6 +33,8 @@ class Cell(NamedTuple):
         calls: How many; weighted, where the rest is.
         rest_ns: Wall time less overhead.
         noise: Its variance, in units of one call's.
+        bytes_: Request and response bodies.
+        kept: What else these calls have in common.
     """
 
     tenant: str
@@ -37,6 +42,8 @@ class Cell(NamedTuple):
     calls: float
     rest_ns: float
     noise: float
+    bytes_: float = 0.0
+    kept: Kept = Kept()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,88 +51,147 @@ class Known:
     """What is known of a segment before it is divided.
 
     Attributes:
-        variance_ns2: Variance of one call's overhead.
+        overhead: One call's.
         error_ns: Standard error of its mean.
-        by_total: The total is the server's own number, and tells the overhead's mean better.
         total_ns: What all tenants get.
+        errors: Standard errors of what else was taken off.
+        by_total: The total is the server's own number, and tells the overhead's mean better.
         groups_ns: What a group's tenants get, where the server says it.
         tenants_ns: What the server says of a tenant at the least, with the variance of that.
     """
 
-    variance_ns2: float
+    overhead: Overhead
     error_ns: float
     total_ns: float
+    errors: Errors = field(default_factory=Errors)
     by_total: bool = False
     groups_ns: Mapping[int, float] | None = None
     tenants_ns: Mapping[str, tuple[float, float]] | None = None
 
 
-def divided(cells: Sequence[Cell], known: Known) -> tuple[dict[str, Estimated], float]:
-    """Each tenant's server time, and the standard error that all have in common.
+class Shares(NamedTuple):
+    """What tenants get.
+
+    Attributes:
+        tenants: Each tenant's server time.
+        error_ns: The standard error that all calls have in common.
+        common: Those that some have, in the order of `tenants`.
+    """
+
+    tenants: dict[str, Estimated]
+    error_ns: float
+    common: list[Common]
+
+
+def divided(cells: Sequence[Cell], known: Known) -> Shares:
+    """Divide a segment.
 
     Args:
         cells: All of the segment.
         known: What else is known.
     """
-    groups: dict[int, list[Cell]] = defaultdict(list)
+    common = CommonErrors(known.errors, known.overhead.mean_ns)
+    groups: dict[int, dict[str, Cell]] = defaultdict(dict)
+    apart: dict[int, list[Cell]] = defaultdict(list)
     for cell in sorted(cells):
         if cell.calls > 0:
-            groups[cell.group].append(cell)
-    apart_ns2 = _apart(groups.get(WORKLESS_GROUP, ()), known.variance_ns2)
+            apart[cell.group].append(cell)
+            of_group = groups[cell.group]
+            of_group[cell.tenant] = _plus(of_group.get(cell.tenant), cell)
+    variance_ns2 = known.overhead.variance_ns2
+    apart_ns2 = _apart(groups.get(WORKLESS_GROUP, {}).values(), variance_ns2)
     surplus_ns, error_ns = _surplus(groups, known)
     server: dict[str, float] = defaultdict(float)
     variance: dict[str, float] = defaultdict(float)
     calls: dict[str, float] = defaultdict(float)
-    for group, members in sorted(groups.items()):
+    for group, by_tenant in sorted(groups.items()):
+        members = list(by_tenant.values())
         total = None if known.groups_ns is None else known.groups_ns.get(group, 0.0)
         if group in _WITHOUT_WORK:
             shares = _by_calls(members, total or 0.0)
         else:
+            restless = 1.0 if total is None else _restless(members, total, known.overhead)
             parts = [
                 Part(
                     cell.calls,
                     cell.rest_ns - cell.calls * surplus_ns,
-                    cell.noise * known.variance_ns2 + cell.calls * cell.calls * apart_ns2,
+                    restless * cell.noise * variance_ns2 + cell.calls * cell.calls * apart_ns2,
                 )
                 for cell in members
             ]
             shares = divide(parts, total)
+            rest = math.fsum(part.rest_ns for part in parts)
+            common.add(group, apart[group], rest, total)
         for cell, share in zip(members, shares, strict=True):
             server[cell.tenant] += share.server_ns
             most = math.inf if total is None else (total / 2) ** 2
             variance[cell.tenant] += min(most, share.variance_ns2)
             calls[cell.tenant] += 0.0 if group in _WITHOUT_WORK else cell.calls
-    return _settled(server, variance, calls, known), error_ns
+    tenants = _settled(server, variance, calls, known)
+    return Shares(tenants, error_ns, common.of(tenants, calls if known.by_total else None))
 
 
-def _apart(cells: Sequence[Cell], variance_ns2: float) -> float:
+def _plus(known: Cell | None, cell: Cell) -> Cell:
+    if known is None:
+        return cell
+    return known._replace(
+        calls=known.calls + cell.calls,
+        rest_ns=known.rest_ns + cell.rest_ns,
+        noise=known.noise + cell.noise,
+    )
+
+
+def _apart(cells: Iterable[Cell], variance_ns2: float) -> float:
     """The variance between the tenants' own mean overheads: 0 if they differ by chance alone."""
-    calls = math.fsum(cell.calls for cell in cells)
+    members = list(cells)
+    calls = math.fsum(cell.calls for cell in members)
     if not calls:
         return 0.0
-    center = math.fsum(cell.rest_ns for cell in cells) / calls
+    center = math.fsum(cell.rest_ns for cell in members) / calls
     means = [
-        (cell.rest_ns / cell.calls, cell.noise * variance_ns2 / cell.calls**2) for cell in cells
+        (cell.rest_ns / cell.calls, cell.noise * variance_ns2 / cell.calls**2) for cell in members
     ]
     return between(means, center)
 
 
-def _surplus(groups: Mapping[int, Sequence[Cell]], known: Known) -> tuple[float, float]:
+def _restless(cells: Iterable[Cell], total_ns: float, overhead: Overhead) -> float:
+    """How many times the usual the variance of a group's overhead is.
+
+    Long statements meet more of what keeps a machine busy. Their mean overhead tells by how much,
+    and its deviation grows with it, as that of a log-normal one does.
+    """
+    members = list(cells)
+    calls = math.fsum(cell.calls for cell in members)
+    if not calls or overhead.mean_ns <= 0:
+        return 1.0
+    more = (math.fsum(cell.rest_ns for cell in members) - total_ns) / calls
+    return min(_MOST_RESTLESS, max(1.0, 1 + more / overhead.mean_ns) ** 2)
+
+
+def _surplus(groups: Mapping[int, Mapping[str, Cell]], known: Known) -> tuple[float, float]:
     """What a call's overhead is more than was thought, so that residues add up to the total."""
     if not known.by_total:
         return 0.0, 0.0 if known.groups_ns is not None else known.error_ns
-    work = [cell for group, cells in groups.items() if group not in _WITHOUT_WORK for cell in cells]
+    work = [
+        cell
+        for group, cells in groups.items()
+        if group not in _WITHOUT_WORK
+        for cell in cells.values()
+    ]
     calls = math.fsum(cell.calls for cell in work)
     if not calls:
         return 0.0, 0.0
     rest = math.fsum(cell.rest_ns for cell in work)
-    noise = math.fsum(cell.noise for cell in work) * known.variance_ns2
+    noise = math.fsum(cell.noise for cell in work) * known.overhead.variance_ns2
     return (rest - known.total_ns) / calls, math.sqrt(noise) / calls
 
 
-def _by_calls(cells: Sequence[Cell], total_ns: float) -> list[Divided]:
-    calls = math.fsum(cell.calls for cell in cells)
-    return [Divided(total_ns * cell.calls / calls, 0.0) for cell in cells]
+def _by_calls(cells: Iterable[Cell], total_ns: float) -> list[Divided]:
+    members = list(cells)
+    calls = math.fsum(cell.calls for cell in members)
+    amounts = [total_ns * cell.calls / calls for cell in members]
+    # A BEGIN takes less than a set_config, and who makes more of which is not known.
+    return [Divided(amount, amount * amount) for amount in amounts]
 
 
 def _settled(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.server_time import sql
-from tenantmetrics.cost.server_time.division import Cell, Known, divided
+from tenantmetrics.cost.server_time.division import Cell, Errors, Kept, Known, divided
 from tenantmetrics.cost.server_time.matched import MOST_MATCHED, Matched
 from tenantmetrics.cost.server_time.model import (
     HourServerTime,
@@ -30,6 +31,9 @@ __all__ = ["ServerTimeEstimate"]
 _MOST_CELLS = 200_000
 """Tenants times statements that are divided one by one: some seconds in Python."""
 _FEWEST_GROUPS = 20
+_MOST_KEPT_APART = 5_000_000
+"""Calls up to which writers and cold calls are looked at tenant by tenant: of more, what the errors
+of their overheads move is less than a thousandth, and the sums would be millions of rows."""
 
 
 class ServerTimeEstimate:
@@ -42,6 +46,7 @@ class ServerTimeEstimate:
         record: The table of statements in the period.
         server: What the server says of it.
         methods: The method by hour and cluster.
+        quiet: Load of hours without a metered call, nanoseconds by hour.
         more: Notes on how the methods were chosen.
 
     Raises:
@@ -57,6 +62,7 @@ class ServerTimeEstimate:
         record: Record,
         server: ServerLoad,
         methods: Mapping[HourKey, Method],
+        quiet: Mapping[int, float],
         more: Sequence[str] = (),
     ) -> None:
         self._ledger = ledger
@@ -64,6 +70,7 @@ class ServerTimeEstimate:
         self._usage = usage
         self._record = record
         self._server = server
+        self._quiet = quiet
         self._more = tuple(more)
         self._numbers: dict[int, int] = {}
         self.parts = estimate_parts(record, server, methods)
@@ -79,7 +86,12 @@ class ServerTimeEstimate:
                 rest[hour] += one.unmetered_ns
         for hour in self.usage_hours:
             mine[hour] += self._usage[hour].net_ns
-        return {hour: HourServerTime(round(mine[hour]), round(rest[hour])) for hour in sorted(mine)}
+        for hour, ns in self._quiet.items():
+            rest[hour] += ns
+        return {
+            hour: HourServerTime(round(mine[hour]), round(rest[hour]))
+            for hour in sorted({*mine, *rest})
+        }
 
     @property
     def methods(self) -> tuple[MethodCoverage, ...]:
@@ -129,27 +141,32 @@ class ServerTimeEstimate:
         self._numbers = self._groups(len(usage))
         plain: dict[int, list[Cell]] = defaultdict(list)
         weighted: dict[int, list[Cell]] = defaultdict(list)
-        for number, tenant, group, *sums in self._cells(weights):
-            calls, rest, noise, wcalls, wrest, wnoise = (int(str(one)) for one in sums)
-            key = int(str(number))
-            plain[key].append(
-                Cell(str(tenant), int(str(group)), calls, rest, noise / sql.NOISE_SCALE)
+        scales = self._scales(weights)
+        for segment, tenant, of, writer, cold, *sums in self._cells(weights, scales):
+            # Text from Athena, whole numbers from the others.
+            calls, rest, noise, wcalls, wrest, wnoise, wbytes = map(float, sums)
+            number, group, kept = int(segment), int(of), Kept(int(writer), bool(int(cold)))
+            plain[number].append(
+                Cell(tenant, group, calls, rest / scales.rest, noise / scales.noise, 0.0, kept)
             )
-            weighted[key].append(
+            weighted[number].append(
                 Cell(
-                    str(tenant),
-                    int(str(group)),
-                    wcalls / sql.CALLS_SCALE,
-                    wrest,
-                    wnoise / sql.NOISE_SCALE,
+                    tenant,
+                    group,
+                    wcalls / scales.weighted_calls,
+                    wrest / scales.weighted_rest,
+                    wnoise / scales.weighted_noise,
+                    wbytes,
+                    kept,
                 )
             )
         ones = dict.fromkeys(self.hours, 1.0)
         amounts: dict[str, list[float]] = defaultdict(lambda: [0.0] * 4)
         for number, part in enumerate(self.parts):
-            server, _ = divided(plain[number], self._known(part, ones))
-            weighed, error = divided(weighted[number], self._known(part, weights))
-            bounds = intervals(list(weighed.values()), error)
+            server = divided(plain[number], self._known(part, ones)).tenants
+            shares = divided(weighted[number], self._known(part, weights))
+            weighed = shares.tenants
+            bounds = intervals(list(weighed.values()), shares.error_ns, shares.common)
             for tenant, one in server.items():
                 amounts[tenant][0] += one.server_ns
             for (tenant, one), (low, high) in zip(weighed.items(), bounds, strict=True):
@@ -159,7 +176,25 @@ class ServerTimeEstimate:
                 amounts[tenant][3] += (high - one.server_ns) ** 2
         return _merged(found, amounts, largest)
 
-    def _cells(self, weights: Mapping[int, float]) -> list[tuple[object, ...]]:
+    def _scales(self, weights: Mapping[int, float]) -> sql.Scales:
+        """Units in which all tenants' sums fit into a double."""
+        rest = noise = wcalls = wrest = wnoise = 0.0
+        for part in self.parts:
+            over = part.overhead
+            apart = max(map(abs, over.offsets.values()), default=0.0) + over.cold_ns
+            noisy = max(over.noises.values(), default=1.0) * over.cold_noise
+            for key in part.keys:
+                one, weight = self._record.hours[key], weights[key[0]]
+                mean = abs(over.of(key[0], -1, cold=False)) + apart
+                size = math.fsum(sums.bytes_ for sums in one.parts.values())
+                most = one.net_ns + one.calls * mean + size * over.slope.ns_a_byte
+                rest, wrest = rest + most, wrest + most * weight
+                wcalls += one.calls * weight
+                noise += one.calls * max(1.0, noisy)
+                wnoise += one.calls * max(1.0, noisy) * weight * weight
+        return sql.Scales(*map(sql.finest, (rest, noise, wcalls, wrest, wnoise)))
+
+    def _cells(self, weights: Mapping[int, float], scales: sql.Scales) -> list[tuple[Any, ...]]:
         clusters = {arn: number for number, arn in enumerate(self._record.clusters)}
         of_cluster: dict[str, sql.OfCluster] = {}
         of_hour: dict[tuple[int, int], sql.OfHour] = {}
@@ -178,8 +213,17 @@ class ServerTimeEstimate:
                     offsets[cluster, writer] = more, over.noises.get(one, 1.0)
         if not of_hour:
             return []
+        calls = math.fsum(one.calls for one in self._record.hours.values())
         return self._ledger.rows(
-            sql.cells(self._period, of_cluster, of_hour, offsets, self._numbers)
+            sql.cells(
+                self._period,
+                of_cluster,
+                of_hour,
+                offsets,
+                self._numbers,
+                scales=scales,
+                classes=self._record.classes if calls <= _MOST_KEPT_APART else None,
+            )
         )
 
     def _groups(self, tenants: int) -> dict[int, int]:
@@ -205,20 +249,25 @@ class ServerTimeEstimate:
     def _known(self, part: Part, weights: Mapping[int, float]) -> Known:
         over = part.overhead
         total = math.fsum(one.metered_ns * weights[hour] for (hour, _), one in part.hours.items())
+        errors = Errors(over.offset_errors, over.cold_error, over.slope.error)
         if part.matched is not None:
             groups = self._group_totals(part, part.matched, weights)
-            return Known(over.whole.variance_ns2, over.error_ns, total, groups_ns=groups)
+            return Known(over.whole, over.error_ns, total, errors=errors, groups_ns=groups)
         said: dict[str, tuple[float, float]] = {}
         for (hour, _), names in part.tenants.items():
             for tenant, ns in names.items():
                 known, variance = said.get(tenant, (0.0, 0.0))
                 weight = weights[hour]
-                # A sample a second: a session seen stands for a second, give or take its root.
-                said[tenant] = known + ns * weight, variance + ns * 1e9 * weight * weight
+                # A session that is seen stands for the time to the next sample, give or take its
+                # root. Performance Insights looks every second.
+                apart_ns = 1e9
+                if part.method is Method.ACTIVITY:
+                    apart_ns *= self._server.sample_s
+                said[tenant] = known + ns * weight, variance + ns * apart_ns * weight * weight
         unmetered = any(one.verdict is Verdict.UNMETERED for one in part.hours.values())
         by_total = part.method is Method.DB_LOAD and not unmetered
         return Known(
-            over.whole.variance_ns2, over.error_ns, total, by_total=by_total, tenants_ns=said
+            over.whole, over.error_ns, total, errors=errors, by_total=by_total, tenants_ns=said
         )
 
     def _group_totals(

@@ -33,6 +33,10 @@ BEGIN and ROLLBACK, and both with `cold_`."""
 
 _BEGIN = -1
 """Stands for all operations without work among statements."""
+_RESTLESS = 4
+"""Calls of a writer whose variance is more times that of the quietest count for less in a mean."""
+_WORKLESS = -2
+"""Stands for all statements without work."""
 
 
 class StatementKey(NamedTuple):
@@ -67,8 +71,10 @@ class ClusterOverhead:
     Attributes:
         whole: Over all writers and hours.
         offsets: What a call costs more with a class of writers, nanoseconds.
+        offset_errors: The standard errors of those.
         noises: The variance of one with them, in units of `whole.variance_ns2`.
         cold_ns: What opening a connection adds.
+        cold_error: The standard error of that.
         cold_noise: The variance of a call that does, in units of one that does not.
         slope: What a byte adds.
         hours: Overhead of a call by hour, of the writers without an offset.
@@ -76,8 +82,10 @@ class ClusterOverhead:
 
     whole: Overhead = field(default_factory=Overhead)
     offsets: dict[int, float] = field(default_factory=dict)
+    offset_errors: dict[int, float] = field(default_factory=dict)
     noises: dict[int, float] = field(default_factory=dict)
     cold_ns: float = 0.0
+    cold_error: float = 0.0
     cold_noise: float = 1.0
     slope: Slope = field(default_factory=Slope)
     hours: dict[int, float] = field(default_factory=dict)
@@ -108,95 +116,46 @@ def cluster_overhead(
         parts: The period's sums.
         workless_hours: Calls without work that opened no connection, by hour and class of writer.
     """
-    workless: dict[int, Moments] = {}
-    warm: dict[int, dict[int, Moments]] = defaultdict(dict)
-    workless_bytes = 0.0
+    sums: dict[int, dict[int, Moments]] = defaultdict(dict)
+    workless_bytes = workless_calls = 0.0
     calls = math.fsum(one.moments.calls for key, one in parts.items() if key.kind == "workless")
     without = {"workless"} if calls >= ENOUGH_CALLS else {"workless", "begin"}
     for key, one in parts.items():
         if key.kind in without:
-            known = workless.get(key.writer_class, Moments())
-            workless[key.writer_class] = known.plus(one.moments)
+            statement = _WORKLESS
             workless_bytes += one.bytes_
+            workless_calls += one.moments.calls
         elif key.kind in {"work", "begin"}:
             # What BEGIN takes is about the overhead: it counts as a cheap statement does.
             statement = key.fingerprint if key.kind == "work" else _BEGIN
-            known = warm[key.writer_class].get(statement, Moments())
-            warm[key.writer_class][statement] = known.plus(one.moments)
+        else:
+            continue
+        known = sums[key.writer_class].get(statement, Moments())
+        sums[key.writer_class][statement] = known.plus(one.moments)
     found = ClusterOverhead()
-    pooled = _sum(workless.values())
-    found.workless_bytes = workless_bytes / pooled.calls if pooled.calls else 0.0
-    by_statement: dict[int, Moments] = {}
-    for statements in warm.values():
-        for statement, moments in statements.items():
-            by_statement[statement] = by_statement.get(statement, Moments()).plus(moments)
-    found.whole = servertime.overhead(pooled, by_statement.values())
-    _writers(found, workless, warm, by_statement)
+    found.workless_bytes = workless_bytes / workless_calls if workless_calls else 0.0
+    writers = servertime.offsets(sums, {_WORKLESS})
+    # What differs between writers is no noise, so it is taken off before anything is averaged.
+    level: dict[int, Moments] = defaultdict(Moments)
+    quietest = min((one.variance_ns2 for one in writers.values()), default=0.0)
+    for writer, kinds in sums.items():
+        shift, part = 0.0, 1.0
+        if writer in writers:
+            shift = writers[writer].ns
+            part = min(1.0, _RESTLESS * quietest / writers[writer].variance_ns2)
+        for statement, moments in kinds.items():
+            level[statement] = level[statement].plus(moments.shifted(-shift).times(part))
+    pooled = level.pop(_WORKLESS, Moments())
+    misfit = servertime.MISFIT if without == {"workless"} else servertime.OPERATIONS_MISFIT
+    found.whole = servertime.overhead(pooled, level.values(), misfit=misfit)
+    for writer, offset in writers.items():
+        found.offsets[writer] = offset.ns
+        found.offset_errors[writer] = offset.error_ns
+        if found.whole.variance_ns2 and offset.variance_ns2:
+            found.noises[writer] = offset.variance_ns2 / found.whole.variance_ns2
     _cold(found, parts)
     _hours(found, workless_hours)
     return found
-
-
-def _writers(
-    found: ClusterOverhead,
-    workless: Mapping[int, Moments],
-    warm: Mapping[int, Mapping[int, Moments]],
-    by_statement: Mapping[int, Moments],
-) -> None:
-    """Each class's distance from the mean of all, drawn to 0 as far as chance explains it."""
-    # Within writers: what differs between them is no noise.
-    degrees = math.fsum(one.calls - 1 for one in workless.values() if one.calls > 1)
-    if degrees >= ENOUGH_CALLS:
-        squares = math.fsum(one.variance_ns2 * (one.calls - 1) for one in workless.values())
-        found.whole = found.whole._replace(variance_ns2=squares / degrees)
-    known: dict[int, Overhead] = {}
-    for one, moments in sorted(workless.items()):
-        if moments.calls >= ENOUGH_CALLS:
-            known[one] = servertime.overhead(moments, warm.get(one, {}).values())
-            if found.whole.variance_ns2:
-                found.noises[one] = moments.variance_ns2 / found.whole.variance_ns2
-    _pooled(found, known, warm)
-    for one in sorted(set(workless) | set(warm)):
-        # Its cheapest statement's distance from the same statement elsewhere.
-        apart = None if one in known else _cheapest(warm.get(one, {}), by_statement)
-        if apart is not None:
-            found.offsets[one] = apart
-
-
-def _pooled(
-    found: ClusterOverhead,
-    known: Mapping[int, Overhead],
-    warm: Mapping[int, Mapping[int, Moments]],
-) -> None:
-    """Offsets of the classes whose own overhead is known, and what they are known to."""
-    if len(known) < 2:  # noqa: PLR2004 - one class differs from nothing
-        return
-    mean = found.whole.mean_ns
-    spread = servertime.between(((one.mean_ns, one.error_ns**2) for one in known.values()), mean)
-    errors = calls = 0.0
-    for number, one in known.items():
-        noise = one.error_ns**2
-        trust = spread / (spread + noise) if spread else 0.0
-        found.offsets[number] = trust * (one.mean_ns - mean)
-        count = math.fsum(moments.calls for moments in warm.get(number, {}).values())
-        errors += count * (trust * trust * noise + (1 - trust) ** 2 * found.whole.error_ns**2)
-        calls += count
-    if calls:
-        # Errors of the classes move their tenants apart: as much as one of all would.
-        error = max(found.whole.error_ns, math.sqrt(errors / calls))
-        found.whole = found.whole._replace(error_ns=error)
-
-
-def _cheapest(own: Mapping[int, Moments], whole: Mapping[int, Moments]) -> float | None:
-    enough = {key: one for key, one in own.items() if one.calls >= ENOUGH_CALLS}
-    if not enough:
-        return None
-    key = min(enough, key=lambda statement: enough[statement].mean_ns)
-    one, all_of_it = enough[key], whole[key]
-    others = all_of_it.calls - one.calls
-    if others < ENOUGH_CALLS:
-        return None
-    return one.mean_ns - (all_of_it.wall_ns - one.wall_ns) / others
 
 
 def _cold(found: ClusterOverhead, parts: Mapping[StatementKey, StatementSums]) -> None:
@@ -205,7 +164,7 @@ def _cold(found: ClusterOverhead, parts: Mapping[StatementKey, StatementSums]) -
     cold = warm = Moments()
     for key, one in parts.items():
         shift = found.offsets.get(key.writer_class, 0.0)
-        moments = one.moments._replace(wall_ns=one.moments.wall_ns - one.moments.calls * shift)
+        moments = one.moments.shifted(-shift)
         if key.kind == "workless":
             warm = warm.plus(moments)
         elif key.kind == "cold_workless":
@@ -234,6 +193,7 @@ def _cold(found: ClusterOverhead, parts: Mapping[StatementKey, StatementSums]) -
     if not weights:
         return
     found.cold_ns = max(0.0, differences / weights)
+    found.cold_error = 1 / math.sqrt(weights)
     if found.whole.variance_ns2:
         calls = sum(count for count, _ in spreads)
         mean = sum(count * spread for count, spread in spreads) / calls
@@ -244,11 +204,9 @@ def _hours(found: ClusterOverhead, workless_hours: Mapping[int, Mapping[int, Mom
     """Each hour's mean, drawn to the period's as far as chance explains the difference."""
     by_hour = {}
     for hour, classes in workless_hours.items():
-        shift = math.fsum(
-            one.calls * found.offsets.get(number, 0.0) for number, one in classes.items()
+        by_hour[hour] = _sum(
+            one.shifted(-found.offsets.get(number, 0.0)) for number, one in classes.items()
         )
-        whole = _sum(classes.values())
-        by_hour[hour] = whole._replace(wall_ns=whole.wall_ns - shift)
     if found.whole.source is not OverheadSource.WORKLESS:
         return
     for hour, one in servertime.by_writer(by_hour, found.whole).items():
@@ -274,8 +232,8 @@ def add_slope(
             continue
         if server_ns is None and key.kind == "workless":
             continue
-        shift = one.moments.calls * found.offsets.get(key.writer_class, 0.0)
-        moved = StatementSums(one.moments._replace(wall_ns=one.moments.wall_ns - shift), one.bytes_)
+        shift = found.offsets.get(key.writer_class, 0.0)
+        moved = StatementSums(one.moments.shifted(-shift), one.bytes_)
         whole[key.fingerprint] = whole.get(key.fingerprint, StatementSums()).plus(moved)
     groups = [
         Group(

@@ -13,10 +13,7 @@ from tenantmetrics.cost.server_time.server import HourKey
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.servertime import ENOUGH_CALLS, Moments
 
-__all__ = ["MOST_CLASSES", "HourRecord", "Record", "Segment"]
-
-MOST_CLASSES = 32
-"""Writers that are looked at one by one; thousands of short-lived ones share one class."""
+__all__ = ["HourRecord", "Record", "Segment"]
 
 
 @dataclass(slots=True)
@@ -77,18 +74,18 @@ class Record:
     Args:
         ledger: The opened period.
         period: Which.
+        writers: Calls of the writers that are looked at one by one.
 
     Raises:
         LedgerError: The ledger cannot be read.
     """
 
-    def __init__(self, ledger: OpenLedger, period: Period) -> None:
+    def __init__(self, ledger: OpenLedger, period: Period, writers: Mapping[str, int]) -> None:
         self._ledger = ledger
         self._period = period
         self.classes: dict[str, int] = {}
-        rows = ledger.rows(sql.writers(period, MOST_CLASSES))
-        for _, writer, calls in sorted(rows, key=lambda row: (-int(row[2]), row[1])):
-            if int(calls) >= ENOUGH_CALLS and writer not in self.classes:
+        for writer, calls in sorted(writers.items(), key=lambda item: (-item[1], item[0])):
+            if calls >= ENOUGH_CALLS:
                 self.classes[writer] = len(self.classes) + 1
         self.hours: dict[HourKey, HourRecord] = {}
         self.whole: dict[str, Segment] = {}

@@ -1,14 +1,16 @@
 """The SQL over the table of statements, held to the rules of `cost.queries`.
 
 It reads one relation, `statements`: the ledger's `_statements` table. What leaves the database are
-sums of integers; a factor's product with an integer is floored in each row, so every engine gives
-the same whatever its order. What differs by hour or writer travels as VALUES.
+sums of whole numbers; a factor's product with one is floored in each row, so every engine gives the
+same whatever its order. Doubles add whole numbers exactly too, as long as sums stay below 2^53:
+`finest` picks units in which they do. What differs by hour or writer travels as VALUES.
 
 `net` below is wall time less the waits between attempts.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -17,19 +19,18 @@ from tenantmetrics.sqltext.fingerprint import fingerprint
 
 __all__ = [
     "BEGIN_GROUP",
-    "CALLS_SCALE",
-    "NOISE_SCALE",
     "RELATION",
     "REST_GROUP",
     "WORKLESS_GROUP",
     "OfCluster",
     "OfHour",
+    "Scales",
     "cells",
+    "finest",
     "record",
     "statements",
     "summaries",
     "tenant_names",
-    "writers",
 ]
 
 RELATION = "statements"
@@ -42,10 +43,8 @@ BEGIN_GROUP = -3
 REST_GROUP = -2
 """The group of the statements that have no group of their own."""
 
-CALLS_SCALE = 1_000_000
-"""Weighted calls leave the database in millionths: an error of 20 ns of overhead a row."""
-NOISE_SCALE = 1_000
-"""Weighted variances leave it in thousandths of one call's."""
+_FINEST = 20
+"""No unit is finer than a millionth: of a nanosecond, of a call."""
 
 _HOUR = "CAST(floor(epoch(window_start) / 3600) AS BIGINT)"
 # BEGIN and ROLLBACK are operations of the API, which may take a connection or give it back: what
@@ -61,17 +60,6 @@ _KIND = (
 )
 _NET = "(duration_ns - waited_ns)"
 _BYTES = "(request_bytes + response_bytes)"
-
-
-def writers(period: Period, most: int) -> str:
-    """The writers with the most calls: cluster, writer, calls."""
-    return f"""
-SELECT resource_arn, writer, sum(calls) AS calls FROM (
-  SELECT window_start, resource_arn, writer, sum(calls) AS calls FROM statements
-  GROUP BY window_start, resource_arn, writer
-) AS by_window WHERE {_within(period)} GROUP BY resource_arn, writer
-ORDER BY calls DESC, writer, resource_arn LIMIT {most}
-"""  # noqa: S608 - integers of ours
 
 
 def record(period: Period, classes: Mapping[str, int]) -> str:
@@ -189,16 +177,55 @@ class OfHour(NamedTuple):
     weight: float
 
 
+class Scales(NamedTuple):
+    """What sums are multiplied by before they are cut to whole numbers; powers of two.
+
+    Attributes:
+        rest: Of residues.
+        noise: Of variances.
+        weighted_calls: Of weighted calls.
+        weighted_rest: Of weighted residues.
+        weighted_noise: Of weighted variances.
+    """
+
+    rest: float
+    noise: float
+    weighted_calls: float
+    weighted_rest: float
+    weighted_noise: float
+
+
+def finest(bound: float) -> float:
+    """The finest unit in which amounts of that size add up exactly as doubles: 1 over it.
+
+    A double holds whole numbers up to 2^53, so sums of such are exact in any order, and DuckDB adds
+    doubles at half of what its sums of BIGINT cost, which have 128 bits.
+
+    Args:
+        bound: The sum of the amounts' absolute values, or more.
+
+    Returns:
+        A power of two, whose product with any amount is exact.
+    """
+    if bound <= 0:
+        return 1.0
+    return 2.0 ** min(_FINEST, 52 - math.frexp(bound)[1])
+
+
 def cells(
     period: Period,
     clusters: Mapping[str, OfCluster],
     hours: Mapping[tuple[int, int], OfHour],
     offsets: Mapping[tuple[int, str], tuple[int, float]],
     groups: Mapping[int, int],
+    *,
+    scales: Scales,
+    classes: Mapping[str, int] | None = None,
 ) -> str:
-    """Segment, tenant, group of statements; then sums over hours and writers.
+    """Segment, tenant, group of statements, class of writer, cold or not; then sums.
 
-    The sums are calls, residues, variances; then weighted calls, residues, variances. A residue is
+    The sums are calls, residues, variances; then weighted calls, residues, variances, each but the
+    first times its scale; and weighted bytes. A residue is
     `net - calls * overhead - bytes * slope`. Variances are in units of one warm call's.
 
     Args:
@@ -208,19 +235,21 @@ def cells(
         offsets: What a call costs more with a writer, and its variance in units of one with the
             others, by cluster's number and writer.
         groups: The group of a statement, by fingerprint; `REST_GROUP` for others.
+        scales: The units of the sums.
+        classes: Writers to keep apart, as in `record`. None: sums are over all of them, and over
+            cold calls and warm, and bytes are not summed.
     """
-    arns = (
-        f"({_text(arn)}, {one.number}, {one.cold_ns}, {_double(one.byte_ns)}, "
-        f"{_double(one.cold_noise - 1)})"
-        for arn, one in clusters.items()
-    )
+    numbers, join_clusters, of_one = _of_clusters(clusters)
+    number, cold_ns, byte_ns, more_noise = numbers
     rows = (
-        f"({hour}, {number}, {one.segment}, {one.overhead_ns}, '{one.weight!r}')"
-        for (hour, number), one in hours.items()
+        f"({hour}, {of}, {one.segment}, {one.overhead_ns}, '{one.weight!r}')"
+        for (hour, of), one in hours.items()
     )
     extra = [
-        f"({number}, {_text(writer)}, {ns}, '{noise!r}')"
-        for (number, writer), (ns, noise) in offsets.items()
+        f"({of}, {_text(writer)}, {ns}, '{noise!r}')"
+        for (of, writer), (ns, noise) in offsets.items()
+        # A writer as all others are needs no row, and where all are, no join on its name.
+        if ns or noise != 1.0
     ]
     named = [f"({one}, {group})" for one, group in groups.items()]
     cold = "CASE WHEN kind = 'cold_work' OR kind = 'cold_workless' THEN 1 ELSE 0 END"
@@ -229,44 +258,94 @@ def cells(
         f"({_OPERATIONS}) THEN {BEGIN_GROUP} ELSE {WORKLESS_GROUP} END "
         f"ELSE COALESCE(part, {REST_GROUP}) END"
     )
-    offset = "0"
-    own_noise = "1"
+    # What is the same for all calls is not worked out for each of millions of rows.
+    overhead = "overhead_ns"
+    if any(one.cold_ns for one in clusters.values()):
+        overhead += f" + {cold_ns} * {cold}"
+    noises = []
     join_offsets = ""
     if extra:
-        offset, own_noise = "COALESCE(more_ns, 0)", "COALESCE(own_noise, CAST('1.0' AS DOUBLE))"
+        overhead += " + COALESCE(more_ns, 0)"
+        noises.append(f"COALESCE(own_noise, {_double(1.0)})")
         join_offsets = f"""
   LEFT JOIN (
     SELECT in_cluster, of_writer, more_ns, CAST(own_noise AS DOUBLE) AS own_noise
     FROM (VALUES {", ".join(extra)}) AS given(in_cluster, of_writer, more_ns, own_noise)
   ) AS offsets
-    ON offsets.in_cluster = clusters.number AND offsets.of_writer = statements.writer
+    ON offsets.in_cluster = {number} AND offsets.of_writer = statements.writer
 """  # noqa: S608 - numbers of ours
+    if any(one.cold_noise != 1.0 for one in clusters.values()):
+        noises.append(f"({_double(1.0)} + {more_noise} * {cold})")
+    rest = f"CAST({_NET} - calls * ({overhead}) AS DOUBLE)"
+    if any(one.byte_ns for one in clusters.values()):
+        rest += f" - {_BYTES} * {byte_ns}"
+    noise = " * ".join(["CAST(calls AS DOUBLE)", *noises])
+    kept, kept_keys, kept_bytes, join_classes = "0 AS class_number, 0 AS is_cold", "", "0", ""
+    kept_rows = ""
+    if classes is not None:
+        known = [f"({_text(writer)}, {one})" for writer, one in classes.items()]
+        kept, kept_keys = "class_number, is_cold", ", class_number, is_cold"
+        kept_bytes = "sum(CAST(floor(bytes * weight) AS BIGINT))"
+        kept_rows = (
+            f", weight, {_BYTES} AS bytes, COALESCE(class, 0) AS class_number, {cold} AS is_cold"
+        )
+        join_classes = f"""
+  LEFT JOIN (VALUES {", ".join(known) or "('', 0)"}) AS classes(class_writer, class)
+    ON classes.class_writer = statements.writer"""
     return f"""
-SELECT segment, tenant, part, sum(calls) AS calls,
-       sum(CAST(floor(rest_ns) AS BIGINT)) AS rest_ns,
-       sum(CAST(floor(calls * noise * {NOISE_SCALE}) AS BIGINT)) AS noise,
-       sum(CAST(floor(calls * weight * {CALLS_SCALE}) AS BIGINT)) AS weighted_calls,
-       sum(CAST(floor(rest_ns * weight) AS BIGINT)) AS weighted_rest_ns,
-       sum(CAST(floor(calls * noise * weight * weight * {NOISE_SCALE}) AS BIGINT))
-         AS weighted_noise
+SELECT segment, tenant, part, {kept}, CAST(sum(calls) AS BIGINT) AS calls,
+       CAST(sum(floor(rest_ns * {_double(scales.rest)})) AS BIGINT) AS rest_ns,
+       CAST(sum(floor(noise * {_double(scales.noise)})) AS BIGINT) AS noise,
+       CAST(sum(floor(calls * calls_weight)) AS BIGINT) AS weighted_calls,
+       CAST(sum(floor(rest_ns * rest_weight)) AS BIGINT) AS weighted_rest_ns,
+       CAST(sum(floor(noise * noise_weight)) AS BIGINT) AS weighted_noise,
+       {kept_bytes} AS weighted_bytes
 FROM (
-  SELECT segment, tenant, {group} AS part, calls, weight,
-         {_NET} - calls * (overhead_ns + {offset} + cold_ns * {cold}) - {_BYTES} * byte_ns
-           AS rest_ns,
-         {own_noise} * (1 + more_noise * {cold}) AS noise
-  FROM statements
-  JOIN (VALUES {", ".join(arns)}) AS clusters(arn, number, cold_ns, byte_ns, more_noise)
-    ON clusters.arn = statements.resource_arn
+  SELECT segment, tenant, {group} AS part, CAST(calls AS DOUBLE) AS calls,
+         calls_weight, rest_weight, noise_weight, {rest} AS rest_ns, {noise} AS noise{kept_rows}
+  FROM statements{join_clusters}
   JOIN (
-    SELECT of_hour, of_cluster, segment, overhead_ns, CAST(weight AS DOUBLE) AS weight
-    FROM (VALUES {", ".join(rows)}) AS given(of_hour, of_cluster, segment, overhead_ns, weight)
+    SELECT of_hour, of_cluster, segment, overhead_ns, weight,
+           weight * {_double(scales.weighted_calls)} AS calls_weight,
+           weight * {_double(scales.weighted_rest)} AS rest_weight,
+           weight * weight * {_double(scales.weighted_noise)} AS noise_weight
+    FROM (
+      SELECT of_hour, of_cluster, segment, overhead_ns, CAST(weight AS DOUBLE) AS weight
+      FROM (VALUES {", ".join(rows)}) AS given(of_hour, of_cluster, segment, overhead_ns, weight)
+    ) AS weighed
   ) AS factors
-    ON factors.of_hour = {_HOUR} AND factors.of_cluster = clusters.number
+    ON factors.of_hour = {_HOUR} AND factors.of_cluster = {number}
   LEFT JOIN (VALUES {", ".join(named) or f"(0, {REST_GROUP})"}) AS parts(of_statement, part)
-    ON parts.of_statement = statements.fingerprint{join_offsets}
-  WHERE {_within(period)}
-) AS by_row GROUP BY segment, tenant, part
+    ON parts.of_statement = statements.fingerprint{join_offsets}{join_classes}
+  WHERE {_within(period)}{of_one}
+) AS by_row GROUP BY segment, tenant, part{kept_keys}
 """  # noqa: S608 - numbers of ours
+
+
+def _of_clusters(clusters: Mapping[str, OfCluster]) -> tuple[tuple[str, ...], str, str]:
+    """A cluster's numbers as SQL, the join that they need, and the condition.
+
+    Most ledgers are of one cluster. Its numbers are constants, and a join on a long string for
+    each of millions of rows is saved.
+    """
+    if len(clusters) == 1:
+        ((arn, one),) = clusters.items()
+        numbers = (
+            str(one.number),
+            str(one.cold_ns),
+            _double(one.byte_ns),
+            _double(one.cold_noise - 1),
+        )
+        return numbers, "", f" AND resource_arn = {_text(arn)}"
+    arns = (
+        f"({_text(arn)}, {one.number}, {one.cold_ns}, {_double(one.byte_ns)}, "
+        f"{_double(one.cold_noise - 1)})"
+        for arn, one in clusters.items()
+    )
+    join = f"""
+  JOIN (VALUES {", ".join(arns)}) AS clusters(arn, number, cold_ns, byte_ns, more_noise)
+    ON clusters.arn = statements.resource_arn"""
+    return ("clusters.number", "cold_ns", "byte_ns", "more_noise"), join, ""
 
 
 def _within(period: Period) -> str:

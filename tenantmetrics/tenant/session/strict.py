@@ -1,14 +1,17 @@
 """`strict`: a call with no tenant, or with two that disagree, is refused before it is sent.
 
-It needs the session's tenant on the caller's thread, before the background thread knows it. So it
-has a tracker of its own, fed with each call as it comes back (`observe`).
+It only judges; `pipeline` counts what it refuses and tells the caller, or with `strict = "warn"`
+lets the call go. It needs the session's tenant on the caller's thread, before the background thread
+knows it. So it has a tracker of its own, fed with each call as it comes back (`observe`).
 
 What is not refused for want of a tenant: BeginTransaction (its tenant comes later),
 CommitTransaction and RollbackTransaction (refusing them would leave the transaction open), and
 statements that only set the session or its savepoints (SET is what names the tenant). What names
 two tenants is refused whatever it is: SET to a tenant other than the context's, a second SET to
 another tenant, a predicate for another tenant than the session's. A COMMIT or ROLLBACK of the API
-is never refused.
+is never refused. Nor is what a driver asks of the server as it connects (`Plan.probes`): SHOW,
+SET, and queries that read no table and only show the session or the server's version. `SELECT 1` is
+refused, because nothing tells it from a call that somebody forgot to give a tenant.
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ from fnmatch import fnmatchcase
 
 from tenantmetrics.capture.request import Request
 from tenantmetrics.config import Config
-from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.records import OK, Call, Claim, Misuse, SessionKind, Source, Transition
+from tenantmetrics.refusals import NO_TENANT, UNDECIDED, Refusal
 from tenantmetrics.tenant.identity.precedence import Belief, disagreements
 from tenantmetrics.tenant.session.tracker import SessionTracker, TrackedSession, misuses_of_kind
 from tenantmetrics.tenant.sql.plan import Plan
@@ -78,19 +81,19 @@ class Strict:
         with self._lock:
             self._tracker.forget(key)
 
-    def check(self, request: Request, plan: Plan | None) -> None:
-        """Refuse a call that must not be sent.
+    def check(self, request: Request, plan: Plan | None) -> Refusal | None:
+        """Judge a call that is about to be sent.
 
         Args:
             request: The call, with the claims that `Resolver.claims` found.
             plan: The statement's plan, None where the call carries no SQL.
 
-        Raises:
-            TenantRefusedError: No tenant, or two that disagree; says what was found where.
+        Returns:
+            Why it must not be sent: no tenant, or two that disagree; None for one that may.
         """
         claims = request.claims
         if (plan is None and request.transition in _ENDS) or self._is_exempt(request, plan):
-            return
+            return None
         session, misuses = self._session(request)
         rank = self._belief.rank
         found = [claim for claim in claims.named if claim.source in rank]
@@ -103,18 +106,24 @@ class Strict:
         conflicts = list(dict.fromkeys(kind for kind in kinds if kind in _CONFLICTS))
         what = claims.summary or request.operation
         if conflicts:
-            raise TenantRefusedError(
+            return Refusal(
+                conflicts[0],
+                tuple(conflicts),
+                tuple(found),
                 f"strict: {what!r} was not sent, because its tenants disagree "
                 f"({', '.join(conflicts)}): {_shown(found)}; make them one, or exempt it "
                 "(strict_exempt_statements)",
             )
         begins = plan is None and request.transition is Transition.BEGIN
-        if found or begins or self._only_session(plan):
-            return
+        if found or begins or self._names_nobody(plan):
+            return None
         why = (
             "its text does not tell which tenant" if claims.undecided else "nothing names a tenant"
         )
-        raise TenantRefusedError(
+        return Refusal(
+            UNDECIDED if claims.undecided else NO_TENANT,
+            (),
+            (),
             f"strict: {what!r} was not sent, because {why}: no context, session variable, "
             "predicate, comment, schema or database names one; use `with tenant(...)`, set the "
             "session variable first, or exempt it (strict_exempt_statements, strict_exempt_tables)",
@@ -135,8 +144,9 @@ class Strict:
         return trial.variables.named_in_call or trial.variables.current(), misuses
 
     @staticmethod
-    def _only_session(plan: Plan | None) -> bool:
-        return plan is not None and plan.sets_only
+    def _names_nobody(plan: Plan | None) -> bool:
+        """Whether a statement touches nobody's rows, and need not say for whom it runs."""
+        return plan is not None and (plan.sets_only or plan.probes)
 
     def _is_exempt(self, request: Request, plan: Plan | None) -> bool:
         if any(fnmatchcase(request.claims.summary, pattern) for pattern in self._statements):

@@ -35,7 +35,7 @@ from tenantmetrics.tenant.sql.template import TOO_LONG
 from tenantmetrics.tenant.sql.utility_statements import needs_parser, read_utility
 from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, operand_of, utility_tokens
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_operand
-from tenantmetrics.tenant.sql.workless import does_no_work
+from tenantmetrics.tenant.sql.workless import asks_something, does_no_work
 
 __all__ = ["plan_of"]
 
@@ -123,6 +123,7 @@ def _combined(plans: list[Plan]) -> Plan:
         sets_only=bool(plans) and all(plan.sets_only for plan in plans),
         misuses=tuple(dict.fromkeys(misuse for plan in plans for misuse in plan.misuses)),
         workless=all(plan.workless for plan in plans),
+        probes=bool(plans) and all(plan.probes or plan.sets_only for plan in plans),
         why="; ".join(plan.why for plan in plans if plan.why),
     )
 
@@ -146,6 +147,7 @@ def _plan(text: str, vocabulary: Vocabulary) -> Plan:
             sets_only=bool(utility.steps),
             misuses=utility.misuses,
             workless=utility.workless,
+            probes=utility.workless,
         )
     inner = ("SELECT " if utility.call else "") + text[utility.inner : utility.end]
     plan = _query_plan(inner, vocabulary)
@@ -156,6 +158,7 @@ def _plan(text: str, vocabulary: Vocabulary) -> Plan:
         steps=plan.steps if utility.runs else (),
         sets_only=False,
         workless=False,
+        probes=False,
     )
 
 
@@ -218,6 +221,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         elif name in vocabulary.setters:
             steps.append(_setter(call, vocabulary.setters[name]))
     of_schema = [vocabulary.of_schema(schema) for schema, _ in seen.tables if schema]
+    workless = not seen.reads and does_no_work(statement)
     return Plan(
         summary=clipped(seen.parts),
         node=Also(node, tuple(beside)) if beside else node,
@@ -227,7 +231,8 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         mentions=seen.mentions,
         confirms=confirms,
         sets_only=bool(steps) and not seen.reads,
-        workless=not seen.reads and does_no_work(statement),
+        workless=workless,
+        probes=workless and not steps and asks_something(statement),
     )
 
 

@@ -81,7 +81,7 @@ def test_workgroup_database_and_output_travel_with_every_query(books, athena):
     )
     monthly(books, month="2026-11", engine=engine)
     sent = athena.asked("StartQueryExecution")
-    assert len(sent) == 5
+    assert len(sent) == 4
     for request in sent:
         assert request["WorkGroup"] == "finance"
         assert request["QueryExecutionContext"] == {"Database": "books"}

@@ -11,6 +11,8 @@ from tenantmetrics.cost import queries
 from tenantmetrics.cost.queries import Dialect
 from tenantmetrics.cost.server_time import sql
 
+SCALES = sql.Scales(2.0**-3, 2.0**10, 2.0**20, 2.0**-4, 2.0**9)
+
 
 @pytest.fixture
 def opened(month):
@@ -43,13 +45,27 @@ def texts(one):
         (second, 0): sql.OfHour(1, 23_000_000, 0.1),
     }
     return {
-        "writers": sql.writers(period, 8),
         "record": sql.record(period, classes),
         "statements": sql.statements(period, classes, {arn: 0}, {(first, 0): 0, (second, 0): 1}),
         "cells": sql.cells(
-            period, of_cluster, of_hour, {(0, "writer-1"): (40_000_000, 8.5)}, {1: 1, 2: 2, 3: 0}
+            period,
+            of_cluster,
+            of_hour,
+            {(0, "writer-1"): (40_000_000, 8.5)},
+            {1: 1, 2: 2, 3: 0},
+            scales=SCALES,
         ),
-        "cells without more": sql.cells(period, of_cluster, of_hour, {}, {}),
+        "cells without more": sql.cells(
+            period, {arn: sql.OfCluster(0, 0, 0.0, 1.0)}, of_hour, {}, {}, scales=SCALES
+        ),
+        "cells of two clusters": sql.cells(
+            period,
+            of_cluster | {"other": sql.OfCluster(1, 0, 0.0, 1.0)},
+            of_hour,
+            {},
+            {1: 1},
+            scales=SCALES,
+        ),
         "summaries": sql.summaries(period, [1, 2, 99]),
         "tenants": sql.tenant_names(period),
     }
@@ -58,7 +74,15 @@ def texts(one):
 @pytest.mark.parametrize("dialect", [Dialect.ATHENA, Dialect.SPARK])
 @pytest.mark.parametrize(
     "name",
-    ["writers", "record", "statements", "cells", "cells without more", "summaries", "tenants"],
+    [
+        "record",
+        "statements",
+        "cells",
+        "cells without more",
+        "cells of two clusters",
+        "summaries",
+        "tenants",
+    ],
 )
 def test_an_engines_text_means_the_same(opened, name, dialect):
     """Translated there and back, each query gives the very same rows."""
@@ -87,5 +111,6 @@ def test_a_months_query_fits_into_athenas_limit(opened):
         },
         {(n, f"{w:032x}"): (12_345_678, 1.2345678) for w in range(32) for n in range(2)},
         {2**62 + number: number for number in range(2_000)},
+        scales=SCALES,
     )
     assert len(queries.transpile(text, Dialect.ATHENA).encode()) < 262_144

@@ -170,7 +170,7 @@ def test_rows_of_tenants_that_were_not_named_change_nothing(
         } - {UNATTRIBUTED}
         if not named:
             continue
-        sql = rewrite(case.sql, lambda name: SQL_VALUES.get(name, "NULL")).replace("%", "%%")
+        sql = rewrite(case.sql, lambda found: SQL_VALUES.get(found.name, "NULL")).replace("%", "%%")
         try:
             how = interferes(connection, sql.replace("%%", "%"), named)
         except psycopg.Error as error:

@@ -1,0 +1,107 @@
+"""The workloads of `shares`: who calls what, how often, from where, and what stands in the way."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["OVERHEAD", "WORKLOADS", "Workload", "tenants"]
+
+OVERHEAD = "overhead:median=0.02:p99=0.08"
+NEAR = "overhead:median=0.01:p99=0.03"
+FAR = "overhead:median=0.06:p99=0.2"
+HEAVY_TAIL = "overhead:median=0.03:p99=0.4"
+
+CHATTY = {"look_up": 70, "range": 20, "change": 5, "add": 5}
+MIXED = {"look_up": 40, "range": 20, "sum": 25, "change": 10, "add": 5}
+HEAVY = {"sum": 40, "rank": 50, "look_up": 10}
+KINDS = ("chatty", "mixed", "heavy")
+IDLE = {"nothing": 1}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One mix of tenants.
+
+    Attributes:
+        name: What the table calls it.
+        tenants: How many.
+        transactions: Part of the steps that are transactions with set_config.
+        cold: Part of the steps before which a tenant closes its connections, for every other one.
+        export: Weight of large answers, for every third tenant.
+        attach: Weight of large requests, for every third tenant.
+        faults: Faults of the endpoint besides the overhead.
+        unmetered_s: What a client that nobody meters waits between two statements; None: none.
+        places: The overhead of each process; tenants are dealt out to them in turn.
+        silent: The last place has hardly any transactions, so hardly a call without work.
+        drift: How many times the overhead is at the end what it was at the beginning.
+        pace: Divides every pause.
+        large: How many times the rows of one heavy tenant are what they would be.
+        idle: How many tenants make calls without work only.
+        busy: Processes that only burn CPU meanwhile.
+    """
+
+    name: str
+    tenants: int = 14
+    transactions: float = 0.33
+    cold: float = 0.0
+    export: int = 0
+    attach: int = 0
+    faults: tuple[str, ...] = ()
+    unmetered_s: float | None = None
+    places: tuple[str, ...] = (OVERHEAD,)
+    silent: bool = False
+    drift: float = 1.0
+    pace: float = 1.0
+    large: float = 1.0
+    idle: int = 0
+    busy: int = 0
+
+
+WORKLOADS = (
+    Workload("mixed"),
+    Workload("no transactions", transactions=0.0),
+    Workload("all in transactions", transactions=1.0),
+    Workload("cold connections", cold=0.1),
+    Workload("large responses", export=15),
+    Workload("large requests", attach=15),
+    Workload("throttling", faults=("ThrottlingException:rate=0.08",)),
+    Workload("paused database", faults=("DatabaseResumingException:count=40",)),
+    Workload("unmetered client", unmetered_s=0.15),
+    Workload("more unmetered", unmetered_s=0.0),
+    Workload("two places", places=(OVERHEAD, FAR)),
+    Workload("three places", places=(NEAR, OVERHEAD, HEAVY_TAIL), silent=True),
+    Workload("overhead trebles", drift=3.0),
+    Workload("one large tenant", large=12.0),
+    Workload("100 tenants", tenants=100, pace=0.12),
+    Workload("idle tenants", idle=4),
+    Workload("busy machine", pace=2.0, busy=4),
+)
+
+
+def tenants(workload: Workload, seed: int) -> list[dict[str, Any]]:
+    """Habits of the tenants: chatty, heavy and mixed ones of many sizes."""
+    source = random.Random(seed)
+    found = []
+    last = len(workload.places) - 1
+    for number in range(workload.tenants):
+        kind = KINDS[number % 3]
+        mix = dict({"chatty": CHATTY, "mixed": MIXED, "heavy": HEAVY}[kind])
+        if kind == "mixed":
+            mix |= {"export": workload.export, "attach": workload.attach}
+        pause_s = {"chatty": 0.05, "mixed": 0.12, "heavy": 0.5}[kind]
+        rows = 20_000 * 2 ** source.uniform(0, 4)
+        silent = workload.silent and number % len(workload.places) == last
+        found.append(
+            {
+                "name": f"t{number:02}",
+                "kind": kind,
+                "rows": int(rows * (workload.large if number == KINDS.index("heavy") else 1)),
+                "mix": mix if number < workload.tenants - workload.idle else IDLE,
+                "pause_s": pause_s * source.uniform(0.5, 2) / workload.pace,
+                "transactions": 0.02 if silent else workload.transactions,
+                "cold": workload.cold if number % 2 else 0.0,
+            }
+        )
+    return found

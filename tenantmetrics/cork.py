@@ -1,0 +1,45 @@
+"""A transport that sends what is written in one turn of the event loop in one piece."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+__all__ = ["Cork"]
+
+
+class Cork:
+    """Put around a transport before a protocol gets it.
+
+    uvicorn writes headers and body one after the other; as two segments they cost a client with
+    delayed acknowledgements 40 ms a call.
+
+    Args:
+        transport: What sends.
+        loop: The loop that it belongs to.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Put by; sent at the end of this turn, or with the next part."""
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        """Send what is put by, then close."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._parts:
+            data = b"".join(self._parts)
+            self._parts.clear()
+            self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

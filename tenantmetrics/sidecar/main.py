@@ -1,0 +1,61 @@
+"""The process: the pipeline from the environment, a sidecar on its own loop, signals, exit."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from tenantmetrics import process
+from tenantmetrics.capture.recorder import recorder
+from tenantmetrics.config import load
+from tenantmetrics.export.prometheus import PrometheusExporter
+from tenantmetrics.sidecar.operations import Operations
+from tenantmetrics.sidecar.server import Sidecar, event_loop, listening
+from tenantmetrics.sidecar.settings import Settings
+
+__all__ = ["run"]
+
+
+def run(settings: Settings, started: Callable[[str], object], **configuration: Any) -> bool:
+    """Run a sidecar until SIGTERM or SIGINT, then deliver what it recorded.
+
+    Args:
+        settings: What it is told.
+        started: Called with its address when it takes requests.
+        **configuration: Fields of `tenantmetrics.config.Config`, over the environment's.
+
+    Returns:
+        Whether all exporters took everything in time.
+
+    Raises:
+        ConfigError: A setting is wrong, or the port is taken.
+        MissingExtraError: An exporter needs an extra that is not installed.
+    """
+    settings.check()
+    config = load(**configuration)
+    exporter = PrometheusExporter(tenants=settings.tenant_labels, max_tenants=settings.max_tenants)
+    with listening(settings) as listener:
+        configuration["exporters"] = [*config.exporters, exporter]
+        pipeline = process.configure(**{**configuration, "sigterm": "off"})
+        operations = Operations(settings, exporter)
+        operations.failures = pipeline.health.export_failures
+        operations.failing_for_s = 2 * config.flush_interval_s
+
+        async def serve() -> None:
+            sidecar = Sidecar(settings, recorder=recorder, operations=operations)
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, sidecar.stop)
+            address = settings.uds or _url(listener.getsockname(), settings.token)
+            await sidecar.run(listener, lambda: started(address))
+
+        with asyncio.Runner(loop_factory=event_loop) as runner:
+            runner.run(serve())
+        return pipeline.shutdown(settings.flush_timeout_s)
+
+
+def _url(bound: Any, token: str) -> str:
+    host = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+    return f"http://{host}:{bound[1]}" + ("/<token>" if token else "")

@@ -1,0 +1,232 @@
+"""Where a call goes, and the connections there.
+
+A call goes to the one upstream that was named, or to AWS's own endpoint of the region that its
+cluster's ARN names: one of those that botocore knows for `rds-data`. No host is ever taken from a
+request. Nothing is sent a second time, no redirect is followed, no answer is unpacked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import socket
+import ssl
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import aiohttp
+import botocore.session
+from botocore.regions import EndpointResolver
+from yarl import URL
+
+from tenantmetrics.dataapi.errors import ApiError
+from tenantmetrics.dataapi.operations import PATHS
+from tenantmetrics.dataapi.signing import SERVICE
+from tenantmetrics.errors import ConfigError
+from tenantmetrics.sidecar.answers import CUT, TIMED_OUT, UNREACHED, Answer
+from tenantmetrics.sidecar.settings import Settings
+
+__all__ = ["Endpoint", "Upstream", "UpstreamError"]
+
+_CONNECT_S = 5.0
+_KEEP_S = 15.0
+"""Shorter than servers keep idle connections, so that none is reused as it closes."""
+_MAX_ENDPOINTS = 64
+"""More regions than AWS has; what clients invent is not kept."""
+_AT_ONCE_BYTES = 1 << 20
+"""aiohttp warns of larger bodies as bytes."""
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_NO_COOKIES = aiohttp.DummyCookieJar
+_UNSET = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
+"""What aiohttp would add by itself."""
+
+
+class UpstreamError(Exception):
+    """There is no answer.
+
+    Args:
+        outcome: `UNREACHED`, `CUT` or `TIMED_OUT`.
+    """
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+class Endpoint(NamedTuple):
+    """Where calls of a region go.
+
+    Attributes:
+        region: For the signature.
+        host: The Host header.
+        urls: Path of an operation → URL.
+    """
+
+    region: str
+    host: str
+    urls: dict[str, URL]
+
+
+class Upstream:
+    """The way to the Data API.
+
+    Args:
+        settings: What the sidecar was told.
+
+    Raises:
+        ConfigError: A region is unknown.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._region = settings.region or os.environ.get("AWS_REGION", "")
+        self._region = self._region or os.environ.get("AWS_DEFAULT_REGION", "")
+        self._known = {} if settings.upstream else _known_regions(settings.region)
+        self._endpoints: dict[str, Endpoint] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self.is_aws = not settings.upstream or (
+            urlsplit(settings.upstream).hostname or ""
+        ).endswith((".amazonaws.com", ".amazonaws.com.cn"))
+        """Whether it is AWS itself, and not another endpoint that might meter too."""
+
+    async def open(self) -> None:
+        """Make the connections' pool, on the running loop."""
+        connector = aiohttp.TCPConnector(
+            limit=self._settings.max_calls,
+            keepalive_timeout=_KEEP_S,
+            ssl=ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None),
+            ttl_dns_cache=30,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=_NO_COOKIES(),
+            auto_decompress=False,
+            skip_auto_headers=_UNSET,
+            timeout=aiohttp.ClientTimeout(
+                total=self._settings.upstream_timeout_s, sock_connect=_CONNECT_S
+            ),
+            # Asking the environment costs each call 50 µs: only where it has something to say.
+            trust_env=any(name.lower() in {"http_proxy", "https_proxy"} for name in os.environ),
+        )
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def endpoint(self, cluster: Any) -> Endpoint:
+        """Where a call goes.
+
+        Args:
+            cluster: The ARN of its cluster, as the body has it.
+
+        Raises:
+            ApiError: It names no region, or none that the Data API is in.
+        """
+        parts = cluster.split(":", 4) if isinstance(cluster, str) else []
+        region = parts[3] if len(parts) > 4 and parts[0] == "arn" else ""  # noqa: PLR2004
+        found = self._endpoints.get(region)
+        if found is None:
+            found = self._make(region)
+            if len(self._endpoints) < _MAX_ENDPOINTS:
+                self._endpoints[region] = found
+        return found
+
+    def _make(self, region: str) -> Endpoint:
+        upstream = self._settings.upstream
+        if upstream:
+            base = urlsplit(upstream)
+            # The region of the signature's scope: that of the cluster if it looks like one.
+            looks_good = region.replace("-", "").isalnum() and region.isascii()
+            named = region if looks_good and len(region) < 32 else self._region  # noqa: PLR2004
+            scheme, host, port = base.scheme, base.hostname or "", base.port
+            return _endpoint(named or "us-east-1", scheme, host, port)
+        region = region or self._region
+        host = self._known.get(region, "")
+        if not host:
+            raise ApiError(
+                "BadRequestException",
+                "resourceArn must name a cluster in a region that has the Data API",
+            )
+        return _endpoint(region, "https", host, None)
+
+    async def send(
+        self, endpoint: Endpoint, path: str, headers: list[tuple[str, str]], body: bytes
+    ) -> Answer:
+        """Send a request once and read its answer whole.
+
+        Args:
+            endpoint: Where to.
+            path: The operation's.
+            headers: All that it is to have beside Content-Length.
+            body: Its body.
+
+        Raises:
+            UpstreamError: There is no answer.
+        """
+        if self._session is None:
+            raise UpstreamError(UNREACHED)
+        data: Any = body if len(body) <= _AT_ONCE_BYTES else io.BytesIO(body)
+        try:
+            async with self._session.post(
+                endpoint.urls[path], data=data, headers=headers, allow_redirects=False
+            ) as response:
+                return Answer(response.status, response.raw_headers, await response.read())
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise UpstreamError(UNREACHED) from error
+        except TimeoutError as error:
+            raise UpstreamError(TIMED_OUT) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise UpstreamError(CUT) from error
+
+    async def reachable(self) -> bool:
+        """Whether somebody takes connections where calls go; sends nothing."""
+        if self._settings.upstream:
+            target = next(iter(self._make("").urls.values()))
+        elif self._region in self._known:
+            target = next(iter(self._make(self._region).urls.values()))
+        elif self._endpoints:
+            target = next(iter(next(iter(self._endpoints.values())).urls.values()))
+        else:
+            return True  # until the first call nobody knows where calls will go
+        return await _connects(target.host or "", target.port or 443)
+
+
+async def _connects(host: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(_CONNECT_S):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError, socket.gaierror):
+        return False
+    writer.close()
+    return True
+
+
+def _endpoint(region: str, scheme: str, host: str, port: int | None) -> Endpoint:
+    name = f"[{host}]" if ":" in host else host
+    if port is not None and port != _DEFAULT_PORTS[scheme]:
+        name = f"{name}:{port}"
+    urls = {path: URL(f"{scheme}://{name}{path}", encoded=True) for path in PATHS}
+    return Endpoint(region, name, urls)
+
+
+def _known_regions(more: str) -> dict[str, str]:
+    """Region → host, of all partitions."""
+    session = botocore.session.Session()
+    resolver = EndpointResolver(session.get_component("data_loader").load_data("endpoints"))
+    regions = {
+        region
+        for partition in resolver.get_available_partitions()
+        # Those of clusters: botocore's list of `rds-data` is behind, its pattern of hosts is not.
+        for region in resolver.get_available_endpoints("rds", partition)
+    }
+    if more:
+        regions.add(more)
+    found = {}
+    for region in regions:
+        made = resolver.construct_endpoint(SERVICE, region)
+        if made is None:
+            raise ConfigError(f"region {region!r}: AWS has none of that name")
+        found[region] = made["hostname"]
+    return found
