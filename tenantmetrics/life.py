@@ -8,7 +8,9 @@
   same signal, so that whoever waits for the process sees what it expects.
 - uWSGI forks without telling Python, unless it is configured to: its own hook is used as well.
 - Lambda's SnapStart starts many sandboxes from one snapshot of the memory after init.
-- After `os.fork`, a child that ends in `os._exit` delivers nothing: nothing runs there that could.
+- A forked child of a pool (billiard, RQ, huey) ends in `os._exit`, which runs nothing at all. In
+  forked children of a process that meters, `os._exit` delivers first, as coverage.py has it write
+  its data first. Elsewhere `os._exit` is what it was: whoever calls it there wants to be gone.
 """
 
 from __future__ import annotations
@@ -21,9 +23,9 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
-__all__ = ["around_snapshot", "at_exit", "in_children", "on_sigterm"]
+__all__ = ["around_snapshot", "at_exit", "before_hard_exit", "in_children", "on_sigterm"]
 
 _FINALIZER_PRIORITY = -100
 """Negative: after multiprocessing has joined the children, so that a parent delivers last."""
@@ -89,6 +91,49 @@ def at_exit(callback: Callable[[], None]) -> Callable[[], None]:
     registration.finalize()
     util.register_after_fork(registration, _Registration.finalize)
     return registration.cancel
+
+
+class _HardExit:
+    """What `os._exit` is in a forked child."""
+
+    def __init__(self) -> None:
+        self.deliver: Callable[[], object] | None = None
+        self.timeout_s: Callable[[], float] = float
+        self._exit = os._exit
+
+    def install(self) -> None:
+        """Take the place of `os._exit` in this child, and in its children."""
+        if self.deliver is not None and os._exit is not _exit_after_delivery:
+            self._exit = os._exit
+            os._exit = _exit_after_delivery
+
+    def __call__(self, status: int) -> NoReturn:
+        try:
+            if self.deliver is not None:
+                _within_deadline(self.deliver, self.timeout_s())
+        finally:
+            self._exit(status)
+
+
+_hard_exit = _HardExit()
+
+
+def _exit_after_delivery(status: int) -> NoReturn:
+    """`os._exit`, once what this child recorded is delivered."""
+    _hard_exit(status)
+
+
+def before_hard_exit(deliver: Callable[[], object], timeout_s: Callable[[], float]) -> None:
+    """Have something called in forked children before `os._exit` ends them.
+
+    Args:
+        deliver: Called on a thread of its own; should return at once where nothing was recorded.
+        timeout_s: Gives the seconds that it is waited for.
+    """
+    first = _hard_exit.deliver is None
+    _hard_exit.deliver, _hard_exit.timeout_s = deliver, timeout_s
+    if first:
+        os.register_at_fork(after_in_child=_hard_exit.install)
 
 
 class _Registration:

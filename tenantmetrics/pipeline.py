@@ -238,6 +238,11 @@ class Pipeline:
             "export_failures": self.health.export_failures(),
         }
 
+    @property
+    def has_recorded(self) -> bool:
+        """Whether there may be something to export: a call was recorded in this process."""
+        return self._worker.has_started
+
     def snapshot(self) -> Snapshot:
         """The windows that are open and those of the last minutes; closes and sends nothing."""
         self._worker.drain()

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tenantmetrics.capture.recorder import recorder
-from tenantmetrics.life import around_snapshot, in_children, on_sigterm
+from tenantmetrics.life import around_snapshot, before_hard_exit, in_children, on_sigterm
 from tenantmetrics.logs import logger
 
 if TYPE_CHECKING:
@@ -53,16 +53,42 @@ def configure(**settings: Any) -> Pipeline:
 
 def _use(config: Config) -> Pipeline:
     from tenantmetrics.pipeline import Pipeline  # noqa: PLC0415 - 200 ms, most of it sqlglot's
+    from tenantmetrics.runners import hook_in  # noqa: PLC0415 - with the first pipeline
 
     global _current  # one process, one pipeline
     with _lock:
         replacement = Pipeline(config, recorder)
         replaced, _current = _current, replacement
-        timeout_s = replacement.config.exit_timeout_s
-        on_sigterm(replacement.config.sigterm, partial(_finish, timeout_s), timeout_s)
+        _handle_sigterm()
+        hook_in(_deliver, _handle_sigterm)
+        before_hard_exit(_end, _exit_timeout_s)
     if replaced is not None:
         replaced.shutdown(replaced.config.exit_timeout_s)
     return replacement
+
+
+def _handle_sigterm() -> None:
+    """Have SIGTERM deliver, as the settings say; again where a pool has reset the handlers."""
+    if _current is not None:
+        timeout_s = _current.config.exit_timeout_s
+        on_sigterm(_current.config.sigterm, partial(_finish, timeout_s), timeout_s)
+
+
+def _exit_timeout_s() -> float:
+    return _current.config.exit_timeout_s if _current is not None else 0.0
+
+
+def _deliver() -> None:
+    """What a runner has done before one of its processes ends; a call may still come."""
+    if _current is not None:
+        _current.flush(_current.config.exit_timeout_s)
+
+
+def _end() -> None:
+    """The process ends now, and nothing runs in it any more."""
+    if _current is not None and _current.has_recorded:
+        _current.recorder.abandon_all()
+        _current.shutdown(_current.config.exit_timeout_s)
 
 
 def _finish(timeout_s: float) -> None:

@@ -91,6 +91,11 @@ class Worker:
         self._closed = False
         self._open_until = 0
 
+    @property
+    def has_started(self) -> bool:
+        """Whether anything was ever put here."""
+        return self._thread is not None or bool(self._queue)
+
     def put(self, call: Call) -> None:
         """Queue a call, within `_HANDOVER_S`. Never raises; runs inside the caller's query."""
         queue = self._queue

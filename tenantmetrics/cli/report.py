@@ -38,6 +38,7 @@ class ServerTimeBy(StrEnum):
     STATEMENTS = "statements"
     PERFORMANCE_INSIGHTS = "performance-insights"
     DB_LOAD = "db-load"
+    ACTIVITY = "activity"
     RECORD = "record"
     WALL = "wall"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tenantmetrics.catalog import METRICS, Form, Level
+from tenantmetrics.console.awsmetrics import DIMENSIONS
 from tenantmetrics.dataapi.errors import STATUS
 
 __all__ = ["AWS", "CODES", "Known", "close_to"]
@@ -95,15 +96,17 @@ class Known(NamedTuple):
             dimensions: The names of its dimensions, in any order; None leaves them open.
         """
         metrics = self.namespaces.get(namespace)
+        given = None if dimensions is None else tuple(dimensions)
         if metrics is None:
-            return self._foreign(namespace, metric)
+            return self._foreign(namespace, metric) or _dimension_fault(namespace, given)
         sets = metrics.get(metric)
         if sets is None:
             # AWS adds metrics, and the list has only those that the screens show.
             open_ended = not self.strict and namespace != self.own
             hint = close_to(metric, metrics, _NEAR if open_ended else None)
-            return f"{namespace} has no metric {metric!r}{hint}" if hint or not open_ended else None
-        given = None if dimensions is None else tuple(dimensions)
+            if not hint and open_ended:
+                return _dimension_fault(namespace, given)
+            return f"{namespace} has no metric {metric!r}{hint}"
         if given is None or tuple(sorted(given)) in sets:
             return None
         if not self.strict and namespace != self.own and not given:
@@ -166,6 +169,17 @@ class Known(NamedTuple):
         if hint or (self.strict and not namespace.startswith("AWS/")):
             return f"namespace {namespace!r} is not known{hint}"
         return None
+
+
+def _dimension_fault(namespace: str, given: tuple[str, ...] | None) -> str | None:
+    """A dimension that no metric of one of AWS's own namespaces has, or None."""
+    allowed = DIMENSIONS.get(namespace)
+    if allowed is None or given is None:
+        return None
+    for name in given:
+        if name not in allowed and "${" not in name:
+            return f"{namespace} has no dimension {name!r}{close_to(name, allowed)}"
+    return None
 
 
 def close_to(word: str, known: Iterable[str], near: float | None = None) -> str:

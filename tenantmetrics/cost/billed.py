@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 from tenantmetrics.cost.allocate import Charge
 from tenantmetrics.cost.bill import Bill
-from tenantmetrics.cost.capacity import Weights, cost_weights, even_weights
+from tenantmetrics.cost.capacity import Weights, cost_weights, even_weights, used_of_quiet
 from tenantmetrics.cost.drivers import Driver, driver_of
 from tenantmetrics.cost.inputs import HourlyCapacity
 from tenantmetrics.cost.list_prices import TITLES
@@ -19,7 +19,11 @@ _SIGNS = ("credits", "taxes")
 
 
 def billed_weights(
-    bill: Bill, hourly: HourlyCapacity | None, spent_ns: Mapping[int, int], within: range
+    bill: Bill,
+    hourly: HourlyCapacity | None,
+    spent_ns: Mapping[int, int],
+    within: range,
+    quiet: Collection[int] = (),
 ) -> tuple[Weights, str]:
     """How time is weighed, by the best that is known of the hours.
 
@@ -29,11 +33,13 @@ def billed_weights(
             used part of each hour.
         spent_ns: What is weighed, server time or wall time, by hour since the epoch.
         within: The hours of the period.
+        quiet: Hours of `spent_ns` in which nobody called and the server had load.
 
     Returns:
         The weights, and where the hours come from in words.
     """
-    used = hourly.used if hourly else {}
+    acu_hours = hourly.acu if hourly else {}
+    used = used_of_quiet(quiet, spent_ns, acu_hours, hourly.used if hourly else {})
     cost = {hour: cost for hour, cost in bill.compute_by_hour.items() if cost > 0}
     if cost:
         return cost_weights(cost, spent_ns, used), "hour by hour as billed"

@@ -6,15 +6,20 @@ divided among those who were there in that hour; an hour without a call is idle.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-__all__ = ["WEIGHT_TOTAL", "Weights", "cost_weights", "even_weights", "flat"]
+__all__ = ["WEIGHT_TOTAL", "Weights", "cost_weights", "even_weights", "flat", "used_of_quiet"]
 
 WEIGHT_TOTAL = 10**15
 """Weights of a period sum to about this: exact in a double, and a cent of a billion is 10."""
+
+SESSIONS_AN_ACU = Decimal("0.25")
+"""Sessions that a capacity unit can keep running. A unit is about 2 GiB of memory with the CPU that
+provisioned instances have for it (Aurora user guide, "Aurora Serverless v2 capacity"), and those of
+class r have 8 GiB a vCPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,34 @@ def cost_weights(
             factors[hour] = busy / used_ns
         idle += share - busy
     return Weights(factors, idle)
+
+
+def used_of_quiet(
+    quiet: Iterable[int],
+    spent_ns: Mapping[int, int],
+    acu_hours: Mapping[int, Decimal],
+    used: Mapping[int, Decimal],
+) -> dict[int, Decimal]:
+    """The used part of each hour's capacity, with hours that had load and no metered call.
+
+    Somebody used such an hour, but not all of it as those do who call: it counts with its measured
+    part, else with its load by what the capacity can keep running. Where that is not known either,
+    the busiest hour of the period is full, and a session at the least.
+
+    Args:
+        quiet: The hours.
+        spent_ns: Server time of all hours.
+        acu_hours: Capacity by hour, where it is known.
+        used: The used part by hour, 0 to 1, where it is measured.
+    """
+    busiest_ns = max(3600 * 10**9, *spent_ns.values()) if spent_ns else 3600 * 10**9
+    found = dict(used)
+    for hour in quiet:
+        if hour in found:
+            continue
+        full_ns = acu_hours.get(hour, Decimal(0)) * SESSIONS_AN_ACU * 3600 * 10**9
+        found[hour] = min(Decimal(1), Decimal(spent_ns[hour]) / (full_ns or busiest_ns))
+    return found
 
 
 def even_weights(spent_ns: Mapping[int, int]) -> Weights:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tenantmetrics.cost.allocate import Charge
-from tenantmetrics.cost.capacity import Weights, cost_weights, even_weights, flat
+from tenantmetrics.cost.capacity import Weights, cost_weights, even_weights, flat, used_of_quiet
 from tenantmetrics.cost.drivers import Driver, driver_of
 from tenantmetrics.cost.inputs import HourlyCapacity
 from tenantmetrics.cost.period import part_of
@@ -111,7 +111,7 @@ class Capacity:
 
 
 def compute_weights(
-    capacity: Capacity, spent_ns: Mapping[int, int], period: Period
+    capacity: Capacity, spent_ns: Mapping[int, int], period: Period, quiet: Collection[int] = ()
 ) -> tuple[Weights, Decimal, str]:
     """How time is weighed.
 
@@ -120,6 +120,7 @@ def compute_weights(
         spent_ns: What is weighed, server time or wall time, by hour since the epoch: every hour
             with calls.
         period: Which.
+        quiet: Hours among those in which nobody called and the server had load.
 
     Returns:
         The weights, the ACU-hours, and how they came about in words.
@@ -135,15 +136,18 @@ def compute_weights(
             raise ReportError("the capacity file has no hour of the period")
         total = sum(by_hour.values(), Decimal(0))
         words = f"{total.normalize():f} ACU-hours in {len(by_hour)} measured hours"
-        return cost_weights(by_hour, spent_ns, capacity.hourly.used), total, words
+        used = used_of_quiet(quiet, spent_ns, by_hour, capacity.hourly.used)
+        return cost_weights(by_hour, spent_ns, used), total, words
     acu = SMALLEST_ACU if capacity.acu is None else capacity.acu
+    called = spent_ns.keys() - set(quiet)
     by_hour = {
         hour: amount * part_of(period, hour)
-        for hour, amount in flat(acu, min(spent_ns), max(spent_ns)).items()
+        for hour, amount in flat(acu, min(called), max(called)).items()
     }
     total = sum(by_hour.values(), Decimal(0))
     span = sum((part_of(period, hour) for hour in by_hour), Decimal(0))
-    return cost_weights(by_hour, spent_ns), total, f"{acu} ACU for {span.normalize():f} h"
+    used = used_of_quiet(quiet, spent_ns, by_hour, {})
+    return cost_weights(by_hour, spent_ns, used), total, f"{acu} ACU for {span.normalize():f} h"
 
 
 def compute_charge(  # noqa: PLR0917 - facts of one charge

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -213,7 +213,9 @@ def _sum_up(
                 source.opened, usage.folder, period, hours, request.source, writers=source.writers
             )
             spent_ns = {hour: one.total_ns for hour, one in estimated.hours.items()}
-            weights, acu_hours, words = _weights(capacity, paid, spent_ns, period)
+            weights, acu_hours, words = _weights(
+                capacity, paid, spent_ns, period, spent_ns.keys() - hours
+            )
             weighed[Driver.SERVER_TIME] = weights
         if not weighed or request.divides_by(Driver.WALL_TIME):
             weights, acu_hours, words = _weights(capacity, paid, wall_ns, period)
@@ -260,12 +262,16 @@ def _wall_factors(weighed: Mapping[Driver, Weights], hours: Iterable[int]) -> di
 
 
 def _weights(
-    capacity: Capacity, paid: Bill | None, spent_ns: Mapping[int, int], period: Period
+    capacity: Capacity,
+    paid: Bill | None,
+    spent_ns: Mapping[int, int],
+    period: Period,
+    quiet: Collection[int] = (),
 ) -> tuple[Weights, Decimal, str]:
     """What a nanosecond weighs by hour, the ACU-hours, and how they came about in words."""
     if paid is None:
-        return compute_weights(capacity, spent_ns, period)
-    weights, words = billed_weights(paid, capacity.hourly, spent_ns, period.hours)
+        return compute_weights(capacity, spent_ns, period, quiet)
+    weights, words = billed_weights(paid, capacity.hourly, spent_ns, period.hours, quiet)
     return weights, Decimal(0), words
 
 

@@ -19,6 +19,7 @@ METHOD_TITLES = {
     Method.STATEMENTS: "pg_stat_statements",
     Method.PERFORMANCE_INSIGHTS: "Performance Insights",
     Method.DB_LOAD: "CloudWatch's DBLoad",
+    Method.ACTIVITY: "samples of pg_stat_activity",
     Method.RECORD: "the ledger's calls that do no work",
     Method.WALL: "wall time less the waits between attempts",
 }

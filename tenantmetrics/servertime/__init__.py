@@ -42,6 +42,7 @@ from tenantmetrics.servertime.load import Metered, Verdict, metered
 from tenantmetrics.servertime.moments import ENOUGH_CALLS, Moments
 from tenantmetrics.servertime.overhead import (
     MISFIT,
+    OPERATIONS_MISFIT,
     Overhead,
     OverheadSource,
     between,
@@ -54,6 +55,7 @@ from tenantmetrics.servertime.writers import Offset, offsets
 __all__ = [
     "ENOUGH_CALLS",
     "MISFIT",
+    "OPERATIONS_MISFIT",
     "Cell",
     "Common",
     "Divided",

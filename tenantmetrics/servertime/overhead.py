@@ -9,7 +9,16 @@ from typing import NamedTuple, TypeVar
 
 from tenantmetrics.servertime.moments import ENOUGH_CALLS, Moments
 
-__all__ = ["LOOK_UP_NS", "MISFIT", "Overhead", "OverheadSource", "between", "by_writer", "overhead"]
+__all__ = [
+    "LOOK_UP_NS",
+    "MISFIT",
+    "OPERATIONS_MISFIT",
+    "Overhead",
+    "OverheadSource",
+    "between",
+    "by_writer",
+    "overhead",
+]
 
 LOOK_UP_NS = 500_000.0
 """How near a cheap statement's mean is to the overhead beyond chance: an indexed look-up runs for
@@ -18,8 +27,16 @@ MISFIT = 0.05
 """How much of its mean one kind of call's overhead differs from another's, as a deviation. A SET in
 a transaction has its connection; a look-up on its own waits for one, and its wall time holds bursts
 in which the machine was busy. Between kinds of calls on a busy machine, 3 to 7 % were measured."""
+OPERATIONS_MISFIT = 0.2
+"""The same where nothing but BEGIN and ROLLBACK does no work: they are operations of their own."""
 _APART = 2.0
 """Standard errors from which on two means contradict each other."""
+_DOUBT = 0.25
+"""A cheapest statement that is apart by no more than this part of the overhead may be a look-up
+whose overhead is larger, or a statement of some milliseconds: the record cannot tell which."""
+_MANY_CALLS = 10 * ENOUGH_CALLS
+"""From so many calls on, their own spread tells their mean's error. A skew distribution's spread is
+too small in small samples just when its mean is."""
 
 _K = TypeVar("_K", bound=Hashable)
 
@@ -54,7 +71,9 @@ class Overhead(NamedTuple):
     source: OverheadSource = OverheadSource.UNKNOWN
 
 
-def overhead(workless: Moments, statements: Iterable[Moments] = ()) -> Overhead:
+def overhead(
+    workless: Moments, statements: Iterable[Moments] = (), *, misfit: float = MISFIT
+) -> Overhead:
     """The overhead of a call, from the best that there is.
 
     Calls without work are another kind of calls than those with work, so their overhead may differ
@@ -64,17 +83,22 @@ def overhead(workless: Moments, statements: Iterable[Moments] = ()) -> Overhead:
     Args:
         workless: The calls that do no work.
         statements: Those that do, one a statement.
+        misfit: How far the overhead of calls without work may be from the others', as a part of it.
     """
     cheapest = sorted((one for one in statements if one.calls >= ENOUGH_CALLS), key=_at_most)
     if workless.calls >= ENOUGH_CALLS:
-        known = _of(workless, OverheadSource.WORKLESS)
+        known = _of(workless, OverheadSource.WORKLESS, misfit)
+        if cheapest and workless.calls < _MANY_CALLS:
+            spread = max(known.variance_ns2, cheapest[0].variance_ns2)
+            error = math.hypot(math.sqrt(spread / workless.calls), misfit * workless.mean_ns)
+            known = known._replace(error_ns=error)
     elif not cheapest:
         few = OverheadSource.FEW_WORKLESS if workless.calls else OverheadSource.UNKNOWN
-        return _of(workless, few)
+        return _of(workless, few, misfit)
     elif workless.calls and workless.mean_ns <= cheapest[0].mean_ns:
         # One call has no spread; the statement's is at least the overhead's.
         spread = max(workless.variance_ns2, cheapest[0].variance_ns2)
-        error = math.hypot(math.sqrt(spread / workless.calls), MISFIT * workless.mean_ns)
+        error = math.hypot(math.sqrt(spread / workless.calls), misfit * workless.mean_ns)
         known = Overhead(workless.mean_ns, spread, error, OverheadSource.FEW_WORKLESS)
     else:
         known = _of(cheapest[0], OverheadSource.LOWEST_STATEMENT)
@@ -85,6 +109,10 @@ def overhead(workless: Moments, statements: Iterable[Moments] = ()) -> Overhead:
         if closer is not None:
             known = closer
             near.append(one)
+    apart = cheapest[0].mean_ns - known.mean_ns if cheapest and not near else 0.0
+    if 0 < apart <= _DOUBT * known.mean_ns and known.source is not OverheadSource.LOWEST_STATEMENT:
+        error = max(known.error_ns, apart / 2)
+        known = known._replace(mean_ns=known.mean_ns + apart / 2, error_ns=error)
     return known._replace(variance_ns2=_widest(known.variance_ns2, near))
 
 
@@ -115,11 +143,11 @@ def _widest(variance_ns2: float, near: Sequence[Moments]) -> float:
     return max(variance_ns2, math.fsum(one.calls * one.variance_ns2 for one in near) / calls)
 
 
-def _of(moments: Moments, source: OverheadSource) -> Overhead:
+def _of(moments: Moments, source: OverheadSource, misfit: float = MISFIT) -> Overhead:
     if not moments.calls:
         return Overhead()
     variance = moments.variance_ns2
-    error = math.hypot(math.sqrt(variance / moments.calls), MISFIT * moments.mean_ns)
+    error = math.hypot(math.sqrt(variance / moments.calls), misfit * moments.mean_ns)
     return Overhead(moments.mean_ns, variance, error, source)
 
 

@@ -235,3 +235,21 @@ def test_a_misspelt_setting_in_the_environment_is_named(monkeypatch):
         State.WARNING,
         "unknown: did you mean TENANTMETRICS_STRICT?",
     )
+
+
+@pytest.mark.parametrize("inner", ["ledger", "a/b/ledger"])
+def test_a_folder_that_is_missing_is_not_made(tmp_path, inner):
+    """The command says that nothing is written, and where it would be made."""
+    folder = tmp_path / inner
+    finding = findings(f"ledger:{folder}")["ledger: folder"]
+    assert finding.state is State.OK
+    assert f"{folder} will be made in {tmp_path}" in finding.says
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    """A file is in its way."""
+    (tmp_path / "file").write_text("mine")
+    (finding,) = findings(f"ledger:{tmp_path}/file/ledger").values()
+    assert finding.state is State.FAILED
+    assert "file is not a folder" in finding.says

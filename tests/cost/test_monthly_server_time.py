@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tenantmetrics.cost import AllocationRequest, Capacity, ServerTimeSource, monthly
+from tenantmetrics.cost.inputs import HourlyCapacity
 from tenantmetrics.cost.server_time import Method
 from tenantmetrics.errors import LedgerError, ReportError
 from tenantmetrics.records import IDLE, UNATTRIBUTED, UNMETERED
@@ -82,7 +83,7 @@ def test_a_ledger_of_version_1_is_divided_by_wall_time_and_says_so(
     assert any("In all hours server time is the wall time" in note for note in statement.notes)
 
 
-@pytest.mark.parametrize("method", ["statements", "performance-insights", "db-load"])
+@pytest.mark.parametrize("method", ["statements", "performance-insights", "db-load", "activity"])
 def test_a_method_without_data_is_one_clear_error(worked_ledger, method):
     """Asked for by name, it is not replaced by another in silence."""
     with pytest.raises(ReportError, match=f"server time by {method} cannot be had"):
@@ -101,6 +102,48 @@ def test_idle_hours_stay_idle_whatever_compute_is_divided_by(worked_ledger, writ
     by_work = compute(monthly(asked(worked_ledger)))
     by_wall = compute(monthly(asked(worked_ledger, drivers={"compute": "wall_time"})))
     assert by_work[IDLE] == by_wall[IDLE] == 12
+
+
+def quiet(ledger, sessions):
+    """DBLoad of the hour after the calls."""
+    start_s = START_S + 2 * 3600
+    row = {
+        "start_s": start_s, "period_s": 3600, "resource_arn": ARN, "instance": "i",
+        "load_aas": sessions, "cpu_aas": 0.0, "non_cpu_aas": 0.0,
+    }  # fmt: skip
+    tables.write(ledger, tables.DB_LOAD, start_s, "test", [row])
+
+
+@pytest.mark.parametrize(
+    ("used", "unmetered"),
+    [
+        # 100 ACU keep 25 sessions running, and 12.5 did.
+        ({}, 6),
+        ({START_S // 3600 + 2: Decimal("0.25")}, 3),
+    ],
+)
+def test_an_hour_of_load_without_a_call_is_unmetered_by_its_load(worked_ledger, used, unmetered):
+    """Its measured part, else load by capacity; the rest of it is idle, and nobody pays more."""
+    acu = {START_S // 3600 + hour: Decimal(100) for hour in range(3)}
+    capacity = Capacity(hourly=HourlyCapacity(acu=acu, used=used))
+    request = AllocationRequest(usage=worked_ledger, month="2026-11", capacity=capacity)
+    before = compute(monthly(request))
+    quiet(worked_ledger, 12.5)
+    statement = monthly(request)
+    shares = compute(statement)
+    assert before[IDLE] == 12
+    assert (shares[UNMETERED], shares[IDLE]) == (unmetered, 12 - unmetered)
+    assert {tenant: shares[tenant] for tenant in ("chatty", "heavy")} == {
+        tenant: before[tenant] for tenant in ("chatty", "heavy")
+    }
+    assert any("without a metered call the server had load" in note for note in statement.notes)
+
+
+def test_load_after_the_last_call_lengthens_no_assumed_capacity(worked_ledger):
+    """The same ACU from the first call to the last: the total does not hang on the load."""
+    before = compute(monthly(asked(worked_ledger)))
+    quiet(worked_ledger, 12.5)
+    assert compute(monthly(asked(worked_ledger))) == before
 
 
 def test_from_s3_the_statement_is_the_same(worked_ledger, upload):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tenantmetrics.console.checks.cloudformation import is_open, listed
 
-__all__ = ["common_faults"]
+__all__ = ["common_faults", "has_runbook"]
 
 _MAX_NAME = 255
 _MAX_ACTIONS = 5
@@ -17,17 +17,23 @@ _ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
 _SUPPRESSED = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
 
 
-def common_faults(alarm: dict[str, Any], *, strict: bool) -> Iterator[str]:
+def has_runbook(alarm: Mapping[str, Any]) -> bool:
+    """Whether an alarm's description says what it means, where to look and what to do."""
+    return all(said in str(alarm.get("AlarmDescription", "")) for said in _SAID)
+
+
+def common_faults(alarm: dict[str, Any], *, strict: bool, runbook: bool) -> Iterator[str]:
     """What is wrong with an alarm whatever it watches.
 
     Args:
         alarm: Its properties.
-        strict: Whether it is one of ours, which must say what to do and do it.
+        strict: Whether it is on our metrics: then it must do something when it fires.
+        runbook: Whether its description must say what to do, as those of the file's others do.
     """
     name = alarm.get("AlarmName", "")
     if not is_open(name) and len(str(name)) > _MAX_NAME:
         yield f"AlarmName has {len(str(name))} characters, {_MAX_NAME} are allowed"
-    yield from _description_faults(alarm.get("AlarmDescription", ""), strict=strict)
+    yield from _description_faults(alarm.get("AlarmDescription", ""), runbook=runbook)
     for action in _ACTIONS:
         yield from _action_faults(action, listed(alarm.get(action)))
     if strict and str(alarm.get("ActionsEnabled", True)).lower() == "false":
@@ -37,11 +43,11 @@ def common_faults(alarm: dict[str, Any], *, strict: bool) -> Iterator[str]:
             yield f"ActionsSuppressor needs {needed}"
 
 
-def _description_faults(description: Any, *, strict: bool) -> Iterator[str]:
+def _description_faults(description: Any, *, runbook: bool) -> Iterator[str]:
     count = len(str(description))
     if count > _DESCRIPTION_CHARS and not is_open(description):
         yield f"AlarmDescription has {count} characters, {_DESCRIPTION_CHARS} allowed"
-    for said in _SAID if strict else ():
+    for said in _SAID if runbook else ():
         if said not in str(description):
             yield f"AlarmDescription lacks {said!r}: who is woken must read what to do"
 

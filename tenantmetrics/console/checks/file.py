@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from tenantmetrics.console.checks import contributor, dashboard, grafana, template
+from tenantmetrics.console.checks import contributor, dashboard, grafana, promrules, template
 from tenantmetrics.console.checks.fault import Fault, load_json
 from tenantmetrics.console.known import Known
 from tenantmetrics.errors import ConsoleError
@@ -14,13 +14,13 @@ __all__ = ["check_file"]
 
 
 def check_file(path: Path, namespace: str, also: Iterable[str] = ()) -> list[Fault]:
-    """What is wrong with a dashboard, a template or a Contributor Insights rule.
+    """What is wrong with a dashboard, a template, a Contributor Insights rule or alerting rules.
 
     A file that uses our metrics is held to all that is known; in any other, names that are not
     known are left alone.
 
     Args:
-        path: JSON of CloudWatch or Grafana, or a CloudFormation template.
+        path: JSON of CloudWatch or Grafana, a CloudFormation template, or rules of Prometheus.
         namespace: Where our metrics are.
         also: Other namespaces that the file may use.
 
@@ -33,17 +33,28 @@ def check_file(path: Path, namespace: str, also: Iterable[str] = ()) -> list[Fau
         raise ConsoleError(f"{str(path)!r} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConsoleError(f"{str(path)!r} cannot be read: it is not UTF-8") from None
-    known = Known.of(namespace, strict=namespace in text, also=also)
-    if path.suffix.lower() in {".yaml", ".yml", ".template"}:
-        return template.check(str(path), text, known)
+    return list(_faults(path, text, Known.of(namespace, strict=namespace in text, also=also)))
+
+
+def _faults(path: Path, text: str, known: Known) -> Iterable[Fault]:
+    """The faults of a file's text, by what it is."""
+    file = str(path)
+    if path.suffix.lower() in {".yaml", ".yml", ".rules", ".template"}:
+        groups = promrules.rule_groups(text)
+        if groups is not None:
+            return promrules.check(file, groups)
+        return template.check(file, text, known)
     try:
         body = load_json(text)
     except ValueError as error:
-        return [Fault(str(path), "body", f"is not JSON: {error}")]
-    if isinstance(body, dict) and "Resources" in body:
-        return template.check(str(path), text, known)
-    if isinstance(body, dict) and "AggregateOn" in body:
-        return [Fault(str(path), "rule", what) for what in contributor.rule_faults(text)]
-    if isinstance(body, dict) and {"panels", "schemaVersion"} & set(body):
-        return grafana.check(str(path), body)
-    return dashboard.check(str(path), text, known)
+        return [Fault(file, "body", f"is not JSON: {error}")]
+    keys = set(body) if isinstance(body, dict) else set()
+    if "Resources" in keys:
+        found: Iterable[Fault] = template.check(file, text, known)
+    elif "AggregateOn" in keys:
+        found = [Fault(file, "rule", what) for what in contributor.rule_faults(text)]
+    elif {"panels", "schemaVersion"} & keys:
+        found = grafana.check(file, body)
+    else:
+        found = dashboard.check(file, text, known)
+    return found

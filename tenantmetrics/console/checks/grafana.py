@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,8 @@ _LABEL_VALUES = re.compile(r"label_values\((.+),\s*([A-Za-z_]\w*)\)")
 _QUERY_RESULT = re.compile(r"query_result\((.+)\)")
 _DURATION = re.compile(r"(?:\d+(?:ms|[smhdwMy]))?")
 _TIME = re.compile(r"now(?:[-+]\d+[smhdwMy])?(?:/f?[smhdwMQy]+)?|\d{4}-\d{2}-\d{2}.*|\d{13}")
+_INTERVAL_MS = 61_001
+"""Stands for $__interval in a query of others: a range that nobody writes."""
 _LEGEND = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 _TYPES = frozenset([
     "alertlist", "annolist", "barchart", "bargauge", "candlestick", "canvas", "dashlist",
@@ -235,14 +238,21 @@ def _foreign_faults(expr: str, body: dict[str, Any]) -> list[str]:
     """PromQL of a dashboard that is not ours: variables stand for anything."""
     if not expr.strip():
         return []
-    text = re.sub(r"\[\s*\$[^\]]*\]", "[5m]", expr)
+    text = re.sub(r"\[\s*\$(?:__interval|\{__interval\})\s*\]", f"[{_INTERVAL_MS}ms]", expr)
+    text = re.sub(r"\[\s*\$[^\]]*\]", "[5m]", text)
     text = re.sub(r"(offset\s+)\$\{?\w+\}?", r"\g<1>5m", text)
     names = [str(variable.get("name")) for variable in _variables(body)]
     tries = [
         promql.promql_faults(text, Dialect.PROMETHEUS, dict.fromkeys(names, value), ours=False)
         for value in ("1", "x", "5m")
     ]
-    return min(tries, key=len)
+    found = min(tries, key=len)
+    if str(_INTERVAL_MS) in text and not found:
+        for value in ("1", "x", "5m"):
+            with contextlib.suppress(ValueError):
+                tree = promql.parse(promql.expand(text, dict.fromkeys(names, value)))
+                return list(promql.interval_faults(tree, _INTERVAL_MS / 1_000))
+    return found
 
 
 def _prometheus(target: dict[str, Any], source: Any) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tenantmetrics.catalog import METRICS, Form
+from tenantmetrics.console.awsmetrics import metric_range
 from tenantmetrics.console.checks import search
 from tenantmetrics.console.checks.cloudformation import is_open, number
 from tenantmetrics.console.known import Known
@@ -13,6 +14,8 @@ from tenantmetrics.console.known import Known
 __all__ = ["never_faults", "reference_faults", "stat_faults"]
 
 _MAX_DIMENSIONS = 30
+_SUMMED = frozenset({"Sum", "SUM", "SampleCount", "COUNT"})
+"""Statistics of a period that grow with its number of data: no datum's range bounds them."""
 
 
 def reference_faults(
@@ -50,18 +53,33 @@ def stat_faults(namespace: str, name: str, stat: str, known: Known) -> Iterator[
 def never_faults(
     alarm: dict[str, Any], namespace: str, name: str, stat: str, known: Known
 ) -> Iterator[str]:
-    """Alarms on our metrics that cannot fire."""
-    if namespace != known.own:
-        return
+    """Alarms that cannot fire: beyond what the metric ever is, or waiting for silence."""
     comparison, threshold = str(alarm.get("ComparisonOperator")), number(alarm.get("Threshold"))
-    rate = any(metric.form is Form.STATISTIC_SET for metric in METRICS if metric.name == name)
-    if rate and stat in {"Average", "AVG", "Maximum", "MAX"} and isinstance(threshold, int | float):
-        beyond = threshold > 1 or (threshold == 1 and comparison == "GreaterThanThreshold")
-        if comparison.startswith("Greater") and beyond:
-            yield f"{stat} of {name} is between 0 and 1: it never gets above {threshold}"
+    if isinstance(threshold, int | float) and stat not in _SUMMED:
+        least, most = _range(namespace, name, stat, known)
+        shown = f"{stat} of {name} is between {least:g} and {most:g}"
+        if comparison == "GreaterThanThreshold" and threshold >= most:
+            yield f"{shown}: it never gets above {threshold}"
+        elif comparison == "GreaterThanOrEqualToThreshold" and threshold > most:
+            yield f"{shown}: it never reaches {threshold}"
+        elif comparison == "LessThanThreshold" and threshold <= least:
+            yield f"{stat} of {name} is never below {least:g}: it never gets below {threshold}"
+        elif comparison == "LessThanOrEqualToThreshold" and threshold < least:
+            yield f"{stat} of {name} is never below {least:g}: it never reaches {threshold}"
     if (
-        stat == "SampleCount"
+        namespace == known.own
+        and stat == "SampleCount"
         and comparison.startswith("LessThan")
         and alarm.get("TreatMissingData") != "breaching"
     ):
         yield "it waits for silence, and where nothing is sent only TreatMissingData breaching acts"
+
+
+def _range(namespace: str, name: str, stat: str, known: Known) -> tuple[float, float]:
+    """The least and the greatest value of a statistic of one datum."""
+    if namespace != known.own:
+        return metric_range(namespace, name)
+    is_rate = any(metric.form is Form.STATISTIC_SET for metric in METRICS if metric.name == name)
+    if is_rate and stat in {"Average", "AVG", "Maximum", "MAX", "Minimum", "MIN"}:
+        return 0.0, 1.0
+    return float("-inf"), float("inf")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tenantmetrics.console.checks import alarmrule, contributor, dashboard
-from tenantmetrics.console.checks.alarmcommon import common_faults
+from tenantmetrics.console.checks.alarmcommon import common_faults, has_runbook
 from tenantmetrics.console.checks.cloudformation import (
     ALARM,
     COMPOSITE,
@@ -76,8 +76,10 @@ def resource_faults(
         for name, resource in every.items()
         if resource.get("Type") == COMPOSITE
     }
+    # Whoever writes a runbook line for one alarm means to write it for all.
+    runbook = any(has_runbook(_properties(resource)) for resource in every.values())
     for name, resource in every.items():
-        for place, what in _own_faults(name, resource, known):
+        for place, what in _own_faults(name, resource, known, runbook=runbook):
             yield Finding(name, place, what)
         if name in rules and not is_open(rules[name]):
             whats = alarmrule.composite_faults(
@@ -86,7 +88,7 @@ def resource_faults(
             whats += _order_faults(name, template["Resources"], titles, rules)
             yield from (Finding(name, name, what) for what in whats)
         silent = resource.get("Type") == ALARM and not _properties(resource).get("AlarmActions")
-        if known.strict and silent and not any(titles[name] in rule for rule in rules.values()):
+        if silent and not any(titles[name] in rule for rule in rules.values()):
             what = "no AlarmActions and in no composite: nobody is told when it fires"
             yield Finding(name, name, what)
 
@@ -103,12 +105,14 @@ def _name_faults(titles: Mapping[str, str]) -> Iterator[Finding]:
             yield Finding(name, title, f"{every.count(title)} alarms have this name")
 
 
-def _own_faults(name: str, resource: dict[str, Any], known: Known) -> Iterator[tuple[str, str]]:
+def _own_faults(
+    name: str, resource: dict[str, Any], known: Known, *, runbook: bool
+) -> Iterator[tuple[str, str]]:
     """(place, fault) of one resource by itself."""
     kind, properties = str(resource.get("Type")), dict(_properties(resource))
     whats: list[str] = []
     if kind in {ALARM, COMPOSITE}:
-        whats += common_faults(properties, strict=known.strict)
+        whats += common_faults(properties, strict=known.strict, runbook=runbook)
         whats += alarm_faults(properties, known) if kind == ALARM else ()
     elif kind == CONTRIBUTOR:
         body = properties.get("RuleBody", "")

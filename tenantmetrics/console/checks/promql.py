@@ -13,7 +13,15 @@ from tenantmetrics.console.known import close_to
 from tenantmetrics.console.promnames import Dialect
 from tenantmetrics.errors import MissingExtraError
 
-__all__ = ["MAX_CHARS", "expand", "metric_name", "parse", "promql_faults", "walk"]
+__all__ = [
+    "MAX_CHARS",
+    "expand",
+    "interval_faults",
+    "metric_name",
+    "parse",
+    "promql_faults",
+    "walk",
+]
 
 MAX_CHARS = 10_000
 """Length of an alarm's query (PutMetricAlarm, PromQLCriteria)."""
@@ -128,6 +136,26 @@ def promql_faults(
         found += _use_faults(tree, known, ())
         found += [what for node in walk(tree) for what in _window_faults(node, text)]
     return list(dict.fromkeys(found))
+
+
+def interval_faults(tree: Any, interval_s: float) -> Iterator[str]:
+    """Rates over Grafana's $__interval, which is shorter than two samples where one zooms in.
+
+    Args:
+        tree: As `parse` returns it.
+        interval_s: What stands for the variable in it: a range that nothing else has.
+    """
+    for node in walk(tree):
+        ranges = [one.range for one in getattr(node, "args", None) or () if hasattr(one, "range")]
+        if (
+            type(node).__name__ == "Call"
+            and node.func.name in _RANGED
+            and any(abs(one.total_seconds() - interval_s) < 1e-6 for one in ranges)  # noqa: PLR2004 - milliseconds
+        ):
+            yield (
+                f"PromQL: {node.func.name}() over [$__interval] is empty when zoomed in: use "
+                "[$__rate_interval]"
+            )
 
 
 def _selector_faults(

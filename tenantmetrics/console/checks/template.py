@@ -39,7 +39,11 @@ def check(
     except ValueError as error:
         return [Fault(file, "template", f"is not a template: {error}")]
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
-        return [Fault(file, "template", "has no Resources")]
+        what = (
+            "is neither a CloudFormation template (it has no Resources) nor a file of Prometheus "
+            "rules (it has no groups)"
+        )
+        return [Fault(file, "template", what)]
     found = list(template_faults(file, template, strict=known.strict))
     size = len(text.encode())
     if known.strict and size > _MAX_BYTES:

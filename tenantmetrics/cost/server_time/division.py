@@ -120,7 +120,8 @@ def divided(cells: Sequence[Cell], known: Known) -> Shares:
                 for cell in members
             ]
             shares = divide(parts, total)
-            common.add(group, apart[group], total)
+            rest = math.fsum(part.rest_ns for part in parts)
+            common.add(group, apart[group], rest, total)
         for cell, share in zip(members, shares, strict=True):
             server[cell.tenant] += share.server_ns
             most = math.inf if total is None else (total / 2) ** 2
@@ -188,7 +189,9 @@ def _surplus(groups: Mapping[int, Mapping[str, Cell]], known: Known) -> tuple[fl
 def _by_calls(cells: Iterable[Cell], total_ns: float) -> list[Divided]:
     members = list(cells)
     calls = math.fsum(cell.calls for cell in members)
-    return [Divided(total_ns * cell.calls / calls, 0.0) for cell in members]
+    amounts = [total_ns * cell.calls / calls for cell in members]
+    # A BEGIN takes less than a set_config, and who makes more of which is not known.
+    return [Divided(amount, amount * amount) for amount in amounts]
 
 
 def _settled(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.server_time.estimated import ServerTimeEstimate
@@ -66,13 +67,22 @@ def estimate(
         if lacking == len(methods):
             raise ReportError(
                 f"server time by {asked} cannot be had: nothing below the ledger says it of "
-                f"{period.label}"
+                f"{period.label}{_of_others(server, record)}"
             )
         if lacking:
             more.append(
                 f"server time by {asked} was asked for and is not there for {lacking} of "
                 f"{len(methods)} hours: those are estimated by the record"
             )
+    quiet = _quiet_hours(record, server, wanted, frozenset(hours) - whole)
+    if quiet:
+        more.append(
+            f"in {len(quiet)} hour{'s' * (len(quiet) > 1)} without a metered call the server had "
+            "load, which is unmetered and not idle"
+        )
+    strangers = _of_others(server, record)
+    if strangers and wanted is None:
+        more.append(f"what the server says was not used in part{strangers}")
     older = len(hours) - len(whole)
     if older:
         more.append(
@@ -80,7 +90,14 @@ def estimate(
             "divided by wall time"
         )
     return ServerTimeEstimate(
-        ledger, period, usage=hours, record=record, server=server, methods=methods, more=more
+        ledger,
+        period,
+        usage=hours,
+        record=record,
+        server=server,
+        methods=methods,
+        quiet=quiet,
+        more=more,
     )
 
 
@@ -98,6 +115,51 @@ def _whole_hours(record: Record, hours: Mapping[int, HourUsage]) -> set[int]:
     }
 
 
+def _quiet_hours(
+    record: Record, server: ServerLoad, wanted: Method | None, by_wall: Collection[int]
+) -> dict[int, float]:
+    """Load, nanoseconds, of the hours in which a cluster had load and no metered call.
+
+    By the table that tells most of it. A cluster that nobody called all period long is another
+    ledger's, and hours of calls without statements are divided by wall time alone.
+    """
+    loads: dict[Method, Mapping[HourKey, float]] = {
+        Method.DB_LOAD: server.load_ns,
+        Method.PERFORMANCE_INSIGHTS: {
+            key: names.get("") or math.fsum(names.values())
+            for key, names in server.applications_ns.items()
+        },
+        Method.STATEMENTS: {
+            key: math.fsum(ran.ns for ran in statements.values())
+            for key, statements in server.statements.items()
+        },
+        Method.ACTIVITY: {key: names.get("", 0.0) for key, names in server.sampled_ns.items()},
+    }
+    clusters = set(record.clusters)
+    found: dict[HourKey, float] = {}
+    for method, load in loads.items():
+        if wanted not in {None, method}:
+            continue
+        for key, ns in load.items():
+            hour, arn = key
+            if ns > 0 and arn in clusters and key not in record.hours and hour not in by_wall:
+                found.setdefault(key, ns)
+    hours: dict[int, float] = {}
+    for (hour, _), ns in sorted(found.items()):
+        hours[hour] = hours.get(hour, 0.0) + ns
+    return hours
+
+
+def _of_others(server: ServerLoad, record: Record) -> str:
+    """Of which other clusters the server's tables speak, in words; empty for none."""
+    others = sorted({arn for _, arn in server.spans} - set(record.clusters))
+    if not others:
+        return ""
+    names = ", ".join(repr(arn) for arn in others[:3])
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""  # noqa: PLR2004
+    return f"; what is there of {names}{more} is of no cluster that was called"
+
+
 def _method(key: HourKey, known: HourRecord, server: ServerLoad, wanted: Method | None) -> Method:
     """The best method that an hour and cluster have, or the one that is wanted if they have it."""
     arn = key[1]
@@ -106,12 +168,10 @@ def _method(key: HourKey, known: HourRecord, server: ServerLoad, wanted: Method 
         and server.covers("statements", arn, known.first_s, known.last_s),
         Method.PERFORMANCE_INSIGHTS: key in server.applications_ns
         and server.covers("performance_insights", arn, known.first_s, known.last_s),
-        Method.DB_LOAD: (
-            key in server.load_ns and server.covers("db_load", arn, known.first_s, known.last_s)
-        )
-        or (
-            key in server.sampled_ns and server.covers("activity", arn, known.first_s, known.last_s)
-        ),
+        Method.DB_LOAD: key in server.load_ns
+        and server.covers("db_load", arn, known.first_s, known.last_s),
+        Method.ACTIVITY: key in server.sampled_ns
+        and server.covers("activity", arn, known.first_s, known.last_s),
         Method.RECORD: True,
     }
     if wanted is not None:

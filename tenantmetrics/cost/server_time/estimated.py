@@ -46,6 +46,7 @@ class ServerTimeEstimate:
         record: The table of statements in the period.
         server: What the server says of it.
         methods: The method by hour and cluster.
+        quiet: Load of hours without a metered call, nanoseconds by hour.
         more: Notes on how the methods were chosen.
 
     Raises:
@@ -61,6 +62,7 @@ class ServerTimeEstimate:
         record: Record,
         server: ServerLoad,
         methods: Mapping[HourKey, Method],
+        quiet: Mapping[int, float],
         more: Sequence[str] = (),
     ) -> None:
         self._ledger = ledger
@@ -68,6 +70,7 @@ class ServerTimeEstimate:
         self._usage = usage
         self._record = record
         self._server = server
+        self._quiet = quiet
         self._more = tuple(more)
         self._numbers: dict[int, int] = {}
         self.parts = estimate_parts(record, server, methods)
@@ -83,7 +86,12 @@ class ServerTimeEstimate:
                 rest[hour] += one.unmetered_ns
         for hour in self.usage_hours:
             mine[hour] += self._usage[hour].net_ns
-        return {hour: HourServerTime(round(mine[hour]), round(rest[hour])) for hour in sorted(mine)}
+        for hour, ns in self._quiet.items():
+            rest[hour] += ns
+        return {
+            hour: HourServerTime(round(mine[hour]), round(rest[hour]))
+            for hour in sorted({*mine, *rest})
+        }
 
     @property
     def methods(self) -> tuple[MethodCoverage, ...]:
@@ -250,8 +258,12 @@ class ServerTimeEstimate:
             for tenant, ns in names.items():
                 known, variance = said.get(tenant, (0.0, 0.0))
                 weight = weights[hour]
-                # A sample a second: a session seen stands for a second, give or take its root.
-                said[tenant] = known + ns * weight, variance + ns * 1e9 * weight * weight
+                # A session that is seen stands for the time to the next sample, give or take its
+                # root. Performance Insights looks every second.
+                apart_ns = 1e9
+                if part.method is Method.ACTIVITY:
+                    apart_ns *= self._server.sample_s
+                said[tenant] = known + ns * weight, variance + ns * apart_ns * weight * weight
         unmetered = any(one.verdict is Verdict.UNMETERED for one in part.hours.values())
         by_total = part.method is Method.DB_LOAD and not unmetered
         return Known(

@@ -40,6 +40,8 @@ class Method(StrEnum):
     """By Performance Insights, where `application_name` is the tenant."""
     DB_LOAD = "db-load"
     """By CloudWatch's `DBLoad` of the cluster."""
+    ACTIVITY = "activity"
+    """By samples of `pg_stat_activity`, which name tenants."""
     RECORD = "record"
     """By our own calls that do no work: what they take is overhead."""
     WALL = "wall"
@@ -58,6 +60,7 @@ class ServerTimeSource(StrEnum):
     STATEMENTS = "statements"
     PERFORMANCE_INSIGHTS = "performance-insights"
     DB_LOAD = "db-load"
+    ACTIVITY = "activity"
     RECORD = "record"
     WALL = "wall"
 

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 from tenantmetrics.cost.server_time.model import Method
 from tenantmetrics.cost.server_time.server import ServerLoad
 from tenantmetrics.servertime import ENOUGH_CALLS, OverheadSource, Verdict
+from tenantmetrics.sqltext.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from tenantmetrics.cost.server_time.parts import Part
 
 __all__ = ["notes_on"]
 
+_COMMIT = fingerprint("COMMIT")
 _NAMED = 3
 """Statements that did not match are named up to so many."""
+_WELL_KNOWN = 0.06
+"""The part of the overhead from which on an error of it is worth a note."""
 _WORTH_NAMING = 0.01
 """The part of the server's time from which on what did not match is worth a note."""
 
@@ -71,6 +75,12 @@ def _on_overhead(parts: Sequence[Part], where: str) -> Iterator[str]:
             f"server time{where}: fewer than {ENOUGH_CALLS} calls without work, so a call's "
             f"overhead of {ms:.1f} ms is known to {over.error_ns / 1e6:.1f} ms only"
         )
+    elif over.whole.error_ns > _WELL_KNOWN * over.whole.mean_ns:
+        yield (
+            f"server time{where}: calls without work are few, or take less than the cheapest "
+            f"statement does, so a call's overhead of {ms:.1f} ms is known to "
+            f"{over.error_ns / 1e6:.1f} ms only; the server's own numbers would tell it"
+        )
     if over.slope.is_bound and over.slope.ns_a_byte:
         yield (
             f"server time{where}: large answers cost up to {over.slope.ns_a_byte:.0f} ns a byte on "
@@ -121,12 +131,14 @@ def _on_missing(
     for statement, count in matched.missing:
         missing[statement] = missing.get(statement, 0.0) + count
     if 0 in missing and not summaries([0]).get(0):
-        # Operations without a text: COMMIT, whose time the view does not tell.
+        # Operations without a text, of a writer that did not yet call them COMMIT.
         del missing[0]
     unseen = math.fsum(missing.values())
     if calls and unseen >= _WORTH_NAMING * calls:
         order = sorted(missing.items(), key=lambda item: (-item[1], item[0]))[:_NAMED]
-        known = summaries([statement for statement, _ in order])
+        known = {_COMMIT: "COMMIT"} | summaries(
+            [statement for statement, _ in order if statement != _COMMIT]
+        )
         names = ", ".join(
             f"{known.get(statement) or 'without a text'} ({count:,.0f} calls)"
             for statement, count in order

@@ -146,7 +146,8 @@ def cluster_overhead(
         for statement, moments in kinds.items():
             level[statement] = level[statement].plus(moments.shifted(-shift).times(part))
     pooled = level.pop(_WORKLESS, Moments())
-    found.whole = servertime.overhead(pooled, level.values())
+    misfit = servertime.MISFIT if without == {"workless"} else servertime.OPERATIONS_MISFIT
+    found.whole = servertime.overhead(pooled, level.values(), misfit=misfit)
     for writer, offset in writers.items():
         found.offsets[writer] = offset.ns
         found.offset_errors[writer] = offset.error_ns

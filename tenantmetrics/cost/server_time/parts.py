@@ -38,7 +38,8 @@ class Part:
         overhead: What a call costs before the server does any work.
         hours: Metered and unmetered time by hour.
         matched: What pg_stat_statements says, joined.
-        tenants: The server's own word by hour, then tenant; Performance Insights has it.
+        tenants: The server's own word by hour, then tenant; Performance Insights and
+            samples of `pg_stat_activity` have it.
         load_ns: All server time by its own account; None where nothing says it.
     """
 
@@ -108,6 +109,9 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
             part.hours[key] = Metered(mine, 0.0, Verdict.AGREE)
             continue
         total, said = _total(part, key, record, server)
+        if part.method is Method.ACTIVITY:
+            # What was sampled is itself known to the root of the sessions seen.
+            noise = math.hypot(noise, math.sqrt(total * server.sample_s * 1e9))
         part.load_ns = (part.load_ns or 0.0) + total
         if part.overhead.whole.source is not OverheadSource.WORKLESS:
             # The overhead is no more than a bound, so nothing can be said to be unmetered.
@@ -119,14 +123,13 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
 
 def _total(part: Part, key: HourKey, record: Record, server: ServerLoad) -> tuple[float, float]:
     """The server's time of an hour, and what of it is named as a tenant's."""
-    if part.method is Method.PERFORMANCE_INSIGHTS:
-        names = server.applications_ns[key]
+    if part.method in {Method.PERFORMANCE_INSIGHTS, Method.ACTIVITY}:
+        sampled = part.method is Method.ACTIVITY
+        names = (server.sampled_ns if sampled else server.applications_ns)[key]
         part.tenants[key] = named_ns(names, record.tenants)
         total = names.get("", 0.0) or math.fsum(names.values())
         return total, min(total, math.fsum(part.tenants[key].values()))
-    if key in server.load_ns:
-        return server.load_ns[key], 0.0
-    return server.sampled_ns[key].get("", 0.0), 0.0
+    return server.load_ns[key], 0.0
 
 
 def _by_statements(part: Part, record: Record, server: ServerLoad) -> None:

@@ -42,6 +42,7 @@ class ServerLoad:
         summaries: A statement's summary, by fingerprint.
         gaps: What `gap` said, by cluster.
         spans: Stretches that a table speaks of, by table and cluster.
+        sample_s: Seconds between two samples of pg_stat_activity, at the most.
     """
 
     statements: dict[HourKey, dict[int, Ran]] = field(default_factory=dict)

@@ -160,7 +160,7 @@ EDITS = {
         "fleet",
         "sum(rate(tenantmetrics_unattributed_calls_total[$__rate_interval]))",
         "sum(tenantmetrics_unattributed_calls_total)",
-        "panel 'Calls whose tenant is unknown, or two of them'",
+        "panel 'Calls whose tenant is unknown, or two of them; calls that strict refused'",
         "only ever rises",
     ),
     "histogram of which no number is taken": (

@@ -162,6 +162,20 @@ class Month:
             ]  # fmt: skip
             tables.write(self.folder, tables.PERFORMANCE_INSIGHTS, hour * 3600, "test", rows)
 
+    def say_activity(self, names, every_s=5):
+        """Write samples of pg_stat_activity: name → server time, "" being nobody's."""
+        samples = 3600 // every_s
+        for hour in self.hours:
+            rows = [
+                {
+                    "start_s": hour * 3600, "period_s": 3600, "resource_arn": ARN,
+                    "samples": samples, "tenant": name, "fingerprint": 0,
+                    "active_samples": round(ns / len(self.hours) / 1e9 / every_s),
+                }
+                for name, ns in names.items()
+            ]  # fmt: skip
+            tables.write(self.folder, tables.ACTIVITY, hour * 3600, "test", rows)
+
     def estimate(self, asked=ServerTimeSource.AUTO, usage=None):
         ledger = Opened(self.rows)
         writers = defaultdict(int)

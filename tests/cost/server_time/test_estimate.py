@@ -6,6 +6,8 @@ import pytest
 
 from tenantmetrics.cost.server_time import Method, ServerTimeSource
 from tenantmetrics.errors import ReportError
+from tenantmetrics.serverside import tables
+from tenantmetrics.sqltext.fingerprint import fingerprint
 
 SEEDS = range(5)
 WORLDS = {
@@ -182,6 +184,97 @@ def test_named_load_is_the_tenants_own(month):
     for name, ns in named.items():
         assert tenants[name].server_ns == pytest.approx(ns, rel=0.25)
     assert one.judged(ServerTimeSource.PERFORMANCE_INSIGHTS)[0] < 0.06
+
+
+def test_samples_of_activity_name_tenants_where_nothing_better_is_there(month):
+    """Their own time, and the others share what is left; with DBLoad there, that is taken."""
+    one = month(12, rate=1_500)
+    named = {name: one.truth[name] for name in ("t01", "t02", "t05")}
+    rest = sum(one.truth.values()) - sum(named.values())
+    one.say_activity({"": rest, **named})
+    made, tenants = one.divided()
+    assert [used.method for used in made.methods] == [Method.ACTIVITY]
+    assert made.methods[0].load_ns == pytest.approx(sum(one.truth.values()), rel=0.05)
+    for name, ns in named.items():
+        assert tenants[name].server_ns == pytest.approx(ns, abs=6e9)
+        assert tenants[name].weight_low < tenants[name].weight < tenants[name].weight_high
+    assert one.judged(ServerTimeSource.ACTIVITY)[0] < 0.06
+    one.say_load()
+    assert [used.method for used in one.estimate().methods] == [Method.DB_LOAD]
+
+
+def test_rarer_samples_are_less_sure(month):
+    """A session seen stands for the time to the next sample."""
+    widths = []
+    for every_s in (1, 20):
+        one = month(12, rate=1_500)
+        one.say_activity(dict(one.truth), every_s)
+        _, tenants = one.divided(ServerTimeSource.ACTIVITY)
+        t01 = tenants["t01"]
+        widths.append((t01.weight_high - t01.weight_low) / t01.weight)
+    assert widths[1] > 2 * widths[0]
+
+
+@pytest.mark.parametrize("say", ["say_load", "say_statements", "say_activity"])
+def test_an_hour_with_load_and_no_call_is_unmetered(month, say):
+    """Whatever tells the load; calls of other hours change nothing of it."""
+    one = month(14, hours=3, rate=80)
+    getattr(one, say)(*([{"": sum(one.truth.values())}] if say == "say_activity" else []))
+    silent = one.hours[1]
+    one.rows = [row for row in one.rows if row[0] // 3600 != silent]
+    made = one.estimate()
+    assert made.hours[silent].metered_ns == 0
+    assert made.hours[silent].unmetered_ns == pytest.approx(one.total(silent), rel=0.5)
+    assert any("in 1 hour without a metered call the server had load" in n for n in made.notes)
+    by_record = one.estimate(ServerTimeSource.RECORD)
+    assert silent not in by_record.hours
+
+
+def test_numbers_of_a_cluster_that_nobody_called_are_named_and_not_used(month):
+    """Neither in its place nor as load of hours without calls; asked for by name, an error."""
+    one = month(15, hours=2, rate=60)
+    one.say_load()
+    one.rows = [(*row[:5], "arn:of:another", *row[6:]) for row in one.rows]
+    made = one.estimate()
+    assert [used.method for used in made.methods] == [Method.RECORD]
+    assert sum(hour.unmetered_ns for hour in made.hours.values()) == 0
+    assert any("cluster:shared' is of no cluster that was called" in n for n in made.notes)
+    with pytest.raises(ReportError, match="cluster:shared' is of no cluster that was called"):
+        one.estimate(ServerTimeSource.DB_LOAD)
+
+
+def test_a_snapshot_missing_in_the_middle_takes_the_hour_and_says_so(month):
+    """Half an hour that nothing speaks of: the hour is estimated by the record."""
+    one = month(16, hours=2, rate=60)
+    one.say_statements(hours=[one.hours[0]])
+    late = one.hours[1] * 3600
+    for start_s in (late, late + 2700):
+        row = {
+            "start_s": start_s, "end_s": start_s + 900, "resource_arn": one.rows[0][5],
+            "database": "app", "fingerprint": 1, "queryid": 1, "summary": "SELECT s1", "calls": 9,
+            "exec_ns": 10**9, "rows": 0, "blocks_read": 0, "blocks_hit": 0, "gap": "",
+        }  # fmt: skip
+        tables.write(one.folder, tables.STATEMENTS, start_s, "test", [row])
+    made = one.estimate(ServerTimeSource.STATEMENTS)
+    assert [(used.method, used.hours) for used in made.methods] == [
+        (Method.STATEMENTS, 1),
+        (Method.RECORD, 1),
+    ]
+    assert any("not there for 1 of 2 hours" in note for note in made.notes)
+
+
+def test_the_time_of_commit_is_matched(month):
+    """The operation has no text; the view shows COMMIT."""
+    one = month(17)
+    commit = fingerprint("COMMIT")
+    one.rows = [(*row[:7], commit, "", *row[9:]) if row[7] == 3 else row for row in one.rows]
+    one.ran = {(h, commit if s == 3 else s): sums for (h, s), sums in one.ran.items()}
+    one.say_statements()
+    made, _ = one.divided(ServerTimeSource.STATEMENTS)
+    assert made.methods[0].explained == 1
+    one.say_statements(without=(commit,))
+    made, _ = one.divided(ServerTimeSource.STATEMENTS)
+    assert any("COMMIT (" in note for note in made.notes)
 
 
 def test_each_cluster_has_its_own_overhead_and_method(month):

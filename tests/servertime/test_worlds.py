@@ -1,0 +1,69 @@
+"""Each method keeps what it promises in worlds that break one assumption each."""
+
+from statistics import mean
+
+import pytest
+from worlds import Lived, World
+
+WORLDS = {
+    "plain": World(),
+    "writers of different spread": World(medians_ms=(20, 20), sigmas=(0.3, 1.0), sets=(0.35, 0.35)),
+    "two places": World(rate=4, medians_ms=(20, 60), sigmas=(0.6, 0.6), sets=(0.35, 0.35)),
+    "three places, one with hardly a call without work": World(
+        rate=4, medians_ms=(10, 20, 30), sigmas=(0.4, 0.6, 1.0), sets=(0.35, 0.35, 0.01)
+    ),
+    "calls without work are quicker": World(workless_part=0.94),
+    "calls without work are slower": World(workless_part=1.06),
+    "no calls without work": World(sets=(0.0,)),
+    "overhead doubles in the hour": World(drift=2.0),
+    "a rush hour": World(hours=(1.0, 2.0), shifts=True),
+    "bursts": World(rate=4, bursts=4.0),
+    "long statements wait longer": World(queue=1.2),
+    "large requests and answers": World(request_byte_ns=60, response_byte_ns=30),
+    "cold calls of some": World(cold=0.15),
+    "throttled": World(waits=0.1),
+    "tenants without work": World(idle=3),
+    "one large tenant": World(large=20),
+    "many tenants with few calls": World(tenants=100, rate=0.25),
+    "a stranger of a tenth": World(stranger=0.1),
+    "a stranger of four fifths": World(stranger=4.0),
+}
+IN_EVERY_RUN = {
+    "three places, one with hardly a call without work",
+    "no calls without work",
+    "a rush hour",
+    "long statements wait longer",
+    "tenants without work",
+}
+MOST = {"record": 0.06, "db-load": 0.04, "statements": 0.02}
+SEEDS = range(3)
+marked = [
+    pytest.param(world, id=name, marks=() if name in IN_EVERY_RUN else pytest.mark.long)
+    for name, world in WORLDS.items()
+]
+
+
+@pytest.mark.parametrize("world", marked)
+def test_each_method_is_as_right_and_as_sure_as_it_says(world, tmp_path):
+    """On average over runs; and at least nine of ten true shares lie within their intervals."""
+    found = {method: [] for method in MOST}
+    for seed in SEEDS:
+        lived = Lived(world, seed, tmp_path / str(seed))
+        for method, results in found.items():
+            results.append(lived.judged(method)[:2])
+    for method, most in MOST.items():
+        held = [one for _, every in found[method] for one in every]
+        assert mean(held) >= 0.9, method
+        assert mean(moved for moved, _ in found[method]) <= most, method
+
+
+def test_where_the_record_cannot_tell_overhead_from_work_it_says_so(tmp_path):
+    """Calls without work take 15 % less than look-ups: as if those worked for 4 ms, or not."""
+    held = []
+    for seed in SEEDS:
+        lived = Lived(World(workless_part=0.85), seed, tmp_path / str(seed))
+        _, every, made = lived.judged("record")
+        held += every
+        assert any("take less than the cheapest statement" in note for note in made.notes)
+        assert not any("take less" in note for note in lived.judged("statements")[2].notes)
+    assert mean(held) >= 0.9
