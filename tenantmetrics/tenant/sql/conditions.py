@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from tenantmetrics.tenant.sql.comparisons import any_of, elements, pairs_of, query_of, truth
+from tenantmetrics.tenant.sql.given_values import first_given
 from tenantmetrics.tenant.sql.join_connectivity import reaches_outside, restricts
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, QueryScope, Sink
 from tenantmetrics.tenant.sql.restrictions import (
-    Either,
     Fixed,
-    Guarded,
     Named,
     Restriction,
     State,
@@ -42,8 +41,6 @@ _EQUAL = (exp.EQ, exp.NullSafeEQ)
 _DIFFERENT = (exp.NEQ, exp.NullSafeNEQ)
 _VALUES = frozenset({exp.Literal, exp.Placeholder})
 _CONDITION_STEPS = 3
-_MAX_GIVEN = 8
-"""Values of one COALESCE that are told apart; each is tested against all before it."""
 _IN_SESSION = Fixed(Touched(State.SESSION))
 
 
@@ -239,25 +236,13 @@ class Conditions:
             if (other := self._names.other_key(inner)) is not None:
                 sink.links.append((key, other))
         elif isinstance(inner, exp.Coalesce):
-            sink.constraints.append((key, self._first_given(inner)))
+            sink.constraints.append((key, first_given(inner)))
             self._unknown(inner, sink)
         elif isinstance(inner, exp.Subquery) and not branch:
             self._from_subquery(key, inner, sink)
         else:
             sink.constraints.append((key, UNKNOWN))
             self._unknown(side, sink)
-
-    def _first_given(self, node: exp.Coalesce) -> Restriction:
-        """`tenant_id = COALESCE(:t, …)`: decided by which of the values are NULL."""
-        branches: list[Restriction] = []
-        before: tuple[tuple[Operand, bool], ...] = ()
-        for part in (node.this, *node.expressions)[:_MAX_GIVEN]:
-            value = value_operand(part)
-            if not isinstance(value, Operand):
-                break
-            branches.append(Guarded(Named((value,)), (*before, (value, False))))
-            before = (*before, (value, True))
-        return Either((*branches, Guarded(UNKNOWN, before)))
 
     def _any(self, key: Key, array: exp.Expr | None, sink: Sink, branch: bool) -> None:
         operands = array_operands(array)

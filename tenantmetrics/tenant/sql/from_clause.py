@@ -22,6 +22,7 @@ from tenantmetrics.tenant.sql.query_scope import (
     is_tenants,
 )
 from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Shared
+from tenantmetrics.tenant.sql.sqlglot_trees import is_join_in_parentheses
 from tenantmetrics.tenant.sql.value_expressions import array_operands, function_name, value_operand
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def _add_item(  # noqa: PLR0912 - one branch a kind
         else:
             add_table(item, names, facts, sink)
     elif isinstance(item, exp.Subquery):
-        if isinstance(item.this, exp.Table) and not alias:
+        if is_join_in_parentheses(item):
             # Parentheses around a join.
             _add(queries, [item.this], names, facts, sink)
         else:

@@ -14,6 +14,7 @@ from tenantmetrics.tenant.sql.bulk_insert import SlotRows
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
+    Closed,
     Either,
     Fixed,
     Guarded,
@@ -104,7 +105,7 @@ def operands_of(plan: Plan, *, of_rows: bool = True) -> list[Operand]:
             found.append(part)
         elif isinstance(part, tuple):
             todo.extend(part)
-        elif isinstance(part, Named | Rows | Either | Guarded | Same | Joined | Also):
+        elif isinstance(part, Named | Rows | Either | Guarded | Same | Joined | Also | Closed):
             # Every field of a node is a node, an operand, or a tuple of them.
             todo.extend(getattr(part, name) for name in part.__slots__)
     return found

@@ -17,10 +17,12 @@ from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parser import parse_template
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.queries import Queries
-from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, UNKNOWN, QueryScope
+from tenantmetrics.tenant.sql.query_scope import CLEAR, MAX_STEPS, OPEN, UNKNOWN, QueryScope
 from tenantmetrics.tenant.sql.query_summary import clipped, is_inside, survey, unread_ctes
+from tenantmetrics.tenant.sql.reach import closing_restrictions
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
+    Closed,
     Either,
     Fixed,
     Named,
@@ -37,6 +39,9 @@ from tenantmetrics.tenant.sql.workless import asks_something, does_no_work
 
 __all__ = ["plan_of"]
 
+_OF_ONE_TABLE = 2
+"""Tokens of the summary of a statement about one table: `SELECT bookings`."""
+_NAME_NOBODY = (UNKNOWN, OPEN, CLEAR)
 _MAX_STATEMENTS = 100
 _MAX_SEMICOLONS = 300
 _MAX_SEVERAL = 16_384
@@ -190,12 +195,15 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
 
 
 def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
-    node = Queries(vocabulary).statement(statement, QueryScope(None, vocabulary))
+    names = QueryScope(None, vocabulary)
+    node = Queries(vocabulary).statement(statement, names)
     if node is UNKNOWN and not isinstance(
         unwrapped(statement), exp.Select | exp.SetOperation | exp.DML | exp.Values | exp.Table
     ):
         return Plan(node=UNKNOWN, mentions=True, why="not a statement that is analysed")
     seen = survey(statement, vocabulary)
+    if len(seen.parts) > _OF_ONE_TABLE and node not in _NAME_NOBODY:
+        node = _closed(statement, node, vocabulary, names)
     steps: list[StepPlan] = []
     beside: list[Restriction] = []
     confirms = False
@@ -226,6 +234,20 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         workless=workless,
         probes=workless and not steps and asks_something(statement),
     )
+
+
+def _closed(
+    statement: exp.Expr, node: Restriction, vocabulary: Vocabulary, names: QueryScope
+) -> Restriction:
+    """What a statement of several tables names, if all of them are closed."""
+    groups = closing_restrictions(statement, vocabulary, names.budget)
+    if groups is None:
+        return UNKNOWN if isinstance(node, Named) else Closed(node, None)
+    if isinstance(node, Named) and all(
+        restriction == node for group in groups for held in group for restriction in held
+    ):
+        return node
+    return Closed(node, tuple(tuple(map(tuple, group)) for group in groups))
 
 
 def _set_config(node: exp.Anonymous) -> StepPlan:

@@ -44,8 +44,8 @@ from tenantmetrics.tenant.sql.restrictions import (
     State,
     Touched,
 )
-from tenantmetrics.tenant.sql.set_operations import leftmost, set_operation
-from tenantmetrics.tenant.sql.sqlglot_trees import read_from, unwrapped
+from tenantmetrics.tenant.sql.set_operations import set_operation
+from tenantmetrics.tenant.sql.sqlglot_trees import leftmost, read_from, unwrapped
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, unnested, value_operand
 
 __all__ = ["Queries"]

@@ -19,6 +19,7 @@ from tenantmetrics.tenant.sql.operands import Operand, Values
 
 __all__ = [
     "Also",
+    "Closed",
     "Either",
     "Fixed",
     "Guarded",
@@ -73,6 +74,7 @@ class Restriction(Protocol):
         ...
 
 
+_TELLING = frozenset({State.KNOWN, State.SESSION})
 _UNDECIDED = Touched(State.UNDECIDED)
 _OPEN = Touched(State.OPEN)
 _CONTRADICTION = Touched(State.UNDECIDED, {}, Misuse.SOURCES_DISAGREE)
@@ -272,6 +274,48 @@ class Also:
         if main.state is not State.KNOWN:
             return Touched(State.UNDECIDED, {}, misuse)
         return _together([main, *known], misuse, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What a statement names, where what closes its tables is known and names the same.
+
+    Attributes:
+        node: What it names.
+        groups: For each group of tables that close each other, for each of them its restrictions;
+            None where a table is not closed by any.
+    """
+
+    node: Restriction
+    groups: tuple[tuple[tuple[Restriction, ...], ...], ...] | None
+
+    def found(self, values: Values) -> Touched:
+        """Undecided where one of the tables is not closed; others' rows are a conflict."""
+        main = self.node.found(values)
+        if main.state is not State.KNOWN:
+            return main
+        if self.groups is None:
+            return Touched(State.UNDECIDED, {}, main.misuse)
+        known = [main]
+        for group in self.groups:
+            tenants: set[str] | None = None
+            everybody: dict[str, int] = {}
+            for restrictions in group:
+                answers = [restriction.found(values) for restriction in restrictions]
+                if all(
+                    a.state is not State.KNOWN and a.state is not State.SESSION for a in answers
+                ):
+                    return Touched(State.UNDECIDED, {}, main.misuse)
+                for answer in answers:
+                    if answer.state is State.KNOWN:
+                        values.budget.spend(len(answer.shares))
+                        everybody.update(answer.shares)
+                        named = set(answer.shares)
+                        tenants = named if tenants is None else tenants & named
+            if tenants is not None and not (tenants or set(everybody)) <= set(main.shares):
+                shares = {name: everybody[name] for name in tenants or everybody}
+                known.append(Touched(State.KNOWN, shares))
+        return main if len(known) == 1 else _together(known, main.misuse, values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 if TYPE_CHECKING:
     from tenantmetrics.tenant.sql.queries import Queries
 
-__all__ = ["leftmost", "set_operation"]
+__all__ = ["set_operation"]
 
 
 def set_operation(
@@ -71,10 +71,3 @@ def _united(branches: list[Restriction]) -> Restriction:
     if all(branch is OPEN for branch in touching):
         return OPEN if touching else CLEAR
     return Either(tuple(branches))
-
-
-def leftmost(node: exp.Expr) -> exp.Expr:
-    """The first branch, which a recursive query begins with."""
-    while isinstance(node, exp.SetOperation):
-        node = unwrapped(node.this)
-    return node

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
 
-__all__ = ["outside_queries", "read_from", "sources_of", "unwrapped"]
+__all__ = [
+    "is_join_in_parentheses",
+    "leftmost",
+    "outside_queries",
+    "read_from",
+    "sources_of",
+    "unwrapped",
+]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _SUBQUERY_OR_PAREN = (exp.Subquery, exp.Paren)
@@ -49,13 +56,25 @@ def sources_of(items: Iterable[object]) -> Iterator[tuple[exp.Expr, exp.Join | N
         item = entry.this if join is not None else entry
         if not isinstance(item, exp.Expr):
             continue
-        if isinstance(item, exp.Subquery) and isinstance(item.this, exp.Table) and not item.alias:
+        if is_join_in_parentheses(item):
             within = list(sources_of([item.this]))
             yield within[0][0], join
             yield from within[1:]
         else:
             yield item, join
         yield from sources_of(item.args.get("joins") or [])
+
+
+def is_join_in_parentheses(item: exp.Expr) -> bool:
+    """Whether a source of FROM is a join in parentheses, and not a query."""
+    return (
+        isinstance(item, exp.Subquery)
+        and not item.alias
+        and (
+            isinstance(item.this, exp.Table | exp.Lateral | exp.Unnest)
+            or (isinstance(item.this, exp.Subquery) and bool(item.this.alias))
+        )
+    )
 
 
 def outside_queries(node: exp.Expr) -> Iterator[exp.Expr]:
@@ -66,3 +85,10 @@ def outside_queries(node: exp.Expr) -> Iterator[exp.Expr]:
         if not isinstance(part, _QUERIES):
             yield part
             todo.extend(part.iter_expressions())
+
+
+def leftmost(node: exp.Expr) -> exp.Expr:
+    """The first branch, which a recursive query begins with."""
+    while isinstance(node, exp.SetOperation):
+        node = unwrapped(node.this)
+    return node

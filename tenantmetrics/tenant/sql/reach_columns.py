@@ -1,0 +1,175 @@
+"""What a column means to the tables behind it: the sources, and whether they may be told by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.restrictions import Restriction
+
+__all__ = ["Binding", "Output", "ReachScope", "Relation", "is_key_name"]
+
+_NO_KEYS = frozenset(
+    [
+        "active",
+        "amount",
+        "category",
+        "city",
+        "color",
+        "colour",
+        "comment",
+        "content",
+        "count",
+        "country",
+        "created",
+        "currency",
+        "date",
+        "day",
+        "deleted",
+        "description",
+        "enabled",
+        "flag",
+        "gender",
+        "hour",
+        "kind",
+        "label",
+        "lang",
+        "language",
+        "level",
+        "locale",
+        "method",
+        "month",
+        "name",
+        "note",
+        "notes",
+        "number",
+        "order",
+        "position",
+        "price",
+        "priority",
+        "public",
+        "quantity",
+        "rank",
+        "region",
+        "role",
+        "sort",
+        "stage",
+        "state",
+        "status",
+        "text",
+        "time",
+        "timezone",
+        "title",
+        "type",
+        "unit",
+        "updated",
+        "value",
+        "visibility",
+        "week",
+        "year",
+    ],
+)
+"""Columns by which rows of different tenants are equal without belonging together."""
+
+
+def is_key_name(name: str) -> bool:
+    """Whether rows that are equal in a column of this name belong together."""
+    return name not in _NO_KEYS and not name.endswith(("_at", "_on", "_date", "_type", "_status"))
+
+
+class Output(NamedTuple):
+    """A column.
+
+    Attributes:
+        sources: The sources that its values come from, one a branch of a UNION.
+        name: What the sources call it.
+        whole: Every row's value comes from these sources.
+        inward: A condition on it restricts these sources.
+        value: What a column of plain values names.
+    """
+
+    sources: tuple[int, ...] = ()
+    name: str = ""
+    whole: bool = False
+    inward: bool = True
+    value: Restriction | None = None
+
+
+@dataclass(slots=True)
+class Relation:
+    """What a query gives.
+
+    Attributes:
+        outputs: Its columns by name, in order.
+        star: What columns that are not listed come from.
+        tables: The sources inside.
+    """
+
+    outputs: dict[str, Output] = field(default_factory=dict)
+    star: Output | None = None
+    tables: tuple[int, ...] = ()
+
+    def output(self, name: str) -> Output | None:
+        """A column by its name."""
+        found = self.outputs.get(name)
+        if found is None and self.star is not None:
+            return self.star._replace(name=name)
+        return found
+
+
+class Binding(NamedTuple):
+    """An entry of FROM."""
+
+    relation: Relation
+
+
+class ReachScope:
+    """What names mean, looking outward.
+
+    Args:
+        parent: The scope around it.
+        vocabulary: The tenant's names.
+    """
+
+    def __init__(self, parent: ReachScope | None, vocabulary: Vocabulary) -> None:
+        self.parent = parent
+        self.vocabulary = vocabulary
+        self.bindings: dict[str, Binding] = {}
+        self.ctes: dict[str, object] = {}
+
+    def cte(self, name: str) -> object | None:
+        """The WITH query of a name."""
+        for scope in self._outward():
+            if name in scope.ctes:
+                return scope.ctes[name]
+        return None
+
+    def _outward(self) -> Iterator[ReachScope]:
+        scope: ReachScope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+    def columns(self, column: exp.Column) -> list[Output]:
+        """What a column may mean: one, or several where the text does not tell."""
+        name, qualifier = column.name.lower(), column.table.lower()
+        for scope in self._outward():
+            if qualifier:
+                binding = scope.bindings.get(qualifier)
+                if binding is not None:
+                    found = binding.relation.output(name)
+                    return [found] if found is not None else []
+                continue
+            listed = [b.relation.outputs[name] for b in scope.bindings.values()
+                      if name in b.relation.outputs]  # fmt: skip
+            if len(listed) == 1:
+                return listed
+            outputs = [b.relation.output(name) for b in scope.bindings.values()]
+            known = [output for output in outputs if output is not None]
+            if known:
+                return known
+        return []

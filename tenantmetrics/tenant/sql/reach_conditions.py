@@ -1,0 +1,484 @@
+"""What conditions close: a tenant column compared with a value, keys that two sources share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.sql.comparisons import any_of, elements, pairs_of, query_of, truth
+from tenantmetrics.tenant.sql.given_values import first_given
+from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.reach_columns import Output, ReachScope, is_key_name
+from tenantmetrics.tenant.sql.reach_joins import Holds, Tree, conjuncts
+from tenantmetrics.tenant.sql.restrictions import (
+    Either,
+    Fixed,
+    Guarded,
+    Named,
+    Restriction,
+    Same,
+    State,
+    Touched,
+)
+from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
+from tenantmetrics.tenant.sql.value_expressions import (
+    SESSION,
+    array_operands,
+    bare,
+    function_name,
+    value_operand,
+)
+
+if TYPE_CHECKING:
+    from tenantmetrics.tenant.sql.reach import Reach
+
+__all__ = ["ReachConditions"]
+
+_QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
+_DML = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
+_IN_SESSION = Fixed(Touched(State.SESSION))
+_OPEN = Fixed(Touched(State.OPEN))
+_SAME_KEY = (exp.Lower, exp.Upper, exp.Trim, exp.JSONExtract, exp.JSONExtractScalar, exp.Cast)
+"""Equal keys stay equal under these."""
+_COMPARISONS = (
+    *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE),
+    *(exp.Like, exp.ILike, exp.Between, exp.In),
+)
+"""None of them is true where one of its columns is NULL."""
+
+
+@dataclass(slots=True)
+class _Branch:
+    """What one branch of an OR closes."""
+
+    restricted: dict[int, list[Restriction]] = field(default_factory=dict)
+    edges: set[tuple[tuple[int, ...], int]] = field(default_factory=set)
+    guards: list[tuple[Operand, bool]] = field(default_factory=list)
+
+
+class ReachConditions:
+    """The conditions of one statement.
+
+    Args:
+        reach: Takes the queries in them.
+    """
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._graph = reach.graph
+        self._columns = reach.vocabulary.columns
+        self._branch: _Branch | None = None
+        self._one_of: dict[int, tuple[int, ...]] = {}
+        self._tenants: set[tuple[int, str]] = set()
+        self._waiting: list[tuple[int, str, Restriction]] = []
+
+    def finish(self) -> None:
+        """Take what was compared with columns that turned out to hold tenants."""
+        for number, name, restriction in self._waiting:
+            if (number, name) in self._tenants:
+                self._graph.restrict(number, restriction)
+
+    def take(self, node: exp.Expr, negated: bool, scope: ReachScope, holds: Holds) -> None:  # noqa: C901, PLR0912
+        """Take a condition that is no AND.
+
+        Args:
+            node: The condition.
+            negated: It stands under NOT.
+            scope: What its columns mean.
+            holds: For which sources it holds.
+        """
+        self._graph.budget.spend(4)
+        inner = truth(node, negated)
+        if inner is not None:
+            for part, under_not in conjuncts(inner[0], negated=negated ^ inner[1]):
+                self.take(part, under_not, scope, holds)
+        elif isinstance(node, exp.And if negated else exp.Or):
+            self._either(node, negated, scope, holds)
+        elif isinstance(node, exp.NEQ if negated else exp.EQ):
+            self._equal(node.this, node.expression, scope, holds)
+        elif isinstance(node, exp.NullSafeNEQ if negated else exp.NullSafeEQ):
+            self._null_safe(node, scope, holds)
+        elif isinstance(node, exp.In) and not negated:
+            self._in(node, scope, holds)
+        elif isinstance(node, exp.Exists) and not negated:
+            self._exists(node.this, None, scope, holds)
+        elif isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
+            operand = value_operand(node.this)
+            wanted = not (negated ^ bool(node.args.get("negate")))
+            if isinstance(operand, Operand):
+                if self._branch is not None:
+                    self._branch.guards.append((operand, wanted))
+            else:
+                self.opaque(node, scope)
+        elif isinstance(node, exp.Boolean):
+            if bool(node.this) is negated and self._branch is not None:
+                self._branch.guards.append((Operand(text="never"), True))
+        elif not negated and (named := self._function(node)) is not None:
+            for binding in scope.bindings.values():
+                for output in (*binding.relation.outputs.values(), binding.relation.star):
+                    for source in output.sources if output is not None else ():
+                        self._restrict_source(source, named, holds)
+        else:
+            self.opaque(node, scope)
+
+    def needed_by(self, node: exp.Expr, scope: ReachScope) -> Iterator[int]:
+        """The sources that a condition is not true without."""
+        if not isinstance(node, _COMPARISONS):
+            if isinstance(node, exp.Is) and isinstance(node.expression, exp.Boolean):
+                inner = truth(node, False)
+                for part, _ in conjuncts(inner[0]) if inner is not None else ():
+                    yield from self.needed_by(part, scope)
+            return
+        sides = [node.this]
+        if isinstance(node.args.get("expression"), exp.Expr):
+            sides.append(node.expression)
+        pairs = pairs_of(node.this, node.expression) if isinstance(node, exp.EQ) else None
+        if pairs is not None:
+            sides = [side for pair in pairs for side in pair]
+        elif isinstance(node, exp.In) and (columns := elements(bare(node.this))) is not None:
+            sides = columns
+        for side in sides:
+            column = bare(side)
+            if isinstance(column, exp.Column):
+                found = scope.columns(column)
+                if len(found) == 1:
+                    yield from found[0].sources if found[0].whole else ()
+                else:
+                    # Whichever it is, it is there.
+                    number = self.one_of(found).sources if found else ()
+                    yield from number
+
+    def side(self, node: exp.Expr | None, scope: ReachScope) -> Output | None:
+        """The column that an expression stands for; None for anything else."""
+        node = bare(node)
+        kept = True
+        while isinstance(node, _SAME_KEY):
+            node, kept = bare(node.this), False
+        if not isinstance(node, exp.Column):
+            return None
+        found = scope.columns(node)
+        if not found:
+            return None
+        output = found[0] if len(found) == 1 else self.one_of(found)
+        return output if kept else output._replace(name="\0")
+
+    def one_of(self, outputs: Sequence[Output]) -> Output:
+        """A column of one of several sources, of which the text does not tell."""
+        if len(outputs) == 1:
+            return outputs[0]
+        sources = tuple(dict.fromkeys(s for output in outputs for s in output.sources))
+        number = self._graph.source()
+        self._graph.loose(number, sources)
+        self._graph.edge_from_all(sources, number)
+        self._one_of[number] = sources
+        return Output(
+            (number,),
+            outputs[0].name,
+            all(output.whole for output in outputs),
+            all(output.inward for output in outputs),
+        )
+
+    def _holds(self, holds: Holds, number: int) -> bool:
+        if number in self._one_of:
+            return all(self._holds(holds, source) for source in self._one_of[number])
+        return holds.has(number)
+
+    def _restrict_source(self, source: int, restriction: Restriction, holds: Holds) -> None:
+        if not self._holds(holds, source):
+            return
+        if self._branch is not None:
+            self._branch.restricted.setdefault(source, []).append(restriction)
+        else:
+            self._graph.restrict(source, restriction)
+
+    def restrict(self, output: Output, restriction: Restriction, holds: Holds) -> None:
+        """A column is equal to values."""
+        if not output.inward:
+            return
+        if output.name in self._columns:
+            for source in output.sources:
+                self._restrict_source(source, restriction, holds)
+        elif self._branch is None:
+            self._waiting += [
+                (source, output.name, restriction)
+                for source in output.sources
+                if self._holds(holds, source)
+            ]
+
+    def tie(self, left: Output, right: Output, holds: Holds, *, back: bool = True) -> None:
+        """Two columns are equal.
+
+        Args:
+            left: One of them.
+            right: The other.
+            holds: For which sources they are.
+            back: What closes the right one closes the left one too.
+        """
+        tenants = [output.name in self._columns for output in (left, right)]
+        for output, other, is_tenant in ((left, right, tenants[0]), (right, left, tenants[1])):
+            if is_tenant and other.value is not None:
+                self.restrict(output, other.value, holds)
+        if any(tenants) and not all(tenants):
+            other = right if tenants[0] else left
+            self._tenants.update((source, other.name) for source in other.sources)
+        elif not (is_key_name(left.name) and is_key_name(right.name)):
+            return
+        left, right = self._two_of_two(left, right)
+        for start, end in ((left, right), (right, left)) if back else ((left, right),):
+            if start.sources and start.whole and end.inward:
+                for source in end.sources:
+                    if self._holds(holds, source):
+                        self._edge(start.sources, source)
+        if left.sources and right.sources and back:
+            self._graph.near(left.sources[0], right.sources[0])
+
+    def _two_of_two(self, left: Output, right: Output) -> tuple[Output, Output]:
+        """`FROM a, b WHERE aid = bid`: columns without their table's name, of two tables."""
+        ones = self._one_of.get(left.sources[0]) if len(left.sources) == 1 else None
+        others = self._one_of.get(right.sources[0]) if len(right.sources) == 1 else None
+        both = ones or others
+        if both is None or len(both) != 2 or (ones and others and ones != others):  # noqa: PLR2004
+            return left, right
+        first, second = both
+        known = right.sources[0] if others is None else left.sources[0]
+        if ones is not None and others is not None:
+            return left._replace(sources=(first,)), right._replace(sources=(second,))
+        if known in both:
+            rest = second if known == first else first
+            if ones is not None:
+                return left._replace(sources=(rest,)), right
+            return left, right._replace(sources=(rest,))
+        return left, right
+
+    def _edge(self, starts: tuple[int, ...], end: int) -> None:
+        if self._branch is not None:
+            self._branch.edges.add((starts, end))
+        else:
+            self._graph.edge_from_all(starts, end)
+
+    def tie_using(self, name: str, tree: Tree, scope: ReachScope, holds: Holds) -> None:
+        """`USING (id)`: the columns of that name on both sides are equal."""
+        sides: tuple[list[Output], list[Output]] = ([], [])
+        for binding in scope.bindings.values():
+            output = binding.relation.output(name)
+            if output is None or not output.sources:
+                continue
+            number = output.sources[0]
+            if tree.left.low <= number < tree.left.high:
+                sides[0].append(output)
+            elif tree.right.low <= number < tree.right.high:
+                sides[1].append(output)
+        if sides[0] and sides[1]:
+            self.tie(self.one_of(sides[0]), self.one_of(sides[1]), holds)
+
+    def opaque(self, node: exp.Expr, scope: ReachScope) -> None:
+        """An expression that closes nothing; the queries in it have to be closed themselves."""
+        branch, self._branch = self._branch, None
+        todo = [node]
+        while todo:
+            part = todo.pop()
+            self._graph.budget.spend(1)
+            if isinstance(part, _QUERIES):
+                self._reach.query(part, scope, Holds().within(self._graph.next))
+            else:
+                todo.extend(part.iter_expressions())
+        self._branch = branch
+
+    def _either(self, node: exp.Expr, negated: bool, scope: ReachScope, holds: Holds) -> None:
+        kind = type(node)
+        parts: list[exp.Expr] = []
+        todo: list[exp.Expr] = [node]
+        while todo:
+            part = todo.pop()
+            while isinstance(part, exp.Paren):
+                part = part.this
+            if type(part) is kind:
+                todo += [part.expression, part.this]
+            else:
+                parts.append(part)
+        around = self._branch
+        branches: list[_Branch] = []
+        for part in parts:
+            self._branch = _Branch()
+            for condition, under_not in conjuncts(part, negated=negated):
+                self.take(condition, under_not, scope, holds)
+            branches.append(self._branch)
+        self._branch = around
+        for source in dict.fromkeys(s for branch in branches for s in branch.restricted):
+            if all(source in branch.restricted or branch.guards for branch in branches):
+                choices = tuple(
+                    Guarded(_same(branch.restricted.get(source)), tuple(branch.guards))
+                    for branch in branches
+                )
+                self._restrict_source(source, Either(choices), holds)
+        common = set.intersection(*(branch.edges for branch in branches))
+        for starts, end in common:
+            self._edge(starts, end)
+
+    def _equal(self, left: exp.Expr, right: exp.Expr, scope: ReachScope, holds: Holds) -> None:
+        pairs = pairs_of(left, right)
+        if pairs is not None:
+            for one_side, other_side in pairs:
+                self._equal(one_side, other_side, scope, holds)
+            return
+        first, second = self.side(left, scope), self.side(right, scope)
+        if first is not None and second is not None:
+            self.tie(first, second, holds)
+            return
+        for output, this, other in ((first, left, right), (second, right, left)):
+            if self._compared(output, this, other, scope, holds):
+                return
+        self.opaque(left, scope)
+        self.opaque(right, scope)
+
+    def _compared(  # noqa: PLR0911 - one kind a line
+        self,
+        output: Output | None,
+        this: exp.Expr,
+        other: exp.Expr,
+        scope: ReachScope,
+        holds: Holds,
+    ) -> bool:
+        """Take a column that is equal to something else; False where it is nothing that is read."""
+        inner = bare(other)
+        array = any_of(inner)
+        query = query_of(array) if array is not None else inner
+        value = value_operand(other) if array is None else None
+        if value is not None:
+            if output is not None:
+                named = _IN_SESSION if value is SESSION else Named((value,))
+                self.restrict(output, named, holds)
+                return True
+            return False
+        if isinstance(query, _QUERIES):
+            self._exists(query, this, scope, holds)
+            return True
+        if output is None:
+            return False
+        if array is not None:
+            operands = array_operands(array)
+            if operands is not None:
+                self.restrict(output, Named(tuple(operands)), holds)
+                return True
+            element = self.side(array, scope)
+            if element is not None:
+                self.tie(output, element._replace(name="\0"), holds)
+                return True
+        if isinstance(inner, exp.Coalesce) and output.name in self._columns:
+            self.restrict(output, first_given(inner), holds)
+        return False
+
+    def _null_safe(self, node: exp.Expr, scope: ReachScope, holds: Holds) -> None:
+        """Two NULLs are equal here: it ties tenants' columns alone."""
+        first, second = self.side(node.this, scope), self.side(node.expression, scope)
+        if first is not None and second is not None:
+            if first.name in self._columns and second.name in self._columns:
+                self.tie(first, second, holds)
+            return
+        for output, other in ((first, node.expression), (second, node.this)):
+            value = value_operand(other)
+            if output is not None and output.name in self._columns and value is not None:
+                named = _IN_SESSION if value is SESSION else Named((value,))
+                self.restrict(output, named, holds)
+                return
+        self.opaque(node, scope)
+
+    def _in(self, node: exp.In, scope: ReachScope, holds: Holds) -> None:
+        query = node.args.get("query")
+        if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Values):
+            query = node.expressions[0]
+        if query is not None:
+            self._exists(query, node.this, scope, holds)
+            return
+        output = self.side(node.this, scope)
+        if output is not None:
+            values = [value_operand(item) for item in node.expressions]
+            operands = [value for value in values if isinstance(value, Operand)]
+            if operands and len(operands) == len(values):
+                self.restrict(output, Named(tuple(operands)), holds)
+                return
+            if values and all(value is SESSION for value in values):
+                self.restrict(output, _IN_SESSION, holds)
+                return
+            sides = [self.side(item, scope) for item in node.expressions]
+            sources = {side.sources for side in sides if side is not None}
+            if all(sides) and len(sources) == 1 and all(is_key_name(s.name) for s in sides if s):
+                self.tie(output, next(side for side in sides if side is not None), holds)
+                return
+        elif (columns := elements(bare(node.this))) is not None:
+            rows = [elements(bare(item)) for item in node.expressions]
+            for index, column in enumerate(columns):
+                side = self.side(column, scope)
+                values = [
+                    value_operand(row[index]) if row is not None and index < len(row) else None
+                    for row in rows
+                ]
+                operands = [value for value in values if isinstance(value, Operand)]
+                if side is not None and operands and len(operands) == len(values):
+                    self.restrict(side, Named(tuple(operands)), holds)
+        self.opaque(node, scope)
+
+    def _exists(
+        self, query: exp.Expr, compared: exp.Expr | None, scope: ReachScope, holds: Holds
+    ) -> None:
+        """A query of which a row has to exist, and to be equal to what it is compared with."""
+        if self._branch is not None:
+            # Under OR it has to exist for some rows only.
+            self.opaque(query, scope)
+            if compared is not None:
+                self.opaque(compared, scope)
+            return
+        node = unwrapped(query)
+        one_row = (
+            isinstance(node, exp.Select)
+            and node.args.get("group") is None
+            and any(part.find(exp.AggFunc) is not None for part in node.expressions)
+        )
+        extreme = (
+            one_row
+            and compared is not None
+            and len(node.expressions) == 1
+            and isinstance(node.expressions[0].unalias(), exp.Max | exp.Min)
+        )
+        start = self._graph.next
+        needed = not one_row or extreme
+        relation = self._reach.query(query, scope, holds, needed=needed)
+        if compared is None or not needed:
+            if compared is not None:
+                self.opaque(compared, scope)
+            return
+        within = holds.within(start)
+        sides = elements(bare(compared)) or [compared]
+        outputs = list(relation.outputs.values())
+        if not outputs and relation.star is not None and len(sides) == 1:
+            outputs = [relation.star]
+        for side, output in zip(sides, outputs, strict=False):
+            column = self.side(side, scope)
+            if column is not None:
+                self.tie(column, output, within)
+            else:
+                value = value_operand(side)
+                if isinstance(value, Operand):
+                    self.restrict(output, Named((value,)), within)
+                self.opaque(side, scope)
+
+    def _function(self, node: exp.Expr) -> Restriction | None:
+        """`WHERE visible_to(:t)`, where that function is configured to take a tenant."""
+        call = node.expression if isinstance(node, exp.Dot) else node
+        position = self._reach.vocabulary.functions.get(function_name(call))
+        if position is None:
+            return None
+        argument = call.expressions[position : position + 1]
+        value = value_operand(argument[0]) if argument else None
+        if value is SESSION:
+            return _IN_SESSION
+        return Named((value,)) if isinstance(value, Operand) else None
+
+
+def _same(nodes: list[Restriction] | None) -> Restriction:
+    if not nodes:
+        return _OPEN
+    return nodes[0] if len(nodes) == 1 else Same(tuple(nodes))
