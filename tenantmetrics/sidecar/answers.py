@@ -85,7 +85,7 @@ def result_of(answer: Answer, ended_ns: int) -> Result:
     body = _unpacked(answer)
     if status < 300:  # noqa: PLR2004 - botocore's own border between result and error
         try:
-            content: Any = json.loads(body)
+            content: Any = json.loads(body.decode())
             returned, written = rows(content)
             session = content.get("transactionId", "")
         except (ValueError, RecursionError, AttributeError, TypeError):
@@ -114,6 +114,8 @@ def unanswered(outcome: str) -> Result:
 
 
 def _unpacked(answer: Answer) -> bytes:
+    if answer.body[:1] in {b"{", b""}:
+        return answer.body  # no need to look: neither form of packing begins so
     encoding = answer.header(b"content-encoding").strip().lower()
     if encoding not in {"gzip", "x-gzip", "deflate"}:
         return answer.body

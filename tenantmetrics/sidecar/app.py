@@ -38,21 +38,22 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _FIRST_CREDENTIALS_S = 5.0
-_PASSED_ON = frozenset(
-    {
-        b"accept",
-        b"accept-encoding",
-        b"amz-sdk-invocation-id",
-        b"amz-sdk-request",
-        b"amz-sdk-retry",
-        b"traceparent",
-        b"tracestate",
-        b"user-agent",
-        b"x-amz-user-agent",
-        b"x-amzn-trace-id",
-        b"x-local-label",  # the local endpoint's own
-    }
-)
+_PASSED_ON = {
+    name.encode(): name
+    for name in (
+        "accept",
+        "accept-encoding",
+        "amz-sdk-invocation-id",
+        "amz-sdk-request",
+        "amz-sdk-retry",
+        "traceparent",
+        "tracestate",
+        "user-agent",
+        "x-amz-user-agent",
+        "x-amzn-trace-id",
+        "x-local-label",  # the local endpoint's own
+    )
+}
 """What a client says that reaches the endpoint, unsigned. No cookie, tenant or proxy's header."""
 _HOP_BY_HOP = frozenset(
     {
@@ -70,6 +71,10 @@ _HOP_BY_HOP = frozenset(
 """About the connection and not the answer (RFC 9110, section 7.6.1)."""
 _NOT_HANDED_BACK = _HOP_BY_HOP | {b"content-length"}
 """The length is that of the body as it is sent on, which may have come in chunks."""
+_USUAL_CONNECTION = frozenset({b",keep-alive", b",close"})
+_MARK = MARK.encode()
+_MANY_BYTES = REQUEST_MAX_BYTES // 2
+"""Only with a body of that length do headers, which are bounded themselves, matter to the limit."""
 _GONE = "ClientDisconnected"
 
 
@@ -133,15 +138,16 @@ class Application:
     async def _serve(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send
     ) -> None:
-        header_bytes = sum(len(name) + len(value) for name, value in scope["headers"])
         try:
-            wire = self._gate.operation(scope, headers, header_bytes)
+            wire = self._gate.operation(scope, headers)
         except ApiError as error:
             # What is refused is not read either: the connection ends with the answer.
             await self._refuse(send, error, close=True)
             return
         try:
-            body = await self._read(receive, header_bytes)
+            body = await self._read(receive)
+            if len(body) > _MANY_BYTES:
+                _check_size(body, scope["headers"])
             if self._verifier is not None:
                 named = {name.decode("latin-1"): v.decode("latin-1") for name, v in headers.items()}
                 self._verifier.check("POST", scope["raw_path"].decode("latin-1"), named, body)
@@ -161,16 +167,19 @@ class Application:
             )
         self._under_way += 1
 
-    async def _read(self, receive: Receive, header_bytes: int) -> bytes:
+    async def _read(self, receive: Receive) -> bytes:
         """The body; read to its end even where it is too long, so that the answer is heard.
 
         Raises:
             ApiError: It is too long.
-            _CutError: The client went away.
+            _CutError: The client went away, or does not stop.
         """
         message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            body: bytes = message["body"]
+            return body
         parts: list[bytes] = []
-        total = header_bytes
+        total = 0
         while message["type"] == "http.request":
             part = message.get("body", b"")
             total += len(part)
@@ -179,7 +188,7 @@ class Application:
             if not message.get("more_body"):
                 if total > REQUEST_MAX_BYTES:
                     raise too_large(total)
-                return parts[0] if len(parts) == 1 else b"".join(parts)
+                return b"".join(parts)
             if total > 2 * REQUEST_MAX_BYTES:
                 break
             message = await receive()
@@ -197,10 +206,11 @@ class Application:
             raise ApiError("ServiceUnavailableError", "The sidecar has no AWS credentials")
         digest = hashlib.sha256(body).hexdigest()
         content_type = headers.get(b"content-type", b"").decode("latin-1")
+        passed_on = _PASSED_ON
         onward = [
-            (name.decode("latin-1"), value.decode("latin-1"))
+            (passed_on[name], value.decode("latin-1"))
             for name, value in headers.items()
-            if name in _PASSED_ON
+            if name in passed_on
         ]
         onward.append(("Host", endpoint.host))
         if content_type:
@@ -254,7 +264,7 @@ class Application:
         Raises:
             ApiError: `strict` refuses it.
         """
-        if MARK.encode() in headers and not self._settings.count_marked:
+        if _MARK in headers and not self._settings.count_marked:
             self._operations.marked += 1
             return None
         try:
@@ -278,7 +288,7 @@ class Application:
             if call is not None:
                 result = result_of(answer, ended_ns)
                 code = result.outcome
-                self.calls.end(call, result, last=attempt.is_last)
+                self.calls.end(call, result, attempt)
             if answer.status == 403 and (call is None or code in REFUSALS):  # noqa: PLR2004
                 self._keeper.refused()
             self._operations.forwarded(attempt.operation, answer.status)
@@ -300,7 +310,7 @@ class Application:
         self._operations.unanswered(attempt.operation, outcome)
         if call is not None:
             try:
-                self.calls.end(call, unanswered(outcome), last=attempt.is_last)
+                self.calls.end(call, unanswered(outcome), attempt)
             except Exception as error:  # noqa: BLE001 - our bug must not fail their query
                 self._recorder.failed(error, "sidecar end")
 
@@ -335,11 +345,24 @@ class Application:
 
 async def _hand_back(send: Send, answer: Answer) -> None:
     """The answer as it came, what is about the connection apart."""
-    dropped = _NOT_HANDED_BACK
-    for name, value in answer.headers:
-        if name.lower() == b"connection":
-            dropped = dropped | {part.strip().lower() for part in value.split(b",")}
-    headers = [pair for pair in answer.headers if pair[0].lower() not in dropped]
-    headers.append((b"content-length", str(len(answer.body)).encode()))
+    headers = []
+    named = b""
+    for pair in answer.headers:
+        name = pair[0].lower()
+        if name not in _NOT_HANDED_BACK:
+            headers.append(pair)
+        elif name == b"connection":
+            named += b"," + pair[1].lower()
+    if named and named not in _USUAL_CONNECTION:
+        dropped = {part.strip() for part in named.split(b",")}
+        headers = [pair for pair in headers if pair[0].lower() not in dropped]
+    headers.append((b"content-length", b"%d" % len(answer.body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+def _check_size(body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    """Headers count in the limit too (AWS, Data API limitations)."""
+    total = len(body) + sum(len(name) + len(value) for name, value in headers)
+    if total > REQUEST_MAX_BYTES:
+        raise too_large(total)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import nullcontext
 from time import monotonic_ns
 from typing import Any, NamedTuple
 
@@ -148,9 +147,13 @@ class Calls:
         request = request_of(attempt.operation, attempt.params)
         if self._waiting and request.session:
             self._settle_session(request.session)
-        with in_context(attempt.tenant) if attempt.tenant else nullcontext():
-            if not self._recorder.start(request):
-                return None
+        if attempt.tenant:
+            with in_context(attempt.tenant):
+                wanted = self._recorder.start(request)
+        else:
+            wanted = self._recorder.start(request)
+        if not wanted:
+            return None
         request.attempts = 1
         request.request_bytes = attempt.request_bytes
         call = Open(request, key)
@@ -158,20 +161,20 @@ class Calls:
             self._open[key] = call
         return call
 
-    def end(self, call: Open, result: Result, *, last: bool) -> None:
+    def end(self, call: Open, result: Result, attempt: Attempt) -> None:
         """An attempt has ended.
 
         Args:
             call: What `start` gave.
             result: How it ended.
-            last: Whether the SDK will make no other.
+            attempt: What `start` was given.
         """
         call.under_way -= 1
         if call.result is None or result.answered or not call.result.answered:
             call.result = result
         if call.under_way:
             return
-        if call.key is None or last or not _may_pass(call.result):
+        if call.key is None or not _may_pass(call.result) or attempt.is_last:
             self._record(call)
             return
         call.until_ns = result.ended_ns + WAIT_S * 1_000_000_000
