@@ -529,7 +529,7 @@ class Reach:
         if isinstance(item, _EXTREMES):
             found = self.conditions.side(item.this, scope)
             return (found or Output())._replace(inward=False)
-        return self.conditions.side(item, scope) or Output()
+        return self.conditions.side(item, scope) or Output(name="\0")
 
     def _starred(self, bindings: list[Binding], relation: Relation) -> None:
         stars: list[Output] = [] if relation.star is None else [relation.star]
@@ -547,7 +547,7 @@ class Reach:
         self.with_clause(node, scope)
         if isinstance(node, exp.Insert):
             self._insert(node, scope, holds)
-            return Relation()
+            return _returned(node)
         if isinstance(node, exp.Merge):
             self._merge(node, scope)
             return Relation()
@@ -599,10 +599,15 @@ class Reach:
         relation = self.query(node.expression, scope, holds)
         index = self._tenant_index(node.this)
         outputs = list(relation.outputs.values())
-        value = outputs[index].value if index is not None and index < len(outputs) else None
-        if value is not None:
+        if index is None or index >= len(outputs):
+            return
+        written = outputs[index]
+        if written.value is not None:
             # A value that a query around it passes on is written all the same.
-            self.graph.restrict(self.graph.source(), value)
+            self.graph.restrict(self.graph.source(), written.value)
+        elif written.name and written.name not in self.vocabulary.columns:
+            # Whatever another column holds is written as the tenant.
+            self.graph.source(table=True)
 
     def _tenant_index(self, target: exp.Expr | None) -> int | None:
         columns = [column.name.lower() for column in target.expressions] if target else []
@@ -653,6 +658,19 @@ class Reach:
 
 
 _NOTHING = exp.var("DO NOTHING")
+
+
+def _returned(node: exp.Insert) -> Relation:
+    """The columns of RETURNING, which are the written rows' own."""
+    relation = Relation()
+    returning = node.args.get("returning")
+    for item in returning.expressions if returning is not None else []:
+        column = bare(item.unalias())
+        if isinstance(column, exp.Star):
+            relation.star = Output()
+        elif isinstance(column, exp.Column):
+            relation.outputs[item.alias_or_name.lower()] = Output(name=column.name.lower())
+    return relation
 
 
 def _reads_one_table(select: exp.Select) -> bool:
