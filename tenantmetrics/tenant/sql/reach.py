@@ -37,6 +37,7 @@ from tenantmetrics.tenant.sql.sqlglot_trees import (
 from tenantmetrics.tenant.sql.value_expressions import (
     SESSION,
     array_operands,
+    bare,
     function_name,
     unnested,
     value_operand,
@@ -529,7 +530,7 @@ class Reach:
         if isinstance(item, _EXTREMES):
             found = self.conditions.side(item.this, scope)
             return (found or Output())._replace(inward=False)
-        return self.conditions.side(item, scope) or Output(name="\0")
+        return self.conditions.side(item, scope) or Output()
 
     def _starred(self, bindings: list[Binding], relation: Relation) -> None:
         stars: list[Output] = [] if relation.star is None else [relation.star]
@@ -605,7 +606,9 @@ class Reach:
         if written.value is not None:
             # A value that a query around it passes on is written all the same.
             self.graph.restrict(self.graph.source(), written.value)
-        elif written.name and written.name not in self.vocabulary.columns:
+        elif written.name not in self.vocabulary.columns and not set(written.sources).isdisjoint(
+            self.graph.tables
+        ):
             # Whatever another column holds is written as the tenant.
             self.graph.source(table=True)
 
