@@ -1,7 +1,7 @@
 """Every `rds-data` client of the process from now on, whoever makes it: boto3, aioboto3, libraries.
 
 botocore calls initializers (`botocore.register_initializer`) for each session that is made, also
-those of boto3, aiobotocore and aioboto3 among them. Sessions that are there already are looked for once,
+those of boto3, aiobotocore and aioboto3. Sessions that are there already are looked for once,
 among the objects of the process. A session hands its handlers on to its clients; each handler has a
 name of its own, so nothing is ever metered twice.
 """
