@@ -277,7 +277,19 @@ class ServerTimeEstimate:
         errors = Errors(over.offset_errors, over.cold_error, over.slope.error)
         if part.matched is not None:
             groups = self._group_totals(part, part.matched, weights)
-            return Known(over.whole, over.error_ns, total, errors=errors, groups_ns=groups)
+            unsure = {
+                self._numbers[one]: error / part.matched.factors[one]
+                for one, error in part.matched.errors.items()
+                if self._numbers.get(one) and part.matched.factors[one]
+            }
+            return Known(
+                over.whole,
+                over.error_ns,
+                total,
+                errors=errors,
+                groups_ns=groups,
+                groups_errors=unsure,
+            )
         said: dict[str, tuple[float, float]] = {}
         for (hour, _), names in part.tenants.items():
             for tenant, ns in names.items():
