@@ -12,7 +12,7 @@ from tenantmetrics.health import Health
 from tenantmetrics.records import Attribution, Claims, Misuse, SessionVerb, Source
 from tenantmetrics.sqltext import TokenKind, parameters, tokenize
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.identity.precedence import Belief
+from tenantmetrics.tenant.identity.precedence import Precedence
 from tenantmetrics.tenant.resolve import Resolver
 from tenantmetrics.tenant.session.session_variables import Session
 from tenantmetrics.tenant.sql.plan import Plan, operands_of
@@ -117,8 +117,8 @@ def explain(config: Config, params: Mapping[str, Any]) -> Explanation:
     misuses = claims.misuses
     if claims.session:
         misuses += session.apply(claims.session, in_transaction="transactionId" in params)
-    belief = Belief(config.tenant_sources)
-    attribution = belief.attribute(claims.named, session.named_in_call, misuses)
+    precedence = Precedence(config.tenant_sources)
+    attribution = precedence.attribute(claims.named, session.named_in_call, misuses)
     cut, literals, comments = slot_spans(sql)
     plan = plan_of(cut.template, resolver.vocabulary)
     marks = _marks(sql, plan, literals, comments, resolver.vocabulary)

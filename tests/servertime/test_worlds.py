@@ -26,6 +26,7 @@ WORLDS = {
     "one large tenant": World(large=20),
     "many tenants with few calls": World(tenants=100, rate=0.25),
     "a stranger of a tenth": World(stranger=0.1),
+    "a stranger who runs a statement of the tenants": World(guest=1.0),
     "a stranger of four fifths": World(stranger=4.0),
 }
 IN_EVERY_RUN = {
@@ -34,6 +35,7 @@ IN_EVERY_RUN = {
     "a rush hour",
     "long statements wait longer",
     "tenants without work",
+    "a stranger who runs a statement of the tenants",
 }
 MOST = {"record": 0.06, "db-load": 0.04, "statements": 0.02}
 SEEDS = range(3)

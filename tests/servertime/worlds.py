@@ -59,6 +59,8 @@ class World:
         large: Times the calls of one heavy tenant.
         tenants: How many.
         rate: Times all calls.
+        guest: Executions of the tenants' fourth statement that nobody metered, as a part of
+            theirs, each half as long again.
         stranger: Load that nobody metered, as a part of the tenants'.
     """
 
@@ -80,6 +82,7 @@ class World:
     tenants: int = 12
     rate: float = 2.0
     stranger: float = 0.0
+    guest: float = 0.0
 
 
 class Opened:
@@ -177,6 +180,9 @@ class Lived:
             start_s = (FIRST_HOUR + hour) * 3600
             mine = {s: sums for (of, s), sums in self.ran.items() if of == hour}
             total = sum(ns for _, ns in mine.values())
+            calls, ns = mine[4]
+            mine[4] = [round(calls * (1 + self.world.guest)), ns * (1 + 1.5 * self.world.guest)]
+            total += 1.5 * self.world.guest * ns
             if self.world.stranger:
                 mine[77] = [50, total * self.world.stranger]
             rows = [

@@ -27,6 +27,8 @@ def instrument_what_exists() -> None:
     client = tenantmetrics.instrument(boto3.client("rds-data"))
     assert_type(client, RDSDataServiceClient)
     assert_type(tenantmetrics.uninstrument(client), RDSDataServiceClient)
+    tenantmetrics.instrument()
+    tenantmetrics.uninstrument()
 
 
 def name_a_tenant() -> None:

@@ -79,6 +79,7 @@ class CommonErrors:
         self._errors = errors
         self._mean_ns = mean_ns
         self._misfits_ns: dict[int, float] = {}
+        self._totals: dict[int, float] = {}
         self._amounts: dict[_Key, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         self._calls = 0.0
 
@@ -122,6 +123,17 @@ class CommonErrors:
                 apart = mine.get(tenant, 0.0) - count * mean
                 self._amounts[key][tenant] += max(-most, min(most, apart))
 
+    def add_total(self, group: int, server_ns: Mapping[str, float], error: float) -> None:
+        """Take what a group's total may be wrong by.
+
+        Args:
+            group: Its number.
+            server_ns: What each tenant gets of it.
+            error: The standard error, as a part of it.
+        """
+        self._amounts["total", group].update(server_ns)
+        self._totals[group] = error
+
     def of(self, tenants: Iterable[str], calls: Mapping[str, float] | None = None) -> list[Common]:
         """The errors, with amounts in the tenants' order.
 
@@ -144,6 +156,8 @@ class CommonErrors:
         kind, number = key
         if kind == "writer":
             return self._errors.offsets.get(number, 0.0)
+        if kind == "total":
+            return self._totals[number]
         if kind == "cold":
             return self._errors.cold_ns
         return self._errors.byte_ns if kind == "byte" else self._misfits_ns[number]

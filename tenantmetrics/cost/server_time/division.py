@@ -10,7 +10,16 @@ from typing import NamedTuple
 
 from tenantmetrics.cost.server_time.common import CommonErrors, Errors, Kept
 from tenantmetrics.cost.server_time.sql import BEGIN_GROUP, WORKLESS_GROUP
-from tenantmetrics.servertime import Common, Divided, Estimated, Overhead, Part, between, divide
+from tenantmetrics.servertime import (
+    MISFIT,
+    Common,
+    Divided,
+    Estimated,
+    Overhead,
+    Part,
+    between,
+    divide,
+)
 
 __all__ = ["LEAST_NS", "Cell", "Errors", "Kept", "Known", "Shares", "divided"]
 
@@ -57,6 +66,7 @@ class Known:
         errors: Standard errors of what else was taken off.
         by_total: The total is the server's own number, and tells the overhead's mean better.
         groups_ns: What a group's tenants get, where the server says it.
+        groups_errors: The error of what a group gets, as a part of it, where others run it too.
         tenants_ns: What the server says of a tenant at the least, with the variance of that.
     """
 
@@ -66,6 +76,7 @@ class Known:
     errors: Errors = field(default_factory=Errors)
     by_total: bool = False
     groups_ns: Mapping[int, float] | None = None
+    groups_errors: Mapping[int, float] = field(default_factory=dict)
     tenants_ns: Mapping[str, tuple[float, float]] | None = None
 
 
@@ -110,18 +121,24 @@ def divided(cells: Sequence[Cell], known: Known) -> Shares:
         if group in _WITHOUT_WORK:
             shares = _by_calls(members, total or 0.0)
         else:
-            restless = 1.0 if total is None else _restless(members, total, known.overhead)
+            restless, own_ns2 = 1.0, apart_ns2
+            if total is not None:
+                restless = _restless(members, total, known.overhead)
+                own_ns2 = max(own_ns2, _long_misfit(members, total, known.overhead) ** 2)
             parts = [
                 Part(
                     cell.calls,
                     cell.rest_ns - cell.calls * surplus_ns,
-                    restless * cell.noise * variance_ns2 + cell.calls * cell.calls * apart_ns2,
+                    restless * cell.noise * variance_ns2 + cell.calls * cell.calls * own_ns2,
                 )
                 for cell in members
             ]
             shares = divide(parts, total)
             rest = math.fsum(part.rest_ns for part in parts)
             common.add(group, apart[group], rest, total)
+            if error := known.groups_errors.get(group):
+                amounts = (share.server_ns for share in shares)
+                common.add_total(group, dict(zip(by_tenant, amounts, strict=True)), error)
         for cell, share in zip(members, shares, strict=True):
             server[cell.tenant] += share.server_ns
             most = math.inf if total is None else (total / 2) ** 2
@@ -166,6 +183,17 @@ def _restless(cells: Iterable[Cell], total_ns: float, overhead: Overhead) -> flo
         return 1.0
     more = (math.fsum(cell.rest_ns for cell in members) - total_ns) / calls
     return min(_MOST_RESTLESS, max(1.0, 1 + more / overhead.mean_ns) ** 2)
+
+
+def _long_misfit(cells: Iterable[Cell], total_ns: float, overhead: Overhead) -> float:
+    """How far a tenant's mean overhead may be from the group's, nanoseconds a call.
+
+    Who runs long statements meets its own: they come together, and small tenants' are done sooner.
+    """
+    calls = math.fsum(cell.calls for cell in cells)
+    if not calls or overhead.mean_ns <= 0:
+        return 0.0
+    return MISFIT * overhead.mean_ns * min(1.0, total_ns / calls / overhead.mean_ns)
 
 
 def _surplus(groups: Mapping[int, Mapping[str, Cell]], known: Known) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tenantmetrics.cost.server_time.overheads import WORK, ClusterOverhead
 from tenantmetrics.cost.server_time.record import Segment
 from tenantmetrics.cost.server_time.server import Ran
-from tenantmetrics.servertime import ENOUGH_CALLS, Verdict, metered
+from tenantmetrics.servertime import ENOUGH_CALLS, MISFIT, Verdict, metered
 from tenantmetrics.servertime.load import Z
 
 __all__ = ["MOST_MATCHED", "Matched", "match"]
@@ -19,6 +19,8 @@ MOST_MATCHED = 2_000
 
 _TOLERANCE = 1.02
 """Executions above our calls that are put down to the borders of snapshots and windows."""
+_ALIKE = 0.3
+"""How far the time of others' executions of a statement may be from that of ours: a deviation."""
 _MOST_SCALED = 1.25
 """Where the view has fewer executions than we made calls, its time is scaled up by no more."""
 
@@ -29,6 +31,7 @@ class Matched:
 
     Attributes:
         factors: By fingerprint, what part of the view's time of it is the metered calls'.
+        errors: The standard errors of those that others run too.
         rest_factor: The part of all other time that is.
         work_ns: Metered time of statements that do work, by fingerprint, over the segment.
         workless_ns: Metered time of those that do none.
@@ -42,6 +45,7 @@ class Matched:
     """
 
     factors: dict[int, float] = field(default_factory=dict)
+    errors: dict[int, float] = field(default_factory=dict)
     rest_factor: float = 0.0
     work_ns: dict[int, float] = field(default_factory=dict)
     workless_ns: float = 0.0
@@ -93,6 +97,7 @@ def match(
             known.ns += one.ns
     found = Matched()
     work, workless = segment.by_statement(), segment.workless()
+    residues = _by_statement(segment, overhead)
     unmatched_ns = 0.0
     for statement, one in sorted(view.items()):
         ours = [known[statement] for known in (work, workless) if statement in known]
@@ -105,7 +110,8 @@ def match(
         most = max(calls, sum(mine.rows_written for mine in ours))
         factor = 1.0
         if one.calls > most * _TOLERANCE + 2:
-            factor = most / one.calls
+            factor, error = _shared(one, most / one.calls, residues.get(statement), overhead)
+            found.errors[statement] = error
         elif 0 < one.calls < calls:
             factor = min(_MOST_SCALED, calls / one.calls)
         found.factors[statement] = factor
@@ -124,18 +130,12 @@ def match(
 def _rest(found: Matched, segment: Segment, overhead: ClusterOverhead, unmatched_ns: float) -> None:
     """Of the time that did not match, what our own calls that did not match account for."""
     residues = {True: _Residue(), False: _Residue()}
-    for key, one in segment.parts.items():
-        if key.kind not in WORK:
-            continue
-        known = key.fingerprint in found.work_ns
-        mean = overhead.whole.mean_ns + overhead.offsets.get(key.writer_class, 0.0)
-        mean += overhead.cold_ns if key.kind.startswith("cold") else 0.0
-        size = one.bytes_ - one.moments.calls * overhead.workless_bytes
-        residues[known].rest_ns += one.moments.wall_ns - one.moments.calls * mean
-        residues[known].rest_ns -= size * overhead.slope.ns_a_byte
-        residues[known].calls += one.moments.calls
+    for statement, one in _by_statement(segment, overhead).items():
+        known = statement in found.work_ns
+        residues[known].rest_ns += one.rest_ns
+        residues[known].calls += one.calls
         if not known:
-            found.missing.append((key.fingerprint, one.moments.calls))
+            found.missing.append((statement, one.calls))
     mine, others = residues[False], residues[True]
     found.unmetered_ns = unmatched_ns
     if not mine.calls:
@@ -163,3 +163,39 @@ def _rest(found: Matched, segment: Segment, overhead: ClusterOverhead, unmatched
 class _Residue:
     calls: float = 0.0
     rest_ns: float = 0.0
+
+
+def _by_statement(segment: Segment, overhead: ClusterOverhead) -> dict[int, _Residue]:
+    """Wall time less overhead of the statements that do work."""
+    found: dict[int, _Residue] = {}
+    for key, one in segment.parts.items():
+        if key.kind not in WORK:
+            continue
+        mean = overhead.whole.mean_ns + overhead.offsets.get(key.writer_class, 0.0)
+        mean += overhead.cold_ns if key.kind.startswith("cold") else 0.0
+        size = one.bytes_ - one.moments.calls * overhead.workless_bytes
+        residue = found.setdefault(key.fingerprint, _Residue())
+        residue.rest_ns += one.moments.wall_ns - one.moments.calls * mean
+        residue.rest_ns -= size * overhead.slope.ns_a_byte
+        residue.calls += one.moments.calls
+    return found
+
+
+def _shared(
+    ran: Ran, part: float, mine: _Residue | None, overhead: ClusterOverhead
+) -> tuple[float, float]:
+    """What part of a statement's time is ours, where others run it too, and the error of that.
+
+    By executions, as if theirs took what ours take; and by what our calls took beyond the overhead.
+    Each counts by what it is known to.
+    """
+    guess = _ALIKE * (1 - part)
+    if mine is None or not mine.calls or ran.ns <= 0:
+        return part, guess
+    errors = mine.calls * math.hypot(overhead.error_ns, MISFIT * overhead.whole.mean_ns)
+    noise2 = (mine.calls * overhead.whole.variance_ns2 + errors**2) / ran.ns**2
+    if guess <= 0 or noise2 <= 0:
+        return part, guess
+    known = 1 / guess**2 + 1 / noise2
+    ours = (part / guess**2 + mine.rest_ns / ran.ns / noise2) / known
+    return max(0.0, min(1.0, ours)), 1 / math.sqrt(known)

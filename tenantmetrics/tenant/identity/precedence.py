@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from tenantmetrics.capture.request import TenantSource
 from tenantmetrics.records import UNATTRIBUTED, Attribution, Claim, Misuse, Source
 
-__all__ = ["Belief", "asked_sources", "disagreements"]
+__all__ = ["Precedence", "asked_sources", "disagreements"]
 
 _NOBODY = ((UNATTRIBUTED, 1),)
 
 
-class Belief:
-    """The order of belief.
+class Precedence:
+    """The order of the sources.
 
     Args:
         sources: `Source` values and sources of one's own, the one believed first at the front;
@@ -68,7 +68,7 @@ def asked_sources(sources: Iterable[str | TenantSource]) -> frozenset[Source]:
     """The sources that are asked.
 
     Args:
-        sources: As for `Belief`.
+        sources: As for `Precedence`.
     """
     return frozenset(map(_source, sources))
 
@@ -78,7 +78,7 @@ def _source(source: str | TenantSource) -> Source:
 
 
 def disagreements(claims: Sequence[Claim]) -> list[Misuse]:
-    """The kinds of disagreement among claims that are ordered by belief."""
+    """The kinds of disagreement among claims that are ordered by precedence."""
     found: list[Misuse] = []
     tenants = {claim.source: _tenants(claim) for claim in claims}
     session, statement = tenants.get(Source.SESSION), tenants.get(Source.STATEMENT)

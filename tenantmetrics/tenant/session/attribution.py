@@ -28,7 +28,7 @@ from tenantmetrics.records import (
     Source,
     Transition,
 )
-from tenantmetrics.tenant.identity.precedence import Belief
+from tenantmetrics.tenant.identity.precedence import Precedence
 from tenantmetrics.tenant.session.misuse_log import MisuseLog
 from tenantmetrics.tenant.session.session_variables import Session
 from tenantmetrics.tenant.session.tracker import SessionTracker, TrackedSession
@@ -82,9 +82,9 @@ class Attributor:
     def __init__(self, config: Config, health: Health, log: MisuseLog | None = None) -> None:
         self._health = health
         self._log = log or MisuseLog()
-        self._belief = Belief(config.tenant_sources)
+        self._precedence = Precedence(config.tenant_sources)
         self._variables = config.tenant_variables
-        self._asks_session = Source.SESSION in self._belief.rank
+        self._asks_session = Source.SESSION in self._precedence.rank
         self._idle_ns = int(config.transaction_idle_s * 1e9)
         self._tracker = SessionTracker(self._new_session, config.max_transactions)
         self._closed: deque[str] = deque()
@@ -100,7 +100,7 @@ class Attributor:
             named = claims.named
             if len(named) == 1 and not claims.session and not claims.misuses:
                 source, shares = named[0]
-                if source in self._belief.rank:
+                if source in self._precedence.rank:
                     return [(call, _new(Attribution, (shares, source, ())))]
             attribution = self._outside(claims)
             if attribution.misuses:
@@ -147,11 +147,11 @@ class Attributor:
     def _outside(self, claims: Claims) -> Attribution:
         """A call without a session: what it sets holds for this call alone."""
         if not claims.session:
-            return self._belief.attribute(claims.named, None, claims.misuses)
+            return self._precedence.attribute(claims.named, None, claims.misuses)
         session = Session(self._variables)
         misuses = claims.misuses + session.apply(claims.session, in_transaction=False)
         named = session.named_in_call if self._asks_session else None
-        return self._belief.attribute(claims.named, named, misuses)
+        return self._precedence.attribute(claims.named, named, misuses)
 
     def _inside(self, call: Call) -> Settled:
         key, claims = call.session, call.claims
@@ -174,7 +174,7 @@ class Attributor:
             settled.append((call, self._alone(session, claims, named, misuses)))
             return settled
         _vote(session.votes, claims.named)
-        if session.releasing or self._belief.settles(claims.named):
+        if session.releasing or self._precedence.settles(claims.named):
             settled.append((call, self._settle(session, call, misuses, held=False)))
         else:
             session.held.append((call, misuses))
@@ -205,7 +205,7 @@ class Attributor:
         tenant = named
         if tenant is None and self._asks_session:
             tenant = session.variables.current()
-        return self._belief.attribute(claims.named, tenant, misuses)
+        return self._precedence.attribute(claims.named, tenant, misuses)
 
     def _evict(self) -> Settled:
         """Forget the session that was idle longest, because there are too many."""
@@ -250,11 +250,11 @@ class Attributor:
             # A statement that names nobody is not split: it was for one of them, unknown which.
             if voted is not None and (without_sql or len(voted.shares) == 1):
                 return Attribution(voted.shares, voted.source, misuses)
-        return self._belief.attribute(claims.named, tenant, misuses)
+        return self._precedence.attribute(claims.named, tenant, misuses)
 
     def _voted(self, votes: dict[Source, dict[str, int]]) -> Claim | None:
         """The tenants that the calls of a transaction named, by the most trusted source."""
-        for source in self._belief.order:
+        for source in self._precedence.order:
             if counts := votes.get(source):
                 only = len(counts) == 1
                 return Claim(source, tuple((name, 1 if only else n) for name, n in counts.items()))

@@ -23,7 +23,7 @@ from tenantmetrics.capture.request import Request
 from tenantmetrics.config import Config
 from tenantmetrics.records import OK, Call, Claim, Misuse, SessionKind, Source, Transition
 from tenantmetrics.refusals import NO_TENANT, UNDECIDED, Refusal
-from tenantmetrics.tenant.identity.precedence import Belief, disagreements
+from tenantmetrics.tenant.identity.precedence import Precedence, disagreements
 from tenantmetrics.tenant.session.tracker import SessionTracker, TrackedSession, misuses_of_kind
 from tenantmetrics.tenant.sql.plan import Plan
 
@@ -44,7 +44,7 @@ class Strict:
     """
 
     def __init__(self, config: Config) -> None:
-        self._belief = Belief(config.tenant_sources)
+        self._precedence = Precedence(config.tenant_sources)
         self._variables = config.tenant_variables
         self._statements = config.strict_exempt_statements
         self._tables = frozenset(name.lower() for name in config.strict_exempt_tables)
@@ -95,7 +95,7 @@ class Strict:
         if (plan is None and request.transition in _ENDS) or self._is_exempt(request, plan):
             return None
         session, misuses = self._session(request)
-        rank = self._belief.rank
+        rank = self._precedence.rank
         found = [claim for claim in claims.named if claim.source in rank]
         if session is not None and Source.SESSION in rank:
             found.append(Claim(Source.SESSION, ((session, 1),)))

@@ -223,7 +223,7 @@ class Conditions:
         self._unknown(side, sink)
 
     def _compare(self, key: Key, side: exp.Expr, sink: Sink, branch: bool) -> None:
-        found = value_operand(side)
+        found = value_operand(side, through_nullif=True)
         inner = bare(side)
         if found is SESSION:
             sink.constraints.append((key, _IN_SESSION))

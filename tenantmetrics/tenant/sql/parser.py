@@ -53,6 +53,10 @@ _UNKNOWN_TO_PARSER = re.compile(
     r"|(?<=\breturning)\s+with\s*\(\s*(?:(?:old|new)\s+as\s+\w+[\s,]*)+\)",
     re.IGNORECASE,
 )
+# `OPERATOR(pg_catalog.=)` is how PostgreSQL's tools write `=`.
+_OPERATOR = re.compile(
+    r"\boperator\s*\(\s*(?:pg_catalog\s*\.\s*)?(<>|!=|<=|>=|=|<|>)\s*\)", re.IGNORECASE
+)
 _PREFIXES = (
     *("not", "case", "when", "interval", "any", "all", "some", "exists", "select", "from"),
     *("(", "-", "+", "~", "@", "!"),
@@ -113,6 +117,8 @@ def parse_template(template: str) -> list[exp.Expr] | str:
         return too_deep
     if template.lower().count("join") > _MAX_BARE_JOINS and _bare_joins(template) > _MAX_BARE_JOINS:
         return f"more than {_MAX_BARE_JOINS} joins without a condition"
+    if "operator" in template or "OPERATOR" in template:
+        template = _OPERATOR.sub(r" \1 ", template)
     if ":" in template:
         template = _AWKWARD.sub(":" + PREFIX, template)
     _thread.quiet = True

@@ -217,9 +217,9 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         elif is_inside(call, unread):
             continue
         elif name == "set_config":
-            steps.append(_set_config(call))
+            steps.append(_if_it_runs(call, _set_config(call)))
         elif name in vocabulary.setters:
-            steps.append(_setter(call, vocabulary.setters[name]))
+            steps.append(_if_it_runs(call, _setter(call, vocabulary.setters[name])))
     of_schema = [vocabulary.of_schema(schema) for schema, _ in seen.tables if schema]
     workless = not seen.reads and does_no_work(statement)
     return Plan(
@@ -248,6 +248,42 @@ def _closed(
     ):
         return node
     return Closed(node, tuple(tuple(map(tuple, group)) for group in groups))
+
+
+_CHOOSING = (exp.Case, exp.If, exp.And, exp.Or, exp.Where, exp.Having, exp.Join, exp.Filter)
+
+
+def _if_it_runs(call: exp.Expr, step: StepPlan) -> StepPlan:
+    """A step whose value is not known where it is not sure that the call is run.
+
+    `SELECT set_config(…) WHERE false` sets nothing, and neither does a branch that is not taken.
+    """
+    part, above = call, call.parent
+    while above is not None:
+        if isinstance(above, _CHOOSING) or (
+            isinstance(above, exp.Coalesce) and part is not above.this
+        ):
+            return step._replace(value=None)
+        if isinstance(above, exp.Select) and _may_give_no_row(above, part):
+            return step._replace(value=None)
+        part, above = above, above.parent
+    return step
+
+
+def _may_give_no_row(select: exp.Select, part: exp.Expr) -> bool:
+    where = select.args.get("where")
+    if where is not None and not (isinstance(where.this, exp.Boolean) and where.this.this):
+        return True
+    if any(select.args.get(key) is not None for key in ("limit", "offset", "having")):
+        return True
+    from_ = select.args.get("from_")
+    table = from_.this if from_ is not None else None
+    # What reads a table gives no row where the table is empty.
+    return (
+        part.arg_key == "expressions"
+        and isinstance(table, exp.Table)
+        and not isinstance(table.this, exp.Func)
+    )
 
 
 def _set_config(node: exp.Anonymous) -> StepPlan:
@@ -289,11 +325,13 @@ def _function(node: exp.Anonymous, position: int) -> Restriction:
 def _unparsed(text: str, vocabulary: Vocabulary, why: str) -> Plan:
     """What the lexer alone can tell: set_config with plain arguments, and whether tenants occur."""
     mentioned = _NAME.findall(text.lower())
+    sure = not {"where", "case", "having", "limit"}.intersection(mentioned)
     words = utility_tokens(text, _MAX_LEXED if "set_config" in mentioned else 1)
     steps: list[StepPlan] = []
     for index, word in enumerate(words):
         if word.text == "set_config" and index + 7 < len(words) and words[index + 1].text == "(":
-            steps.append(_lexed_set_config(words[index + 2 : index + 8]))
+            step = _lexed_set_config(words[index + 2 : index + 8])
+            steps.append(step if sure else step._replace(value=None))
     mentions = not vocabulary.columns.keys().isdisjoint(mentioned)
     verb = words[0].text.upper() if words else ""
     return Plan(

@@ -346,7 +346,7 @@ class ReachConditions:
         inner = bare(other)
         array = any_of(inner)
         query = query_of(array) if array is not None else inner
-        value = value_operand(other) if array is None else None
+        value = value_operand(other, through_nullif=True) if array is None else None
         if value is not None:
             if output is not None:
                 named = _IN_SESSION if value is SESSION else Named((value,))

@@ -69,8 +69,16 @@ def bare(node: exp.Expr | None) -> exp.Expr | None:
     return node
 
 
-def value_operand(node: exp.Expr | None) -> Operand | SessionValue | None:
-    """What value an expression stands for, None where the text does not tell."""
+def value_operand(  # noqa: C901 - one wrapper a branch
+    node: exp.Expr | None, *, through_nullif: bool = False
+) -> Operand | SessionValue | None:
+    """What value an expression stands for, None where the text does not tell.
+
+    Args:
+        node: The expression.
+        through_nullif: `NULLIF(:t, '')` stands for `:t`: right where it is compared with a column,
+            because NULL is equal to none; wrong where it matters whether it is NULL.
+    """
     casts: list[str] = []
     sign = ""
     fits: int | None = None
@@ -92,6 +100,8 @@ def value_operand(node: exp.Expr | None) -> Operand | SessionValue | None:
             node = node.this
         elif isinstance(node, _SUBQUERY_OR_SELECT):
             node = _only_value(node)
+        elif through_nullif and isinstance(node, exp.Nullif):
+            node = node.this
         else:
             break
     operand = _leaf(node)
