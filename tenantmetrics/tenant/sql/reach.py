@@ -421,14 +421,15 @@ class Reach:
         graph = self.graph
         if cte.closed is None:
             cte.closed = graph.closed().issuperset(relation.tables)
-        if cte.closed:
-            return relation
         use = graph.source()
         cte.uses.append(use)
         graph.edge_from_all(relation.tables, use)
 
         def used(output: Output) -> Output:
             sources = output.sources
+            if cte.closed:
+                # Each use has a source of its own: a condition on one says nothing of another.
+                return output._replace(sources=(use,)) if sources else output
             if sources and output.inward:
                 if sources not in cte.roots:
                     closed = graph.closed([*graph.restricted, *sources])
