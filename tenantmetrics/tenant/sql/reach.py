@@ -77,6 +77,7 @@ class _Cte:
     recursive: bool
     relation: Relation | None = None
     closed: bool | None = None
+    whole: int | None = None
     uses: list[int] = field(default_factory=list)
     roots: dict[tuple[int, ...], bool] = field(default_factory=dict)
 
@@ -423,7 +424,10 @@ class Reach:
             cte.closed = graph.closed().issuperset(relation.tables)
         use = graph.source()
         cte.uses.append(use)
-        graph.edge_from_all(relation.tables, use)
+        if cte.whole is None:
+            cte.whole = graph.source()
+            graph.edge_from_all(relation.tables, cte.whole)
+        graph.edge(cte.whole, use)
 
         def used(output: Output) -> Output:
             sources = output.sources
