@@ -61,7 +61,7 @@ class ReachGraph:
     def edge_from_all(self, starts: Iterable[int], end: int) -> None:
         """If all of these are closed, so is the other."""
         starts = tuple(dict.fromkeys(starts))
-        self.budget.spend(1 + len(starts) // 8)
+        self.budget.spend(1 + len(starts))
         if len(starts) == 1:
             self.edge(starts[0], end)
         else:
