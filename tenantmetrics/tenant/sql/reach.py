@@ -37,6 +37,7 @@ from tenantmetrics.tenant.sql.sqlglot_trees import (
 from tenantmetrics.tenant.sql.value_expressions import (
     SESSION,
     array_operands,
+    bare,
     function_name,
     unnested,
     value_operand,
@@ -547,7 +548,7 @@ class Reach:
         self.with_clause(node, scope)
         if isinstance(node, exp.Insert):
             self._insert(node, scope, holds)
-            return Relation()
+            return _returned(node)
         if isinstance(node, exp.Merge):
             self._merge(node, scope)
             return Relation()
@@ -599,10 +600,17 @@ class Reach:
         relation = self.query(node.expression, scope, holds)
         index = self._tenant_index(node.this)
         outputs = list(relation.outputs.values())
-        value = outputs[index].value if index is not None and index < len(outputs) else None
-        if value is not None:
+        if index is None or index >= len(outputs):
+            return
+        written = outputs[index]
+        if written.value is not None:
             # A value that a query around it passes on is written all the same.
-            self.graph.restrict(self.graph.source(), value)
+            self.graph.restrict(self.graph.source(), written.value)
+        elif written.name not in self.vocabulary.columns and not set(written.sources).isdisjoint(
+            self.graph.tables
+        ):
+            # Whatever another column holds is written as the tenant.
+            self.graph.source(table=True)
 
     def _tenant_index(self, target: exp.Expr | None) -> int | None:
         columns = [column.name.lower() for column in target.expressions] if target else []
@@ -653,6 +661,19 @@ class Reach:
 
 
 _NOTHING = exp.var("DO NOTHING")
+
+
+def _returned(node: exp.Insert) -> Relation:
+    """The columns of RETURNING, which are the written rows' own."""
+    relation = Relation()
+    returning = node.args.get("returning")
+    for item in returning.expressions if returning is not None else []:
+        column = bare(item.unalias())
+        if isinstance(column, exp.Star):
+            relation.star = Output()
+        elif isinstance(column, exp.Column):
+            relation.outputs[item.alias_or_name.lower()] = Output(name=column.name.lower())
+    return relation
 
 
 def _reads_one_table(select: exp.Select) -> bool:
