@@ -47,11 +47,13 @@ def list_() -> None:
     """Every alarm: what happens when it fires, M of N, what a deployment needs for it."""
     from tenantmetrics.console.alarms import ALARMS
 
-    for one in ALARMS:
-        when = "rule" if one.rule else f"{one.datapoints} of {one.periods} x {one.period_s} s"
-        if one.promql:
-            when = f"PromQL, {one.pending_s} s"
-        typer.echo(f"{one.id}\t{one.severity}\t{when}\t{one.needs or 'always'}")
+    for alarm in ALARMS:
+        when = (
+            "rule" if alarm.rule else f"{alarm.datapoints} of {alarm.periods} x {alarm.period_s} s"
+        )
+        if alarm.promql:
+            when = f"PromQL, {alarm.pending_s} s"
+        typer.echo(f"{alarm.id}\t{alarm.severity}\t{when}\t{alarm.needs or 'always'}")
 
 
 @alarms.command()
@@ -71,12 +73,12 @@ def show(
         typer.echo(cloudformation.committed(), nl=False)
         return
     values = {"PageTopicArn": "PAGE", "NotifyTopicArn": "NOTIFY", **_values(set_)}
-    for one in ALARMS:
-        if one.id == name:
+    for alarm in ALARMS:
+        if alarm.id == name:
             break
     else:
         raise ConsoleError(f"there is no alarm {name!r}: tenantmetrics alarms list names them")
-    filled = one.filled(resolve(PARAMETERS, values))
+    filled = alarm.filled(resolve(PARAMETERS, values))
     for what, text in (("means", filled.means), ("look", filled.look), ("do", filled.do)):
         typer.echo(f"{what + ':':<7} {text}")
     for query in filled.queries:
@@ -147,8 +149,8 @@ def deploy(
         if before.template and before.parameters.get(name) != value:
             typer.echo(f"{name}: {before.parameters.get(name)} -> {value}")
     changes = deploying.deploy(client, stack, before, wanted, None if dry_run else undo_file)
-    for one in changes:
-        typer.echo(f"{'would ' if dry_run else ''}{one.action.lower()} {one.resource}")
+    for change in changes:
+        typer.echo(f"{'would ' if dry_run else ''}{change.action.lower()} {change.resource}")
     if not changes:
         typer.echo(f"stack {stack} is up to date")
 
@@ -233,9 +235,9 @@ def rehearse(
         return f"{datetime.fromtimestamp(moment_s, UTC):%Y-%m-%d %H:%M}"
 
     typer.echo(f"{clock(store.start_s)} to {clock(store.end_s)} UTC", err=True)
-    for one in found.firings:
-        who = f"\t{', '.join(one.who)}" if one.who else ""
-        typer.echo(f"{clock(one.from_s)}\t{clock(one.to_s)}\t{one.alarm}{who}")
+    for firing in found.firings:
+        who = f"\t{', '.join(firing.who)}" if firing.who else ""
+        typer.echo(f"{clock(firing.from_s)}\t{clock(firing.to_s)}\t{firing.alarm}{who}")
     if not found.firings:
         typer.echo("no alarm fires")
     for name, metrics in found.unheard.items():

@@ -304,5 +304,5 @@ def _about(path: Path) -> str:
     body = json.loads(path.read_text("utf-8"))
     if "widgets" in body:
         return f"CloudWatch, {len(body['widgets'])} widgets"
-    panels = [one for one in body.get("panels", ()) if one.get("type") != "row"]
+    panels = [panel for panel in body.get("panels", ()) if panel.get("type") != "row"]
     return f"Grafana, {len(panels)} panels, uid {body.get('uid')}"

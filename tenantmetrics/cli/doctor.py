@@ -50,13 +50,15 @@ def doctor(
     title = f"A month of {tenants:,} tenants active every minute, processes: {processes:,}"
     rows = [
         (
-            one.name,
-            one.sends,
-            f"{one.metrics:,}" if one.metrics else "",
-            f"{one.gb_month:,.1f}" if one.gb_month else "",
-            "by the GB" if one.dollars_month is None else f"{one.dollars_month:,.2f}",
+            estimated.name,
+            estimated.sends,
+            f"{estimated.metrics:,}" if estimated.metrics else "",
+            f"{estimated.gb_month:,.1f}" if estimated.gb_month else "",
+            "by the GB" if estimated.dollars_month is None else f"{estimated.dollars_month:,.2f}",
         )
-        for one in estimate(tenants, processes, max_metric_tenants=settings.max_metric_tenants)
+        for estimated in estimate(
+            tenants, processes, max_metric_tenants=settings.max_metric_tenants
+        )
     ]
     caption = "list prices of us-east-1, before discounts: estimates"
     table = Table(title=title, caption=caption)

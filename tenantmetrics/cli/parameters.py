@@ -19,9 +19,9 @@ def pairs(given: Sequence[str] | None) -> dict[str, str]:
         ConsoleError: One of them has no equals sign.
     """
     found = {}
-    for one in given or ():
-        name, sign, value = one.partition("=")
+    for entry in given or ():
+        name, sign, value = entry.partition("=")
         if not sign:
-            raise ConsoleError(f"--set {one!r}: must be NAME=VALUE")
+            raise ConsoleError(f"--set {entry!r}: must be NAME=VALUE")
         found[name] = value
     return found

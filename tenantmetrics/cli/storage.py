@@ -131,9 +131,9 @@ def _show(measured: Storage, top: int) -> None:
         grid.add_column(title, overflow="fold")
     grid.add_column("Tenants", justify="right")
     grid.add_column("Bytes", justify="right", no_wrap=True)
-    for one in measured.tables[:top]:
-        count = f"{one.tenants:,}" if one.tenants else ""
-        cells = (visible(one.name), visible(one.how), count, f"{one.total_bytes:,}")
+    for table in measured.tables[:top]:
+        count = f"{table.tenants:,}" if table.tenants else ""
+        cells = (visible(table.name), visible(table.how), count, f"{table.total_bytes:,}")
         grid.add_row(*map(Text, cells))
     console.print(grid)
     console.print()

@@ -66,7 +66,10 @@ def state(client: Any, stack: str) -> Stack:
         raise ConsoleError(f"stack {stack!r} was not made by tenantmetrics: choose another --stack")
     return Stack(
         template,
-        {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", ())},
+        {
+            parameter["ParameterKey"]: parameter["ParameterValue"]
+            for parameter in found.get("Parameters", ())
+        },
     )
 
 
@@ -129,9 +132,9 @@ def deploy(
         _forget(client, stack, name, created=not before.template)
         return []
     changes = [
-        Change(one["ResourceChange"]["Action"], one["ResourceChange"]["LogicalResourceId"])
-        for one in made
-        if "ResourceChange" in one
+        Change(change["ResourceChange"]["Action"], change["ResourceChange"]["LogicalResourceId"])
+        for change in made
+        if "ResourceChange" in change
     ]
     if undo_file is None:
         _forget(client, stack, name, created=not before.template)
@@ -197,7 +200,7 @@ def differences(client: Any, values: Mapping[str, Any]) -> list[str]:
     """
     wanted = expected(values)
     prefix = f"{resolve(PARAMETERS, values)['Prefix']}-"
-    there = {one["AlarmName"]: one for one in _live(client, prefix)}
+    there = {alarm["AlarmName"]: alarm for alarm in _live(client, prefix)}
     lines = [f"{name}: is not in CloudWatch" for name in wanted if name not in there]
     lines += [f"{name}: is in CloudWatch only" for name in there if name not in wanted]
     for name in wanted:
@@ -223,7 +226,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items() if one not in (None, [], "")}
     if isinstance(value, list):
-        return sorted((_plain(one) for one in value), key=str)
+        return sorted((_plain(part) for part in value), key=str)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, str):

@@ -111,7 +111,7 @@ class Known(NamedTuple):
             return None
         if not self.strict and namespace != self.own and not given:
             return None  # RDS sums some metrics over all databases
-        published = " or ".join(_shown(one) for one in sets)
+        published = " or ".join(_shown(names) for names in sets)
         return (
             f"{metric} is not published with the dimensions {_shown(given)}, only with {published}"
         )

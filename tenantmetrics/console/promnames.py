@@ -68,5 +68,10 @@ def series(dialect: Dialect) -> dict[str, Metric]:
 
 def labels(metric: Metric, dialect: Dialect) -> set[str]:
     """Labels that a metric's series may have, without quotes."""
-    attributes = {one for other in METRICS if other.twin == metric.twin for one in other.attributes}
+    attributes = {
+        attribute
+        for other in METRICS
+        if other.twin == metric.twin
+        for attribute in other.attributes
+    }
     return {label(one, dialect).strip('"') for one in (*attributes, *_OTHERS)}

@@ -89,8 +89,8 @@ def put(
         with asking(f"put dashboard {name!r}"):
             answer = client.put_dashboard(DashboardName=name, DashboardBody=wanted[name])
         remarks += [
-            f"{name}: {one.get('DataPath', '')}: {one.get('Message', '')}"
-            for one in answer.get("DashboardValidationMessages", ())
+            f"{name}: {message.get('DataPath', '')}: {message.get('Message', '')}"
+            for message in answer.get("DashboardValidationMessages", ())
         ]
     return remarks
 

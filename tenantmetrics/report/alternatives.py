@@ -73,7 +73,7 @@ def compare(workload: Workload, setup: Setup, prices: PriceList) -> Comparison:
         setup,
         prices,
         tuple(alternatives(workload, setup, prices)),
-        {one: tuple(at_volume(workload, setup, prices, one)) for one in volumes},
+        {volume: tuple(at_volume(workload, setup, prices, volume)) for volume in volumes},
         tuple(break_evens(workload, setup, prices)),
         _assumptions(workload, setup, prices),
     )
@@ -126,8 +126,8 @@ def show(comparison: Comparison, console: Console | None = None) -> None:
     console.print(heading.append(" ").append(" ESTIMATE ", style="black on cyan"))
     console.print(_rows(comparison, console.width))
     console.print(Text("\nBreak-even", style="bold"))
-    for one in comparison.break_evens:
-        console.print(Text(f"- {one.question} {_answer(one, work.requests)}."))
+    for break_even in comparison.break_evens:
+        console.print(Text(f"- {break_even.question} {_answer(break_even, work.requests)}."))
     console.print(Text(f"\nBy requests a month, {prices.currency}", style="bold"))
     console.print(_volumes(comparison))
     console.print(Text("\nAssumptions", style="bold"))
@@ -221,12 +221,12 @@ def render_json(comparison: Comparison) -> str:
         ],
         "break_evens": [
             {
-                "question": one.question,
-                "value": None if one.value is None else _plain(one.value),
-                "unit": one.unit,
-                "always_cheaper": one.always or None,
+                "question": break_even.question,
+                "value": None if break_even.value is None else _plain(break_even.value),
+                "unit": break_even.unit,
+                "always_cheaper": break_even.always or None,
             }
-            for one in comparison.break_evens
+            for break_even in comparison.break_evens
         ],
         "assumptions": list(comparison.assumptions),
     }

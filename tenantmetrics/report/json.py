@@ -125,16 +125,16 @@ def _server(server: ServerTime) -> dict[str, Any]:
         "unmetered_ns": server.unmetered_ns,
         "methods": [
             {
-                "method": str(one.method),
-                "version": VERSIONS[one.method],
-                "hours": one.hours,
-                "calls": one.calls,
-                "wall_ns": one.wall_ns,
-                "server_ns": one.metered_ns,
-                "load_ns": one.load_ns,
-                "explained": None if one.explained is None else round(one.explained, 9),
+                "method": str(method.method),
+                "version": VERSIONS[method.method],
+                "hours": method.hours,
+                "calls": method.calls,
+                "wall_ns": method.wall_ns,
+                "server_ns": method.metered_ns,
+                "load_ns": method.load_ns,
+                "explained": None if method.explained is None else round(method.explained, 9),
             }
-            for one in server.methods
+            for method in server.methods
         ],
     }
 

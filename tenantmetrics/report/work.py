@@ -72,11 +72,11 @@ def coverage(server: ServerTime) -> tuple[str, ...]:
     """What each method was used for, a sentence each."""
     total = server.metered_hours
     sentences = []
-    for one in server.methods:
-        text = f"Server time by {METHOD_TITLES[one.method]}: {one.hours:,} of {total:,} hours"
-        text += f", {duration(one.metered_ns)} of {duration(one.wall_ns)} wall time"
-        if one.explained is not None:
-            explained = percent(Decimal(one.explained))
+    for method in server.methods:
+        text = f"Server time by {METHOD_TITLES[method.method]}: {method.hours:,} of {total:,} hours"
+        text += f", {duration(method.metered_ns)} of {duration(method.wall_ns)} wall time"
+        if method.explained is not None:
+            explained = percent(Decimal(method.explained))
             text += f"; metered calls explain {explained} of the server's load"
         sentences.append(f"{text}.")
     if server.unmetered_ns:
@@ -91,8 +91,8 @@ def coverage(server: ServerTime) -> tuple[str, ...]:
 def method_versions(server: ServerTime) -> list[dict[str, object]]:
     """The methods that were used, each with its version and hours."""
     return [
-        {"Method": str(one.method), "Version": VERSIONS[one.method], "Hours": one.hours}
-        for one in server.methods
+        {"Method": str(method.method), "Version": VERSIONS[method.method], "Hours": method.hours}
+        for method in server.methods
     ]
 
 

@@ -92,7 +92,7 @@ def _upper(means: Sequence[tuple[float, float]], center: float, spread: float) -
 
 def _scaled(found: Sequence[Divided], total_ns: float) -> list[Divided]:
     """At least 0, and in sum the total; an estimate cut at 0 keeps its error."""
-    kept = [max(0.0, one.server_ns) for one in found]
+    kept = [max(0.0, item.server_ns) for item in found]
     total = math.fsum(kept)
     if total <= 0:
         return [Divided(total_ns / len(found), one.variance_ns2) for one in found]

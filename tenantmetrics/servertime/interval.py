@@ -60,7 +60,7 @@ def intervals(
     Returns:
         (lower, upper) in nanoseconds, from 0 to the sum, in the order of the estimates.
     """
-    total = math.fsum(one.server_ns for one in estimates)
+    total = math.fsum(estimate.server_ns for estimate in estimates)
     if total <= 0:
         return [(0.0, 0.0) for _ in estimates]
     calls = math.fsum(one.calls for one in estimates)

@@ -85,7 +85,9 @@ def overhead(
         statements: Those that do, one a statement.
         misfit: How far the overhead of calls without work may be from the others', as a part of it.
     """
-    cheapest = sorted((one for one in statements if one.calls >= ENOUGH_CALLS), key=_at_most)
+    cheapest = sorted(
+        (statement for statement in statements if statement.calls >= ENOUGH_CALLS), key=_at_most
+    )
     if workless.calls >= ENOUGH_CALLS:
         known = _of(workless, OverheadSource.WORKLESS, misfit)
         if cheapest and workless.calls < _MANY_CALLS:
@@ -162,7 +164,7 @@ def by_writer(workless: Mapping[_K, Moments], whole: Overhead) -> dict[_K, Overh
         whole: The overhead over all writers.
     """
     variance = whole.variance_ns2
-    inside = [one for one in workless.values() if one.calls > 1]
+    inside = [kind for kind in workless.values() if kind.calls > 1]
     degrees = sum(one.calls - 1 for one in inside)
     if degrees > 0:
         # Within writers: what differs between them is not noise.

@@ -60,10 +60,10 @@ def fit(groups: Iterable[Group], variance_ns2: float) -> Slope:
     mean_bytes = math.fsum(one.bytes_ for one in known) / calls
     mean_ns = math.fsum(one.wall_ns for one in known) / calls
     spread = together = 0.0
-    for one in known:
-        away = one.bytes_ / one.calls - mean_bytes
-        spread += one.calls * away * away
-        together += one.calls * away * (one.wall_ns / one.calls - mean_ns)
+    for group in known:
+        away = group.bytes_ / group.calls - mean_bytes
+        spread += group.calls * away * away
+        together += group.calls * away * (group.wall_ns / group.calls - mean_ns)
     if spread <= 0:
         return Slope()
     slope = together / spread
@@ -86,9 +86,9 @@ def upper_bound(overhead_ns: float, workless_bytes: float, groups: Sequence[Grou
         groups: Statements; those with large bodies are looked at.
     """
     bounds = [
-        (one.wall_ns / one.calls - overhead_ns) / (one.bytes_ / one.calls - workless_bytes)
-        for one in groups
-        if one.calls > 0 and one.bytes_ / one.calls - workless_bytes >= LARGE_BYTES
+        (group.wall_ns / group.calls - overhead_ns) / (group.bytes_ / group.calls - workless_bytes)
+        for group in groups
+        if group.calls > 0 and group.bytes_ / group.calls - workless_bytes >= LARGE_BYTES
     ]
     if not bounds:
         return Slope()

@@ -138,7 +138,7 @@ def _variances(
     )
     cheap = {kind for kind, one in pooled.items() if one.mean_ns <= most} | set(workless)
     known = {key: one for key, one in cells.items() if key[1] in cheap}
-    all_calls = math.fsum(one.calls for one in known.values())
+    all_calls = math.fsum(group.calls for group in known.values())
     all_wall = math.fsum(one.wall_ns for one in known.values())
     squares = math.fsum(one.calls * one.mean_ns**2 for one in known.values())
     relative = math.fsum(one.calls * one.variance_ns2 for one in known.values()) / squares

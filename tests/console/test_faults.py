@@ -692,7 +692,7 @@ def test_statistics_that_do_not_exist_are_refused(stat):
 def test_a_rule_reads_the_names_of_its_alarms():
     """With AND, OR, NOT, parentheses and every state."""
     text = "ALARM(\"a\") AND (NOT OK(b) OR INSUFFICIENT_DATA('c')) AND NOT FALSE"
-    assert alarmrule.children(alarmrule.parse(text)) == ["a", "b", "c"]
+    assert alarmrule.children(alarmrule.parse_rule(text)) == ["a", "b", "c"]
 
 
 def test_a_slash_in_a_calculation_is_no_regular_expression():

@@ -21,7 +21,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from tenantmetrics.console.alarm import resolve
 from tenantmetrics.console.alarms import ALARMS
 from tenantmetrics.console.checks import grafana as checks
-from tenantmetrics.console.checks.promql import expand, parse
+from tenantmetrics.console.checks.promql import expand, parse_promql
 from tenantmetrics.console.parameters import PARAMETERS
 from tenantmetrics.console.rehearsal import promeval, scenario
 from tenantmetrics.console.rehearsal.store import Store
@@ -489,5 +489,5 @@ def test_the_noisy_neighbours_rule_means_the_same_to_prometheus(prometheus, prom
     assert list(found) == who
     store = Store()
     store.add_windows(scenario.windows(tomllib.loads(TRAFFIC)))
-    ours = promeval.evaluate(parse(text), store, store.end_s)
+    ours = promeval.evaluate(parse_promql(text), store, store.end_s)
     assert {labels[0][1]: value for labels, value in ours.items()} == pytest.approx(found, rel=0.05)

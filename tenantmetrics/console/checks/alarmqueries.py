@@ -35,17 +35,17 @@ def entries_faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
     if names := metricmath.circle(expressions):
         yield f"expressions need each other in a circle: {names}"
     single = {str(one.get("Id")) for one in metrics if "MetricStat" in one}
-    for one in metrics:
-        if ("MetricStat" in one) == ("Expression" in one):
-            yield f"{one.get('Id')!r} has either MetricStat or Expression"
-        elif "MetricStat" in one:
-            yield from _metric_stat_faults(one["MetricStat"], known)
-        elif not is_open(one["Expression"]):
-            text = str(one["Expression"])
+    for metric in metrics:
+        if ("MetricStat" in metric) == ("Expression" in metric):
+            yield f"{metric.get('Id')!r} has either MetricStat or Expression"
+        elif "MetricStat" in metric:
+            yield from _metric_stat_faults(metric["MetricStat"], known)
+        elif not is_open(metric["Expression"]):
+            text = str(metric["Expression"])
             yield from metricmath.math_faults(text, known, set(map(str, defined)), alarm=True)
-            yield from _series_faults(one, text, metrics)
-            yield from _query_faults(alarm, one, text, known)
-            wrong = metricmath.number_fault(text, single) if _returned(one) else None
+            yield from _series_faults(metric, text, metrics)
+            yield from _query_faults(alarm, metric, text, known)
+            wrong = metricmath.number_fault(text, single) if _returned(metric) else None
             yield from (wrong,) if wrong else ()
     if (queries := sum(map(insights.is_query, expressions.values()))) > 1:
         yield f"{queries} Metrics Insights queries in one alarm, one is allowed"
@@ -60,7 +60,7 @@ def _band_faults(alarm: dict[str, Any], metrics: list[dict[str, Any]]) -> Iterat
     band = alarm.get("ThresholdMetricId")
     if band is None:
         return
-    found = [one for one in metrics if one.get("Id") == band]
+    found = [metric for metric in metrics if metric.get("Id") == band]
     if not found:
         ids = [str(one.get("Id")) for one in metrics]
         yield f"ThresholdMetricId {band!r} is the id of none of Metrics{close_to(str(band), ids)}"
@@ -88,7 +88,7 @@ def _series_faults(one: dict[str, Any], text: str, metrics: list[dict[str, Any]]
     if "Period" not in one:
         yield "a Metrics Insights query in an alarm needs a Period"
     try:
-        query = insights.parse(text)
+        query = insights.parse_query(text)
     except Syntax:
         return
     if query.group_by and not query.order_by:
@@ -109,7 +109,7 @@ def _query_faults(
     if not insights.is_query(text) or not _returned(one):
         return
     try:
-        query = insights.parse(text)
+        query = insights.parse_query(text)
     except Syntax:
         return
     yield from never_faults(alarm, query.namespace, query.metric, query.function, known)
@@ -120,7 +120,7 @@ def _uses_bare(text: str, name: str) -> bool:
     if insights.is_query(text):
         return False
     try:
-        every = list(metricmath.walk(metricmath.parse(text)))
+        every = list(metricmath.walk(metricmath.parse_expression(text)))
     except Syntax:
         return False
     uses = sum(node.kind == "id" and node.value == name for node in every)

@@ -13,7 +13,7 @@ from tenantmetrics.console.checks.fault import Syntax, Tokens, tokens
 from tenantmetrics.console.checks.metricmath import Node, walk
 from tenantmetrics.console.known import close_to
 
-__all__ = ["MAX_CHARS", "MAX_CHILDREN", "children", "composite_faults", "parse"]
+__all__ = ["MAX_CHARS", "MAX_CHILDREN", "children", "composite_faults", "parse_rule"]
 
 MAX_CHARS = 10_240
 """Length of an AlarmRule (PutCompositeAlarm)."""
@@ -31,7 +31,7 @@ _TOKEN = re.compile(
 )
 
 
-def parse(text: str) -> Node:
+def parse_rule(text: str) -> Node:
     """Read a rule: "call" nodes are ALARM, OK and INSUFFICIENT_DATA of a "text".
 
     Raises:
@@ -63,7 +63,7 @@ def composite_faults(
     if len(text) > MAX_CHARS:
         return [f"AlarmRule has {len(text)} characters, {MAX_CHARS} are allowed"]
     try:
-        tree = parse(text)
+        tree = parse_rule(text)
     except Syntax as error:
         return [f"AlarmRule does not parse: {error}"]
     named = children(tree)

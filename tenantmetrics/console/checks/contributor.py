@@ -90,9 +90,9 @@ def _group_faults(rule: dict[str, Any]) -> Iterator[str]:
     if not isinstance(groups, list) or not groups:
         yield "LogGroupNames must name at least one log group"
         return
-    for one in groups:
-        if "LogGroupNames" in rule and "*" in str(one)[:-1]:
-            yield f"log group {one!r}: * stands only at the end of a name"
+    for group in groups:
+        if "LogGroupNames" in rule and "*" in str(group)[:-1]:
+            yield f"log group {group!r}: * stands only at the end of a name"
 
 
 def _key_faults(keys: Any) -> Iterator[str]:

@@ -49,7 +49,7 @@ def references(body: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, .
                 yield texts[0], texts[1], tuple(texts[NAMED::2])
             text = options.get("expression", "")
             if insights.is_query(text):
-                query = insights.parse(text)
+                query = insights.parse_query(text)
                 yield query.namespace, query.metric, query.schema or ()
             elif text:
                 yield from _searched(text)
@@ -57,11 +57,15 @@ def references(body: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, .
 
 def _searched(text: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     try:
-        calls = [one for one in metricmath.walk(metricmath.parse(text)) if one.value == "SEARCH"]
+        calls = [
+            node
+            for node in metricmath.walk(metricmath.parse_expression(text))
+            if node.value == "SEARCH"
+        ]
     except Syntax:
         return
     for call in calls:
-        found = search.parse(call.parts[0].value)
+        found = search.parse_search(call.parts[0].value)
         for term in found.terms:
             if term.name == "MetricName" and found.namespace:
                 yield from ((found.namespace, value, found.dimensions) for value in term.values)

@@ -167,7 +167,7 @@ def _alarm_faults(arns: Iterable[str]) -> Iterator[str]:
         name = arn.rpartition(":")[2]
         endings = [name[at + 1 :] for at, sign in enumerate(name) if sign == "-"]
         if not any(one in names for one in endings):
-            hints = [hint for one in endings if (hint := close_to(one, names, 0.85))]
+            hints = [hint for ending in endings if (hint := close_to(ending, names, 0.85))]
             if hints:
                 yield f"there is no alarm {name!r}{hints[0]}"
 
@@ -199,14 +199,14 @@ def _variable_faults(
         yield f"defaultValue {default!r} is none of its values" + close_to(
             str(default), map(str, offered)
         )
-    for value in {str(one) for one in offered if offered.count(one) > 1}:
+    for value in {str(option) for option in offered if offered.count(option) > 1}:
         yield f"value {value!r} is offered twice"
     if default == "__FIRST" and "search" not in variable:
         yield "defaultValue __FIRST needs a search"
     if "search" in variable:
         yield from search.search_faults(variable["search"], known)
         try:
-            dimensions = search.parse(variable["search"]).dimensions
+            dimensions = search.parse_search(variable["search"]).dimensions
         except Syntax:
             return
         if variable.get("populateFrom") not in dimensions:

@@ -225,7 +225,7 @@ def _source_faults(source: Any, targets: list[dict[str, Any]]) -> Iterator[str]:
 
 def _legend_faults(target: dict[str, Any], expr: str, values: dict[str, str]) -> Iterator[str]:
     """Labels of a legend that the result does not have, which are shown as nothing."""
-    there = promshape.labels(promql.parse(promql.expand(expr, values)))
+    there = promshape.labels(promql.parse_promql(promql.expand(expr, values)))
     if there is None:
         return
     for name in _LEGEND.findall(str(target.get("legendFormat", ""))):
@@ -250,7 +250,7 @@ def _foreign_faults(expr: str, body: dict[str, Any]) -> list[str]:
     if str(_INTERVAL_MS) in text and not found:
         for value in ("1", "x", "5m"):
             with contextlib.suppress(ValueError):
-                tree = promql.parse(promql.expand(text, dict.fromkeys(names, value)))
+                tree = promql.parse_promql(promql.expand(text, dict.fromkeys(names, value)))
                 return list(promql.interval_faults(tree, _INTERVAL_MS / 1_000))
     return found
 

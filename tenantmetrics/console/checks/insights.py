@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tenantmetrics.console.checks.fault import Syntax, Tokens, tokens
 from tenantmetrics.console.known import Known
 
-__all__ = ["MAX_CHARS", "MAX_SERIES", "Query", "is_query", "parse", "query_faults"]
+__all__ = ["MAX_CHARS", "MAX_SERIES", "Query", "is_query", "parse_query", "query_faults"]
 
 MAX_SERIES = 500
 """Series that one query returns at most (Metrics Insights quotas); LIMIT may not be higher."""
@@ -56,7 +56,7 @@ def is_query(text: str) -> bool:
     return re.match(r"\s*SELECT\b", text, re.IGNORECASE) is not None
 
 
-def parse(text: str) -> Query:
+def parse_query(text: str) -> Query:
     """Read a query.
 
     Raises:
@@ -99,7 +99,7 @@ def parse(text: str) -> Query:
 def query_faults(text: str, known: Known) -> list[str]:
     """What is wrong with a query: its grammar, its metric, its dimension set, its limits."""
     try:
-        query = parse(text)
+        query = parse_query(text)
     except Syntax as error:
         return [f"Metrics Insights query does not parse: {error}"]
     found = [f"Metrics Insights query has {len(text)} characters, {MAX_CHARS} are allowed"] * (

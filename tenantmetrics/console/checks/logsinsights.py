@@ -108,7 +108,7 @@ def log_query_faults(text: str, *, ours: bool = True, named: bool = False) -> li
         found += _command_faults(command)
     found += _function_faults(bare, ours=ours)
     found += _regex_faults(text)
-    return found + [f"Logs Insights: {one}" for one in _field_faults(commands, ours=ours)]
+    return found + [f"Logs Insights: {fault}" for fault in _field_faults(commands, ours=ours)]
 
 
 def view_fault(text: str, view: str) -> str | None:
@@ -138,7 +138,7 @@ def _blanked(text: str) -> str:
 
 def _commands(text: str, bare: str) -> Iterator[_Command]:
     start = 0
-    for end in [*(one.start() for one in re.finditer(r"\|", bare)), len(bare)]:
+    for end in [*(match.start() for match in re.finditer(r"\|", bare)), len(bare)]:
         yield _Command(text[start:end], bare[start:end])
         start = end + 1
 
@@ -177,7 +177,7 @@ def _filter_faults(rest: str) -> Iterator[str]:
 
 
 def _function_faults(bare: str, *, ours: bool) -> Iterator[str]:
-    lower = {one.lower() for one in _FUNCTIONS}
+    lower = {function.lower() for function in _FUNCTIONS}
     for name in re.findall(r"([A-Za-z_]\w*)\s*\(", bare):
         hint = close_to(name, _FUNCTIONS)
         if name.lower() not in lower | _KEYWORDS | _COMMANDS and (ours or hint):

@@ -69,9 +69,10 @@ def alarm_faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
             return
         yield from alarmqueries.entries_faults(alarm, known)
         periods = [
-            one.get("Period", one.get("MetricStat", {}).get("Period")) for one in alarm["Metrics"]
+            metric.get("Period", metric.get("MetricStat", {}).get("Period"))
+            for metric in alarm["Metrics"]
         ]
-    yield from _window_faults(alarm, [number(one) for one in periods if one is not None])
+    yield from _window_faults(alarm, [number(period) for period in periods if period is not None])
 
 
 def _promql_faults(alarm: dict[str, Any]) -> Iterator[str]:
@@ -164,7 +165,7 @@ def _window_faults(alarm: dict[str, Any], periods: list[Any]) -> Iterator[str]:
     if not isinstance(evaluated, int):
         return
     most_s = _DAY_S if max(periods) < _HOUR_S else 7 * _DAY_S
-    metrics = [one for one in alarm.get("Metrics", ()) if isinstance(one, dict)]
+    metrics = [metric for metric in alarm.get("Metrics", ()) if isinstance(metric, dict)]
     if any(insights.is_query(str(one.get("Expression", ""))) for one in metrics):
         most_s = _INSIGHTS_S
         if min(periods) < _MINUTE_S:

@@ -13,7 +13,16 @@ from tenantmetrics.console.checks import insights, search
 from tenantmetrics.console.checks.fault import Syntax, Token, Tokens, tokens
 from tenantmetrics.console.known import Known, close_to
 
-__all__ = ["Node", "circle", "ids", "ids_faults", "math_faults", "number_fault", "parse", "walk"]
+__all__ = [
+    "Node",
+    "circle",
+    "ids",
+    "ids_faults",
+    "math_faults",
+    "number_fault",
+    "parse_expression",
+    "walk",
+]
 
 FUNCTIONS: dict[str, tuple[int, int]] = {
     "ABS": (1, 1),
@@ -94,7 +103,7 @@ class Node(NamedTuple):
     parts: tuple[Node, ...] = ()
 
 
-def parse(text: str) -> Node:
+def parse_expression(text: str) -> Node:
     """Read an expression.
 
     Raises:
@@ -122,7 +131,7 @@ def ids(text: str) -> set[str]:
     if insights.is_query(text):
         return set()
     try:
-        return {node.value for node in walk(parse(text)) if node.kind == "id"}
+        return {node.value for node in walk(parse_expression(text)) if node.kind == "id"}
     except Syntax:
         return set()
 
@@ -143,7 +152,7 @@ def math_faults(text: str, known: Known, defined: set[str], *, alarm: bool = Fal
         len(text) > insights.MAX_CHARS
     )
     try:
-        tree = parse(text)
+        tree = parse_expression(text)
     except Syntax as error:
         return [*found, f"metric math {text!r} does not parse: {error}"]
     every = list(walk(tree))
@@ -187,7 +196,7 @@ def number_fault(text: str, single: Collection[str]) -> str | None:
     if insights.is_query(text):
         return None
     try:
-        tree = parse(text)
+        tree = parse_expression(text)
     except Syntax:
         return None
     if not any(node.kind == "id" for node in walk(tree)) or not _number(tree, single):
@@ -245,7 +254,7 @@ def _argument_faults(node: Node, defined: set[str]) -> Iterator[str]:
     fewest, most = FUNCTIONS.get(node.value, (0, -1))
     if not fewest <= len(node.parts) <= most:
         return  # said already
-    kinds, values = [one.kind for one in node.parts], [one.value for one in node.parts]
+    kinds, values = [part.kind for part in node.parts], [one.value for one in node.parts]
     if node.value == "FILL" and kinds[1] == "text" and values[1] not in {"REPEAT", "LINEAR"}:
         yield f"FILL fills with a number, REPEAT or LINEAR, not with {values[1]!r}"
     elif node.value == "SORT":
@@ -257,7 +266,7 @@ def _argument_faults(node: Node, defined: set[str]) -> Iterator[str]:
         yield f"{node.value} takes the id of a metric, not {values[0]!r}"
     elif node.value in {"RATE", "RUNNING_SUM", "DIFF", "FILL"} and kinds[0] == "number":
         yield f"{node.value} takes a time series, not the number {values[0]}"
-    elif node.value == "METRICS" and kinds and not any(values[0] in one for one in defined):
+    elif node.value == "METRICS" and kinds and not any(values[0] in name for name in defined):
         yield f"METRICS({values[0]!r}): no id has that in it"
     if node.value == "ANOMALY_DETECTION_BAND" and kinds[1:] == ["number"] and not float(values[1]):
         yield "ANOMALY_DETECTION_BAND with 0 standard deviations is not a band"

@@ -33,9 +33,9 @@ def reference_faults(
     for one in dict.fromkeys(dimensions):
         if dimensions.count(one) > 1:
             yield f"{name} has the dimension {one!r} {dimensions.count(one)} times"
-    for one in given:
-        if one.get("Value") in ("", None):
-            yield f"{name}: the dimension {one.get('Name')!r} has no value"
+    for entry in given:
+        if entry.get("Value") in ("", None):
+            yield f"{name}: the dimension {entry.get('Name')!r} has no value"
     published = {metric.unit for metric in METRICS if metric.name == name}
     if namespace == known.own and published and where.get("Unit") not in {None, *published}:
         yield (

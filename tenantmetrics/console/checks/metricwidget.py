@@ -49,7 +49,7 @@ def expanded(lines: Sequence[Sequence[Any]]) -> list[Line]:
     above: list[str] = []
     for line in lines:
         options = line[-1] if isinstance(line[-1], dict) else {}
-        texts = [one for one in line if isinstance(one, str)]
+        texts = [part for part in line if isinstance(part, str)]
         wrong = ""
         if any(isinstance(one, dict) for one in line[:-1]):
             wrong = "options stand before the end of a line, where they count for nothing"
@@ -99,7 +99,9 @@ def widget_faults(properties: Mapping[str, Any], known: Known) -> Iterator[str]:
     expressions = [str(line.options.get("expression", "")) for line in lines]
     if (queries := sum(map(insights.is_query, expressions))) > 1:
         yield f"{queries} Metrics Insights queries; one GetMetricData call, and so a graph, has one"
-    if (searches := sum(one.count("SEARCH(") for one in expressions)) > search.MAX_PER_GRAPH:
+    if (
+        searches := sum(expression.count("SEARCH(") for expression in expressions)
+    ) > search.MAX_PER_GRAPH:
         yield f"{searches} SEARCH expressions, {search.MAX_PER_GRAPH} are allowed"
 
 
@@ -140,8 +142,8 @@ def _line_faults(line: Line, properties: Mapping[str, Any], known: Known) -> Ite
         if texts:
             yield f"a line has both a metric ({'/'.join(texts)}) and an expression"
             return
-        others = [one for one in expanded(properties["metrics"]) if "id" in one.options]
-        defined = {str(one.options["id"]) for one in others}
+        others = [drawn for drawn in expanded(properties["metrics"]) if "id" in drawn.options]
+        defined = {str(other.options["id"]) for other in others}
         single = {str(one.options["id"]) for one in others if one.texts}
         yield from metricmath.math_faults(expression, known, defined)
         if options.get("visible") is not False:

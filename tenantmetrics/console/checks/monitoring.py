@@ -139,7 +139,7 @@ def _order_faults(
 ) -> Iterator[str]:
     """A composite is made after the alarms that it names, and where they are."""
     try:
-        children = set(alarmrule.children(alarmrule.parse(rules[name])))
+        children = set(alarmrule.children(alarmrule.parse_rule(rules[name])))
     except Syntax:
         return
     own = raw[name]

@@ -18,7 +18,7 @@ __all__ = [
     "expand",
     "interval_faults",
     "metric_name",
-    "parse",
+    "parse_promql",
     "promql_faults",
     "walk",
 ]
@@ -50,7 +50,7 @@ _MIN_RANGE_S = 120
 """Our data come once a minute, and a rate needs two of them."""
 
 
-def parse(text: str) -> Any:
+def parse_promql(text: str) -> Any:
     """The tree of a query.
 
     Raises:
@@ -120,7 +120,7 @@ def promql_faults(
         hint = close_to(name, {**_MACROS, **(variables or {})})
         return [f"PromQL uses ${name}, which is not a variable of the dashboard{hint}"]
     try:
-        tree = parse(expanded)
+        tree = parse_promql(expanded)
     except ValueError as error:
         return [f"PromQL {text!r} does not parse: {' '.join(str(error).split())}"]
     known = promnames.series(dialect)
@@ -150,7 +150,7 @@ def interval_faults(tree: Any, interval_s: float) -> Iterator[str]:
         if (
             type(node).__name__ == "Call"
             and node.func.name in _RANGED
-            and any(abs(one.total_seconds() - interval_s) < 1e-6 for one in ranges)  # noqa: PLR2004 - milliseconds
+            and any(abs(span.total_seconds() - interval_s) < 1e-6 for span in ranges)  # noqa: PLR2004 - milliseconds
         ):
             yield (
                 f"PromQL: {node.func.name}() over [$__interval] is empty when zoomed in: use "

@@ -115,7 +115,7 @@ def _quantile_faults(call: Any) -> Iterator[str]:
         yield f"histogram_quantile({quantile:g}, …): a quantile is between 0 and 1"
     if type(inner).__name__ != "AggregateExpr" or str(inner.op) != "sum":
         return
-    buckets = any(str(getattr(one, "name", "")).endswith("_bucket") for one in _below(inner))
+    buckets = any(str(getattr(node, "name", "")).endswith("_bucket") for node in _below(inner))
     listed = inner.modifier.labels if inner.modifier is not None else ()
     kept = ("le" in listed) if inner.modifier is None or _by(inner) else "le" not in listed
     if buckets and not kept:

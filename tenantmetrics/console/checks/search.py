@@ -19,7 +19,7 @@ __all__ = [
     "Search",
     "Term",
     "alternatives",
-    "parse",
+    "parse_search",
     "period_fault",
     "search_faults",
     "stat_fault",
@@ -70,7 +70,7 @@ class Search(NamedTuple):
     terms: tuple[Term, ...]
 
 
-def parse(text: str) -> Search:
+def parse_search(text: str) -> Search:
     """Read the text that SEARCH takes as its first argument.
 
     Raises:
@@ -97,7 +97,7 @@ def alternatives(text: str) -> dict[str, set[str]]:
     """Name → values that a search allows, such as `Code=("a" OR "b")`; without MetricName."""
     return {
         term.name: set(term.values)
-        for term in parse(text).terms
+        for term in parse_search(text).terms
         if term.name not in {"", "MetricName"}
     }
 
@@ -108,7 +108,7 @@ def search_faults(text: str, known: Known) -> list[str]:
     if len(text) > MAX_CHARS:
         found.append(f"SEARCH has {len(text)} characters, {MAX_CHARS} are allowed")
     try:
-        search = parse(text)
+        search = parse_search(text)
     except Syntax as error:
         return [*found, f"SEARCH does not parse: {error}"]
     ours = search.namespace == known.own
@@ -120,9 +120,9 @@ def search_faults(text: str, known: Known) -> list[str]:
     if search.namespace is not None:
         found += [
             f"SEARCH: {wrong}"
-            for one in metrics
-            for value in one.values
-            if one.exact and (wrong := known.fault(search.namespace, value, search.dimensions))
+            for metric in metrics
+            for value in metric.values
+            if metric.exact and (wrong := known.fault(search.namespace, value, search.dimensions))
         ]
         if not metrics and (wrong := known.fault(search.namespace, "", None)) and "namesp" in wrong:
             found.append(f"SEARCH: {wrong}")
@@ -199,7 +199,7 @@ def _not(rest: Tokens) -> Iterator[Term]:
         token = _value(rest)
         if rest.accept("="):
             values = tuple(_values(rest))
-            exact = all(one.kind == "text" for one in values)
+            exact = all(value.kind == "text" for value in values)
             yield Term(_plain(token), tuple(map(_plain, values)), exact)
         else:
             yield Term("", (_plain(token),), token.kind == "text")

@@ -115,7 +115,7 @@ def _unpublished(alarm: Alarm, store: Store) -> str:
     for query in alarm.queries:
         name = query.metric
         if insights.is_query(query.expression):
-            name = insights.parse(query.expression).metric
+            name = insights.parse_query(query.expression).metric
         if name in store.unknown:
             lacking.append(name)
     return ", ".join(lacking)
@@ -165,7 +165,7 @@ def _alarmed(alarm: Alarm, series: Series, band: Series | None, store: Store) ->
 
 def _promql(alarm: Alarm, store: Store) -> _States:
     """Contributors that the query returned for the whole pending period, and not yet recovered."""
-    tree = promql.parse(alarm.promql)
+    tree = promql.parse_promql(alarm.promql)
     since: dict[str, int] = {}
     seen: dict[str, int] = {}
     alarmed: set[str] = set()
@@ -177,7 +177,7 @@ def _promql(alarm: Alarm, store: Store) -> _States:
             seen[who] = moment
             if moment - since[who] >= alarm.pending_s:
                 alarmed.add(who)
-        for who in [one for one in since if one not in returned]:
+        for who in [tenant for tenant in since if tenant not in returned]:
             if who not in alarmed or moment - seen[who] >= alarm.recovery_s:
                 del since[who]
                 alarmed.discard(who)
@@ -187,7 +187,9 @@ def _promql(alarm: Alarm, store: Store) -> _States:
 
 
 def _children(alarm: Alarm, prefix: str) -> list[str]:
-    return [name.removeprefix(prefix) for name in alarmrule.children(alarmrule.parse(alarm.rule))]
+    return [
+        name.removeprefix(prefix) for name in alarmrule.children(alarmrule.parse_rule(alarm.rule))
+    ]
 
 
 def _composite(
@@ -197,13 +199,13 @@ def _composite(
     tenants: Mapping[str, bool],
     prefix: str,
 ) -> _States:
-    tree = alarmrule.parse(alarm.rule)
+    tree = alarmrule.parse_rule(alarm.rule)
     children = _children(alarm, prefix)
     found: _States = {}
     for moment in range(store.start_s + MINUTE_S, store.end_s + 1, MINUTE_S):
         now = {name: states[name].get(moment, frozenset()) for name in children}
         if _holds(tree, now, prefix):
-            who = {one for name in children if tenants[name] for one in now[name] if one}
+            who = {series for name in children if tenants[name] for series in now[name] if series}
             found[moment] = frozenset(who or {""})
     return found
 
@@ -235,4 +237,4 @@ def _intervals(alarm: str, states: _States, end_s: int) -> Iterator[Firing]:
 
 
 def _names(who: set[str]) -> tuple[str, ...]:
-    return tuple(sorted(one for one in who if one))
+    return tuple(sorted(tenant for tenant in who if tenant))

@@ -62,8 +62,8 @@ def evaluate(text: str, store: Store, known: Mapping[str, Value], period_s: int)
         ConsoleError: It uses what the rehearsal does not know.
     """
     if insights.is_query(text):
-        return _insights(insights.parse(text), store, period_s)
-    return _Evaluation(store, known, period_s).value(metricmath.parse(text))
+        return _insights(insights.parse_query(text), store, period_s)
+    return _Evaluation(store, known, period_s).value(metricmath.parse_expression(text))
 
 
 class _Evaluation:
@@ -128,7 +128,9 @@ class _Evaluation:
             return float(function(found[""].values()))
         times = sorted({t for series in found.values() for t in series})
         return {
-            "": {t: float(function([one[t] for one in found.values() if t in one])) for t in times}
+            "": {
+                t: float(function([item[t] for item in found.values() if t in item])) for t in times
+            }
         }
 
     def _metric_count(self, node: Node) -> Value:
@@ -143,7 +145,7 @@ class _Evaluation:
         return {"": dict.fromkeys(times, found)}
 
     def _search(self, node: Node) -> Value:
-        wanted = search.parse(node.parts[0].value)
+        wanted = search.parse_search(node.parts[0].value)
         (name,) = (term.values[0] for term in wanted.terms if term.name == "MetricName")
         allowed = search.alternatives(node.parts[0].value)
         found = self._store.select(name, wanted.dimensions)
@@ -173,7 +175,7 @@ class _Evaluation:
                 before = [series[moment] for moment in times[:index]]
                 middle = median(before)
                 # 1.4826 makes a standard deviation of a median absolute one, in a normal world.
-                deviation = 1.4826 * median(abs(one - middle) for one in before)
+                deviation = 1.4826 * median(abs(earlier - middle) for earlier in before)
                 upper[label][t] = middle + width * max(deviation, 0.05 * abs(middle))
         return upper
 

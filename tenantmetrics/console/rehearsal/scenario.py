@@ -41,7 +41,7 @@ from tenantmetrics.records import OK, UNATTRIBUTED, Misuse, Series, SeriesKey, S
 from tenantmetrics.refusals import REFUSED
 from tenantmetrics.statement_table import Kind, StatementTable
 
-__all__ = ["parse", "play", "windows"]
+__all__ = ["parse_scenario", "play", "windows"]
 
 _START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 _TOP = frozenset(
@@ -80,7 +80,7 @@ def play(path: Path, store: Store, cluster: str = "my-aurora-cluster") -> None:
     except (OSError, ValueError) as error:
         raise ConsoleError(f"scenario {str(path)!r} cannot be read: {error}") from None
     try:
-        checked = parse(described)
+        checked = parse_scenario(described)
     except ConsoleError as error:
         raise ConsoleError(f"scenario {str(path)!r}: {error}") from None
     start_s, minutes = _start_s(checked), int(checked["minutes"])
@@ -93,7 +93,7 @@ def play(path: Path, store: Store, cluster: str = "my-aurora-cluster") -> None:
             store.add(name, pairs, start_s + minute * MINUTE_S, ((float(number), 1),))
 
 
-def parse(described: dict[str, Any]) -> dict[str, Any]:
+def parse_scenario(described: dict[str, Any]) -> dict[str, Any]:
     """A scenario's entries, checked.
 
     Raises:

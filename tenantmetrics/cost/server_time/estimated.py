@@ -238,7 +238,7 @@ class ServerTimeEstimate:
                     offsets[cluster, writer] = more, over.noises.get(one, 1.0)
         if not of_hour:
             return []
-        calls = math.fsum(one.calls for one in self._record.hours.values())
+        calls = math.fsum(hour.calls for hour in self._record.hours.values())
         return self._ledger.rows(
             sql.cells(
                 self._period,

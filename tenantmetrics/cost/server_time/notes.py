@@ -90,10 +90,10 @@ def _on_overhead(parts: Sequence[Part], where: str) -> Iterator[str]:
 
 def _on_load(parts: Sequence[Part], where: str) -> Iterator[str]:
     below = sum(
-        one.verdict is Verdict.BELOW
+        hour.verdict is Verdict.BELOW
         for part in parts
         if part.matched is None
-        for one in part.hours.values()
+        for hour in part.hours.values()
     )
     if below:
         yield (

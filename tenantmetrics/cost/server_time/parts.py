@@ -143,7 +143,7 @@ def _by_statements(part: Part, record: Record, server: ServerLoad) -> None:
         share = record.hours[key].calls / max(1.0, calls)
         mine, rest = part.matched.of_hour(ran[key], share)
         part.hours[key] = Metered(mine, rest, part.matched.verdict)
-    part.load_ns = math.fsum(one.metered_ns + one.unmetered_ns for one in part.hours.values())
+    part.load_ns = math.fsum(hour.metered_ns + hour.unmetered_ns for hour in part.hours.values())
 
 
 def _of_warm_calls(segment: Segment, matched: Matched) -> dict[int, float]:

@@ -33,12 +33,12 @@ class HourRecord:
     @property
     def calls(self) -> float:
         """Calls that reached the database."""
-        return sum(one.moments.calls for one in self.parts.values())
+        return sum(part.moments.calls for part in self.parts.values())
 
     @property
     def net_ns(self) -> float:
         """Their wall time less waits."""
-        return sum(one.moments.wall_ns for one in self.parts.values())
+        return sum(part.moments.wall_ns for part in self.parts.values())
 
 
 @dataclass(slots=True)

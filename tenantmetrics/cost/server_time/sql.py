@@ -260,7 +260,7 @@ def cells(
     )
     # What is the same for all calls is not worked out for each of millions of rows.
     overhead = "overhead_ns"
-    if any(one.cold_ns for one in clusters.values()):
+    if any(cluster.cold_ns for cluster in clusters.values()):
         overhead += f" + {cold_ns} * {cold}"
     noises = []
     join_offsets = ""
