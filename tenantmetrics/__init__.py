@@ -9,13 +9,18 @@ with tenantmetrics.tenant("acme"):
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tenantmetrics import process as _process
 from tenantmetrics.awslambda import lambda_handler
 from tenantmetrics.client import client, instrument, uninstrument
 from tenantmetrics.errors import ConfigError, TenantMetricsError, TenantRefusedError
 from tenantmetrics.tenant.identity.context import tenant
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from tenantmetrics.settings import Settings
 
 __all__ = [
     "ConfigError",
@@ -35,7 +40,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-def configure(**settings: Any) -> None:
+def configure(**settings: Unpack[Settings]) -> None:
     """Set how this process meters; clients that are in use follow at once.
 
     What the previous configuration still held is exported before this returns.

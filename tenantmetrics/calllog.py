@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from tenantmetrics.logs import LINES_PER_MINUTE, LineBudget, logger
 from tenantmetrics.records import OK, Attribution, Call
@@ -52,6 +53,8 @@ class CallLog:
                 tenant=",".join(tenant for tenant, _ in attribution.shares[:10]),
                 operation=call.operation,
                 summary=call.claims.summary,
+                started_at=_time(call.ended_at_ns - call.duration_ns),
+                ended_at=_time(call.ended_at_ns),
                 duration_ms=round(call.duration_ns / 1e6, 3),
                 rows_returned=call.rows_returned,
                 rows_written=call.rows_written,
@@ -62,3 +65,9 @@ class CallLog:
                 span_id=f"{call.trace[1]:016x}" if call.trace else None,
                 lines_left_out=left_out or None,
             )
+
+
+def _time(at_ns: int) -> str:
+    """A moment as log lines have it, to the millisecond: the line itself may be written later."""
+    moment = datetime.fromtimestamp(at_ns / 1e9, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,7 +7,7 @@ see the client that botocore made.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 import boto3
 
@@ -20,6 +20,9 @@ __all__ = ["client", "instrument", "uninstrument"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _T = TypeVar("_T")
+
+_EVERYTHING: Any = object()
+"""No target was given. None is a mistake: `boto3.DEFAULT_SESSION` before the first client."""
 
 
 def _typed_like(_: _F) -> Callable[[Callable[..., Any]], _F]:
@@ -42,21 +45,35 @@ def client(*args: Any, **kwargs: Any) -> Any:
     return instrument(boto3.client(*args, **kwargs))
 
 
-def instrument(target: _T) -> _T:
-    """Meter an existing client, or every `rds-data` client that a session will make.
+@overload
+def instrument() -> None: ...
+@overload
+def instrument(target: _T) -> _T: ...
 
-    Twice is once. A client that was made by an instrumented session is instrumented already.
+
+def instrument(target: Any = _EVERYTHING) -> Any:
+    """Meter an existing client, every client that a session will make, or every client at all.
+
+    Without an argument it is every `rds-data` client that this process makes from now on, whoever
+    makes it: boto3, botocore, aiobotocore, aioboto3. Twice is once. A client that was made by an
+    instrumented session is instrumented already.
 
     Args:
         target: A boto3 client, a `boto3.Session` or a botocore session. A client of a service other
             than `rds-data` is returned untouched.
 
     Returns:
-        The target itself.
+        The target itself; None without one.
 
     Raises:
         ConfigError: The target is neither a client nor a session.
     """
+    if target is _EVERYTHING:
+        from tenantmetrics.instrumentation import everything  # noqa: PLC0415 - where it is asked for
+
+        current()
+        everything.start()
+        return None
     emitter = _emitter(target, "instrument")
     if emitter is not None:
         current()  # a wrong setting is told here and not at the first call
@@ -64,7 +81,13 @@ def instrument(target: _T) -> _T:
     return target
 
 
-def uninstrument(target: _T) -> _T:
+@overload
+def uninstrument() -> None: ...
+@overload
+def uninstrument(target: _T) -> _T: ...
+
+
+def uninstrument(target: Any = _EVERYTHING) -> Any:
     """Undo `instrument`; harmless where nothing was instrumented.
 
     Clients that a session made while it was instrumented stay instrumented: each has events of its
@@ -74,11 +97,16 @@ def uninstrument(target: _T) -> _T:
         target: As for `instrument`.
 
     Returns:
-        The target itself.
+        The target itself; None without one.
 
     Raises:
         ConfigError: The target is neither a client nor a session.
     """
+    if target is _EVERYTHING:
+        from tenantmetrics.instrumentation import everything  # noqa: PLC0415 - where it is asked for
+
+        everything.stop()
+        return None
     emitter = _emitter(target, "uninstrument")
     if emitter is not None:
         unregister(emitter)
@@ -98,5 +126,5 @@ def _emitter(target: Any, verb: str) -> Any:
         return target.get_component("event_emitter")
     raise ConfigError(
         f"{verb}() takes a boto3 client, a boto3.Session or a botocore session, "
-        f"not {type(target).__name__}"
+        f"not {type(target).__name__}; without an argument, {verb}() is about every client"
     )

@@ -41,6 +41,10 @@ __all__ = ["Pipeline"]
 _UNKNOWN = Attribution(((UNATTRIBUTED, 1),), Source.UNATTRIBUTED)
 
 
+_LOG_WITHIN_S = 0.5
+"""A slow or failed call is logged while somebody may still look for it."""
+
+
 class Pipeline:
     """One configuration at work: all that stands behind the recorder that adapters hold.
 
@@ -102,6 +106,7 @@ class Pipeline:
             queue_size=config.queue_size,
             health=self.health,
             scheduled=self._export_on_schedule,
+            drain_every_s=_LOG_WITHIN_S if log.wanted else None,
         )
         self._closing = False
 

@@ -3,11 +3,15 @@
 import json
 import subprocess
 import sys
+import threading
+import time
+from datetime import datetime
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
+import tenantmetrics
 from tenantmetrics.calllog import LINES_PER_MINUTE, CallLog
 from tenantmetrics.health import Health
 from tenantmetrics.records import OK, Attribution, Call, Claims, Source
@@ -60,6 +64,8 @@ def test_a_slow_call_is_one_line_with_all_that_helps():
         "tenant": "acme",
         "operation": "ExecuteStatement",
         "summary": "SELECT bookings",
+        "started_at": "1969-12-31T23:59:59.749Z",
+        "ended_at": "1970-01-01T00:00:00.000Z",
         "duration_ms": 250.5,
         "rows_returned": 3,
         "rows_written": 0,
@@ -151,3 +157,30 @@ def test_failures_of_exporters_are_counted_by_exporter():
     health.count("export_failed", 4, where="cloudwatch")
     health.count("export_dropped", 9, where="cloudwatch")
     assert health.export_failures() == {"otlp": 3, "cloudwatch": 4}
+
+
+def test_a_slow_call_is_logged_within_a_second_with_its_own_times(fresh_pipeline, endpoint, target):
+    """Not at the end of the minute; by the times of the call, not of the line."""
+    written = threading.Event()
+    lines = []
+
+    def keep(_logger, _name, line):
+        lines.append((time.time(), line))
+        written.set()
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[keep])
+    tenantmetrics.configure(exporters=["none"], slow_call_s=0.2, flush_interval_s=3600)
+    client = tenantmetrics.instrument(endpoint.client())
+    before = time.time()
+    client.execute_statement(**target, sql="SELECT pg_sleep(0.3)")
+    ended = time.time()
+    client.close()
+    assert written.wait(20)
+    at, line = lines[0]
+    assert at - ended < 10  # 0.5 s and what a busy machine needs; it was up to an hour
+    started_at, ended_at = (
+        datetime.fromisoformat(line[name]).timestamp() for name in ("started_at", "ended_at")
+    )
+    assert before - 0.01 <= started_at <= ended_at <= ended + 0.01
+    assert ended_at - started_at >= 0.3

@@ -6,6 +6,7 @@ import pytest
 
 from tenantmetrics.config import SETTINGS, Config, load, misspelt
 from tenantmetrics.errors import ConfigError
+from tenantmetrics.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -197,3 +198,9 @@ def test_a_value_of_any_length_makes_an_error_that_can_be_read():
     with pytest.raises(ConfigError) as caught:
         load({}, queue_size="9" * 10_000)
     assert len(str(caught.value)) < 400
+
+
+def test_the_keywords_of_configure_are_the_settings():
+    """A type checker knows each, and no other."""
+    assert Settings.__annotations__.keys() == SETTINGS.keys()
+    assert not Settings.__required_keys__

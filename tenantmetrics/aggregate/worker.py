@@ -59,6 +59,7 @@ class Worker:
         queue_size: Calls that may wait.
         health: Where losses are counted.
         scheduled: Takes the place of `export` where the interval is over and nobody waits.
+        drain_every_s: Seconds after which a call is consumed at the latest; None for the interval.
     """
 
     def __init__(
@@ -70,10 +71,12 @@ class Worker:
         queue_size: int,
         health: Health,
         scheduled: Callable[[float], bool] | None = None,
+        drain_every_s: float | None = None,
     ) -> None:
         self._consume = consume
         self._export = export
         self._scheduled = scheduled or export
+        self._drain_every_s = drain_every_s
         self._interval_s = interval_s
         self._queue_size = queue_size
         self._wake_at = min(_WAKE_AT, queue_size // 2)
@@ -208,8 +211,14 @@ class Worker:
 
     def _run(self) -> None:
         while True:
-            self._wake.wait(self._interval_s - time.time() % self._interval_s)
-            due = not self._wake.is_set()
+            wait_s = self._interval_s - time.time() % self._interval_s
+            every_s = self._drain_every_s
+            between = every_s is not None and wait_s > every_s
+            if every_s is not None and between:
+                # Never to the very end: a thread that wakes late must not miss the interval's end.
+                wait_s = min(every_s, wait_s / 2)
+            self._wake.wait(wait_s)
+            due = not between and not self._wake.is_set()
             self._wake.clear()
             self._awake.set()
             # Read before draining: a flush asked for later than this may miss calls put before it.

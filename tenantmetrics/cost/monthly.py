@@ -257,7 +257,12 @@ def _sum_up(
                 metered_hours=len(hours),
                 tenants=estimated.tenants(by_server, tenants),
                 methods=estimated.methods,
-                unmetered_ns=sum(hour.unmetered_ns for hour in estimated.hours.values()),
+                # Load at a time of no known capacity, and of no calls, is on no line.
+                unmetered_ns=sum(
+                    one.unmetered_ns
+                    for hour, one in estimated.hours.items()
+                    if hour in hours or by_server.get(hour)
+                ),
                 unmetered_weight=sum(
                     int(one.unmetered_ns * by_server.get(hour, 0.0))
                     for hour, one in estimated.hours.items()

@@ -21,7 +21,7 @@ from tenantmetrics.cost import Capacity, monthly
 from tenantmetrics.dataapi.fields import sql_parameters
 from tenantmetrics.demo.check import Check, compare
 from tenantmetrics.demo.schema import APPLICATION_ROLE, HEAVY, STATEMENTS, TENANTS
-from tenantmetrics.demo.shares import PROMISED, Shares, compare_shares
+from tenantmetrics.demo.shares import Shares, compare_shares
 from tenantmetrics.demo.workload import Workload
 from tenantmetrics.errors import ReportError
 from tenantmetrics.localapi import Endpoint, serve
@@ -226,9 +226,9 @@ def _print_shares(shares: Shares, console: Console) -> None:
 
 def _allowed(shares: Shares) -> str:
     """The verdict on what is billed, and what it rests on."""
-    if shares.by_chance is None:
+    if shares.allowed is None:
         return "(too few calls for a verdict: try more --seconds)"
-    allowed = 100 * max(PROMISED, shares.by_chance)
+    allowed = 100 * shares.allowed
     return f"(at most {allowed:.0f} % for so few calls): {_verdict(shares.holds)}"
 
 

@@ -61,7 +61,7 @@ class BotocoreInstrumentation:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._under_way: dict[int, None] = {}
+        self._under_way: set[int] = set()
         self._most = 0
         self._quiet_since_ns = 0
         recorder.watch(self)
@@ -113,7 +113,7 @@ class BotocoreInstrumentation:
                 ours.first_sent_ns = now_ns
                 ours.request_bytes = len(request.data)
                 under_way = self._under_way
-                under_way[id(ours)] = None
+                under_way.add(id(ours))
                 many = len(under_way)
                 if many > self._most or (many == 1 and now_ns - self._quiet_since_ns > _IDLE_NS):
                     ours.opened_connection = True
@@ -138,7 +138,7 @@ class BotocoreInstrumentation:
             if request is None:
                 return
             under_way = self._under_way
-            under_way.pop(id(request), None)
+            under_way.discard(id(request))
             if not under_way:
                 self._quiet_since_ns = ended_ns
             status = http_response.status_code
@@ -173,7 +173,7 @@ class BotocoreInstrumentation:
         try:
             request = context.get(_KEY)
             if request is not None:
-                self._under_way.pop(id(request), None)
+                self._under_way.discard(id(request))
                 self._recorder.finish(
                     request, ended_ns, outcome=type(exception).__name__, answered=False
                 )
@@ -191,7 +191,7 @@ class BotocoreInstrumentation:
         for request in found:
             self._recorder.abandon(request)
         for number in ids - alive:
-            self._under_way.pop(number, None)
+            self._under_way.discard(number)
 
 
 def unregister(emitter: Any) -> None:

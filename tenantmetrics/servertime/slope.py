@@ -12,6 +12,10 @@ LARGE_BYTES = 16_384
 """Calls whose mean is so much above the workless calls' tell what bytes cost without the server's
 own number; with smaller ones, what they cost is less than the rest of the overhead's spread."""
 
+_MOST_NS = 400.0
+"""No byte costs more: 2.5 MB a second. What looks so is something else that statements with larger
+answers have, such as a longer wait."""
+
 _SIGNIFICANT = 2.0
 """Standard errors that a slope must be above 0 to be believed."""
 
@@ -46,8 +50,8 @@ def fit(groups: Iterable[Group], variance_ns2: float) -> Slope:
         variance_ns2: Variance of one call's overhead.
 
     Returns:
-        The slope; 0 where it is not significantly above 0, which does not make it known to be 0,
-        or where too few groups are there.
+        The slope; 0 where it is more than a byte can cost, or not significantly above 0, which does
+        not make it known to be 0, or where too few groups are there.
     """
     known = [one for one in groups if one.calls > 0]
     calls = math.fsum(one.calls for one in known)
@@ -69,7 +73,8 @@ def fit(groups: Iterable[Group], variance_ns2: float) -> Slope:
         for one in known
     ) / (len(known) - 2)
     error = math.sqrt(max(variance_ns2, misfit) / spread)
-    return Slope(slope if slope > _SIGNIFICANT * error else 0.0, error)
+    believed = _SIGNIFICANT * error < slope <= _MOST_NS
+    return Slope(slope if believed else 0.0, min(error, _MOST_NS))
 
 
 def upper_bound(overhead_ns: float, workless_bytes: float, groups: Sequence[Group]) -> Slope:

@@ -8,6 +8,7 @@ token cache of single sign-on) are read anew every `REREAD_S`, and at once when 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -82,14 +83,14 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep them fresh until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
             self._wake.clear()
+            looked_at = loop.time()
             await self.look()
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_EVERY_S)
-                await asyncio.sleep(_AGAIN_S if self._looked.is_set() else 0)
-            except TimeoutError:
-                pass
+            await asyncio.sleep(max(0.0, looked_at + _AGAIN_S - loop.time()))
 
     async def look(self) -> None:
         """Look once; what cannot be had leaves what there was."""

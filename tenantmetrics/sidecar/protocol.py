@@ -47,8 +47,9 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """A client has connected."""
-        corked: Any = Cork(transport, self.loop)
-        super().connection_made(corked)
+        # uvloop sends what is written in one turn in one piece by itself.
+        whole = type(self.loop).__module__.startswith("uvloop")
+        super().connection_made(transport if whole else Cork(transport, self.loop))  # type: ignore[arg-type]
         self.unfinished_since = self.loop.time()
         if len(self.connections) > self.max_connections:
             transport.abort()
@@ -71,17 +72,14 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self.unfinished_since = self.loop.time()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; what follows chunks is none, and must not stand in for one."""
-        if self._in_headers:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """The headers are there."""
         self._in_headers = False
         if not self.url.startswith(b"/"):
             self.scope["absolute"] = True  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
+        # What follows chunks is no header, and must not stand in for one.
+        self.headers = []
         # For whoever has to end a connection without an answer.
         self.scope["transport"] = self.transport  # type: ignore[typeddict-unknown-key]
 

@@ -84,6 +84,7 @@ class Upstream:
         self._region = self._region or os.environ.get("AWS_DEFAULT_REGION", "")
         self._known = {} if settings.upstream else _known_regions(settings.region)
         self._endpoints: dict[str, Endpoint] = {}
+        self._by_cluster: dict[str, Endpoint] = {}
         self._session: aiohttp.ClientSession | None = None
         self.is_aws = not settings.upstream or (
             urlsplit(settings.upstream).hostname or ""
@@ -124,6 +125,9 @@ class Upstream:
         Raises:
             ApiError: It names no region, or none that the Data API is in.
         """
+        known = self._by_cluster.get(cluster) if isinstance(cluster, str) else None
+        if known is not None:
+            return known
         parts = cluster.split(":", 4) if isinstance(cluster, str) else []
         region = parts[3] if len(parts) > 4 and parts[0] == "arn" else ""  # noqa: PLR2004
         found = self._endpoints.get(region)
@@ -131,6 +135,8 @@ class Upstream:
             found = self._make(region)
             if len(self._endpoints) < _MAX_ENDPOINTS:
                 self._endpoints[region] = found
+        if isinstance(cluster, str) and len(self._by_cluster) < _MAX_ENDPOINTS:
+            self._by_cluster[cluster[:1_024]] = found
         return found
 
     def _make(self, region: str) -> Endpoint:

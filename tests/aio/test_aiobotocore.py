@@ -200,3 +200,29 @@ def test_a_call_that_is_cancelled_is_a_call(silent, windows):
     assert acme.calls == 5
     assert acme.duration_min_ns > 90_000_000
     assert acme.billed_requests == 0
+
+
+def test_every_session_is_metered_where_nobody_handed_one_over(endpoint, windows):
+    """`instrument()` without an argument reaches aiobotocore's sessions, old and new, once."""
+    old = session.get_session()
+    keys = {
+        "region_name": "us-east-1",
+        "endpoint_url": endpoint,
+        "aws_access_key_id": "x",
+        "aws_secret_access_key": "x",
+    }
+
+    async def main():
+        tenantmetrics.instrument()
+        try:
+            for made in (old.create_client("rds-data", **keys), client(endpoint)):
+                async with made as rds:
+                    await rds.execute_statement(**CALL, sql="SELECT 1")
+        finally:
+            tenantmetrics.uninstrument()
+        async with client(endpoint) as rds:
+            await rds.execute_statement(**CALL, sql="SELECT 1")
+
+    asyncio.run(main())
+    assert tenantmetrics.flush(20)
+    assert sum(one.calls for window in windows for one in window.series.values()) == 2

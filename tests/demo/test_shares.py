@@ -42,7 +42,8 @@ def test_it_fails_on_more_than_was_promised_and_more_than_chance(billed, by_chan
 
 
 def test_the_bill_of_a_wall_time_division_would_fail():
-    """What the check is there to find."""
+    """What the check is there to find, however unsure the intervals are."""
     by_wall = shares(0.9, by_chance=0.15)
     assert not by_wall.holds
+    assert not shares(0.9, by_chance=0.9).holds
     assert Decimal(by_wall.moved_by_bill) == Decimal(by_wall.moved_by_wall)

@@ -34,6 +34,7 @@ def environment(endpoint, url, database):
     }
 
 
+@pytest.mark.long
 def test_javascript_clients_see_the_same_through_and_direct(sidecar, data_api, javascript):
     """The SDK, Drizzle and Kysely: results, types, errors; and tenants."""
     endpoint = data_api.endpoint
@@ -64,6 +65,7 @@ def test_javascript_clients_see_the_same_through_and_direct(sidecar, data_api, j
     assert kept.calls(tenant="bee") == 5
 
 
+@pytest.mark.long
 def test_the_aws_cli_sees_the_same_through_and_direct(sidecar, data_api, aws):
     """By one environment variable; an error's text too."""
     endpoint = data_api.endpoint

@@ -21,6 +21,7 @@ def example(npm_ci):
     return folder
 
 
+@pytest.mark.long
 def test_the_example_is_metered_per_tenant_and_its_rows_stay_apart(sidecar, example):
     """Five calls a request of the service: begin, set, statement, commit; all of one tenant."""
     with serve(roles=["app"]) as endpoint:

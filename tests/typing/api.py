@@ -27,6 +27,8 @@ def instrument_what_exists() -> None:
     client = tenantmetrics.instrument(boto3.client("rds-data"))
     assert_type(client, RDSDataServiceClient)
     assert_type(tenantmetrics.uninstrument(client), RDSDataServiceClient)
+    tenantmetrics.instrument()
+    tenantmetrics.uninstrument()
 
 
 def name_a_tenant() -> None:
@@ -38,6 +40,8 @@ def name_a_tenant() -> None:
 def look_after_the_process() -> None:
     """Settings, figures and an orderly end."""
     tenantmetrics.configure(exporters=["ledger:/var/lib/tenantmetrics"], flush_interval_s=30)
+    tenantmetrics.configure(strict="warn", slow_call_s=0.5)
+    tenantmetrics.configure(strct=True)  # type: ignore[call-arg]  # a typing error is found here
     assert_type(tenantmetrics.flush(timeout_s=5), bool)
     assert_type(tenantmetrics.shutdown(), bool)
     losses: dict[str, int] = tenantmetrics.stats()["losses"]

@@ -78,7 +78,7 @@ def estimate(
     if quiet:
         more.append(
             f"in {len(quiet)} hour{'s' * (len(quiet) > 1)} without a metered call the server had "
-            "load, which is unmetered and not idle"
+            "load: as far as it goes, their capacity is unmetered and not idle"
         )
     strangers = _of_others(server, record)
     if strangers and wanted is None:

@@ -35,6 +35,8 @@ _BEGIN = -1
 """Stands for all operations without work among statements."""
 _RESTLESS = 4
 """Calls of a writer whose variance is more times that of the quietest count for less in a mean."""
+_COMMIT = 0
+"""The fingerprint of what has no text."""
 _WORKLESS = -2
 """Stands for all statements without work."""
 
@@ -134,7 +136,27 @@ def cluster_overhead(
         sums[key.writer_class][statement] = known.plus(one.moments)
     found = ClusterOverhead()
     found.workless_bytes = workless_bytes / workless_calls if workless_calls else 0.0
+    misfit = servertime.MISFIT if without == {"workless"} else servertime.OPERATIONS_MISFIT
     writers = servertime.offsets(sums, {_WORKLESS})
+    _level(found, sums, writers, misfit=misfit)
+    for writer, offset in writers.items():
+        found.offsets[writer] = offset.ns
+        found.offset_errors[writer] = offset.error_ns
+        if found.whole.variance_ns2 and offset.variance_ns2:
+            found.noises[writer] = offset.variance_ns2 / found.whole.variance_ns2
+    _cold(found, parts)
+    _hours(found, workless_hours)
+    return found
+
+
+def _level(
+    found: ClusterOverhead,
+    sums: Mapping[int, Mapping[int, Moments]],
+    writers: Mapping[int, servertime.Offset],
+    *,
+    misfit: float,
+) -> None:
+    """The overhead over all writers, their offsets taken off."""
     # What differs between writers is no noise, so it is taken off before anything is averaged.
     level: dict[int, Moments] = defaultdict(Moments)
     quietest = min((one.variance_ns2 for one in writers.values()), default=0.0)
@@ -146,16 +168,11 @@ def cluster_overhead(
         for statement, moments in kinds.items():
             level[statement] = level[statement].plus(moments.shifted(-shift).times(part))
     pooled = level.pop(_WORKLESS, Moments())
-    misfit = servertime.MISFIT if without == {"workless"} else servertime.OPERATIONS_MISFIT
+    if pooled.calls >= ENOUGH_CALLS:
+        # BEGIN and COMMIT have their connection as SETs do: they tell nothing of other statements.
+        for operation in (_BEGIN, _COMMIT):
+            level.pop(operation, None)
     found.whole = servertime.overhead(pooled, level.values(), misfit=misfit)
-    for writer, offset in writers.items():
-        found.offsets[writer] = offset.ns
-        found.offset_errors[writer] = offset.error_ns
-        if found.whole.variance_ns2 and offset.variance_ns2:
-            found.noises[writer] = offset.variance_ns2 / found.whole.variance_ns2
-    _cold(found, parts)
-    _hours(found, workless_hours)
-    return found
 
 
 def _cold(found: ClusterOverhead, parts: Mapping[StatementKey, StatementSums]) -> None:

@@ -279,6 +279,10 @@ def cells(
     rest = f"CAST({_NET} - calls * ({overhead}) AS DOUBLE)"
     if any(one.byte_ns for one in clusters.values()):
         rest += f" - {_BYTES} * {byte_ns}"
+    # The join on hours bounds a period of whole ones.
+    is_whole = period.start_s % 3600 == 0 == period.end_s % 3600
+    conditions = [of_one, "" if is_whole else _within(period)]
+    where = "  WHERE " + " AND ".join(filter(None, conditions)) if any(conditions) else ""
     noise = " * ".join(["CAST(calls AS DOUBLE)", *noises])
     kept, kept_keys, kept_bytes, join_classes = "0 AS class_number, 0 AS is_cold", "", "0", ""
     kept_rows = ""
@@ -317,7 +321,7 @@ FROM (
     ON factors.of_hour = {_HOUR} AND factors.of_cluster = {number}
   LEFT JOIN (VALUES {", ".join(named) or f"(0, {REST_GROUP})"}) AS parts(of_statement, part)
     ON parts.of_statement = statements.fingerprint{join_offsets}{join_classes}
-  WHERE {_within(period)}{of_one}
+{where}
 ) AS by_row GROUP BY segment, tenant, part{kept_keys}
 """  # noqa: S608 - numbers of ours
 
@@ -336,7 +340,7 @@ def _of_clusters(clusters: Mapping[str, OfCluster]) -> tuple[tuple[str, ...], st
             _double(one.byte_ns),
             _double(one.cold_noise - 1),
         )
-        return numbers, "", f" AND resource_arn = {_text(arn)}"
+        return numbers, "", f"resource_arn = {_text(arn)}"
     arns = (
         f"({_text(arn)}, {one.number}, {one.cold_ns}, {_double(one.byte_ns)}, "
         f"{_double(one.cold_noise - 1)})"

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.sql.comparisons import any_of, elements, pairs_of, query_of, truth
 from tenantmetrics.tenant.sql.given_values import first_given
-from tenantmetrics.tenant.sql.join_connectivity import reaches_outside, restricts
+from tenantmetrics.tenant.sql.join_connectivity import reaches_outside
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, QueryScope, Sink
 from tenantmetrics.tenant.sql.restrictions import (
@@ -19,7 +19,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     State,
     Touched,
 )
-from tenantmetrics.tenant.sql.sqlglot_trees import outside_queries, unwrapped
+from tenantmetrics.tenant.sql.sqlglot_trees import outside_queries
 from tenantmetrics.tenant.sql.value_expressions import (
     SESSION,
     array_operands,
@@ -154,8 +154,6 @@ class Conditions:
         inside = Sink()
         if not tied or not self._queries.restrict(query, self._names, self._facts, inside):
             return False
-        if restricts(inside):
-            self._facts.restricting.add(id(unwrapped(query)))
         sink.take(inside)
         return True
 

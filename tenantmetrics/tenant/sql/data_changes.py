@@ -10,7 +10,6 @@ from sqlglot import exp
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
 from tenantmetrics.tenant.sql.from_clause import add_from
-from tenantmetrics.tenant.sql.join_connectivity import require_connection
 from tenantmetrics.tenant.sql.merge import merge
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import (
@@ -226,7 +225,6 @@ class DataChanges:
         add_from(self.queries, sources, names, facts, facts.main)
         where = node.args["where"].this if node.args.get("where") else None
         Conditions(self.queries, names, facts).add(where, facts.main)
-        require_connection(sources, [where], names, facts, facts.main)
         for item in node.expressions:
             self.assigned(item, alias_of(node.this), names, facts)
         return build_restriction(facts, names)
@@ -238,7 +236,6 @@ class DataChanges:
         add_from(self.queries, sources, names, facts, facts.main)
         where = node.args["where"].this if node.args.get("where") else None
         Conditions(self.queries, names, facts).add(where, facts.main)
-        require_connection(sources, [where], names, facts, facts.main)
         return build_restriction(facts, names)
 
 

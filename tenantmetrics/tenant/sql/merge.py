@@ -9,7 +9,6 @@ from sqlglot import exp
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
 from tenantmetrics.tenant.sql.from_clause import add_from, add_table
-from tenantmetrics.tenant.sql.join_connectivity import require_connection
 from tenantmetrics.tenant.sql.query_scope import Facts, QueryScope, Sink
 from tenantmetrics.tenant.sql.restrictions import Also, Either, Joined, Restriction
 from tenantmetrics.tenant.sql.value_expressions import bare
@@ -67,7 +66,6 @@ def _when(
     then, condition = when.args.get("then"), when.args.get("condition")
     rows = Facts()
     rows.tables, rows.constants = True, set(facts.constants)
-    rows.restricting = facts.restricting
     matched = bool(when.args.get("matched"))
     by_source = not matched and bool(when.args.get("source"))
     if not by_source:
@@ -78,9 +76,6 @@ def _when(
     else:
         rows.main.links += held.on.links
     Conditions(changes.queries, names, rows).add(condition, rows.main)
-    if matched:
-        both = [node.args.get("on"), condition]
-        require_connection([node.this, node.args.get("using")], both, names, rows, rows.main)
     if isinstance(then, exp.Update):
         for item in then.expressions:
             changes.assigned(item, alias_of(node.this), names, rows)

@@ -24,7 +24,6 @@ from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
 from tenantmetrics.tenant.sql.data_changes import DataChanges
 from tenantmetrics.tenant.sql.from_clause import add_from, aliased, shared
-from tenantmetrics.tenant.sql.join_connectivity import require_connection
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import (
     CLEAR,
@@ -125,7 +124,6 @@ class Queries:
         clauses = [node.args[key].this for key in ("where", "having") if node.args.get(key)]
         for condition in clauses:
             conditions.add(condition, sink)
-        require_connection(items, clauses, names, facts, sink)
         rest = [*node.expressions]
         rest += [
             part

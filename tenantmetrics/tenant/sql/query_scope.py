@@ -243,5 +243,3 @@ class Facts:
         """A data-changing CTE restricts its rows to nobody, whatever the rest says."""
         self.tables = False
         self.constants: set[Key] = set()
-        self.restricting: set[int] = set()
-        """Ids of subqueries that must give a row and whose rows are some tenants' alone."""

@@ -37,6 +37,7 @@ from tenantmetrics.tenant.sql.sqlglot_trees import (
 from tenantmetrics.tenant.sql.value_expressions import (
     SESSION,
     array_operands,
+    bare,
     function_name,
     unnested,
     value_operand,
@@ -76,6 +77,7 @@ class _Cte:
     recursive: bool
     relation: Relation | None = None
     closed: bool | None = None
+    whole: int | None = None
     uses: list[int] = field(default_factory=list)
     roots: dict[tuple[int, ...], bool] = field(default_factory=dict)
 
@@ -420,14 +422,18 @@ class Reach:
         graph = self.graph
         if cte.closed is None:
             cte.closed = graph.closed().issuperset(relation.tables)
-        if cte.closed:
-            return relation
         use = graph.source()
         cte.uses.append(use)
-        graph.edge_from_all(relation.tables, use)
+        if cte.whole is None:
+            cte.whole = graph.source()
+            graph.edge_from_all(relation.tables, cte.whole)
+        graph.edge(cte.whole, use)
 
         def used(output: Output) -> Output:
             sources = output.sources
+            if cte.closed:
+                # Each use has a source of its own: a condition on one says nothing of another.
+                return output._replace(sources=(use,)) if sources else output
             if sources and output.inward:
                 if sources not in cte.roots:
                     closed = graph.closed([*graph.restricted, *sources])
@@ -547,7 +553,7 @@ class Reach:
         self.with_clause(node, scope)
         if isinstance(node, exp.Insert):
             self._insert(node, scope, holds)
-            return Relation()
+            return _returned(node)
         if isinstance(node, exp.Merge):
             self._merge(node, scope)
             return Relation()
@@ -599,10 +605,17 @@ class Reach:
         relation = self.query(node.expression, scope, holds)
         index = self._tenant_index(node.this)
         outputs = list(relation.outputs.values())
-        value = outputs[index].value if index is not None and index < len(outputs) else None
-        if value is not None:
+        if index is None or index >= len(outputs):
+            return
+        written = outputs[index]
+        if written.value is not None:
             # A value that a query around it passes on is written all the same.
-            self.graph.restrict(self.graph.source(), value)
+            self.graph.restrict(self.graph.source(), written.value)
+        elif written.name not in self.vocabulary.columns and not set(written.sources).isdisjoint(
+            self.graph.tables
+        ):
+            # Whatever another column holds is written as the tenant.
+            self.graph.source(table=True)
 
     def _tenant_index(self, target: exp.Expr | None) -> int | None:
         columns = [column.name.lower() for column in target.expressions] if target else []
@@ -653,6 +666,19 @@ class Reach:
 
 
 _NOTHING = exp.var("DO NOTHING")
+
+
+def _returned(node: exp.Insert) -> Relation:
+    """The columns of RETURNING, which are the written rows' own."""
+    relation = Relation()
+    returning = node.args.get("returning")
+    for item in returning.expressions if returning is not None else []:
+        column = bare(item.unalias())
+        if isinstance(column, exp.Star):
+            relation.star = Output()
+        elif isinstance(column, exp.Column):
+            relation.outputs[item.alias_or_name.lower()] = Output(name=column.name.lower())
+    return relation
 
 
 def _reads_one_table(select: exp.Select) -> bool:

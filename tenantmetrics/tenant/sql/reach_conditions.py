@@ -41,7 +41,7 @@ _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
 _DML = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _IN_SESSION = Fixed(Touched(State.SESSION))
 _OPEN = Fixed(Touched(State.OPEN))
-_SAME_KEY = (exp.Lower, exp.Upper, exp.Trim, exp.JSONExtract, exp.JSONExtractScalar, exp.Cast)
+_SAME_KEY = (exp.Lower, exp.Upper, exp.Trim, exp.JSONExtract, exp.JSONExtractScalar)
 """Equal keys stay equal under these."""
 _COMPARISONS = (
     *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE),
@@ -163,7 +163,8 @@ class ReachConditions:
         if not found:
             return None
         output = found[0] if len(found) == 1 else self.one_of(found)
-        return output if kept else output._replace(name="\0")
+        # A function of a tenant is no tenant; one of a status is no key either.
+        return output if kept or not is_key_name(output.name) else output._replace(name="\0")
 
     def one_of(self, outputs: Sequence[Output]) -> Output:
         """A column of one of several sources, of which the text does not tell."""
