@@ -103,7 +103,8 @@ def report(
         str | None, typer.Option(help="Only charges of this usage account.")
     ] = None,
     bill_cluster: Annotated[
-        str | None, typer.Option(help="Only charges whose resource id contains this.")
+        str | None,
+        typer.Option(help="Only this cluster: its whole name, resource id or ARN."),
     ] = None,
     bill_tag: Annotated[
         str | None, typer.Option(help="Only charges with this resource tag, KEY=VALUE.")

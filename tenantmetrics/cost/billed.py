@@ -131,7 +131,8 @@ def billed_notes(
     if bill.compute_by_hour:
         missing = sum(bill.compute_by_hour.get(hour, Decimal(0)) <= 0 for hour in hours)
         if missing:
-            draft.append(f"the bill has no compute for {missing} hours in which there were calls")
+            hours_words = f"{missing} hour{'s' * (missing != 1)}"
+            draft.append(f"the bill has no compute for {hours_words} in which there were calls")
     arns = (arn.split(":") for arn in clusters)
     called = {parts[3] for parts in arns if len(parts) > 6}  # noqa: PLR2004 - an ARN's parts
     if bill.regions and called and not called & bill.regions:

@@ -26,6 +26,7 @@ from tenantmetrics.cost.list_prices import (
     storage_charge,
     volume_bytes,
 )
+from tenantmetrics.cost.of_clusters import account_of, chosen
 from tenantmetrics.cost.people import consumers, with_facts
 from tenantmetrics.cost.period import month_of, parse_month
 from tenantmetrics.cost.prices import PriceList, built_in
@@ -35,6 +36,7 @@ from tenantmetrics.cost.server_time import ServerTime, estimate
 from tenantmetrics.cost.sources.dispatch import UsageFolder, last_s, opened
 from tenantmetrics.cost.statement import Period, Statement
 from tenantmetrics.cost.usage import HourUsage, LedgerUsage, TenantUsage
+from tenantmetrics.errors import ReportError
 
 __all__ = ["monthly"]
 
@@ -83,6 +85,7 @@ def _monthly(request: AllocationRequest) -> Statement:
     known = (request.capacity or Capacity()).of(period, now_s)
     paid = _bill(request, period)
     listed = None if paid is not None else _price_list(request.prices, request.region)
+    told = request.bill_filter is not None and bool(request.bill_filter.account)
     with opened(
         request.usage,
         period,
@@ -92,6 +95,8 @@ def _monthly(request: AllocationRequest) -> Statement:
         now_s=now_s,
     ) as usage:
         measured = _sum_up(usage, period, known, paid, request)
+    if paid is not None and not told:
+        _refuse_other_accounts(paid, measured.clusters)
     fixed = [pool for pool, driver in chosen.items() if driver is Driver.FIXED]
     people = consumers(measured.tenants, stored, facts, fixed, measured.server_time)
     requests = sum(person.usage.billed_requests for person in people)
@@ -163,6 +168,17 @@ def _bill(request: AllocationRequest, period: Period) -> Bill | None:
     return load_bill(files, period, only=request.bill_filter, amortized=request.amortized)
 
 
+def _refuse_other_accounts(paid: Bill, clusters: Sequence[str]) -> None:
+    """A bill of accounts that no cluster's ARN names is another's."""
+    called = {account for arn in clusters if (account := account_of(arn))}
+    if called and paid.accounts and not called & paid.accounts:
+        raise ReportError(
+            f"the bill's Aurora charges are of account {', '.join(sorted(paid.accounts))} and the "
+            f"usage is of {', '.join(sorted(called))}: name the bill's account if they belong "
+            "together all the same"
+        ).about("bill_account")
+
+
 @dataclass(frozen=True, slots=True)
 class _Measured:
     """What the ledger and the capacity say of the period."""
@@ -204,6 +220,14 @@ def _sum_up(
         usage.folder, period, skip_corrupt=request.skip_corrupt, engine=request.engine
     ) as source:
         hours = source.hours()
+        clusters, notes = source.clusters(), list(usage.notes)
+        kept = clusters
+        if paid is not None:
+            kept = chosen(clusters, request.bill_filter)
+            notes += _of_which(clusters, kept)
+        if len(kept) < len(clusters):
+            source.keep(kept)
+            hours = source.hours()
         weighed: dict[Driver, Weights] = {}
         estimated = None
         wall_ns = {hour: one.duration_ns for hour, one in hours.items()}
@@ -248,15 +272,26 @@ def _sum_up(
         return _Measured(
             hours,
             tenants,
-            source.clusters(),
+            kept,
             source.losses(),
             "; ".join(filter(None, (usage.left_out, source.describe_left_out()))),
             source.copies,
             {driver: weights.idle for driver, weights in weighed.items()},
             acu_hours,
             words,
-            usage.notes,
+            tuple(notes),
             found,
+        )
+
+
+def _of_which(clusters: Sequence[str], kept: Sequence[str]) -> Iterator[str]:
+    """What a bill of some clusters means for usage of others."""
+    if left := sorted(set(clusters) - set(kept)):
+        yield f"Usage of other clusters than the bill's is left out: {', '.join(left)}."
+    if len(kept) > 1:
+        yield (
+            f"The usage is of {len(kept)} clusters, among which the bill is divided as if they "
+            f"were one: {', '.join(kept)}. Name one of them for its own bill."
         )
 
 

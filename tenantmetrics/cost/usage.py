@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -11,6 +11,7 @@ from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines import Engine, OpenLedger
 from tenantmetrics.cost.engines.duckdb import DuckDB
 from tenantmetrics.cost.files import find
+from tenantmetrics.cost.of_clusters import OfClusters
 from tenantmetrics.cost.statement import Period, Usage
 from tenantmetrics.errors import LedgerError, ReportError
 
@@ -162,6 +163,15 @@ class LedgerUsage:
         """What the writers lost, by reason."""
         rows = self._rows(queries.losses(self._period))
         return {reason: int(amount) for reason, amount in sorted(rows)}
+
+    def keep(self, clusters: Collection[str]) -> None:
+        """From now on sum up these clusters only: `hours` must be asked anew.
+
+        Args:
+            clusters: Their ARNs.
+        """
+        self._clusters, self.writers = set(), {}
+        self._ledger = OfClusters(self._ledger, clusters)
 
     def clusters(self) -> list[str]:
         """ARNs of the clusters that were called, as `hours` found them."""

@@ -482,3 +482,99 @@ def test_a_wrong_answer_is_refused(tmp_path, content, error):
     path.write_text(content)
     with pytest.raises(ReportError, match=error):
         load([path], NOVEMBER)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "total"),
+    [
+        ("prod", 1), ("prod-eu", 2), ("preprod", 4), ("prod*", 3), ("cluster-ABC", 8),
+        ("arn:aws:rds:us-east-1:1:cluster:prod", 1),
+    ],
+)  # fmt: skip
+def test_a_cluster_is_named_as_a_whole(write, cluster, total):
+    """A name that is part of another names it not; a pattern is asked for by its star."""
+    names = ("prod", "prod-eu", "preprod", "cluster-ABC")
+    rows = [
+        cur_row(2**n, "Aurora:StorageUsage",
+                line_item_resource_id=f"arn:aws:rds:us-east-1:1:cluster:{name}")
+        for n, name in enumerate(names)
+    ]  # fmt: skip
+    assert load([write(rows)], NOVEMBER, only=BillFilter(cluster=cluster)).total == total
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"line_item_product_code": "AmazonDocDB"},
+        {"line_item_product_code": "AmazonNeptune"},
+        {"line_item_product_code": "AmazonRDS", "product_database_engine": "PostgreSQL"},
+        {"line_item_product_code": "AmazonRDS", "line_item_operation": "CreateDBInstance:0014"},
+        {"line_item_product_code": "AmazonRDS", "line_item_operation": "CreateDBInstance:0002"},
+    ],
+)
+def test_databases_that_are_not_aurora_are_left_out_and_told(write, more):
+    """Their usage types are spelt as Aurora's, and one daily row spoils no hours."""
+    blank = dict.fromkeys(
+        ("line_item_product_code", "product_database_engine", "line_item_operation"), ""
+    )
+    aurora = {**blank, "line_item_operation": "CreateDBInstance:0021"}
+    other = {**blank, "line_item_usage_end_date": "2026-11-21 00:00:00", **more}
+    usage_type = "InstanceUsage:db.r6g.large"
+    rows = [cur_row(hour, usage_type, hour=hour, **aurora) for hour in (1, 2)]
+    bill = load([write([*rows, cur_row(15, usage_type, **other)])], NOVEMBER)
+    assert bill.total == 3
+    assert len(bill.compute_by_hour) == 2
+    assert any("not Aurora were excluded: 15 USD of" in note for note in bill.notes)
+
+
+@pytest.mark.parametrize("kind", ["PrivateRateDiscount", "EdpDiscount", "Credit", "Refund", "Tax"])
+def test_what_belongs_to_another_service_stays_with_it(write, kind):
+    """A discount of EC2 lowers nothing of Aurora's."""
+    ec2 = {"line_item_product_code": "AmazonEC2"}
+    rds = {"line_item_product_code": "AmazonRDS"}
+    rows = [
+        cur_row(30, "Aurora:ServerlessV2Usage", **rds),
+        cur_row(-3, "Aurora:ServerlessV2Usage", "Credit", **rds),
+        cur_row(40, "BoxUsage:m5.large", **ec2), cur_row(-9, "BoxUsage:m5.large", kind, **ec2),
+    ]  # fmt: skip
+    pools = load([write(rows)], NOVEMBER).pools
+    assert {name: pool.amount for name, pool in pools.items()} == {
+        "compute": 30, "credits": -3, "unclassified": 31,
+    }  # fmt: skip
+
+
+def test_cost_explorers_names_of_discounts_are_known():
+    """With spaces, as its console and API write them."""
+    for kind in ("Enterprise Discount Program Discount", "Private Rate Discount",
+                 "Bundled Discount", "RI Volume Discount"):  # fmt: skip
+        assert pool_of(kind, "Aurora:StorageUsage") == "credits"
+        assert pool_of(kind, "BoxUsage:m5.large") == "unclassified"
+
+
+def test_a_month_that_aws_has_not_closed_is_estimated(write):
+    """Its charges have no invoice yet."""
+    rows = [cur_row(1, "Aurora:StorageUsage", bill_invoice_id=one) for one in ("123", "")]
+    assert load([write(rows)], NOVEMBER).estimated
+    assert not load([write(rows[:1])], NOVEMBER).estimated
+
+
+def test_a_negation_is_no_volume(write):
+    """A savings plan's negation repeats the quantity that it takes back."""
+    kinds = (("10", "SavingsPlanCoveredUsage"), ("-10", "SavingsPlanNegation"))
+    rows = [cur_row(amount, "Aurora:ServerlessV2Usage", kind) for amount, kind in kinds]
+    assert load([write(rows)], NOVEMBER).pools["compute"].quantity == 1
+
+
+def test_a_charge_without_a_currency_is_refused(write):
+    """What it is worth is not known."""
+    with pytest.raises(ReportError, match="charges without a currency"):
+        load([write([cur_row(1, "Data-API-Usage", line_item_currency_code="")])], NOVEMBER)
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity", "sNaN"])
+def test_an_amount_that_is_not_finite_is_refused(tmp_path, amount):
+    """One line, no traceback."""
+    path = tmp_path / "ce.json"
+    path.write_text(json.dumps(explorer([(amount, "x", "Usage")])))
+    with pytest.raises(ReportError, match="'x': the amount is not a number"):
+        load([path], NOVEMBER)

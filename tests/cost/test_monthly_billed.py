@@ -9,6 +9,7 @@ import pytest
 
 from tenantmetrics.cost import BillFilter, Capacity, monthly, read_capacity
 from tenantmetrics.cost.statement import LineKind
+from tenantmetrics.errors import ReportError
 from tenantmetrics.export.ledger import LedgerExporter
 from tenantmetrics.records import IDLE, UNATTRIBUTED, Series, SeriesKey, Source, Window
 
@@ -155,7 +156,7 @@ def test_hours_that_the_bill_lacks_make_a_draft(ledger, write_hour, focus):
         write_hour(f"2026-11-20T{hour}:00", {"acme": (1, 1)})
     bill = focus((1, ACU, "Usage", 10, 1), (1, ACU, "Usage", 11, 1))
     statement = monthly(ledger, month="2026-11", bill=bill)
-    assert any("no compute for 1 hours" in reason for reason in statement.draft)
+    assert any("no compute for 1 hour " in reason for reason in statement.draft)
 
 
 def test_an_unmeasured_pool_without_its_driver_is_shared(ledger, write_hour, focus):
@@ -165,3 +166,59 @@ def test_an_unmeasured_pool_without_its_driver_is_shared(ledger, write_hour, foc
     statement = monthly(ledger, month="2026-11", bill=bill, bill_filter=BillFilter())
     assert amounts(statement)["__shared__"] == {"storage": 3}
     assert statement.lines[-1].kind is LineKind.SHARED
+
+
+ARN = "arn:aws:rds:us-east-1:{}:cluster:{}"
+
+
+@pytest.fixture
+def of_two_clusters(ledger):
+    """Tenant `a` on cluster alpha and tenant `b` on beta."""
+    for number, name in enumerate(("alpha", "beta")):
+        arn = ARN.format("111122223333", name)
+        key = SeriesKey(name[0], "ExecuteStatement", "ok", Source.CONTEXT, arn, "")
+        window = Window(
+            1_795_168_800, 60, name, number, {key: Series(9, 10**9, billed_requests=9)}, {}
+        )
+        LedgerExporter(ledger).export([window], float("inf"))
+    return ledger
+
+
+@pytest.fixture
+def of_cluster(tmp_path):
+    """A FOCUS file of $25 of a cluster's compute."""
+
+    def make(account, *names):
+        path = tmp_path / "bill.csv"
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([*COLUMNS, "SubAccountId", "ResourceId"])
+            for name in names:
+                writer.writerow([25, 25, "1111", "USD", "2026-11-01T00:00:00Z", "Usage",
+                                 "2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z", 1, "us-east-1",
+                                 ACU, account, ARN.format(account, name)])  # fmt: skip
+        return path
+
+    return make
+
+
+def test_a_tenant_of_another_cluster_than_the_bills_pays_nothing(of_two_clusters, of_cluster):
+    """The filter of the bill filters the usage, and says so."""
+    bill = of_cluster("111122223333", "alpha", "beta")
+    for name, tenant in (("alpha", "a"), ("beta", "b")):
+        only = BillFilter(cluster=name)
+        statement = monthly(of_two_clusters, month="2026-11", bill=bill, bill_filter=only)
+        assert amounts(statement) == {tenant: {"compute": 25}, UNATTRIBUTED: {}}
+        assert any("other clusters than the bill's is left out" in n for n in statement.notes)
+    both = monthly(of_two_clusters, month="2026-11", bill=bill)
+    assert any("divided as if they were one" in note for note in both.notes)
+    with pytest.raises(ReportError, match=r"the usage is of .*alpha, .*beta: name the one"):
+        monthly(of_two_clusters, month="2026-11", bill=of_cluster("1", "gamma"),
+                bill_filter=BillFilter(cluster="gamma"))  # fmt: skip
+
+
+def test_a_bill_of_an_account_that_no_cluster_is_of_is_refused(of_two_clusters, of_cluster):
+    """Unless the account is named."""
+    bill = of_cluster("444455556666", "alpha")
+    with pytest.raises(ReportError, match="of account 444455556666 and the usage is of 1111"):
+        monthly(of_two_clusters, month="2026-11", bill=bill)

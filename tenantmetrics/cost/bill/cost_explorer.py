@@ -126,4 +126,6 @@ def _charge(
         raise ReportError(f"{where}, {usage_type!r}: metric {metric} is missing") from None
     except InvalidOperation:
         raise ReportError(f"{where}, {usage_type!r}: the amount is not a number") from None
+    if not (amount.is_finite() and quantity.is_finite()):
+        raise ReportError(f"{where}, {usage_type!r}: the amount is not a number")
     return kind, usage_type, amount, currency, quantity

@@ -32,6 +32,10 @@ class Form:
     end: str
     identity: str
     tags: str
+    service: str
+    engine: str
+    operation: str
+    invoice: str | None
 
 
 def form_of(table: Table, *, amortized: bool) -> Form:
@@ -98,6 +102,10 @@ def _cur(table: Table, *, amortized: bool) -> Form:
         end=table.text("line_item_usage_end_date"),
         identity=f"{identity} || ' ' || {table.text('identity_time_interval')}",
         tags="resource_tags",
+        service=table.text("line_item_product_code"),
+        engine=table.text("product_database_engine"),
+        operation=table.text("line_item_operation"),
+        invoice=table.text("bill_invoice_id") if table.has("bill_invoice_id") else None,
     )
 
 
@@ -122,4 +130,8 @@ def _focus(table: Table, *, amortized: bool) -> Form:
         # FOCUS has no identity of a charge: the whole row is it.
         identity=f"hash({', '.join(table.text(column) for column in sorted(table.columns))})",
         tags="Tags",
+        service=table.text("ServiceName"),
+        engine="''",
+        operation=table.text("x_Operation"),
+        invoice=table.text("InvoiceId") if table.has("InvoiceId") else None,
     )

@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tenantmetrics.cost.bill.ask import COST_EXPLORER, ask
-from tenantmetrics.cost.bill.classify import COMPUTE, pool_of
+from tenantmetrics.cost.bill.classify import COMPUTE, is_other_database, pool_of
 from tenantmetrics.cost.bill.cost_explorer import load_json
 from tenantmetrics.cost.bill.forms import Form, form_of
-from tenantmetrics.cost.bill.model import Bill, BillFilter, PoolCharge
+from tenantmetrics.cost.bill.model import Bill, BillFilter, PoolCharge, pattern_of
 from tenantmetrics.cost.bill.objects import SUFFIXES, fetch
 from tenantmetrics.cost.bill.overlap import refuse_overlap
 from tenantmetrics.cost.bill.table import Table, is_parquet, key_of
@@ -118,41 +118,56 @@ def _read(table: Table, form: Form, period: Period, only: BillFilter) -> Bill:
     is_compute = f"regexp_matches({form.usage_type}, '{COMPUTE}')"
     sql = f"""
         SELECT {passes} AS passes, {form.kind}, {form.usage_type}, {form.currency}, {form.region},
-          max({form.payer}), CASE WHEN {is_compute} THEN {hour} END AS hour,
+          {form.service}, {form.engine}, {form.operation}, {form.account}, max({form.payer}),
+          max(CASE WHEN {form.invoice or "'x'"} = '' THEN 1 ELSE 0 END),
+          CASE WHEN {is_compute} THEN {hour} END AS hour,
           max(CASE WHEN {is_compute} AND {form.end} <> '' THEN {length} END) AS longest_s,
           sum({form.amount}), sum({form.quantity}), count(*)
         FROM bill WHERE {form.billing_month} = $month
-        GROUP BY 1, 2, 3, 4, 5, 7 ORDER BY ALL
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 12 ORDER BY ALL
     """  # noqa: S608 - our own expressions; values are bound
     bill = _sorted(table.query(sql, values), table, form, period, months)
     return replace(bill, notes=(*bill.notes, *alike))
 
 
-def _sorted(
+def _sorted(  # noqa: C901, PLR0912 - one pass over the charges
     rows: list[Any], table: Table, form: Form, period: Period, months: Sequence[str]
 ) -> Bill:
     """The grouped charges, each in its pool."""
     pools: dict[str, PoolCharge] = defaultdict(PoolCharge)
     by_hour: dict[int, Decimal] = defaultdict(Decimal)
-    currencies, regions, payers = set(), set(), set()
+    currencies, regions, payers, accounts = set(), set(), set(), set()
     outside: dict[str, Decimal] = defaultdict(Decimal)
     outside_rows, hourly = 0, True
-    for passes, kind, usage_type, currency, region, payer, hour, longest, amount, count, n in rows:
+    others: dict[str, Decimal] = defaultdict(Decimal)
+    is_open = False
+    for (
+        passes, kind, usage_type, currency, region, service, engine, operation, account,
+        payer, uninvoiced,
+        hour, longest, amount, quantity, n,
+    ) in rows:  # fmt: skip
         if not passes:
             outside[currency] += amount
             outside_rows += n
             continue
+        if is_other_database(service, engine, operation):
+            others[f"{currency} of {engine or service or operation}"] += amount
+            continue
+        is_open = is_open or bool(uninvoiced)
         if amount:
             currencies.add(currency)
-        name = pool_of(kind, usage_type)
+        name = pool_of(kind, usage_type, service)
         pool = pools[name]
         pool.amount += amount
-        pool.quantity += count
+        # A negation repeats the quantity of the usage that it takes back.
+        pool.quantity += 0 if kind == "SavingsPlanNegation" else quantity
         pool.rows += n
         pool.usage_types.add(usage_type)
         payers.add(payer)
         if name in _AURORA and region:
             regions.add(region)
+        if name in _AURORA and account:
+            accounts.add(account)
         if name == "compute" and hour is not None:
             by_hour[hour] += amount
             hourly = hourly and longest is not None and longest <= 3600  # noqa: PLR2004 - an hour
@@ -161,6 +176,8 @@ def _sorted(
             f"the bill {str(table.paths[0])!r} mixes currencies: {', '.join(sorted(currencies))}; "
             "a filter (account, cluster, tag) may leave one"
         )
+    if "" in currencies:
+        raise ReportError(f"the bill {str(table.paths[0])!r} has charges without a currency")
     if not pools:
         raise ReportError(f"no charge of {period.label} passes the filter of the bill")
     currency = min(currencies, default="USD")
@@ -170,9 +187,12 @@ def _sorted(
             f"{amount.normalize():f} {code}" for code, amount in sorted(outside.items())
         )
         notes.append(f"The filter excluded {outside_rows:,} charge(s) of {sums}.")
-    if others := sorted(set(months) - {period.label}):
+    if others:
+        named = "; ".join(f"{amount.normalize():f} {of}" for of, amount in sorted(others.items()))
+        notes.append(f"Charges of databases that are not Aurora were excluded: {named}.")
+    if later := sorted(set(months) - {period.label}):
         notes.append(
-            f"The bill's charges of other billing months were excluded: {', '.join(others)}."
+            f"The bill's charges of other billing months were excluded: {', '.join(later)}."
         )
     return Bill(
         basis=f"{form.name} {', '.join(path.name for path in table.paths[:3])}",
@@ -180,7 +200,9 @@ def _sorted(
         account=min(payers, default=""),
         pools=dict(pools),
         compute_by_hour=dict(by_hour) if hourly and len(by_hour) > 1 else {},
+        estimated=is_open,
         regions=frozenset(regions),
+        accounts=frozenset(accounts),
         notes=tuple(notes),
     )
 
@@ -192,8 +214,8 @@ def _filter(table: Table, form: Form, only: BillFilter) -> tuple[str, dict[str, 
         conditions.append(f"{form.account} = $account")
         values["account"] = only.account
     if only.cluster:
-        conditions.append(f"contains({form.resource}, $cluster)")
-        values["cluster"] = only.cluster
+        conditions.append(f"regexp_full_match({form.resource}, $cluster)")
+        values["cluster"] = pattern_of(only.cluster)
     if only.tag is not None:
         key, values["tag"] = only.tag
         # Legacy CUR has a column a tag, the others one column of keys and values.

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tenantmetrics.errors import ReportError
 
-__all__ = ["Bill", "BillFilter", "PoolCharge"]
+__all__ = ["Bill", "BillFilter", "PoolCharge", "pattern_of"]
+
+
+def pattern_of(cluster: str) -> str:
+    """A regular expression of the whole of a resource that names a cluster.
+
+    Args:
+        cluster: A cluster's name, resource id or ARN; `*` and `?`, which none of them can have,
+            stand for any characters and for one.
+    """
+    escaped = re.escape(cluster).replace(r"\*", ".*").replace(r"\?", ".")
+    return escaped if cluster.startswith("arn:") else f"(arn:.*:)?{escaped}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +29,7 @@ class BillFilter:
 
     Attributes:
         account: The usage account's id.
-        cluster: Part of the resource's id: the cluster's name or resource id.
+        cluster: The whole name, resource id or ARN of a cluster; `*` and `?` make it a pattern.
         tag: Key and value of a resource tag.
     """
 
@@ -68,6 +80,7 @@ class Bill:
             not by the hour.
         estimated: AWS says that it is not final.
         regions: Of the Aurora charges.
+        accounts: Usage accounts of the Aurora charges, where the file says them.
         notes: What a reader must know, such as what a filter excluded.
     """
 
@@ -78,6 +91,7 @@ class Bill:
     compute_by_hour: Mapping[int, Decimal] = field(default_factory=dict)
     estimated: bool = False
     regions: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
     @property

@@ -1,0 +1,97 @@
+"""A ledger as far as it is of some clusters: one's bill must not fall on tenants of another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+
+from tenantmetrics.cost import queries
+from tenantmetrics.cost.bill import BillFilter
+from tenantmetrics.cost.bill.model import pattern_of
+from tenantmetrics.cost.engines import OpenLedger
+from tenantmetrics.errors import ReportError
+
+__all__ = ["OfClusters", "account_of", "chosen"]
+
+_ACCOUNT = 4
+"""Where an ARN has the account's id."""
+
+
+def account_of(arn: str) -> str:
+    """The account in a cluster's ARN; "" where it is none."""
+    parts = arn.split(":")
+    return parts[_ACCOUNT] if parts[0] == "arn" and len(parts) > _ACCOUNT + 1 else ""
+
+
+def chosen(clusters: Sequence[str], only: BillFilter | None) -> list[str]:
+    """The clusters that a bill's filter leaves.
+
+    Args:
+        clusters: ARNs of the clusters that were called.
+        only: The filter. A ledger of one cluster may know it by another name than the bill does.
+
+    Raises:
+        ReportError: Several clusters were called, and none is the filter's.
+    """
+    if only is None or len(clusters) < 2:  # noqa: PLR2004 - nothing to choose from
+        return list(clusters)
+    found = list(clusters)
+    if only.cluster:
+        pattern = re.compile(pattern_of(only.cluster))
+        found = [arn for arn in found if pattern.fullmatch(arn)]
+    if only.account:
+        found = [arn for arn in found if account_of(arn) in {"", only.account}]
+    if not found:
+        raise ReportError(
+            f"the bill is filtered by {only.cluster or only.account!r} and the usage is of "
+            f"{', '.join(clusters)}: name the one of them that the bill is of"
+        ).about("bill_cluster")
+    return found
+
+
+class OfClusters:
+    """The rows of some clusters, as `OpenLedger`.
+
+    Args:
+        ledger: The opened ledger.
+        arns: The clusters.
+    """
+
+    def __init__(self, ledger: OpenLedger, arns: Collection[str]) -> None:
+        self._ledger = ledger
+        self._arns = sorted(arns)
+
+    @property
+    def copies(self) -> int:
+        """As `OpenLedger.copies`."""
+        return self._ledger.copies
+
+    def left_out(self) -> str:
+        """As `OpenLedger.left_out`."""
+        return self._ledger.left_out()
+
+    def nothing(self) -> str:
+        """As `OpenLedger.nothing`."""
+        return self._ledger.nothing()
+
+    def close(self) -> None:
+        """As `OpenLedger.close`."""
+        self._ledger.close()
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """As `OpenLedger.rows`, of the clusters' rows and of losses, which are no cluster's."""
+        query = sqlglot.parse_one(sql, read=queries.Dialect.DUCKDB)
+        arns = [exp.Literal.string(arn) for arn in self._arns]
+        for table in list(query.find_all(exp.Table)):
+            if table.name not in {queries.RELATION, queries.STATEMENTS}:
+                continue
+            wanted: exp.Condition = exp.column("resource_arn").isin(*arns)
+            if table.name == queries.RELATION:
+                wanted = exp.or_(wanted, exp.column("lost") > exp.Literal.number(0))
+            source = exp.select("*").from_(table.copy()).where(wanted)
+            table.replace(source.subquery(table.alias_or_name))
+        return self._ledger.rows(query.sql(queries.Dialect.DUCKDB))
