@@ -26,7 +26,7 @@ from tenantmetrics.cost.list_prices import (
     storage_charge,
     volume_bytes,
 )
-from tenantmetrics.cost.of_clusters import account_of, chosen
+from tenantmetrics.cost.of_clusters import account_of, clusters_of_bill
 from tenantmetrics.cost.people import consumers, with_facts
 from tenantmetrics.cost.period import month_of, parse_month
 from tenantmetrics.cost.prices import PriceList, built_in
@@ -223,7 +223,7 @@ def _sum_up(
         clusters, notes = source.clusters(), list(usage.notes)
         kept = clusters
         if paid is not None:
-            kept = chosen(clusters, request.bill_filter)
+            kept = clusters_of_bill(clusters, request.bill_filter)
             notes += _of_which(clusters, kept)
         if len(kept) < len(clusters):
             source.keep(kept)

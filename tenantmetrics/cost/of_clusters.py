@@ -15,7 +15,7 @@ from tenantmetrics.cost.bill.model import pattern_of
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.errors import ReportError
 
-__all__ = ["OfClusters", "account_of", "chosen"]
+__all__ = ["OfClusters", "account_of", "clusters_of_bill"]
 
 _ACCOUNT = 4
 """Where an ARN has the account's id."""
@@ -27,7 +27,7 @@ def account_of(arn: str) -> str:
     return parts[_ACCOUNT] if parts[0] == "arn" and len(parts) > _ACCOUNT + 1 else ""
 
 
-def chosen(clusters: Sequence[str], only: BillFilter | None) -> list[str]:
+def clusters_of_bill(clusters: Sequence[str], only: BillFilter | None) -> list[str]:
     """The clusters that a bill's filter leaves.
 
     Args:
