@@ -101,7 +101,7 @@ def embedded(
     assert keeper.stdout is not None  # noqa: S101 - it was started with a pipe
     listener: threading.Thread | None = None
     try:
-        answer = keeper.stdout.readline().strip()
+        answer = keeper.stdout.readline().decode().strip()
         if answer != "ready":
             reason = answer.removeprefix("failed: ") or "the keeper died"
             raise LocalApiError(f"the embedded PostgreSQL does not start: {reason}")
@@ -113,28 +113,30 @@ def embedded(
         # A forked child that unwinds this frame must leave its parent's server alone.
         if os.getpid() == owner:
             _stop(keeper)
-            if listener is not None:
-                listener.join()
-            keeper.stdout.close()
+            # As the interpreter ends, daemon threads stand still: nobody may wait for one.
+            if not sys.is_finalizing():
+                if listener is not None:
+                    listener.join()
+                keeper.stdout.close()
 
 
-def _listen(keeper: subprocess.Popen[str], told: Callable[[str, bool], None]) -> None:
+def _listen(keeper: subprocess.Popen[bytes], told: Callable[[str, bool], None]) -> None:
     """Pass on what the keeper says after the start, until it ends."""
     assert keeper.stdout is not None  # noqa: S101 - it was started with a pipe
     ended = ""
     for line in keeper.stdout:
-        kind, _, rest = line.strip().partition(": ")
+        kind, _, rest = line.decode(errors="replace").strip().partition(": ")
         ended = rest or ended
         if kind != "died":
             told(ended, kind == "ready")
 
 
-def _stop(keeper: subprocess.Popen[str]) -> None:
+def _stop(keeper: subprocess.Popen[bytes]) -> None:
     """Close the pipe, wait until the keeper has stopped the server and tidied up."""
     assert keeper.stdin is not None  # noqa: S101 - it was started with a pipe
     # Said as well as closed: a forked child of ours may still hold a copy of the pipe.
     with contextlib.suppress(OSError):
-        keeper.stdin.write("stop\n")
+        keeper.stdin.write(b"stop\n")
         keeper.stdin.flush()
     with contextlib.suppress(OSError):
         keeper.stdin.close()
@@ -143,7 +145,7 @@ def _stop(keeper: subprocess.Popen[str]) -> None:
 
 def _start(
     work: Path, data: Path | None, programs: str | Path | None, *, timed: bool
-) -> subprocess.Popen[str]:
+) -> subprocess.Popen[bytes]:
     """Lay out the folders and start the keeper."""
     uid, gid = _server_user(data)
     if programs is None:
@@ -207,7 +209,8 @@ def _start(
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
+        # Unbuffered: a thread that stands still in a buffer's lock aborts the interpreter.
+        bufsize=0,
         start_new_session=True,
     )
 

@@ -83,6 +83,18 @@ def test_an_owner_that_is_killed_takes_the_server_with_it(number):
     assert not work.exists()
 
 
+def test_a_program_that_ends_inside_the_block_ends_well():
+    """An interpreter that finalises runs no other thread, and waits for none."""
+    program = "from tenantmetrics.localapi.postgres import embedded\nkept = embedded()\n"
+    program += "print(kept.__enter__())"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = psycopg.conninfo.conninfo_to_dict(done.stdout.strip())["host"]
+    assert not Path(folder).parent.exists()
+
+
 @pytest.mark.parametrize(
     "delay_s",
     [0.05, 0.3, *(pytest.param(n / 20, marks=pytest.mark.long) for n in range(20))],
