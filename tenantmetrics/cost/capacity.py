@@ -1,7 +1,7 @@
 """What compute cost, hour by hour, and what a nanosecond weighs in each hour.
 
 An hour of the cluster costs the same whether one tenant used it or a hundred did, so its cost is
-divided among those who were there in that hour; an hour without a call is idle.
+divided among those who called in that hour; an hour without a call is idle.
 """
 
 from __future__ import annotations

@@ -116,7 +116,10 @@ def differences(rows: Sequence[Row]) -> tuple[str, ...]:
 def _difference(row: Row, wall: Decimal) -> str:
     assert row.work is not None  # noqa: S101 - chosen so
     share = row.work.share or Decimal(0)
-    each = duration(row.work.server_ns // row.usage.calls) if row.usage.calls else ""
-    took = duration(row.usage.duration_ns // row.usage.calls) if row.usage.calls else ""
-    of_call = f"; a call took {took}, of which the server worked {each}" if each else ""
+    calls, server_ns, wall_ns = row.usage.calls, row.work.server_ns, row.usage.duration_ns
+    of_call = ""
+    # An estimate over few calls may be more than a tenant waited: true on average, odd to read.
+    if calls and server_ns <= wall_ns:
+        took, worked = duration(wall_ns // calls), duration(server_ns // calls)
+        of_call = f"; a call took {took}, of which the server worked {worked}"
     return f"{row.tenant}: {percent(share)} of the work, {percent(wall)} of the waiting{of_call}"
