@@ -20,7 +20,10 @@ from tenantmetrics.tenant.identity.context import tenant
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from tenantmetrics.rls import Rls
     from tenantmetrics.settings import Settings
+
+    rls: Rls
 
 __all__ = [
     "ConfigError",
@@ -31,6 +34,7 @@ __all__ = [
     "flush",
     "instrument",
     "lambda_handler",
+    "rls",
     "shutdown",
     "stats",
     "tenant",
@@ -38,6 +42,15 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Load `rls` when it is asked for: who only meters need not wait for it."""
+    if name != "rls":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - only here
+
+    return import_module(f"{__name__}.rls")
 
 
 def configure(**settings: Unpack[Settings]) -> None:

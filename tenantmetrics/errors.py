@@ -10,9 +10,12 @@
     │   └── UnbalancedError    its lines do not add up to the bill: names the difference
     ├── ServerLoadError        the server's own account of its load cannot be read: names what to do
     ├── ConsoleError           a dashboard or an alarm cannot be built, checked or deployed
-    └── LocalApiError          the local Data API endpoint cannot start
+    ├── LocalApiError          the local Data API endpoint cannot start
+    └── RlsError               row-level security: no tenant, a value or a table that is not allowed
+        └── TransactionTimedOutError  the transaction is no longer there: AWS has ended it
 
-The data path raises none of these, `TenantRefusedError` apart, which only `strict` switches on.
+The data path raises none of these, `TenantRefusedError` apart, which only `strict` switches on, and
+`RlsError`, which is about transactions that you ask `tenantmetrics.rls` for.
 """
 
 from __future__ import annotations
@@ -28,9 +31,11 @@ __all__ = [
     "MissingExtraError",
     "PriceError",
     "ReportError",
+    "RlsError",
     "ServerLoadError",
     "TenantMetricsError",
     "TenantRefusedError",
+    "TransactionTimedOutError",
     "UnbalancedError",
     "redacted",
 ]
@@ -115,3 +120,15 @@ class ConsoleError(TenantMetricsError, ValueError):
 
 class LocalApiError(TenantMetricsError):
     """The local Data API endpoint cannot start: a port in use, a database out of reach."""
+
+
+class RlsError(TenantMetricsError):
+    """Row-level security cannot be kept: no tenant, or a value or a table that is not allowed."""
+
+
+class TransactionTimedOutError(RlsError):
+    """The transaction is no longer there: idle for 3 minutes, 24 hours old, or already ended.
+
+    Raised of a commit that the SDK repeated because its first answer was lost, it does not say that
+    nothing was kept.
+    """

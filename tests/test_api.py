@@ -11,10 +11,10 @@ import pytest
 
 PUBLIC = {
     "tenantmetrics": "ConfigError TenantMetricsError TenantRefusedError client configure flush"
-    " instrument lambda_handler shutdown stats tenant uninstrument",
+    " instrument lambda_handler rls shutdown stats tenant uninstrument",
     "tenantmetrics.errors": "ConfigError ConsoleError LedgerError LocalApiError MissingExtraError"
-    " PriceError ReportError ServerLoadError TenantMetricsError TenantRefusedError UnbalancedError"
-    " redacted",
+    " PriceError ReportError RlsError ServerLoadError TenantMetricsError TenantRefusedError"
+    " TransactionTimedOutError UnbalancedError redacted",
     "tenantmetrics.config": "BILLED_BYTES Config METRIC_LEVELS SETTINGS SIGTERM load misspelt",
     "tenantmetrics.records": "Attribution Call Claim Claims Exemplar IDLE Misuse OK OVERFLOW SHARED"
     " Series SeriesKey SessionKind SessionStep SessionVerb Source Transition UNATTRIBUTED UNMETERED"
@@ -25,6 +25,7 @@ PUBLIC = {
     "tenantmetrics.export.destination": "Destination Estimate Sample no_argument",
     "tenantmetrics.export.checks": "Finding State TIMEOUT_S aws_call aws_client connect short",
     "tenantmetrics.dataapi": "ApiError Transaction TransactionRolledBackError",
+    "tenantmetrics.rls": "Context RlsTransaction Rules batch stats transactional",
     "tenantmetrics.cost": "AllocationRequest BillFilter Capacity Idle ServerTimeSource monthly"
     " read_capacity",
     "tenantmetrics.cost.engines.athena": "Athena STATEMENTS_SUFFIX",

@@ -170,7 +170,8 @@ def compute_charge(  # noqa: PLR0917 - facts of one charge
     """
     price = prices.flat["acu_hour_io_optimized" if capacity.io_optimized else "acu_hour"]
     driver = driver_of("compute", drivers)
-    hourly = "" if capacity.acu_hours is not None else ", each hour divided among those who called in it"
+    each = ", each hour divided among those who called in it"
+    hourly = "" if capacity.acu_hours is not None else each
     return Charge(
         "compute",
         TITLES["compute"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_type
+from typing import Any, assert_type
 
 import boto3
 from mypy_boto3_rds_data import RDSDataServiceClient
@@ -35,6 +35,15 @@ def name_a_tenant() -> None:
     """A context manager around the calls of one tenant."""
     with tenantmetrics.tenant("acme"):
         pass
+
+
+def tell_postgresql_its_tenant() -> None:
+    """One name for the block and for what belongs to it."""
+    client = tenantmetrics.client("rds-data")
+    with tenantmetrics.rls(client, tenant="acme", resourceArn="…", secretArn="…") as tx:
+        assert_type(tx.execute("SELECT 1"), dict[str, Any])
+    context = tenantmetrics.rls.Context(tenant="acme")
+    tenantmetrics.rls.batch(client, context, ["SELECT 1"], resourceArn="…", secretArn="…")
 
 
 def look_after_the_process() -> None:
