@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from tenantmetrics.cli.request_log import log_to_stderr
+
 __all__ = ["local"]
 
 
@@ -90,7 +92,7 @@ def local(
         raise LocalApiError("--clusters names each PostgreSQL: leave out --postgres and --database")
     known, secrets = load(clusters) if clusters is not None else ([], [])
     key, secret = _key_pair(verify)
-    _log_to_stderr()
+    log_to_stderr()
     endings: list[str] = []
 
     def died(ended: str) -> None:
@@ -174,20 +176,3 @@ def _public(url: str) -> str:
 
     parts = {name: value for name, value in conninfo_to_dict(url).items() if name != "password"}
     return make_conninfo("", **parts)
-
-
-def _log_to_stderr() -> None:
-    """Requests to stderr, so that stdout can be piped into a shell."""
-    import structlog
-
-    structlog.configure(
-        processors=[
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.add_log_level,
-            structlog.dev.ConsoleRenderer()
-            if sys.stderr.isatty()
-            else structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tenantmetrics.cli.request_log import log_to_stderr
+
 __all__ = ["sidecar"]
 
 
@@ -119,7 +121,7 @@ def sidecar(
         flush_timeout_s=flush_timeout,
         log_calls=log_calls,
     )
-    _log_to_stderr()
+    log_to_stderr()
     if not run(settings, _say, strict=strict):
         print("tenantmetrics: not everything was delivered in time", file=sys.stderr)
 
@@ -130,20 +132,3 @@ def _say(address: str) -> None:
         print(f"export AWS_ENDPOINT_URL_RDS_DATA={address}", flush=True)
     else:
         print("# SIGTERM stops it", flush=True)
-
-
-def _log_to_stderr() -> None:
-    """Lines of JSON, or for a person's eyes on a terminal."""
-    import structlog
-
-    structlog.configure(
-        processors=[
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.add_log_level,
-            structlog.dev.ConsoleRenderer()
-            if sys.stderr.isatty()
-            else structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
