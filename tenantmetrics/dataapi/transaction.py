@@ -16,17 +16,34 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tenantmetrics.dataapi.errors import sqlstate
 from tenantmetrics.dataapi.fields import sql_parameters
 
-__all__ = ["COMMITTED", "ROLLED_BACK", "Transaction", "TransactionRolledBackError"]
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+__all__ = [
+    "COMMITTED",
+    "NOTHING_KEPT",
+    "ROLLED_BACK",
+    "Transaction",
+    "TransactionRolledBackError",
+    "aborts",
+    "wire",
+]
 
 COMMITTED = "Transaction Committed"
 """Status of CommitTransaction (AWS, CommitTransaction)."""
 ROLLED_BACK = "Rollback Complete"
 """Status of RollbackTransaction (AWS, RollbackTransaction)."""
+
+NOTHING_KEPT = (
+    "a statement of the transaction failed, so that PostgreSQL keeps nothing of it:"
+    " let the error leave the block, or roll back to a savepoint"
+)
+"""What a `TransactionRolledBackError` says."""
 
 
 class TransactionRolledBackError(Exception):
@@ -88,10 +105,7 @@ class Transaction:
             with contextlib.suppress(Exception):
                 self._client.rollback_transaction(**self._arns, transactionId=self.id)
             if error is None:
-                raise TransactionRolledBackError(
-                    "a statement of the transaction failed, so that PostgreSQL keeps nothing of it:"
-                    " let the error leave the block, or roll back to a savepoint"
-                )
+                raise TransactionRolledBackError(NOTHING_KEPT)
             return
         self._client.commit_transaction(**self._arns, transactionId=self.id)
 
@@ -116,7 +130,7 @@ class Transaction:
             botocore.exceptions.ClientError: The API or the database refused.
         """
         return self._run(
-            self._client.execute_statement, sql=sql, parameters=_wire(parameters), **settings
+            self._client.execute_statement, sql=sql, parameters=wire(parameters), **settings
         )
 
     def batch_execute(
@@ -136,7 +150,7 @@ class Transaction:
         return self._run(
             self._client.batch_execute_statement,
             sql=sql,
-            parameterSets=[_wire(parameters) for parameters in parameter_sets],
+            parameterSets=[wire(parameters) for parameters in parameter_sets],
         )
 
     def _run(self, method: Any, **arguments: Any) -> dict[str, Any]:
@@ -146,11 +160,7 @@ class Transaction:
         try:
             response: dict[str, Any] = method(**self._target, **arguments, transactionId=self.id)
         except ClientError as error:
-            # With a SQLSTATE it was PostgreSQL that failed; a cancelled statement failed there too.
-            answer = error.response.get("Error", {})
-            if sqlstate(answer.get("Message", "")) or (
-                answer.get("Code") == "StatementTimeoutException"
-            ):
+            if aborts(error):
                 self._aborted = True
             raise
         # In an aborted transaction nothing succeeds but ROLLBACK TO, after which it goes on.
@@ -158,7 +168,26 @@ class Transaction:
         return response
 
 
-def _wire(
+def aborts(error: ClientError) -> bool:
+    """Whether an error of a statement leaves its transaction aborted.
+
+    With a SQLSTATE it was PostgreSQL that failed; a cancelled statement failed there too.
+
+    Args:
+        error: What the client raised.
+    """
+    answer = error.response.get("Error", {})
+    return bool(sqlstate(answer.get("Message", ""))) or (
+        answer.get("Code") == "StatementTimeoutException"
+    )
+
+
+def wire(
     parameters: Mapping[str, Any] | Iterable[Mapping[str, Any]],
 ) -> list[Mapping[str, Any]]:
+    """A statement's parameters as boto3 takes them.
+
+    Args:
+        parameters: Name → Python value, or SqlParameters.
+    """
     return [*(sql_parameters(parameters) if isinstance(parameters, Mapping) else parameters)]

@@ -16,11 +16,15 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from tenantmetrics.dataapi.errors import sqlstate
 from tenantmetrics.dataapi.fields import sql_parameters
-from tenantmetrics.dataapi.transaction import TransactionRolledBackError
+from tenantmetrics.dataapi.transaction import (
+    NOTHING_KEPT,
+    TransactionRolledBackError,
+    aborts,
+    wire,
+)
 from tenantmetrics.rls import counts
-from tenantmetrics.rls.retry import delays, may_repeat, translated
+from tenantmetrics.rls.retry import delays, pause_s
 from tenantmetrics.rls.rules import Context, Rules, settings
 from tenantmetrics.rls.transaction import set_config
 from tenantmetrics.tenant.identity.context import tenant as tenant_block
@@ -101,10 +105,7 @@ class AsyncRlsTransaction:
             if error is not None or self._aborted:
                 await self._rollback()
                 if error is None:
-                    raise TransactionRolledBackError(
-                        "a statement of the transaction failed, so that PostgreSQL keeps nothing "
-                        "of it: let the error leave the block, or roll back to a savepoint"
-                    )
+                    raise TransactionRolledBackError(NOTHING_KEPT)
                 return
             await self._call("commit_transaction", **self._arns, transactionId=self.id)
             committed = True
@@ -122,8 +123,9 @@ class AsyncRlsTransaction:
     ) -> dict[str, Any]:
         """As `dataapi.Transaction.execute`."""
         counts.add("statements")
-        wire = _wire(parameters)
-        return await self._run("execute_statement", sql=sql, parameters=wire, **settings)
+        return await self._run(
+            "execute_statement", sql=sql, parameters=wire(parameters), **settings
+        )
 
     async def batch_execute(
         self,
@@ -132,7 +134,7 @@ class AsyncRlsTransaction:
     ) -> dict[str, Any]:
         """As `dataapi.Transaction.batch_execute`."""
         counts.add("statements")
-        sets = [_wire(parameters) for parameters in parameter_sets]
+        sets = [wire(parameters) for parameters in parameter_sets]
         return await self._run("batch_execute_statement", sql=sql, parameterSets=sets)
 
     async def _run(self, method: str, **arguments: Any) -> dict[str, Any]:
@@ -143,10 +145,7 @@ class AsyncRlsTransaction:
                 method, **self._target, **arguments, transactionId=self.id
             )
         except ClientError as error:
-            answer = error.response.get("Error", {})
-            if sqlstate(answer.get("Message", "")) or (
-                answer.get("Code") == "StatementTimeoutException"
-            ):
+            if aborts(error):
                 self._aborted = True
             raise
         self._aborted = False
@@ -157,22 +156,12 @@ class AsyncRlsTransaction:
         while True:
             try:
                 return await getattr(self._client, method)(**arguments)
-            except Exception as error:
-                wait_s = next(waits, None) if may_repeat(error) else None
-                if wait_s is None:
-                    counts.add("errors")
-                    if (meaning := translated(error)) is not None:
-                        raise meaning from error
-                    raise
-                counts.add("retries")
-                await asyncio.sleep(wait_s)
+            except Exception as error:  # noqa: BLE001 - `pause_s` raises what is not repeated
+                wait_s = pause_s(error, waits)
+            await asyncio.sleep(wait_s)
 
     async def _rollback(self) -> None:
         """Roll back, also in a task that is being cancelled; errors are the server's to mend."""
         with contextlib.suppress(Exception):
             rollback = self._client.rollback_transaction(**self._arns, transactionId=self.id)
             await asyncio.wait_for(asyncio.shield(rollback), ROLLBACK_TIMEOUT_S)
-
-
-def _wire(parameters: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [*(sql_parameters(parameters) if isinstance(parameters, Mapping) else parameters)]

@@ -16,7 +16,7 @@ from typing import Any
 from tenantmetrics.errors import RlsError, TransactionTimedOutError
 from tenantmetrics.rls import counts
 
-__all__ = ["called", "delays", "may_repeat", "translated"]
+__all__ = ["called", "delays", "may_repeat", "pause_s", "translated"]
 
 _FIRST_DELAY_S = 0.1
 _LONGEST_DELAY_S = 2.0
@@ -64,15 +64,27 @@ def called(method: Callable[..., Any], attempts: int, arguments: dict[str, Any])
     while True:
         try:
             return method(**arguments)
-        except Exception as error:
-            wait_s = next(waits, None) if may_repeat(error) else None
-            if wait_s is None:
-                counts.add("errors")
-                if (meaning := translated(error)) is not None:
-                    raise meaning from error
-                raise
-            counts.add("retries")
-            time.sleep(wait_s)
+        except Exception as error:  # noqa: BLE001 - `pause_s` raises what is not repeated
+            wait_s = pause_s(error, waits)
+        time.sleep(wait_s)  # the back-off before the next attempt
+
+
+def pause_s(error: Exception, waits: Iterator[float]) -> float:
+    """Seconds to wait before the next attempt.
+
+    Args:
+        error: What the client raised; it is raised again, or what it means, where the call may not
+            be repeated or attempts are over.
+        waits: As `delays` gives them.
+    """
+    wait_s = next(waits, None) if may_repeat(error) else None
+    if wait_s is None:
+        counts.add("errors")
+        if (meaning := translated(error)) is not None:
+            raise meaning from error
+        raise error
+    counts.add("retries")
+    return wait_s
 
 
 def translated(error: Exception) -> RlsError | None:
