@@ -57,7 +57,6 @@ class Pool:
         self._timed = timed
         self._clock = clock
         self._idle: defaultdict[str, deque[tuple[Connection, float]]] = defaultdict(deque)
-        self._idle_count = 0
         # PostgreSQL refuses connections past its own maximum; calls rather wait for a turn.
         self._turns = asyncio.Semaphore(_MAX_ACTIVE)
 
@@ -85,7 +84,6 @@ class Pool:
         while idle:
             # The longest idle first: its reset has most likely ended by now.
             connection, _ = idle.popleft()
-            self._idle_count -= 1
             if self._mode is PoolMode.RESET and not connection.lost:
                 try:
                     await connection.finish()
@@ -116,7 +114,6 @@ class Pool:
         if idle is None:
             return False
         idle.popleft()[0].close()
-        self._idle_count -= 1
         return True
 
     def keep(self, conninfo: str, connection: Connection) -> None:
@@ -131,10 +128,9 @@ class Pool:
             except ConnectionLostError:
                 connection.close()
                 return
-        if self._idle_count >= _MAX_IDLE:
+        if sum(map(len, self._idle.values())) >= _MAX_IDLE:
             self._evict()
         self._idle[conninfo].append((connection, self._clock()))
-        self._idle_count += 1
 
     def reap(self) -> None:
         """Close what nobody has used for a while."""
@@ -142,14 +138,12 @@ class Pool:
         for idle in self._idle.values():
             while idle and idle[0][1] < oldest:
                 idle.popleft()[0].close()
-                self._idle_count -= 1
 
     def close(self) -> None:
         """Close all idle connections."""
         for idle in self._idle.values():
             while idle:
                 idle.popleft()[0].close()
-        self._idle_count = 0
 
 
 @dataclass(slots=True)
