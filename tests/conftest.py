@@ -25,6 +25,7 @@ from tenantmetrics.errors import LocalApiError
 from tenantmetrics.localapi import serve
 from tenantmetrics.localapi.postgres import installed
 from tenantmetrics.process import current
+from tests.parts import lacking
 
 _CHROMIUM_FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -75,10 +76,7 @@ def chromium(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run headless Chromium with arguments and a new profile; skips where there is none."""
     binary = shutil.which("chromium") or shutil.which("chromium-browser")
     if binary is None:
-        message = "headless Chromium is missing: apt-get install -y chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        lacking("headless Chromium is missing: apt-get install -y chromium")
     profile = tmp_path / "chromium-profile"
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -94,10 +92,7 @@ def require_postgres() -> None:
     try:
         installed()
     except LocalApiError:
-        message = "no PostgreSQL is installed: apt-get install -y postgresql"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        lacking("no PostgreSQL is installed: apt-get install -y postgresql")
 
 
 @pytest.fixture
@@ -121,10 +116,7 @@ def npm_ci(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
 
     def install(source: Path) -> Path:
         if shutil.which("node") is None or shutil.which("npm") is None:
-            message = "Node.js 20 or later and npm are missing: apt-get install -y nodejs npm"
-            if os.environ.get("CI") == "true":
-                pytest.fail(message)
-            pytest.skip(message)
+            lacking("Node.js 20 or later and npm are missing: apt-get install -y nodejs npm")
         folder = tmp_path_factory.mktemp("js")
         shutil.copytree(source, folder, dirs_exist_ok=True)
         command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]

@@ -19,6 +19,7 @@ import pytest
 from psycopg import sql
 
 from tenantmetrics.localapi import serve
+from tests.parts import lacking
 
 JS = Path(__file__).parent / "js"
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -116,17 +117,11 @@ def _unprivileged() -> tuple[int, int]:
     return user.pw_uid, user.pw_gid
 
 
-def _missing(message: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
-
-
 def debian() -> Path:
     """The folder of the newest PostgreSQL that Debian's packages installed."""
     found = sorted(_DEBIAN.glob("*/bin/pg_ctl"), key=lambda path: int(path.parts[-3]))
     if not found:
-        _missing("Debian's PostgreSQL is missing: apt-get install -y postgresql")
+        lacking("Debian's PostgreSQL is missing: apt-get install -y postgresql")
     return found[-1].parent
 
 

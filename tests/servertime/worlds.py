@@ -11,13 +11,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-import duckdb
-import pyarrow as pa
-
-from tenantmetrics.cost import queries
 from tenantmetrics.cost.server_time import ServerTimeSource, estimate
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.serverside import tables
+from tests.statement_rows import Opened
 
 ARN = "arn:aws:rds:us-east-1:123456789012:cluster:shared"
 FIRST_HOUR = 1_793_491_200 // 3600  # 2026-11-01 00:00 UTC
@@ -30,11 +27,6 @@ MIXES = {
 WORKLESS = 9
 SETS = 0.35
 """Calls without work beside each call with work."""
-COLUMNS = (
-    "start", "window_s", "writer", "sequence", "tenant", "resource_arn", "database", "fingerprint",
-    "summary", "kind", "calls", "duration_ns", "waited_ns", "duration_us2", "request_bytes",
-    "response_bytes", "rows_returned", "rows_written",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,22 +75,6 @@ class World:
     rate: float = 2.0
     stranger: float = 0.0
     guest: float = 0.0
-
-
-class Opened:
-    """An opened ledger that has the table of statements and nothing else."""
-
-    def __init__(self, rows):
-        self._database = duckdb.connect()
-        columns = {name: [row[n] for row in rows] for n, name in enumerate(COLUMNS)}
-        self._database.register("given", pa.table(columns))
-        self._database.execute(
-            "CREATE VIEW statements AS SELECT to_timestamp(start) AS window_start, "
-            "* EXCLUDE (start) FROM given"
-        )
-
-    def rows(self, sql):
-        return self._database.execute(queries.transpile(sql, queries.Dialect.DUCKDB)).fetchall()
 
 
 class Lived:

@@ -7,42 +7,18 @@ import random
 from collections import defaultdict
 from types import SimpleNamespace
 
-import duckdb
-import pyarrow as pa
 import pytest
 
-from tenantmetrics.cost import queries
 from tenantmetrics.cost.server_time import ServerTimeSource, estimate
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.serverside import tables
+from tests.statement_rows import Opened
 
 ARN = "arn:aws:rds:us-east-1:123456789012:cluster:shared"
 FIRST_HOUR = 1_793_491_200 // 3600  # 2026-11-01 00:00 UTC
 COSTS_NS = (0.05e6, 0.2e6, 1e6, 20e6, 150e6)
 SPREAD = 0.6
 WORKLESS = 9
-COLUMNS = (
-    "start", "window_s", "writer", "sequence", "tenant", "resource_arn", "database", "fingerprint",
-    "summary", "kind", "calls", "duration_ns", "waited_ns", "duration_us2", "request_bytes",
-    "response_bytes", "rows_returned", "rows_written",
-)  # fmt: skip
-
-
-class Opened:
-    """An opened ledger that has the table of statements and nothing else."""
-
-    def __init__(self, rows):
-        self._database = duckdb.connect()
-        columns = {name: [row[n] for row in rows] for n, name in enumerate(COLUMNS)}
-        self._database.register("given", pa.table(columns))
-        self._database.execute(
-            "CREATE VIEW statements AS SELECT to_timestamp(start) AS window_start, "
-            "* EXCLUDE (start) FROM given"
-        )
-
-    def rows(self, sql):
-        text = queries.transpile(sql, queries.Dialect.DUCKDB)
-        return self._database.execute(text).fetchall()
 
 
 class Month:

@@ -291,23 +291,18 @@ class Statements:
             ("status = 'new'", 8), ("tenant_id = 'acme'", 1), ("bid = aid", 1),
             (f"status = {self._scalar([x], 1)}", 1),
         ))  # fmt: skip
-        text = f"UPDATE {self._any(TABLES)} AS {x} SET {value}"
-        aliases = [x]
-        if self._chance(0.5):
-            from_, more = self._from(1)
-            text, aliases = f"{text} FROM {from_}", [x, *more]
-        text += self._where(aliases, 2, sure=0.7)
-        if len(aliases) > 1 and self._chance(0.6) and " WHERE " in text:
-            text += f" AND {x}.{self._any(KEYS)} = {aliases[1]}.{self._any(KEYS)}"
-        return text + (f" RETURNING {x}.id" if self._chance(0.3) else "")
+        return self._changed(f"UPDATE {self._any(TABLES)} AS {x} SET {value}", x, "FROM")
 
     def _delete(self) -> str:
         x = self._alias()
-        text = f"DELETE FROM {self._any(TABLES)} AS {x}"
+        return self._changed(f"DELETE FROM {self._any(TABLES)} AS {x}", x, "USING")
+
+    def _changed(self, text: str, x: str, others: str) -> str:
+        """The rest of a change of table `x`; `others` is the word before further tables."""
         aliases = [x]
         if self._chance(0.5):
             from_, more = self._from(1)
-            text, aliases = f"{text} USING {from_}", [x, *more]
+            text, aliases = f"{text} {others} {from_}", [x, *more]
         text += self._where(aliases, 2, sure=0.7)
         if len(aliases) > 1 and self._chance(0.6) and " WHERE " in text:
             text += f" AND {x}.{self._any(KEYS)} = {aliases[1]}.{self._any(KEYS)}"

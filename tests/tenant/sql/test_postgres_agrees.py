@@ -15,8 +15,8 @@ import pytest
 
 from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.localapi.postgres import embedded
-from tenantmetrics.records import UNATTRIBUTED, Source
 from tenantmetrics.sqltext import rewrite
+from tests.tenant.sql.named import named_by_statement
 
 TENANTS = ("acme", "bee", "a", "b", "c", "x", "42", "7")
 TABLES = [
@@ -162,12 +162,7 @@ def test_rows_of_tenants_that_were_not_named_change_nothing(
         claims = resolver.claims(
             request_of("ExecuteStatement", {"sql": case.sql, "parameters": corpus_values})
         )
-        named = {
-            tenant
-            for claim in claims.named
-            if claim.source is Source.STATEMENT
-            for tenant, _ in claim.shares
-        } - {UNATTRIBUTED}
+        named = named_by_statement(claims)
         if not named:
             continue
         sql = rewrite(case.sql, lambda found: SQL_VALUES.get(found.name, "NULL")).replace("%", "%%")

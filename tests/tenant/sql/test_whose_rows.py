@@ -18,7 +18,7 @@ import pytest
 
 from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.localapi.postgres import embedded
-from tenantmetrics.records import UNATTRIBUTED, Source
+from tests.tenant.sql.named import named_by_statement
 
 TABLES = ("a", "b", "c", "d")
 TENANTS = ("acme", "bee", "cat")
@@ -145,12 +145,7 @@ def judged(judge, resolver, statements, count):
     for number in range(count):
         sql = statements.one()
         claims = resolver.claims(request_of("ExecuteStatement", {"sql": sql}))
-        named = {
-            tenant
-            for claim in claims.named
-            if claim.source is Source.STATEMENT
-            for tenant, _ in claim.shares
-        } - {UNATTRIBUTED}
+        named = named_by_statement(claims)
         if not named:
             continue
         named_ones += 1
