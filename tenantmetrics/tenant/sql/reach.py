@@ -8,13 +8,13 @@ table that is not closed makes the statement undecided.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.reach_changes import ReachChanges
 from tenantmetrics.tenant.sql.reach_columns import Binding, Output, ReachScope, Relation
 from tenantmetrics.tenant.sql.reach_conditions import ReachConditions
 from tenantmetrics.tenant.sql.reach_graph import ReachGraph
@@ -27,6 +27,13 @@ from tenantmetrics.tenant.sql.reach_joins import (
     expanded,
     is_comma,
 )
+from tenantmetrics.tenant.sql.reach_relations import (
+    WithQuery,
+    renamed,
+    standing_for,
+    united,
+    without_inward,
+)
 from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Restriction, State, Touched
 from tenantmetrics.tenant.sql.sqlglot_trees import (
     is_join_in_parentheses,
@@ -37,7 +44,6 @@ from tenantmetrics.tenant.sql.sqlglot_trees import (
 from tenantmetrics.tenant.sql.value_expressions import (
     SESSION,
     array_operands,
-    bare,
     function_name,
     unnested,
     value_operand,
@@ -68,20 +74,6 @@ def closing_restrictions(
     return reach.finish()
 
 
-@dataclass(slots=True)
-class _Cte:
-    """A WITH query, analysed at its first use; each use has a source that stands for all of it."""
-
-    node: exp.CTE
-    scope: ReachScope
-    recursive: bool
-    relation: Relation | None = None
-    closed: bool | None = None
-    whole: int | None = None
-    uses: list[int] = field(default_factory=list)
-    roots: dict[tuple[int, ...], bool] = field(default_factory=dict)
-
-
 class Reach:
     """One statement's proof.
 
@@ -94,8 +86,9 @@ class Reach:
         self.vocabulary = vocabulary
         self.graph = ReachGraph(budget)
         self.conditions = ReachConditions(self)
+        self.changes = ReachChanges(self)
         self._budget = budget
-        self._ctes: list[_Cte] = []
+        self._ctes: list[WithQuery] = []
         self._levels = 0
 
     def finish(self) -> list[list[list[Restriction]]] | None:
@@ -152,9 +145,9 @@ class Reach:
             self.leaf(node, inner, holds)
             relation = next(iter(inner.bindings.values())).relation
         else:
-            relation = self._change(node, scope)
+            relation = self.changes.change(node, scope)
         if cut:
-            _without_inward(relation)
+            without_inward(relation)
         graph = self.graph
         relation.tables = tuple(number for number in graph.tables if number >= start)
         return relation
@@ -269,7 +262,7 @@ class Reach:
         relation = self._source(item, scope, holds)
         names = _alias_columns(item)
         if names:
-            relation = _renamed(relation, names)
+            relation = renamed(relation, names)
         name = alias or (item.name.lower() if isinstance(item, exp.Table) else "")
         name = name or (function_name(item.this) if isinstance(item.this, exp.Func) else "")
         scope.bindings[name or f"\0{start}"] = Binding(relation)
@@ -284,7 +277,7 @@ class Reach:
             if isinstance(item.this, exp.Func):
                 return self._function(item.this, scope)
             cte = scope.cte(item.name.lower()) if not item.args.get("db") else None
-            if isinstance(cte, _Cte):
+            if isinstance(cte, WithQuery):
                 return self._use(cte)
             if isinstance(cte, Relation):
                 return cte
@@ -377,12 +370,12 @@ class Reach:
         for cte in with_.expressions:
             around = ReachScope(scope.parent, self.vocabulary)
             around.ctes = dict(scope.ctes)
-            entry = _Cte(cte, around, bool(with_.args.get("recursive")))
+            entry = WithQuery(cte, around, bool(with_.args.get("recursive")))
             scope.ctes[cte.alias.lower()] = entry
             if isinstance(unwrapped(cte.this), exp.DML):
                 self._analysed(entry)
 
-    def _analysed(self, cte: _Cte) -> Relation:
+    def _analysed(self, cte: WithQuery) -> Relation:
         if cte.relation is None:
             self._ctes.append(cte)
             body = unwrapped(cte.node.this)
@@ -395,10 +388,10 @@ class Reach:
             else:
                 relation = self.query(body, cte.scope, Holds().within(self.graph.next))
             names = _alias_columns(cte.node)
-            cte.relation = _renamed(relation, names) if names else relation
+            cte.relation = renamed(relation, names) if names else relation
         return cte.relation
 
-    def _recursive(self, cte: _Cte, body: exp.SetOperation) -> Relation:
+    def _recursive(self, cte: WithQuery, body: exp.SetOperation) -> Relation:
         """It reads its first part's rows, and those that it made of them."""
         start = self.graph.next
         first = self.query(leftmost(body), cte.scope, Holds().within(start))
@@ -406,17 +399,17 @@ class Reach:
         seed = self.graph.source()
         self.graph.edge_from_all(first.tables, seed)
         inner = ReachScope(cte.scope, self.vocabulary)
-        inner.ctes[cte.node.alias.lower()] = _standing_for(
-            _renamed(first, names) if names else first, seed
+        inner.ctes[cte.node.alias.lower()] = standing_for(
+            renamed(first, names) if names else first, seed
         )
         rest = self.query(body, inner, Holds().within(start))
         whole = self.graph.source()
         self.graph.edge_from_all((*first.tables, *rest.tables), whole)
-        found = _standing_for(rest, whole)
-        _without_inward(found)
+        found = standing_for(rest, whole)
+        without_inward(found)
         return found
 
-    def _use(self, cte: _Cte) -> Relation:
+    def _use(self, cte: WithQuery) -> Relation:
         """One use of a WITH query: closed through a column that closes all of it."""
         relation = self._analysed(cte)
         graph = self.graph
@@ -470,13 +463,13 @@ class Reach:
         for operation in reversed(operations):
             right = self.query(operation.expression, scope, Holds().within(self.graph.next))
             if not isinstance(operation, exp.Union):
-                relations = [_united(relations)]
+                relations = [united(relations)]
                 both = isinstance(operation, exp.Intersect)
                 self._shared_rows(relations[0], right, Holds().within(start), both=both)
             relations.append(right)
-        found = _united(relations)
+        found = united(relations)
         if cut:
-            _without_inward(found)
+            without_inward(found)
         return found
 
     def _shared_rows(self, left: Relation, right: Relation, holds: Holds, *, both: bool) -> None:
@@ -520,7 +513,7 @@ class Reach:
                 name = f"{name}\0{index}"
             relation.outputs[name] = output
         if cut:
-            _without_inward(relation)
+            without_inward(relation)
         return relation
 
     def projected(self, item: exp.Expr, scope: ReachScope) -> Output:
@@ -547,222 +540,6 @@ class Reach:
         if stars:
             relation.star = self.conditions.one_of(stars)
 
-    def _change(self, node: exp.Expr, outer: ReachScope) -> Relation:
-        scope = ReachScope(outer, self.vocabulary)
-        holds = Holds().within(self.graph.next)
-        self.with_clause(node, scope)
-        if isinstance(node, exp.Insert):
-            self._insert(node, scope, holds)
-            return _returned(node)
-        if isinstance(node, exp.Merge):
-            self._merge(node, scope)
-            return Relation()
-        if not isinstance(node, exp.Update | exp.Delete):
-            self.graph.source(table=True)
-            return Relation()
-        target = self.table()
-        name = (node.this.alias or node.this.name).lower()
-        scope.bindings[name] = Binding(target)
-        trees: list[Tree | Leaf] = [Leaf(self.graph.next - 1, self.graph.next)]
-        from_ = node.args.get("from_")
-        using = node.args.get("using")
-        items = [from_.this] if from_ is not None else []
-        items += using if isinstance(using, list) else []
-        items += [*(node.this.args.get("joins") or []), *(node.args.get("joins") or [])]
-        trees += self.trees(items, scope, holds)
-        where = node.args.get("where")
-        self.filtered(trees, where.this if where is not None else None, scope, holds)
-        for item in node.expressions:
-            self.conditions.opaque(item, scope)
-        returning = node.args.get("returning")
-        relation = Relation()
-        for index, item in enumerate(returning.expressions if returning is not None else []):
-            self.conditions.opaque(item, scope)
-            inner = item.unalias()
-            if isinstance(inner, exp.Star):
-                relation.star = target.star
-                continue
-            label = (item.alias_or_name or f"?column{index}").lower()
-            relation.outputs[label] = self.projected(inner, scope)
-        _without_inward(relation)
-        return relation
-
-    def _insert(self, node: exp.Insert, scope: ReachScope, holds: Holds) -> None:
-        """What it writes is its tenant's by its values; what it reads is a query's."""
-        if node.expression is None:
-            return
-        body = unwrapped(node.expression)
-        if (
-            isinstance(body, exp.Select)
-            and _reads_one_table(body)
-            and self._is_value(node.this, body.expressions)
-        ):
-            # Defaults that are copied to a tenant: what is written is that tenant's.
-            for part in (*body.expressions, body.args.get("where")):
-                if part is not None and body.args.get("from_") is not None:
-                    self.conditions.opaque(part, scope)
-            return
-        relation = self.query(node.expression, scope, holds)
-        index = self._tenant_index(node.this)
-        outputs = list(relation.outputs.values())
-        if index is None or index >= len(outputs):
-            return
-        written = outputs[index]
-        if written.value is not None:
-            # A value that a query around it passes on is written all the same.
-            self.graph.restrict(self.graph.source(), written.value)
-        elif written.name not in self.vocabulary.columns and not set(written.sources).isdisjoint(
-            self.graph.tables
-        ):
-            # Whatever another column holds is written as the tenant.
-            self.graph.source(table=True)
-
-    def _tenant_index(self, target: exp.Expr | None) -> int | None:
-        columns = [column.name.lower() for column in target.expressions] if target else []
-        ranks = self.vocabulary.columns
-        found = [(ranks[name], index) for index, name in enumerate(columns) if name in ranks]
-        return min(found)[1] if found else None
-
-    def _is_value(self, target: exp.Expr | None, items: list[exp.Expr]) -> bool:
-        """Whether the tenant column that is written gets a value."""
-        index = self._tenant_index(target)
-        if index is None or index >= len(items):
-            return False
-        if any(item.find(exp.Star) for item in items[: index + 1]):
-            return False
-        return value_operand(items[index].unalias()) is not None
-
-    def _merge(self, node: exp.Merge, outer: ReachScope) -> None:
-        """Each WHEN is a join of its own, which keeps what it touches without a partner."""
-        whens = node.args.get("whens")
-        using = node.args.get("using")
-        for when in whens.expressions if whens is not None else []:
-            then = when.args.get("then")
-            if then == _NOTHING:
-                continue
-            inserts = isinstance(then, exp.Insert)
-            if (
-                inserts
-                and isinstance(using, exp.Table)
-                and not isinstance(outer.cte(using.name.lower()), _Cte)
-                and isinstance(then.expression, exp.Tuple)
-                and self._is_value(then.this, then.expression.expressions)
-            ):
-                continue
-            scope = ReachScope(outer.parent, self.vocabulary)
-            scope.ctes = outer.ctes
-            start = self.graph.next
-            name = (node.this.alias or node.this.name).lower()
-            scope.bindings[name] = Binding(self.table())
-            target = Leaf(start, self.graph.next)
-            source = self.leaf(using, scope, Holds()) if using is not None else target
-            matched = when.args.get("matched")
-            side = "" if matched else "LEFT" if when.args.get("source") else "RIGHT"
-            tree = Tree(side, target, source, conjuncts(node.args.get("on")))
-            condition = when.args.get("condition")
-            self.filtered([tree], condition, scope, Holds().within(start))
-            if isinstance(then, exp.Expr):
-                self.conditions.opaque(then, scope)
-
-
-_NOTHING = exp.var("DO NOTHING")
-
-
-def _returned(node: exp.Insert) -> Relation:
-    """The columns of RETURNING, which are the written rows' own."""
-    relation = Relation()
-    returning = node.args.get("returning")
-    for item in returning.expressions if returning is not None else []:
-        column = bare(item.unalias())
-        if isinstance(column, exp.Star):
-            relation.star = Output()
-        elif isinstance(column, exp.Column):
-            relation.outputs[item.alias_or_name.lower()] = Output(name=column.name.lower())
-    return relation
-
-
-def _reads_one_table(select: exp.Select) -> bool:
-    """Whether it reads a single table, or only tests whether there is a row already."""
-    items = read_from(select)
-    return not select.args.get("with_") and (
-        not items
-        or (len(items) == 1 and isinstance(items[0], exp.Table) and not items[0].args.get("joins"))
-    )
-
-
-def _wrappers(node: exp.Expr) -> list[exp.Expr]:
-    found: list[exp.Expr] = []
-    while isinstance(node, exp.Subquery | exp.Paren):
-        found.append(node)
-        node = node.this
-    return found
-
-
-def _is_one_row(node: exp.Expr) -> bool:
-    """Whether a query gives a row whatever its tables hold."""
-    return not isinstance(node, exp.Select) or (
-        node.args.get("group") is None
-        and any(part.find(exp.AggFunc) is not None for part in node.expressions)
-    )
-
-
-def _without_inward(relation: Relation) -> None:
-    relation.outputs = {
-        name: output._replace(inward=False) for name, output in relation.outputs.items()
-    }
-    if relation.star is not None:
-        relation.star = relation.star._replace(inward=False)
-
-
-def _standing_for(relation: Relation, number: int) -> Relation:
-    """The same columns, all from one source."""
-    outputs = {
-        name: Output((number,), output.name, True, output.inward)
-        for name, output in relation.outputs.items()
-    }
-    star = Output((number,), whole=True) if relation.star is not None else None
-    return Relation(outputs, star, relation.tables)
-
-
-def _renamed(relation: Relation, names: list[str]) -> Relation:
-    old = list(relation.outputs.values())
-    if relation.star is not None:
-        # Which column of the table it is is not known, nor whether it is a tenant's.
-        renamed = {name: relation.star._replace(name=f"\0{name}") for name in names}
-        return Relation(renamed, relation.star, relation.tables)
-    outputs = {
-        name: old[index] if index < len(old) else Output() for index, name in enumerate(names)
-    }
-    rest = list(relation.outputs.items())[len(names) :]
-    return Relation({**outputs, **dict(rest)}, None, relation.tables)
-
-
-def _united(relations: list[Relation]) -> Relation:
-    """Columns by their place; one of which a branch is not known is no column of any."""
-    first = relations[0]
-    lists = [list(relation.outputs.values()) for relation in relations]
-    if any(relation.star is not None for relation in relations):
-        if all(relation.star is not None and not relation.outputs for relation in relations):
-            stars = [relation.star for relation in relations if relation.star is not None]
-            return Relation({}, _together(stars))
-        return Relation(dict.fromkeys(first.outputs, Output()))
-    outputs = {}
-    for index, name in enumerate(first.outputs):
-        outputs[name] = _together(
-            [columns[index] if index < len(columns) else Output() for columns in lists]
-        )
-    return Relation(outputs)
-
-
-def _together(outputs: list[Output]) -> Output:
-    names = {output.name for output in outputs}
-    return Output(
-        tuple(dict.fromkeys(source for output in outputs for source in output.sources)),
-        names.pop() if len(names) == 1 else "\0",
-        all(output.whole and output.sources for output in outputs),
-        all(output.inward and output.sources for output in outputs),
-    )
-
 
 def _grouped_by(node: exp.Select, group: exp.Expr) -> set[str]:
     """The expressions of GROUP BY, as text."""
@@ -781,3 +558,19 @@ def _alias_columns(item: exp.Expr) -> list[str]:
     alias = item.args.get("alias")
     columns = alias.args.get("columns") if isinstance(alias, exp.Expr) else None
     return [column.name.lower() for column in columns or []]
+
+
+def _wrappers(node: exp.Expr) -> list[exp.Expr]:
+    found: list[exp.Expr] = []
+    while isinstance(node, exp.Subquery | exp.Paren):
+        found.append(node)
+        node = node.this
+    return found
+
+
+def _is_one_row(node: exp.Expr) -> bool:
+    """Whether a query gives a row whatever its tables hold."""
+    return not isinstance(node, exp.Select) or (
+        node.args.get("group") is None
+        and any(part.find(exp.AggFunc) is not None for part in node.expressions)
+    )
