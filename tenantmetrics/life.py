@@ -21,7 +21,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -29,6 +29,14 @@ __all__ = ["around_snapshot", "at_exit", "before_hard_exit", "in_children", "on_
 
 _FINALIZER_PRIORITY = -100
 """Negative: after multiprocessing has joined the children, so that a parent delivers last."""
+
+_TURN_S = 1e-4
+"""Seconds after which a busy thread hands the interpreter over while the process is ending.
+
+Python's own is 5 ms. A delivery gives the interpreter away hundreds of times (each file, each
+column) and waits for it behind every thread that still works: with four of those it took more than
+20 seconds, and the deadline was over before anything was written.
+"""
 
 
 def in_children(callback: Callable[[], None]) -> None:
@@ -86,8 +94,12 @@ def at_exit(callback: Callable[[], None]) -> Callable[[], None]:
     # boto3's s3transfer has loaded it: no time is lost here.
     from multiprocessing import util  # noqa: PLC0415 - for whoever runs without s3transfer
 
-    registration = _Registration(callback, util)
-    atexit.register(callback)
+    def last() -> None:
+        with _short_turns():  # daemon threads go on
+            callback()
+
+    registration = _Registration(last, util)
+    atexit.register(last)
     registration.finalize()
     util.register_after_fork(registration, _Registration.finalize)
     return registration.cancel
@@ -217,8 +229,20 @@ def _handle(signum: int, frame: FrameType | None) -> None:
 def _within_deadline(deliver: Callable[[], object], timeout_s: float) -> None:
     """Deliver on another thread: this one may have been interrupted while it held a lock."""
     thread = threading.Thread(target=deliver, name="tenantmetrics-sigterm", daemon=True)
+    with _short_turns():
+        try:
+            thread.start()
+        except RuntimeError:
+            return  # the system's limit of threads: better to die as told than to hang
+        thread.join(timeout_s)
+
+
+@contextlib.contextmanager
+def _short_turns() -> Iterator[None]:
+    """Let a delivery at the end get its turn in time, however busy the other threads are."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(min(usual_s, _TURN_S))
     try:
-        thread.start()
-    except RuntimeError:
-        return  # the system's limit of threads: better to die as told than to hang
-    thread.join(timeout_s)
+        yield
+    finally:
+        sys.setswitchinterval(usual_s)

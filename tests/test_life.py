@@ -162,6 +162,40 @@ def test_sigterm_while_every_thread_is_busy_recording_still_delivers(tmp_path):
     assert calls(tmp_path)["acme"] > 100
 
 
+@pytest.mark.parametrize("ends", ["sys.exit()", "os.kill(os.getpid(), signal.SIGTERM)"])
+def test_a_delivery_at_the_end_gets_its_turn_within_a_millisecond(tmp_path, ends):
+    """Threads that go on would each keep the interpreter for 5 ms, hundreds of times."""
+    script = f"""
+        from tenantmetrics import life
+        def deliver():
+            print("turn", sys.getswitchinterval(), flush=True)
+        life.at_exit(deliver)
+        life.on_sigterm("default", deliver, 20)
+        {ends}
+    """
+    done, _ = run(tmp_path, script)
+    turns_s = [float(turn) for turn in re.findall(r"turn (\S+)", done.stdout)]
+    assert turns_s, done.stderr
+    assert max(turns_s) < 1e-3
+
+
+def test_only_a_delivery_at_the_end_shortens_the_threads_turns(tmp_path):
+    """Nothing of the interpreter's settings stays changed where the application goes on."""
+    script = """
+        seen = []
+        def mine(signum, frame):
+            seen.append(sys.getswitchinterval())
+        signal.signal(signal.SIGTERM, mine)
+        sys.setswitchinterval(0.25)
+        configure(sigterm="chain"); call(20)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert seen == [0.25] and sys.getswitchinterval() == 0.25, seen
+    """
+    done, _ = run(tmp_path, script)
+    assert done.returncode == 0, done.stderr
+    assert calls(tmp_path) == {"acme": 20}
+
+
 def test_the_applications_own_sigterm_handler_is_not_replaced(tmp_path):
     """It was there first: it alone says what happens, and exit delivers as ever."""
     script = """
