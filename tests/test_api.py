@@ -26,6 +26,11 @@ PUBLIC = {
     "tenantmetrics.export.checks": "Finding State TIMEOUT_S aws_call aws_client connect short",
     "tenantmetrics.dataapi": "ApiError Transaction TransactionRolledBackError",
     "tenantmetrics.rls": "Context RlsTransaction Rules batch stats transactional",
+    "tenantmetrics.integrations.identity": "FromAuthorizer FromFunction FromHeader FromHost FromJwt"
+    " FromPath FromSession Identity RefusedRequestError WebRequest current_tenant",
+    "tenantmetrics.integrations.scope": "apart carried inside",
+    "tenantmetrics.integrations.asgi": "TenantMiddleware request_of",
+    "tenantmetrics.integrations.wsgi": "TenantMiddleware request_of",
     "tenantmetrics.cost": "AllocationRequest BillFilter Capacity Idle ServerTimeSource monthly"
     " read_capacity",
     "tenantmetrics.cost.engines.athena": "Athena STATEMENTS_SUFFIX",
