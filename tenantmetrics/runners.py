@@ -11,7 +11,6 @@ Nothing is imported here that the application has not loaded.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import signal
 import sys
@@ -59,6 +58,8 @@ def _uvicorn(deliver: Callable[[], object]) -> None:
         try:
             await original(*args, **kwargs)
         finally:
+            import asyncio  # noqa: PLC0415 - uvicorn has loaded it
+
             # Every request is answered and the lifespan is over: no call comes after this.
             await asyncio.to_thread(deliver)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tenantmetrics.records import Misuse, SessionVerb
-from tenantmetrics.tenant.sql.bulk_insert import SlotRows
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
@@ -27,6 +26,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     State,
     Touched,
 )
+from tenantmetrics.tenant.sql.slot_rows import SlotRows
 
 __all__ = ["Plan", "StepPlan", "operands_of", "parameters_of"]
 
