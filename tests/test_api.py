@@ -30,7 +30,12 @@ PUBLIC = {
     " FromPath FromSession Identity RefusedRequestError WebRequest current_tenant",
     "tenantmetrics.integrations.scope": "apart carried inside",
     "tenantmetrics.integrations.asgi": "TenantMiddleware request_of",
-    "tenantmetrics.integrations.wsgi": "TenantMiddleware request_of",
+    "tenantmetrics.integrations.wsgi": "TenantMiddleware folds_underscores request_of",
+    "tenantmetrics.integrations.fastapi": "TenantDependency",
+    "tenantmetrics.integrations.flask": "init_app",
+    "tenantmetrics.integrations.django": "TenantMiddleware request_of",
+    "tenantmetrics.integrations.awslambda": "http_handler request_of sqs_handler",
+    "tenantmetrics.integrations.celery": "HEADER TenantTask carry_tenants",
     "tenantmetrics.cost": "AllocationRequest BillFilter Capacity Idle ServerTimeSource monthly"
     " read_capacity",
     "tenantmetrics.cost.engines.athena": "Athena STATEMENTS_SUFFIX",
@@ -62,7 +67,7 @@ def test_the_documentation_names_the_public_modules():
 
 EXTRAS = {
     "pyarrow", "duckdb", "jinja2", "xlsxwriter", "babel", "psycopg", "uvicorn", "starlette",
-    "typer", "rich", "grpc", "opentelemetry",
+    "typer", "rich", "grpc", "opentelemetry", "jwt", "flask", "django", "fastapi", "celery",
 }  # fmt: skip
 
 LIGHT = {

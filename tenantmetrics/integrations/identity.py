@@ -120,8 +120,17 @@ class Identity:
                 return _name(done.value)
             answer = function(argument)
 
-    async def find_async(self, request: WebRequest) -> str | None:
-        """The same on an event loop, which nothing here blocks. As `find`."""
+    async def find_async(
+        self,
+        request: WebRequest,
+        on_thread: Callable[..., Awaitable[Any]] = asyncio.to_thread,
+    ) -> str | None:
+        """The same on an event loop, which nothing here blocks. As `find`.
+
+        Args:
+            request: The request.
+            on_thread: Calls a function, given after it its argument, on a thread.
+        """
         steps = self._steps(request)
         answer = None
         while True:
@@ -132,7 +141,7 @@ class Identity:
             if inspect.iscoroutinefunction(function):
                 answer = await function(argument)
             else:
-                answer = await asyncio.to_thread(function, argument)
+                answer = await on_thread(function, argument)
 
     def _steps(self, request: WebRequest) -> _Steps:
         """Yields what may take time, and is sent what it gave."""

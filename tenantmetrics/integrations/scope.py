@@ -8,31 +8,54 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from tenantmetrics.tenant.identity.context import current_tenant, tenant
+from tenantmetrics.tenant.identity.context import _current, _entered, current_tenant, tenant
 
 __all__ = ["apart", "carried", "inside"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class _Nobody(tenant):
-    """A block in which there is no tenant, whatever is around it."""
+class _Work(tenant):
+    """A block that ends whatever was left open in it too: work that is over leaves nothing.
+
+    Args:
+        name: The tenant; None for nobody, whatever is around the block.
+    """
 
     __slots__ = ()
 
-    def __init__(self) -> None:
-        self._name = cast("str", None)
+    def __init__(self, name: str | None) -> None:
+        if name is not None:
+            super().__init__(name)
+        else:
+            self._name = cast("str", None)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        entry = _entered.get()
+        while entry is not None and entry.block is not self:
+            entry = entry.outer
+        if entry is not None:
+            _entered.set(entry.outer)
+            _current.set(entry.before)
 
 
 def inside(name: str | None) -> tenant:
     """A block for one tenant, or for nobody where there is none: nothing is inherited.
 
+    Blocks that are still open in it when it ends, end with it.
+
     Args:
         name: The tenant, or None.
     """
-    return _Nobody() if name is None else tenant(name)
+    return _Work(name)
 
 
 def carried(func: _F) -> _F:

@@ -22,7 +22,7 @@ from tenantmetrics.integrations.request import WebRequest
 from tenantmetrics.integrations.scope import inside
 from tenantmetrics.tenant.identity.context import tenant as tenant_block
 
-__all__ = ["TenantMiddleware", "request_of"]
+__all__ = ["TenantMiddleware", "folds_underscores", "request_of"]
 
 _Session = Callable[[dict[str, Any]], Mapping[str, Any]]
 
@@ -119,13 +119,21 @@ def request_of(environ: dict[str, Any], session: _Session | None = None) -> WebR
         if name.startswith("HTTP_") and isinstance(value, str)
     ]
     path = environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace")
-    software = environ.get("SERVER_SOFTWARE", "")
     return WebRequest(
         method=environ.get("REQUEST_METHOD", ""),
         path=path or "/",
         headers=tuple(headers),
         session=None if session is None else lambda: session(environ),
         native=environ,
-        folds_underscores="uwsgi.version" in environ
-        or (software != "" and not _DROPS.match(software)),
+        folds_underscores=folds_underscores(environ),
     )
+
+
+def folds_underscores(environ: Mapping[str, Any]) -> bool:
+    """Whether the server may have made `HTTP_X_TENANT_ID` of `X_Tenant_Id`.
+
+    Args:
+        environ: WSGI's.
+    """
+    software = environ.get("SERVER_SOFTWARE", "")
+    return "uwsgi.version" in environ or (software != "" and not _DROPS.match(software))
