@@ -19,7 +19,7 @@ import sys
 import tempfile
 from statistics import median
 
-ROUNDS = 5
+ROUNDS = 15
 
 _PROGRAM = """
 import json, os, sys, time

@@ -30,6 +30,7 @@ __all__ = [
     "around_snapshot",
     "at_exit",
     "before_hard_exit",
+    "deliver_at_hard_exit",
     "in_children",
     "on_sigterm",
 ]
@@ -177,6 +178,14 @@ def before_hard_exit(deliver: Callable[[], object], timeout_s: Callable[[], floa
     _hard_exit.deliver, _hard_exit.timeout_s = deliver, timeout_s
     if first:
         os.register_at_fork(after_in_child=_hard_exit.install)
+
+
+def deliver_at_hard_exit() -> None:
+    """Have what `before_hard_exit` says hold in this process: a child forked before we were loaded.
+
+    Where nothing was registered yet, it holds as soon as there is.
+    """
+    _hard_exit.install()
 
 
 class _Registration:
