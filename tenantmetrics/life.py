@@ -25,7 +25,15 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
-__all__ = ["around_snapshot", "at_exit", "before_hard_exit", "in_children", "on_sigterm"]
+__all__ = [
+    "Unforked",
+    "around_snapshot",
+    "at_exit",
+    "before_hard_exit",
+    "deliver_at_hard_exit",
+    "in_children",
+    "on_sigterm",
+]
 
 _FINALIZER_PRIORITY = -100
 """Negative: after multiprocessing has joined the children, so that a parent delivers last."""
@@ -64,6 +72,30 @@ def in_children(callback: Callable[[], None]) -> None:
     if earlier not in {None, uwsgidecorators.postfork_chain_hook}:
         uwsgidecorators.postfork(earlier)  # importing it has put its own hook in that one's place
     uwsgidecorators.postfork(callback)
+
+
+class Unforked:
+    """A block during which nobody forks: a fork waits until it is over.
+
+    For an import on a thread of the application's or of an exporter. A child that is forked in the
+    middle of it would wait for ever, as soon as it needs the module, for a thread that it does not
+    have.
+    """
+
+    def __init__(self) -> None:
+        # For an import that forks by itself.
+        self._lock = threading.RLock()
+        os.register_at_fork(
+            before=self._lock.acquire,
+            after_in_parent=self._lock.release,
+            after_in_child=self._lock.release,
+        )
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 def around_snapshot(before: Callable[[], object], after: Callable[[], object]) -> None:
@@ -146,6 +178,14 @@ def before_hard_exit(deliver: Callable[[], object], timeout_s: Callable[[], floa
     _hard_exit.deliver, _hard_exit.timeout_s = deliver, timeout_s
     if first:
         os.register_at_fork(after_in_child=_hard_exit.install)
+
+
+def deliver_at_hard_exit() -> None:
+    """Have what `before_hard_exit` says hold in this process: a child forked before we were loaded.
+
+    Where nothing was registered yet, it holds as soon as there is.
+    """
+    _hard_exit.install()
 
 
 class _Registration:

@@ -60,8 +60,8 @@ def _use(config: Config) -> Pipeline:
         replacement = Pipeline(config, recorder)
         replaced, _current = _current, replacement
         _handle_sigterm()
-        hook_in(_deliver, _handle_sigterm)
         before_hard_exit(_end, _exit_timeout_s)
+        hook_in(_deliver, _handle_sigterm)
     if replaced is not None:
         replaced.shutdown(replaced.config.exit_timeout_s)
     return replacement

@@ -3,7 +3,8 @@
 | runner | how its processes end | what is used |
 |---|---|---|
 | Celery's prefork pool | `os._exit`, after a signal of Celery's | `worker_process_shutdown` |
-| billiard, RQ, huey's processes | `os._exit` in a forked child | `life.before_hard_exit` |
+| billiard, huey's processes | `os._exit` in a forked child | `life.before_hard_exit` |
+| RQ | `os._exit` in a child that is forked before the job's module is loaded | the same, at once |
 | uvicorn | raises SIGTERM again, by its default | the server's own `shutdown`, the last before |
 
 Nothing is imported here that the application has not loaded.
@@ -11,12 +12,13 @@ Nothing is imported here that the application has not loaded.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import signal
 import sys
 from collections.abc import Callable
 from typing import Any
+
+from tenantmetrics.life import deliver_at_hard_exit
 
 __all__ = ["hook_in"]
 
@@ -35,6 +37,8 @@ def hook_in(deliver: Callable[[], object], on_start: Callable[[], object]) -> No
         _celery(deliver, on_start)
     with contextlib.suppress(Exception):
         _uvicorn(deliver)
+    with contextlib.suppress(Exception):
+        _rq()
 
 
 def _celery(deliver: Callable[[], object], on_start: Callable[[], object]) -> None:
@@ -49,6 +53,13 @@ def _celery(deliver: Callable[[], object], on_start: Callable[[], object]) -> No
     )
 
 
+def _rq() -> None:
+    """A job's process loads the job, and us, after the fork: there was nobody to be told of it."""
+    rq: Any = sys.modules.get("rq")
+    if rq is not None and rq.get_current_job() is not None:
+        deliver_at_hard_exit()
+
+
 def _uvicorn(deliver: Callable[[], object]) -> None:
     server: Any = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     if not type(server).__module__.startswith("uvicorn.") or hasattr(server, _NAME):
@@ -59,6 +70,8 @@ def _uvicorn(deliver: Callable[[], object]) -> None:
         try:
             await original(*args, **kwargs)
         finally:
+            import asyncio  # noqa: PLC0415 - uvicorn has loaded it
+
             # Every request is answered and the lifespan is over: no call comes after this.
             await asyncio.to_thread(deliver)
 

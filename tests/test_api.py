@@ -26,6 +26,16 @@ PUBLIC = {
     "tenantmetrics.export.checks": "Finding State TIMEOUT_S aws_call aws_client connect short",
     "tenantmetrics.dataapi": "ApiError Transaction TransactionRolledBackError",
     "tenantmetrics.rls": "Context RlsTransaction Rules batch stats transactional",
+    "tenantmetrics.integrations.identity": "FromAuthorizer FromFunction FromHeader FromHost FromJwt"
+    " FromPath FromSession Identity RefusedRequestError WebRequest current_tenant",
+    "tenantmetrics.integrations.scope": "apart carried inside",
+    "tenantmetrics.integrations.asgi": "TenantMiddleware request_of",
+    "tenantmetrics.integrations.wsgi": "TenantMiddleware folds_underscores request_of",
+    "tenantmetrics.integrations.fastapi": "TenantDependency",
+    "tenantmetrics.integrations.flask": "init_app",
+    "tenantmetrics.integrations.django": "TenantMiddleware request_of",
+    "tenantmetrics.integrations.awslambda": "http_handler request_of sqs_handler",
+    "tenantmetrics.integrations.celery": "HEADER TenantTask carry_tenants",
     "tenantmetrics.cost": "AllocationRequest BillFilter Capacity Idle ServerTimeSource monthly"
     " read_capacity",
     "tenantmetrics.cost.engines.athena": "Athena STATEMENTS_SUFFIX",
@@ -57,7 +67,7 @@ def test_the_documentation_names_the_public_modules():
 
 EXTRAS = {
     "pyarrow", "duckdb", "jinja2", "xlsxwriter", "babel", "psycopg", "uvicorn", "starlette",
-    "typer", "rich", "grpc", "opentelemetry",
+    "typer", "rich", "grpc", "opentelemetry", "jwt", "flask", "django", "fastapi", "celery",
 }  # fmt: skip
 
 LIGHT = {

@@ -152,10 +152,12 @@ def test_sigterm_while_every_thread_is_busy_recording_still_delivers(tmp_path):
         configure(exit_timeout_s=20)
         for _ in range(3):
             threading.Thread(target=call, args=(10**9,), daemon=True).start()
-        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        killer = None
         while True:
             call(1)
-            tenantmetrics.stats()
+            if tenantmetrics.stats()["calls"] > 200 and killer is None:
+                killer = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGTERM))
+                killer.start()
     """
     done, _ = run(tmp_path, script)
     assert done.returncode == -signal.SIGTERM

@@ -6,6 +6,7 @@ Each ends its processes in a way of its own, most of them in `os._exit`, which r
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
+from tests.parts import lacking
 
 _BIN = Path(sys.executable).parent
 _ROOT = Path(__file__).parents[1]
@@ -301,3 +304,105 @@ def test_servers_deliver_what_they_answered(project, unused_port, server):
     assert sum(found.values()) == len(answered), log
     if lifespans is not None:
         assert found.pop("lifespan", 0) == lifespans, log
+
+
+@pytest.fixture
+def redis_url(tmp_path, unused_port):
+    """A Redis of the test's own; nothing of it stays."""
+    if shutil.which("redis-server") is None:
+        lacking("no redis-server here: apt-get install redis-server")
+    server = subprocess.Popen(
+        ["redis-server", "--port", str(unused_port), "--bind", "127.0.0.1", "--save", ""],
+        cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert any("Ready to accept connections" in line for line in server.stdout)
+    yield f"redis://127.0.0.1:{unused_port}"
+    server.terminate()
+    server.communicate(timeout=30)
+
+
+RQ = """
+    import sys
+    from redis import Redis
+    from rq import Queue
+    queue = Queue(connection=Redis.from_url(sys.argv[1]))
+    for n in range(7):
+        queue.enqueue("work.call", n)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "arguments", [("worker",), ("worker-pool", "-n", "2")], ids=["worker", "pool"]
+)
+def test_rq_delivers_every_job(project, redis_url, arguments):
+    """A process a job, forked before the job's module is loaded, and this library with it."""
+    project.python("-c", textwrap.dedent(RQ), redis_url)
+    running = project.start("rq", arguments[0], "-u", redis_url, *arguments[1:])
+    project.wait_for(7, running)
+    log = project.stop(running)
+    assert project.calls == {"acme": 7}, log
+
+
+DRAMATIQ = """
+    import os
+    import dramatiq
+    from dramatiq.brokers.redis import RedisBroker
+    import work
+
+    dramatiq.set_broker(RedisBroker(url=os.environ["REDIS"]))
+
+    @dramatiq.actor
+    def run(n):
+        work.call(n)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_dramatiq_delivers_every_message(project, redis_url, number):
+    """Its processes end by `sys.exit`, in a child of multiprocessing."""
+    project.environ["REDIS"] = redis_url
+    project.write("actors", DRAMATIQ)
+    project.python("-c", "import actors; [actors.run.send(n) for n in range(7)]")
+    running = project.start("dramatiq", "actors", "--processes", "2", "--threads", "2")
+    project.wait_for(7, running)
+    log = project.stop(running, number)
+    assert project.calls == {"acme": 7}, log
+
+
+ARQ = """
+    import os
+    from arq.connections import RedisSettings
+    import work
+
+    async def run(context, n):
+        work.call(n)
+
+    class WorkerSettings:
+        functions = [run]
+        redis_settings = RedisSettings.from_dsn(os.environ["REDIS"])
+"""
+
+ARQ_JOBS = """
+    import asyncio, jobs
+    from arq import create_pool
+    async def main():
+        pool = await create_pool(jobs.WorkerSettings.redis_settings)
+        for n in range(7):
+            await pool.enqueue_job("run", n)
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_arq_delivers_every_job(project, redis_url, number):
+    """One process, which handles the signals by its event loop."""
+    project.environ["REDIS"] = redis_url
+    project.write("jobs", ARQ)
+    project.python("-c", textwrap.dedent(ARQ_JOBS))
+    running = project.start("arq", "jobs.WorkerSettings")
+    project.wait_for(7, running)
+    log = project.stop(running, number)
+    assert project.calls == {"acme": 7}, log

@@ -14,6 +14,7 @@ from tenantmetrics.export.otlp_data import rows as otlp_rows
 from tenantmetrics.export.points import groups
 from tenantmetrics.tenant.session.strict import Strict
 
+QUERY = "SELECT count(*) FROM pg_class"
 VARIABLE = "SELECT set_config('app.current_tenant_id', :tenant, true)"
 
 
@@ -37,7 +38,7 @@ def test_a_call_without_a_tenant_is_refused_before_it_is_sent(client, target, en
     """The error says what to do; nothing reached the network; nothing was metered."""
     before = endpoint.requests.total
     with pytest.raises(TenantRefusedError, match="nothing names a tenant"):
-        client.execute_statement(**target, sql="SELECT 1")
+        client.execute_statement(**target, sql=QUERY)
 
     assert endpoint.requests.total == before
     assert tenantmetrics.stats()["calls"] == 0
@@ -46,8 +47,8 @@ def test_a_call_without_a_tenant_is_refused_before_it_is_sent(client, target, en
 def test_a_call_with_a_tenant_passes(client, target):
     """From whatever source."""
     with tenantmetrics.tenant("acme"):
-        client.execute_statement(**target, sql="SELECT 1")
-    client.execute_statement(**target, sql="SELECT 1 /*tenant_id='acme'*/")
+        client.execute_statement(**target, sql=QUERY)
+    client.execute_statement(**target, sql="SELECT count(*) FROM pg_class /*tenant_id='acme'*/")
 
     assert tenantmetrics.stats()["calls"] == 2
 
@@ -57,11 +58,11 @@ def test_an_rls_transaction_passes_and_ends_with_its_session(client, target):
     ids = {name: target[name] for name in ("resourceArn", "secretArn")}
     transaction = client.begin_transaction(**target)["transactionId"]
     with pytest.raises(TenantRefusedError):
-        client.execute_statement(**target, sql="SELECT 1", transactionId=transaction)
+        client.execute_statement(**target, sql=QUERY, transactionId=transaction)
     client.execute_statement(
         **target, sql=VARIABLE, parameters=named("acme"), transactionId=transaction
     )
-    client.execute_statement(**target, sql="SELECT 1", transactionId=transaction)
+    client.execute_statement(**target, sql=QUERY, transactionId=transaction)
     client.commit_transaction(**ids, transactionId=transaction)
 
     stats = tenantmetrics.stats()
@@ -94,7 +95,7 @@ def test_a_bug_of_ours_refuses_nothing(client, target, monkeypatch):
         raise RuntimeError
 
     monkeypatch.setattr(Strict, "check", broken)
-    client.execute_statement(**target, sql="SELECT 1")
+    client.execute_statement(**target, sql=QUERY)
 
     assert tenantmetrics.stats()["losses"] == {"tenant_error": 1}
 
@@ -191,8 +192,8 @@ def test_warn_sends_all_and_counts_what_it_would_refuse(fresh_pipeline, endpoint
     client = tenantmetrics.instrument(endpoint.client())
     with capture_logs() as lines:
         with tenantmetrics.tenant("acme"):
-            client.execute_statement(**target, sql="SELECT 1 /*tenant_id='bee'*/")
-        client.execute_statement(**target, sql="SELECT 1")
+            client.execute_statement(**target, sql=f"{QUERY} /*tenant_id='bee'*/")
+        client.execute_statement(**target, sql=QUERY)
     client.close()
     stats = tenantmetrics.stats()
     assert stats["would_refuse"] == {"sources_disagree": 1, "no_tenant": 1}
@@ -203,7 +204,7 @@ def test_warn_sends_all_and_counts_what_it_would_refuse(fresh_pipeline, endpoint
     assert not [row for row in ledger_rows(tmp_path) if row["lost"]]
 
 
-@pytest.mark.parametrize("more", [{}, {"isolation_level": "SERIALIZABLE"}])
+@pytest.mark.parametrize("more", [{}, {"isolation_level": "SERIALIZABLE"}, {"pool_pre_ping": True}])
 def test_what_sqlalchemy_asks_as_it_connects_passes(client, endpoint, more):
     """Its first connection has no tenant yet; the statement that follows must have one."""
     engine = sa.create_engine(
@@ -217,8 +218,28 @@ def test_what_sqlalchemy_asks_as_it_connects_passes(client, endpoint, more):
     )
     with engine.connect() as connection:
         connection.execute(sa.text("SET LOCAL app.current_tenant_id = 'acme'"))
-        assert connection.execute(sa.text("SELECT 42")).scalar() == 42
+        assert connection.execute(sa.text(QUERY)).scalar() > 42
     with engine.connect() as connection, pytest.raises(TenantRefusedError):
-        connection.execute(sa.text("SELECT 42"))
+        connection.execute(sa.text(QUERY))
     assert tenantmetrics.stats()["refused"] == {"no_tenant": 1}
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1", "select 'up' as state, null, -1, true", "SELECT 1::int /* health */"]
+)
+def test_a_ping_needs_no_tenant(client, target, sql):
+    """Constants are nobody's rows: pools and health checks ask for them without a request."""
+    with contextlib.suppress(client.exceptions.BadRequestException):
+        client.execute_statement(**target, sql=sql)
+    assert tenantmetrics.stats()["refused"] == {}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT pg_sleep(0)", "SELECT 1 FROM pg_class", "SELECT (SELECT 1)", "SELECT nextval('s')"],
+)
+def test_what_does_work_is_no_ping(client, target, sql):
+    """A function, a table or a subquery may read anybody's rows."""
+    with pytest.raises(TenantRefusedError):
+        client.execute_statement(**target, sql=sql)

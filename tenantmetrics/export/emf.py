@@ -17,20 +17,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-from aws_embedded_metrics.config import get_config
-from aws_embedded_metrics.logger.metric import Metric
-from aws_embedded_metrics.logger.metrics_context import MetricsContext
-from aws_embedded_metrics.serializers.log_serializer import LogSerializer
 
 from tenantmetrics import limits
 from tenantmetrics.catalog import Form, Level
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.export.points import Point, groups
 from tenantmetrics.export.resume import Fate, Resumable, Undelivered
+from tenantmetrics.life import Unforked
 from tenantmetrics.records import Window
+
+if TYPE_CHECKING:
+    from aws_embedded_metrics.logger.metric import Metric
 
 __all__ = ["EmfExporter", "agent_address", "documents"]
 
@@ -42,6 +41,7 @@ _CONNECT_TIMEOUT_S = 2.0
 _CLOSE_TIMEOUT_S = 1.0
 _DEFAULT_AGENT = "tcp://127.0.0.1:25888"
 """Where the CloudWatch agent listens (its documentation); the library's own default is 0.0.0.0."""
+_loading = Unforked()
 
 
 class EmfExporter:
@@ -77,14 +77,18 @@ class EmfExporter:
         self._max_tenants = max_tenants
         self._clock = clock
         self._wall_clock = wall_clock
-        settings = get_config()
-        self._log_group = settings.log_group_name
-        self._log_stream = settings.log_stream_name
-        self._agent = agent_address()
+        if not _stdout(os.environ.get("AWS_EMF_ENVIRONMENT")):
+            _agent(os.environ.get("AWS_EMF_AGENT_ENDPOINT"))
+        # The library is read with the first export, not with the first client: 100 ms of aiohttp.
+        self._settings: Any = None
+        self._agent: tuple[str, tuple[str, int]] | None = None
         self._resumable: Resumable[list[str]] = Resumable(self._batches, self._send)
 
     def export(self, windows: Sequence[Window], deadline_s: float) -> None:
         """Write the windows, as `Exporter.export` says."""
+        if self._settings is None:
+            with _loading:
+                self._agent, self._settings = agent_address(), _library_settings()
         self._resumable.export(windows, deadline_s)
 
     def close(self) -> None:
@@ -104,9 +108,9 @@ class EmfExporter:
     def _meta(self) -> dict[str, str]:
         if self._agent is None:
             return {}
-        meta = {"LogGroupName": self._log_group or "tenantmetrics"}
-        if self._log_stream:
-            meta["LogStreamName"] = self._log_stream
+        meta = {"LogGroupName": self._settings.log_group_name or "tenantmetrics"}
+        if self._settings.log_stream_name:
+            meta["LogStreamName"] = self._settings.log_stream_name
         return meta
 
     def _send(self, batch: list[str], deadline_s: float) -> None:
@@ -137,6 +141,9 @@ def documents(
     Yields:
         Documents within EMF's limits of 100 metrics, 100 values and 256 KB.
     """
+    from aws_embedded_metrics.logger.metrics_context import MetricsContext  # noqa: PLC0415 - slow
+    from aws_embedded_metrics.serializers.log_serializer import LogSerializer  # noqa: PLC0415
+
     serializer = LogSerializer()
     for group in groups(
         window, level=level, max_tenants=max_tenants, values_max=limits.EMF_VALUES_MAX
@@ -159,6 +166,8 @@ def documents(
 
 def _metric(point: Point) -> Metric:
     """The library's metric with one value, which is a histogram where there are several."""
+    from aws_embedded_metrics.logger.metric import Metric  # noqa: PLC0415 - as above
+
     if point.metric.form is Form.SUM:
         return Metric(point.values[0][0], point.metric.unit)
     histogram: Any = {
@@ -184,8 +193,14 @@ def agent_address() -> tuple[str, tuple[str, int]] | None:
     Raises:
         ConfigError: AWS_EMF_AGENT_ENDPOINT is no tcp:// or udp:// address.
     """
-    settings = get_config()
+    settings = _library_settings()
     return None if _stdout(settings.environment) else _agent(settings.agent_endpoint)
+
+
+def _library_settings() -> Any:
+    from aws_embedded_metrics.config import get_config  # noqa: PLC0415 - slow to import
+
+    return get_config()
 
 
 def _stdout(environment: str | None) -> bool:

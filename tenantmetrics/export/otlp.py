@@ -26,6 +26,7 @@ from tenantmetrics import limits
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.export.base import ExportError
 from tenantmetrics.export.resume import Fate, Resumable, Undelivered
+from tenantmetrics.life import Unforked
 from tenantmetrics.records import Window
 
 __all__ = ["OtlpExporter", "Target", "target"]
@@ -33,6 +34,7 @@ __all__ = ["OtlpExporter", "Target", "target"]
 _CLOUDWATCH = re.compile(r"monitoring\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?")
 _HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+\s*=[^,]*")
 _PREFIX = "OTEL_EXPORTER_OTLP_"
+_loading = Unforked()
 
 
 class Target:
@@ -169,7 +171,10 @@ class OtlpExporter:
         self._region = region or to.region
         self._max_series = max_series
         self._clock = clock
-        _load(grpc=to.grpc)
+        if to.grpc:
+            # Now, and not at the first export: that may come as the interpreter exits, when grpc
+            # cannot be imported any more, and a process that lives for seconds delivers nothing.
+            import tenantmetrics.export.otlp_grpc  # noqa: F401, PLC0415 - 0.2 s, where it is used
         self._sender: _Sender | None = None
         self._signer: Any = None
         self._resource: Any = None
@@ -184,6 +189,9 @@ class OtlpExporter:
         if self._clock() >= deadline_s:
             raise TimeoutError("out of time before anything was sent")
         if self._resource is None:
+            with _loading:
+                import tenantmetrics.export.otlp_data  # noqa: PLC0415 - with the first export
+                import tenantmetrics.export.otlp_http  # noqa: F401, PLC0415
             self._resource = _resource(windows[0].writer)
         self._sender = self._open(deadline_s)
         try:
@@ -278,20 +286,6 @@ class OtlpExporter:
             ) from first
         self._added = set()
         self._cumulative.sent()
-
-
-def _load(*, grpc: bool) -> None:
-    """Import what an export needs, 0.3 s, when the exporter is made and not at the first export.
-
-    That may come as the interpreter exits: what OpenTelemetry does on import then fails, and a
-    process that lives for less than a minute would deliver nothing.
-    """
-    import tenantmetrics.export.otlp_data  # noqa: PLC0415
-
-    if grpc:
-        import tenantmetrics.export.otlp_grpc  # noqa: PLC0415
-    else:
-        import tenantmetrics.export.otlp_http  # noqa: F401, PLC0415
 
 
 def _resource(writer: str) -> Any:

@@ -14,6 +14,7 @@ from tenantmetrics.capture.request import Request
 from tenantmetrics.config import Config
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
+from tenantmetrics.life import Unforked
 from tenantmetrics.records import (
     Claim,
     Claims,
@@ -34,9 +35,7 @@ from tenantmetrics.tenant.session.strict import Strict
 from tenantmetrics.tenant.sql.operands import Values, index_parameters
 from tenantmetrics.tenant.sql.plan import Plan, parameters_of
 from tenantmetrics.tenant.sql.plan_cache import Generations
-from tenantmetrics.tenant.sql.planner import plan_of
-from tenantmetrics.tenant.sql.query_scope import UNKNOWN
-from tenantmetrics.tenant.sql.restrictions import State, evaluate, split
+from tenantmetrics.tenant.sql.restrictions import UNKNOWN, State, evaluate, split
 from tenantmetrics.tenant.sql.sql_comments import tenants_in_comments
 from tenantmetrics.tenant.sql.template import Literal, skeleton
 
@@ -56,6 +55,7 @@ _OF_TRANSITION = {
     Transition.ROLLBACK: _WITHOUT_WORK,
     Transition.COMMIT: Claims(fingerprint=fingerprint("COMMIT")),
 }
+_loading = Unforked()
 # A third of the time of the named tuple's own constructor.
 _new = tuple.__new__
 
@@ -164,6 +164,11 @@ class Resolver:
         plan = self._plans.young.get(cut.template) or self._plans.aged(cut.template)
         if plan is None:
             try:
+                with _loading:
+                    from tenantmetrics.tenant.sql.planner import (  # noqa: PLC0415 - sqlglot: 80 ms
+                        plan_of,
+                    )
+
                 plan = plan_of(cut.template, self.vocabulary)
             except Exception as error:  # noqa: BLE001 - whatever a text provokes, the call goes on
                 self._health.count(Loss.TENANT_ERROR, error=error, where="plan")

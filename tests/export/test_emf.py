@@ -339,9 +339,18 @@ def test_documents_older_than_cloudwatch_takes_are_given_up(agent, real_window):
 def test_an_agent_endpoint_that_is_none_is_told_at_start(monkeypatch, endpoint):
     """One error that names the variable."""
     monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
-    monkeypatch.setattr(get_config(), "agent_endpoint", endpoint)
+    monkeypatch.setenv("AWS_EMF_AGENT_ENDPOINT", endpoint)
     with pytest.raises(ConfigError, match="AWS_EMF_AGENT_ENDPOINT"):
         exporter()
+
+
+def test_an_agent_endpoint_that_the_program_sets_is_read_with_the_first_export(monkeypatch):
+    """By the library's own settings; what is wrong with it fails the export and is not guessed."""
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
+    made = exporter()
+    monkeypatch.setattr(get_config(), "agent_endpoint", "tcp://agent")
+    with pytest.raises(ConfigError, match="tcp://agent"):
+        made.export([Window(0, 60, "w", 0, {}, {})], in_s(5))
 
 
 def test_a_window_of_losses_alone_is_written(agent):

@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import threading
+from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
@@ -123,20 +124,23 @@ class Running:
                 self.stop()
         self.wait()
 
-    def recorded(self, *, waiting=True):
-        """What was recorded until now, calls that wait for another attempt included or not."""
-        done = threading.Event()
-
-        def settle():
-            if waiting:
-                self.sidecar.application.calls.settle()
-            done.set()
-
-        # After all that answers which are out have left to be recorded.
-        self.loop.call_soon_threadsafe(settle)
-        assert done.wait(10)
+    def recorded(self):
+        """What was recorded until now, calls that wait for another attempt included."""
+        self._on_loop(self.sidecar.application.calls.settle)
         assert self.pipeline.flush(10)
         return self.kept
+
+    def waiting(self):
+        """How many calls wait for another attempt, once the last answer's call is in the books.
+
+        That is done after the answer is on its way, in the loop's next round.
+        """
+        return self._on_loop(self.operations.waiting)
+
+    def _on_loop(self, ask):
+        answer = Future()
+        self.loop.call_soon_threadsafe(lambda: answer.set_result(ask()))
+        return answer.result(10)
 
     def client(self, **config):
         """boto3's own, not instrumented."""

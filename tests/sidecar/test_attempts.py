@@ -38,7 +38,7 @@ def test_the_last_attempt_of_an_sdk_ends_its_call(shared, body):
     client = running.client(retries={"total_max_attempts": 2, "mode": "standard"})
     with pytest.raises(client.exceptions.ClientError, match="slow down"):
         client.execute_statement(**json.loads(body()))
-    assert running.operations.waiting() == 0
+    assert running.waiting() == 0
     kept = running.recorded()
     assert (kept.calls(outcome="ThrottlingException"), kept.total("attempts")) == (1, 2)
 
@@ -71,7 +71,7 @@ def test_a_failed_call_is_recorded_before_its_transaction_goes_on(shared, body):
     inside = {"transactionId": "t1"}
     running.post(body=body("SELECT 1", **inside), amz_sdk_invocation_id="a")
     running.post(body=body("SELECT 2", **inside), amz_sdk_invocation_id="b")
-    assert running.operations.waiting() == 0
+    assert running.waiting() == 0
     running.post("/CommitTransaction", body(**inside))
     assert running.recorded().calls() == 3
 
@@ -83,8 +83,9 @@ def test_calls_that_wait_are_bounded_and_expire(shared, body, monkeypatch):
     scripted.answer = lambda _: (500, [], b"")
     for number in range(25):
         running.post(body=body(f"SELECT {number}"), amz_sdk_invocation_id=f"id-{number}")
-    assert running.recorded(waiting=False).calls() == 15
-    assert running.operations.waiting() == 10
+    assert running.waiting() == 10
+    assert running.pipeline.flush(10)
+    assert running.kept.calls() == 15
     assert running.recorded().calls() == 25
 
 

@@ -9,9 +9,9 @@ CommitTransaction and RollbackTransaction (refusing them would leave the transac
 statements that only set the session or its savepoints (SET is what names the tenant). What names
 two tenants is refused whatever it is: SET to a tenant other than the context's, a second SET to
 another tenant, a predicate for another tenant than the session's. A COMMIT or ROLLBACK of the API
-is never refused. Nor is what a driver asks of the server as it connects (`Plan.probes`): SHOW,
-SET, and queries that read no table and only show the session or the server's version. `SELECT 1` is
-refused, because nothing tells it from a call that somebody forgot to give a tenant.
+is never refused. Nor is what a driver, a pool or a health check asks of the server (`Plan.probes`):
+SHOW, SET, and queries that read no table and only show constants, the session or the server's
+version, such as `SELECT 1`.
 """
 
 from __future__ import annotations

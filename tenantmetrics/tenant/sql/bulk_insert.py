@@ -7,21 +7,18 @@ All rows have the same columns, so one is parsed, and the tenant's column is rea
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlglot import exp
 
-from tenantmetrics.records import UNATTRIBUTED
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.sql.operands import Operand, Values
-from tenantmetrics.tenant.sql.query_scope import UNKNOWN
-from tenantmetrics.tenant.sql.restrictions import Named, Restriction, Rows, State, Touched
+from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.restrictions import UNKNOWN, Named, Restriction, Rows
+from tenantmetrics.tenant.sql.slot_rows import SlotRows
 from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 
-__all__ = ["BulkRows", "SlotRows", "bulk_rows", "rows_node", "tenant_index"]
+__all__ = ["BulkRows", "bulk_rows", "rows_node", "tenant_index"]
 
 _VALUE = r"\s*+(?:'slot[0-9]++'|[0-9]++|:[A-Za-z0-9_]++|null|default|true|false|now\(\))\s*+"
 _ROW = rf"\({_VALUE}(?:,{_VALUE})*+\)"
@@ -77,37 +74,6 @@ def tenant_index(statement: exp.Expr, vocabulary: Vocabulary) -> int | None:
     names = [column.name.lower() for column in statement.this.expressions]
     found = [(ranks[name], index) for index, name in enumerate(names) if name in ranks]
     return min(found)[1] if found else None
-
-
-@dataclass(frozen=True, slots=True)
-class SlotRows:
-    """Rows that are all written alike, with the tenant as a literal: one slot in every so many.
-
-    Attributes:
-        first: The slot of the first row's tenant.
-        stride: Literals of one row.
-        count: Rows.
-    """
-
-    first: int
-    stride: int
-    count: int
-
-    def operands(self) -> list[Operand]:
-        """The tenants' literals."""
-        return [Operand(slot=self.first + number * self.stride) for number in range(self.count)]
-
-    def found(self, values: Values) -> Touched:
-        """Weights are numbers of rows; a row that names nobody is nobody's."""
-        end = self.first + self.stride * self.count
-        shares: dict[str, int] = {}
-        known = False
-        reader = Operand(slot=self.first)
-        for literal, rows in Counter(values.literals[self.first : end : self.stride]).items():
-            tenants = reader.of_literal(literal) or (UNATTRIBUTED,)
-            known = known or tenants[0] != UNATTRIBUTED
-            shares[tenants[0]] = shares.get(tenants[0], 0) + rows
-        return Touched(State.KNOWN, shares) if known else Touched(State.UNDECIDED)
 
 
 def rows_node(rows: BulkRows, template: str, index: int) -> Restriction:

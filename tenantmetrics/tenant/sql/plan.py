@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tenantmetrics.records import Misuse, SessionVerb
-from tenantmetrics.tenant.sql.bulk_insert import SlotRows
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
@@ -27,6 +26,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     State,
     Touched,
 )
+from tenantmetrics.tenant.sql.slot_rows import SlotRows
 
 __all__ = ["Plan", "StepPlan", "operands_of", "parameters_of"]
 
@@ -63,8 +63,8 @@ class Plan:
         misuses: What the text alone shows.
         fingerprint: `sqltext.fingerprint` of it; 0 where it has none.
         workless: Whether running it is free in the database, whatever its values are.
-        probes: Whether it is what drivers ask as they connect: it touches no rows, and shows or
-            sets the session, or asks the server about itself.
+        probes: Whether it is what drivers, pools and health checks ask: it touches no rows, and
+            shows constants, shows or sets the session, or asks the server about itself.
         why: For `explain`: what was not understood, and why.
     """
 

@@ -35,7 +35,7 @@ from tenantmetrics.tenant.sql.template import TOO_LONG
 from tenantmetrics.tenant.sql.utility_statements import needs_parser, read_utility
 from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, operand_of, utility_tokens
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_operand
-from tenantmetrics.tenant.sql.workless import asks_something, does_no_work
+from tenantmetrics.tenant.sql.workless import does_no_work
 
 __all__ = ["plan_of"]
 
@@ -232,7 +232,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         confirms=confirms,
         sets_only=bool(steps) and not seen.reads,
         workless=workless,
-        probes=workless and not steps and asks_something(statement),
+        probes=workless and not steps,
     )
 
 

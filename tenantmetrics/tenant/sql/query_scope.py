@@ -17,7 +17,12 @@ from sqlglot import exp
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.restrictions import Fixed, Restriction, State, Touched
+from tenantmetrics.tenant.sql.restrictions import (
+    CLEAR,
+    OPEN,
+    UNKNOWN,
+    Restriction,
+)
 
 __all__ = [
     "CLEAR",
@@ -32,10 +37,6 @@ __all__ = [
     "Sink",
     "is_tenants",
 ]
-
-OPEN = Fixed(Touched(State.OPEN))
-UNKNOWN = Fixed(Touched(State.UNDECIDED))
-CLEAR = Fixed(Touched(State.CLEAR))
 
 Key = tuple[int, str]
 """Number of the source, name of the column."""

@@ -18,6 +18,9 @@ from tenantmetrics.tenant.sql.budget import TooMuchWorkError
 from tenantmetrics.tenant.sql.operands import Operand, Values
 
 __all__ = [
+    "CLEAR",
+    "OPEN",
+    "UNKNOWN",
     "Also",
     "Closed",
     "Either",
@@ -89,6 +92,11 @@ class Fixed:
     def found(self, values: Values) -> Touched:  # noqa: ARG002
         """Always the same."""
         return self.answer
+
+
+OPEN = Fixed(Touched(State.OPEN))
+UNKNOWN = Fixed(Touched(State.UNDECIDED))
+CLEAR = Fixed(Touched(State.CLEAR))
 
 
 @dataclass(frozen=True, slots=True)

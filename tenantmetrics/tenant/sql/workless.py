@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-__all__ = ["asks_something", "does_no_work"]
+__all__ = ["does_no_work"]
 
 _FREE = frozenset(
     {
@@ -48,7 +48,6 @@ _FREE_FUNCTIONS = frozenset(
     },
 )
 """PostgreSQL's own that sqlglot has no class for, everywhere or behind `pg_catalog.`."""
-_CONSTANTS = (exp.Alias, exp.Boolean, exp.Identifier, exp.Literal, exp.Neg, exp.Null, exp.Paren)
 _OWN_TYPES = frozenset(
     {
         exp.DType.BIGINT,
@@ -82,17 +81,6 @@ def does_no_work(statement: exp.Expr) -> bool:
         return False
     clauses = [key for key, value in statement.args.items() if value]
     return clauses == ["expressions"] and all(map(_is_free, statement.expressions))
-
-
-def asks_something(statement: exp.Expr) -> bool:
-    """Whether a query that does no work asks for more than constants (`SELECT 1`).
-
-    Args:
-        statement: A parsed statement for which `does_no_work` holds.
-    """
-    return not all(
-        isinstance(part, _CONSTANTS) for item in statement.expressions for part in item.walk()
-    )
 
 
 def _is_free(item: exp.Expr) -> bool:
