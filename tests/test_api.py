@@ -36,6 +36,7 @@ PUBLIC = {
     "tenantmetrics.integrations.django": "TenantMiddleware request_of",
     "tenantmetrics.integrations.awslambda": "http_handler request_of sqs_handler",
     "tenantmetrics.integrations.celery": "HEADER TenantTask carry_tenants",
+    "tenantmetrics.integrations.sqlalchemy": "set_tenant_at_begin",
     "tenantmetrics.cost": "AllocationRequest BillFilter Capacity Idle ServerTimeSource monthly"
     " read_capacity",
     "tenantmetrics.cost.engines.athena": "Athena STATEMENTS_SUFFIX",

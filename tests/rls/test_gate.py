@@ -115,6 +115,9 @@ class Ways:
         text = f"{form.before}{condition(len(GATE))}{form.after}".replace("%", "%%")
         text = rewrite(text, lambda found: f"%({found.name})s::text")
         alone = self.run(text, values=parameters(GATE))
+        if "57014" in {local[2], transaction[2], alone[2]}:
+            self.counts["takes too long"] += 1
+            return
         assert transaction == local, sql
         if alone[2] in OF_THE_FORM and alone != transaction:
             self.counts["falls back"] += 1
@@ -138,12 +141,12 @@ def test_generated_statements_give_the_same_in_three_ways(ways, seed):
 
 @pytest.mark.long
 def test_five_thousand_statements_give_the_same_in_three_ways(ways):
-    """And most are gated."""
+    """And most are gated: the generator changes rows in WITH more often than people do."""
     source = Statements(20_261_129)
     for _ in range(5_000):
         ways.check(source.one())
-    tried = sum(ways.counts.values())
-    assert ways.counts["gated"] > 0.8 * tried, ways.counts
+    assert ways.counts["gated"] > 3_000, ways.counts
+    assert ways.counts["takes too long"] < 25, ways.counts
 
 
 WRITTEN = [
