@@ -21,9 +21,9 @@ START_SCALE = 6
 MAX_BUCKETS = 160
 """OpenTelemetry's default MaxSize; CloudWatch takes 150 values a metric, empty ones not sent."""
 
-_SHARED = 2_560
-"""Buckets up to 20 minutes at `START_SCALE`: one integer each for all series of the process. Numbers
-of their own would be a third of a series' memory."""
+_SHARED = 2_570
+"""Buckets up to 20 minutes at `START_SCALE`: one integer each for all series of the process. Their
+own would be a third of a series' memory."""
 _INDEXES = tuple(range(_SHARED))
 
 
