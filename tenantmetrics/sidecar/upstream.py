@@ -37,6 +37,9 @@ _MAX_ENDPOINTS = 64
 """More regions than AWS has; what clients invent is not kept."""
 _AT_ONCE_BYTES = 1 << 20
 """aiohttp warns of larger bodies as bytes."""
+_ANSWER_MAX_BYTES = 16 * 1024 * 1024
+"""Ten times what the Data API sends (1 MiB of records, and their JSON): no endpoint fills the
+memory."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NO_COOKIES = aiohttp.DummyCookieJar
 _UNSET = ("User-Agent", "Content-Type")
@@ -195,7 +198,7 @@ class Upstream:
                 skip_auto_headers=unset,
             )
             # Lets go of the connection, whatever comes.
-            content = await response.read()
+            content = await _content(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise UpstreamError(UNREACHED) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -231,6 +234,24 @@ class Upstream:
         else:
             return True  # until the first call nobody knows where calls will go
         return await _connects(target.host or "", target.port or 443)
+
+
+async def _content(response: aiohttp.ClientResponse) -> bytes:
+    """An answer's body.
+
+    Raises:
+        aiohttp.ClientPayloadError: It has more than `_ANSWER_MAX_BYTES`.
+    """
+    if (response.content_length or _ANSWER_MAX_BYTES + 1) <= _ANSWER_MAX_BYTES:
+        return await response.read()
+    parts, total = [], 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        total += len(part)
+        if total > _ANSWER_MAX_BYTES:
+            response.close()
+            raise aiohttp.ClientPayloadError("too long")
+    return b"".join(parts)
 
 
 def _has_unset(headers: list[tuple[str, str]]) -> bool:
