@@ -170,7 +170,13 @@ class Upstream:
         return _endpoint(region, "https", host, None)
 
     async def send(
-        self, endpoint: Endpoint, path: str, headers: list[tuple[str, str]], body: bytes
+        self,
+        endpoint: Endpoint,
+        path: str,
+        headers: list[tuple[str, str]],
+        body: bytes,
+        *,
+        usual: bool,
     ) -> Answer:
         """Send a request once and read its answer whole.
 
@@ -179,6 +185,7 @@ class Upstream:
             path: The operation's.
             headers: All that it is to have beside Content-Length.
             body: Its body.
+            usual: Whether User-Agent and Content-Type are among the headers.
 
         Raises:
             UpstreamError: There is no answer.
@@ -187,7 +194,6 @@ class Upstream:
         if session is None or task is None:
             raise UpstreamError(UNREACHED)
         data: Any = body if len(body) <= _AT_ONCE_BYTES else io.BytesIO(body)
-        unset = None if _has_unset(headers) else _UNSET
         self._since[task] = time.monotonic()
         try:
             response = await session.post(
@@ -195,7 +201,7 @@ class Upstream:
                 data=data,
                 headers=headers,
                 allow_redirects=False,
-                skip_auto_headers=unset,
+                skip_auto_headers=None if usual else _UNSET,
             )
             # Lets go of the connection, whatever comes.
             content = await _content(response)
@@ -252,12 +258,6 @@ async def _content(response: aiohttp.ClientResponse) -> bytes:
             response.close()
             raise aiohttp.ClientPayloadError("too long")
     return b"".join(parts)
-
-
-def _has_unset(headers: list[tuple[str, str]]) -> bool:
-    """Whether a request has by itself what aiohttp would add."""
-    names = [name for name, _ in headers]
-    return "user-agent" in names and "Content-Type" in names
 
 
 async def _connects(host: str, port: int) -> bool:

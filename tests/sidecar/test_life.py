@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pyarrow.parquet as pq
 import pytest
+import structlog
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -276,4 +277,24 @@ def test_a_look_up_that_fails_leaves_what_there_was():
             now[0] += 61
         return seen
 
-    assert asyncio.run(look()) == ["A", "A", "A", "B"]
+    with structlog.testing.capture_logs() as logs:
+        assert asyncio.run(look()) == ["A", "A", "A", "B"]
+    assert [(line["event"], line.get("reason")) for line in logs] == [
+        ("sidecar.no_credentials", "RuntimeError"),
+        ("sidecar.credentials_found", None),
+    ]
+
+
+def test_credentials_that_are_missing_are_told_once():
+    """Not every five seconds for as long as somebody logs in."""
+
+    async def look():
+        keeper = Keeper(lambda: None)
+        for _ in range(3):
+            await keeper.look()
+
+    with structlog.testing.capture_logs() as logs:
+        asyncio.run(look())
+    (line,) = logs
+    assert line["reason"] == "no provider of botocore's chain has any"
+    assert line["meanwhile"] == "calls are refused"
