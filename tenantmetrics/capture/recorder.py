@@ -276,7 +276,8 @@ class Recorder:
         An exception that nobody caught keeps the frames of its calls until after the end.
         """
         for found in gc.get_objects():
-            if found.__class__ is Request and found.attempts and not found.closed:
+            # `type`, not `__class__`, for which a lazy object of the application's would load.
+            if type(found) is Request and found.attempts and not found.closed:
                 self.abandon(found)
 
     def end_session(self, session: str) -> None:

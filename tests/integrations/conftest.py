@@ -9,11 +9,13 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import django
 import jwt
 import pytest
 import uvicorn
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.conf import settings
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tenantmetrics.integrations.identity import WebRequest
@@ -164,3 +166,11 @@ def connect():
             return ask
 
         yield open_
+
+
+@pytest.fixture(scope="session")
+def django_is_set_up():
+    """Django's settings are one a process; tests override what they need."""
+    if not settings.configured:
+        settings.configure(SECRET_KEY="k" * 50, USE_TZ=True, LOGGING_CONFIG=None)
+        django.setup()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import gc
 import http.client
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,7 +26,7 @@ from tenantmetrics.integrations.identity import (
     Identity,
     current_tenant,
 )
-from tenantmetrics.integrations.scope import apart, carried
+from tenantmetrics.integrations.scope import apart, carried, inside
 
 BY_HEADER = Identity(FromHeader("X-Tenant-Id"), exempt=("/health", "/static/*"))
 
@@ -306,6 +307,42 @@ def test_paths_are_read_as_the_application_reads_them(serve_asgi, connect):
         answer = ask(path=path)
         assert answer[0] == status, path
         assert status != 200 or answer[1] == "acme"
+
+
+def test_a_body_that_nobody_closed_ends_in_its_own_name():
+    """Of both kinds, collected in the middle of another tenant's request."""
+    ends = []
+
+    def steps():
+        try:
+            yield current_tenant()
+        finally:
+            ends.append(current_tenant())
+
+    async def steps_async():
+        try:
+            yield current_tenant()
+        finally:
+            ends.append(current_tenant())
+
+    async def main():
+        for function in (steps, steps_async):
+            with inside("acme"):
+                body = carried(function)()
+                first = next(body) if function is steps else await anext(body)
+                held = [body]
+                held.append(held)  # a cycle, as of an exception and its frames
+                del body
+            assert first == "acme"
+            with inside("globex"):
+                del held
+                gc.collect()
+                await asyncio.sleep(0)
+                assert current_tenant() == "globex"
+        await asyncio.get_running_loop().shutdown_asyncgens()
+
+    asyncio.run(main())
+    assert ends == ["acme", "acme"]
 
 
 def test_threads_are_told_whose_work_it_is():
