@@ -51,8 +51,7 @@ def tell_postgresql_its_tenant() -> None:
         assert_type(tx.execute("SELECT 1"), dict[str, Any])
     context = tenantmetrics.rls.Context(tenant="acme")
     tenantmetrics.rls.batch(client, context, ["SELECT 1"], resourceArn="…", secretArn="…")
-    target = {"resourceArn": "…", "secretArn": "…"}
-    answer = tenantmetrics.rls.execute(client, "SELECT 1", {"n": 1}, tenant="acme", **target)
+    answer = tenantmetrics.rls.execute(client, "SELECT 1", resourceArn="…", secretArn="…")
     assert_type(answer, dict[str, Any])
 
 
