@@ -21,7 +21,7 @@ _ENDS = {
     "compute": (
         r"Aurora:ServerlessV2Usage|Aurora:ServerlessV2IOOptimizedUsage"
         r"|InstanceUsage(IOOptimized)?:db\..*|HeavyUsage:db\..*"
-        r"|Aurora:Limitless(?!.*(Storage|IO|Backup))[A-Za-z0-9-]*"
+        r"|Aurora:Limitless-?(Serverless|ACU|Compute)[A-Za-z0-9-]*"
     ),
     # The price list's usage type; bills have been seen with the second spelling.
     "data_api": r"(RDS:)?Data-?API-?Usage",
