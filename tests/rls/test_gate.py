@@ -157,8 +157,8 @@ PLANNERS = (
     "enable_partitionwise_join = on; enable_partitionwise_aggregate = on",
     "from_collapse_limit = 1; join_collapse_limit = 1; enable_hashjoin = off",
     "geqo_threshold = 2; enable_nestloop = off; enable_seqscan = off",
-    "enable_partition_pruning = off; enable_mergejoin = off; parallel_setup_cost = 0; "
-    "parallel_tuple_cost = 0; min_parallel_table_scan_size = 0",
+    "enable_partition_pruning = off; enable_mergejoin = off; enable_material = off",
+    "parallel_setup_cost = 0; parallel_tuple_cost = 0; min_parallel_table_scan_size = 0",
 )
 """Settings that have PostgreSQL choose plans that it would not choose for such small tables."""
 
@@ -171,7 +171,7 @@ def test_five_thousand_statements_give_the_same_in_three_ways(ways):
         for setting in filter(None, planner.split("; ")):
             ways.connection.execute(f"SET {setting}")
         ways.connection.commit()
-        for _ in range(5_000 // len(PLANNERS)):
+        for _ in range(900):
             ways.check(source.one())
         ways.connection.execute("RESET ALL")
         ways.leave_others()
