@@ -23,6 +23,9 @@ class Cork:
         self._transport = transport
         self._loop = loop
         self._parts: list[bytes] = []
+        # Asked several times a request: the look-up through `__getattr__` costs ten times as much.
+        self.is_closing = transport.is_closing
+        self.get_extra_info = transport.get_extra_info
 
     def write(self, data: bytes) -> None:
         """Put by; sent at the end of this turn, or with the next part."""

@@ -14,6 +14,8 @@ __all__ = ["Recent", "Snapshot"]
 
 _WINDOWS = 5
 """Closed windows that are remembered: five minutes, unless they hold more series than may be."""
+_MAX_SERIES = 4_096
+"""Series of all of them together, 1 KB each: with 10,000 tenants the newest window is enough."""
 
 
 class Snapshot(NamedTuple):
@@ -32,11 +34,12 @@ class Recent:
     """The last closed windows.
 
     Args:
-        max_series: Series that all of them may hold; the newest window is kept anyway.
+        max_series: Series that all of them may hold, no more than `_MAX_SERIES`; the newest window
+            is kept anyway.
     """
 
     def __init__(self, max_series: int) -> None:
-        self._max_series = max_series
+        self._max_series = min(max_series, _MAX_SERIES)
         self._windows: deque[Window] = deque(maxlen=_WINDOWS)
 
     def add(self, windows: Sequence[Window]) -> None:

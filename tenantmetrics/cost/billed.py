@@ -113,7 +113,7 @@ def billed_notes(
     Returns:
         Notes, and reasons why the statement is a draft.
     """
-    notes, draft = list(bill.notes), []
+    notes, draft = list(bill.notes), list(bill.draft)
     if bill.estimated:
         draft.append("AWS says that the bill is estimated")
     api = bill.pools.get("data_api")
@@ -122,6 +122,11 @@ def billed_notes(
         notes.append(
             f"AWS billed {billed:,} Data API requests and the ledger holds {requests:,}: the cost "
             "of the difference is unattributed."
+        )
+    elif api is None and requests:
+        notes.append(
+            f"The ledger holds {requests:,} Data API requests and no charge of the bill is known "
+            "as the Data API's: it may be among the unclassified."
         )
     elif billed < requests:
         notes.append(

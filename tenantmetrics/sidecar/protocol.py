@@ -47,9 +47,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """A client has connected."""
-        # uvloop sends what is written in one turn in one piece by itself.
-        whole = type(self.loop).__module__.startswith("uvloop")
-        super().connection_made(transport if whole else Cork(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(Cork(transport, self.loop))  # type: ignore[arg-type]
         self.unfinished_since = self.loop.time()
         if len(self.connections) > self.max_connections:
             transport.abort()

@@ -249,21 +249,33 @@ def scripting():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Scripted)
     server.daemon_threads = True
     server.lock = threading.Lock()
-    server.seen = []
-    server.answer = lambda _: (200, [("Content-Type", "application/json")], b"{}")
+
+    def begin():
+        server.seen = []
+        server.answer = lambda _: (200, [("Content-Type", "application/json")], b"{}")
+
+    server.begin = begin
+    begin()
     server.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # What `shutdown` waits for at most.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield server
     server.shutdown()
     server.server_close()
 
 
-@pytest.fixture
-def scripted():
-    """The scripted endpoint for one test."""
+@pytest.fixture(scope="session")
+def _scripted():
     with scripting() as server:
         yield server
+
+
+@pytest.fixture
+def scripted(_scripted):
+    """The scripted endpoint, which has seen nothing yet and answers as at first."""
+    _scripted.begin()
+    return _scripted
 
 
 @pytest.fixture(scope="module")

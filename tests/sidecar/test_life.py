@@ -16,6 +16,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tenantmetrics.localapi import serve
+from tenantmetrics.sidecar import credentials, server
 from tenantmetrics.sidecar.credentials import Keeper
 
 CLIENTS = 64
@@ -128,8 +129,9 @@ def test_a_kill_loses_no_window_that_was_over(start):
         assert 0 < recorded(ledger)["calls"] <= made == endpoint.requests.total
 
 
-def test_it_serves_new_clients_until_the_last_one_has_gone(sidecar, scripted, body):
+def test_it_serves_new_clients_until_the_last_one_has_gone(sidecar, scripted, body, monkeypatch):
     """An application that is told to stop at the same moment still has its database."""
+    monkeypatch.setattr(server, "QUIET_S", 0.2)
     running = sidecar(scripted.url, grace_s=60)
     first = running.client()
     arguments = json.loads(body())
@@ -204,8 +206,9 @@ def test_no_credentials_forward_nothing(sidecar, scripted, body):
     assert not scripted.seen
 
 
-def test_credentials_that_aws_refuses_are_looked_up_anew(sidecar, scripted, body):
+def test_credentials_that_aws_refuses_are_looked_up_anew(sidecar, scripted, body, monkeypatch):
     """No restart, no cache for ever; the refused call itself goes back as it is."""
+    monkeypatch.setattr(credentials, "_AGAIN_S", 0.05)
     found = [Credentials("OLD", "s")]
 
     def answer(seen):

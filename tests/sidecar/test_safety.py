@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import structlog
@@ -276,8 +277,10 @@ def test_headers_without_end_are_cut_off(shared):
 def test_a_request_that_does_not_come_in_time_is_cut_off(sidecar, scripted):
     """Neither in its headers nor in its body, nor before its first byte."""
     running = sidecar(scripted.url, read_timeout_s=0.3)
-    for beginning in (b"", HEAD, HEAD + b"Content-Length: 10\r\n\r\n{"):
-        assert running.raw(beginning, until_closed=False, timeout_s=10) == b""
+    beginnings = (b"", HEAD, HEAD + b"Content-Length: 10\r\n\r\n{")
+    with ThreadPoolExecutor(len(beginnings)) as pool:
+        answers = pool.map(lambda sent: running.raw(sent, until_closed=False), beginnings)
+        assert list(answers) == [b""] * len(beginnings)
     assert not scripted.seen
 
 

@@ -1,0 +1,23 @@
+"""`tenantmetrics rls`: row-level security, written, checked and proved."""
+
+from __future__ import annotations
+
+import typer
+
+from tenantmetrics.cli.rls.check import check
+from tenantmetrics.cli.rls.sql import sql
+
+__all__ = ["rls"]
+
+rls = typer.Typer(
+    name="rls",
+    no_args_is_help=True,
+    help="Row-level security: write its policies, check that they hold.",
+)
+rls.command()(check)
+rls.command()(sql)
+
+
+@rls.callback()
+def _group() -> None:
+    """A group of commands."""
