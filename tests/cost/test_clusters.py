@@ -235,6 +235,18 @@ def test_what_files_say_of_tenants_is_of_all_clusters(calls, bill, tmp_path):
     assert of(statement, "compute") == {"a": 10, "b": 6}
 
 
+def test_a_bill_of_cost_explorer_is_of_all_clusters(calls, tmp_path):
+    """It knows neither resources nor accounts."""
+    group = {"Keys": [API], "Metrics": {"UnblendedCost": {"Amount": "8", "Unit": "USD"}}}
+    path = tmp_path / "ce.json"
+    path.write_text(json.dumps({
+        "GroupDefinitions": [{"Type": "DIMENSION", "Key": "USAGE_TYPE"}],
+        "ResultsByTime": [{"TimePeriod": {"Start": "2026-11-01"}, "Groups": [group]}],
+    }))  # fmt: skip
+    usage = calls((arn("alpha"), "a", 1, 0), (arn("beta"), "b", 3, 0))
+    assert totals(monthly(usage, month="2026-11", bill=path)) == {"a": 2, "b": 6}
+
+
 @pytest.mark.parametrize(
     "text", ["cluster,resource\na,x\nb,x\n", "cluster\na\n", "cluster,resource\n,x\n"]
 )
