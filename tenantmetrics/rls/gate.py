@@ -36,6 +36,8 @@ from tenantmetrics.tenant.sql.parser import parse_template
 __all__ = ["Gated", "condition", "gated", "parameters"]
 
 _MAX_TEXTS = 1_000
+_REMEMBERED_CHARS = 4_096
+"""With what is made of them, 12 MB at most."""
 _ALIAS = "tenantmetrics_gate"
 _MARK = "tenantmetrics_gate_holds"
 """Stands for the gate while the proof is made."""
@@ -86,13 +88,16 @@ def parameters(variables: dict[str, str]) -> dict[str, str]:
     return found
 
 
-@lru_cache(maxsize=_MAX_TEXTS)
 def gated(sql: str) -> Gated:
-    """A statement's text around its gate.
+    """A statement's text around its gate; remembered for texts of a usual length.
 
     Args:
         sql: One statement.
     """
+    return _remembered(sql) if len(sql) <= _REMEMBERED_CHARS else _made(sql)
+
+
+def _made(sql: str) -> Gated:
     try:
         clauses = cut(sql)
     except NotCutError as error:
@@ -106,6 +111,9 @@ def gated(sql: str) -> Gated:
     if old is None or not _is_proved(clauses, old, before, after):
         return Gated(refused="the parser reads it in another way")
     return Gated(clauses.leading + before, after + clauses.trailing)
+
+
+_remembered = lru_cache(maxsize=_MAX_TEXTS)(_made)
 
 
 def _around(clauses: Clauses) -> tuple[str, str]:
