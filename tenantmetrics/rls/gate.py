@@ -144,7 +144,7 @@ def _is_proved(clauses: Clauses, old: exp.Expr, before: str, after: str) -> bool
     if new is None or old.find(exp.Into) is not None:
         return False
     if clauses.kind == "select":
-        return isinstance(old, exp.Query) and _of_query(old, new)
+        return isinstance(old, exp.Query | exp.Values) and _of_query(old, new)
     if isinstance(old, exp.Insert) and isinstance(new, exp.Insert):
         return clauses.kind == "insert" and _of_insert(clauses, old, new)
     if isinstance(old, exp.Update) and isinstance(new, exp.Update):
@@ -167,6 +167,8 @@ def _inside(query: exp.Expr | None) -> exp.Expr | None:
         return None
     from_ = query.args.get("from_")
     held = from_.this if from_ is not None else None
+    if isinstance(held, exp.Values) and held.alias == _ALIAS:
+        return exp.Values(expressions=held.expressions)
     if not isinstance(held, exp.Subquery) or held.alias != _ALIAS:
         return None
     inner: exp.Expr = held.this
@@ -178,7 +180,7 @@ def _is_gate(query: exp.Expr | None) -> bool:
     return where is not None and isinstance(where.this, exp.Column) and where.this.name == _MARK
 
 
-def _of_query(old: exp.Query, new: exp.Expr) -> bool:
+def _of_query(old: exp.Expr, new: exp.Expr) -> bool:
     if not _is_gate(new):
         return False
     held = _inside(_inside(new))
@@ -249,20 +251,14 @@ def _without_gate(new: exp.Expr, others: str) -> exp.Expr | None:
 def _without_one_row(new: exp.Expr, others: str) -> bool:
     """Take the one-row table away; what stood behind its comma takes its place."""
     held = new.args.get(others)
-    if others == "using":
-        if not held or held[0].alias != _ALIAS:
-            return False
-        rest = [*held[0].args.get("joins", ())]
-        held[0].set("joins", None)
-        new.set(others, [join.this for join in rest] + held[1:] or None)
-        return True
-    if held is None or held.this.alias != _ALIAS:
+    first = held.this if isinstance(held, exp.From) else (held or [None])[0]
+    if first is None or first.alias != _ALIAS:
         return False
-    rest = [*held.this.args.get("joins", ())]
-    if not rest:
+    joins = [*first.args.get("joins", ())]
+    if not joins:
         new.set(others, None)
         return True
-    first = rest[0].this
-    first.set("joins", [*first.args.get("joins", ()), *rest[1:]] or None)
-    new.set(others, exp.From(this=first))
+    first = joins[0].this
+    first.set("joins", [*first.args.get("joins", ()), *joins[1:]] or None)
+    new.set(others, exp.From(this=first) if isinstance(held, exp.From) else [first])
     return True
