@@ -181,20 +181,23 @@ def _sqlstate(error: Exception) -> str:
 
 
 class _Kept:
-    """Texts that PostgreSQL did not take in the new form, the latest `_MAX_KEPT`."""
+    """Texts that PostgreSQL did not take in the new form, the latest `_MAX_KEPT`; their hashes.
+
+    A text that has another's hash takes a transaction, which is never wrong.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._texts: OrderedDict[str, None] = OrderedDict()
+        self._texts: OrderedDict[int, None] = OrderedDict()
 
     def has(self, sql: str) -> bool:
         """Whether a text is one of them."""
-        return sql in self._texts
+        return hash(sql) in self._texts
 
     def keep(self, sql: str) -> None:
         """Remember a text."""
         with self._lock:
-            self._texts[sql] = None
+            self._texts[hash(sql)] = None
             while len(self._texts) > _MAX_KEPT:
                 self._texts.popitem(last=False)
 
