@@ -25,7 +25,8 @@ PUBLIC = {
     "tenantmetrics.export.destination": "Destination Estimate Sample no_argument",
     "tenantmetrics.export.checks": "Finding State TIMEOUT_S aws_call aws_client connect short",
     "tenantmetrics.dataapi": "ApiError Transaction TransactionRolledBackError",
-    "tenantmetrics.rls": "Context RlsTransaction Rules batch execute stats transactional",
+    "tenantmetrics.rls": "Context RlsTransaction Rules batch execute execute_async stats"
+    " transactional",
     "tenantmetrics.integrations.identity": "FromAuthorizer FromFunction FromHeader FromHost FromJwt"
     " FromPath FromSession Identity RefusedRequestError WebRequest current_tenant",
     "tenantmetrics.integrations.scope": "apart carried inside",

@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Mount, Route
 
 from tenantmetrics import tenant
+from tenantmetrics.errors import ConfigError
 from tenantmetrics.integrations.asgi import TenantMiddleware
 from tenantmetrics.integrations.identity import (
     FromFunction,
@@ -126,6 +127,16 @@ def test_a_mounted_application_sees_its_own_paths(harness):
     assert call.seen == []
 
 
+class Hidden:
+    """A callable that does not look like a coroutine function."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, value):
+        return self.function(value)
+
+
 def test_functions_may_be_of_any_kind(harness, request_with):
     """Coroutine functions are awaited, others run on a thread, without a tenant."""
 
@@ -150,6 +161,15 @@ def test_functions_may_be_of_any_kind(harness, request_with):
             call((b"x-tenant-id", b"acme"))
         call((b"x-tenant-id", b"globex"))
         assert call.seen == [("http", "acme")]
+    # What only turns out to be a coroutine when it is called is awaited too, and never just true.
+    hidden = Identity(FromFunction(Hidden(awaited)), known=Hidden(known))
+    call = harness(hidden)
+    call((b"x-tenant-id", b"acme"))
+    call((b"x-tenant-id", b"globex"))
+    assert call.seen == [("http", "acme")]
+    for identity in (hidden, Identity(FromHeader("X-Tenant-Id"), known=Hidden(known))):
+        with pytest.raises(ConfigError, match="awaited"):
+            identity.find(request_with(("X-Tenant-Id", "globex")))
     assert Identity(FromFunction(awaited)).needs_async
     assert not Identity(FromFunction(plain)).needs_async
 

@@ -10,13 +10,10 @@ from sqlalchemy import orm
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import tenantmetrics
-from tenantmetrics import tenant, testing
+from tenantmetrics import tenant
 from tenantmetrics.errors import ConfigError, RlsError
 from tenantmetrics.integrations.sqlalchemy import set_tenant_at_begin
-from tenantmetrics.localapi import serve
 from tenantmetrics.rls import Context, Rules
-
-data_api = testing.data_api
 
 SCHEMA = """
 CREATE TABLE b (id serial PRIMARY KEY, tenant_id text NOT NULL, note text);
@@ -43,12 +40,6 @@ class Booking(Base):
     id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
     tenant_id: orm.Mapped[str]
     note: orm.Mapped[str]
-
-
-@pytest.fixture(scope="module")
-def data_api_endpoint():
-    with serve(roles=["app"], pool="leaky") as endpoint:
-        yield endpoint
 
 
 @pytest.fixture
