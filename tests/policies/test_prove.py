@@ -237,7 +237,7 @@ def test_a_test_of_ones_own_asserts_it_in_a_line(data_api, made):
     """The plugin's function: all that is not isolated is in the error, and nothing stays."""
     made.execute(made_sql("b") + made_sql("c") + "ALTER TABLE c DISABLE ROW LEVEL SECURITY")
     assert_isolated(data_api, "b", role="app")
-    with pytest.raises(AssertionError, match="public.c: SELECT: not isolated: another tenant's"):
+    with pytest.raises(AssertionError, match=r"public\.c: SELECT: not isolated: another tenant's"):
         assert_isolated(data_api)
     with pytest.raises(RlsError, match="there is no table 'd'"):
         assert_isolated(data_api, "d")
