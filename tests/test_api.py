@@ -25,7 +25,8 @@ PUBLIC = {
     "tenantmetrics.export.destination": "Destination Estimate Sample no_argument",
     "tenantmetrics.export.checks": "Finding State TIMEOUT_S aws_call aws_client connect short",
     "tenantmetrics.dataapi": "ApiError Transaction TransactionRolledBackError",
-    "tenantmetrics.rls": "Context RlsTransaction Rules batch execute stats transactional",
+    "tenantmetrics.rls": "Context RlsTransaction Rules batch execute execute_async stats"
+    " transactional",
     "tenantmetrics.integrations.identity": "FromAuthorizer FromFunction FromHeader FromHost FromJwt"
     " FromPath FromSession Identity RefusedRequestError WebRequest current_tenant",
     "tenantmetrics.integrations.scope": "apart carried inside",
@@ -43,7 +44,7 @@ PUBLIC = {
     "tenantmetrics.cost.engines.spark": "Spark",
     "tenantmetrics.localapi": "Cluster Endpoint Fault Secret ServerTime ServerTimeRow label_calls"
     " load serve",
-    "tenantmetrics.testing": "DataApi data_api data_api_endpoint",
+    "tenantmetrics.testing": "DataApi assert_isolated data_api data_api_endpoint",
 }
 """What is added here is promised to users; what goes is a breaking change."""
 

@@ -9,7 +9,8 @@
 Contract: nothing of a transaction is sent before the tenant is set, with parameters, local to the
 transaction. Without a tenant it is not begun. A statement within another tenant's block than the
 transaction was begun in is refused: one session, one tenant. AUTOCOMMIT has no transaction, and is
-refused. For psycopg, its async form, asyncpg, psycopg2 and sqlalchemy-aurora-data-api.
+refused; so is a role that row-level security does not bind, which would see every tenant's rows.
+For sqlalchemy-aurora-data-api and psycopg, its async form too.
 """
 
 from __future__ import annotations
@@ -28,11 +29,17 @@ from tenantmetrics.tenant.identity.context import current_tenant
 __all__ = ["set_tenant_at_begin"]
 
 
+_BYPASSES = (
+    "(SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user)"
+)
+
+
 def set_tenant_at_begin(
     engine: Any,
     *,
     context: Callable[[], Context] = Context,
     rules: Rules | None = None,
+    bypass_allowed: bool = False,
 ) -> None:
     """Have every transaction of an engine be its tenant's.
 
@@ -41,6 +48,8 @@ def set_tenant_at_begin(
         context: Says, at BEGIN and at each statement, whose it is: tenant, user, variables; by
             default the tenant of `with tenantmetrics.tenant(...)`.
         rules: Names of variables and what values may look like; None for the defaults.
+        bypass_allowed: Whether the role may be a superuser, or have BYPASSRLS: policies do not bind
+            it. It is asked for together with the variables, at no further request.
 
     Raises:
         ConfigError: It is no engine, or no PostgreSQL's.
@@ -48,7 +57,7 @@ def set_tenant_at_begin(
     target = getattr(engine, "sync_engine", engine)
     if not isinstance(target, Engine) or target.dialect.name != "postgresql":
         raise ConfigError("set_tenant_at_begin takes an Engine or an AsyncEngine for PostgreSQL")
-    listener = _Listener(context, rules or Rules())
+    listener = _Listener(context, rules or Rules(), bypass_allowed=bypass_allowed)
     event.listen(target, "begin", listener.begun)
     event.listen(target, "begin_twophase", listener.begun)
     event.listen(target, "before_cursor_execute", listener.about_to_execute)
@@ -60,11 +69,15 @@ class _Listener:
     Args:
         context: Says whose it is.
         rules: What values may look like.
+        bypass_allowed: Whether policies need not bind the role.
     """
 
-    def __init__(self, context: Callable[[], Context], rules: Rules) -> None:
+    def __init__(
+        self, context: Callable[[], Context], rules: Rules, *, bypass_allowed: bool
+    ) -> None:
         self._context = context
         self._rules = rules
+        self._bypass_allowed = bypass_allowed
         self._tenants: WeakKeyDictionary[Connection, str | None] = WeakKeyDictionary()
 
     def begun(self, connection: Connection, _xid: Any = None) -> None:
@@ -83,7 +96,12 @@ class _Listener:
         _, variables = settings(context, self._rules)
         self._tenants[connection] = _name(context)
         sql, values = set_config(variables)
-        connection.execute(text(sql), values)
+        row = connection.execute(text(f"{sql}, {_BYPASSES}"), values).one()
+        if row[-1] and not self._bypass_allowed:
+            raise RlsError(
+                "the role is a superuser or has BYPASSRLS, so that policies do not bind it: use "
+                "another role, or allow it where nothing is read in a tenant's name"
+            )
 
     def about_to_execute(self, connection: Connection, *_: Any) -> None:
         """Refuse what another tenant would do in the transaction.

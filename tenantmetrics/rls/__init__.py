@@ -25,7 +25,16 @@ from tenantmetrics.rls.counts import stats
 from tenantmetrics.rls.rules import Context, Rules
 from tenantmetrics.rls.transaction import RlsTransaction
 
-__all__ = ["Context", "RlsTransaction", "Rules", "batch", "execute", "stats", "transactional"]
+__all__ = [
+    "Context",
+    "RlsTransaction",
+    "Rules",
+    "batch",
+    "execute",
+    "execute_async",
+    "stats",
+    "transactional",
+]
 
 
 def execute(
@@ -69,16 +78,38 @@ def execute(
     """
     from tenantmetrics.rls import single  # noqa: PLC0415 - it needs the parser of SQL
 
-    target = {"resourceArn": resourceArn, "secretArn": secretArn}
-    return single.execute(
-        client,
-        sql,
-        parameters,
-        context=Context(tenant=tenant, user=user, variables=variables or {}),
-        rules=rules or Rules(),
-        target=target | ({"database": database} if database is not None else {}),
-        more=settings,
-    )
+    context = Context(tenant=tenant, user=user, variables=variables or {})
+    target = _target(resourceArn, secretArn, database)
+    statement = single.Statement(sql, parameters, context, rules or Rules(), target, settings)
+    return single.execute(client, statement)
+
+
+async def execute_async(
+    client: Any,
+    sql: str,
+    parameters: Mapping[str, Any] | Iterable[Mapping[str, Any]] = (),
+    *,
+    tenant: str | None = None,
+    user: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    rules: Rules | None = None,
+    resourceArn: str,  # noqa: N803 - boto3's names, so that one dictionary serves both
+    secretArn: str,  # noqa: N803
+    database: str | None = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    """As `execute`, with a client of aiobotocore."""
+    from tenantmetrics.rls import single  # noqa: PLC0415 - it needs the parser of SQL
+
+    context = Context(tenant=tenant, user=user, variables=variables or {})
+    target = _target(resourceArn, secretArn, database)
+    statement = single.Statement(sql, parameters, context, rules or Rules(), target, settings)
+    return await single.execute_async(client, statement)
+
+
+def _target(arn: str, secret: str, database: str | None) -> dict[str, str]:
+    found = {"resourceArn": arn, "secretArn": secret}
+    return found if database is None else found | {"database": database}
 
 
 # The class below has attributes of these names.
@@ -94,6 +125,7 @@ class Rls(ModuleType):
     RlsTransaction = RlsTransaction
     batch = staticmethod(batch)
     execute = staticmethod(execute)
+    execute_async = staticmethod(execute_async)
     stats = staticmethod(stats)
     transactional = staticmethod(transactional)
 

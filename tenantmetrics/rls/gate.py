@@ -36,6 +36,8 @@ from tenantmetrics.tenant.sql.parser import parse_template
 __all__ = ["Gated", "condition", "gated", "parameters"]
 
 _MAX_TEXTS = 1_000
+_REMEMBERED_CHARS = 4_096
+"""With what is made of them, 12 MB at most."""
 _ALIAS = "tenantmetrics_gate"
 _MARK = "tenantmetrics_gate_holds"
 """Stands for the gate while the proof is made."""
@@ -86,13 +88,16 @@ def parameters(variables: dict[str, str]) -> dict[str, str]:
     return found
 
 
-@lru_cache(maxsize=_MAX_TEXTS)
 def gated(sql: str) -> Gated:
-    """A statement's text around its gate.
+    """A statement's text around its gate; remembered for texts of a usual length.
 
     Args:
         sql: One statement.
     """
+    return _remembered(sql) if len(sql) <= _REMEMBERED_CHARS else _made(sql)
+
+
+def _made(sql: str) -> Gated:
     try:
         clauses = cut(sql)
     except NotCutError as error:
@@ -106,6 +111,9 @@ def gated(sql: str) -> Gated:
     if old is None or not _is_proved(clauses, old, before, after):
         return Gated(refused="the parser reads it in another way")
     return Gated(clauses.leading + before, after + clauses.trailing)
+
+
+_remembered = lru_cache(maxsize=_MAX_TEXTS)(_made)
 
 
 def _around(clauses: Clauses) -> tuple[str, str]:
@@ -136,7 +144,7 @@ def _is_proved(clauses: Clauses, old: exp.Expr, before: str, after: str) -> bool
     if new is None or old.find(exp.Into) is not None:
         return False
     if clauses.kind == "select":
-        return isinstance(old, exp.Query) and _of_query(old, new)
+        return isinstance(old, exp.Query | exp.Values) and _of_query(old, new)
     if isinstance(old, exp.Insert) and isinstance(new, exp.Insert):
         return clauses.kind == "insert" and _of_insert(clauses, old, new)
     if isinstance(old, exp.Update) and isinstance(new, exp.Update):
@@ -159,6 +167,8 @@ def _inside(query: exp.Expr | None) -> exp.Expr | None:
         return None
     from_ = query.args.get("from_")
     held = from_.this if from_ is not None else None
+    if isinstance(held, exp.Values) and held.alias == _ALIAS:
+        return exp.Values(expressions=held.expressions)
     if not isinstance(held, exp.Subquery) or held.alias != _ALIAS:
         return None
     inner: exp.Expr = held.this
@@ -170,7 +180,7 @@ def _is_gate(query: exp.Expr | None) -> bool:
     return where is not None and isinstance(where.this, exp.Column) and where.this.name == _MARK
 
 
-def _of_query(old: exp.Query, new: exp.Expr) -> bool:
+def _of_query(old: exp.Expr, new: exp.Expr) -> bool:
     if not _is_gate(new):
         return False
     held = _inside(_inside(new))
@@ -241,20 +251,14 @@ def _without_gate(new: exp.Expr, others: str) -> exp.Expr | None:
 def _without_one_row(new: exp.Expr, others: str) -> bool:
     """Take the one-row table away; what stood behind its comma takes its place."""
     held = new.args.get(others)
-    if others == "using":
-        if not held or held[0].alias != _ALIAS:
-            return False
-        rest = [*held[0].args.get("joins", ())]
-        held[0].set("joins", None)
-        new.set(others, [join.this for join in rest] + held[1:] or None)
-        return True
-    if held is None or held.this.alias != _ALIAS:
+    first = held.this if isinstance(held, exp.From) else (held or [None])[0]
+    if first is None or first.alias != _ALIAS:
         return False
-    rest = [*held.this.args.get("joins", ())]
-    if not rest:
+    joins = [*first.args.get("joins", ())]
+    if not joins:
         new.set(others, None)
         return True
-    first = rest[0].this
-    first.set("joins", [*first.args.get("joins", ()), *rest[1:]] or None)
-    new.set(others, exp.From(this=first))
+    first = joins[0].this
+    first.set("joins", [*first.args.get("joins", ()), *joins[1:]] or None)
+    new.set(others, exp.From(this=first) if isinstance(held, exp.From) else [first])
     return True

@@ -18,7 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from tenantmetrics import testing
 from tenantmetrics.integrations.identity import WebRequest
+from tenantmetrics.localapi import serve
 
 
 @pytest.fixture
@@ -166,6 +168,16 @@ def connect():
             return ask
 
         yield open_
+
+
+data_api = testing.data_api
+
+
+@pytest.fixture(scope="session")
+def data_api_endpoint():
+    """A pool that keeps what was set would show what outlives its transaction."""
+    with serve(roles=["app"], pool="leaky") as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,10 @@ from sqlalchemy import orm
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import tenantmetrics
-from tenantmetrics import tenant, testing
+from tenantmetrics import tenant
 from tenantmetrics.errors import ConfigError, RlsError
 from tenantmetrics.integrations.sqlalchemy import set_tenant_at_begin
-from tenantmetrics.localapi import serve
 from tenantmetrics.rls import Context, Rules
-
-data_api = testing.data_api
 
 SCHEMA = """
 CREATE TABLE b (id serial PRIMARY KEY, tenant_id text NOT NULL, note text);
@@ -45,12 +42,6 @@ class Booking(Base):
     note: orm.Mapped[str]
 
 
-@pytest.fixture(scope="module")
-def data_api_endpoint():
-    with serve(roles=["app"], pool="leaky") as endpoint:
-        yield endpoint
-
-
 @pytest.fixture
 def make_engine(data_api):
     """Makes an engine of a driver as the application's role, with one connection."""
@@ -58,18 +49,18 @@ def make_engine(data_api):
         connection.execute(SCHEMA)
     engines = []
 
-    def make(driver, create=sa.create_engine, **settings):
+    def make(driver, create=sa.create_engine, role="app", **settings):
         if driver == "auroradataapi":
             sqlalchemy_aurora_data_api.register_dialects()
             arguments = {
                 "aurora_cluster_arn": data_api.endpoint.resource_arn,
-                "secret_arn": data_api.endpoint.secret_arns["app"],
+                "secret_arn": data_api.endpoint.secret_arns.get(role, data_api.endpoint.secret_arn),
                 "rds_data_client": data_api.client,
             }
             url = f"postgresql+auroradataapi://:@/{data_api.database}"
         else:
             arguments = psycopg.conninfo.conninfo_to_dict(
-                data_api.psycopg_url, options="-c role=app"
+                data_api.psycopg_url, options=f"-c role={role}"
             )
             url = "postgresql+psycopg://"
         # Whoever gets the connection next gets this one.
@@ -162,6 +153,39 @@ def test_nothing_stays_on_the_connection(make_engine):
         with bare.connect() as connection:
             assert connection.scalar(SETTING) == ""
             assert connection.execute(sa.text("SELECT note FROM b")).all() == []
+
+
+def test_what_others_left_on_a_connection_is_not_believed(make_engine):
+    """After a commit too, when the next query begins a transaction of its own."""
+    for driver in DRIVERS:
+        bare = make_engine(driver)
+        isolated = bare.execution_options()
+        set_tenant_at_begin(isolated)
+        with bare.begin() as connection:
+            left = sa.text("SELECT set_config('app.current_tenant_id', 'globex', false)")
+            connection.execute(left)
+        with tenant("acme"), orm.Session(isolated) as session:
+            booking = Booking(tenant_id="acme", note=driver)
+            session.add(booking)
+            session.commit()
+            session.refresh(booking)
+            assert booking.note == driver
+            assert set(session.scalars(sa.select(Booking.tenant_id))) == {"acme"}
+            session.delete(booking)
+            session.commit()
+
+
+def test_a_role_that_policies_do_not_bind_is_refused(make_engine):
+    """A superuser would see every tenant's rows, and nobody would notice."""
+    for driver in DRIVERS:
+        engine = make_engine(driver, role="postgres")
+        set_tenant_at_begin(engine)
+        with tenant("acme"), pytest.raises(RlsError, match="superuser"):
+            notes(engine)
+        allowed = make_engine(driver, role="postgres")
+        set_tenant_at_begin(allowed, bypass_allowed=True)
+        with tenant("acme"):
+            assert notes(allowed) == ["a1", "a2", "g1"]
 
 
 def test_autocommit_is_refused(make_engine):

@@ -26,7 +26,6 @@ from tenantmetrics.integrations.awslambda import http_handler
 from tenantmetrics.integrations.celery import carry_tenants
 from tenantmetrics.integrations.flask import init_app
 from tenantmetrics.integrations.identity import FromHeader, Identity, current_tenant
-from tenantmetrics.localapi import serve
 from tests.integrations.test_celery import OPTIONS
 
 IDENTITY = Identity(FromHeader("X-Tenant-Id"))
@@ -61,15 +60,6 @@ class Calls:
         pass
 
 
-@pytest.fixture(scope="module")
-def endpoint():
-    """A pool that keeps what was set would show what outlives its transaction."""
-    with serve(roles=["app"], pool="leaky") as running:
-        with psycopg.connect(running.psycopg_url, autocommit=True) as connection:
-            connection.execute(SCHEMA)
-        yield running
-
-
 @pytest.fixture
 def calls():
     exporter = Calls()
@@ -79,15 +69,13 @@ def calls():
 
 
 @pytest.fixture
-def work(endpoint, calls):
+def work(data_api, calls):
     """What each framework's handler does: whose rows it sees, and whose it is."""
     config = Config(max_pool_connections=64, retries={"total_max_attempts": 1})
-    client = tenantmetrics.instrument(endpoint.client(config=config))
-    target = {
-        "resourceArn": endpoint.resource_arn,
-        "secretArn": endpoint.secret_arns["app"],
-        "database": endpoint.database,
-    }
+    with psycopg.connect(data_api.psycopg_url, autocommit=True) as connection:
+        connection.execute(SCHEMA)
+    client = tenantmetrics.instrument(data_api.endpoint.client(config=config))
+    target = data_api.arguments | {"secretArn": data_api.endpoint.secret_arns["app"]}
 
     def work(alone):
         with tenantmetrics.rls(client, **target) as tx:
@@ -169,7 +157,7 @@ def asks(work, serve_asgi, serve_wsgi, connect, django_is_set_up):
 @pytest.mark.parametrize(
     ("threads", "seconds"), [(20, 0), pytest.param(64, 60, marks=pytest.mark.long)]
 )
-def test_no_row_and_no_call_is_of_the_other(asks, calls, endpoint, threads, seconds):
+def test_no_row_and_no_call_is_of_the_other(asks, calls, data_api, threads, seconds):
     """Each thread is one tenant and then the other, on a connection that is kept alive."""
     together = threading.Barrier(threads)
     frameworks = list(asks)
@@ -196,4 +184,4 @@ def test_no_row_and_no_call_is_of_the_other(asks, calls, endpoint, threads, seco
         name: number * (IN_TRANSACTION + ALONE[name]) for name, number in served.items()
     }
     assert sum(served.values()) >= threads * 5
-    assert endpoint.open_transactions == 0
+    assert data_api.endpoint.open_transactions == 0

@@ -1,5 +1,6 @@
 """`rls.execute`: one request where that is proved to be the same, else a transaction."""
 
+import asyncio
 import contextlib
 
 import psycopg
@@ -10,6 +11,7 @@ import tenantmetrics
 from tenantmetrics.dataapi.responses import rows_of
 from tenantmetrics.errors import RlsError
 from tenantmetrics.rls import Rules, stats
+from tests.rls.test_async import InThreads
 
 SETTING = "SELECT coalesce(current_setting('app.current_tenant_id', true), '')"
 
@@ -172,3 +174,31 @@ def test_variables_are_set_beside_the_tenant(execute):
     assert rows_of(execute(sql, user="u1", variables={"app.user_role": "clerk"})) == [
         ["u1", "clerk"]
     ]
+
+
+def test_many_tenants_at_once_on_one_loop(app, counted):
+    """The form for aiobotocore: each its own, also where it takes a transaction."""
+
+    async def one(tenant, sql):
+        with tenantmetrics.tenant(tenant):
+            client = InThreads(app.client)
+            return rows_of(await tenantmetrics.rls.execute_async(client, sql, **app.target))
+
+    async def main(sql):
+        return await asyncio.gather(*(one(t, sql) for t in ["acme", "globex", "other"] * 4))
+
+    with counted(*ONE * 12, single_requests=12, fallbacks=0):
+        found = asyncio.run(main("SELECT note FROM b ORDER BY note"))
+    assert found == [[["a1"], ["a2"]], [["g1"]], []] * 4
+    before = stats()
+    merge = "MERGE INTO b USING (SELECT 1) s ON true WHEN MATCHED THEN UPDATE SET note = note"
+    asyncio.run(main(f"{merge} RETURNING tenant_id"))
+    assert stats()["fallbacks"] - before["fallbacks"] == 12
+
+    async def other():
+        with pytest.raises(ClientError, match="42501"):
+            await one("acme", "INSERT INTO b VALUES ('globex', 'x')")
+        with pytest.raises(ClientError, match="22P02"):
+            await one("acme", "SELECT 'x'::text::int FROM b")
+
+    asyncio.run(other())
