@@ -111,8 +111,8 @@ def by_turns(*answers):
         pytest.param([None, GOOD, GOOD], {}, id="cut"),
         pytest.param([(500, [], b""), GOOD, None, THROTTLED, GOOD], {}, id="all of it"),
         pytest.param(
-            [lambda: threading.Event().wait(0.7) or GOOD, *[GOOD] * 9],
-            {"upstream_timeout_s": 0.3},
+            [lambda: threading.Event().wait(0.6) or GOOD, *[GOOD] * 15],
+            {"upstream_timeout_s": 0.2},
             id="slow",
         ),
     ],
