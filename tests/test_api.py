@@ -25,7 +25,8 @@ PUBLIC = {
     "tenantmetrics.export.destination": "Destination Estimate Sample no_argument",
     "tenantmetrics.export.checks": "Finding State TIMEOUT_S aws_call aws_client connect short",
     "tenantmetrics.dataapi": "ApiError Transaction TransactionRolledBackError",
-    "tenantmetrics.rls": "Context RlsTransaction Rules batch stats transactional",
+    "tenantmetrics.rls": "Context RlsTransaction Rules batch execute execute_async stats"
+    " transactional",
     "tenantmetrics.integrations.identity": "FromAuthorizer FromFunction FromHeader FromHost FromJwt"
     " FromPath FromSession Identity RefusedRequestError WebRequest current_tenant",
     "tenantmetrics.integrations.scope": "apart carried inside",
@@ -36,13 +37,14 @@ PUBLIC = {
     "tenantmetrics.integrations.django": "TenantMiddleware request_of",
     "tenantmetrics.integrations.awslambda": "http_handler request_of sqs_handler",
     "tenantmetrics.integrations.celery": "HEADER TenantTask carry_tenants",
+    "tenantmetrics.integrations.sqlalchemy": "set_tenant_at_begin",
     "tenantmetrics.cost": "AllocationRequest BillFilter Capacity Idle ServerTimeSource monthly"
     " read_capacity",
     "tenantmetrics.cost.engines.athena": "Athena STATEMENTS_SUFFIX",
     "tenantmetrics.cost.engines.spark": "Spark",
     "tenantmetrics.localapi": "Cluster Endpoint Fault Secret ServerTime ServerTimeRow label_calls"
     " load serve",
-    "tenantmetrics.testing": "DataApi data_api data_api_endpoint",
+    "tenantmetrics.testing": "DataApi assert_isolated data_api data_api_endpoint",
 }
 """What is added here is promised to users; what goes is a breaking change."""
 

@@ -216,6 +216,7 @@ class Recorder:
         An exception that nobody caught keeps the frames of its calls until after the end.
         """
         for found in gc.get_objects():
+            # `type`, not `__class__`, for which a lazy object of the application's would load.
             if type(found) is Request and found.attempts and not found.closed:
                 self.abandon(found)
 

@@ -18,6 +18,7 @@ from tenantmetrics.cli.local import local
 from tenantmetrics.cli.prices import prices
 from tenantmetrics.cli.report import report
 from tenantmetrics.cli.report_stack import report_stack
+from tenantmetrics.cli.rls import rls
 from tenantmetrics.cli.server_load import server_load
 from tenantmetrics.cli.sidecar import sidecar
 from tenantmetrics.cli.storage import storage
@@ -65,4 +66,5 @@ app.add_typer(alarms)
 app.add_typer(cost)
 app.add_typer(dashboards)
 app.add_typer(prices)
+app.add_typer(rls)
 app.add_typer(server_load)

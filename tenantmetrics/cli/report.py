@@ -106,6 +106,13 @@ def report(
         str | None,
         typer.Option(help="Only this cluster: its whole name, resource id or ARN."),
     ] = None,
+    clusters: Annotated[
+        Path | None,
+        typer.Option(
+            help="What else clusters are called on bills: CSV of cluster, resource, or the JSON of "
+            "`aws rds describe-db-clusters`."
+        ),
+    ] = None,
     bill_tag: Annotated[
         str | None, typer.Option(help="Only charges with this resource tag, KEY=VALUE.")
     ] = None,
@@ -202,6 +209,7 @@ def report(
             drivers=_drivers(driver or []),
             bill=bill or None,
             bill_filter=BillFilter.of(bill_account, bill_cluster, bill_tag),
+            clusters=clusters,
             amortized=amortized,
             idle=idle.value,
             server_time=server_time.value,

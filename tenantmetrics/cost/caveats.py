@@ -94,7 +94,7 @@ def notes_on_time(server: ServerTime | None) -> tuple[str, ...]:
 def idle_words(used: Mapping[int, Decimal]) -> str:
     """Which measure made the idle part of compute, after the words on the amount."""
     rest = " and the part of the others that the CPU did not use" if used else ""
-    return f"; idle are the hours without a call{rest}"
+    return f"idle are the hours without a call{rest}"
 
 
 def _sentence(text: str) -> str:

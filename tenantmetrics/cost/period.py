@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
 
-__all__ = ["day", "month_of", "parse_month", "part_of", "zone"]
+__all__ = ["billing_months", "day", "month_of", "parse_month", "part_of", "zone"]
 
 _MONTHS = 12
 _HOUR_S = 3600
@@ -62,6 +62,16 @@ def month_of(moment_s: int, timezone: str = "UTC") -> Period:
     period = parse_month(f"{moment:%Y-%m}", timezone)
     # Where the clock is set back over midnight, the new month has begun by the first midnight.
     return period if moment_s < period.end_s else month_of(moment_s + _DAY_S, timezone)
+
+
+def billing_months(period: Period) -> list[str]:
+    """The months that AWS bills a period's hours in: in UTC, one for a month in UTC."""
+    return list(
+        dict.fromkeys(
+            f"{datetime.fromtimestamp(second, UTC):%Y-%m}"
+            for second in (period.start_s, period.start_s + 15 * _DAY_S, period.end_s - 1)
+        )
+    )
 
 
 def day(moment_s: int) -> str:

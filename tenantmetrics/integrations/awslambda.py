@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from tenantmetrics.errors import ConfigError, RlsError
 from tenantmetrics.integrations import refusal
@@ -34,9 +34,10 @@ from tenantmetrics.rls.rules import Context, Rules, settings
 __all__ = ["http_handler", "request_of", "sqs_handler"]
 
 _Handler = Callable[..., Any]
+_H = TypeVar("_H", bound=_Handler)
 
 
-def http_handler(identity: Identity) -> Callable[[_Handler], _Handler]:
+def http_handler(identity: Identity) -> Callable[[_H], _H]:
     """Decorate a handler of HTTP events: it runs with the tenant of each.
 
     Args:
@@ -49,7 +50,7 @@ def http_handler(identity: Identity) -> Callable[[_Handler], _Handler]:
     if identity.needs_async:
         raise ConfigError("a Lambda handler cannot wait for a coroutine function of Identity")
 
-    def decorate(handler: _Handler) -> _Handler:
+    def decorate(handler: _H) -> _H:
         @functools.wraps(handler)
         def with_tenant(event: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
             try:
@@ -61,7 +62,7 @@ def http_handler(identity: Identity) -> Callable[[_Handler], _Handler]:
             with inside(tenant):
                 return handler(event, context, *args, **kwargs)
 
-        return with_tenant
+        return cast("_H", with_tenant)
 
     return decorate
 

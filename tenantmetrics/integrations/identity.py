@@ -119,6 +119,10 @@ class Identity:
             except StopIteration as done:
                 return _name(done.value)
             answer = function(argument)
+            if inspect.isawaitable(answer):
+                # Taken for an answer, it would be true whatever it says.
+                getattr(answer, "close", lambda: None)()
+                raise ConfigError(f"{function!r} has to be awaited, which only ASGI can do")
 
     async def find_async(
         self,
@@ -142,6 +146,8 @@ class Identity:
                 answer = await function(argument)
             else:
                 answer = await on_thread(function, argument)
+            if inspect.isawaitable(answer):
+                answer = await answer
 
     def _steps(self, request: WebRequest) -> _Steps:
         """Yields what may take time, and is sent what it gave."""

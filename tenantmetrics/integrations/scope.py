@@ -61,6 +61,9 @@ def inside(name: str | None) -> tenant:
 def carried(func: _F) -> _F:
     """The function, to be called in another thread with the tenant of this one.
 
+    A generator function too: each step of its generator is the tenant's, and so is its end, even if
+    nobody closes it and Python does when it collects it, in the middle of another's request.
+
     Args:
         func: A function of any kind.
     """

@@ -39,6 +39,7 @@ _SERVICES = {
     "observability": ("Management and Governance", "Amazon CloudWatch"),
     "secrets": ("Security", "AWS Secrets Manager"),
 }
+_SERVICES |= dict.fromkeys(("credits", "taxes", "fixed", "unclassified"), ("Other", "unspecified"))
 _DATABASE = ("Databases", "Amazon Aurora")
 
 

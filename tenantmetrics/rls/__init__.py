@@ -7,6 +7,7 @@
     transaction  the transaction that tells PostgreSQL its tenant, before any statement of yours
     aio          the same for aiobotocore's clients
     batch        several operations in one transaction; a transaction around a function
+    single       one statement in one request; `gate` and `clauses` are how its text is made
     counts       what `stats()` says
 
 The module itself can be called, so that one name serves the block and what belongs to it.
@@ -15,7 +16,7 @@ The module itself can be called, so that one name serves the block and what belo
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -24,7 +25,91 @@ from tenantmetrics.rls.counts import stats
 from tenantmetrics.rls.rules import Context, Rules
 from tenantmetrics.rls.transaction import RlsTransaction
 
-__all__ = ["Context", "RlsTransaction", "Rules", "batch", "stats", "transactional"]
+__all__ = [
+    "Context",
+    "RlsTransaction",
+    "Rules",
+    "batch",
+    "execute",
+    "execute_async",
+    "stats",
+    "transactional",
+]
+
+
+def execute(
+    client: Any,
+    sql: str,
+    parameters: Mapping[str, Any] | Iterable[Mapping[str, Any]] = (),
+    *,
+    tenant: str | None = None,
+    user: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    rules: Rules | None = None,
+    resourceArn: str,  # noqa: N803 - boto3's names, so that one dictionary serves both
+    secretArn: str,  # noqa: N803
+    database: str | None = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Run one statement as a tenant, in one request where that is proved to be the same.
+
+    It rests on how PostgreSQL plans, see `single`; what is not understood runs in a transaction.
+
+    Args:
+        client: A boto3 `rds-data` client.
+        sql: One statement, with `:name` parameters.
+        parameters: Name → Python value, or SqlParameters as boto3 takes them.
+        tenant: The tenant; None for that of `with tenantmetrics.tenant(...)`.
+        user: The user; None sets no variable.
+        variables: Further variables → values.
+        rules: Names of variables and what values may look like; None for the defaults.
+        resourceArn: The cluster.
+        secretArn: The secret of the application's role.
+        database: The database; None for the cluster's default.
+        **settings: Further arguments of `execute_statement` (includeResultMetadata=True).
+
+    Returns:
+        What `execute_statement` returns.
+
+    Raises:
+        RlsError: No tenant, or a value that the rules do not allow; nothing was sent.
+        TypeError: The API has no Field for a value.
+        botocore.exceptions.ClientError: The API or the database refused.
+    """
+    from tenantmetrics.rls import single  # noqa: PLC0415 - it needs the parser of SQL
+
+    context = Context(tenant=tenant, user=user, variables=variables or {})
+    target = _target(resourceArn, secretArn, database)
+    statement = single.Statement(sql, parameters, context, rules or Rules(), target, settings)
+    return single.execute(client, statement)
+
+
+async def execute_async(
+    client: Any,
+    sql: str,
+    parameters: Mapping[str, Any] | Iterable[Mapping[str, Any]] = (),
+    *,
+    tenant: str | None = None,
+    user: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    rules: Rules | None = None,
+    resourceArn: str,  # noqa: N803 - boto3's names, so that one dictionary serves both
+    secretArn: str,  # noqa: N803
+    database: str | None = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    """As `execute`, with a client of aiobotocore."""
+    from tenantmetrics.rls import single  # noqa: PLC0415 - it needs the parser of SQL
+
+    context = Context(tenant=tenant, user=user, variables=variables or {})
+    target = _target(resourceArn, secretArn, database)
+    statement = single.Statement(sql, parameters, context, rules or Rules(), target, settings)
+    return await single.execute_async(client, statement)
+
+
+def _target(arn: str, secret: str, database: str | None) -> dict[str, str]:
+    found = {"resourceArn": arn, "secretArn": secret}
+    return found if database is None else found | {"database": database}
 
 
 # The class below has attributes of these names.
@@ -39,6 +124,8 @@ class Rls(ModuleType):
     Rules = Rules
     RlsTransaction = RlsTransaction
     batch = staticmethod(batch)
+    execute = staticmethod(execute)
+    execute_async = staticmethod(execute_async)
     stats = staticmethod(stats)
     transactional = staticmethod(transactional)
 

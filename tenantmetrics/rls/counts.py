@@ -11,7 +11,16 @@ __all__ = ["add", "stats"]
 
 _lock = threading.Lock()
 _counts: Counter[str] = Counter()
-_NAMES = ("transactions", "committed", "rolled_back", "statements", "errors", "retries")
+_NAMES = (
+    "transactions",
+    "committed",
+    "rolled_back",
+    "statements",
+    "errors",
+    "retries",
+    "single_requests",
+    "fallbacks",
+)
 
 
 def add(name: str, number: int = 1) -> None:
@@ -24,9 +33,10 @@ def stats() -> dict[str, int | float]:
     """What this process did with row-level security since it started, or was forked.
 
     Returns:
-        `transactions` begun, `committed`, `rolled_back`, `statements` of yours in them, `errors`
-        (calls that failed), `retries`, and `average_duration_ms` of a transaction from BEGIN to its
-        end.
+        `transactions` begun, `committed`, `rolled_back`, `statements` of yours, `errors` (calls
+        that failed), `retries`, `single_requests` (statements of `rls.execute` that needed no
+        transaction), `fallbacks` (those that got one), and `average_duration_ms` of a transaction
+        from BEGIN to its end.
     """
     with _lock:
         found: dict[str, int | float] = {name: _counts[name] for name in _NAMES}

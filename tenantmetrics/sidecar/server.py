@@ -168,7 +168,7 @@ class Sidecar:
         """
         server = self._server
         await self._upstream.open()
-        keeper = asyncio.create_task(self._keeper.run())
+        beside = [asyncio.create_task(self._keeper.run()), asyncio.create_task(self._keep_house())]
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)
         try:
@@ -179,32 +179,34 @@ class Sidecar:
             await server.shutdown(sockets=[listener])
             await asyncio.sleep(0)  # what answers have left to be recorded
         finally:
-            keeper.cancel()
+            for task in beside:
+                task.cancel()
             self.application.calls.settle()
             await self._upstream.close()
 
-    async def _serve(self) -> None:
-        """The seconds of a life: housekeeping, and the wait for its end."""
+    async def _keep_house(self) -> None:
+        """What is to be done now and then, from the start to the last answer."""
         loop = asyncio.get_running_loop()
         connections: set[Any] = self._server.server_state.connections
-        deadline = quiet_since = None
         while True:
-            stopping = self._stop_now if self._stop.is_set() else self._stop
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), _TICK_S)
             end_late(connections, loop, self._settings.read_timeout_s)
+            self._upstream.end_late()
             self.application.calls.expire()
             self._operations.watch()
-            if not self._stop.is_set():
-                continue
-            now = loop.time()
-            if deadline is None:
-                deadline = now + self._settings.grace_s
-                logger().info("sidecar.draining", connections=len(connections))
-            quiet_since = None if connections else quiet_since or now
-            if (
-                self._stop_now.is_set()
-                or now >= deadline
-                or (quiet_since is not None and now - quiet_since >= QUIET_S)
-            ):
+            await asyncio.sleep(_TICK_S)
+
+    async def _serve(self) -> None:
+        """Wait for the stop, then for the last client or the end of the grace period."""
+        loop = asyncio.get_running_loop()
+        connections: set[Any] = self._server.server_state.connections
+        await self._stop.wait()
+        logger().info("sidecar.draining", connections=len(connections))
+        deadline = loop.time() + self._settings.grace_s
+        quiet_until = loop.time() + QUIET_S
+        while not self._stop_now.is_set() and (now := loop.time()) < deadline:
+            if connections:
+                quiet_until = now + QUIET_S
+            elif now >= quiet_until:
                 return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop_now.wait(), min(_TICK_S, deadline - now))

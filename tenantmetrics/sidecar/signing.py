@@ -2,7 +2,7 @@
 
 Signed are `content-type`, `host`, `x-amz-date`, `x-amz-security-token` and the body's hash, and no
 more: whatever else a call carries may be changed on the way. botocore's signer takes 120 µs a call,
-a third of all that the sidecar does; this one takes 8, and a test holds the two together.
+a third of all that the sidecar does; this one takes 3, and a test holds the two together.
 Source: AWS, Signature Version 4, "Create a signed AWS API request".
 """
 
@@ -36,6 +36,16 @@ class Key(NamedTuple):
     token: str
 
 
+class _Prepared(NamedTuple):
+    """What signatures of one second have in common, up to the hash of the body."""
+
+    canonical: str
+    text: str
+    derived: bytes
+    headers: tuple[tuple[str, str], ...]
+    authorization: str
+
+
 class Signer:
     """Makes the headers that prove who calls.
 
@@ -47,7 +57,7 @@ class Signer:
         self._clock = clock
         self._derived: dict[tuple[str, str, str], bytes] = {}
         self._second = 0
-        self._timestamp = ""
+        self._prepared: dict[tuple[Key, str, str, str, str], _Prepared] = {}
 
     def sign(
         self, key: Key, *, region: str, host: str, path: str, content_type: str, digest: str
@@ -66,36 +76,42 @@ class Signer:
             X-Amz-Date, X-Amz-Security-Token where there is a token, and Authorization.
         """
         second = int(self._clock())
-        if second != self._second:
+        if second != self._second or len(self._prepared) >= _MAX_KEYS:
             self._second = second
-            self._timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
-        stamp = self._timestamp
+            self._prepared = {}
+        kind = (key, region, host, path, content_type)
+        prepared = self._prepared.get(kind)
+        if prepared is None:
+            prepared = self._prepared[kind] = self._prepare(*kind)
+        hashed = hashlib.sha256(f"{prepared.canonical}{digest}".encode()).hexdigest()
+        signature = hmac.digest(prepared.derived, f"{prepared.text}{hashed}".encode(), "sha256")
+        return [*prepared.headers, ("Authorization", f"{prepared.authorization}{signature.hex()}")]
+
+    def _prepare(self, key: Key, region: str, host: str, path: str, content_type: str) -> _Prepared:
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._second))
         lines, names = [], []
         if content_type:
             lines.append(f"content-type:{' '.join(content_type.split())}\n")
             names.append("content-type")
         lines.append(f"host:{host}\nx-amz-date:{stamp}\n")
         names.append("host;x-amz-date")
+        headers = [("X-Amz-Date", stamp)]
         if key.token:
             lines.append(f"x-amz-security-token:{key.token}\n")
             names.append("x-amz-security-token")
+            headers.append(("X-Amz-Security-Token", key.token))
         signed = ";".join(names)
-        canonical = f"POST\n{path}\n\n{''.join(lines)}\n{signed}\n{digest}"
         date = stamp[:8]
         scope = f"{date}/{region}/{SERVICE}/aws4_request"
-        hashed = hashlib.sha256(canonical.encode()).hexdigest()
-        text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashed}"
         derived = self._derived.get((key.secret_key, date, region))
-        if derived is None:
-            derived = self._derive(key.secret_key, date, region)
-        signature = hmac.digest(derived, text.encode(), "sha256").hex()
-        headers = [("X-Amz-Date", stamp)]
-        if key.token:
-            headers.append(("X-Amz-Security-Token", key.token))
-        who = f"Credential={key.access_key}/{scope}"
-        value = f"AWS4-HMAC-SHA256 {who}, SignedHeaders={signed}, Signature={signature}"
-        headers.append(("Authorization", value))
-        return headers
+        return _Prepared(
+            f"POST\n{path}\n\n{''.join(lines)}\n{signed}\n",
+            f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n",
+            derived or self._derive(key.secret_key, date, region),
+            tuple(headers),
+            f"AWS4-HMAC-SHA256 Credential={key.access_key}/{scope},"
+            f" SignedHeaders={signed}, Signature=",
+        )
 
     def _derive(self, secret: str, date: str, region: str) -> bytes:
         derived = f"AWS4{secret}".encode()

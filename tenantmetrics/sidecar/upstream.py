@@ -12,7 +12,8 @@ import io
 import os
 import socket
 import ssl
-from typing import Any, NamedTuple
+import time
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -36,10 +37,20 @@ _MAX_ENDPOINTS = 64
 """More regions than AWS has; what clients invent is not kept."""
 _AT_ONCE_BYTES = 1 << 20
 """aiohttp warns of larger bodies as bytes."""
+_ANSWER_MAX_BYTES = 16 * 1024 * 1024
+"""Ten times what the Data API sends (1 MiB of records, and their JSON): no endpoint fills the
+memory."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NO_COOKIES = aiohttp.DummyCookieJar
-_UNSET = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
-"""What aiohttp would add by itself."""
+_UNSET = ("User-Agent", "Content-Type")
+"""What aiohttp adds by itself. It is told to leave them only where a client names none: to be told
+costs a call 5 µs."""
+
+
+class _Plain(aiohttp.ClientRequest):
+    """A request without the headers that aiohttp adds to every one."""
+
+    DEFAULT_HEADERS: ClassVar[dict[Any, Any]] = {}  # type: ignore[misc]  # a constant there too
 
 
 class UpstreamError(Exception):
@@ -86,6 +97,8 @@ class Upstream:
         self._endpoints: dict[str, Endpoint] = {}
         self._by_cluster: dict[str, Endpoint] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._since: dict[asyncio.Task[Any], float] = {}
+        self._late: set[asyncio.Task[Any]] = set()
         self.is_aws = not settings.upstream or (
             urlsplit(settings.upstream).hostname or ""
         ).endswith((".amazonaws.com", ".amazonaws.com.cn"))
@@ -103,10 +116,9 @@ class Upstream:
             connector=connector,
             cookie_jar=_NO_COOKIES(),
             auto_decompress=False,
-            skip_auto_headers=_UNSET,
-            timeout=aiohttp.ClientTimeout(
-                total=self._settings.upstream_timeout_s, sock_connect=_CONNECT_S
-            ),
+            request_class=_Plain,
+            # `end_late` takes care of the rest: a timer of its own costs a call 6 µs.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
             # Asking the environment costs each call 50 µs: only where it has something to say.
             trust_env=any(name.lower() in {"http_proxy", "https_proxy"} for name in os.environ),
         )
@@ -158,7 +170,13 @@ class Upstream:
         return _endpoint(region, "https", host, None)
 
     async def send(
-        self, endpoint: Endpoint, path: str, headers: list[tuple[str, str]], body: bytes
+        self,
+        endpoint: Endpoint,
+        path: str,
+        headers: list[tuple[str, str]],
+        body: bytes,
+        *,
+        usual: bool,
     ) -> Answer:
         """Send a request once and read its answer whole.
 
@@ -167,24 +185,49 @@ class Upstream:
             path: The operation's.
             headers: All that it is to have beside Content-Length.
             body: Its body.
+            usual: Whether User-Agent and Content-Type are among the headers.
 
         Raises:
             UpstreamError: There is no answer.
         """
-        if self._session is None:
+        session, task = self._session, asyncio.current_task()
+        if session is None or task is None:
             raise UpstreamError(UNREACHED)
         data: Any = body if len(body) <= _AT_ONCE_BYTES else io.BytesIO(body)
+        self._since[task] = time.monotonic()
         try:
-            async with self._session.post(
-                endpoint.urls[path], data=data, headers=headers, allow_redirects=False
-            ) as response:
-                return Answer(response.status, response.raw_headers, await response.read())
+            response = await session.post(
+                endpoint.urls[path],
+                data=data,
+                headers=headers,
+                allow_redirects=False,
+                skip_auto_headers=None if usual else _UNSET,
+            )
+            # Lets go of the connection, whatever comes.
+            content = await _content(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise UpstreamError(UNREACHED) from error
-        except TimeoutError as error:
-            raise UpstreamError(TIMED_OUT) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise UpstreamError(CUT) from error
+        except asyncio.CancelledError as error:
+            if task not in self._late:
+                raise
+            task.uncancel()
+            raise UpstreamError(TIMED_OUT) from error
+        finally:
+            del self._since[task]
+            self._late.discard(task)
+        return Answer(response.status, response.raw_headers, content)
+
+    def end_late(self) -> None:
+        """Give up the calls that have had no answer in time; to be called a few times a second."""
+        before = time.monotonic() - self._settings.upstream_timeout_s
+        for task, since in self._since.items():  # in the order of their beginning
+            if since > before:
+                return
+            if task not in self._late:
+                self._late.add(task)
+                task.cancel()
 
     async def reachable(self) -> bool:
         """Whether somebody takes connections where calls go; sends nothing."""
@@ -197,6 +240,24 @@ class Upstream:
         else:
             return True  # until the first call nobody knows where calls will go
         return await _connects(target.host or "", target.port or 443)
+
+
+async def _content(response: aiohttp.ClientResponse) -> bytes:
+    """An answer's body.
+
+    Raises:
+        aiohttp.ClientPayloadError: It has more than `_ANSWER_MAX_BYTES`.
+    """
+    if (response.content_length or _ANSWER_MAX_BYTES + 1) <= _ANSWER_MAX_BYTES:
+        return await response.read()
+    parts, total = [], 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        total += len(part)
+        if total > _ANSWER_MAX_BYTES:
+            response.close()
+            raise aiohttp.ClientPayloadError("too long")
+    return b"".join(parts)
 
 
 async def _connects(host: str, port: int) -> bool:

@@ -9,14 +9,18 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import django
 import jwt
 import pytest
 import uvicorn
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.conf import settings
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from tenantmetrics import testing
 from tenantmetrics.integrations.identity import WebRequest
+from tenantmetrics.localapi import serve
 
 
 @pytest.fixture
@@ -164,3 +168,21 @@ def connect():
             return ask
 
         yield open_
+
+
+data_api = testing.data_api
+
+
+@pytest.fixture(scope="session")
+def data_api_endpoint():
+    """A pool that keeps what was set would show what outlives its transaction."""
+    with serve(roles=["app"], pool="leaky") as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def django_is_set_up():
+    """Django's settings are one a process; tests override what they need."""
+    if not settings.configured:
+        settings.configure(SECRET_KEY="k" * 50, USE_TZ=True, LOGGING_CONFIG=None)
+        django.setup()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import gc
 import http.client
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Mount, Route
 
 from tenantmetrics import tenant
+from tenantmetrics.errors import ConfigError
 from tenantmetrics.integrations.asgi import TenantMiddleware
 from tenantmetrics.integrations.identity import (
     FromFunction,
@@ -25,7 +27,7 @@ from tenantmetrics.integrations.identity import (
     Identity,
     current_tenant,
 )
-from tenantmetrics.integrations.scope import apart, carried
+from tenantmetrics.integrations.scope import apart, carried, inside
 
 BY_HEADER = Identity(FromHeader("X-Tenant-Id"), exempt=("/health", "/static/*"))
 
@@ -125,6 +127,16 @@ def test_a_mounted_application_sees_its_own_paths(harness):
     assert call.seen == []
 
 
+class Hidden:
+    """A callable that does not look like a coroutine function."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, value):
+        return self.function(value)
+
+
 def test_functions_may_be_of_any_kind(harness, request_with):
     """Coroutine functions are awaited, others run on a thread, without a tenant."""
 
@@ -149,6 +161,15 @@ def test_functions_may_be_of_any_kind(harness, request_with):
             call((b"x-tenant-id", b"acme"))
         call((b"x-tenant-id", b"globex"))
         assert call.seen == [("http", "acme")]
+    # What only turns out to be a coroutine when it is called is awaited too, and never just true.
+    hidden = Identity(FromFunction(Hidden(awaited)), known=Hidden(known))
+    call = harness(hidden)
+    call((b"x-tenant-id", b"acme"))
+    call((b"x-tenant-id", b"globex"))
+    assert call.seen == [("http", "acme")]
+    for identity in (hidden, Identity(FromHeader("X-Tenant-Id"), known=Hidden(known))):
+        with pytest.raises(ConfigError, match="awaited"):
+            identity.find(request_with(("X-Tenant-Id", "globex")))
     assert Identity(FromFunction(awaited)).needs_async
     assert not Identity(FromFunction(plain)).needs_async
 
@@ -306,6 +327,42 @@ def test_paths_are_read_as_the_application_reads_them(serve_asgi, connect):
         answer = ask(path=path)
         assert answer[0] == status, path
         assert status != 200 or answer[1] == "acme"
+
+
+def test_a_body_that_nobody_closed_ends_in_its_own_name():
+    """Of both kinds, collected in the middle of another tenant's request."""
+    ends = []
+
+    def steps():
+        try:
+            yield current_tenant()
+        finally:
+            ends.append(current_tenant())
+
+    async def steps_async():
+        try:
+            yield current_tenant()
+        finally:
+            ends.append(current_tenant())
+
+    async def main():
+        for function in (steps, steps_async):
+            with inside("acme"):
+                body = carried(function)()
+                first = next(body) if function is steps else await anext(body)
+                held = [body]
+                held.append(held)  # a cycle, as of an exception and its frames
+                del body
+            assert first == "acme"
+            with inside("globex"):
+                del held
+                gc.collect()
+                await asyncio.sleep(0)
+                assert current_tenant() == "globex"
+        await asyncio.get_running_loop().shutdown_asyncgens()
+
+    asyncio.run(main())
+    assert ends == ["acme", "acme"]
 
 
 def test_threads_are_told_whose_work_it_is():

@@ -1,12 +1,13 @@
 """Django: views of both kinds, streamed bodies, its session, under WSGI and ASGI."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
-import django
 import pytest
-from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
@@ -62,20 +63,7 @@ def file(request):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _configured():
-    if not settings.configured:
-        settings.configure(
-            SECRET_KEY="k" * 50,
-            ALLOWED_HOSTS=["127.0.0.1", "testserver"],
-            MIDDLEWARE=[
-                "django.contrib.sessions.middleware.SessionMiddleware",
-                "tenantmetrics.integrations.django.TenantMiddleware",
-            ],
-            SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
-            LOGGING_CONFIG=None,
-            USE_TZ=True,
-        )
-        django.setup()
+def _configured(django_is_set_up):
     urls = ModuleType("urls")
     urls.urlpatterns = [
         path("", whose),
@@ -86,7 +74,16 @@ def _configured():
         path("fails", fails),
         path("file", file),
     ]
-    with override_settings(ROOT_URLCONF=urls, TENANTMETRICS_IDENTITY=BY_HEADER):
+    with override_settings(
+        ROOT_URLCONF=urls,
+        TENANTMETRICS_IDENTITY=BY_HEADER,
+        ALLOWED_HOSTS=["127.0.0.1", "testserver"],
+        MIDDLEWARE=[
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "tenantmetrics.integrations.django.TenantMiddleware",
+        ],
+        SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
+    ):
         yield
 
 
@@ -150,3 +147,31 @@ def test_the_setting_is_checked_when_the_application_is_made():
     awaits = Identity(FromFunction(awaited))
     with override_settings(TENANTMETRICS_IDENTITY=awaits), pytest.raises(ConfigError, match="ASGI"):
         get_wsgi_application()
+
+
+LAZY = """
+import tenantmetrics
+from benchmarks._stub import CLUSTER, SECRET, client
+from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
+
+settings.configure()
+tenantmetrics.configure(exporters=["ledger:ledger"])
+rds = tenantmetrics.instrument(client())
+with tenantmetrics.tenant("acme"):
+    rds.execute_statement(resourceArn=CLUSTER, secretArn=SECRET, sql="SELECT 1")
+"""
+
+
+def test_the_end_of_a_process_loads_no_lazy_object_of_django(tmp_path):
+    """One that cannot be loaded must not cost the delivery."""
+    done = subprocess.run(
+        [sys.executable, "-c", LAZY],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Traceback" not in done.stderr
+    assert list((tmp_path / "ledger").rglob("*.parquet"))

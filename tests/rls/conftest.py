@@ -64,6 +64,7 @@ def app(data_api):
         rows=rows,
         alone=alone,
         endpoint=data_api.endpoint,
+        url=data_api.psycopg_url,
     )
 
 

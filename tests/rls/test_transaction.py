@@ -292,6 +292,6 @@ def test_stats_add_up(rls):
     after = stats()
     assert {name: after[name] - before[name] for name in before if name[:3] != "ave"} == {
         "transactions": 2, "committed": 1, "rolled_back": 1, "statements": 1, "errors": 0,
-        "retries": 0,
+        "retries": 0, "single_requests": 0, "fallbacks": 0,
     }  # fmt: skip
     assert after["average_duration_ms"] > 0

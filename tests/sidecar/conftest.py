@@ -243,27 +243,43 @@ class Scripted(BaseHTTPRequestHandler):
         pass
 
 
+class Endpoint(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+
 @contextlib.contextmanager
-def scripting():
+def scripting(port=0):
     """An endpoint whose `answer(request)` gives (status, headers, body), or None to cut."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Scripted)
-    server.daemon_threads = True
+    server = Endpoint(("127.0.0.1", port), Scripted)
     server.lock = threading.Lock()
-    server.seen = []
-    server.answer = lambda _: (200, [("Content-Type", "application/json")], b"{}")
+
+    def begin():
+        server.seen = []
+        server.answer = lambda _: (200, [("Content-Type", "application/json")], b"{}")
+
+    server.begin = begin
+    begin()
     server.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # What `shutdown` waits for at most.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield server
     server.shutdown()
     server.server_close()
 
 
-@pytest.fixture
-def scripted():
-    """The scripted endpoint for one test."""
+@pytest.fixture(scope="session")
+def _scripted():
     with scripting() as server:
         yield server
+
+
+@pytest.fixture
+def scripted(_scripted):
+    """The scripted endpoint, which has seen nothing yet and answers as at first."""
+    _scripted.begin()
+    return _scripted
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any, assert_type
 
 import boto3
+from fastapi import FastAPI
+from flask import Flask
 from mypy_boto3_rds_data import RDSDataServiceClient
 from mypy_boto3_rds_data.type_defs import ExecuteStatementResponseTypeDef
+from sqlalchemy import create_engine
 
 import tenantmetrics
+from tenantmetrics.integrations import asgi, wsgi
+from tenantmetrics.integrations.awslambda import http_handler
+from tenantmetrics.integrations.identity import FromFunction, FromJwt, Identity, WebRequest
+from tenantmetrics.integrations.sqlalchemy import set_tenant_at_begin
 
 
 def swap_one_import() -> None:
@@ -44,6 +51,30 @@ def tell_postgresql_its_tenant() -> None:
         assert_type(tx.execute("SELECT 1"), dict[str, Any])
     context = tenantmetrics.rls.Context(tenant="acme")
     tenantmetrics.rls.batch(client, context, ["SELECT 1"], resourceArn="…", secretArn="…")
+    answer = tenantmetrics.rls.execute(client, "SELECT 1", resourceArn="…", secretArn="…")
+    assert_type(answer, dict[str, Any])
+
+
+def find_the_tenant_of_a_request() -> None:
+    """A function of one's own beside what there is."""
+
+    def by_key(request: WebRequest) -> str | None:
+        return request.header("X-Api-Key")
+
+    identity = Identity(
+        FromJwt("tenant_id", key="…", algorithms=["HS256"]),
+        FromFunction(by_key),
+        exempt=["/health"],
+    )
+    asgi.TenantMiddleware(FastAPI(), identity)
+    wsgi.TenantMiddleware(Flask("app"), identity)
+    set_tenant_at_begin(create_engine("postgresql+psycopg://"))
+
+    @http_handler(identity)
+    def handler(event: dict[str, Any], context: object) -> int:
+        return len(event)
+
+    assert_type(handler({}, None), int)
 
 
 def look_after_the_process() -> None:

@@ -4,22 +4,45 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["COMPUTE", "is_other_database", "pool_of"]
+__all__ = [
+    "COMMITMENTS",
+    "COMPUTE",
+    "OF_A_CLUSTER",
+    "is_aws",
+    "is_other_database",
+    "is_others",
+    "is_taken_back",
+    "pool_of",
+]
 
 # How usage types end; in most regions a prefix such as "EUW2-" comes before (AWS billing data).
 _ENDS = {
+    # HeavyUsage is the fee of reserved instances; Limitless has units of its own.
     "compute": (
         r"Aurora:ServerlessV2Usage|Aurora:ServerlessV2IOOptimizedUsage"
-        r"|InstanceUsage(IOOptimized)?:db\..*"
+        r"|InstanceUsage(IOOptimized)?:db\..*|HeavyUsage:db\..*"
+        r"|Aurora:Limitless-?(Serverless|ACU|Compute)[A-Za-z0-9-]*"
     ),
-    "data_api": r"Data-API-Usage",
-    "io": r"Aurora:StorageIOUsage",
-    "storage": r"Aurora:(IO-Optimized)?StorageUsage",
+    # The price list's usage type; bills have been seen with the second spelling.
+    "data_api": r"(RDS:)?Data-?API-?Usage",
+    "io": r"Aurora:(Limitless-?)?(Storage|ReplicatedWrite|GlobalWrite)IO(Usage)?",
+    "storage": r"Aurora:(IO-Optimized|Limitless-?)?StorageUsage",
     "backup": r"Aurora:BackupUsage",
+    "extended_support": r"ExtendedSupport:.*Aurora.*",
+    "proxy": r"RDS:Proxy(Usage|-ASv2-Usage)",
+    "insights": r"PI_LTR(:.*)?|PI_API|RDS:PerformanceInsights.*",
+    "export": r"Aurora:SnapshotExport(ToS3)?",
+    "backtrack": r"Aurora:BacktrackUsage",
     "secrets": r"AWSSecretsManager-Secrets|AWSSecretsManagerAPIRequest",
     "observability": r"CW:(MetricMonitorUsage|Requests|GMD-Metrics|AlarmMonitorUsage)",
 }
-_PATTERNS = {pool: re.compile(rf"(?:[A-Za-z0-9]+-)?(?:{end})") for pool, end in _ENDS.items()}
+# Performance Insights has a colon after the region (AWS Cost Explorer, "USE1:PI_API").
+_PATTERNS = {pool: re.compile(rf"(?:[A-Za-z0-9]+[-:])?(?:{end})") for pool, end in _ENDS.items()}
+
+OF_A_CLUSTER = (
+    r"^([A-Za-z0-9]+[-:])?(.*Aurora.*|InstanceUsage.*|HeavyUsage:db.*|RDS:.*|PI_.*|.*Data-?API.*)$"
+)
+"""For SQL: usage types whose resource may be a cluster or an instance of one."""
 
 COMPUTE = rf"^([A-Za-z0-9]+-)?({_ENDS['compute']})$"
 """The same for SQL: usage types whose cost is wanted by the hour."""
@@ -36,6 +59,9 @@ _CREDITS = frozenset(
 _OURS = ("rds", "relationaldatabase", "aurora", "cloudwatch", "secretsmanager")
 """Parts of the names, as CUR's product codes and FOCUS's services write them, of what has pools."""
 
+COMMITMENTS = frozenset({"DiscountedUsage", "SavingsPlanCoveredUsage", "RIFee"})
+"""CUR's line item types of usage that was paid ahead."""
+
 _OTHERS = ("docdb", "documentdb", "neptune")
 """The same of databases whose usage types are spelt as Aurora's."""
 
@@ -48,15 +74,36 @@ def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "", text.lower())
 
 
-def is_other_database(service: str, engine: str, operation: str) -> bool:
+def is_aws(provider: str) -> bool:
+    """Whether a FOCUS provider's name is AWS's; "" is, because CUR has no other."""
+    name = _plain(provider)
+    return name == "" or name.startswith(("aws", "amazon"))
+
+
+def is_others(service: str) -> bool:
+    """Whether a service's name is of one that has no pool."""
+    name = _plain(service)
+    return name != "" and not any(ours in name for ours in _OURS)
+
+
+def is_taken_back(kind: str) -> bool:
+    """Whether a charge repeats the quantity of the usage that it takes back or lowers."""
+    plain = _plain(kind)
+    return plain == "savingsplannegation" or plain in _CREDITS
+
+
+def is_other_database(service: str, engine: str, operation: str, usage_type: str = "") -> bool:
     """Whether a charge is of a database that is not Aurora, though its usage type may look alike.
 
     Args:
         service: CUR's product code or FOCUS's service; "" where there is none.
         engine: The database engine; "" where there is none.
         operation: Such as `CreateDBInstance:0021`; "" where there is none.
+        usage_type: The usage type; "" where there is none.
     """
     name = _plain(service)
+    if re.search(r"ExtendedSupport:(?!.*Aurora)", usage_type):
+        return True
     if any(other in name for other in _OTHERS):
         return True
     if engine and engine.lower() != "any":
@@ -65,22 +112,26 @@ def is_other_database(service: str, engine: str, operation: str) -> bool:
     return code is not None and code[1] not in _AURORA_OPERATIONS
 
 
-def pool_of(kind: str, usage_type: str, service: str = "") -> str:
+def pool_of(kind: str, usage_type: str, service: str = "", operation: str = "") -> str:
     """The pool of a charge.
 
     Args:
         kind: CUR's line item type, Cost Explorer's record type or FOCUS's charge category.
         usage_type: The usage type; "" where there is none.
         service: CUR's product code or FOCUS's service; "" where there is none.
+        operation: What was asked of the service; "" where there is none.
     """
     name = _plain(service)
-    if name and not any(ours in name for ours in _OURS):
+    if is_others(service):
         # What another service costs stays with it, and so do its discounts, credits and taxes.
         return "unclassified"
     found = next(
         (pool for pool, pattern in _PATTERNS.items() if pattern.fullmatch(usage_type)),
         "unclassified",
     )
+    if found == "unclassified" and _plain(operation) in {"dataapi", "auroradataapi"}:
+        # The price list says so where a bill spells the usage type in another way.
+        found = "data_api"
     # "Private Rate Discount" in Cost Explorer is CUR's "PrivateRateDiscount".
     plain = _plain(kind)
     if plain == "tax":

@@ -7,13 +7,13 @@ USAGE_TYPE and RECORD_TYPE.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from tenantmetrics.cost.bill.classify import pool_of
-from tenantmetrics.cost.bill.model import Bill, PoolCharge
+from tenantmetrics.cost.bill.model import Bill
+from tenantmetrics.cost.bill.pools import Row, Sorter
+from tenantmetrics.cost.period import billing_months
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
 
@@ -52,10 +52,15 @@ def parse(
         ReportError: It lacks the metric or the grouping, mixes currencies, or holds nothing for
             the period.
     """
+    if len(billing_months(period)) > 1:
+        raise ReportError(
+            f"{origin} is by the month in UTC, and {period.label} in the time zone "
+            f"{period.timezone} has hours of {' and '.join(billing_months(period))}: take the "
+            "month in UTC, or a bill by the hour"
+        ).about("timezone")
     places = _places(data, origin)
     metric = "AmortizedCost" if amortized else "UnblendedCost"
-    pools: dict[str, PoolCharge] = defaultdict(PoolCharge)
-    currencies: set[str] = set()
+    sorter = Sorter()
     estimated, others = False, set()
     for number, result in enumerate(data["ResultsByTime"], start=1):
         where = f"{origin} result {number}"
@@ -66,27 +71,29 @@ def parse(
         estimated = estimated or bool(result.get("Estimated"))
         for group in result.get("Groups", []):
             kind, usage_type, amount, currency, quantity = _charge(group, places, metric, where)
-            if amount:
-                currencies.add(currency)
-            pool = pools[pool_of(kind, usage_type)]
-            pool.amount += amount
-            pool.quantity += quantity
-            pool.rows += 1
-            pool.usage_types.add(usage_type)
-    if not pools:
+            sorter.add(Row(kind, usage_type, currency, amount, quantity, 1))
+    if not sorter.whole.pools:
         raise ReportError(
             f"{origin} holds nothing for {period.label}; its months: "
             f"{', '.join(sorted(others)) or 'none'}"
         )
+    currencies = sorter.currencies
+    if "" in currencies:
+        raise ReportError(f"{origin} has charges without a currency")
     if len(currencies) > 1:
         raise ReportError(f"{origin} mixes currencies: {', '.join(sorted(currencies))}")
     ungrouped = "The bill is not grouped by RECORD_TYPE, which tells credits and taxes from usage."
     return Bill(
         basis=basis,
         currency=min(currencies, default="USD"),
-        pools=dict(pools),
+        pools=dict(sorter.whole.pools),
         estimated=estimated,
-        notes=() if "RECORD_TYPE" in places else (ungrouped,),
+        notes=(
+            *(() if "RECORD_TYPE" in places else (ungrouped,)),
+            *sorter.notes(amortized=amortized),
+        ),
+        places=dict(sorter.places),
+        draft=tuple(sorter.draft(has_usage_types=True, columns="")),
     )
 
 
@@ -120,7 +127,7 @@ def _charge(
     try:
         money = group["Metrics"][metric]
         # Amounts are text in Cost Explorer, so nothing is lost on the way.
-        amount, currency = Decimal(money["Amount"]), str(money["Unit"])
+        amount, currency = Decimal(money["Amount"]), str(money["Unit"]).strip()
         quantity = Decimal(group["Metrics"].get("UsageQuantity", {}).get("Amount", "0"))
     except KeyError:
         raise ReportError(f"{where}, {usage_type!r}: metric {metric} is missing") from None

@@ -36,6 +36,8 @@ class Form:
     engine: str
     operation: str
     invoice: str | None
+    provider: str = "''"
+    has_usage_types: bool = True
 
 
 def form_of(table: Table, *, amortized: bool) -> Form:
@@ -134,4 +136,8 @@ def _focus(table: Table, *, amortized: bool) -> Form:
         engine="''",
         operation=table.text("x_Operation"),
         invoice=table.text("InvoiceId") if table.has("InvoiceId") else None,
+        # FOCUS 1.3 renamed the column.
+        provider=f"coalesce(nullif({table.text('ProviderName')}, ''), "
+        f"{table.text('ServiceProviderName')})",
+        has_usage_types=table.has("SkuMeter") or table.has("x_UsageType"),
     )

@@ -12,19 +12,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tenantmetrics.cost.bill.ask import COST_EXPLORER, ask
-from tenantmetrics.cost.bill.classify import COMPUTE, is_other_database, pool_of
+from tenantmetrics.cost.bill.classify import COMPUTE, OF_A_CLUSTER
 from tenantmetrics.cost.bill.cost_explorer import load_json
 from tenantmetrics.cost.bill.forms import Form, form_of
-from tenantmetrics.cost.bill.model import Bill, BillFilter, PoolCharge, pattern_of
+from tenantmetrics.cost.bill.model import Bill, BillFilter, pattern_of
 from tenantmetrics.cost.bill.objects import SUFFIXES, fetch
 from tenantmetrics.cost.bill.overlap import refuse_overlap
+from tenantmetrics.cost.bill.pools import Row, Sorter
 from tenantmetrics.cost.bill.table import Table, is_parquet, key_of
+from tenantmetrics.cost.period import billing_months
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
 
 __all__ = ["load"]
-
-_AURORA = {"compute", "storage", "io", "backup", "data_api"}
 
 
 def load(
@@ -76,7 +76,7 @@ def _load(
         return load_json(files[0], period, amortized=amortized)
     table = Table(files)
     try:
-        return _read(table, form_of(table, amortized=amortized), period, only)
+        return _read(table, form_of(table, amortized=amortized), period, only, amortized=amortized)
     finally:
         table.close()
 
@@ -98,79 +98,86 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
     return found
 
 
-def _read(table: Table, form: Form, period: Period, only: BillFilter) -> Bill:
+def _read(table: Table, form: Form, period: Period, only: BillFilter, *, amortized: bool) -> Bill:
     alike = refuse_overlap(table, form)
     months = [
         str(month)
         for (month,) in table.query(f"SELECT DISTINCT {form.billing_month} FROM bill ORDER BY 1")  # noqa: S608
     ]
-    if period.label not in months:
+    wanted = billing_months(period)
+    if missing := [month for month in wanted if month not in months]:
         there = ", ".join(months) or "none"
-        raise ReportError(
-            f"the bill {str(table.paths[0])!r} holds nothing for {period.label}; its billing "
-            f"months: {there}"
-        )
+        where = f"the bill {str(table.paths[0])!r} holds nothing for {missing[0]}"
+        if len(wanted) > 1:
+            raise ReportError(
+                f"{where}, and {period.label} in the time zone {period.timezone} has hours of "
+                f"{' and '.join(wanted)}, as AWS bills in UTC: give the bill of each, or take the "
+                "month in UTC"
+            ).about("timezone")
+        raise ReportError(f"{where}; its billing months: {there}")
     passes, values = _filter(table, form, only)
-    values["month"] = period.label
     # What is no moment has no hour: such a bill is divided over the whole month.
-    start, end = (f"epoch(TRY_CAST({text} AS TIMESTAMPTZ))" for text in (form.start, form.end))
-    hour, length = f"{start}::BIGINT // 3600", f"{end} - {start}"
+    start, end = (
+        f"epoch(TRY_CAST({text} AS TIMESTAMPTZ))::BIGINT" for text in (form.start, form.end)
+    )
+    # Legacy CUR may end an hour with its last second.
+    end = f"({end} + CASE WHEN {end} % 60 = 59 THEN 1 ELSE 0 END)"
     is_compute = f"regexp_matches({form.usage_type}, '{COMPUTE}')"
+    part, length, within = "NULL", "NULL", "TRUE"
+    if len(wanted) > 1:
+        first, last = period.start_s, period.end_s
+        inside = f"{start} >= {first} AND coalesce({end}, {start}) <= {last}"
+        in_month = f"least({end}, {last}) - greatest({start}, {first})"
+        part = f"CASE WHEN {inside} THEN NULL ELSE {in_month} END"
+        length = f"CASE WHEN {inside} THEN NULL ELSE {end} - {start} END"
+        # A charge without an end, or of no length, is of its start.
+        later = f"coalesce(greatest({end}, {start} + 1), {start} + 1)"
+        within = f"{start} < {last} AND {later} > {first}"
+    of_cluster = (
+        f"CASE WHEN {form.resource} LIKE 'arn:%:rds:%' OR regexp_matches({form.usage_type}, "
+        f"'{OF_A_CLUSTER}') THEN {form.resource} ELSE '' END"
+    )
+    chosen = ", ".join(f"'{month}'" for month in wanted)
     sql = f"""
-        SELECT {passes} AS passes, {form.kind}, {form.usage_type}, {form.currency}, {form.region},
-          {form.service}, {form.engine}, {form.operation}, {form.account}, max({form.payer}),
-          max(CASE WHEN {form.invoice or "'x'"} = '' THEN 1 ELSE 0 END),
-          CASE WHEN {is_compute} THEN {hour} END AS hour,
-          max(CASE WHEN {is_compute} AND {form.end} <> '' THEN {length} END) AS longest_s,
-          sum({form.amount}), sum({form.quantity}), count(*)
-        FROM bill WHERE {form.billing_month} = $month
-        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 12 ORDER BY ALL
+        SELECT {passes} AS passes, max(CASE WHEN {form.invoice or "'x'"} = '' THEN 1 ELSE 0 END),
+          {part} AS part_s, {length} AS length_s,
+          {form.kind}, {form.usage_type}, {form.currency}, sum({form.amount}), sum({form.quantity}),
+          count(*), {form.service}, {form.engine}, {form.operation}, {form.provider},
+          {form.account}, {form.payer}, {form.region}, {of_cluster},
+          CASE WHEN {is_compute} THEN {start} // 3600 END AS hour,
+          max(CASE WHEN {is_compute} AND {form.end} <> '' THEN {end} - {start} END) AS longest_s
+        FROM bill WHERE {form.billing_month} IN ({chosen}) AND {within}
+        GROUP BY 1, 3, 4, 5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 18, 19 ORDER BY ALL
     """  # noqa: S608 - our own expressions; values are bound
-    bill = _sorted(table.query(sql, values), table, form, period, months)
-    return replace(bill, notes=(*bill.notes, *alike))
+    bill = _sorted(table.query(sql, values), table, form, period, amortized=amortized)
+    notes = list(bill.notes)
+    if others := sorted(set(months) - set(wanted)):
+        notes.append(
+            f"The bill's charges of other billing months were excluded: {', '.join(others)}."
+        )
+    return replace(bill, notes=(*notes, *alike))
 
 
-def _sorted(  # noqa: C901, PLR0912 - one pass over the charges
-    rows: list[Any], table: Table, form: Form, period: Period, months: Sequence[str]
-) -> Bill:
+def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amortized: bool) -> Bill:
     """The grouped charges, each in its pool."""
-    pools: dict[str, PoolCharge] = defaultdict(PoolCharge)
-    by_hour: dict[int, Decimal] = defaultdict(Decimal)
-    currencies, regions, payers, accounts = set(), set(), set(), set()
+    sorter = Sorter()
     outside: dict[str, Decimal] = defaultdict(Decimal)
-    outside_rows, hourly = 0, True
-    others: dict[str, Decimal] = defaultdict(Decimal)
-    is_open = False
-    for (
-        passes, kind, usage_type, currency, region, service, engine, operation, account,
-        payer, uninvoiced,
-        hour, longest, amount, quantity, n,
-    ) in rows:  # fmt: skip
+    outside_rows, is_open = 0, False
+    for passes, uninvoiced, part_s, length_s, *values in rows:
+        row = Row(*values)
+        if length_s:
+            part = Decimal(part_s) / Decimal(length_s)
+            row = replace(
+                row, amount=row.amount * part, quantity=row.quantity * part, cut=True,
+                hour=None if row.hour is None else max(row.hour, period.hours.start),
+            )  # fmt: skip
         if not passes:
-            outside[currency] += amount
-            outside_rows += n
-            continue
-        if is_other_database(service, engine, operation):
-            others[f"{currency} of {engine or service or operation}"] += amount
+            outside[row.currency] += row.amount
+            outside_rows += row.count
             continue
         is_open = is_open or bool(uninvoiced)
-        if amount:
-            currencies.add(currency)
-        name = pool_of(kind, usage_type, service)
-        pool = pools[name]
-        pool.amount += amount
-        # A negation repeats the quantity of the usage that it takes back.
-        pool.quantity += 0 if kind == "SavingsPlanNegation" else quantity
-        pool.rows += n
-        pool.usage_types.add(usage_type)
-        payers.add(payer)
-        if name in _AURORA and region:
-            regions.add(region)
-        if name in _AURORA and account:
-            accounts.add(account)
-        if name == "compute" and hour is not None:
-            by_hour[hour] += amount
-            hourly = hourly and longest is not None and longest <= 3600  # noqa: PLR2004 - an hour
+        sorter.add(row)
+    currencies = sorter.currencies
     if len(currencies) > 1:
         raise ReportError(
             f"the bill {str(table.paths[0])!r} mixes currencies: {', '.join(sorted(currencies))}; "
@@ -178,32 +185,29 @@ def _sorted(  # noqa: C901, PLR0912 - one pass over the charges
         )
     if "" in currencies:
         raise ReportError(f"the bill {str(table.paths[0])!r} has charges without a currency")
-    if not pools:
-        raise ReportError(f"no charge of {period.label} passes the filter of the bill")
-    currency = min(currencies, default="USD")
-    notes = []
+    notes = list(sorter.notes(amortized=amortized))
+    if not sorter.whole.pools:
+        why = " ".join(["", *notes])
+        raise ReportError(f"no charge of {period.label} passes the filter of the bill.{why}")
     if outside_rows:
         sums = ", ".join(
             f"{amount.normalize():f} {code}" for code, amount in sorted(outside.items())
         )
-        notes.append(f"The filter excluded {outside_rows:,} charge(s) of {sums}.")
-    if others:
-        named = "; ".join(f"{amount.normalize():f} {of}" for of, amount in sorted(others.items()))
-        notes.append(f"Charges of databases that are not Aurora were excluded: {named}.")
-    if later := sorted(set(months) - {period.label}):
-        notes.append(
-            f"The bill's charges of other billing months were excluded: {', '.join(later)}."
-        )
+        notes.insert(0, f"The filter excluded {outside_rows:,} charge(s) of {sums}.")
     return Bill(
         basis=f"{form.name} {', '.join(path.name for path in table.paths[:3])}",
-        currency=currency,
-        account=min(payers, default=""),
-        pools=dict(pools),
-        compute_by_hour=dict(by_hour) if hourly and len(by_hour) > 1 else {},
+        currency=min(currencies, default="USD"),
+        account=min(sorter.payers, default=""),
+        pools=dict(sorter.whole.pools),
+        compute_by_hour=sorter.whole.compute_by_hour,
         estimated=is_open,
-        regions=frozenset(regions),
-        accounts=frozenset(accounts),
+        regions=frozenset(sorter.regions),
+        accounts=frozenset(sorter.accounts),
         notes=tuple(notes),
+        draft=tuple(
+            sorter.draft(has_usage_types=form.has_usage_types, columns="SkuMeter, x_UsageType")
+        ),
+        places=dict(sorter.places),
     )
 
 
@@ -215,7 +219,8 @@ def _filter(table: Table, form: Form, only: BillFilter) -> tuple[str, dict[str, 
         values["account"] = only.account
     if only.cluster:
         conditions.append(f"regexp_full_match({form.resource}, $cluster)")
-        values["cluster"] = pattern_of(only.cluster)
+        names = (only.cluster, *only.resources)
+        values["cluster"] = "|".join(f"({pattern_of(name)})" for name in names)
     if only.tag is not None:
         key, values["tag"] = only.tag
         # Legacy CUR has a column a tag, the others one column of keys and values.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from tenantmetrics.errors import ReportError
 
-__all__ = ["Bill", "BillFilter", "PoolCharge", "pattern_of"]
+__all__ = ["Bill", "BillFilter", "Charges", "Place", "PoolCharge", "pattern_of"]
 
 
 def pattern_of(cluster: str) -> str:
@@ -30,11 +31,13 @@ class BillFilter:
     Attributes:
         account: The usage account's id.
         cluster: The whole name, resource id or ARN of a cluster; `*` and `?` make it a pattern.
+        resources: Other names of that cluster: its resource id, its instances.
         tag: Key and value of a resource tag.
     """
 
     account: str = ""
     cluster: str = ""
+    resources: tuple[str, ...] = ()
     tag: tuple[str, str] | None = None
 
     @classmethod
@@ -66,6 +69,63 @@ class PoolCharge:
     quantity: Decimal = Decimal(0)
     usage_types: set[str] = field(default_factory=set)
 
+    def add(self, other: PoolCharge) -> None:
+        """Take another place's charges in."""
+        self.amount += other.amount
+        self.rows += other.rows
+        self.quantity += other.quantity
+        self.usage_types |= other.usage_types
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a charge says of where it was made; each is "" where it does not say.
+
+    Attributes:
+        account: The usage account.
+        region: The region.
+        resource: The database's cluster or instance, as the bill names it.
+        payer: Whether the account is the one that pays.
+    """
+
+    account: str = ""
+    region: str = ""
+    resource: str = ""
+    payer: bool = False
+
+
+@dataclass(slots=True)
+class Charges:
+    """The charges of one place.
+
+    Attributes:
+        pools: By pool.
+        by_hour: What compute cost by hour since the epoch.
+        hourly: No charge of compute is longer than an hour.
+    """
+
+    pools: dict[str, PoolCharge] = field(default_factory=lambda: defaultdict(PoolCharge))
+    by_hour: dict[int, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    hourly: bool = True
+
+    @property
+    def total(self) -> Decimal:
+        """All of it, exact."""
+        return sum((pool.amount for pool in self.pools.values()), Decimal(0))
+
+    @property
+    def compute_by_hour(self) -> dict[int, Decimal]:
+        """Compute by hour; empty where it is not by the hour."""
+        return dict(self.by_hour) if self.hourly and len(self.by_hour) > 1 else {}
+
+    def add(self, other: Charges) -> None:
+        """Take another place's charges in."""
+        for name, pool in other.pools.items():
+            self.pools[name].add(pool)
+        for hour, amount in other.by_hour.items():
+            self.by_hour[hour] += amount
+        self.hourly = self.hourly and other.hourly
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
@@ -82,6 +142,8 @@ class Bill:
         regions: Of the Aurora charges.
         accounts: Usage accounts of the Aurora charges, where the file says them.
         notes: What a reader must know, such as what a filter excluded.
+        draft: Why it is not final, apart from `estimated`.
+        places: The same charges by where they were made; empty where the bill does not say.
     """
 
     basis: str
@@ -93,8 +155,14 @@ class Bill:
     regions: frozenset[str] = frozenset()
     accounts: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    draft: tuple[str, ...] = ()
+    places: Mapping[Place, Charges] = field(default_factory=dict)
 
     @property
     def total(self) -> Decimal:
         """All of it, exact."""
         return sum((pool.amount for pool in self.pools.values()), Decimal(0))
+
+    def of(self, charges: Charges) -> Bill:
+        """A bill of some of its charges only."""
+        return replace(self, pools=charges.pools, compute_by_hour=charges.compute_by_hour)

@@ -18,8 +18,8 @@ _MAX_CHARS = 32_768
 _MAX_DEPTH = 40
 """Open parentheses at once. The parser recurses, and so does the plan; people write up to ten."""
 _MAX_TRIED_TWICE = 6
-"""Nested ARRAY[…], LIMIT (…), numeric(…), date(…): the parser tries each level in two ways, so its
-time doubles with every one."""
+"""Nested ARRAY[…], LIMIT (…), numeric(…), LATERAL (…): the parser tries each level in two ways, so
+its time doubles with every one."""
 _NAME_BEFORE = re.compile(r"(\w+)\s*\Z")
 _TRIED_TWICE = frozenset(
     [
@@ -28,11 +28,19 @@ _TRIED_TWICE = frozenset(
         if kind in Postgres.parser_class.TYPE_TOKENS
     ],
 )
-_LIMITS = frozenset(["limit", "offset"])
+_LIMITS = frozenset(["limit", "offset", "lateral"])
+"""Words that make the parser try the brackets around them twice."""
 _TRIED_OPENING = re.compile(r"\b([a-z]\w*)\s*\(", re.IGNORECASE)
 _MAX_SUBSCRIPTS = 60
 """a[1][1]… as a whole: the parser's time grows with its square. PostgreSQL has six dimensions."""
 _SUBSCRIPT = re.compile(r"\]\s*\[")
+_MAX_CHAIN = 12
+"""f(1).g(2).h(3), a[1].b[2].c: the parser's time grows with the square of the links."""
+_LINK_OR_OTHER = re.compile(
+    r"(?P<opening>[(\[{])|(?P<closing>[)\]}])|(?P<name>\.\s*+(?:'[^']*'|\w+|\"[^\"]*\")?+)|"
+    r"(?P<other>\b(?!slot\d|over\b|filter\b|within\b|group\b)\w+|[^\s\w&'.])",
+    re.IGNORECASE,
+)
 _MAX_BARE_JOINS = 6
 """JOINs that no ON or USING follows: no SQL, but the parser's time doubles with every one (20 take
 20 s), because each may be nested in the one before."""
@@ -62,7 +70,7 @@ _PREFIXES = (
     *("(", "-", "+", "~", "@", "!"),
 )
 _RUN = re.compile(rf"(?:(?:{'|'.join(map(re.escape, _PREFIXES))})\s*){{{_MAX_RUN}}}")
-_NESTING = re.compile(r"[\[\](){}]|\b(?:case|end|limit|offset)\b", re.IGNORECASE)
+_NESTING = re.compile(r"[\[\](){}]|\b(?:case|end|limit|offset|lateral)\b", re.IGNORECASE)
 _CLOSING = frozenset([")", "]", "}", "end"])
 _LONGEST_NAME = 40
 
@@ -152,6 +160,9 @@ def _depth(template: str) -> str:
     """Why a template is nested too deep to be parsed; empty if it is not."""
     if "[" in template and len(_SUBSCRIPT.findall(template)) > _MAX_SUBSCRIPTS:
         return f"more than {_MAX_SUBSCRIPTS} subscripts of subscripts"
+    closing = template.count(")") + template.count("]") + template.count("}")
+    if closing > _MAX_CHAIN and "." in template and _longest_chain(template) > _MAX_CHAIN:
+        return f"more than {_MAX_CHAIN} names behind calls or subscripts in a row"
     # A text as short as this cannot hold a run that matters, and most are. The others are counted
     # before they are searched, which takes twenty times as long.
     lower = template.lower() if len(template) > _SHORT else ""
@@ -162,6 +173,27 @@ def _depth(template: str) -> str:
     if "[" in template or parentheses > _MAX_DEPTH or "case" in lower or tried:
         return _nesting(template)
     return ""
+
+
+def _longest_chain(template: str) -> int:
+    """How many names follow brackets in one chain: three in `f(1).g(2).h[3].i`."""
+    longest = 0
+    # For each open bracket how many there are behind it, and whether one closed just now.
+    links, closed = [0], False
+    for found in _LINK_OR_OTHER.finditer(template):
+        kind = found.lastgroup
+        if kind == "opening":
+            links.append(0)
+        elif kind == "closing":
+            if len(links) > 1:
+                links.pop()
+        elif kind == "name":
+            links[-1] += closed
+            longest = max(longest, links[-1])
+        else:
+            links[-1] = 0
+        closed = kind == "closing"
+    return longest
 
 
 def _count_tried_twice(template: str) -> int:

@@ -177,7 +177,7 @@ def _query_plan(text: str, vocabulary: Vocabulary) -> Plan:
         return _unparsed(text, vocabulary, "nested too deep")
     except TooMuchWorkError:
         return _unparsed(text, vocabulary, f"more than {MAX_STEPS} steps of analysis")
-    except (AttributeError, TypeError):
+    except (AttributeError, TypeError, IndexError, KeyError, StopIteration):
         # Of some texts that are no SQL the parser makes a tree with holes.
         return _unparsed(text, vocabulary, "not understood (incomplete)")
 

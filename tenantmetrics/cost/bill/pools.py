@@ -1,0 +1,203 @@
+"""Charges, each in its pool and place; what is not of Aurora, and what no pool takes, is told."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from tenantmetrics.cost.bill.classify import (
+    COMMITMENTS,
+    is_aws,
+    is_other_database,
+    is_others,
+    is_taken_back,
+    pool_of,
+)
+from tenantmetrics.cost.bill.model import Charges, Place, PoolCharge
+
+__all__ = ["OF_CLUSTERS", "Row", "Sorter"]
+
+OF_CLUSTERS = frozenset(
+    {
+        "compute", "storage", "io", "backup", "data_api", "extended_support", "proxy", "insights",
+        "export", "backtrack",
+    }
+)  # fmt: skip
+"""Pools whose charges a cluster has."""
+
+_HOUR_S = 3600
+_DRAFT_FROM = Decimal("0.5")
+_NOTE_FROM = Decimal("0.05")
+"""Parts of the charges that no pool takes, from which on that is a draft's reason, or a note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Charges that are alike.
+
+    Attributes:
+        kind: CUR's line item type, Cost Explorer's record type or FOCUS's charge category.
+        hour: Of compute, since the epoch; None where it is not known.
+        longest_s: The longest charge of compute; None where it is not known.
+        cut: Whether a border of the month cut the charges.
+    """
+
+    kind: str
+    usage_type: str
+    currency: str
+    amount: Decimal
+    quantity: Decimal
+    count: int
+    service: str = ""
+    engine: str = ""
+    operation: str = ""
+    provider: str = ""
+    account: str = ""
+    payer: str = ""
+    region: str = ""
+    resource: str = ""
+    hour: int | None = None
+    longest_s: int | None = None
+    cut: bool = False
+
+
+@dataclass(slots=True)
+class Sorter:
+    """Takes rows, and knows what became of them."""
+
+    whole: Charges = field(default_factory=Charges)
+    places: dict[Place, Charges] = field(default_factory=lambda: defaultdict(Charges))
+    currencies: set[str] = field(default_factory=set)
+    payers: set[str] = field(default_factory=set)
+    regions: set[str] = field(default_factory=set)
+    accounts: set[str] = field(default_factory=set)
+    _databases: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    _providers: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    _foreign: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    _unknown: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    _ahead: set[str] = field(default_factory=set)
+    _cut: Decimal = Decimal(0)
+
+    def add(self, row: Row) -> None:
+        """Sort one in."""
+        if not is_aws(row.provider):
+            self._providers[f"{row.currency} of {row.provider}"] += row.amount
+            return
+        if is_other_database(row.service, row.engine, row.operation, row.usage_type):
+            of = row.engine or row.service or row.operation or row.usage_type
+            self._databases[f"{row.currency} of {of}"] += row.amount
+            return
+        name = pool_of(row.kind, row.usage_type, row.service, row.operation)
+        self._note(name, row)
+        place = Place()
+        if name != "unclassified":
+            of_cluster = row.resource.startswith("arn:") or name in OF_CLUSTERS
+            place = Place(
+                row.account,
+                row.region,
+                row.resource if of_cluster else "",
+                row.account != "" and row.account == row.payer,
+            )
+        for charges in (self.whole, self.places[place]):
+            self._book(charges, name, row)
+
+    def _note(self, name: str, row: Row) -> None:
+        """What the row says of the bill."""
+        if row.amount:
+            self.currencies.add(row.currency)
+        self.payers.add(row.payer)
+        if name in OF_CLUSTERS:
+            self.regions |= {row.region} - {""}
+            self.accounts |= {row.account} - {""}
+        if name == "unclassified" and is_others(row.service):
+            self._foreign[row.service] += row.amount
+        elif name == "unclassified":
+            self._unknown[row.usage_type or row.kind] += row.amount
+        if row.kind in COMMITMENTS and name == "compute":
+            self._ahead.add(row.kind)
+        if row.cut:
+            self._cut += row.amount
+
+    @staticmethod
+    def _book(charges: Charges, name: str, row: Row) -> None:
+        pool: PoolCharge = charges.pools[name]
+        pool.amount += row.amount
+        pool.quantity += 0 if is_taken_back(row.kind) else row.quantity
+        pool.rows += row.count
+        pool.usage_types.add(row.usage_type)
+        # A fee stands in its month's first hour and is of all of them.
+        if name == "compute" and row.hour is not None and not row.kind.endswith("Fee"):
+            charges.by_hour[row.hour] += row.amount
+            charges.hourly = (
+                charges.hourly and row.longest_s is not None and row.longest_s <= _HOUR_S
+            )
+
+    def notes(self, *, amortized: bool) -> Iterator[str]:
+        """What a reader must know."""
+        if self._databases:
+            yield (
+                f"Charges of databases that are not Aurora were excluded: {_sums(self._databases)}."
+            )
+        if self._providers:
+            yield f"Charges of other providers than AWS were excluded: {_sums(self._providers)}."
+        if self._foreign and (worth := sum(self._foreign.values(), Decimal(0))):
+            part = worth / self._charged if self._charged else Decimal(0)
+            yield (
+                f"{worth.normalize():f} ({part:.0%} of what was charged) is of services that have "
+                f"no pool, and unclassified: {_most(self._foreign)}."
+            )
+        if _NOTE_FROM < self._unknown_part <= _DRAFT_FROM:
+            yield f"{self._unknown_words}."
+        if self._cut:
+            yield (
+                "Charges that the time zone's borders of the month cut count with the part of "
+                f"their time within it: {self._cut.normalize():f}."
+            )
+        if self._ahead and not amortized:
+            yield (
+                "Compute was paid ahead by commitments and stands where it was paid "
+                f"({', '.join(sorted(self._ahead))}): use amortized costs, which count it in the "
+                "hours that used it."
+            )
+
+    def draft(self, *, has_usage_types: bool, columns: str) -> Iterator[str]:
+        """Why the bill cannot be final."""
+        if not has_usage_types:
+            yield (
+                f"no column of the bill says what was used ({columns}), so its charges cannot be "
+                "told apart"
+            )
+        elif self._unknown_part > _DRAFT_FROM:
+            yield self._unknown_words
+
+    @property
+    def _charged(self) -> Decimal:
+        """What was charged, before credits."""
+        amounts = (pool.amount for pool in self.whole.pools.values())
+        return sum((amount for amount in amounts if amount > 0), Decimal(0))
+
+    @property
+    def _unknown_part(self) -> Decimal:
+        known = self._charged
+        return sum(self._unknown.values(), Decimal(0)) / known if known else Decimal(0)
+
+    @property
+    def _unknown_words(self) -> str:
+        return (
+            f"{self._unknown_part:.0%} of what was charged matches no pool and is unclassified: "
+            f"{_most(self._unknown)}"
+        )
+
+
+def _sums(amounts: Mapping[str, Decimal]) -> str:
+    return "; ".join(f"{amount.normalize():f} {of}" for of, amount in sorted(amounts.items()))
+
+
+def _most(amounts: Mapping[str, Decimal]) -> str:
+    """The three largest in words."""
+    largest = sorted(amounts.items(), key=lambda item: (-abs(item[1]), item[0]))
+    words = [f"{amount.normalize():f} {name or 'without a name'}" for name, amount in largest[:3]]
+    more = [f"{len(largest) - 3} more"] if len(largest) > 3 else []  # noqa: PLR2004
+    return ", ".join([*words, *more])
