@@ -1,8 +1,4 @@
-"""The report's division once more, from docs/report.md alone and in fractions: no code is shared.
-
-A pool is rounded to cents before its parts are, and every part before its lines, by largest
-remainder; equal ones go to the first in the order of the report, then by name.
-"""
+"""The report's division again, from docs/report.md alone and in fractions: no code is shared."""
 
 from __future__ import annotations
 
@@ -55,7 +51,7 @@ def time_weights(hours, calls, used):
 
 
 def allocate(parts, *, idle_mode, used):  # noqa: C901, PLR0912 - one page of rules
-    """Cents by pool and line, of parts: cells, pool, driver, cents, hours, calls, sums, unmeasured."""
+    """Cents by pool and line; of cells, pool, driver, cents, hours, calls, sums, unmeasured."""
     pools = defaultdict(list)
     for index, part in enumerate(parts):
         pools[part[1]].append(index)
