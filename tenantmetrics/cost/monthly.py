@@ -211,6 +211,7 @@ def _by_bill(  # noqa: PLR0917 - what a bill is divided with
     files: _People,
 ) -> _Money:
     lacking, charges = 0, list[Charge]()
+    everyone = files.of(measured, all_clusters=True)
     for part, of_part in parts:
         lacking += hours_without_compute(part.charges, of_part.hours)
         people = files.of(of_part, all_clusters=set(part.clusters) == set(measured.clusters))
@@ -221,6 +222,7 @@ def _by_bill(  # noqa: PLR0917 - what a bill is divided with
             part,
             chosen,
             people,
+            everyone if part.clusters else [],
             of_part.idle_weights,
             of_part.capacity_words,
         )
