@@ -188,6 +188,10 @@ class Conditions:
 
     def _null(self, node: exp.Is, sink: Sink, negated: bool) -> None:
         """`:p IS NULL` is known before the call; `tenant_id IS NOT NULL` restricts nothing."""
+        if not negated and self._names.vocabulary.shared_rows and self._key(node.this) is not None:
+            # Rows that are nobody's: under OR only the other branches tell whose they are.
+            sink.guards.append((NEVER, True))
+            return
         if computed(node.this) is None and not negated:
             self._unknown(node, sink)
 

@@ -121,6 +121,15 @@ class ReachConditions:
         elif isinstance(node, exp.Exists) and not negated:
             self._exists(node.this, None, scope, holds)
         elif isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
+            is_null = not (negated ^ bool(node.args.get("negate")))
+            output = self.side(node.this, scope) if is_null and self._branch is not None else None
+            if (
+                self._branch is not None
+                and output is not None
+                and output.name in self._columns
+                and self._reach.vocabulary.shared_rows
+            ):
+                self._branch.guards.append((NEVER, True))
             self.opaque(node, scope)
         elif isinstance(node, exp.Boolean):
             if bool(node.this) is negated and self._branch is not None:
