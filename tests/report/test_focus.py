@@ -8,7 +8,8 @@ import json
 from collections import defaultdict
 from decimal import Decimal
 
-from tenantmetrics.report.focus import COLUMNS, render
+from tenantmetrics.report.focus import COLUMNS
+from tenantmetrics.report.focus import as_focus as render
 
 MANDATORY_1_2 = [
     "BilledCost",
