@@ -141,7 +141,7 @@ def allocate(
     for index in sorted(range(len(charges)), key=last.__getitem__):
         charge = charges[index]
         people = everyone if charge.people is None else _by_key(charge.people)
-        keys = sorted(people)
+        keys = sorted(people, key=_place)
         if charge.driver is Driver.PROPORTIONAL:
             # Lines that are nobody's bear their part: the tax on idle capacity is idle's.
             direct = [
@@ -149,7 +149,7 @@ def allocate(
                 for column, other, proportional in zip(columns, charges, last, strict=True)
                 if not proportional and (not charge.cells or other.cells <= charge.cells)
             ]
-            keys = sorted({*keys, *(key for column in direct for key in column)})
+            keys = sorted({*keys, *(key for column in direct for key in column)}, key=_place)
             weights = [max(0, sum(column.get(key, 0) for column in direct)) for key in keys]
         else:
             weights = [weight_of(charge.driver, charge.name, people[key]) for key in keys]
@@ -163,6 +163,11 @@ def allocate(
         lines.append(Line(tenant, kind, usage, amounts))
     lines.sort(key=lambda line: (_ORDER.index(line.kind), -line.total, line.tenant))
     return pools, tuple(lines)
+
+
+def _place(key: _Key) -> tuple[int, str]:
+    """Where a line stands among those of equal remainders."""
+    return _ORDER.index(key[0]), key[1]
 
 
 def _by_key(consumers: Sequence[Consumer]) -> dict[_Key, Consumer]:

@@ -55,6 +55,7 @@ def billed_charges(  # noqa: PLR0917 - what a part of a bill is divided with
     part: Part,
     drivers: Mapping[str, Driver],
     people: Sequence[Consumer],
+    everyone: Sequence[Consumer],
     idle_weights: Mapping[Driver, int],
     words: str,
 ) -> list[Charge]:
@@ -65,6 +66,7 @@ def billed_charges(  # noqa: PLR0917 - what a part of a bill is divided with
         part: The part.
         drivers: What pools are divided by, where it is not their default.
         people: Whom the part is divided among.
+        everyone: Whom what files say of tenants is of: they know no cluster.
         idle_weights: Weight of the capacity that nobody used, by the drivers that weigh time.
         words: Where the hours come from.
     """
@@ -95,7 +97,7 @@ def billed_charges(  # noqa: PLR0917 - what a part of a bill is divided with
                 unmetered_weight=unmetered,
                 quantity=whole.quantity if len(types) == 1 and pool not in _SIGNS else None,
                 words=words if time else "",
-                people=people,
+                people=everyone if driver in {Driver.STORAGE, Driver.FIXED} else people,
                 cells=part.cells,
             )
         )

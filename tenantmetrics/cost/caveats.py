@@ -93,8 +93,14 @@ def notes_on_time(server: ServerTime | None) -> tuple[str, ...]:
 
 def idle_words(used: Mapping[int, Decimal]) -> str:
     """Which measure made the idle part of compute, after the words on the amount."""
-    rest = " and the part of the others that the CPU did not use" if used else ""
-    return f"idle are the hours without a call{rest}"
+    if used:
+        return (
+            "idle are the hours without a call and the part of the others that the CPU did not use"
+        )
+    return (
+        "idle are the hours without a call alone: of an hour with one, nothing says how much of it "
+        "was used, and all of it counts as used"
+    )
 
 
 def _sentence(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -51,8 +51,6 @@ def match(
     bill: Bill,
     calls: Mapping[str, int],
     names: ClusterNames,
-    *,
-    together: Collection[str],
 ) -> Matched:
     """Give each charge the clusters whose usage it is divided by.
 
@@ -60,8 +58,6 @@ def match(
         bill: The bill.
         calls: Calls by ARN of the clusters that were called.
         names: What else they are called on bills.
-        together: Pools that are divided by what no cluster is known of, such as a file's shares:
-            they are divided among all clusters.
 
     Raises:
         ReportError: The charges are of more clusters than were called, under names that tell
@@ -69,7 +65,7 @@ def match(
     """
     matching = _Matching(bill, sorted(calls), names)
     matching.run()
-    parts = matching.parts(together)
+    parts = matching.parts()
     return Matched(parts, tuple(matching.notes(calls, parts)), tuple(matching.draft()))
 
 
@@ -171,35 +167,32 @@ class _Matching:
                     "the bill's cluster, or say in a file which resource is of which cluster"
                 ).about("bill_cluster", "clusters")
 
-    def parts(self, together: Collection[str]) -> list[Part]:
+    def parts(self) -> list[Part]:
         """The charges by what they are of."""
         nobody = {place: self._cell(place) for place, found in self.given.items() if not found}
         sums: dict[tuple[tuple[str, ...], frozenset[str]], Charges] = defaultdict(Charges)
-        wide = (tuple(self.called), frozenset({*self.called, *nobody.values()}))
         for place, found in self.given.items():
             charges = self.bill.places[place]
             key: tuple[tuple[str, ...], frozenset[str]]
-            if place in nobody:
-                key = ((), frozenset({nobody[place]}))
-            elif place.resource:
-                key = (found, frozenset(found))
+            if place.resource:
+                key = (found, frozenset(found or {nobody[place]}))
             else:
                 beside = {
                     cell
                     for other, cell in nobody.items()
+                    if other.resource
                     if not place.account or not other.account or place.account == other.account
                     if not place.region or not other.region or place.region == other.region
                 }
-                key = (found, frozenset({*found, *beside}))
-            own, shared = _divided(charges, together if found and found != wide[0] else ())
-            if own.pools:
-                sums[key].add(own)
-            if shared.pools:
-                sums[wide].add(shared)
-        return [Part(*key, charges) for key, charges in sums.items()]
+                key = (found, frozenset({*found, *beside} or {nobody[place]}))
+            sums[key].add(charges)
+        # In an order of their own: parts of equal remainders are rounded by it.
+        return [Part(*key, sums[key]) for key in sorted(sums, key=lambda key: sorted(key[1]))]
 
     @staticmethod
     def _cell(place: Place) -> str:
+        if place.resource.startswith("arn:"):
+            return place.resource
         return f"{place.account}/{place.region}/{place.resource}"
 
     def _words(self, places: Iterable[Place]) -> str:
@@ -264,15 +257,3 @@ class _Matching:
                 "divided among those as if they were one; say in a file which resource is of which "
                 "cluster"
             )
-
-
-def _divided(charges: Charges, together: Collection[str]) -> tuple[Charges, Charges]:
-    """Charges without some pools, and those pools."""
-    own, shared = Charges(), Charges()
-    for name, pool in charges.pools.items():
-        (shared if name in together else own).pools[name].add(pool)
-    target = shared if "compute" in together else own
-    for hour, amount in charges.by_hour.items():
-        target.by_hour[hour] += amount
-    target.hourly = charges.hourly
-    return own, shared

@@ -77,12 +77,7 @@ def sum_up(  # noqa: PLR0917 - one thing each
         matched = Matched((), (), ())
         if paid is not None:
             _refuse_other_accounts(paid, kept, request)
-            together = {
-                pool
-                for pool in paid.pools
-                if driver_of(pool, request.chosen) in {Driver.STORAGE, Driver.FIXED}
-            }
-            matched = match(paid, source.calls, names, together=together)
+            matched = match(paid, source.calls, names)
         all_of_it = next((p for p in matched.parts if set(p.clusters) == set(kept)), None)
         bill = paid
         if paid is not None and all_of_it is not None and "compute" in all_of_it.charges.pools:

@@ -28,7 +28,7 @@ from tenantmetrics.cost.list_prices import (
     volume_bytes,
 )
 from tenantmetrics.cost.measured import Measured, sum_up
-from tenantmetrics.cost.people import consumers, with_facts
+from tenantmetrics.cost.people import consumers, notes_on_facts, with_all, with_facts
 from tenantmetrics.cost.period import month_of, parse_month
 from tenantmetrics.cost.prices import PriceList, built_in
 from tenantmetrics.cost.prices import load as load_prices
@@ -126,7 +126,7 @@ def _monthly(request: AllocationRequest) -> Statement:
         basis=money.basis,
         estimate=paid is None,
         pools=pools,
-        lines=tuple(with_facts(line, facts, columns) for line in lines),
+        lines=tuple(with_facts(line, facts, columns) for line in with_all(lines, facts)),
         draft=(
             *draft_reasons(period, now_s, measured.left_out, missing),
             *(hourly.lacks(capacity_only=paid is not None) if hourly else ()),
@@ -145,6 +145,8 @@ def _monthly(request: AllocationRequest) -> Statement:
                 missing_hours=missing,
             ),
             *notes_on_time(measured.server_time),
+            *notes_on_facts({person.tenant for person in people}, facts, fixed),
+            *_outside(request.capacity, known),
         ),
         group_names=columns,
         account=paid.account if paid is not None else "",
@@ -157,6 +159,15 @@ def _monthly(request: AllocationRequest) -> Statement:
     )
     statement.check()
     return statement
+
+
+def _outside(given: Capacity | None, known: Capacity) -> Iterator[str]:
+    """Hours of a capacity file that are not the month's."""
+    if given is None or given.hourly is None or known.hourly is None:
+        return
+    if count := len(given.hourly.acu.keys() - known.hourly.acu.keys()):
+        hours = f"{count:,} hour{'s' * (count != 1)}"
+        yield f"{hours} of the capacity's are outside the month and were not used."
 
 
 def _bill(request: AllocationRequest, period: Period) -> Bill | None:
@@ -211,6 +222,7 @@ def _by_bill(  # noqa: PLR0917 - what a bill is divided with
     files: _People,
 ) -> _Money:
     lacking, charges = 0, list[Charge]()
+    everyone = files.of(measured, all_clusters=True)
     for part, of_part in parts:
         lacking += hours_without_compute(part.charges, of_part.hours)
         people = files.of(of_part, all_clusters=set(part.clusters) == set(measured.clusters))
@@ -221,6 +233,7 @@ def _by_bill(  # noqa: PLR0917 - what a bill is divided with
             part,
             chosen,
             people,
+            everyone if part.clusters else [],
             of_part.idle_weights,
             of_part.capacity_words,
         )

@@ -47,6 +47,8 @@ def render(statement: Statement) -> str:
         has_work=statement.server_time is not None,
         coverage=coverage(statement.server_time) if statement.server_time else (),
         has_revenue=any(row.revenue is not None for row in report.rows),
+        revenue=report.revenue,
+        margin=report.margin,
         signed=lambda amount: ("+" if amount > 0 else "") + money(amount, statement.quantum),
         rate=_rate,
         money=lambda amount: money(amount, statement.quantum),

@@ -10,7 +10,7 @@ from tenantmetrics.policies.proof.prove import prove
 from tenantmetrics.policies.scope import Settings
 from tenantmetrics.policies.source import PostgresConnection
 from tenantmetrics.testing import assert_isolated
-from tests.policies.planted import PLANTED, RIGHT, SETTING, policy
+from tests.policies.planted import PLANTED, RIGHT, SETTING, isolated, policy
 from tests.policies.planted import made as made_sql
 
 LEAKING = f"""
@@ -83,9 +83,9 @@ def objects(proved):
     return {one.object for one in proved}
 
 
-def test_a_view_a_function_and_a_missing_check_are_named_and_nothing_else(database):
+def test_a_view_a_function_and_a_missing_check_are_named_and_nothing_else(database_to_prove):
     """Beside tables, views and functions of every kind that are right."""
-    connection, admin = database
+    connection, admin = database_to_prove
     admin.execute(RIGHT)
     sound = proof(connection, user_column="owner_id")
     assert (sound.leaks, sound.unproved) == ([], [])
@@ -101,9 +101,9 @@ def test_a_view_a_function_and_a_missing_check_are_named_and_nothing_else(databa
     assert found.unproved == []
 
 
-def test_rows_are_made_whatever_the_constraints_and_nothing_stays(database):
+def test_rows_are_made_whatever_the_constraints_and_nothing_stays(database_to_prove):
     """Enums, domains, CHECKs, identity, generated columns, cycles of keys, partitions."""
-    connection, admin = database
+    connection, admin = database_to_prove
     admin.execute(HARD + ISOLATED)
     admin.execute("SELECT setval('values_of_all_kinds_u_seq', 5)")
     found = proof(connection)
@@ -242,3 +242,73 @@ def test_a_test_of_ones_own_asserts_it_in_a_line(data_api, made):
     with pytest.raises(RlsError, match="there is no table 'd'"):
         assert_isolated(data_api, "d")
     assert made.execute("SELECT count(*) FROM c").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "SELECT sum(amount) FROM b",
+        "SELECT id FROM b WHERE status = 'confirmed'",
+        "SELECT id FROM b WHERE amount > 100 AND paid",
+        "SELECT max(at) FROM b",
+        "SELECT mood, count(*) FROM b GROUP BY mood HAVING mood = 'sad'",
+    ],
+)
+def test_a_leaking_view_is_found_whatever_it_filters_and_sums(over_url, view):
+    """The other tenant's rows have values in every column, and those that the view names."""
+    connection, admin = over_url
+    admin.execute("CREATE TYPE mood AS ENUM ('glad', 'sad')")
+    columns = ", amount numeric(8, 2), status text, paid boolean, at date, mood mood"
+    admin.execute(made_sql("b", columns) + f"CREATE VIEW v AS {view}; GRANT SELECT ON v TO app")
+    found = proof(connection)
+    assert objects(found.leaks) == {"public.v"}
+    admin.execute("ALTER VIEW v SET (security_invoker = true)")
+    assert proof(connection).leaks == []
+
+
+@pytest.mark.parametrize(
+    ("function", "leaks"),
+    [
+        ("f(id_ bigint) RETURNS text LANGUAGE sql AS 'SELECT note FROM b WHERE id = id_'", True),
+        ("f() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM b'", True),
+        (
+            """f(t text) RETURNS bigint LANGUAGE plpgsql AS $$DECLARE n bigint; BEGIN
+            EXECUTE format('SELECT count(*) FROM %I', t) INTO n; RETURN n; END$$""",
+            True,
+        ),
+        (
+            f"""f() RETURNS bigint LANGUAGE sql AS
+            $$SELECT count(*) FROM b WHERE tenant_id = {SETTING}$$""",
+            False,
+        ),
+        ("f(a int, b text[]) RETURNS int LANGUAGE sql AS 'SELECT a'", False),
+        ("f() RETURNS TABLE (a int, b text) LANGUAGE sql AS $$VALUES (1, 'x')$$", False),
+    ],
+)
+def test_a_function_leaks_if_its_answer_depends_on_another_tenant(over_url, function, leaks):
+    """Whatever it takes and gives; one that keeps to the tenant by itself is isolated."""
+    connection, admin = over_url
+    admin.execute(made_sql("b"))
+    head, language, rest = function.partition(" LANGUAGE ")
+    admin.execute(f"CREATE FUNCTION {head} SECURITY DEFINER{language}{rest}")
+    found = proof(connection)
+    assert bool(found.leaks) is leaks
+    assert found.unproved == []
+
+
+def test_tenants_are_named_as_the_constraints_want_them(over_url):
+    """By a pattern, a list of partitions, a foreign key to a table of tenants, a number."""
+    connection, admin = over_url
+    admin.execute(
+        "CREATE TABLE tenants (id varchar(6) PRIMARY KEY CHECK (id ~ '^t-[0-9]{3}$'));"
+        "CREATE TABLE a (tenant_id varchar(6) NOT NULL REFERENCES tenants, n int);"
+        "CREATE TABLE b (tenant_id text NOT NULL CHECK (tenant_id ~ '^t-[0-9]{3}$'));"
+        "CREATE TABLE c (tenant_id text NOT NULL) PARTITION BY LIST (tenant_id);"
+        "CREATE TABLE c1 PARTITION OF c FOR VALUES IN ('acme');"
+        "CREATE TABLE c2 PARTITION OF c FOR VALUES IN ('globex');"
+        "CREATE TABLE d (tenant_id text NOT NULL CHECK (tenant_id IN ('x', 'y')));"
+        + "".join(isolated(table) for table in "abcd")
+    )
+    found = proof(connection)
+    assert (found.leaks, found.unproved) == ([], [])
+    assert objects(found.proved) == {f"public.{table}" for table in "abcd"}

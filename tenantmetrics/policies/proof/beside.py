@@ -81,6 +81,15 @@ class Beside:
         ]
         self._before: dict[int, list[str | None]] = {}
 
+    def texts(self, table: Table) -> list[str]:
+        """What says which rows of a table views show and functions read."""
+        read = [view for view in self.views if table in self.scope.reads(view.reads)]
+        sql = "SELECT pg_get_viewdef(CAST(:oid AS oid))"
+        return [
+            *(self.session.connection.rows(sql, {"oid": view.oid})[0][0] for view in read),
+            *(one.source for one in self.functions if table in mentioned(self.scope, one)),
+        ]
+
     def before(self) -> None:
         """Observe, before B has a row."""
         for view in self.views:
@@ -165,7 +174,7 @@ class Beside:
         return f"{_REFUSED}{done.sqlstate}" if done.sqlstate else done.value
 
     def _calls(self, function: Function) -> Iterator[tuple[str, dict[str, str], str]]:
-        """Calls as A: with B's tenant, with B's keys, with anything else."""
+        """Calls as A: with B's tenant, with B's keys, with a table's name, with anything."""
         tables = mentioned(self.scope, function) or self.scope.tables[:1]
         given = ", ".join(
             f"CAST(CAST(:a{n} AS text) AS {kind})" for n, kind in enumerate(function.types)
@@ -187,6 +196,10 @@ class Beside:
             for name in index.columns
             if name is not None and name != column and (value := row.known.get(name)) is not None
         }
+        # One that builds its statements may take the name of a table.
+        several = mentioned(self.scope, function) or self.scope.tables[:5]
+        nothing: dict[str, str] = {}
+        names = [(dict.fromkeys((*_TEXTS, "regclass"), one.name), nothing) for one in several]
         other = {}
         if row is not None:
             other = dict.fromkeys(("text", "character varying"), row.tenant)
@@ -194,7 +207,7 @@ class Beside:
                 other[table.columns[column].base] = row.tenant
         return [
             [first.get(kind) or second.get(kind) or self._any(kind) for kind in function.types]
-            for first, second in ((other, keys), (keys, other), ({}, {}))
+            for first, second in ((other, keys), (keys, other), *names, ({}, {}))
         ]
 
     def _any(self, kind: str) -> str:

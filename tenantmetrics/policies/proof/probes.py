@@ -90,6 +90,7 @@ class Probes:
         self.column = scope.tenant_column(table)
         self.a: Row = seeds.rows[(table.oid, A)]
         self.b: Row = seeds.rows[(table.oid, B)]
+        self._seen = Verdict.UNPROVED
         # Who sees B's row: who is connected, or B itself.
         self._as_application = False
         self._before = session.undone(self.seen_of_b).value or 0
@@ -99,7 +100,9 @@ class Probes:
 
     def all(self) -> Iterator[Proved]:
         """Every operation."""
-        yield self._proved("SELECT", bool(self.rights.select), self._select)
+        select = self._proved("SELECT", bool(self.rights.select), self._select)
+        self._seen = select.verdict
+        yield select
         yield self._proved("INSERT", bool(self.rights.insert), self._insert)
         yield self._proved("UPDATE", bool(self.rights.update), self._update)
         yield self._proved("DELETE", self.rights.delete, self._delete)
@@ -219,8 +222,12 @@ class Probes:
         return {name: value for name, value in values.items() if name in self.rights.insert}
 
     def _rows_for_b(self) -> list[dict[str, str]]:
-        """Rows of B's that A may try to write: a plain one, and one as the policies name it."""
-        rows = [self.seeds.values(self.table, B), self.seeds.hinted(self.table, B)]
+        """Rows of B's that A may try to write: whole, bare, and as the policies name them."""
+        rows = [
+            self.seeds.values(self.table, B),
+            self.seeds.values(self.table, B, bare=True),
+            self.seeds.hinted(self.table, B),
+        ]
         return [self._permitted(row) for row in rows if row]
 
     def _insert(self) -> tuple[Verdict, str]:
@@ -273,7 +280,7 @@ class Probes:
 
     def _hints(self) -> list[dict[str, str]]:
         """Values of other columns to set along: none, and those that the policies name."""
-        given = self.b.given
+        given = self.a.given
         hinted = self.seeds.hinted(self.table, B)
         more = {name: value for name, value in hinted.items() if name not in given}
         return [{}, more] if more else [{}]
@@ -420,6 +427,8 @@ class Probes:
         connection = self.session.connection
         if not connection.copies:
             return Verdict.NOT_THERE, "the Data API has none"
+        if self._seen is Verdict.LEAK:
+            return Verdict.LEAK, "COPY TO gives another tenant's rows, as SELECT does"
         if self.column in self.rights.select:
             wanted = _copied(self.b.tenant)
 
@@ -435,6 +444,11 @@ class Probes:
 
             if self.session.undone(out).value:
                 return Verdict.LEAK, "COPY TO gives another tenant's rows"
+        return self._copied_in()
+
+    def _copied_in(self) -> tuple[Verdict, str]:
+        """COPY FROM; it is refused as a whole where row-level security holds."""
+        connection = self.session.connection
         row = self._permitted(self.seeds.values(self.table, B))
         if not self.rights.insert or not row:
             return Verdict.ISOLATED, ""
@@ -448,7 +462,6 @@ class Probes:
             return 1, self.seen_of_b()
 
         done = self.session.undone(into)
-        # COPY FROM is refused as a whole where row-level security holds.
         if done.sqlstate == "0A000":
             return Verdict.ISOLATED, ""
         return self._written(done, "COPY FROM inserts rows of another tenant's")

@@ -162,7 +162,8 @@ def _all(scope: Scope, session: Session, wanted: list[Table], *, functions: bool
         seeds.replay()
         for table in tried:
             if (table.oid, A) in seeds.rows and (table.oid, B) in seeds.rows:
-                seeds.plant_hinted(table)
+                said = [f"{policy.using} {policy.with_check}" for policy in table.policies]
+                seeds.plant_more(table, [" ".join(said), *beside.texts(table)])
         for table in tried:
             proved += _one(scope, session, seeds, table, rights[table.oid])
         proved += beside.after()

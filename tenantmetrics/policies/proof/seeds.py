@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -24,6 +24,8 @@ __all__ = ["Row", "Seeds", "inserting"]
 
 A, B = 0, 1
 _MOST_TRIES = 150
+_MOST_TEXTS, _VARIETY, _MOST_ALONE = 6, 4, 8
+"""Bounds on rows that are planted beside the first: texts, rows for each, columns by themselves."""
 _TRIAL = "tenantmetrics_trial"
 _LABELS = """
 SELECT CAST(e.enumlabel AS text) FROM pg_catalog.pg_enum e
@@ -150,14 +152,17 @@ class Seeds:
         row = self.rows.get((table.oid, whose))
         return row.tenant if row is not None else self._ids[whose]
 
-    def values(self, table: Table, whose: int) -> dict[str, str]:
+    def values(self, table: Table, whose: int, *, bare: bool = False) -> dict[str, str]:
         """The values of another row of a tenant's, with keys that are new.
 
         Args:
             table: One that has a row of the tenant's.
             whose: `A` or `B`.
+            bare: Only what a row must have.
         """
         given = dict(self.rows[(table.oid, whose)].given)
+        if bare:
+            given = {n: v for n, v in given.items() if n in self.rows[(table.oid, A)].given}
         pointing = {name for key in table.foreign_keys for name in key.columns}
         keep = pointing | {self.scope.tenant_column(table)}
         seed = str(uuid4())
@@ -180,9 +185,7 @@ class Seeds:
         """
         said = " ".join(f"{policy.using} {policy.with_check}" for policy in table.policies)
         said = _SETTING_CALL.sub("", said)
-        pointing = {name for key in table.foreign_keys for name in key.columns}
-        keys = {name for index in table.indexes if index.unique for name in index.columns}
-        skip = {self.scope.tenant_column(table), self.scope.settings.user_column} | pointing | keys
+        skip = self._fixed(table)
         found = {}
         for name, column in table.columns.items():
             if name in skip or column.generated or not re.search(rf"\b{re.escape(name)}\b", said):
@@ -193,11 +196,48 @@ class Seeds:
                 found[name] = tried[0]
         return self.values(table, whose) | found if found else {}
 
-    def plant_hinted(self, table: Table) -> None:
-        """Plant B's such row, if there is one and the constraints let it in."""
-        values = self.hinted(table, B)
-        if values:
-            self._inserted(table, values, self.rows[(table.oid, B)].tenant, B)
+    def plant_more(self, table: Table, texts: Sequence[str]) -> None:
+        """Further rows of B's, with values everywhere: what a filter, a sum or a policy would miss.
+
+        Args:
+            table: One that has a row of B's.
+            texts: Policies, views and functions that name the table: what they compare a column
+                with, it gets.
+        """
+        rows: list[dict[str, str]] = []
+        for text in texts[:_MOST_TEXTS]:
+            plain = _SETTING_CALL.sub("", text)
+            options = {
+                name: candidates(
+                    column,
+                    [*_around(plain, name), *self._about(table, column)],
+                    self._enum(column),
+                    str(uuid4()),
+                )
+                for name, column in table.columns.items()
+                if name not in self._fixed(table) and not column.generated
+            }
+            for number in range(_VARIETY):
+                chosen = {
+                    name: tried[number % len(tried)] for name, tried in options.items() if tried
+                }
+                if chosen not in rows:
+                    rows.append(chosen)
+        tenant = self.rows[(table.oid, B)].tenant
+        self._inserted(table, self.values(table, B, bare=True), tenant, B)
+        for chosen in rows:
+            whole = self.values(table, B)
+            if self._inserted(table, whole | chosen, tenant, B).value is None:
+                # Not all together, then: what fits by itself.
+                for name, value in list(chosen.items())[:_MOST_ALONE]:
+                    self._inserted(table, self.values(table, B) | {name: value}, tenant, B)
+
+    def _fixed(self, table: Table) -> set[str | None]:
+        """Columns whose values are not free: the tenant, keys, what points elsewhere."""
+        pointing = {name for key in table.foreign_keys for name in key.columns}
+        keys = {name for index in table.indexes if index.unique for name in index.columns}
+        column = self.scope.tenant_column(table)
+        return {column, self.scope.settings.user_column, *pointing, *keys}
 
     def _plant(self, table: Table, whose: int) -> None:
         # A row has the tenant of what it points at: that one is there first.
@@ -271,13 +311,37 @@ class Seeds:
                 and theirs == self.scope.tenant_column(parent)
             ):
                 return [self._pairs[parent.oid]]
+        return self._pairs_that_fit(table, column)
+
+    def _pairs_that_fit(self, table: Table, column: str) -> list[tuple[str, str]]:
+        """Names for two tenants that the column takes, and the table of tenants that it is of."""
+        places = [(table, column)]
+        for key in table.foreign_keys:
+            theirs = dict(zip(key.columns, key.parent_columns, strict=True)).get(column)
+            if theirs is not None and key.parent in self.scope.catalogue.tables:
+                places.append((self.scope.catalogue.tables[key.parent], theirs))
         what = table.columns[column]
-        mine, other = fresh(what, self._ids[A]), fresh(what, self._ids[B])
-        pairs = [(mine, other)] if mine is not None and other is not None else []
-        tried = candidates(what, self._said(table), self._enum(what), self._ids[A])
+        said = [t for place, name in places for t in self._about(place, place.columns[name])]
+        tried = candidates(what, said, self._enum(what), self._ids[A])
+        pairs = [
+            (one, two)
+            for one, two in ((fresh(what, self._ids[A]), fresh(what, self._ids[B])),)
+            if one is not None and two is not None
+        ]
         pairs += [pair for pair in itertools.pairwise(tried) if all(pair)]
-        pairs += self._existing(table, column)
-        return [pair for pair in pairs if pair[A] != pair[B]][:12]
+        fitting = [
+            pair
+            for pair in pairs
+            if pair[A] != pair[B]
+            and all(
+                self._fits(place, place.columns[name], value)
+                for place, name in places
+                for value in pair
+            )
+        ]
+        there = [pair for place, name in places for pair in self._existing(place, name)]
+        # Where nothing seems to fit, PostgreSQL says why.
+        return [*fitting[:12], *there] or pairs[:1]
 
     def _existing(self, table: Table, column: str) -> list[tuple[str, str]]:
         """Two tenants that are there already: their names fit, whatever the constraints."""
@@ -338,17 +402,18 @@ class Seeds:
         found = candidates(column, about, self._enum(column), seed)
         if not (about or column.checks or column.category in "UXV"):
             return found
+        fitting = (text for text in found if self._fits(table, column, text))
+        return list(itertools.islice(fitting, 6)) or found[:1]
+
+    def _fits(self, table: Table, column: Column, value: str) -> bool:
+        """Whether the type, its domains and the CHECKs about the column alone take a value."""
         alone = [c.expression for c in table.checks if c.columns == (column.number,)]
         condition = " AND ".join(f"({text}) IS NOT FALSE" for text in alone) or "true"
-        value = f"CAST(CAST(:v AS text) AS {column.type}) AS {quoted(column.name)}"
+        cast = f"CAST(CAST(:v AS text) AS {column.type}) AS {quoted(column.name)}"
         # The value itself is asked for, too: PostgreSQL would not compute it otherwise.
-        sql = f"SELECT {condition}, CAST({quoted(column.name)} AS text) FROM (SELECT {value}) q"  # noqa: S608
-
-        def fits(text: str) -> bool:
-            done = self.session.undone(lambda: self.session.connection.rows(sql, {"v": text}))
-            return bool(done.value and done.value[0][0])
-
-        return list(itertools.islice(filter(fits, found), 6)) or found[:1]
+        sql = f"SELECT {condition}, CAST({quoted(column.name)} AS text) FROM (SELECT {cast}) q"  # noqa: S608
+        done = self.session.undone(lambda: self.session.connection.rows(sql, {"v": value}))
+        return bool(done.value and done.value[0][0])
 
     def _pointing(
         self, table: Table, key: ForeignKey, whose: int, values: dict[str, str]
@@ -401,7 +466,19 @@ class Seeds:
     def _variants(
         self, table: Table, values: dict[str, str], whose: int
     ) -> Iterator[dict[str, str]]:
-        """The first choice, then others for the columns that constraints are about."""
+        """The first choice, with every column and without, then others for what is refused."""
+        fixed = self._fixed(table)
+        whole = {
+            name: tried[0]
+            for name, column in table.columns.items()
+            if name not in values
+            and name not in fixed
+            and not column.generated
+            and (tried := self._candidates(table, column, str(uuid4())))
+        }
+        # A's own row stays small: what is largest of all rows shall be B's.
+        if whole and whose == B:
+            yield values | whole
         yield values
         pointing = {name for key in table.foreign_keys for name in key.columns}
         said = {

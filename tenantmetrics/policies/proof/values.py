@@ -110,6 +110,7 @@ def candidates(
         found += _from_constraint(text, column)
     plain = fresh(column, seed)
     found += [plain] if plain is not None else []
+    found += _largest(column)
     base = column.base.partition("(")[0].strip()
     found += _BY_TYPE.get(base, _BY_TYPE.get(column.base, []))
     found += _BY_CATEGORY.get(column.category, [])
@@ -121,6 +122,19 @@ def candidates(
     if len(found) <= 1 and plain is None:
         found += _LAST
     return list(dict.fromkeys(found))[:_MOST]
+
+
+def _largest(column: Column) -> list[str]:
+    """A value above the fresh ones, which the largest of all rows is."""
+    if column.base == "date" or column.base.startswith("timestamp"):
+        return ["9990-12-31"]
+    whole = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**53 - 1}.get(column.base)
+    if whole is not None:
+        return [str(whole)]
+    room = re.fullmatch(r"numeric\((\d+),(-?\d+)\)", column.base)
+    if room is not None:
+        return ["9" * max(int(room[1]) - max(int(room[2]), 0), 1)]
+    return ["zz"] if column.category == "S" else []
 
 
 def _from_constraint(text: str, column: Column) -> Iterator[str]:
@@ -153,48 +167,54 @@ def _matching(pattern: str) -> Iterator[str]:
     if not re.search(r"[\[\\^$(*+?{.]", pattern):
         return
     try:
-        yield "".join(_example(regex.parse(pattern)))
+        parsed = regex.parse(pattern)
+        # Two of them: the tenant column of two tenants may have a pattern.
+        for last in (False, True):
+            yield "".join(_example(parsed, last=last))
     except (re.error, RecursionError, NotImplementedError, OverflowError):
         return
 
 
-def _example(parts: Any) -> Iterator[str]:  # noqa: C901 - by kind
+def _example(parts: Any, *, last: bool) -> Iterator[str]:  # noqa: C901 - by kind
     for kind, what in parts:
         name = str(kind)
         if name == "LITERAL":
             yield chr(what)
         elif name == "NOT_LITERAL":
-            yield "b" if what == ord("a") else "a"
+            yield next(c for c in ("dc" if last else "ab") if ord(c) != what)
         elif name == "ANY":
-            yield "a"
+            yield "b" if last else "a"
         elif name == "IN":
-            yield _one_of(what)
+            yield _one_of(what, last=last)
         elif name in {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}:
             least, most, inner = what
-            yield "".join(_example(inner)) * max(least, min(1, int(most)))
+            yield "".join(_example(inner, last=last)) * max(least, min(1, int(most)))
         elif name == "SUBPATTERN":
-            yield from _example(what[-1])
+            yield from _example(what[-1], last=last)
         elif name == "BRANCH":
-            yield from _example(what[1][0])
+            yield from _example(what[1][-1 if last else 0], last=last)
         elif name == "CATEGORY":
-            yield _category(what)
+            yield _category(what, last=last)
         elif name != "AT":
             raise NotImplementedError
 
 
-def _one_of(options: Any) -> str:
-    for kind, what in options:
+def _one_of(options: Any, *, last: bool) -> str:
+    negated = str(options[0][0]) == "NEGATE"
+    for kind, what in options if negated or not last else reversed(options):
         name = str(kind)
         if name == "NEGATE":
-            return "a"
+            return "b" if last else "a"
         if name == "LITERAL":
             return chr(what)
         if name == "RANGE":
-            return chr(what[0])
+            return chr(what[1] if last else what[0])
         if name == "CATEGORY":
-            return _category(what)
+            return _category(what, last=last)
     raise NotImplementedError
 
 
-def _category(what: Any) -> str:
-    return {"CATEGORY_DIGIT": "0", "CATEGORY_SPACE": " "}.get(str(what), "a")
+def _category(what: Any, *, last: bool) -> str:
+    letter = "b" if last else "a"
+    digit = "1" if last else "0"
+    return {"CATEGORY_DIGIT": digit, "CATEGORY_SPACE": " "}.get(str(what), letter)
