@@ -79,8 +79,8 @@ def client_of(endpoint, url, **more):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("clients", [4, pytest.param(CLIENTS, marks=pytest.mark.long)])
-def test_the_ledger_counts_what_the_endpoint_counts_until_the_process_ends(start, clients):
+@pytest.mark.long
+def test_the_ledger_counts_what_the_endpoint_counts_until_the_process_ends(start):
     """Failures of every kind, SIGTERM in the middle: every request is in the ledger."""
     faults = ["ThrottlingException:rate=0.1", "cut:rate=0.05", "slow:delay=0.02:rate=0.2"]
     with serve(faults=faults, fault_seed=1) as endpoint:
@@ -102,15 +102,15 @@ def test_the_ledger_counts_what_the_endpoint_counts_until_the_process_ends(start
                     pass
             return good
 
-        with ThreadPoolExecutor(clients) as pool:
-            good = sum(pool.map(calls, range(clients)))
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            good = sum(pool.map(calls, range(CLIENTS)))
         assert stopped.is_set()
-        assert good > 0.6 * 6 * clients
+        assert good > 0.6 * 6 * CLIENTS
         client.close()
         assert process.wait(60) == 0
         found = recorded(ledger)
         assert found["attempts"] == endpoint.requests.total
-        assert found["calls"] == 6 * clients
+        assert found["calls"] == 6 * CLIENTS
 
 
 @pytest.mark.long
