@@ -97,13 +97,15 @@ class Scope:
     def _deduced(self) -> set[str]:
         known = self.catalogue
         owners = {table.owner for table in self.tables}
-        tenants = {table.oid for table in self.tables}
+        # An owner's own privileges are no grants; on another's table they are.
+        owned = {table.oid: table.owner for table in self.tables}
         granted = {
             grant.role
             for grant in known.grants
-            if grant.relation in tenants and grant.privilege in ROW_PRIVILEGES
+            if grant.role != owned.get(grant.relation, grant.role)
+            and grant.privilege in ROW_PRIVILEGES
         }
-        found = {name for name in granted - owners if name and not managed(name)}
+        found = {name for name in granted if name and not managed(name)}
         if "" in granted:
             found |= {
                 role.name

@@ -19,12 +19,13 @@ _MAX_GIVEN = 8
 
 
 def first_given(node: exp.Expr) -> Restriction:
-    """Whom a COALESCE or CASE names: its first value that is not NULL, the branch that is taken."""
+    """Whom COALESCE, NULLIF or CASE names: its first value that is not NULL, or its branch."""
     if isinstance(node, exp.Case):
         return _taken(node)
     branches: list[Restriction] = []
     before: tuple[tuple[Computed, bool], ...] = ()
-    for part in (node.this, *node.expressions)[:_MAX_GIVEN]:
+    parts = [node] if isinstance(node, exp.Nullif) else [node.this, *node.expressions]
+    for part in parts[:_MAX_GIVEN]:
         value, test = value_operand(part, through_nullif=True), computed(part)
         if not isinstance(value, Operand) or test is None:
             break

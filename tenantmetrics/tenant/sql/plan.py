@@ -40,12 +40,14 @@ class StepPlan(NamedTuple):
         name: The variable, or what tells its name (`set_config(:name, …)`).
         value: What tells the tenant; None where it is not known.
         local: Whether it ends with the transaction, or what tells so.
+        body: The text of a DO block, which may set whatever variable it mentions.
     """
 
     verb: SessionVerb
     name: str | Operand = ""
     value: Operand | None = None
     local: bool | Operand = False
+    body: Operand | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
