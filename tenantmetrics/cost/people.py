@@ -70,7 +70,7 @@ def with_all(lines: Sequence[Line], facts: Mapping[str, TenantFacts]) -> tuple[L
     more = [
         Line(name, LineKind.TENANT, Usage(), (Decimal(0),) * pools)
         for name, fact in sorted(facts.items())
-        if name not in there and fact.revenue is not None
+        if name not in there and fact.revenue
     ]
     if not more:
         return tuple(lines)
