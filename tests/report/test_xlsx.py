@@ -9,7 +9,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tenantmetrics.report import xlsx
-from tenantmetrics.report.xlsx import _letter, render
+from tenantmetrics.report.xlsx import _letter
+from tenantmetrics.report.xlsx import as_workbook as render
 
 
 def column(cells, letter):

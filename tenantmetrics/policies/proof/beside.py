@@ -13,7 +13,7 @@ from uuid import UUID
 
 from tenantmetrics.policies.catalogue import Column, Function, Table, View
 from tenantmetrics.policies.names import qualified, quoted
-from tenantmetrics.policies.proof.probes import rights_of
+from tenantmetrics.policies.proof.rights import rights_of
 from tenantmetrics.policies.proof.seeds import A, B, Seeds
 from tenantmetrics.policies.proof.session import Session
 from tenantmetrics.policies.proof.values import candidates

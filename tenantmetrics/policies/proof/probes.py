@@ -7,65 +7,25 @@ refuses a row, the policy had let it through.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from tenantmetrics.policies.catalogue import ForeignKey, Index, Table
 from tenantmetrics.policies.names import quoted
-from tenantmetrics.policies.proof.seeds import A, B, Row, Seeds, inserting
+from tenantmetrics.policies.proof.rights import Rights
+from tenantmetrics.policies.proof.row import Row, inserting
+from tenantmetrics.policies.proof.seeds import A, B, Seeds
 from tenantmetrics.policies.proof.session import Attempt, Session
 from tenantmetrics.policies.proof.verdict import Proved, Verdict
 from tenantmetrics.policies.rules.keys import crosses, without_tenant
 from tenantmetrics.policies.scope import Scope
 
-__all__ = ["Probes", "Rights", "rights_of"]
+__all__ = ["Probes"]
 
 _REFUSED = "42501"
 _KEYS = frozenset({"23505", "23503", "23502", "23P01"})
 _MERGE_SINCE = 15
 _BLANKET_ROWS = 100_000
 """A statement without WHERE locks every row that it meets: not on tables above this."""
-
-_RIGHTS = """
-SELECT CAST(a.attname AS text), has_column_privilege(:role, a.attrelid, a.attnum, 'SELECT'),
-    has_column_privilege(:role, a.attrelid, a.attnum, 'INSERT'),
-    has_column_privilege(:role, a.attrelid, a.attnum, 'UPDATE'),
-    has_table_privilege(:role, a.attrelid, 'DELETE'),
-    has_table_privilege(:role, a.attrelid, 'TRUNCATE')
-FROM pg_catalog.pg_attribute a
-WHERE a.attrelid = CAST(:oid AS oid) AND a.attnum > 0 AND NOT a.attisdropped"""
-
-
-@dataclass(frozen=True, slots=True)
-class Rights:
-    """What a role may do with a table: by column, and as a whole."""
-
-    select: frozenset[str]
-    insert: frozenset[str]
-    update: frozenset[str]
-    delete: bool
-    truncate: bool
-
-    @property
-    def none(self) -> bool:
-        """Nothing at all."""
-        return not (self.select or self.insert or self.update or self.delete or self.truncate)
-
-
-def rights_of(session: Session, relation: int) -> Rights:
-    """What the application's role may do with a table or view.
-
-    Args:
-        session: In the proof's transaction.
-        relation: Its oid.
-    """
-    sql = _RIGHTS.replace(":role", "CAST(:role AS name)")
-    rows = session.connection.rows(sql, {"role": session.role, "oid": relation})
-    select, insert, update = (
-        frozenset(row[0] for row in rows if row[place]) for place in (1, 2, 3)
-    )
-    whole = rows[0] if rows else [False] * 6
-    return Rights(select, insert, update, bool(whole[4]), bool(whole[5]))
 
 
 class Probes:

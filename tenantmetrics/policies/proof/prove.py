@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from tenantmetrics.errors import RlsError
 from tenantmetrics.policies.catalogue import Table
 from tenantmetrics.policies.proof.beside import Beside
-from tenantmetrics.policies.proof.probes import Probes, Rights, rights_of
+from tenantmetrics.policies.proof.probes import Probes
+from tenantmetrics.policies.proof.rights import Rights, rights_of
 from tenantmetrics.policies.proof.seeds import A, B, Seeds
 from tenantmetrics.policies.proof.session import Session
 from tenantmetrics.policies.proof.verdict import Proved, Verdict

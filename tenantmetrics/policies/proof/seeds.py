@@ -16,11 +16,12 @@ from uuid import uuid4
 
 from tenantmetrics.policies.catalogue import Column, ForeignKey, Table
 from tenantmetrics.policies.names import quoted
+from tenantmetrics.policies.proof.row import Row, inserting
 from tenantmetrics.policies.proof.session import Attempt, Session
 from tenantmetrics.policies.proof.values import candidates, fresh, hexadecimal
 from tenantmetrics.policies.scope import Scope
 
-__all__ = ["Row", "Seeds", "inserting"]
+__all__ = ["A", "B", "Seeds"]
 
 A, B = 0, 1
 _MOST_TRIES = 150
@@ -39,42 +40,6 @@ _SETTING_CALL = re.compile(r"current_setting\([^()]*\)")
 def _around(text: str, name: str) -> list[str]:
     """What an expression compares a column with: the words behind its name."""
     return [found[1] for found in re.finditer(rf"\b{re.escape(name)}\b(.{{0,80}})", text)]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of one tenant's.
-
-    Attributes:
-        tenant: As the variable has it.
-        given: Column → value, as it was inserted.
-        known: Column → value, as the database has it: keys, defaults included.
-        place: `tableoid` and `ctid`.
-    """
-
-    tenant: str
-    given: dict[str, str]
-    known: dict[str, str | None]
-    place: tuple[int, str]
-
-
-def inserting(table: Table, values: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """INSERT of a row, and its parameters.
-
-    Args:
-        table: The table.
-        values: Column → value as text.
-    """
-    if not values:
-        return f"INSERT INTO {table.sql} DEFAULT VALUES", {}
-    names = ", ".join(quoted(name) for name in values)
-    casts = ", ".join(
-        f"CAST(CAST(:v{n} AS text) AS {table.columns[name].type})" for n, name in enumerate(values)
-    )
-    # Identity columns that are always generated take a value with these words alone.
-    words = " OVERRIDING SYSTEM VALUE" if any(table.columns[n].identity for n in values) else ""
-    parameters = {f"v{n}": value for n, value in enumerate(values.values())}
-    return f"INSERT INTO {table.sql} ({names}){words} VALUES ({casts})", parameters  # noqa: S608
 
 
 @dataclass(slots=True)
