@@ -22,7 +22,7 @@ from tenantmetrics.report.model import Report, Row, build
 from tenantmetrics.report.text import guarded, write_files
 from tenantmetrics.report.work import method_versions
 
-__all__ = ["COLUMNS", "render", "write"]
+__all__ = ["COLUMNS", "as_focus", "write"]
 
 COLUMNS = (
     "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency",
@@ -43,7 +43,7 @@ _SERVICES |= dict.fromkeys(("credits", "taxes", "fixed", "unclassified"), ("Othe
 _DATABASE = ("Databases", "Amazon Aurora")
 
 
-def render(statement: Statement) -> str:
+def as_focus(statement: Statement) -> str:
     """The statement as FOCUS rows in CSV.
 
     Raises:
@@ -74,13 +74,13 @@ def render(statement: Statement) -> str:
 
 
 def write(statement: Statement, path: str | os.PathLike[str]) -> None:
-    """Write `render`'s rows to a file, whole or not at all.
+    """Write `as_focus`'s rows to a file, whole or not at all.
 
     Raises:
         UnbalancedError: The statement's lines do not add up.
         ReportError: The file cannot be written.
     """
-    write_files({path: render(statement)})
+    write_files({path: as_focus(statement)})
 
 
 @dataclass(frozen=True, slots=True)

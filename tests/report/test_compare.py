@@ -10,8 +10,8 @@ import pytest
 from tenantmetrics.cost.statement import Period, Pool
 from tenantmetrics.errors import ReportError
 from tenantmetrics.report.compare import _pool_change, compare
-from tenantmetrics.report.html import render as html
-from tenantmetrics.report.terminal import render as terminal
+from tenantmetrics.report.html import as_html as html
+from tenantmetrics.report.terminal import as_text as terminal
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tenantmetrics.cost.statement import Line, LineKind, Pool, Usage
-from tenantmetrics.report.focus import COLUMNS, render
+from tenantmetrics.report.focus import COLUMNS
+from tenantmetrics.report.focus import as_focus as render
 
 MANDATORY_1_2 = [
     "BilledCost",

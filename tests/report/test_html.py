@@ -12,7 +12,8 @@ import pytest
 
 from tenantmetrics.cost.list_prices import TITLES
 from tenantmetrics.cost.statement import Line, LineKind, Pool, Usage
-from tenantmetrics.report.html import TOP_ROWS, render, write
+from tenantmetrics.report.html import TOP_ROWS, write
+from tenantmetrics.report.html import as_html as render
 
 NASTY = [
     "<script>document.title='owned'</script>",
