@@ -66,6 +66,7 @@ def _alone(calls: list[Call]) -> Callable[[], None]:
         aggregator = _aggregator()
         for call, attribution in settled:
             aggregator.add(call, attribution)
+        aggregator.close()
 
     return run
 
@@ -81,6 +82,7 @@ def _attributed(calls: list[Call]) -> Callable[[], None]:
         aggregator, health = _aggregator(), Health()
         for call, attribution in settle(Attributor(load({}, exporters=[]), health)):
             aggregator.add(call, attribution)
+        aggregator.close()
 
     return run
 

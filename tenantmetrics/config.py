@@ -77,6 +77,13 @@ class Config:
         tenant_variables: Session variables that carry the tenant, lower case.
         tenant_sources: Which sources are used, the one that wins first; names, or objects of one's
             own with a method `tenant(request)`. A source that is left out is not asked.
+        tenant_tables: Tables whose rows are tenants, each with the column that is the tenant:
+            `organizations:id`.
+        tenant_shared_rows: Whether rows without a tenant are everybody's, so that
+            `tenant_id IS NULL OR tenant_id = :t` names the tenant of `:t`.
+        tenant_trust_updates: Whether `UPDATE t SET tenant_id = :t, … WHERE id = :id`, as an ORM
+            writes it, changes a row of that tenant. It does not where an id of somebody else gets
+            into the ORM.
         tenant_functions: Functions that take a tenant: `name`, or `name:2` for the second argument.
         tenant_setters: The same, for functions that set the session's tenant, as `set_tenant(:t)`.
         tenant_comment_keys: Keys of SQL comments (sqlcommenter's form) that carry the tenant.
@@ -133,6 +140,9 @@ class Config:
         "schema",
         "database",
     )
+    tenant_tables: tuple[str, ...] = ()
+    tenant_shared_rows: bool = False
+    tenant_trust_updates: bool = False
     tenant_functions: tuple[str, ...] = ()
     tenant_setters: tuple[str, ...] = ()
     tenant_comment_keys: tuple[str, ...] = ("tenant_id", "tenant")
@@ -181,6 +191,7 @@ _PATTERNS = frozenset({"tenant_schema_pattern", "tenant_database_pattern", "tena
 _ONE_OF = {"billed_bytes": BILLED_BYTES, "metric_level": METRIC_LEVELS, "sigterm": SIGTERM}
 _LOWER = frozenset({"tenant_columns", "tenant_variables"})
 _SHOWN_CHARS = 200
+_TABLE = re.compile(r"[^\s:]+:[^\s:.]+")
 _FUNCTION = re.compile(r"[^\s:]+(:[1-9][0-9]?)?")
 
 
@@ -391,6 +402,8 @@ def _wrong_texts(name: str, texts: tuple[str, ...]) -> str:
         not texts or len(set(texts)) < len(texts) or not set(texts) <= set(_SOURCES)
     ):
         return f"some of {', '.join(_SOURCES)}, each once"
+    if name == "tenant_tables" and not all(map(_TABLE.fullmatch, texts)):
+        return "names of tables, each with the column that is the tenant: organizations:id"
     if name in {"tenant_functions", "tenant_setters"} and not all(map(_FUNCTION.fullmatch, texts)):
         return "names of functions, each with the tenant's argument if not the first: name:2"
     return ""

@@ -23,15 +23,25 @@ class Cork:
         self._transport = transport
         self._loop = loop
         self._parts: list[bytes] = []
+        self._held = False
         # Asked several times a request: the look-up through `__getattr__` costs ten times as much.
         self.is_closing = transport.is_closing
         self.get_extra_info = transport.get_extra_info
 
     def write(self, data: bytes) -> None:
-        """Put by; sent at the end of this turn, or with the next part."""
-        if not self._parts:
+        """Put by; sent at the end of this turn, or when `release` is called after `hold`."""
+        if not self._parts and not self._held:
             self._loop.call_soon(self._flush)
         self._parts.append(data)
+
+    def hold(self) -> None:
+        """Put by what is written until `release`: who knows its last part need not wait a turn."""
+        self._held = True
+
+    def release(self) -> None:
+        """Send what is put by."""
+        self._held = False
+        self._flush()
 
     def close(self) -> None:
         """Send what is put by, then close."""

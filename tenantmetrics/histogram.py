@@ -13,13 +13,16 @@ from math import ceil, log2
 from tenantmetrics.measures import SUMS
 from tenantmetrics.records import Series
 
-__all__ = ["MAX_BUCKETS", "START_SCALE", "add", "bucket_index", "merge", "record"]
+__all__ = ["MAX_BUCKETS", "PER_OCTAVE", "START_SCALE", "add", "bucket_index", "merge", "record"]
 
 START_SCALE = 6
 """Buckets 1.1 % wide: finer than any clock jitter, and ten octaves fit before a first halving."""
 
 MAX_BUCKETS = 160
 """OpenTelemetry's default MaxSize; CloudWatch takes 150 values a metric, empty ones not sent."""
+
+PER_OCTAVE = {scale: 2.0**scale for scale in range(-10, 21)}
+"""Buckets per octave by scale: all of OpenTelemetry's scales."""
 
 
 def bucket_index(duration_ns: int, scale: int) -> int:
@@ -29,7 +32,7 @@ def bucket_index(duration_ns: int, scale: int) -> int:
         duration_ns: At least 1; smaller is counted as 1.
         scale: Buckets per octave are 2**scale; negative scales hold several octaves a bucket.
     """
-    return ceil(log2(duration_ns) * 2.0**scale) - 1 if duration_ns > 1 else -1
+    return ceil(log2(duration_ns) * PER_OCTAVE[scale]) - 1 if duration_ns > 1 else -1
 
 
 def record(series: Series, duration_ns: int, count: int = 1) -> None:

@@ -2,7 +2,8 @@
 
 The one file that knows the stages' order. It loads them all, sqlglot included; who only imports
 tenantmetrics does not load it (`process`). Work is divided so: the caller's thread evaluates the
-statement's plan and appends to a queue; the background thread attributes, aggregates and exports.
+statement's plan and appends to a queue; the background thread makes the call of the request,
+attributes, aggregates and exports.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tenantmetrics.aggregate.window import Aggregator
 from tenantmetrics.aggregate.worker import Worker
 from tenantmetrics.calllog import CallLog
+from tenantmetrics.capture.finished import call_maker
 from tenantmetrics.capture.recorder import ClaimsOf, Entries, Record, Recorder
 from tenantmetrics.capture.request import Request
 from tenantmetrics.capture.trace import link
@@ -86,6 +88,7 @@ class Pipeline:
             self.health,
             spread_s=min(config.export_spread_s, config.flush_interval_s / 2),
         )
+        self._call_of = call_maker(config.billed_bytes)
         self._resolver = Resolver(config, self.health)
         self._attributor = Attributor(config, self.health)
         self._aggregator = Aggregator(
@@ -135,7 +138,6 @@ class Pipeline:
             claims,
             record,
             self.health,
-            self.config.billed_bytes,
             link if self.config.trace_link else None,
             self._forget,
             self._worker.leave,
@@ -150,7 +152,7 @@ class Pipeline:
     def _strict(self, claims: ClaimsOf, record: Record) -> tuple[ClaimsOf, Record]:
         """Refuse before a call is sent, and follow sessions on the caller's thread for it."""
         judge, observe = self._resolver.judge, self._resolver.observe
-        refusals, start = self._refusals, self._worker.start
+        refusals, start, call_of = self._refusals, self._worker.start, self._call_of
         warns = self.config.strict == "warn"
 
         def checked(request: Request) -> Claims:
@@ -170,18 +172,24 @@ class Pipeline:
                     raise TenantRefusedError(refusal.message)
             return request.claims
 
-        def observed(call: Call) -> None:
-            record(call)
-            observe(call)
+        def observed(request: Request) -> None:
+            record(request)
+            observe(call_of(request))
 
         return checked, observed
 
-    def _consume(self, calls: Iterator[Call]) -> None:
+    def _consume(self, requests: Iterator[Request]) -> None:
         """Attribute calls and add all that this settles, whole batches under one lock."""
+        call_of, submit = self._call_of, self._attributor.submit
         with self._state:
-            for call in calls:
+            for request in requests:
                 try:
-                    settled = self._attributor.submit(call)
+                    call = call_of(request)
+                except Exception as error:  # noqa: BLE001 - an adapter's bug must not stop the rest
+                    self.recorder.failed(error, "finish")
+                    continue
+                try:
+                    settled = submit(call)
                 except Exception as error:  # noqa: BLE001 - the call counts, without a tenant
                     self.health.count(Loss.TENANT_ERROR, error=error, where="attribute")
                     settled = [(call, _UNKNOWN)]

@@ -39,6 +39,9 @@ class Settings(TypedDict, total=False):
     tenant_columns: Collection[str] | str | None
     tenant_variables: Collection[str] | str | None
     tenant_sources: Sequence[str | TenantSource] | str | None
+    tenant_tables: Collection[str] | str | None
+    tenant_shared_rows: bool | None
+    tenant_trust_updates: bool | None
     tenant_functions: Collection[str] | str | None
     tenant_setters: Collection[str] | str | None
     tenant_comment_keys: Collection[str] | str | None

@@ -25,8 +25,6 @@ OTHER = "__other__"
 _OVERFLOW = "__overflow__"
 _BEYOND = 1_024
 """Rows for `__overflow__` by cluster and database; beyond them, one row a kind takes the rest."""
-_HOT = 4_096
-"""Pairs whose rows are found by one look: 1 MB."""
 _NARROW_MAX = 2**32 - 1
 _WIDE_MAX = 2**63 - 1
 _SPREAD_TENANT, _SPREAD_STATEMENT = 0x9E3779B1, 0x85EBCA6B
@@ -73,7 +71,7 @@ class StatementTable:
     """
 
     __slots__ = (
-        "_columns", "_high", "_hot", "_mask", "_max_rows", "_of_statement", "_of_tenant", "_rows",
+        "_columns", "_high", "_mask", "_max_rows", "_of_statement", "_of_tenant", "_rows",
         "_slots", "_statement_ids", "_tenant_ids", "statements", "tenants",
     )  # fmt: skip
 
@@ -88,8 +86,6 @@ class StatementTable:
         self._of_statement = array("I")
         self._columns = [array("q" if one.name in _WIDE else "I") for one in BY_STATEMENT]
         self._high: list[dict[int, int]] = [{} for _ in BY_STATEMENT]
-        # Rows of the first pairs, which are most calls': a look here takes a third of the time.
-        self._hot: dict[tuple[str, StatementKey], int] = {}
         # Row + 1 in each slot, 0 where it is empty.
         self._slots = array("I", bytes(4 * 64))
         self._mask = 63
@@ -97,7 +93,7 @@ class StatementTable:
     def __len__(self) -> int:
         return len(self._of_tenant)
 
-    def add(  # noqa: C901, PLR0917 - unrolled, for it is done for every call
+    def add(  # noqa: PLR0917 - unrolled: with many tenants it is done for most calls
         self,
         tenant: str,
         key: StatementKey,
@@ -124,13 +120,7 @@ class StatementTable:
             rows_returned: See there.
             rows_written: See there.
         """
-        pair = (tenant, key)
-        row = self._hot.get(pair, -1)
-        if row < 0:
-            row = self._look_up(tenant, key)
-            known = self.statements[self._of_statement[row]]
-            if len(self._hot) < _HOT and known == key:
-                self._hot[tenant, known] = row  # the key that is kept anyway, not another like it
+        row = self._look_up(tenant, key)
         number, durations, squares, waits, sent, received, returned, written = self._columns
         # Rows of 4 bytes overflow at 4 GB; what fails has changed nothing, and a try costs nothing.
         durations[row] += duration_ns

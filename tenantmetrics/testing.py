@@ -3,6 +3,9 @@
     def test_bookings(data_api):
         data_api.client.execute_statement(**data_api.arguments, sql="CREATE TABLE b (id int)")
 
+    def test_isolation(data_api):
+        assert_isolated(data_api, "bookings", role="app")
+
 One endpoint a test session (a worker of pytest-xdist has its own), one fresh database a test. It
 needs the `local` extra; without it only tests that ask for the fixture fail, and say so.
 """
@@ -19,7 +22,7 @@ import pytest
 if TYPE_CHECKING:
     from tenantmetrics.localapi import Endpoint
 
-__all__ = ["DataApi", "data_api", "data_api_endpoint"]
+__all__ = ["DataApi", "assert_isolated", "data_api", "data_api_endpoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +93,48 @@ def data_api(data_api_endpoint: Endpoint) -> Iterator[DataApi]:
                 if not connection.execute(backends, [database]).rowcount:
                     break
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def assert_isolated(
+    data_api: Any,
+    table: str | None = None,
+    *,
+    role: str | None = None,
+    column: str = "tenant_id",
+    variable: str = "app.current_tenant_id",
+    functions: bool = True,
+) -> None:
+    """Fail unless one tenant can neither see nor change another's rows; nothing stays.
+
+    Two tenants' rows are put into the database in one transaction, every operation is tried as
+    one of them, and all is rolled back.
+
+    Args:
+        data_api: The fixture, or anything with a `client` and the `arguments` of its calls, whose
+            secret's role may SET ROLE to the application's.
+        table: Such as "bookings" or "app.bookings", with the views and SECURITY DEFINER functions
+            that read it; None for everything.
+        role: The role that the application connects as; None for the one that has grants.
+        column: The tenant column.
+        variable: The variable that policies compare with.
+        functions: Call SECURITY DEFINER functions, too.
+
+    Raises:
+        AssertionError: Something is not isolated, or could not be tried; names each.
+        RlsError: There is no such table or role.
+    """
+    from tenantmetrics.policies.proof.prove import prove  # noqa: PLC0415 - only for this
+    from tenantmetrics.policies.scope import Settings  # noqa: PLC0415
+    from tenantmetrics.policies.source import DataApiConnection  # noqa: PLC0415
+
+    __tracebackhide__ = True
+    proof = prove(
+        DataApiConnection(data_api.client, **data_api.arguments),
+        Settings(column=column, variable=variable, roles=(role,) if role is not None else ()),
+        tables=(table,) if table is not None else (),
+        functions=functions,
+    )
+    wrong = [*proof.leaks, *proof.unproved]
+    if wrong:
+        lines = [f"{one.object}: {one.operation}: {one.verdict}: {one.why}" for one in wrong]
+        raise AssertionError("\n".join(lines))

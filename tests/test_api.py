@@ -44,7 +44,7 @@ PUBLIC = {
     "tenantmetrics.cost.engines.spark": "Spark",
     "tenantmetrics.localapi": "Cluster Endpoint Fault Secret ServerTime ServerTimeRow label_calls"
     " load serve",
-    "tenantmetrics.testing": "DataApi data_api data_api_endpoint",
+    "tenantmetrics.testing": "DataApi assert_isolated data_api data_api_endpoint",
 }
 """What is added here is promised to users; what goes is a breaking change."""
 

@@ -470,7 +470,8 @@ def test_forks_under_load_hang_no_child_and_double_no_count(tmp_path, forks):
 
 MANY = """
     import resource
-    from tenantmetrics.records import OK, Call, Claim, Claims, Source
+    from tenantmetrics.capture.request import Request
+    from tenantmetrics.records import OK, Claim, Claims, Source
     # No answer, no connection: a port that is bound and not listening.
     import socket
     dead = socket.socket(); dead.bind(("127.0.0.1", 0))
@@ -487,11 +488,17 @@ MANY = """
     for window in range(10):
         for start in range(0, tenants, 20_000):
             for n in range(start, min(start + 20_000, tenants)):
-                current._worker.put(Call(
-                    "ExecuteStatement", now, 5_000_000, OK, "", 200, 1, 100, 100, 1, 1, 0, "",
-                    "arn:aws:rds:us-east-1:1:cluster:c", "app",
-                    Claims(named=(Claim(Source.CONTEXT, ((f"tenant-{n}", 1),)),)),
-                ))
+                request = Request(
+                    "ExecuteStatement", target="arn:aws:rds:us-east-1:1:cluster:c", database="app"
+                )
+                request.claims = Claims(named=(Claim(Source.CONTEXT, ((f"tenant-{n}", 1),)),))
+                request.attempts = 1
+                request.request_bytes = request.response_bytes = 100
+                request.rows_returned = 1
+                request.ended_ns, request.ended_at_ns = 5_000_000, now
+                request.outcome, request.http_status = OK, 200
+                request.closed = request.answered = True
+                current._worker.put(request)
             tenantmetrics.stats()
         tenantmetrics.flush(3)
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)

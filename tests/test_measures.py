@@ -11,7 +11,7 @@ from tenantmetrics.cost.statement import Period, Statement, Usage
 from tenantmetrics.histogram import add
 from tenantmetrics.measures import MEASURES, REPORTED, SUMS, Fold
 from tenantmetrics.records import Series
-from tenantmetrics.report.csv import render
+from tenantmetrics.report.csv import as_csv as render
 
 FAILED = "failed_calls"
 """What a report has beside the measures: the calls whose outcome is an error."""

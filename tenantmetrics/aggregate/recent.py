@@ -15,7 +15,8 @@ __all__ = ["Recent", "Snapshot"]
 _WINDOWS = 5
 """Closed windows that are remembered: five minutes, unless they hold more series than may be."""
 _MAX_SERIES = 4_096
-"""Series of all of them together, 1 KB each: with 10,000 tenants the newest window is enough."""
+"""Series of all of them together, 1 to 3 KB each: a process with more tenants is to hold its open
+windows and no others."""
 
 
 class Snapshot(NamedTuple):
@@ -34,8 +35,7 @@ class Recent:
     """The last closed windows.
 
     Args:
-        max_series: Series that all of them may hold, no more than `_MAX_SERIES`; the newest window
-            is kept anyway.
+        max_series: Series that all of them may hold, no more than `_MAX_SERIES`.
     """
 
     def __init__(self, max_series: int) -> None:
@@ -49,7 +49,7 @@ class Recent:
             replace(window, statements=_NONE) for window in windows if window.series
         )
         size = sum(len(window.series) for window in self._windows)
-        while size > self._max_series and len(self._windows) > 1:
+        while size > self._max_series:
             size -= len(self._windows.popleft().series)
 
     def windows(self) -> tuple[Window, ...]:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from math import ceil, log2
 
+from tenantmetrics.aggregate.cells import Cell, CellKey, Cells
 from tenantmetrics.aggregate.load import Load
 from tenantmetrics.aggregate.reached import kind_of
 from tenantmetrics.aggregate.recent import Recent, Snapshot
 from tenantmetrics.aggregate.spans import spans
 from tenantmetrics.aggregate.split import split
 from tenantmetrics.health import Health, Loss
-from tenantmetrics.histogram import record
+from tenantmetrics.histogram import PER_OCTAVE, record
 from tenantmetrics.measures import BY_STATEMENT
 from tenantmetrics.records import (
     OK,
@@ -38,6 +40,7 @@ __all__ = ["Aggregator", "Totals"]
 _OVERFLOW_SERIES = 256
 """Series that keep operation and outcome for folded calls; beyond, one series takes all the rest.
 Operations and error codes are few, clusters and databases need not be."""
+_UNATTRIBUTED = Source.UNATTRIBUTED
 _MAX_OPEN = 512
 """Windows open at once. Late calls and long ones need a few; each is a file, and a clock that jumps
 must not make thousands."""
@@ -68,13 +71,14 @@ class Totals:
 
 
 class _Open:
-    """A window that is being filled."""
+    """A window that is being filled; `cells` have what its other parts do not have yet."""
 
-    __slots__ = ("series", "statements")
+    __slots__ = ("cells", "series", "statements")
 
-    def __init__(self, statements: StatementTable) -> None:
+    def __init__(self, statements: StatementTable, cells: Rows) -> None:
         self.series: dict[SeriesKey, Series] = {}
         self.statements = statements
+        self.cells = Cells(statements, cells)
 
 
 class Aggregator:
@@ -110,7 +114,7 @@ class Aggregator:
         self._sequence = 0
         self._open: dict[int, _Open] = {}
         self._series_count = 0
-        self._rows = Rows()
+        self._rows, self._cells = Rows(), Rows()
         self._split_count = 0
         self._losses_reported: dict[str, int] = {}
         self._failures_reported: dict[str, int] = {}
@@ -120,72 +124,90 @@ class Aggregator:
         self._recent = Recent(max_series)
         self.totals = Totals()
 
-    def add(self, call: Call, attribution: Attribution) -> None:
+    def add(self, call: Call, attribution: Attribution) -> None:  # noqa: C901 - unrolled
         """Add one call to the windows that it covers, split among the tenants that it served.
 
         The call and what it did count where it ended; its time counts where it was spent.
         """
+        shares, source, misuses = attribution
+        # Unpacked at once: a named tuple's attributes cost five times as much each.
+        (
+            operation, ended_ns, duration_ns, outcome, _, status, attempts, request_bytes,
+            response_bytes, units, returned, written, _, arn, database, claims, trace, waited_ns, _,
+            cold, _,
+        ) = call  # fmt: skip
         totals = self.totals
         totals.calls += 1
-        totals.duration_ns += call.duration_ns
-        if call.outcome != OK:
+        totals.duration_ns += duration_ns
+        if outcome != OK:
             totals.errors += 1
-        shares, source, misuses = attribution
-        if source is Source.UNATTRIBUTED:
+        if source is _UNATTRIBUTED:
             totals.unattributed += 1
         for misuse in misuses:
             totals.misuses[misuse] = totals.misuses.get(misuse, 0) + 1
 
-        ended_ns, duration_ns = call.ended_at_ns, call.duration_ns
         number = ended_ns // self._window_ns
         window = self._open.get(number)
         if window is None:
             window = self._opened(number)
-        spans_windows = ended_ns - duration_ns < number * self._window_ns
-        if spans_windows or len(shares) != 1:
+        if ended_ns - duration_ns < number * self._window_ns or len(shares) != 1:
             self._add_in_parts(window, call, attribution)
             return
-        tenant = shares[0][0]
-        waited_ns = call.waited_ns
-        request_bytes, response_bytes = call.request_bytes, call.response_bytes
-        returned, written = call.rows_returned, call.rows_written
+        ((tenant, _),) = shares
+        summary, _, _, _, _, fingerprint, workless = claims
+        key = (
+            tenant, source, operation, outcome, arn, database, fingerprint, summary, status,
+            workless, cold,
+        )  # fmt: skip
+        cell = window.cells.by_key.get(key)
+        if cell is None:
+            cell = self._cell(window, key, call, source)
         us = (duration_ns - waited_ns) // 1_000
-        us *= us
-        series = self._series(window.series, tenant, call, source)
         # Unrolled: this is done for every call. A test holds it to the declared measures.
-        series.calls += 1
-        series.duration_ns += duration_ns
-        series.duration_us2 += us
+        cell.calls += 1
+        cell.duration_ns += duration_ns
+        cell.duration_us2 += us * us
         if waited_ns:
-            series.waited_ns += waited_ns
-        series.attempts += call.attempts
-        series.request_bytes += request_bytes
-        series.response_bytes += response_bytes
-        series.billed_requests += call.billed_requests
-        series.rows_returned += returned
-        series.rows_written += written
-        record(series, duration_ns)
-        trace = call.trace
+            cell.waited_ns += waited_ns
+        cell.attempts += attempts
+        cell.request_bytes += request_bytes
+        cell.response_bytes += response_bytes
+        cell.billed_requests += units
+        if returned:
+            cell.rows_returned += returned
+        if written:
+            cell.rows_written += written
+        series = cell.series
+        # `histogram.record` where it has nothing to widen.
+        if duration_ns > 1 and series.duration_min_ns <= duration_ns <= series.duration_max_ns:
+            buckets = series.buckets
+            index = ceil(log2(duration_ns) * PER_OCTAVE[series.scale]) - 1
+            buckets[index] = buckets.get(index, 0) + 1
+        else:
+            record(series, duration_ns)
         # The slowest traced call of the window: the one that somebody will want to look at.
         if trace is not None and (
             series.exemplar is None or duration_ns > series.exemplar.duration_ns
         ):
             series.exemplar = Exemplar(*trace, duration_ns, ended_ns)
+
+    def _cell(self, window: _Open, key: CellKey, call: Call, source: Source) -> Cell:
+        """What calls like this one add to."""
+        tenant, _, operation, outcome, arn, database, fingerprint, summary, *_ = key
+        # A plain tuple is equal to the key and takes a fraction of the time to make.
+        fields = (tenant, operation, outcome, source, arn, database)
+        series: Series | None = window.series.get(fields)  # type: ignore[call-overload]
+        keep = True
+        if series is None:
+            series_key = SeriesKey(*fields)
+            series = self._series(window.series, series_key)
+            # Past the bound of series every call is counted, so every one has to come here.
+            keep = series_key in window.series
         kind = kind_of(call)
-        if kind is not None:
-            claims = call.claims
-            window.statements.add(
-                tenant,
-                (call.resource_arn, call.database, claims.fingerprint, claims.summary, kind),
-                1,
-                duration_ns,
-                us,
-                waited_ns,
-                request_bytes,
-                response_bytes,
-                returned,
-                written,
-            )
+        statement = (arn, database, fingerprint, summary, kind) if kind is not None else None
+        cell = Cell(series, tenant, statement)
+        window.cells.add(key, cell, keep=keep)
+        return cell
 
     def _opened(self, number: int) -> _Open:
         """The window of a number, opened if there are not too many."""
@@ -198,7 +220,7 @@ class Aggregator:
         return window
 
     def _empty(self) -> _Open:
-        return _Open(StatementTable(self._max_statements, self._rows))
+        return _Open(StatementTable(self._max_statements, self._rows), self._cells)
 
     def _add_in_parts(self, window: _Open, call: Call, attribution: Attribution) -> None:
         """Add a call that serves several tenants or covers several windows."""
@@ -232,7 +254,7 @@ class Aggregator:
             durations = split(duration_ns, weights, turn)
             waits = split(waited_ns, weights, turn)
             for n, (tenant, _) in enumerate(shares):
-                series = self._series(into.series, tenant, call, source)
+                series = self._series(into.series, _series_key(tenant, call, source))
                 for name, parts in sums.items():
                     setattr(series, name, getattr(series, name) + parts[n])
                 series.duration_ns += durations[n]
@@ -272,14 +294,9 @@ class Aggregator:
             waited_ns -= part_waited_ns
         return [(window, duration_ns, waited_ns), *found]
 
-    def _series(
-        self, window: dict[SeriesKey, Series], tenant: str, call: Call, source: Source
-    ) -> Series:
-        # A plain tuple is equal to the key and takes a fraction of the time to make.
-        fields = (tenant, call.operation, call.outcome, source, call.resource_arn, call.database)
-        series: Series | None = window.get(fields)  # type: ignore[call-overload]
+    def _series(self, window: dict[SeriesKey, Series], key: SeriesKey) -> Series:
+        series = window.get(key)
         if series is None:
-            key = SeriesKey(*fields)
             if self._series_count >= self._max_series:
                 key = self._overflow_key(key)
                 series = window.get(key)
@@ -313,7 +330,7 @@ class Aggregator:
             The windows, oldest first; one without series where there are only losses to report.
         """
         opened, self._open, self._series_count = self._open, {}, 0
-        self._rows = Rows()
+        self._rows, self._cells = Rows(), Rows()
         counts, failures = self._health.counts(), self._health.export_failures()
         misuses = dict(self.totals.misuses)
         losses = _increase(counts, self._losses_reported)
@@ -326,6 +343,7 @@ class Aggregator:
             opened = {self._clock_ns() // self._window_ns: self._empty()}
         windows = []
         for number in sorted(opened):
+            opened[number].cells.fold()
             series, statements = opened[number].series, opened[number].statements
             windows.append(
                 Window(
@@ -354,6 +372,8 @@ class Aggregator:
             Copies. Open windows have the number that they would be closed with.
         """
         load = self._load.copy()
+        for window in self._open.values():
+            window.cells.fold()
         still_open = [
             Window(
                 start_s=number * self._window_s,
@@ -367,6 +387,10 @@ class Aggregator:
             for n, (number, window) in enumerate(sorted(self._open.items()))
         ]
         return Snapshot(self._recent.windows(), tuple(still_open))
+
+
+def _series_key(tenant: str, call: Call, source: Source) -> SeriesKey:
+    return SeriesKey(tenant, call.operation, call.outcome, source, call.resource_arn, call.database)
 
 
 def _copied(series: Series) -> Series:

@@ -16,11 +16,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 from tenantmetrics.health import Health, Loss
-from tenantmetrics.records import Call
 
 __all__ = ["Worker"]
+
+_Item = TypeVar("_Item")
+"""A finished call, in whatever form the pipeline has it."""
 
 _WAKE_AT = 512
 """Queued calls that wake the thread before its interval: enough to make waking cheap a call."""
@@ -45,7 +48,7 @@ class _Flush:
         self.delivered = False
 
 
-class Worker:
+class Worker(Generic[_Item]):
     """Takes calls from any thread, consumes and exports them on its own.
 
     Args:
@@ -65,7 +68,7 @@ class Worker:
     def __init__(
         self,
         *,
-        consume: Callable[[Iterator[Call]], None],
+        consume: Callable[[Iterator[_Item]], None],
         export: Callable[[float], bool],
         interval_s: float,
         queue_size: int,
@@ -85,7 +88,7 @@ class Worker:
 
     def reset(self) -> None:
         """Start from nothing, with fresh locks and no thread; what a forked child calls."""
-        self._queue: deque[Call] = deque()
+        self._queue: deque[_Item] = deque()
         self._flushes: deque[_Flush] = deque()
         self._wake = threading.Event()
         self._awake = threading.Event()
@@ -99,7 +102,7 @@ class Worker:
         """Whether anything was ever put here."""
         return self._thread is not None or bool(self._queue)
 
-    def put(self, call: Call) -> None:
+    def put(self, call: _Item) -> None:
         """Queue a call, within `_HANDOVER_S`. Never raises; runs inside the caller's query."""
         queue = self._queue
         # One comparison decides the usual case: `_open_until` is 0 while there is no thread or
@@ -109,7 +112,7 @@ class Worker:
         else:
             self._put_slowly(call)
 
-    def leave(self, call: Call) -> None:
+    def leave(self, call: _Item) -> None:
         """Queue a call under no lock, to be taken when the thread wakes next. Never raises.
 
         For calls that the garbage collector closes: it runs anywhere, in `put` itself too.
@@ -119,7 +122,7 @@ class Worker:
         else:
             self._health.count(Loss.CLOSED if self._closed else Loss.QUEUE_FULL, where="leave")
 
-    def _put_slowly(self, call: Call) -> None:
+    def _put_slowly(self, call: _Item) -> None:
         if self._closed:
             self._health.count(Loss.CLOSED, where="worker")
         elif len(self._queue) >= self._queue_size:
@@ -140,7 +143,7 @@ class Worker:
             self.start()  # `leave` starts none, and what is consumed is to be exported
             self._consume(self._take())
 
-    def _take(self) -> Iterator[Call]:
+    def _take(self) -> Iterator[_Item]:
         # No more than are queued on entry, so that a busy process cannot hold a reader here.
         for _ in range(len(self._queue)):
             try:

@@ -1,4 +1,4 @@
-"""The door: `Request` in, `Call` out. The one guarded boundary that runs inside somebody's query.
+"""The door: a `Request` in, the same out, finished. The one boundary inside somebody's query.
 
 There is one recorder for the life of the process. `configure` points it at another pipeline, so
 hundreds of adapters can hold it and never notice. Nothing that goes wrong behind it reaches the
@@ -23,23 +23,18 @@ from typing import NamedTuple, Protocol
 from weakref import WeakSet
 
 from tenantmetrics.capture.request import NO_IDENTITY, Request
-from tenantmetrics.capture.size import billed_requests, billing_rule
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.life import in_children
-from tenantmetrics.limits import BILLED_REQUEST_BYTES
-from tenantmetrics.records import CANCELLED, OK, Call, Claims
+from tenantmetrics.records import CANCELLED, OK, Claims
 
 __all__ = ["ClaimsOf", "Entries", "Record", "Recorder", "recorder"]
 
 ClaimsOf = Callable[[Request], Claims]
 """Whose the call claims to be, worked out on the caller's thread."""
 
-Record = Callable[[Call], None]
-"""Takes a finished call; must not block."""
-
-_new_call = tuple.__new__
-"""Builds a Call without the Python-level constructor of named tuples: a third of its time."""
+Record = Callable[[Request], None]
+"""Takes a finished request, of which `capture.finished` makes the `Call`; must not block."""
 
 
 class Entries(NamedTuple):
@@ -47,19 +42,17 @@ class Entries(NamedTuple):
 
     Attributes:
         claims: Raises `TenantRefusedError` under `strict`.
-        record: Where finished calls go.
+        record: Where finished requests go.
         health: Where failures are counted.
-        billed_bytes: What is metered: one of `config.BILLED_BYTES`.
         trace: Claims → ids of the current trace and span; None where traces are not linked.
         forget: Takes the key of a session that is over.
-        leave: Takes a call as `record` does, but under no lock: for calls that the garbage
+        leave: Takes a request as `record` does, but under no lock: for calls that the garbage
             collector closes, wherever it runs.
     """
 
     claims: ClaimsOf
     record: Record
     health: Health
-    billed_bytes: str
     trace: Callable[[Claims], tuple[int, int] | None] | None = None
     forget: Callable[[str], None] | None = None
     leave: Record | None = None
@@ -81,7 +74,6 @@ class Recorder:
         "_forget",
         "_health",
         "_leave",
-        "_metered_bytes",
         "_record",
         "_trace",
         "_watched",
@@ -108,7 +100,6 @@ class Recorder:
         self._claims = entries.claims
         self._record = entries.record
         self._health = entries.health
-        self._metered_bytes = billing_rule(entries.billed_bytes)
         self._trace = entries.trace
         self._forget = entries.forget
         self._leave = entries.leave
@@ -141,7 +132,8 @@ class Recorder:
                 request.trace = self._trace(request.claims)
             except Exception as error:  # noqa: BLE001 - a tracer's bug must not fail their query
                 self.failed(error, "trace")
-        # Nobody reads them any more, and they may be megabytes.
+        # Nobody reads them any more, they may be megabytes, and no text goes further than here.
+        request.sql = ""
         request.parameters = None
         request.identity = NO_IDENTITY
         request.started_ns = request.first_sent_ns = monotonic_ns()
@@ -157,7 +149,6 @@ class Recorder:
         rows_returned: int = 0,
         rows_written: int = 0,
         sqlstate: str = "",
-        *,
         answered: bool = True,
     ) -> None:
         """Close a call.
@@ -174,48 +165,17 @@ class Recorder:
             answered: False where no answer came: nobody can say whether the server ran the call.
         """
         request.closed = True
+        request.ended_ns = ended_ns
+        request.ended_at_ns = time_ns()
+        request.http_status = http_status
+        request.outcome = outcome
+        request.response_bytes = response_bytes
+        request.rows_returned = rows_returned
+        request.rows_written = rows_written
+        request.sqlstate = sqlstate
+        request.answered = answered
         try:
-            started_ns, first_ns = request.started_ns, request.first_sent_ns
-            request_bytes = request.request_bytes
-            if answered:
-                waited_ns = started_ns - first_ns
-                # Whatever is metered, within one step it is one unit. What has no HTTP status is a
-                # driver's call, which AWS does not meter.
-                units = (
-                    (1 if http_status else 0)
-                    if request_bytes + response_bytes <= BILLED_REQUEST_BYTES
-                    else billed_requests(self._metered_bytes(request_bytes, response_bytes))
-                )
-            else:
-                waited_ns, units = ended_ns - first_ns, 0
-            self._record(
-                _new_call(
-                    Call,
-                    (
-                        request.operation,
-                        time_ns(),
-                        ended_ns - first_ns,
-                        outcome,
-                        sqlstate,
-                        http_status,
-                        request.attempts or 1,
-                        request_bytes,
-                        response_bytes,
-                        units,
-                        rows_returned,
-                        rows_written,
-                        request.session,
-                        request.target,
-                        request.database,
-                        request.claims,
-                        request.trace,
-                        waited_ns,
-                        request.transition,
-                        request.opened_connection,
-                        request.session_kind,
-                    ),
-                )
-            )
+            self._record(request)
         except Exception as error:  # noqa: BLE001 - our bug must not fail their query
             self.failed(error, "finish")
 
@@ -231,32 +191,12 @@ class Recorder:
             request.closed = True
             if self._leave is None or request.first_sent_ns < _state.forked_ns:
                 return  # a call of the parent's, which is the parent's to count
-            duration_ns = monotonic_ns() - request.first_sent_ns
-            self._leave(
-                Call(
-                    request.operation,
-                    time_ns(),
-                    duration_ns,
-                    CANCELLED,
-                    "",
-                    0,
-                    request.attempts,
-                    request.request_bytes,
-                    0,
-                    0,
-                    0,
-                    0,
-                    request.session,
-                    request.target,
-                    request.database,
-                    request.claims,
-                    request.trace,
-                    duration_ns,
-                    request.transition,
-                    request.opened_connection,
-                    request.session_kind,
-                )
-            )
+            request.ended_ns = monotonic_ns()
+            request.ended_at_ns = time_ns()
+            request.outcome, request.sqlstate, request.http_status = CANCELLED, "", 0
+            request.response_bytes = request.rows_returned = request.rows_written = 0
+            request.answered = False
+            self._leave(request)
 
     def watch(self, adapter: Adapter) -> None:
         """Have an adapter asked for calls that were given up, weakly known."""

@@ -128,7 +128,7 @@ def compare(
     )
     comparison = alternatives.compare(workload, setup, listed)
     if format_ is Shape.JSON:
-        typer.echo(alternatives.render_json(comparison), nl=False)
+        typer.echo(alternatives.comparison_as_json(comparison), nl=False)
     else:
         alternatives.show(comparison)
         typer.echo(

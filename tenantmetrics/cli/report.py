@@ -13,7 +13,7 @@ import typer
 
 from tenantmetrics.cli.engine import EngineName, engine_of
 from tenantmetrics.errors import MissingExtraError, ReportError, UnbalancedError
-from tenantmetrics.report.formats import SUFFIXES, TOP, Format, render
+from tenantmetrics.report.formats import SUFFIXES, TOP, Format, in_format
 
 if TYPE_CHECKING:
     from tenantmetrics.cost.statement import Statement
@@ -105,6 +105,13 @@ def report(
     bill_cluster: Annotated[
         str | None,
         typer.Option(help="Only this cluster: its whole name, resource id or ARN."),
+    ] = None,
+    clusters: Annotated[
+        Path | None,
+        typer.Option(
+            help="What else clusters are called on bills: CSV of cluster, resource, or the JSON of "
+            "`aws rds describe-db-clusters`."
+        ),
     ] = None,
     bill_tag: Annotated[
         str | None, typer.Option(help="Only charges with this resource tag, KEY=VALUE.")
@@ -202,6 +209,7 @@ def report(
             drivers=_drivers(driver or []),
             bill=bill or None,
             bill_filter=BillFilter.of(bill_account, bill_cluster, bill_tag),
+            clusters=clusters,
             amortized=amortized,
             idle=idle.value,
             server_time=server_time.value,
@@ -219,7 +227,7 @@ def report(
         if statement.left_out:
             typer.echo(f"tenantmetrics: warning: left out {statement.left_out}", err=True)
         # Every file is made before the first is written: a failure leaves none behind.
-        write_files({path: render(statement, kind, top=top) for path, kind in formats.items()})
+        write_files({path: in_format(statement, kind, top=top) for path, kind in formats.items()})
     except UnbalancedError as error:
         typer.echo(f"tenantmetrics: {error}", err=True)
         raise typer.Exit(_EXIT_UNBALANCED) from None
@@ -231,7 +239,7 @@ def report(
         terminal.show(statement, top=top)
     else:
         # Bytes, so that CSV's line ends and every tenant's name survive the terminal's encoding.
-        sys.stdout.buffer.write(render(statement, format_, top=top))
+        sys.stdout.buffer.write(in_format(statement, format_, top=top))
         sys.stdout.buffer.flush()
 
 

@@ -1,14 +1,14 @@
 """Dividing a bill: every pool by its driver, to the smallest coin, with nothing left over.
 
-Shares are computed with whole numbers only and rounded by largest remainder, ties by name, so the
-result is exact and does not depend on the order of the input. What no driver can justify is not
-spread over tenants: it stays on a line of its own.
+Shares are computed with whole numbers only and rounded by largest remainder, ties by kind of line
+and then by name, so the result is exact and does not depend on the order of the input. What no
+driver can justify is not spread over tenants: it stays on a line of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -43,6 +43,10 @@ class Charge:
         unmetered_weight: The part that was billed and never measured, in the same measure; it goes
             to `__unattributed__`.
         quantity: How much was bought, in the unit of the price; None where units are mixed.
+        words: Where its hours come from.
+        people: Whom it is divided among; all if None.
+        cells: Names of what it is of, such as clusters: what is divided by the cost of other pools
+            is divided by the cost of charges within the same. Of all where it is empty.
     """
 
     name: str
@@ -53,6 +57,9 @@ class Charge:
     idle_weight: int = 0
     unmetered_weight: int = 0
     quantity: Decimal | None = None
+    words: str = ""
+    people: Sequence[Consumer] | None = None
+    cells: frozenset[str] = frozenset()
 
 
 _ORDER = list(LineKind)
@@ -88,19 +95,20 @@ def split(units: int, weights: Sequence[int]) -> list[int]:
     return [sign * share for share in shares]
 
 
-def apportion(amounts: Sequence[Decimal], quantum: Decimal) -> list[int]:
+def apportion(amounts: Sequence[Decimal], quantum: Decimal, whole: int | None = None) -> list[int]:
     """Round amounts to whole quanta so that they sum to their rounded total.
 
     Args:
         amounts: Exact amounts of either sign.
         quantum: The smallest amount, such as 0.01.
+        whole: What they are to sum to, less than one quantum from their exact sum.
 
     Returns:
         Each amount in quanta, less than one quantum from the exact value.
     """
     exact = [Fraction(amount) / Fraction(quantum) for amount in amounts]
     units = [value.numerator // value.denominator for value in exact]
-    left = round(sum(exact, Fraction(0))) - sum(units)
+    left = (round(sum(exact, Fraction(0))) if whole is None else whole) - sum(units)
     rest = [value - unit for value, unit in zip(exact, units, strict=True)]
     for index in sorted(range(len(rest)), key=rest.__getitem__, reverse=True)[:left]:
         units[index] += 1
@@ -125,42 +133,90 @@ def allocate(
     Raises:
         ReportError: A fixed share is negative.
     """
-    people: dict[_Key, Consumer] = {(person.kind, person.tenant): person for person in consumers}
-    people.setdefault(_UNATTRIBUTED, Consumer(UNATTRIBUTED, LineKind.UNATTRIBUTED, Usage()))
-    keys = sorted(people)
-    units_of = apportion([charge.amount for charge in charges], quantum)
+    everyone = _by_key(consumers)
+    units_of = _units(charges, quantum)
     columns: list[dict[_Key, int]] = [{} for _ in charges]
     # What is divided by the cost of the other pools comes after them.
     last = [charge.driver is Driver.PROPORTIONAL for charge in charges]
     for index in sorted(range(len(charges)), key=last.__getitem__):
         charge = charges[index]
+        people = everyone if charge.people is None else _by_key(charge.people)
+        keys = sorted(people, key=_place)
         if charge.driver is Driver.PROPORTIONAL:
             # Lines that are nobody's bear their part: the tax on idle capacity is idle's.
-            direct = [c for c, proportional in zip(columns, last, strict=True) if not proportional]
-            among = sorted({*keys, *(key for column in direct for key in column)})
-            weights = [max(0, sum(column.get(key, 0) for column in direct)) for key in among]
+            direct = [
+                column
+                for column, other, proportional in zip(columns, charges, last, strict=True)
+                if not proportional and (not charge.cells or other.cells <= charge.cells)
+            ]
+            keys = sorted({*keys, *(key for column in direct for key in column)}, key=_place)
+            weights = [max(0, sum(column.get(key, 0) for column in direct)) for key in keys]
         else:
-            among = keys
             weights = [weight_of(charge.driver, charge.name, people[key]) for key in keys]
-        columns[index] = _divide(charge, units_of[index], among, weights, idle)
-    pools = tuple(
-        Pool(
-            charge.name,
-            charge.title,
-            units * quantum,
-            WORDS[charge.driver],
-            charge.detail,
-            charge.quantity,
-        )
-        for charge, units in zip(charges, units_of, strict=True)
-    )
+        columns[index] = _divide(charge, units_of[index], keys, weights, idle)
+    pools, sums = _pools(charges, units_of, columns, quantum)
     lines = []
-    for key in {*keys, *(key for column in columns for key in column)}:
+    for key in {*everyone, *(key for column in sums for key in column)}:
         kind, tenant = key
-        amounts = tuple(column.get(key, 0) * quantum for column in columns)
-        lines.append(Line(tenant, kind, people[key].usage if key in people else Usage(), amounts))
+        amounts = tuple(column.get(key, 0) * quantum for column in sums)
+        usage = everyone[key].usage if key in everyone else Usage()
+        lines.append(Line(tenant, kind, usage, amounts))
     lines.sort(key=lambda line: (_ORDER.index(line.kind), -line.total, line.tenant))
     return pools, tuple(lines)
+
+
+def _place(key: _Key) -> tuple[int, str]:
+    """Where a line stands among those of equal remainders."""
+    return _ORDER.index(key[0]), key[1]
+
+
+def _by_key(consumers: Sequence[Consumer]) -> dict[_Key, Consumer]:
+    people: dict[_Key, Consumer] = {(person.kind, person.tenant): person for person in consumers}
+    people.setdefault(_UNATTRIBUTED, Consumer(UNATTRIBUTED, LineKind.UNATTRIBUTED, Usage()))
+    return people
+
+
+def _units(charges: Sequence[Charge], quantum: Decimal) -> list[int]:
+    """Each charge in quanta: pools are rounded first, and then what they are made of."""
+    places: dict[str, list[int]] = {}
+    for index, charge in enumerate(charges):
+        places.setdefault(charge.name, []).append(index)
+    amounts = [[charges[index].amount for index in of_pool] for of_pool in places.values()]
+    sums = apportion([sum(parts, Decimal(0)) for parts in amounts], quantum)
+    units = [0] * len(charges)
+    for whole, of_pool, parts in zip(sums, places.values(), amounts, strict=True):
+        for index, part in zip(of_pool, apportion(parts, quantum, whole), strict=True):
+            units[index] = part
+    return units
+
+
+def _pools(
+    charges: Sequence[Charge],
+    units_of: Sequence[int],
+    columns: Sequence[Mapping[_Key, int]],
+    quantum: Decimal,
+) -> tuple[tuple[Pool, ...], list[dict[_Key, int]]]:
+    """The pools, and what each line has of each: charges of one name are one pool."""
+    pools: dict[str, Pool] = {}
+    words: dict[str, dict[str, None]] = {}
+    sums: dict[str, dict[_Key, int]] = {}
+    for charge, units, column in zip(charges, units_of, columns, strict=True):
+        known = pools.get(charge.name)
+        amount = units * quantum + (known.amount if known else 0)
+        driver = WORDS[charge.driver]
+        pools[charge.name] = Pool(
+            charge.name, charge.title, amount, driver, charge.detail, charge.quantity
+        )
+        if charge.words:
+            words.setdefault(charge.name, {})[charge.words] = None
+        total = sums.setdefault(charge.name, {})
+        for key, share in column.items():
+            total[key] = total.get(key, 0) + share
+    made = tuple(
+        replace(pool, detail="; ".join([pool.detail, *words.get(name, ())]))
+        for name, pool in pools.items()
+    )
+    return made, list(sums.values())
 
 
 def _divide(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from tenantmetrics.cost.allocate import Charge
 from tenantmetrics.cost.bill import Bill
+from tenantmetrics.cost.bill.model import Charges
 from tenantmetrics.cost.capacity import Weights, cost_weights, even_weights, used_of_quiet
-from tenantmetrics.cost.drivers import Driver, driver_of
+from tenantmetrics.cost.clusters import Part
+from tenantmetrics.cost.drivers import Consumer, Driver, driver_of
 from tenantmetrics.cost.inputs import HourlyCapacity
 from tenantmetrics.cost.list_prices import TITLES
 
-__all__ = ["billed_charges", "billed_notes", "billed_weights"]
+__all__ = ["billed_charges", "billed_notes", "billed_weights", "hours_without_compute"]
 
 _SIGNS = ("credits", "taxes")
 """Pools that are parts of other charges' prices."""
@@ -48,58 +50,70 @@ def billed_weights(
     return even_weights(spent_ns), "over the whole month: the bill is not by the hour"
 
 
-def billed_charges(
+def billed_charges(  # noqa: PLR0917 - what a part of a bill is divided with
     bill: Bill,
+    part: Part,
     drivers: Mapping[str, Driver],
-    requests: int,
+    people: Sequence[Consumer],
+    everyone: Sequence[Consumer],
     idle_weights: Mapping[Driver, int],
     words: str,
 ) -> list[Charge]:
-    """The bill's pools as charges, in the order of a statement.
+    """A part's pools as charges.
 
     Args:
-        bill: The bill.
+        bill: The whole bill.
+        part: The part.
         drivers: What pools are divided by, where it is not their default.
-        requests: Data API requests that the ledger measured.
+        people: Whom the part is divided among.
+        everyone: Whom what files say of tenants is of: they know no cluster.
         idle_weights: Weight of the capacity that nobody used, by the drivers that weigh time.
         words: Where the hours come from.
     """
+    requests = sum(person.usage.billed_requests for person in people)
     charges = []
-    for pool, title in TITLES.items():
-        billed = bill.pools.get(pool)
-        if billed is None:
-            continue
+    for pool, billed in part.charges.pools.items():
         driver = driver_of(pool, drivers)
-        types = sorted(billed.usage_types - {""})
-        detail = f"{billed.rows:,} charge{'s' * (billed.rows != 1)}"
+        # Hours of one machine and of another cannot be added up to a volume, and a credit's
+        # quantity is that of what it is given for.
+        whole = bill.pools[pool]
+        types = sorted(whole.usage_types - {""})
+        detail = f"{whole.rows:,} charge{'s' * (whole.rows != 1)}"
         if types:
             more = f" and {len(types) - 3} more" if len(types) > 3 else ""  # noqa: PLR2004
             detail += f" ({', '.join(types[:3])}{more})"
         unmetered = 0
         if driver is Driver.BILLED_REQUESTS:
             unmetered = max(0, round(billed.quantity) - requests)
-        time = driver in {Driver.SERVER_TIME, Driver.WALL_TIME}
+        time = driver in {Driver.SERVER_TIME, Driver.WALL_TIME} and people
         charges.append(
             Charge(
                 pool,
-                title,
+                TITLES[pool],
                 billed.amount,
                 driver,
-                f"{detail}; {words}" if time else detail,
+                detail,
                 idle_weight=idle_weights.get(driver, 0),
                 unmetered_weight=unmetered,
-                # Hours of one machine and of another cannot be added up to a volume, and a credit's
-                # quantity is that of what it is given for.
-                quantity=billed.quantity if len(types) == 1 and pool not in _SIGNS else None,
+                quantity=whole.quantity if len(types) == 1 and pool not in _SIGNS else None,
+                words=words if time else "",
+                people=everyone if driver in {Driver.STORAGE, Driver.FIXED} else people,
+                cells=part.cells,
             )
         )
     return charges
 
 
+def hours_without_compute(charges: Charges, hours: Iterable[int]) -> int:
+    """In how many hours with calls a bill by the hour has no compute."""
+    by_hour = charges.compute_by_hour
+    return sum(by_hour.get(hour, Decimal(0)) <= 0 for hour in hours) if by_hour else 0
+
+
 def billed_notes(
     bill: Bill,
     requests: int,
-    hours: Iterable[int],
+    lacking: int,
     clusters: Iterable[str],
 ) -> tuple[list[str], list[str]]:
     """What the bill and the ledger say differently.
@@ -107,7 +121,7 @@ def billed_notes(
     Args:
         bill: The bill.
         requests: Data API requests that the ledger measured.
-        hours: Hours with calls.
+        lacking: Hours with calls in which the bill has no compute.
         clusters: ARNs of the clusters that were called.
 
     Returns:
@@ -133,11 +147,9 @@ def billed_notes(
             f"The ledger holds {requests:,} Data API requests and AWS billed {billed:,}: the bill "
             "may be of another cluster, or the setting billed_bytes counts more than AWS does."
         )
-    if bill.compute_by_hour:
-        missing = sum(bill.compute_by_hour.get(hour, Decimal(0)) <= 0 for hour in hours)
-        if missing:
-            hours_words = f"{missing} hour{'s' * (missing != 1)}"
-            draft.append(f"the bill has no compute for {hours_words} in which there were calls")
+    if lacking:
+        hours = f"{lacking} hour{'s' * (lacking != 1)}"
+        draft.append(f"the bill has no compute for {hours} in which there were calls")
     arns = (arn.split(":") for arn in clusters)
     called = {parts[3] for parts in arns if len(parts) > 6}  # noqa: PLR2004 - an ARN's parts
     if bill.regions and called and not called & bill.regions:

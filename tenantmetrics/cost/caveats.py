@@ -25,7 +25,7 @@ def draft_reasons(
     if left_out:
         reasons.append("usage that cannot be read was left out")
     if missing_hours:
-        reasons.append(f"the capacity lacks {missing_hours} hours in which there were calls")
+        reasons.append(f"the capacity lacks {_hours(missing_hours)} in which there were calls")
     return tuple(reasons)
 
 
@@ -44,11 +44,12 @@ def notes_on(
         notes.append(f"Left out, because it cannot be read: {left_out}.")
     if missing_hours:
         notes.append(
-            f"{missing_hours} hours with calls have no measured capacity: their compute is "
-            "neither in the total nor divided."
+            f"{_hours(missing_hours)} with calls {'has' if missing_hours == 1 else 'have'} no "
+            "measured capacity: that compute is neither in the total nor divided."
         )
     if copies:
-        notes.append(f"{copies} ledger files were copies of others and counted once.")
+        files = f"{copies:,} ledger file{'s' * (copies != 1)}"
+        notes.append(f"Byte-for-byte copies of others count once: {files}.")
     if assumed_acu:
         notes.append(
             f"Capacity is assumed to be {SMALLEST_ACU} ACU, the smallest that does not pause, in "
@@ -93,8 +94,18 @@ def notes_on_time(server: ServerTime | None) -> tuple[str, ...]:
 
 def idle_words(used: Mapping[int, Decimal]) -> str:
     """Which measure made the idle part of compute, after the words on the amount."""
-    rest = " and the part of the others that the CPU did not use" if used else ""
-    return f"; idle are the hours without a call{rest}"
+    if used:
+        return (
+            "idle are the hours without a call and the part of the others that the CPU did not use"
+        )
+    return (
+        "idle are the hours without a call alone: of an hour with one, nothing says how much of it "
+        "was used, and all of it counts as used"
+    )
+
+
+def _hours(count: int) -> str:
+    return f"{count:,} hour{'s' * (count != 1)}"
 
 
 def _sentence(text: str) -> str:

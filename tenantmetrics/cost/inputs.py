@@ -156,7 +156,8 @@ class HourlyCapacity:
             (what, sum(hour not in amounts for hour in span)) for what, amounts in known if amounts
         )
         return tuple(
-            f"the cluster's {what} lacks {count:,} hours between the first and the last"
+            f"the cluster's {what} lacks {count:,} hour{'s' * (count != 1)} between the first and "
+            "the last"
             for what, count in missing
             if count
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -12,31 +12,29 @@ from typing import Any
 from tenantmetrics.cost.allocate import Charge, Idle, allocate
 from tenantmetrics.cost.bill import Bill
 from tenantmetrics.cost.bill import load as load_bill
-from tenantmetrics.cost.billed import billed_charges, billed_notes, billed_weights
-from tenantmetrics.cost.capacity import Weights
+from tenantmetrics.cost.billed import billed_charges, billed_notes, hours_without_compute
 from tenantmetrics.cost.caveats import draft_reasons, idle_words, notes_on, notes_on_time
-from tenantmetrics.cost.drivers import Driver
-from tenantmetrics.cost.inputs import read_storage, read_tenants
+from tenantmetrics.cost.cluster_names import ClusterNames, read_clusters
+from tenantmetrics.cost.clusters import Part
+from tenantmetrics.cost.drivers import Consumer, Driver
+from tenantmetrics.cost.inputs import TenantFacts, read_storage, read_tenants
 from tenantmetrics.cost.list_prices import (
+    TITLES,
     Capacity,
     compute_charge,
-    compute_weights,
     data_api_charge,
     io_charge,
     storage_charge,
     volume_bytes,
 )
-from tenantmetrics.cost.of_clusters import account_of, clusters_of_bill
-from tenantmetrics.cost.people import consumers, with_facts
+from tenantmetrics.cost.measured import Measured, sum_up
+from tenantmetrics.cost.people import consumers, notes_on_facts, with_all, with_facts
 from tenantmetrics.cost.period import month_of, parse_month
 from tenantmetrics.cost.prices import PriceList, built_in
 from tenantmetrics.cost.prices import load as load_prices
 from tenantmetrics.cost.request import AllocationRequest
-from tenantmetrics.cost.server_time import ServerTime, estimate
-from tenantmetrics.cost.sources.dispatch import UsageFolder, last_s, opened
+from tenantmetrics.cost.sources.dispatch import last_s, opened
 from tenantmetrics.cost.statement import Period, Statement
-from tenantmetrics.cost.usage import HourUsage, LedgerUsage, TenantUsage
-from tenantmetrics.errors import ReportError
 
 __all__ = ["monthly"]
 
@@ -83,9 +81,10 @@ def _monthly(request: AllocationRequest) -> Statement:
     else:
         period = month_of(last_s(request.usage), request.timezone)
     known = (request.capacity or Capacity()).of(period, now_s)
+    names = ClusterNames() if request.clusters is None else read_clusters(request.clusters)
+    request = replace(request, bill_filter=names.widened(request.bill_filter))
     paid = _bill(request, period)
     listed = None if paid is not None else _price_list(request.prices, request.region)
-    told = request.bill_filter is not None and bool(request.bill_filter.account)
     with opened(
         request.usage,
         period,
@@ -94,15 +93,13 @@ def _monthly(request: AllocationRequest) -> Statement:
         reads_s3=request.engine is not None and request.engine.reads_s3,
         now_s=now_s,
     ) as usage:
-        measured = _sum_up(usage, period, known, paid, request)
-    if paid is not None and not told:
-        _refuse_other_accounts(paid, measured.clusters)
+        measured, parts = sum_up(usage, period, known, paid, request, names)
     fixed = [pool for pool, driver in chosen.items() if driver is Driver.FIXED]
     people = consumers(measured.tenants, stored, facts, fixed, measured.server_time)
     requests = sum(person.usage.billed_requests for person in people)
     if listed is None:
         assert paid is not None  # noqa: S101 - one of the two is there; for the type checker
-        money = _by_bill(paid, measured, chosen, requests)
+        money = _by_bill(paid, measured, parts, chosen, requests, _People(stored, facts, fixed))
     else:
         billable = sum(stored.values()) if request.storage is not None else None
         charges = [
@@ -112,14 +109,16 @@ def _monthly(request: AllocationRequest) -> Statement:
         money = _by_list(listed, charges)
     idle = idle_words(known.hourly.used if known.hourly else {})
     charges = [
-        replace(charge, detail=charge.detail + idle) if charge.idle_weight else charge
+        replace(charge, words="; ".join(filter(None, (charge.words, idle))))
+        if charge.idle_weight
+        else charge
         for charge in money.charges
     ]
     pools, lines = allocate(charges, people, quantum=money.quantum, idle=Idle(request.idle))
     # A bill by the hour needs no capacity, and any bill has its own I/O and storage.
     hourly = None if paid is not None and paid.compute_by_hour else known.hourly
     missing = known.missing_hours(measured.hours) if hourly else 0
-    names = tuple(dict.fromkeys(name for fact in facts.values() for name in fact.groups))
+    columns = tuple(dict.fromkeys(name for fact in facts.values() for name in fact.groups))
     statement = Statement(
         period=period,
         currency=money.currency,
@@ -127,7 +126,7 @@ def _monthly(request: AllocationRequest) -> Statement:
         basis=money.basis,
         estimate=paid is None,
         pools=pools,
-        lines=tuple(with_facts(line, facts, names) for line in lines),
+        lines=tuple(with_facts(line, facts, columns) for line in with_all(lines, facts)),
         draft=(
             *draft_reasons(period, now_s, measured.left_out, missing),
             *(hourly.lacks(capacity_only=paid is not None) if hourly else ()),
@@ -146,8 +145,10 @@ def _monthly(request: AllocationRequest) -> Statement:
                 missing_hours=missing,
             ),
             *notes_on_time(measured.server_time),
+            *notes_on_facts({person.tenant for person in people}, facts, fixed),
+            *_outside(request.capacity, known),
         ),
-        group_names=names,
+        group_names=columns,
         account=paid.account if paid is not None else "",
         left_out=measured.left_out,
         covered=(
@@ -160,40 +161,21 @@ def _monthly(request: AllocationRequest) -> Statement:
     return statement
 
 
+def _outside(given: Capacity | None, known: Capacity) -> Iterator[str]:
+    """Hours of a capacity file that are not the month's."""
+    if given is None or given.hourly is None or known.hourly is None:
+        return
+    if count := len(given.hourly.acu.keys() - known.hourly.acu.keys()):
+        hours = f"{count:,} hour{'s' * (count != 1)}"
+        yield f"{hours} of the capacity's are outside the month and were not used."
+
+
 def _bill(request: AllocationRequest, period: Period) -> Bill | None:
     if request.bill is None:
         return None
     one = isinstance(request.bill, str | os.PathLike)
     files: Sequence[_PathLike] = [request.bill] if one else request.bill  # type: ignore[list-item, assignment]
     return load_bill(files, period, only=request.bill_filter, amortized=request.amortized)
-
-
-def _refuse_other_accounts(paid: Bill, clusters: Sequence[str]) -> None:
-    """A bill of accounts that no cluster's ARN names is another's."""
-    called = {account for arn in clusters if (account := account_of(arn))}
-    if called and paid.accounts and not called & paid.accounts:
-        raise ReportError(
-            f"the bill's Aurora charges are of account {', '.join(sorted(paid.accounts))} and the "
-            f"usage is of {', '.join(sorted(called))}: name the bill's account if they belong "
-            "together all the same"
-        ).about("bill_account")
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """What the ledger and the capacity say of the period."""
-
-    hours: dict[int, HourUsage]
-    tenants: Sequence[TenantUsage]
-    clusters: Sequence[str]
-    losses: dict[str, int]
-    left_out: str
-    copies: int
-    idle_weights: Mapping[Driver, int]
-    acu_hours: Decimal
-    capacity_words: str
-    notes: tuple[str, ...]
-    server_time: ServerTime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,130 +190,70 @@ class _Money:
     draft: Sequence[str] = ()
 
 
-def _sum_up(
-    usage: UsageFolder,
-    period: Period,
-    capacity: Capacity,
-    paid: Bill | None,
-    request: AllocationRequest,
-) -> _Measured:
-    """Hours first, because they decide what a nanosecond weighs."""
-    with LedgerUsage(
-        usage.folder, period, skip_corrupt=request.skip_corrupt, engine=request.engine
-    ) as source:
-        hours = source.hours()
-        clusters, notes = source.clusters(), list(usage.notes)
-        kept = clusters
-        if paid is not None:
-            kept = clusters_of_bill(clusters, request.bill_filter)
-            notes += _of_which(clusters, kept)
-        if len(kept) < len(clusters):
-            source.keep(kept)
-            hours = source.hours()
-        weighed: dict[Driver, Weights] = {}
-        estimated = None
-        wall_ns = {hour: one.duration_ns for hour, one in hours.items()}
-        acu_hours, words = Decimal(0), ""
-        if request.divides_by(Driver.SERVER_TIME):
-            estimated = estimate(
-                source.opened, usage.folder, period, hours, request.source, writers=source.writers
-            )
-            spent_ns = {hour: one.total_ns for hour, one in estimated.hours.items()}
-            weights, acu_hours, words = _weights(
-                capacity, paid, spent_ns, period, spent_ns.keys() - hours
-            )
-            weighed[Driver.SERVER_TIME] = weights
-        if not weighed or request.divides_by(Driver.WALL_TIME):
-            weights, acu_hours, words = _weights(capacity, paid, wall_ns, period)
-            weighed[Driver.WALL_TIME] = weights
-        by_server = weighed[Driver.SERVER_TIME].factors if estimated else {}
-        net = estimated.usage_hours if estimated else frozenset[int]()
-        tenants = source.tenants(
-            _wall_factors(weighed, hours if net else ()),
-            {hour: factor for hour, factor in by_server.items() if hour in net},
-        )
-        found = None
-        if estimated is not None:
-            found = ServerTime(
-                asked=request.source,
-                metered_hours=len(hours),
-                tenants=estimated.tenants(by_server, tenants),
-                methods=estimated.methods,
-                # Load at a time of no known capacity, and of no calls, is on no line.
-                unmetered_ns=sum(
-                    one.unmetered_ns
-                    for hour, one in estimated.hours.items()
-                    if hour in hours or by_server.get(hour)
-                ),
-                unmetered_weight=sum(
-                    int(one.unmetered_ns * by_server.get(hour, 0.0))
-                    for hour, one in estimated.hours.items()
-                ),
-                notes=estimated.notes,
-            )
-        return _Measured(
-            hours,
-            tenants,
-            kept,
-            source.losses(),
-            "; ".join(filter(None, (usage.left_out, source.describe_left_out()))),
-            source.copies,
-            {driver: weights.idle for driver, weights in weighed.items()},
-            acu_hours,
-            words,
-            tuple(notes),
-            found,
-        )
-
-
-def _of_which(clusters: Sequence[str], kept: Sequence[str]) -> Iterator[str]:
-    """What a bill of some clusters means for usage of others."""
-    if left := sorted(set(clusters) - set(kept)):
-        yield f"Usage of other clusters than the bill's is left out: {', '.join(left)}."
-    if len(kept) > 1:
-        yield (
-            f"The usage is of {len(kept)} clusters, among which the bill is divided as if they "
-            f"were one: {', '.join(kept)}. Name one of them for its own bill."
-        )
-
-
-def _wall_factors(weighed: Mapping[Driver, Weights], hours: Iterable[int]) -> dict[int, float]:
-    """What wall time weighs by hour; nothing where no pool is divided by it."""
-    weights = weighed.get(Driver.WALL_TIME)
-    return dict.fromkeys(hours, 0.0) if weights is None else weights.factors
-
-
-def _weights(
-    capacity: Capacity,
-    paid: Bill | None,
-    spent_ns: Mapping[int, int],
-    period: Period,
-    quiet: Collection[int] = (),
-) -> tuple[Weights, Decimal, str]:
-    """What a nanosecond weighs by hour, the ACU-hours, and how they came about in words."""
-    if paid is None:
-        return compute_weights(capacity, spent_ns, period, quiet)
-    weights, words = billed_weights(paid, capacity.hourly, spent_ns, period.hours, quiet)
-    return weights, Decimal(0), words
-
-
 def _price_list(prices: PriceList | _PathLike | None, region: str) -> PriceList:
     if isinstance(prices, PriceList):
         return prices
     return built_in(region) if prices is None else load_prices(prices)
 
 
-def _by_bill(
-    paid: Bill, measured: _Measured, chosen: Mapping[str, Driver], requests: int
+@dataclass(frozen=True, slots=True)
+class _People:
+    """What files say of tenants, and of no cluster in particular."""
+
+    stored: Mapping[str, int]
+    facts: Mapping[str, TenantFacts]
+    fixed: Collection[str]
+
+    def of(self, measured: Measured, *, all_clusters: bool) -> list[Consumer]:
+        """Who bears a part of the bill."""
+        if all_clusters:
+            return consumers(
+                measured.tenants, self.stored, self.facts, self.fixed, measured.server_time
+            )
+        return consumers(measured.tenants, {}, {}, (), measured.server_time)
+
+
+def _by_bill(  # noqa: PLR0917 - what a bill is divided with
+    paid: Bill,
+    measured: Measured,
+    parts: Sequence[tuple[Part, Measured]],
+    chosen: Mapping[str, Driver],
+    requests: int,
+    files: _People,
 ) -> _Money:
-    notes, draft = billed_notes(paid, requests, measured.hours, measured.clusters)
-    charges = billed_charges(paid, chosen, requests, measured.idle_weights, measured.capacity_words)
-    return _Money(charges, _smallest(paid.currency), paid.currency, paid.basis, notes, draft)
+    lacking, charges = 0, list[Charge]()
+    everyone = files.of(measured, all_clusters=True)
+    for part, of_part in parts:
+        lacking += hours_without_compute(part.charges, of_part.hours)
+        people = files.of(of_part, all_clusters=set(part.clusters) == set(measured.clusters))
+        if not part.clusters:
+            people = []
+        charges += billed_charges(
+            paid,
+            part,
+            chosen,
+            people,
+            everyone if part.clusters else [],
+            of_part.idle_weights,
+            of_part.capacity_words,
+        )
+    # In the order of a statement, whatever part a pool stands in first.
+    order = list(TITLES)
+    charges.sort(key=lambda charge: order.index(charge.name))
+    notes, draft = billed_notes(paid, requests, lacking, measured.clusters)
+    return _Money(
+        charges,
+        _smallest(paid.currency),
+        paid.currency,
+        paid.basis,
+        [*notes, *measured.bill_notes],
+        [*draft, *measured.bill_draft],
+    )
 
 
 def _cluster_charges(
     listed: PriceList,
-    measured: _Measured,
+    measured: Measured,
     known: Capacity,
     chosen: Mapping[str, Driver],
     *,

@@ -12,19 +12,12 @@ from sqlglot import exp
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.bill import BillFilter
 from tenantmetrics.cost.bill.model import pattern_of
+from tenantmetrics.cost.cluster_names import account_of, region_of, short
 from tenantmetrics.cost.engines import OpenLedger
+from tenantmetrics.cost.list_prices import Capacity
 from tenantmetrics.errors import ReportError
 
-__all__ = ["OfClusters", "account_of", "clusters_of_bill"]
-
-_ACCOUNT = 4
-"""Where an ARN has the account's id."""
-
-
-def account_of(arn: str) -> str:
-    """The account in a cluster's ARN; "" where it is none."""
-    parts = arn.split(":")
-    return parts[_ACCOUNT] if parts[0] == "arn" and len(parts) > _ACCOUNT + 1 else ""
+__all__ = ["OfClusters", "clusters_of_bill", "clusters_of_capacity"]
 
 
 def clusters_of_bill(clusters: Sequence[str], only: BillFilter | None) -> list[str]:
@@ -37,14 +30,20 @@ def clusters_of_bill(clusters: Sequence[str], only: BillFilter | None) -> list[s
     Raises:
         ReportError: Several clusters were called, and none is the filter's.
     """
-    if only is None or len(clusters) < 2:  # noqa: PLR2004 - nothing to choose from
+    if only is None:
         return list(clusters)
     found = list(clusters)
     if only.cluster:
-        pattern = re.compile(pattern_of(only.cluster))
+        names = "|".join(f"({pattern_of(name)})" for name in (only.cluster, *only.resources))
+        pattern = re.compile(names)
         found = [arn for arn in found if pattern.fullmatch(arn)]
+        if not found and len(clusters) == 1:
+            # A ledger of one cluster may know it by another name than the bill's resources have.
+            found = list(clusters)
     if only.account:
-        found = [arn for arn in found if account_of(arn) in {"", only.account}]
+        of_account = [arn for arn in found if account_of(arn) in {"", only.account}]
+        # Of the one cluster, an account that is named is believed.
+        found = of_account if len(clusters) > 1 else found
     if not found:
         raise ReportError(
             f"the bill is filtered by {only.cluster or only.account!r} and the usage is of "
@@ -95,3 +94,27 @@ class OfClusters:
             source = exp.select("*").from_(table.copy()).where(wanted)
             table.replace(source.subquery(table.alias_or_name))
         return self._ledger.rows(query.sql(queries.Dialect.DUCKDB))
+
+
+def clusters_of_capacity(clusters: Sequence[str], capacity: Capacity | None) -> list[str]:
+    """The clusters that the capacity is of: one that is named is of no other's usage.
+
+    Args:
+        clusters: ARNs of the clusters that were called.
+        capacity: What is known of it.
+
+    Raises:
+        ReportError: Clusters are known by name, and none has the capacity's.
+    """
+    name = capacity.cluster if capacity is not None else None
+    if name is None:
+        return list(clusters)
+    found = [arn for arn in clusters if name in {arn, short(arn)}]
+    if found:
+        return found
+    if len(clusters) > 1 and all(region_of(arn) for arn in clusters):
+        raise ReportError(
+            f"the capacity is of cluster {name!r} and the usage of {', '.join(clusters)}: name the "
+            "one of them that it is of"
+        ).about("cluster")
+    return list(clusters)

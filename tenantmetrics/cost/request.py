@@ -38,6 +38,8 @@ class AllocationRequest:
         bill: Files of a bill (CUR, FOCUS, Cost Explorer's JSON), or folders of them; list prices
             if None.
         bill_filter: Which of the bill's charges count.
+        clusters: What else clusters are called on bills: a CSV of `cluster,resource`, or the JSON
+            of `aws rds describe-db-clusters`.
         amortized: Whether the bill's commitments count when they are used, not when paid.
         idle: Who pays for capacity that nobody used.
         server_time: How the server time is found that compute is divided by.
@@ -60,6 +62,7 @@ class AllocationRequest:
     drivers: Mapping[str, Driver | str] | None = None
     bill: _PathLike | Sequence[_PathLike] | None = None
     bill_filter: BillFilter | None = None
+    clusters: _PathLike | None = None
     amortized: bool = False
     idle: Idle | str = Idle.SEPARATE
     server_time: ServerTimeSource | str = ServerTimeSource.AUTO

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from copy import copy
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -103,6 +104,7 @@ class LedgerUsage:
         MissingExtraError: The engine is not installed.
 
     Attributes:
+        calls: Calls by ARN of the clusters that were called; `hours` finds them.
         writers: Calls of those with the most, `MOST_WRITERS` a period; `hours` finds them.
     """
 
@@ -115,7 +117,7 @@ class LedgerUsage:
         engine: Engine | None = None,
     ) -> None:
         self._period = period
-        self._clusters: set[str] = set()
+        self.calls: dict[str, int] = {}
         self.writers: dict[str, int] = {}
         self._ledger = (engine or DuckDB()).open(path, period, skip_corrupt=skip_corrupt)
 
@@ -146,6 +148,7 @@ class LedgerUsage:
     def hours(self) -> dict[int, HourUsage]:
         """Usage by hour (hours since the epoch, UTC); finds `clusters` and `writers` with it."""
         found: dict[int, HourUsage] = {}
+        self.calls, self.writers = {}, {}
         for hour, arn, writer, *numbers in self._rows(queries.hours(self._period, MOST_WRITERS)):
             one = HourUsage(*map(int, numbers))
             if hour is None or hour == "":
@@ -154,7 +157,7 @@ class LedgerUsage:
             known = found.get(int(hour))
             found[int(hour)] = one if known is None else known.plus(one)
             if one.calls or one.duration_ns:
-                self._clusters.add(arn)
+                self.calls[arn] = self.calls.get(arn, 0) + one.calls
         if not found:
             raise ReportError(self._ledger.nothing())
         return dict(sorted(found.items()))
@@ -170,12 +173,22 @@ class LedgerUsage:
         Args:
             clusters: Their ARNs.
         """
-        self._clusters, self.writers = set(), {}
+        self.calls, self.writers = {}, {}
         self._ledger = OfClusters(self._ledger, clusters)
+
+    def only(self, clusters: Collection[str]) -> LedgerUsage:
+        """The same ledger's usage of these clusters only, as this one has it open.
+
+        Args:
+            clusters: Their ARNs.
+        """
+        one = copy(self)
+        one.keep(clusters)
+        return one
 
     def clusters(self) -> list[str]:
         """ARNs of the clusters that were called, as `hours` found them."""
-        return sorted(self._clusters)
+        return sorted(self.calls)
 
     def tenants(
         self, wall_factors: Mapping[int, float], net_factors: Mapping[int, float]

@@ -37,7 +37,7 @@ def find(ids: Collection[int], key: str) -> tuple[list[Request], set[int]]:
     requests: dict[int, Request] = {}
     frames: list[FrameType] = list(sys._current_frames().values())  # noqa: SLF001 - documented
     for found in gc.get_objects():
-        kind = found.__class__
+        kind = type(found)  # `__class__` of a lazy object of Django's would make it
         if kind is Request:
             if id(found) in ids:
                 requests[id(found)] = found

@@ -87,7 +87,17 @@ class BotocoreInstrumentation:
             "after-call-error.rds-data", self._on_error, f"{_KEY}.after-call-error"
         )
 
-    def _on_params(self, params: Any, model: Any, context: dict[str, Any], **_: Any) -> None:
+    # The handlers name all that botocore gives: an argument that lands in `**_` costs as much as
+    # ten lines of theirs.
+
+    def _on_params(
+        self,
+        params: Any,
+        model: Any,
+        context: dict[str, Any],
+        event_name: str = "",  # noqa: ARG002
+        **_: Any,
+    ) -> None:
         """Have the parameters evaluated now: the caller may change them afterwards."""
         recorder = self._recorder
         try:
@@ -99,7 +109,13 @@ class BotocoreInstrumentation:
         except Exception as error:  # noqa: BLE001 - our bug must not fail their query
             recorder.failed(error, "before-parameter-build")
 
-    def _on_attempt(self, request: Any, **_: Any) -> None:
+    def _on_attempt(
+        self,
+        request: Any,
+        operation_name: str = "",  # noqa: ARG002
+        event_name: str = "",  # noqa: ARG002
+        **_: Any,
+    ) -> None:
         """Start the clock anew at each attempt, our own work and signing left out."""
         try:
             ours = request.context.get(_KEY)
@@ -129,6 +145,8 @@ class BotocoreInstrumentation:
         http_response: Any,
         parsed: dict[str, Any],
         context: dict[str, Any],
+        model: Any = None,  # noqa: ARG002
+        event_name: str = "",  # noqa: ARG002
         **_: Any,
     ) -> None:
         """Close a call that got a response, an error response included."""

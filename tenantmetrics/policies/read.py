@@ -50,6 +50,7 @@ def read(connection: Connection) -> Catalogue:
         RlsError: The database cannot be reached, or does not let its catalogue be read.
     """
     try:
+        ((path,),) = connection.rows("SELECT current_setting('search_path')")
         # Expressions and types are then written with their schema, whoever connects.
         connection.rows("SELECT set_config('search_path', 'pg_catalog', true)")
         ((version, me),) = connection.rows(
@@ -62,7 +63,7 @@ def read(connection: Connection) -> Catalogue:
             for relation, given in _pages(connection, queries.GRANTS)
             for role, privilege, column in given or ()
         ]
-        return Catalogue(
+        catalogue = Catalogue(
             version=version // 10_000,
             me=me,
             tables=tables,
@@ -83,8 +84,12 @@ def read(connection: Connection) -> Catalogue:
             },
             volatile=_volatile(connection, tables.values()),
         )
+        connection.rows(
+            "SELECT set_config('search_path', CAST(:path AS text), true)", {"path": path}
+        )
     except RefusedError as error:
         raise RlsError(f"the catalogue cannot be read: {error}") from None
+    return catalogue
 
 
 def _pages(connection: Connection, query: str) -> Iterator[tuple[int, Any]]:

@@ -14,6 +14,7 @@ from tenantmetrics.errors import RlsError
 from tenantmetrics.policies.catalogue import Catalogue, Policy, Role, Table, View
 from tenantmetrics.policies.expressions import compared_columns
 from tenantmetrics.policies.names import quoted
+from tenantmetrics.policies.names import role as role_sql
 
 __all__ = ["ROW_PRIVILEGES", "Scope", "Settings", "session_value"]
 
@@ -96,13 +97,15 @@ class Scope:
     def _deduced(self) -> set[str]:
         known = self.catalogue
         owners = {table.owner for table in self.tables}
-        tenants = {table.oid for table in self.tables}
+        # An owner's own privileges are no grants; on another's table they are.
+        owned = {table.oid: table.owner for table in self.tables}
         granted = {
             grant.role
             for grant in known.grants
-            if grant.relation in tenants and grant.privilege in ROW_PRIVILEGES
+            if grant.role != owned.get(grant.relation, grant.role)
+            and grant.privilege in ROW_PRIVILEGES
         }
-        found = {name for name in granted - owners if name and not managed(name)}
+        found = {name for name in granted if name and not managed(name)}
         if "" in granted:
             found |= {
                 role.name
@@ -185,6 +188,18 @@ class Scope:
             for role in self.roles
             if self.enters(role, relation.schema) and self.may(role, relation.oid, privileges)
         ]
+
+    def grantees(
+        self, roles: list[Role], relation: int, privileges: frozenset[str] | set[str]
+    ) -> str:
+        """From whom privileges must be taken so that roles lose them, PUBLIC first, as SQL."""
+        names = {name for role in roles for name in self.memberships(role.name)} | {""}
+        found = {
+            grant.role
+            for grant in self.catalogue.grants
+            if grant.relation == relation and grant.privilege in privileges and grant.role in names
+        }
+        return ", ".join(role_sql(name) for name in sorted(found)) or "PUBLIC"
 
     def exempt(self, name: str, table: Table) -> str:
         """Why row-level security of a table does not bind a role; empty where it does."""

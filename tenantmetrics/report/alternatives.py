@@ -25,7 +25,7 @@ from tenantmetrics.cost.break_even import BreakEven, break_evens
 from tenantmetrics.cost.prices import PriceList
 from tenantmetrics.report.text import money, visible
 
-__all__ = ["Comparison", "compare", "render_json", "show"]
+__all__ = ["Comparison", "compare", "comparison_as_json", "show"]
 
 _CENT = Decimal("0.01")
 _TITLES = {
@@ -187,7 +187,7 @@ def _answer(one: BreakEven, requests: int) -> str:
     return f"{one.value:,.0f} {one.unit}" + (times if one.unit.startswith("requests") else "")
 
 
-def render_json(comparison: Comparison) -> str:
+def comparison_as_json(comparison: Comparison) -> str:
     """A comparison as a JSON document; amounts are texts, exact."""
     work, setup = comparison.workload, comparison.setup
     document = {

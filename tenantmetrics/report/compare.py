@@ -92,8 +92,13 @@ def _pool_change(old: Pool | None, new: Pool | None, quantum: Decimal) -> PoolCh
     after = new.amount if new else Decimal(0)
     by_price = by_volume = None
     if old and new and old.quantity and new.quantity is not None:
-        by_volume = ((new.quantity - old.quantity) * before / old.quantity).quantize(quantum)
+        ratio = new.quantity / old.quantity
+        by_volume = (before * ratio - before).quantize(quantum)
         by_price = after - before - by_volume
+        # Both amounts are less than a quantum from the exact ones: what that explains is no change
+        # of the price.
+        if abs(by_price) < quantum * (1 + abs(ratio)):
+            by_volume, by_price = after - before, Decimal(0).quantize(quantum)
     title = new.title if new else old.title if old else ""
     return PoolChange(title, before, after, by_price, by_volume)
 

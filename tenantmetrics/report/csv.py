@@ -15,10 +15,10 @@ from tenantmetrics.report.model import build
 from tenantmetrics.report.text import guarded, write_files
 from tenantmetrics.report.work import Work
 
-__all__ = ["render", "write"]
+__all__ = ["as_csv", "write"]
 
 
-def render(statement: Statement) -> str:
+def as_csv(statement: Statement) -> str:
     """The statement as CSV text: comma, CRLF, a header row, as RFC 4180 has it.
 
     Raises:
@@ -71,10 +71,10 @@ def _seconds(nanoseconds: int) -> str:
 
 
 def write(statement: Statement, path: str | os.PathLike[str]) -> None:
-    """Write `render`'s text to a file, whole or not at all.
+    """Write `as_csv`'s text to a file, whole or not at all.
 
     Raises:
         UnbalancedError: The statement's lines do not add up.
         ReportError: The file cannot be written.
     """
-    write_files({path: render(statement)})
+    write_files({path: as_csv(statement)})

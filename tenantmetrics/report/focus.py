@@ -22,7 +22,7 @@ from tenantmetrics.report.model import Report, Row, build
 from tenantmetrics.report.text import guarded, write_files
 from tenantmetrics.report.work import method_versions
 
-__all__ = ["COLUMNS", "render", "write"]
+__all__ = ["COLUMNS", "as_focus", "write"]
 
 COLUMNS = (
     "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency",
@@ -43,7 +43,7 @@ _SERVICES |= dict.fromkeys(("credits", "taxes", "fixed", "unclassified"), ("Othe
 _DATABASE = ("Databases", "Amazon Aurora")
 
 
-def render(statement: Statement) -> str:
+def as_focus(statement: Statement) -> str:
     """The statement as FOCUS rows in CSV.
 
     Raises:
@@ -74,13 +74,13 @@ def render(statement: Statement) -> str:
 
 
 def write(statement: Statement, path: str | os.PathLike[str]) -> None:
-    """Write `render`'s rows to a file, whole or not at all.
+    """Write `as_focus`'s rows to a file, whole or not at all.
 
     Raises:
         UnbalancedError: The statement's lines do not add up.
         ReportError: The file cannot be written.
     """
-    write_files({path: render(statement)})
+    write_files({path: as_focus(statement)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,7 @@ class _OfPool:
     driver: str
     methods: str
     status: str
+    is_tax: bool
 
     @classmethod
     def of(cls, report: Report, pool: Pool) -> _OfPool:
@@ -107,12 +108,15 @@ class _OfPool:
                 f"{pool.title}, allocated by {pool.driver}", start, end,
             ),
             last=(
-                "Share", "AWS", "AWS", *_SERVICES.get(pool.name, _DATABASE),
+                "" if pool.name == "taxes" else "Share",
+                "AWS", "AWS", *_SERVICES.get(pool.name, _DATABASE),
                 f"tenantmetrics:{pool.name}",
             ),
             driver=json.dumps(pool.driver),
             methods=_methods(statement, pool),
             status=" ".join(report.status) or "FINAL",
+            # A tax has no quantity (FOCUS 1.2, PricingQuantity).
+            is_tax=pool.name == "taxes",
         )  # fmt: skip
 
     def row(self, row: Row, tenant: str, tags: str, amount: Decimal) -> tuple[str, ...]:
@@ -125,7 +129,8 @@ class _OfPool:
             f"{self.methods}}}"
         )
         return (
-            cost, *self.first, cost, cost, "AWS", cost, ratio, *self.last, details,
+            cost, *self.first, cost, cost, "AWS", cost, "" if self.is_tax else ratio, *self.last,
+            details,
             tenant, tenant, tags, tenant if row.kind is LineKind.TENANT else "", str(row.kind),
             self.status,
         )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tenantmetrics.cost.statement import Statement
 
-__all__ = ["MEDIA_TYPES", "SUFFIXES", "TOP", "Format", "render"]
+__all__ = ["MEDIA_TYPES", "SUFFIXES", "TOP", "Format", "in_format"]
 
 TOP = 30
 """Tenants that a table names one by one; the rest fold into a row, so that it still adds up."""
@@ -45,7 +45,7 @@ MEDIA_TYPES = {
 }
 
 
-def render(statement: Statement, kind: Format, *, top: int = TOP) -> bytes:
+def in_format(statement: Statement, kind: Format, *, top: int = TOP) -> bytes:
     """A statement in a format.
 
     Args:
@@ -61,13 +61,13 @@ def render(statement: Statement, kind: Format, *, top: int = TOP) -> bytes:
     from tenantmetrics.report import csv, focus, html, json, terminal, xlsx  # noqa: PLC0415
 
     if kind is Format.XLSX:
-        return xlsx.render(statement)
+        return xlsx.as_workbook(statement)
     if kind is Format.TABLE:
-        return terminal.render(statement, top=top).encode()
+        return terminal.as_text(statement, top=top).encode()
     text = {
-        Format.CSV: csv.render,
-        Format.HTML: html.render,
-        Format.JSON: json.render,
-        Format.FOCUS: focus.render,
+        Format.CSV: csv.as_csv,
+        Format.HTML: html.as_html,
+        Format.JSON: json.as_json,
+        Format.FOCUS: focus.as_focus,
     }
     return text[kind](statement).encode()

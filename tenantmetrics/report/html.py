@@ -16,7 +16,7 @@ from tenantmetrics.report.work import coverage
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["TOP_BARS", "TOP_ROWS", "render", "write"]
+__all__ = ["TOP_BARS", "TOP_ROWS", "as_html", "write"]
 
 TOP_BARS = 15
 """Tenants in the chart, one bar each; the rest fold into one bar."""
@@ -25,7 +25,7 @@ TOP_ROWS = 1_000
 """Tenants in the table; a browser takes seconds over more, and the CSV has them all."""
 
 
-def render(statement: Statement) -> str:
+def as_html(statement: Statement) -> str:
     """The statement as an HTML page.
 
     Raises:
@@ -47,6 +47,8 @@ def render(statement: Statement) -> str:
         has_work=statement.server_time is not None,
         coverage=coverage(statement.server_time) if statement.server_time else (),
         has_revenue=any(row.revenue is not None for row in report.rows),
+        revenue=report.revenue,
+        margin=report.margin,
         signed=lambda amount: ("+" if amount > 0 else "") + money(amount, statement.quantum),
         rate=_rate,
         money=lambda amount: money(amount, statement.quantum),
@@ -58,14 +60,14 @@ def render(statement: Statement) -> str:
 
 
 def write(statement: Statement, path: str | os.PathLike[str]) -> None:
-    """Write `render`'s page to a file, whole or not at all.
+    """Write `as_html`'s page to a file, whole or not at all.
 
     Raises:
         UnbalancedError: The statement's lines do not add up.
         ReportError: The file cannot be written.
         MissingExtraError: Jinja2 is not installed.
     """
-    write_files({path: render(statement)})
+    write_files({path: as_html(statement)})
 
 
 @cache

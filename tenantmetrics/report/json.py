@@ -20,7 +20,7 @@ from tenantmetrics.report.model import Row, build
 from tenantmetrics.report.text import write_files
 from tenantmetrics.report.work import Work
 
-__all__ = ["VERSION", "render", "schema", "write"]
+__all__ = ["VERSION", "as_json", "schema", "write"]
 
 VERSION = 1
 """Raised when a reader of the old documents would go wrong on the new."""
@@ -30,14 +30,14 @@ _USAGE = tuple(field.name for field in fields(Usage))
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of what `render` makes."""
+    """The JSON Schema (2020-12) of what `as_json` makes."""
     folder = resources.files("tenantmetrics.report") / "schema"
     text = (folder / f"statement.v{VERSION}.schema.json").read_text("utf-8")
     result: dict[str, Any] = json.loads(text)
     return result
 
 
-def render(statement: Statement) -> str:
+def as_json(statement: Statement) -> str:
     """The statement as a JSON document.
 
     Raises:
@@ -140,13 +140,13 @@ def _server(server: ServerTime) -> dict[str, Any]:
 
 
 def write(statement: Statement, path: str | os.PathLike[str]) -> None:
-    """Write `render`'s document to a file, whole or not at all.
+    """Write `as_json`'s document to a file, whole or not at all.
 
     Raises:
         UnbalancedError: The statement's lines do not add up.
         ReportError: The file cannot be written.
     """
-    write_files({path: render(statement)})
+    write_files({path: as_json(statement)})
 
 
 def _comparison(one: Comparison) -> dict[str, Any]:

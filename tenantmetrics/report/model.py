@@ -138,6 +138,22 @@ class Report:
         return self.statement.total * 10**9 / moved if moved else None
 
     @property
+    def losses(self) -> tuple[Row, ...]:
+        """Tenants that pay less than they cost, the largest loss first."""
+        losing = [row for row in self.rows if row.margin is not None and row.margin < 0]
+        return tuple(sorted(losing, key=lambda row: (row.margin, row.tenant)))
+
+    @property
+    def revenue(self) -> Decimal:
+        """What the tenants pay whose revenue is known."""
+        return sum((row.revenue for row in self.rows if row.revenue is not None), Decimal(0))
+
+    @property
+    def margin(self) -> Decimal:
+        """What is left of it: their revenue less their cost."""
+        return sum((row.margin for row in self.rows if row.margin is not None), Decimal(0))
+
+    @property
     def tenants(self) -> int:
         """How many tenants there are."""
         return sum(row.kind is LineKind.TENANT for row in self.rows)

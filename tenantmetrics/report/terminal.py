@@ -19,7 +19,7 @@ from tenantmetrics.report.model import MEANING, Report, Row, build
 from tenantmetrics.report.text import duration, money, percent, visible
 from tenantmetrics.report.work import Work, coverage
 
-__all__ = ["render", "show"]
+__all__ = ["as_text", "show"]
 
 # Room for a tenant's name before columns go; a longer one goes on in the next line.
 _NAME_MIN, _NAME_MAX = len(UNATTRIBUTED), 17
@@ -106,7 +106,7 @@ def _show_changes(report: Report, console: Console) -> None:
             console.print(Text(words, style="yellow"))
 
 
-def render(statement: Statement, *, width: int | None = None, top: int = TOP) -> str:
+def as_text(statement: Statement, *, width: int | None = None, top: int = TOP) -> str:
     """What `show` prints, as plain text.
 
     Args:

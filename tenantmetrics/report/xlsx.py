@@ -17,7 +17,7 @@ from tenantmetrics.report.text import write_files
 from tenantmetrics.report.work import Work
 from tenantmetrics.report.xlsx_text import plain
 
-__all__ = ["render", "write"]
+__all__ = ["as_workbook", "write"]
 
 MAX_ROWS = 1_048_576 - 2
 """Rows of an Excel sheet, less header and total (Excel specifications and limits)."""
@@ -32,7 +32,7 @@ _WORK = ("Server time, s", "Share of the work", "95 % from", "95 % to")
 """Where server time was estimated, after all else."""
 
 
-def render(statement: Statement) -> bytes:
+def as_workbook(statement: Statement) -> bytes:
     """The statement as an Excel workbook.
 
     Raises:
@@ -77,14 +77,14 @@ def render(statement: Statement) -> bytes:
 
 
 def write(statement: Statement, path: str | os.PathLike[str]) -> None:
-    """Write `render`'s workbook to a file, whole or not at all.
+    """Write `as_workbook`'s workbook to a file, whole or not at all.
 
     Raises:
         UnbalancedError: The statement's lines do not add up.
         ReportError: The file cannot be written, or there are too many lines.
         MissingExtraError: XlsxWriter is not installed.
     """
-    write_files({path: render(statement)})
+    write_files({path: as_workbook(statement)})
 
 
 def _summary(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int) -> None:

@@ -16,7 +16,7 @@ from tenantmetrics.cost import AllocationRequest, Capacity, monthly
 from tenantmetrics.cost.period import month_of
 from tenantmetrics.cost.statement import LineKind, Statement
 from tenantmetrics.errors import LedgerError, ReportError, TenantMetricsError
-from tenantmetrics.report.formats import MEDIA_TYPES, SUFFIXES, render
+from tenantmetrics.report.formats import MEDIA_TYPES, SUFFIXES, in_format
 from tenantmetrics.report.model import build
 from tenantmetrics.report.text import money, visible
 from tenantmetrics.report.work import coverage
@@ -126,7 +126,7 @@ def _fetch(url: str, target: Path) -> Path | None:
 def _store(settings: Settings, statement: Statement) -> list[str]:
     """Every format, made before the first is stored."""
     label = statement.period.label
-    made = {kind: render(statement, kind) for kind in settings.formats}
+    made = {kind: in_format(statement, kind) for kind in settings.formats}
     parts = urlsplit(settings.output)
     files = []
     with _s3(settings.output, "written") as client:

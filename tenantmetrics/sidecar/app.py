@@ -15,6 +15,7 @@ from time import monotonic_ns
 from typing import Any
 
 from tenantmetrics.capture.recorder import Recorder
+from tenantmetrics.cork import Cork
 from tenantmetrics.dataapi.errors import ApiError
 from tenantmetrics.dataapi.operations import Operation
 from tenantmetrics.dataapi.signing import Verifier
@@ -153,7 +154,7 @@ class Application:
                 self._verifier.check("POST", scope["raw_path"].decode("latin-1"), named, body)
             self._count_in()
             try:
-                await self._forward(wire, headers, body, send)
+                await self._forward(wire, scope, headers, body, send)
             finally:
                 self._under_way -= 1
         except ApiError as error:
@@ -196,7 +197,12 @@ class Application:
         raise _CutError
 
     async def _forward(
-        self, wire: Operation, headers: dict[bytes, bytes], body: bytes, send: Send
+        self,
+        wire: Operation,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        body: bytes,
+        send: Send,
     ) -> None:
         params = self._gate.parameters(wire, body)
         endpoint = self._upstream.endpoint((params or {}).get(wire.cluster_member))
@@ -212,6 +218,7 @@ class Application:
             for name, value in headers.items()
             if name in passed_on
         ]
+        named_as_usual = content_type != "" and b"user-agent" in headers
         onward.append(("Host", endpoint.host))
         if content_type:
             onward.append(("Content-Type", content_type))
@@ -237,7 +244,9 @@ class Application:
         call = self._start(attempt, headers)
         started_ns = monotonic_ns()
         try:
-            answer = await self._upstream.send(endpoint, wire.path, onward, body)
+            answer = await self._upstream.send(
+                endpoint, wire.path, onward, body, usual=named_as_usual
+            )
         except UpstreamError as error:
             self._end_unanswered(call, attempt, error.outcome)
             raise self._as_answer(error.outcome) from None
@@ -245,7 +254,7 @@ class Application:
             self._end_unanswered(call, attempt, _GONE)
             raise
         ended_ns = monotonic_ns()
-        await _hand_back(send, answer)
+        await _hand_back(scope["transport"], send, answer)
         # After the answer is on its way: what follows costs its caller nothing.
         asyncio.get_running_loop().call_soon(self._end, call, attempt, answer, started_ns, ended_ns)
 
@@ -343,7 +352,7 @@ class Application:
         await send({"type": "http.response.body", "body": body})
 
 
-async def _hand_back(send: Send, answer: Answer) -> None:
+async def _hand_back(transport: Cork, send: Send, answer: Answer) -> None:
     """The answer as it came, what is about the connection apart."""
     headers = []
     named = b""
@@ -357,8 +366,12 @@ async def _hand_back(send: Send, answer: Answer) -> None:
         dropped = {part.strip() for part in named.split(b",")}
         headers = [pair for pair in headers if pair[0].lower() not in dropped]
     headers.append((b"content-length", b"%d" % len(answer.body)))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    transport.hold()
+    try:
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+    finally:
+        transport.release()
 
 
 def _check_size(body: bytes, headers: list[tuple[bytes, bytes]]) -> None:

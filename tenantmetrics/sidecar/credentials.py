@@ -25,6 +25,7 @@ LOOK_EVERY_S = 5.0
 """How often botocore is asked whether it wants to refresh: without need it costs microseconds."""
 REREAD_S = 60.0
 """How often a chain that gives no time of expiry is gone through anew."""
+_NOTHING = "no provider of botocore's chain has any"
 _AGAIN_S = 1.0
 """The least time between two look-ups, however many calls are refused."""
 
@@ -58,6 +59,7 @@ class Keeper:
         self._found: Any = None
         self._found_at = float("-inf")
         self._stale = False
+        self._trouble = ""
         self._looked = asyncio.Event()
         self._wake = asyncio.Event()
         self.key: Key | None = None
@@ -97,13 +99,23 @@ class Keeper:
         try:
             key = await asyncio.to_thread(self._look)
         except Exception as error:  # noqa: BLE001 - whatever a provider raises, the next may do
-            logger().warning("sidecar.credentials", error_type=type(error).__name__)
+            self._tell(type(error).__name__)
             return
         finally:
             self._looked.set()
-        if key is None:
-            logger().warning("sidecar.credentials", error_type=None)
+        self._tell("" if key is not None else _NOTHING)
         self.key = key or self.key
+
+    def _tell(self, trouble: str) -> None:
+        """Log what is wrong when it begins or changes, and its end; not every few seconds."""
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if trouble:
+            does = "the last ones are used" if self.key is not None else "calls are refused"
+            logger().warning("sidecar.no_credentials", reason=trouble, meanwhile=does)
+        else:
+            logger().info("sidecar.credentials_found")
 
     def _look(self) -> Key | None:
         now = self._clock()

@@ -60,6 +60,8 @@ def run(settings: Settings, started: Callable[[str], object], **configuration: A
             address = settings.uds or _url(listener.getsockname(), settings.token)
             await sidecar.run(listener, lambda: started(address))
 
+        import tenantmetrics.tenant.sql.planner  # noqa: F401, PLC0415 - before the first call needs it
+
         # What is there now stays, and calls leave few cycles: without this the collector goes
         # through the libraries' 100,000 objects again and again, a tenth of all time.
         gc.collect()

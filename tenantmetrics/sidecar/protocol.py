@@ -56,7 +56,7 @@ class Connection(HttpToolsProtocol):
         """Take what the client has sent."""
         if self.transport.is_closing():
             return
-        super().data_received(data)
+        HttpToolsProtocol.data_received(self, data)
         if self._in_headers:
             self._header_bytes += len(data)
             if self._header_bytes > HEADERS_MAX_BYTES and not self.transport.is_closing():
@@ -65,7 +65,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
-        super().on_message_begin()
+        HttpToolsProtocol.on_message_begin(self)
         self._in_headers = True
         self._header_bytes = 0
         self.unfinished_since = self.loop.time()
@@ -75,7 +75,7 @@ class Connection(HttpToolsProtocol):
         self._in_headers = False
         if not self.url.startswith(b"/"):
             self.scope["absolute"] = True  # type: ignore[typeddict-unknown-key]
-        super().on_headers_complete()
+        HttpToolsProtocol.on_headers_complete(self)
         # What follows chunks is no header, and must not stand in for one.
         self.headers = []
         # For whoever has to end a connection without an answer.
@@ -83,7 +83,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The last byte of a request."""
-        super().on_message_complete()
+        HttpToolsProtocol.on_message_complete(self)
         self.unfinished_since = 0.0
         self._in_headers = False
 

@@ -20,6 +20,10 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,200}")
 _HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _OWN_HEADERS = frozenset({"host", "content-length", "content-type", "authorization", "x-amz-date"})
 _MAX_PORT = 65_535
+_MIN_S, _MAX_S = 0.1, 86_400.0
+_ARN = re.compile(r"arn:[^\s*?]+")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+"""A name or an address, as it stands in a Host header before the port."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,29 +82,61 @@ class Settings:
         Raises:
             ConfigError: One line says what is wrong.
         """
-        if not 0 <= self.port <= _MAX_PORT:
-            raise ConfigError(f"port {self.port}: must be 0 (any free one) to {_MAX_PORT}")
-        if not self.uds and not is_loopback(self.host) and not self.token and self.keys is None:
-            raise ConfigError(
-                f"host {self.host}: others than this machine could run SQL with the sidecar's"
-                " credentials; it needs a token, or keys to verify signatures with"
-            )
-        if self.token and not _TOKEN.fullmatch(self.token):
-            raise ConfigError("the token must be 16 to 200 letters, digits and ._~- (not shown)")
-        if self.keys is not None and not self.keys:
-            raise ConfigError("the file of keys has none: nobody could call")
-        if self.tenant_header and (
-            not _HEADER.fullmatch(self.tenant_header) or self.tenant_header in _OWN_HEADERS
-        ):
-            raise ConfigError(
-                f"tenant header {self.tenant_header!r}: must be a header's name in lower case that"
-                " the Data API does not use itself"
-            )
+        _check_access(self)
+        _check_names(self)
+        _check_bounds(self)
         if self.upstream:
             _check_upstream(self.upstream)
-        for name in ("max_connections", "max_calls"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} = {getattr(self, name)}: must be at least 1")
+
+
+def _check_access(settings: Settings) -> None:
+    guarded = bool(settings.token) or settings.keys is not None
+    if not settings.uds and not is_loopback(settings.host) and not guarded:
+        raise ConfigError(
+            f"host {settings.host}: others than this machine could run SQL with the sidecar's"
+            " credentials; it needs a token, or keys to verify signatures with"
+        )
+    if settings.token and not _TOKEN.fullmatch(settings.token):
+        raise ConfigError("the token must be 16 to 200 letters, digits and ._~- (not shown)")
+    if settings.keys is not None and not settings.keys:
+        raise ConfigError("the file of keys has none: nobody could call")
+
+
+def _check_names(settings: Settings) -> None:
+    name = settings.tenant_header
+    if name and (not _HEADER.fullmatch(name) or name in _OWN_HEADERS):
+        raise ConfigError(
+            f"tenant header {name!r}: must be a header's name in lower case that the Data API does"
+            " not use itself"
+        )
+    for arn in (*settings.resource_arns, *settings.secret_arns):
+        if not _ARN.fullmatch(arn):
+            raise ConfigError(
+                f"allowed cluster or secret {arn!r}: must be a whole ARN, which begins with arn:"
+                " and has no wildcards"
+            )
+    for host in settings.hosts:
+        if not _HOST.fullmatch(host):
+            raise ConfigError(
+                f"host name {host!r}: must be a name alone, without scheme, port or path"
+            )
+
+
+def _check_bounds(settings: Settings) -> None:
+    if not 0 <= settings.port <= _MAX_PORT:
+        raise ConfigError(f"port {settings.port}: must be 0 (any free one) to {_MAX_PORT}")
+    for name in ("max_connections", "max_calls"):
+        if getattr(settings, name) < 1:
+            raise ConfigError(f"{name} = {getattr(settings, name)}: must be at least 1")
+    for name, least in (
+        ("read_timeout_s", _MIN_S),
+        ("upstream_timeout_s", _MIN_S),
+        ("grace_s", 0),
+        ("flush_timeout_s", 0),
+    ):
+        if not least <= getattr(settings, name) <= _MAX_S:  # NaN is in no range
+            value = getattr(settings, name)
+            raise ConfigError(f"{name} = {value:g}: must be {least:g} to {_MAX_S:g} seconds")
 
 
 def is_loopback(host: str) -> bool:

@@ -37,6 +37,9 @@ _MAX_ENDPOINTS = 64
 """More regions than AWS has; what clients invent is not kept."""
 _AT_ONCE_BYTES = 1 << 20
 """aiohttp warns of larger bodies as bytes."""
+_ANSWER_MAX_BYTES = 16 * 1024 * 1024
+"""Ten times what the Data API sends (1 MiB of records, and their JSON): no endpoint fills the
+memory."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NO_COOKIES = aiohttp.DummyCookieJar
 _UNSET = ("User-Agent", "Content-Type")
@@ -167,7 +170,13 @@ class Upstream:
         return _endpoint(region, "https", host, None)
 
     async def send(
-        self, endpoint: Endpoint, path: str, headers: list[tuple[str, str]], body: bytes
+        self,
+        endpoint: Endpoint,
+        path: str,
+        headers: list[tuple[str, str]],
+        body: bytes,
+        *,
+        usual: bool,
     ) -> Answer:
         """Send a request once and read its answer whole.
 
@@ -176,6 +185,7 @@ class Upstream:
             path: The operation's.
             headers: All that it is to have beside Content-Length.
             body: Its body.
+            usual: Whether User-Agent and Content-Type are among the headers.
 
         Raises:
             UpstreamError: There is no answer.
@@ -184,7 +194,6 @@ class Upstream:
         if session is None or task is None:
             raise UpstreamError(UNREACHED)
         data: Any = body if len(body) <= _AT_ONCE_BYTES else io.BytesIO(body)
-        unset = None if _has_unset(headers) else _UNSET
         self._since[task] = time.monotonic()
         try:
             response = await session.post(
@@ -192,10 +201,10 @@ class Upstream:
                 data=data,
                 headers=headers,
                 allow_redirects=False,
-                skip_auto_headers=unset,
+                skip_auto_headers=None if usual else _UNSET,
             )
             # Lets go of the connection, whatever comes.
-            content = await response.read()
+            content = await _content(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise UpstreamError(UNREACHED) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -233,10 +242,22 @@ class Upstream:
         return await _connects(target.host or "", target.port or 443)
 
 
-def _has_unset(headers: list[tuple[str, str]]) -> bool:
-    """Whether a request has by itself what aiohttp would add."""
-    names = [name for name, _ in headers]
-    return "user-agent" in names and "Content-Type" in names
+async def _content(response: aiohttp.ClientResponse) -> bytes:
+    """An answer's body.
+
+    Raises:
+        aiohttp.ClientPayloadError: It has more than `_ANSWER_MAX_BYTES`.
+    """
+    if (response.content_length or _ANSWER_MAX_BYTES + 1) <= _ANSWER_MAX_BYTES:
+        return await response.read()
+    parts, total = [], 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        total += len(part)
+        if total > _ANSWER_MAX_BYTES:
+            response.close()
+            raise aiohttp.ClientPayloadError("too long")
+    return b"".join(parts)
 
 
 async def _connects(host: str, port: int) -> bool:

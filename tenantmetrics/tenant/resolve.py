@@ -59,6 +59,10 @@ _loading = Unforked()
 # A third of the time of the named tuple's own constructor.
 _new = tuple.__new__
 
+_Key = tuple[object, str | None, str, str]
+"""What claims are remembered by, a text apart: the value of its parameter, context, database,
+schema."""
+
 
 class Bound:
     """A text: its plan, and what the plan is filled with besides parameters.
@@ -69,19 +73,27 @@ class Bound:
         comment: What its comments name.
         fixed: The claims, where no parameter can change them.
         parameter: The parameter that decides, where it is a single one.
-        memo: That parameter's value → claims. Emptied when `epoch` is not the resolver's any more.
+        sets_only: Whether the claims depend on `Request.in_transaction` too.
+        memo: Claims with what is said around the text: by the value of the parameter that decides,
+            context, database and schema.
     """
 
-    __slots__ = ("comment", "epoch", "fixed", "literals", "memo", "parameter", "plan")
+    __slots__ = ("comment", "fixed", "literals", "memo", "parameter", "plan", "sets_only")
 
-    def __init__(self, plan: Plan, literals: Sequence[Literal], comment: Claim | None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        literals: Sequence[Literal] = (),
+        comment: Claim | None = None,
+        fixed: Claims | None = None,
+    ) -> None:
         self.plan = plan
         self.literals = literals
         self.comment = comment
-        self.fixed: Claims | None = None
+        self.fixed = fixed
         self.parameter: str | None = None
-        self.memo: dict[object, Claims] = {}
-        self.epoch = 0
+        self.sets_only = plan.sets_only
+        self.memo: dict[_Key, Claims] = {}
 
 
 class Resolver:
@@ -97,8 +109,7 @@ class Resolver:
         self._health = health
         self._texts: Generations[Bound] = Generations(config.max_plans, _MAX_TEXT_CHARS)
         self._plans: Generations[Plan] = Generations(config.max_plans, _MAX_TEXT_CHARS)
-        self._remembered = 0
-        self._epoch = 0
+        self._count = 0
         self._contexts: dict[str, Claim] = {}
         self._databases: dict[str, Claim | None] = {"": None}
         asked = asked_sources(config.tenant_sources)
@@ -107,7 +118,10 @@ class Resolver:
         self._asks_statement = Source.STATEMENT in asked
         self._own = tuple(source for source in config.tenant_sources if not isinstance(source, str))
         self._strict = Strict(config)
-        self._surrounded: dict[tuple[int, str | None, str], tuple[Claims, Claims]] = {}
+        self._textless = {
+            transition: Bound(Plan(), fixed=_OF_TRANSITION.get(transition, _EMPTY))
+            for transition in Transition
+        }
         self.forget = self._strict.forget
         self.observe = self._strict.observe
 
@@ -132,28 +146,36 @@ class Resolver:
         Args:
             request: The call, its parameters as the caller gave them.
         """
+        # The usual call costs two look-ups: its text's, and what that says of these surroundings.
         sql = request.sql
-        if sql:
-            bound = self._texts.young.get(sql) or self.bound(sql)
-            claims = bound.fixed or self._filled(bound, request)
-        else:
-            claims = _OF_TRANSITION.get(request.transition, _EMPTY)
-        tenant = self._current()
-        database = request.database
-        if request.schema or self._own:
-            return self._with_surroundings(claims, tenant, request)
-        if tenant is None and self._databases.get(database, False) is None:
-            return claims
-        # Most calls of a program have one of few claims in one of few surroundings.
-        key = (id(claims), tenant, database)
-        known = self._surrounded.get(key)
-        if known is not None and known[0] is claims:
-            return known[1]
-        found = self._with_surroundings(claims, tenant, request)
-        if len(self._surrounded) >= _MAX_NAMES:
-            self._surrounded = {}
-        self._surrounded[key] = (claims, found)
-        return found
+        bound = self._texts.young.get(sql)
+        if bound is None:
+            bound = self.bound(sql) if sql else self._textless[request.transition]
+        wanted = bound.parameter
+        value: object = None
+        if wanted is not None:
+            parameters = request.parameters
+            if (
+                not (parameters.__class__ is list or parameters.__class__ is tuple)
+                or request.batch
+                or (bound.sets_only and not request.in_transaction)
+            ):
+                return self._found(bound, request)
+            for parameter in parameters:
+                if parameter["name"] == wanted:
+                    field = parameter["value"]
+                    value = field.get("stringValue")
+                    if value.__class__ is not str or len(field) != 1:
+                        return self._found(bound, request)
+                    if "typeHint" in parameter:
+                        value = (value, parameter["typeHint"])
+                    break
+            else:
+                return self._found(bound, request)
+        elif bound.fixed is None:
+            return self._found(bound, request)
+        key = (value, self._current(), request.database, request.schema)
+        return bound.memo.get(key) or self._remembered(bound, key, request)
 
     def bound(self, sql: str) -> Bound:
         """A text's plan, from the cache or made now."""
@@ -187,48 +209,24 @@ class Resolver:
         self._texts.put(sql, bound)
         return bound
 
-    def _filled(self, bound: Bound, request: Request) -> Claims:
-        """The claims of a text whose parameters decide."""
-        wanted = bound.parameter
-        in_transaction = request.in_transaction
-        parameters = request.parameters
-        if (
-            wanted is not None
-            and not request.batch
-            and (in_transaction or not bound.plan.sets_only)
-            and (parameters.__class__ is list or parameters.__class__ is tuple)
-        ):
-            for parameter in parameters:
-                if parameter["name"] == wanted:
-                    value = parameter["value"]
-                    text = value.get("stringValue")
-                    if text.__class__ is not str or len(value) != 1:
-                        break
-                    key = (text, parameter["typeHint"]) if "typeHint" in parameter else text
-                    if bound.epoch == self._epoch and (claims := bound.memo.get(key)):
-                        return claims
-                    return self._remember(bound, key, parameter, in_transaction=in_transaction)
-        return self._evaluated(bound, _sets(request), in_transaction=in_transaction)
+    def _found(self, bound: Bound, request: Request) -> Claims:
+        """A call's claims, worked out."""
+        claims = bound.fixed or self._evaluated(
+            bound, _sets(request), in_transaction=request.in_transaction
+        )
+        return self._with_surroundings(claims, self._current(), request)
 
-    def _remember(
-        self,
-        bound: Bound,
-        key: object,
-        parameter: Mapping[str, Any],
-        *,
-        in_transaction: bool,
-    ) -> Claims:
-        """The claims for one value of the parameter that decides, kept for the next time."""
-        values = {parameter["name"]: parameter}
-        claims = self._evaluated(bound, [values], in_transaction=in_transaction)
-        if len(parameter["value"]["stringValue"]) <= _MAX_NAME_CHARS:
-            if self._remembered >= _MAX_NAMES:
-                self._remembered = 0
-                self._epoch += 1
-            if bound.epoch != self._epoch:
-                bound.epoch, bound.memo = self._epoch, {}
-            bound.memo[key] = claims
-            self._remembered += 1
+    def _remembered(self, bound: Bound, key: _Key, request: Request) -> Claims:
+        """A call's claims, kept for the next one that is like it."""
+        claims = self._found(bound, request)
+        if self._own or any(_length(part) > _MAX_NAME_CHARS for part in key):
+            return claims
+        if self._count >= _MAX_NAMES:
+            self._count = 0
+            for known in [*self._texts.values(), *self._textless.values()]:
+                known.memo = {}
+        self._count += 1
+        bound.memo[key] = claims
         return claims
 
     def _evaluated(
@@ -350,6 +348,11 @@ class Resolver:
 
 def _nobody() -> None:
     """In the place of the context where it is not asked."""
+
+
+def _length(part: object) -> int:
+    """Characters of a part of a key, type hints included."""
+    return len(part) if isinstance(part, str) else sum(map(_length, part or ()))  # type: ignore[call-overload]
 
 
 def _sets(request: Request) -> Sequence[Mapping[str, Mapping[str, Any]]]:

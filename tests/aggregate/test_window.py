@@ -292,6 +292,29 @@ def test_the_unrolled_sums_are_the_declared_measures():
     }  # fmt: skip
 
 
+def test_calls_of_more_kinds_than_are_kept_together_count_exactly():
+    """What has a cell, what has none, and what is read in between, adds up."""
+    one = aggregator(max_series=100)
+    for n in range(20_000):
+        kind = n % 9_500 if n % 3 else 0
+        claims = Claims(f"SELECT t{kind}", fingerprint=1 + kind)
+        one.add(call(MINUTE_NS, duration_ns=n, claims=claims), by((f"t{n % 7}", 1)))
+        if n % 6_000 == 0:
+            assert sum(s.calls for s in one.snapshot().open[0].series.values()) == n + 1
+    (window,) = one.close()
+    total = sum(range(20_000))
+    assert sum(series.calls for series in window.series.values()) == 20_000
+    assert sum(series.duration_ns for series in window.series.values()) == total
+    assert sum(sum(series.buckets.values()) for series in window.series.values()) == 20_000
+    assert sum(row.sums[0] for row in window.statements.rows()) == 20_000
+    assert sum(row.sums[1] for row in window.statements.rows()) == total
+    by_kind = Counter(n % 9_500 if n % 3 else 0 for n in range(20_000))
+    found = Counter()
+    for row in window.statements.rows():
+        found[row.key[2] - 1] += row.sums[0]
+    assert found == by_kind
+
+
 def test_statements_are_bounded_over_all_open_windows_together():
     """Memory is bounded by the setting, however many minutes are open."""
     one = aggregator(max_series=10_000, max_statement_series=1_600)

@@ -320,7 +320,7 @@ def test_hours_that_the_capacity_file_lacks_make_a_draft(ledger, write_hour, tmp
     path.write_text("hour,acu\n2026-11-20T10:00Z,1\n")
     statement = monthly(ledger, month="2026-11", capacity=Capacity(hourly=read_capacity(path)))
     assert statement.total == Decimal("0.120001")
-    assert any("lacks 1 hours" in reason for reason in statement.draft)
+    assert any("lacks 1 hour in" in reason for reason in statement.draft)
     path.write_text("hour,acu\n2026-10-20T10:00Z,1\n")
     with pytest.raises(ReportError, match="no hour of the period"):
         monthly(ledger, month="2026-11", capacity=Capacity(hourly=read_capacity(path)))

@@ -211,7 +211,8 @@ def test_a_tenant_of_another_cluster_than_the_bills_pays_nothing(of_two_clusters
         assert amounts(statement) == {tenant: {"compute": 25}, UNATTRIBUTED: {}}
         assert any("other clusters than the bill's is left out" in n for n in statement.notes)
     both = monthly(of_two_clusters, month="2026-11", bill=bill)
-    assert any("divided as if they were one" in note for note in both.notes)
+    assert amounts(both) == {"a": {"compute": 25}, "b": {"compute": 25}, UNATTRIBUTED: {}}
+    assert any("alpha: 25; beta: 25" in note for note in both.notes)
     with pytest.raises(ReportError, match=r"the usage is of .*alpha, .*beta: name the one"):
         monthly(of_two_clusters, month="2026-11", bill=of_cluster("1", "gamma"),
                 bill_filter=BillFilter(cluster="gamma"))  # fmt: skip

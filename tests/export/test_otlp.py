@@ -21,6 +21,9 @@ from botocore.credentials import Credentials
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as service
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as service_grpc
 
+# Loaded with the first export, whose deadline here is a second.
+import tenantmetrics.export.otlp_data
+import tenantmetrics.export.otlp_http  # noqa: F401
 from tenantmetrics import limits
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.export.base import ExportError

@@ -8,11 +8,18 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 
+from tenantmetrics.capture.finished import call_maker
 from tenantmetrics.capture.recorder import Entries, Recorder
 from tenantmetrics.health import Health
 from tenantmetrics.instrumentation.botocore import BotocoreInstrumentation
 from tenantmetrics.localapi.faults import Fault
 from tenantmetrics.records import Claims, Transition
+
+
+def _into(calls):
+    """Takes finished requests and keeps the calls that are made of them."""
+    call_of = call_maker("request+response")
+    return lambda request: calls.append(call_of(request))
 
 
 @pytest.fixture
@@ -25,7 +32,7 @@ def calls():
 def metered(endpoint, calls):
     """A client of the endpoint behind a recorder of its own."""
     recorder = Recorder()
-    recorder.bind(Entries(lambda _: Claims("SELECT"), calls.append, Health(), "request+response"))
+    recorder.bind(Entries(lambda _: Claims("SELECT"), _into(calls), Health()))
     client = endpoint.client()
     BotocoreInstrumentation(recorder).register(client.meta.events)
     yield client
@@ -104,7 +111,7 @@ def test_what_another_adapter_covers_is_not_counted_twice(endpoint, target):
     """Only while it runs, and only in its own thread or task."""
     calls = []
     recorder = Recorder()
-    recorder.bind(Entries(lambda _: Claims(), calls.append, Health(), "request+response"))
+    recorder.bind(Entries(lambda _: Claims(), _into(calls), Health()))
     client = endpoint.client()
     BotocoreInstrumentation(recorder).register(client.meta.events)
     with recorder.covering():

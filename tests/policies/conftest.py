@@ -86,3 +86,11 @@ def over_debian(require_postgres, request):
 def database(request):
     """A connection of ours, and one of psycopg's to make things with: each server, each way."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(
+    params=["over_url", pytest.param("over_data_api", marks=pytest.mark.long), "over_debian"]
+)
+def database_to_prove(request):
+    """As `database`; hundreds of requests to the Data API are left for the long tests."""
+    return request.getfixturevalue(request.param)

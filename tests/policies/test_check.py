@@ -204,3 +204,33 @@ def test_the_catalogue_of_many_tables_is_read_in_pages(over_data_api):
         admin.execute(f"CREATE TABLE t{number} (LIKE t0)")
     report = check(connection, Settings())
     assert len(report.tables) == 120
+
+
+def test_an_application_that_owns_one_of_its_tables_is_found(over_url):
+    """Told by its grants on the others; the mend gives the table to nobody who logs in."""
+    connection, admin = over_url
+    admin.execute(made("a") + made("b") + "ALTER TABLE b OWNER TO app")
+    (finding,) = found(connection)
+    assert finding.key == ("RLS024", "role app")
+    assert "is the owner of public.b" in finding.why
+    admin.execute(finding.mend)
+    assert found(connection) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "is_admin",
+        "current_setting('app.is_admin', true) = 'true'",
+        "current_setting('app.is_admin', true)::boolean",
+        "pg_has_role(current_user, 'app', 'member')",
+        "current_user = 'admin'",
+        "(SELECT current_setting('app.role', true)) IN ('admin', 'support')",
+    ],
+)
+def test_an_or_for_administrators_is_one_finding_however_it_asks(over_url, words):
+    """And no second one about how the branch is evaluated."""
+    connection, admin = over_url
+    admin.execute(made("b", ", is_admin boolean") + "DROP POLICY tenant ON b")
+    admin.execute(f"CREATE POLICY p ON b TO app USING (tenant_id = {SETTING} OR {words})")
+    assert keys(found(connection)) == {("RLS011", "policy p on public.b")}

@@ -97,6 +97,25 @@ def test_the_data_api_gives_the_same(data_api, check, monkeypatch):
     assert done.stdout == check().stdout
 
 
+def test_the_proof_is_a_table_and_what_is_not_isolated(data_api, made):
+    """Ends with 1; with 0 once it is mended, and with 2 where something could not be tried."""
+    made.execute(made_sql("b") + "CREATE VIEW v AS SELECT * FROM b; GRANT SELECT ON v TO app")
+    prove = ("prove", "--url", data_api.psycopg_url)
+    done = run(*prove)
+    assert done.exit_code == 1, done.output
+    assert "not isolated: public.v: SELECT: the view shows another's rows" in done.stdout
+    assert "2 objects: 1 not isolated, 0 not proved; nothing was kept" in done.stdout
+    assert json.loads(run(*prove, "--format", "json").stdout)["role"] == "app"
+    made.execute("ALTER VIEW v SET (security_invoker = true)")
+    assert run(*prove).exit_code == 0
+    made.execute("ALTER TABLE b ADD CHECK (md5(tenant_id) = 'x')")
+    assert run(*prove).exit_code == 2
+    made.execute("CREATE ROLE other; GRANT SELECT ON b TO other")
+    done = run(*prove)
+    assert done.exit_code == 2
+    assert "name the one role that the application connects as" in done.stderr
+
+
 def test_what_could_not_be_checked_ends_with_2(check, tmp_path):
     """So that CI can tell it from a finding."""
     for arguments, says in {

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from tenantmetrics.cost.statement import Period
+from tenantmetrics.cost.statement import Period, Pool
 from tenantmetrics.errors import ReportError
-from tenantmetrics.report.compare import compare
-from tenantmetrics.report.html import render as html
-from tenantmetrics.report.terminal import render as terminal
+from tenantmetrics.report.compare import _pool_change, compare
+from tenantmetrics.report.html import as_html as html
+from tenantmetrics.report.terminal import as_text as terminal
 
 
 @pytest.fixture
@@ -95,3 +95,25 @@ def test_groups_and_margins_stand_on_the_page(make_statement):
     assert '<td role="cell" data-label="Margin">7.00</td>' in page
     assert '<td role="cell" data-label="Margin">6.00</td>' in page
     assert "not known" in page
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "old", "new", "price"),
+    [
+        ("1.00", "3.01", "3", "9", "0.00"),
+        ("0.33", "0.67", "1", "2", "0.00"),
+        ("10.00", "20.00", "5", "10", "0.00"),
+        ("10.00", "11.00", "5", "5", "1.00"),
+        ("10.00", "5.01", "10", "5", "0.00"),
+        ("100.00", "210.00", "10", "20", "10.00"),
+    ],
+)
+def test_what_rounding_explains_is_no_change_of_the_price(before, after, old, new, price):
+    """At constant prices nothing is by price, though both amounts were rounded to cents."""
+    pools = [
+        Pool("io", "I/O", Decimal(amount), "rows", quantity=Decimal(quantity))
+        for amount, quantity in ((before, old), (after, new))
+    ]
+    change = _pool_change(*pools, Decimal("0.01"))
+    assert change.by_price == Decimal(price)
+    assert change.by_price + change.by_volume == change.change

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 import duckdb
 
-from tenantmetrics.report.csv import render, write
+from tenantmetrics.report.csv import as_csv as render
+from tenantmetrics.report.csv import write
 
 
 def test_every_line_is_a_row_and_a_columns_sum_is_the_bill(make_statement):

@@ -6,9 +6,12 @@ import csv
 import io
 import json
 from collections import defaultdict
+from dataclasses import replace
 from decimal import Decimal
 
-from tenantmetrics.report.focus import COLUMNS, render
+from tenantmetrics.cost.statement import Line, LineKind, Pool, Usage
+from tenantmetrics.report.focus import COLUMNS
+from tenantmetrics.report.focus import as_focus as render
 
 MANDATORY_1_2 = [
     "BilledCost",
@@ -69,3 +72,13 @@ def test_only_tenants_have_a_tenant_and_nothing_runs_as_a_formula(make_statement
     assert {row["x_Status"] for row in found} == {"DRAFT ESTIMATE"}
     assert {row["BillingPeriodStart"] for row in found} == {"2026-11-01T00:00:00Z"}
     assert {row["ChargeClass"] for row in found} == {""}
+
+
+def test_a_tax_has_no_quantity(make_statement):
+    """FOCUS 1.2: PricingQuantity and PricingUnit are null where the charge is a tax."""
+    statement = make_statement({"a": (1, 1)})
+    pool = Pool("taxes", "Taxes", Decimal(1), "calls")
+    line = Line("a", LineKind.TENANT, Usage(1), (Decimal(1),))
+    (row,) = csv.DictReader(io.StringIO(render(replace(statement, pools=(pool,), lines=(line,)))))
+    assert (row["ChargeCategory"], row["PricingQuantity"], row["PricingUnit"]) == ("Tax", "", "")
+    assert row["ServiceName"] == "unspecified"

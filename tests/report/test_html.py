@@ -12,7 +12,8 @@ import pytest
 
 from tenantmetrics.cost.list_prices import TITLES
 from tenantmetrics.cost.statement import Line, LineKind, Pool, Usage
-from tenantmetrics.report.html import TOP_ROWS, render, write
+from tenantmetrics.report.html import TOP_ROWS, write
+from tenantmetrics.report.html import as_html as render
 
 NASTY = [
     "<script>document.title='owned'</script>",
@@ -170,3 +171,25 @@ def test_served_over_http_it_makes_no_second_request(make_statement, chromium):
             server.shutdown()
             thread.join()
     assert asked == ["/bill.html"]
+
+
+def test_tenants_that_cost_more_than_they_pay_come_first(make_statement):
+    """Before everything else, the largest loss first; whoever earns something is not among them."""
+    statement = make_statement({"a": (100, 10), "b": (200, 20), "c": (300, 30)})
+    paid = {"a": Decimal(0), "b": Decimal(0), "c": Decimal(10**6)}
+    lines = tuple(replace(line, revenue=paid.get(line.tenant)) for line in statement.lines)
+    page = render(replace(statement, lines=lines))
+    section = page[page.index('id="losses"') : page.index('id="chart"')]
+    assert "2 tenants cost more than they pay" in section
+    assert section.index("<bdi>b</bdi>") < section.index("<bdi>a</bdi>")
+    assert "<bdi>c</bdi>" not in section
+
+
+def test_total_and_share_stand_beside_the_tenant(make_statement):
+    """Where they stay in sight, whatever stands to the right of them."""
+    page = render(make_statement({"a": (1, 1)}))
+    row = page[page.index('id="lines"') :]
+    heads = re.findall(r'<th role="columnheader" scope="col">([^<]*)</th>', row)
+    assert heads[0] == "Tenant"
+    assert heads[1].startswith("Total")
+    assert heads[2] == "Share"

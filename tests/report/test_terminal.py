@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from tenantmetrics.report.terminal import render
+from tenantmetrics.report.terminal import as_text as render
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])

@@ -78,7 +78,7 @@ def test_the_method_says_its_hours_and_how_much_of_the_load_it_explains(statemen
 
 def test_json_has_it_by_line_and_by_method_as_its_schema_says(statement):
     """Shares with their intervals; load of nobody has no share."""
-    document = json_reader.loads(json.render(statement))
+    document = json_reader.loads(json.as_json(statement))
     jsonschema.validate(document, json.schema())
     lines = {line["tenant"]: line["server_time"] for line in document["lines"]}
     assert lines["chatty"] == {
@@ -94,13 +94,13 @@ def test_json_has_it_by_line_and_by_method_as_its_schema_says(statement):
 
 def test_csv_and_xlsx_have_server_time_after_the_money(statement, sheets):
     """Columns of their own, so that a spreadsheet can compare them with wall time."""
-    rows = list(csv_reader.DictReader(io.StringIO(csv.render(statement))))
+    rows = list(csv_reader.DictReader(io.StringIO(csv.as_csv(statement))))
     chatty = next(row for row in rows if row["tenant"] == "chatty")
     assert (chatty["wall_time_s"], chatty["server_time_s"]) == ("900.000000000", "2.000000000")
     assert (chatty["server_share_low"], chatty["server_share_high"]) == (
         "0.015000000", "0.025000000",
     )  # fmt: skip
-    cells = sheets(xlsx.render(statement))["Lines"]
+    cells = sheets(xlsx.as_workbook(statement))["Lines"]
     heads = {cell[0]: place[:-1] for place, cell in cells.items() if place.endswith("1")}
     row = next(place[1:] for place, cell in cells.items() if cell[0] == "heavy")
     heavy = {head: float(cells[f"{heads[head]}{row}"][0]) for head in ("Wall time, s", "95 % to")}
@@ -110,7 +110,7 @@ def test_csv_and_xlsx_have_server_time_after_the_money(statement, sheets):
 
 def test_focus_names_the_methods_and_their_versions(statement):
     """Of the pool that was divided by server time, and of no other."""
-    rows = list(csv_reader.DictReader(io.StringIO(focus.render(statement))))
+    rows = list(csv_reader.DictReader(io.StringIO(focus.as_focus(statement))))
     by_pool = {
         row["AllocatedMethodId"]: json_reader.loads(row["AllocatedMethodDetails"]) for row in rows
     }
@@ -126,7 +126,7 @@ def test_focus_names_the_methods_and_their_versions(statement):
 )
 def test_the_terminal_shows_shares_of_the_work_and_what_fits_of_the_rest(statement, width, seen):
     """A narrow window keeps the money and the share; no line is wider than the window."""
-    text = terminal.render(statement, width=width)
+    text = terminal.as_text(statement, width=width)
     heading = next(line for line in text.splitlines() if line.startswith("Tenant"))
     assert "Work" in heading
     assert "USD" in heading
@@ -138,7 +138,7 @@ def test_the_terminal_shows_shares_of_the_work_and_what_fits_of_the_rest(stateme
 
 def test_html_sets_work_beside_waiting(statement):
     """A section of its own, and columns in the table of lines."""
-    page = html.render(statement)
+    page = html.as_html(statement)
     assert "Work and waiting" in page
     assert "chatty: 2.0 % of the work, 90.0 % of the waiting" in page
     assert "1.5 to 2.5 %" in page
@@ -147,6 +147,6 @@ def test_html_sets_work_beside_waiting(statement):
 def test_without_an_estimate_no_format_speaks_of_server_time(make_statement):
     """`--driver compute=wall_time` gives the report as it was."""
     plain = make_statement({"acme": (1, 1)})
-    assert "Work and waiting" not in html.render(plain)
-    assert "Server time" not in terminal.render(plain, width=120)
-    assert json_reader.loads(json.render(plain))["server_time"] is None
+    assert "Work and waiting" not in html.as_html(plain)
+    assert "Server time" not in terminal.as_text(plain, width=120)
+    assert json_reader.loads(json.as_json(plain))["server_time"] is None

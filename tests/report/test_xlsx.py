@@ -8,7 +8,8 @@ import zipfile
 from dataclasses import replace
 
 from tenantmetrics.report import xlsx
-from tenantmetrics.report.xlsx import _letter, render
+from tenantmetrics.report.xlsx import _letter
+from tenantmetrics.report.xlsx import as_workbook as render
 
 
 def column(cells, letter):

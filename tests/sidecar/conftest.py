@@ -243,11 +243,15 @@ class Scripted(BaseHTTPRequestHandler):
         pass
 
 
+class Endpoint(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+
 @contextlib.contextmanager
-def scripting():
+def scripting(port=0):
     """An endpoint whose `answer(request)` gives (status, headers, body), or None to cut."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Scripted)
-    server.daemon_threads = True
+    server = Endpoint(("127.0.0.1", port), Scripted)
     server.lock = threading.Lock()
 
     def begin():

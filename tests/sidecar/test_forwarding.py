@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import json
+import random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -84,6 +85,9 @@ def test_a_call_is_signed_anew_with_few_headers(shared, body):
         cookie="a=b",
         x_tenant_id="acme",
         x_forwarded_for="1.2.3.4",
+        x_envoy_expected_rq_timeout_ms="1",
+        via="1.1 somebody",
+        connection="keep-alive, X-Amz-Date, Authorization",
         amz_sdk_invocation_id="1-2-3",
         amz_sdk_request="attempt=1; max=3",
         x_amz_user_agent="aws-sdk-js/3",
@@ -109,6 +113,93 @@ def test_a_call_is_signed_anew_with_few_headers(shared, body):
     assert "/eu-west-1/rds-data/aws4_request" in authorization
     signed = authorization.split("SignedHeaders=")[1].split(",")[0]
     assert signed == "content-type;host;x-amz-date;x-amz-security-token"
+
+
+@pytest.mark.parametrize("size", [65_536, 1 << 20, (1 << 20) + 1, 4 * 1024 * 1024 - 4_096])
+def test_bodies_up_to_the_limits_go_through_byte_for_byte(shared, size):
+    """1 MB is what the Data API answers at most, 4 MiB what it takes; at once and in chunks."""
+    running, scripted = shared
+    content = random.Random(size).randbytes(size)
+    scripted.answer = lambda seen: (200, [], seen.body)
+    for body in (content, iter([content[: size // 3], content[size // 3 :]])):
+        connection = http.client.HTTPConnection("127.0.0.1", running.address[1], timeout=30)
+        connection.request("POST", "/Execute", body)
+        assert connection.getresponse().read() == content
+        connection.close()
+        assert scripted.seen[-1].body == content
+
+
+def test_an_answer_without_end_is_cut_off(shared, body):
+    """With a length and without: no endpoint fills the memory, and nobody gets half an answer."""
+    running, scripted = shared
+    part = b"x" * 65_536
+    too_long = 17 * 1024 * 1024
+    chunk = b"%x\r\n%s\r\n" % (len(part), part)
+    chunked = chunk * (too_long // len(part)) + b"0\r\n\r\n"
+    for headers, content in (
+        ([], b"x" * too_long),
+        ([("Transfer-Encoding", "chunked")], chunked),
+    ):
+        scripted.answer = lambda _, answer=(200, headers, content): answer
+        with pytest.raises((ConnectionError, http.client.HTTPException)):
+            running.post(body=body())
+    assert running.recorded().calls(outcome="ConnectionClosedError") == 2
+
+
+def everything(client, target):
+    """Results of every operation, the ids that differ from one time to the next apart."""
+    text = {"name": "t", "value": {"stringValue": "é\\\"'"}}
+    target = {name: target[name] for name in ("resourceArn", "secretArn")}
+    seen = []
+
+    def note(operation, **arguments):
+        try:
+            answer = getattr(client, operation)(**target, **arguments)
+        except client.exceptions.ClientError as error:
+            answer = error.response
+        metadata = answer.pop("ResponseMetadata")
+        seen.append(
+            (operation, metadata["HTTPStatusCode"], sorted(metadata["HTTPHeaders"]), answer)
+        )
+        return answer.pop("transactionId", None)
+
+    note("execute_statement", sql="CREATE TEMP TABLE IF NOT EXISTS nothing ()")
+    note(
+        "execute_statement",
+        sql="SELECT :t::text, NULL, 1.5::numeric, ARRAY[1, 2]",
+        parameters=[text],
+    )
+    note(
+        "execute_statement", sql="SELECT 1 AS a", formatRecordsAs="JSON", includeResultMetadata=True
+    )
+    note("execute_statement", sql="SELECT repeat('x', 1000000)")
+    note("execute_statement", sql="SELECT repeat('x', 2000000)")
+    note("execute_statement", sql="SELECT 1/0")
+    note("execute_statement", sql="SELEC")
+    sets = [[{"name": "n", "value": {"longValue": number}}] for number in range(3)]
+    begun = note("begin_transaction")
+    note("execute_statement", sql="CREATE TABLE through (n int)", transactionId=begun)
+    note("batch_execute_statement", sql="INSERT INTO through VALUES (:n)", parameterSets=sets,
+         transactionId=begun)  # fmt: skip
+    note("execute_statement", sql="SELECT sum(n) FROM through", transactionId=begun)
+    note("rollback_transaction", transactionId=begun)
+    note("execute_statement", sql="SELECT * FROM through")
+    begun = note("begin_transaction")
+    note("batch_execute_statement", sql="SELECT :n / 0", parameterSets=sets, transactionId=begun)
+    note("commit_transaction", transactionId=begun)
+    note("commit_transaction", transactionId="none")
+    return seen
+
+
+def test_every_operation_has_the_same_results_through_and_direct(sidecar, endpoint, target):
+    """Transactions, batches, errors, 1 MB and above; and each is counted as the endpoint did."""
+    running = sidecar(endpoint.url)
+    direct = everything(endpoint.client(), target)
+    before = endpoint.requests.total
+    through = everything(running.client(), target)
+    assert through == direct
+    kept = running.recorded()
+    assert kept.calls() == endpoint.requests.total - before == len(direct)
 
 
 def test_an_endpoint_that_verifies_takes_what_the_sidecar_signs(sidecar):

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -117,6 +118,29 @@ def test_beyond_loopback_a_token_or_keys_are_needed():
     for wrong in ("short", "with/slash-and-more-characters", "é" * 20):
         with pytest.raises(ConfigError, match="16 to 200"):
             Settings(token=wrong).check()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"port": 65_536}, "port 65536"),
+        ({"upstream_timeout_s": float("nan")}, "upstream_timeout_s = nan"),
+        ({"upstream_timeout_s": 0.0}, "upstream_timeout_s = 0"),
+        ({"grace_s": -1.0}, "grace_s = -1"),
+        ({"flush_timeout_s": float("inf")}, "flush_timeout_s = inf"),
+        ({"max_calls": 0}, "max_calls = 0"),
+        ({"resource_arns": ("my-cluster",)}, "'my-cluster'"),
+        ({"secret_arns": ("arn:aws:secretsmanager:*",)}, "wildcards"),
+        ({"hosts": ("http://sidecar:8787",)}, "http://sidecar:8787"),
+        ({"tenant_header": "X-Tenant"}, "X-Tenant"),
+        ({"upstream": "ftp://x"}, "ftp://x"),
+    ],
+)
+def test_what_could_never_work_is_told_before_anything_starts(wrong, told):
+    """A list that nothing matches would refuse every call; NaN is no number of seconds."""
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        Settings(**wrong).check()
+    Settings(hosts=("sidecar", "10.0.0.1", "[::1]", "a.b-c.svc.cluster.local")).check()
 
 
 def test_the_token_is_the_first_part_of_the_path(sidecar, scripted, body):
@@ -254,9 +278,16 @@ def test_trailers_and_extensions_of_chunks_go_no_further(shared):
 def test_random_bytes_end_in_an_answer_or_a_closed_connection(shared, start, data):
     """Never a crash, never a request of another kind at the endpoint."""
     running, scripted = shared
-    answer = running.raw(start + data)
+    sent = start + data
+    before = len(scripted.seen)
+    answer = running.raw(sent)
     assert answer == b"" or answer.startswith(b"HTTP/1.1 "), answer[:80]
-    assert all(seen.path == "/Execute" for seen in scripted.seen)
+    # What was forwarded stands in what was sent: as often as it was asked for, and no other body.
+    forwarded = scripted.seen[before:]
+    assert len(forwarded) <= sent.count(b"POST /Execute HTTP/1.1")
+    for seen in forwarded:
+        assert seen.path == "/Execute"
+        assert seen.body in sent
 
 
 def test_headers_without_end_are_cut_off(shared):

@@ -102,13 +102,13 @@ def ledger(tmp_path_factory):
 
 def rendered(statement):
     """Every format's output, but for the second in which the workbook was made."""
-    workbook = ZipFile(BytesIO(xlsx.render(statement)))
+    workbook = ZipFile(BytesIO(xlsx.as_workbook(statement)))
     return {
-        "csv": csv.render(statement),
-        "html": html.render(statement),
-        "json": json.render(statement),
-        "focus": focus.render(statement),
-        "table": terminal.render(statement),
+        "csv": csv.as_csv(statement),
+        "html": html.as_html(statement),
+        "json": json.as_json(statement),
+        "focus": focus.as_focus(statement),
+        "table": terminal.as_text(statement),
         "xlsx": [workbook.read(name) for name in workbook.namelist() if name != CREATED],
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from tenantmetrics.cli.rls.check import check
+from tenantmetrics.cli.rls.prove import prove
 from tenantmetrics.cli.rls.sql import sql
 
 __all__ = ["rls"]
@@ -12,9 +13,10 @@ __all__ = ["rls"]
 rls = typer.Typer(
     name="rls",
     no_args_is_help=True,
-    help="Row-level security: write its policies, check that they hold.",
+    help="Row-level security: write its policies, check them, prove that they hold.",
 )
 rls.command()(check)
+rls.command()(prove)
 rls.command()(sql)
 
 

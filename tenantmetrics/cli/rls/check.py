@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tenantmetrics.policies.check import Report
     from tenantmetrics.policies.finding import Finding
 
-__all__ = ["check"]
+__all__ = ["check", "safe"]
 
 
 class Format(StrEnum):
@@ -145,23 +145,23 @@ def _print(report: Report, found: list[Finding]) -> None:
     colours = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
     for finding in found:
         head = Text(f"{finding.severity:8}", style=colours[finding.severity])
-        head.append(f"{finding.rule.id}  {finding.rule.name}  {_safe(finding.object)}", "default")
+        head.append(f"{finding.rule.id}  {finding.rule.name}  {safe(finding.object)}", "default")
         console.print(head)
-        console.print(f"        {_safe(finding.why)}", markup=False)
+        console.print(f"        {safe(finding.why)}", markup=False)
         for line in finding.mend.split("\n"):
-            console.print(f"            {_safe(line)}", style="dim", markup=False)
+            console.print(f"            {safe(line)}", style="dim", markup=False)
     counts = {
         severity: sum(finding.severity is severity for finding in found) for severity in Severity
     }
     known = len(report.findings) - len(found)
     said = [f"{count} {severity}" for severity, count in counts.items() if count]
     console.print(
-        f"{len(report.tables)} tables, application: {_safe(', '.join(report.roles)) or 'nobody'}: "
+        f"{len(report.tables)} tables, application: {safe(', '.join(report.roles)) or 'nobody'}: "
         f"{', '.join(said) or 'nothing found'}{f', {known} known' if known else ''}",
         markup=False,
     )
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     """A name may hold what turns a terminal's line around."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

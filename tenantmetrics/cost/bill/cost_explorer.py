@@ -92,6 +92,7 @@ def parse(
             *(() if "RECORD_TYPE" in places else (ungrouped,)),
             *sorter.notes(amortized=amortized),
         ),
+        places=dict(sorter.places),
         draft=tuple(sorter.draft(has_usage_types=True, columns="")),
     )
 

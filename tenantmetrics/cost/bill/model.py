@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -163,8 +163,6 @@ class Bill:
         """All of it, exact."""
         return sum((pool.amount for pool in self.pools.values()), Decimal(0))
 
-    def of(self, charges: Charges, pools: Collection[str] | None = None) -> Bill:
-        """A bill of some charges only, of all pools or of some."""
-        kept = {n: pool for n, pool in charges.pools.items() if pools is None or n in pools}
-        hours = charges.compute_by_hour if "compute" in kept else {}
-        return replace(self, pools=kept, compute_by_hour=hours)
+    def of(self, charges: Charges) -> Bill:
+        """A bill of some of its charges only."""
+        return replace(self, pools=charges.pools, compute_by_hour=charges.compute_by_hour)

@@ -31,6 +31,7 @@ def estimate(
     asked: ServerTimeSource,
     *,
     writers: Mapping[str, int],
+    others: Collection[str] = (),
 ) -> Estimate:
     """Estimate a period's server time by the best method that each hour and cluster have.
 
@@ -41,6 +42,7 @@ def estimate(
         hours: Usage by hour since the epoch.
         asked: `AUTO`, or one method for all hours.
         writers: Calls of the writers with the most of them.
+        others: Clusters that were called and are left out: load of theirs is nothing to note.
 
     Raises:
         LedgerError: A file cannot be read.
@@ -67,7 +69,7 @@ def estimate(
         if lacking == len(methods):
             raise ReportError(
                 f"server time by {asked} cannot be had: nothing below the ledger says it of "
-                f"{period.label}{_of_others(server, record)}"
+                f"{period.label}{_of_others(server, record, others)}"
             )
         if lacking:
             more.append(
@@ -80,7 +82,7 @@ def estimate(
             f"in {len(quiet)} hour{'s' * (len(quiet) > 1)} without a metered call the server had "
             "load: as far as it goes, their capacity is unmetered and not idle"
         )
-    strangers = _of_others(server, record)
+    strangers = _of_others(server, record, others)
     if strangers and wanted is None:
         more.append(f"what the server says was not used in part{strangers}")
     older = len(hours) - len(whole)
@@ -150,9 +152,9 @@ def _quiet_hours(
     return hours
 
 
-def _of_others(server: ServerLoad, record: Record) -> str:
+def _of_others(server: ServerLoad, record: Record, left_out: Collection[str]) -> str:
     """Of which other clusters the server's tables speak, in words; empty for none."""
-    others = sorted({arn for _, arn in server.spans} - set(record.clusters))
+    others = sorted({arn for _, arn in server.spans} - set(record.clusters) - set(left_out))
     if not others:
         return ""
     names = ", ".join(repr(arn) for arn in others[:3])

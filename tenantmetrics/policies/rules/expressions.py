@@ -229,7 +229,14 @@ def raises_when_unset(scope: Scope) -> Iterator[Fault]:
 def per_row(scope: Scope) -> Iterator[Fault]:
     """current_setting that is evaluated for each row."""
     for table, policy, name in _policies(scope):
-        found = [found for _, text, _ in clauses(policy) for found in settings_of(text)]
+        column = scope.tenant_column(table)
+        found = [
+            setting
+            for _, text, _ in clauses(policy)
+            # What does not tie the row at all is another rule's.
+            if binding(text, column).binds
+            for setting in settings_of(text)
+        ]
         if any(not setting.once and setting.missing_ok for setting in found):
             yield Fault(
                 name,

@@ -67,9 +67,7 @@ def materialised(scope: Scope) -> Iterator[Fault]:
                 view.sql,
                 f"The materialised view keeps rows of {_some(read)} as its owner saw them, and has "
                 "no row-level security of its own.",
-                f"REVOKE ALL ON {view.sql} FROM PUBLIC, "
-                + ", ".join(quoted(role.name) for role in who)
-                + ";",
+                f"REVOKE ALL ON {view.sql} FROM {scope.grantees(who, view.oid, ROW_PRIVILEGES)};",
             )
 
 
@@ -184,7 +182,8 @@ def open_sequence(scope: Scope) -> Iterator[Fault]:
                 if sets
                 else "its value says how many rows all of them write."
             ),
-            f"REVOKE SELECT, UPDATE ON SEQUENCE {sequence.sql} FROM PUBLIC, {names};\n"
+            f"REVOKE SELECT, UPDATE ON SEQUENCE {sequence.sql} FROM "
+            f"{scope.grantees(sets + reads, sequence.oid, {'SELECT', 'UPDATE'})};\n"
             f"GRANT USAGE ON SEQUENCE {sequence.sql} TO {names};",
             None if sets else Severity.INFO,
         )

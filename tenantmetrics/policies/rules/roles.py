@@ -120,5 +120,6 @@ def empties(scope: Scope) -> Iterator[Fault]:
             yield Fault(
                 table.sql,
                 f"{names} may TRUNCATE, which removes every tenant's rows: no policy is asked.",
-                f"REVOKE TRUNCATE ON {table.sql} FROM PUBLIC, {names};",
+                f"REVOKE TRUNCATE ON {table.sql} FROM "
+                f"{scope.grantees(who, table.oid, {'TRUNCATE'})};",
             )

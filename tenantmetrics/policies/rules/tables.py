@@ -186,12 +186,11 @@ def foreign_table(scope: Scope) -> Iterator[Fault]:
     for table in scope.tables:
         who = scope.reachers(table, ROW_PRIVILEGES) if table.kind == "f" else []
         if who:
-            names = ", ".join(quoted(role.name) for role in who)
             yield Fault(
                 table.sql,
                 "Foreign tables have no row-level security: whoever may read it reads every "
                 "tenant's rows.",
-                f"REVOKE ALL ON {table.sql} FROM PUBLIC, {names};",
+                f"REVOKE ALL ON {table.sql} FROM {scope.grantees(who, table.oid, ROW_PRIVILEGES)};",
             )
 
 

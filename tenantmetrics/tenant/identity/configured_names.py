@@ -20,6 +20,9 @@ class Vocabulary:
     def __init__(self, config: Config) -> None:
         self.columns = {name.lower(): rank for rank, name in enumerate(config.tenant_columns)}
         self.variables = frozenset(name.lower() for name in config.tenant_variables)
+        self.tables = _columns_of(config.tenant_tables)
+        self.shared_rows = config.tenant_shared_rows
+        self.trusts_updates = config.tenant_trust_updates
         self.functions = _positions(config.tenant_functions)
         self.setters = _positions(config.tenant_setters)
         self.comment_keys = frozenset(key.lower() for key in config.tenant_comment_keys)
@@ -45,6 +48,12 @@ class Vocabulary:
             if tenant := self.of_schema(part.strip().strip('"')):
                 return tenant
         return None
+
+
+def _columns_of(names: tuple[str, ...]) -> dict[str, str]:
+    """Table without its schema → the column that is the tenant."""
+    pairs = (name.lower().rpartition(":") for name in names)
+    return {table.rpartition(".")[2]: column for table, _, column in pairs}
 
 
 def _positions(names: tuple[str, ...]) -> dict[str, int]:

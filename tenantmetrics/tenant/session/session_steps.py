@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from tenantmetrics.records import SessionStep, SessionVerb
@@ -14,6 +15,7 @@ __all__ = ["steps_of"]
 
 _NAMED_BY_PATTERN = frozenset({ROLE, SEARCH_PATH})
 _PROGRAM_NAME = "application_name"
+_SETS = re.compile(r"\bset_config\b|\bset\s+(?:local\s+|session\s+)?[\w\"]+\.|\bexecute\b")
 
 
 def steps_of(
@@ -29,6 +31,9 @@ def steps_of(
     found: list[SessionStep] = []
     for plan in plans:
         verb = plan.verb
+        if plan.body is not None:
+            found += _may_set(plan.body.string(values), vocabulary)
+            continue
         if verb is not SessionVerb.SET and verb is not SessionVerb.RESET:
             found.append(SessionStep(verb, plan.name if isinstance(plan.name, str) else ""))
             continue
@@ -39,6 +44,17 @@ def steps_of(
             if step is not None:
                 found.append(step)
     return tuple(found)
+
+
+def _may_set(body: str | None, vocabulary: Vocabulary) -> list[SessionStep]:
+    """What a DO block may set: the variables that it mentions, to a tenant that is not known."""
+    text = (body or "").lower()
+    if body is not None and _SETS.search(text) is None:
+        return []
+    names = [name for name in sorted(vocabulary.variables) if name != _PROGRAM_NAME]
+    mentioned = [name for name in names if name in text]
+    # One that mentions none puts the name together.
+    return [SessionStep(SessionVerb.SET, name, None, False) for name in mentioned or names]
 
 
 def _step(plan: StepPlan, name: str, values: Values, vocabulary: Vocabulary) -> SessionStep | None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from tenantmetrics.tenant.sql.comparisons import any_of, elements, pairs_of, query_of, truth
-from tenantmetrics.tenant.sql.given_values import first_given
+from tenantmetrics.tenant.sql.computed_values import NEVER, Computed
+from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
 from tenantmetrics.tenant.sql.join_connectivity import reaches_outside
 from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.parameter_tests import branches_of, computed
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, QueryScope, Sink
 from tenantmetrics.tenant.sql.restrictions import (
     Fixed,
@@ -41,6 +43,7 @@ _EQUAL = (exp.EQ, exp.NullSafeEQ)
 _DIFFERENT = (exp.NEQ, exp.NullSafeNEQ)
 _VALUES = frozenset({exp.Literal, exp.Placeholder})
 _CONDITION_STEPS = 3
+_Parts = list[tuple[tuple[tuple[Computed, bool], ...], exp.Expr | None]]
 _IN_SESSION = Fixed(Touched(State.SESSION))
 
 
@@ -58,7 +61,7 @@ class Conditions:
         self._names = names
         self._facts = facts
 
-    def add(
+    def add(  # noqa: C901 - one connective a branch
         self,
         condition: exp.Expr | None,
         sink: Sink,
@@ -85,6 +88,9 @@ class Conditions:
                 and node.expression.__class__ is not exp.Boolean
             ):
                 # Most conditions by far; it is one that truth() sees through, or no connective.
+                if branch and (test := computed(node)) is not None:
+                    sink.guards.append((test, True))
+                    continue
                 self._equal(node.this, node.expression, sink, branch)
                 continue
             while isinstance(node, _PAREN_OR_NOT):
@@ -95,6 +101,10 @@ class Conditions:
                 todo.append((node.this, under_not))
             elif isinstance(node, exp.And if under_not else exp.Or):
                 self._either(node, sink, under_not)
+            elif branch and (test := computed(node)) is not None:
+                sink.guards.append((test, not under_not))
+            elif isinstance(node, exp.Case) and (parts := branches_of(node)) is not None:
+                self._case(parts, sink, under_not)
             elif node is not None:
                 inner = truth(node, under_not)
                 if inner is not None:
@@ -118,6 +128,16 @@ class Conditions:
             branches.append(inside)
         sink.choices.append(branches)
 
+    def _case(self, parts: _Parts, sink: Sink, negated: bool) -> None:
+        """`CASE WHEN :all THEN true ELSE tenant_id = :t END`: an OR that parameters decide."""
+        branches: list[Sink] = []
+        for tests, part in parts:
+            if part is not None:
+                inside = Sink(guards=list(tests))
+                self.add(part, inside, negated=negated, branch=True)
+                branches.append(inside)
+        sink.choices.append(branches)
+
     def _leaf(self, node: exp.Expr, sink: Sink, negated: bool, branch: bool) -> None:
         equal = _DIFFERENT if negated else _EQUAL
         if isinstance(node, equal):
@@ -131,7 +151,7 @@ class Conditions:
             self._null(node, sink, negated ^ bool(node.args.get("negate")))
         elif isinstance(node, exp.Boolean):
             if bool(node.this) is negated:
-                sink.guards.append((Operand(text="never"), True))
+                sink.guards.append((NEVER, True))
         elif not negated and not branch and (named := self._function(node)) is not None:
             sink.parts.append(named)
         else:
@@ -168,10 +188,11 @@ class Conditions:
 
     def _null(self, node: exp.Is, sink: Sink, negated: bool) -> None:
         """`:p IS NULL` is known before the call; `tenant_id IS NOT NULL` restricts nothing."""
-        operand = value_operand(node.this)
-        if isinstance(operand, Operand):
-            sink.guards.append((operand, not negated))
-        elif not negated:
+        if not negated and self._names.vocabulary.shared_rows and self._key(node.this) is not None:
+            # Rows that are nobody's: under OR only the other branches tell whose they are.
+            sink.guards.append((NEVER, True))
+            return
+        if computed(node.this) is None and not negated:
             self._unknown(node, sink)
 
     def _equal(self, left: exp.Expr, right: exp.Expr, sink: Sink, branch: bool) -> None:
@@ -233,7 +254,7 @@ class Conditions:
             sink.constraints.append((key, UNKNOWN))
             if (other := self._names.other_key(inner)) is not None:
                 sink.links.append((key, other))
-        elif isinstance(inner, exp.Coalesce):
+        elif isinstance(inner, GIVEN):
             sink.constraints.append((key, first_given(inner)))
             self._unknown(inner, sink)
         elif isinstance(inner, exp.Subquery) and not branch:

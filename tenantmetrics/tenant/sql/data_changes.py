@@ -29,6 +29,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     Restriction,
     Rows,
 )
+from tenantmetrics.tenant.sql.saved_rows import saved_tenant
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.value_expressions import bare, unnested
 from tenantmetrics.tenant.sql.written_values import alias_of, value_node
@@ -225,6 +226,11 @@ class DataChanges:
         add_from(self.queries, sources, names, facts, facts.main)
         where = node.args["where"].this if node.args.get("where") else None
         Conditions(self.queries, names, facts).add(where, facts.main)
+        if (saved := saved_tenant(node, self.vocabulary)) is not None:
+            (target,) = names.sources.values()
+            columns = self.vocabulary.columns
+            key = (target.number, min(columns, key=columns.__getitem__))
+            facts.main.constraints.append((key, Named((saved,))))
         for item in node.expressions:
             self.assigned(item, alias_of(node.this), names, facts)
         return build_restriction(facts, names)

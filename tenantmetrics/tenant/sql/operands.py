@@ -10,7 +10,14 @@ from tenantmetrics.tenant.identity.tenant_ids import from_field, from_number, fr
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.template import Literal
 
-__all__ = ["MAX_EVALUATION_STEPS", "Operand", "Values", "field_of", "index_parameters"]
+__all__ = [
+    "MAX_EVALUATION_STEPS",
+    "Operand",
+    "Values",
+    "array_elements",
+    "field_of",
+    "index_parameters",
+]
 
 MAX_EVALUATION_STEPS = 60_000
 """Names of tenants that are read, joined and compared for one set of parameters, 10 ms. A list of
@@ -96,7 +103,7 @@ class Operand:
                 return tuple(tenant for tenants in named for tenant in tenants) if whole else None
             if self.many:
                 text = values.literals[self.slot].text
-                return self._all(_array_elements(text)) if text is not None else None
+                return self._all(array_elements(text)) if text is not None else None
             literal = values.literals[self.slot]
             return None if self._is_cut(literal.text or "", values) else self.of_literal(literal)
         return () if self.text is None else self._read(self.text)
@@ -158,7 +165,7 @@ class Operand:
 
     def _of_array(self, value: Any) -> tuple[str, ...] | None:
         if isinstance(value, Mapping) and isinstance(value.get("stringValue"), str):
-            return self._all(_array_elements(value["stringValue"]))
+            return self._all(array_elements(value["stringValue"]))
         array = value.get("arrayValue") if isinstance(value, Mapping) else None
         if not isinstance(array, Mapping):
             return _nobody(value)
@@ -209,7 +216,7 @@ def _plain(value: Any) -> str | None:
     return text if isinstance(text, str) else from_field(value)
 
 
-def _array_elements(text: str) -> list[str | None] | None:
+def array_elements(text: str) -> list[str | None] | None:
     """The elements of an array literal `{a,"b c",NULL}`; None where it is more than a flat list."""
     text = text.strip()
     if not text.startswith("{") or not text.endswith("}"):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tenantmetrics.records import Misuse, SessionVerb
+from tenantmetrics.tenant.sql.computed_values import Computed
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
@@ -39,12 +40,14 @@ class StepPlan(NamedTuple):
         name: The variable, or what tells its name (`set_config(:name, …)`).
         value: What tells the tenant; None where it is not known.
         local: Whether it ends with the transaction, or what tells so.
+        body: The text of a DO block, which may set whatever variable it mentions.
     """
 
     verb: SessionVerb
     name: str | Operand = ""
     value: Operand | None = None
     local: bool | Operand = False
+    body: Operand | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,10 @@ class Plan:
     why: str = ""
 
 
+_NODES = (Named, Rows, Either, Guarded, Same, Joined, Also, Closed, Computed)
+"""Every field of these is one of them, an operand, a tuple of them, or a word."""
+
+
 def operands_of(plan: Plan, *, of_rows: bool = True) -> list[Operand]:
     """The values that can change what a plan finds, in no particular order.
 
@@ -105,8 +112,7 @@ def operands_of(plan: Plan, *, of_rows: bool = True) -> list[Operand]:
             found.append(part)
         elif isinstance(part, tuple):
             todo.extend(part)
-        elif isinstance(part, Named | Rows | Either | Guarded | Same | Joined | Also | Closed):
-            # Every field of a node is a node, an operand, or a tuple of them.
+        elif isinstance(part, _NODES):
             todo.extend(getattr(part, name) for name in part.__slots__)
     return found
 

@@ -38,6 +38,10 @@ class Generations(Generic[_Value]):
         with self._lock:
             return sum(map(len, self.young)) + sum(map(len, self._old))
 
+    def values(self) -> list[_Value]:
+        """What both generations hold."""
+        return [*self.young.values(), *self._old.values()]
+
     def aged(self, key: str) -> _Value | None:
         """An entry of the old generation, young again; None if there is none."""
         value = self._old.get(key)

@@ -32,6 +32,7 @@ from tenantmetrics.tenant.sql.restrictions import (
 )
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.template import TOO_LONG
+from tenantmetrics.tenant.sql.tenant_tables import with_tenant_tables
 from tenantmetrics.tenant.sql.utility_statements import needs_parser, read_utility
 from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, operand_of, utility_tokens
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_operand
@@ -170,8 +171,8 @@ def _query_plan(text: str, vocabulary: Vocabulary) -> Plan:
     if isinstance(parsed, str) or len(parsed) != 1:
         why = parsed if isinstance(parsed, str) else "not one statement"
         return _unparsed(text, vocabulary, why)
-    statement = parsed[0]
     try:
+        statement = with_tenant_tables(parsed[0], vocabulary)
         return _analysed(statement, vocabulary)
     except RecursionError:
         return _unparsed(text, vocabulary, "nested too deep")
@@ -186,7 +187,9 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
     """INSERT of many rows of plain values: parsed with one row, then filled with all."""
     plan = _query_plan(rows.short, vocabulary)
     parsed = parse_template(rows.short)
-    index = tenant_index(parsed[0], vocabulary) if isinstance(parsed, list) and parsed else None
+    index = None
+    if isinstance(parsed, list) and parsed:
+        index = tenant_index(with_tenant_tables(parsed[0], vocabulary), vocabulary)
     if plan.why or (index is not None and isinstance(plan.node, Also)):
         return replace(plan, node=UNKNOWN, why=plan.why or "many rows beside something else")
     if index is None:

@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget
-from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.computed_values import Computed
 from tenantmetrics.tenant.sql.restrictions import (
     CLEAR,
     OPEN,
@@ -208,7 +208,7 @@ class Sink:
     links: list[tuple[Key, Key]] = field(default_factory=list)
     choices: list[list[Sink]] = field(default_factory=list)
     parts: list[Restriction] = field(default_factory=list)
-    guards: list[tuple[Operand, bool]] = field(default_factory=list)
+    guards: list[tuple[Computed, bool]] = field(default_factory=list)
 
     def take(self, other: Sink) -> None:
         """Take over all that another holds, and leave it empty."""

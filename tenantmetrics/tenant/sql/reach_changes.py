@@ -9,6 +9,8 @@ from sqlglot import exp
 from tenantmetrics.tenant.sql.reach_columns import Binding, Output, ReachScope, Relation
 from tenantmetrics.tenant.sql.reach_joins import Holds, Leaf, Tree, conjuncts
 from tenantmetrics.tenant.sql.reach_relations import WithQuery, without_inward
+from tenantmetrics.tenant.sql.restrictions import Named
+from tenantmetrics.tenant.sql.saved_rows import saved_tenant
 from tenantmetrics.tenant.sql.sqlglot_trees import read_from, unwrapped
 from tenantmetrics.tenant.sql.value_expressions import bare, value_operand
 
@@ -67,6 +69,9 @@ class ReachChanges:
         trees += self._reach.trees(items, scope, holds)
         where = node.args.get("where")
         self._reach.filtered(trees, where.this if where is not None else None, scope, holds)
+        saved = saved_tenant(node, self._vocabulary) if isinstance(node, exp.Update) else None
+        if saved is not None:
+            self._graph.restrict(trees[0].low, Named((saved,)))
         for item in node.expressions:
             self._conditions.opaque(item, scope)
         returning = node.args.get("returning")

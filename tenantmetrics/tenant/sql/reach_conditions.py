@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from tenantmetrics.tenant.sql.comparisons import any_of, elements, pairs_of, query_of, truth
-from tenantmetrics.tenant.sql.given_values import first_given
+from tenantmetrics.tenant.sql.computed_values import NEVER, Computed
+from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
 from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.parameter_tests import branches_of, computed
 from tenantmetrics.tenant.sql.reach_columns import Output, ReachScope, is_key_name
-from tenantmetrics.tenant.sql.reach_joins import Holds, Tree, conjuncts
+from tenantmetrics.tenant.sql.reach_joins import Holds, Part, Tree, conjuncts
 from tenantmetrics.tenant.sql.restrictions import (
     Either,
     Fixed,
@@ -50,13 +52,16 @@ _COMPARISONS = (
 """None of them is true where one of its columns is NULL."""
 
 
+_Guards = list[tuple[Computed, bool]]
+
+
 @dataclass(slots=True)
 class _Branch:
     """What one branch of an OR closes."""
 
     restricted: dict[int, list[Restriction]] = field(default_factory=dict)
     edges: set[tuple[tuple[int, ...], int]] = field(default_factory=set)
-    guards: list[tuple[Operand, bool]] = field(default_factory=list)
+    guards: list[tuple[Computed, bool]] = field(default_factory=list)
 
 
 class ReachConditions:
@@ -91,6 +96,16 @@ class ReachConditions:
             holds: For which sources it holds.
         """
         self._graph.budget.spend(4)
+        if self._branch is not None and (test := computed(node)) is not None:
+            self._branch.guards.append((test, not negated))
+            return
+        if isinstance(node, exp.Case) and (found := branches_of(node)) is not None:
+            self._chosen(
+                [(list(tests), [(part, negated)]) for tests, part in found if part is not None],
+                scope,
+                holds,
+            )
+            return
         inner = truth(node, negated)
         if inner is not None:
             for part, under_not in conjuncts(inner[0], negated=negated ^ inner[1]):
@@ -106,16 +121,19 @@ class ReachConditions:
         elif isinstance(node, exp.Exists) and not negated:
             self._exists(node.this, None, scope, holds)
         elif isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
-            operand = value_operand(node.this)
-            wanted = not (negated ^ bool(node.args.get("negate")))
-            if isinstance(operand, Operand):
-                if self._branch is not None:
-                    self._branch.guards.append((operand, wanted))
-            else:
-                self.opaque(node, scope)
+            is_null = not (negated ^ bool(node.args.get("negate")))
+            output = self.side(node.this, scope) if is_null and self._branch is not None else None
+            if (
+                self._branch is not None
+                and output is not None
+                and output.name in self._columns
+                and self._reach.vocabulary.shared_rows
+            ):
+                self._branch.guards.append((NEVER, True))
+            self.opaque(node, scope)
         elif isinstance(node, exp.Boolean):
             if bool(node.this) is negated and self._branch is not None:
-                self._branch.guards.append((Operand(text="never"), True))
+                self._branch.guards.append((NEVER, True))
         elif not negated and (named := self._function(node)) is not None:
             for binding in scope.bindings.values():
                 for output in (*binding.relation.outputs.values(), binding.relation.star):
@@ -300,12 +318,25 @@ class ReachConditions:
                 todo += [part.expression, part.this]
             else:
                 parts.append(part)
+        self._chosen([([], conjuncts(part, negated=negated)) for part in parts], scope, holds)
+
+    def _chosen(
+        self, parts: list[tuple[_Guards, list[Part]]], scope: ReachScope, holds: Holds
+    ) -> None:
+        """Take branches of which one holds.
+
+        Args:
+            parts: Of each branch the tests of parameters that it needs, and its conditions.
+            scope: What names mean.
+            holds: For which sources the whole holds.
+        """
         around = self._branch
         branches: list[_Branch] = []
-        for part in parts:
-            self._branch = _Branch()
-            for condition, under_not in conjuncts(part, negated=negated):
-                self.take(condition, under_not, scope, holds)
+        for guards, conditions in parts:
+            self._branch = _Branch(guards=guards)
+            for condition, negated in conditions:
+                for part, under_not in conjuncts(condition, negated=negated):
+                    self.take(part, under_not, scope, holds)
             branches.append(self._branch)
         self._branch = around
         for source in dict.fromkeys(s for branch in branches for s in branch.restricted):
@@ -368,7 +399,7 @@ class ReachConditions:
             if element is not None:
                 self.tie(output, element._replace(name="\0"), holds)
                 return True
-        if isinstance(inner, exp.Coalesce) and output.name in self._columns:
+        if isinstance(inner, GIVEN) and output.name in self._columns:
             self.restrict(output, first_given(inner), holds)
         return False
 

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 from tenantmetrics.records import UNATTRIBUTED, Misuse
 from tenantmetrics.tenant.sql.budget import TooMuchWorkError
+from tenantmetrics.tenant.sql.computed_values import Computed, may_be
 from tenantmetrics.tenant.sql.operands import Operand, Values
 
 __all__ = [
@@ -185,15 +186,15 @@ class Guarded:
 
     Attributes:
         node: What the branch restricts its rows to.
-        tests: (operand, wanted): the branch can hold only if "operand is NULL" equals wanted.
+        tests: The branch can hold only if each test comes out as wanted.
     """
 
     node: Restriction
-    tests: tuple[tuple[Operand, bool], ...]
+    tests: tuple[tuple[Computed, bool], ...]
 
     def possible(self, values: Values) -> bool:
         """Whether the branch can hold for any row."""
-        return all(operand.is_null(values) in {wanted, None} for operand, wanted in self.tests)
+        return all(may_be(test, wanted, values) for test, wanted in self.tests)
 
     def found(self, values: Values) -> Touched:
         """The branch's own answer."""

@@ -30,6 +30,7 @@ _STRING_SLOT = "slot"
 _RANGE_SLOT = "list"
 _NUMBER_SLOT = 8_800_000_000
 _SHORT_LIST = 15
+_LONG_LIST = 4_000
 _MAX_TOKENS = 6_000
 """Tokens of one text that are looked at, 10 ms; what is longer names nobody."""
 _MAX_ESCAPED = 4_096
@@ -77,11 +78,12 @@ _BLOCK = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"
 _COMMENTED = re.compile(rf"\s*+({_BLOCK})?+((?:[^/]|/(?!\*))*+)({_BLOCK})?+\s*+", re.DOTALL)
 _LITERAL = re.compile(
     r"""('(?:[^']|'')*+'|"(?:[^"]|"")*+"|"""
-    r"""[0-9](?<![\w.:$\x80-\U0010FFFF][0-9])[0-9]*+(?:\.[0-9]++)?+(?![\w.]))"""
+    r"""[0-9](?<![\w.:$\x80-\U0010FFFF][0-9])(?:[xXoObB][0-9a-fA-F_]++|[0-9_]*+"""
+    r"""(?:\.[0-9_]++)?+)(?![\w.]))"""
 )
 
 
-def skeleton(sql: str) -> Skeleton:
+def skeleton(sql: str) -> Skeleton:  # noqa: C901 - one short loop a step
     """Cut a text; never raises."""
     comments: tuple[str, ...] = ()
     body = sql
@@ -113,14 +115,24 @@ def skeleton(sql: str) -> Skeleton:
     template = "".join(pieces)
     if len(literals) > _SHORT_LIST:
         template = _folded(template)
+    if len(template) > _LONG_LIST:
+        template = _PARAMETERS.sub(r"\1\2::char(1)", template)
     return Skeleton(template, tuple(literals), comments)
 
 
-_ELEMENT = rf"(?:'{_STRING_SLOT}[0-9]+'|88[0-9]{{8}})"
+_ELEMENT = rf"-?(?:'{_STRING_SLOT}[0-9]+'|88[0-9]{{8}})(?:::[A-Za-z_]\w*+)?"
 _LIST = re.compile(
-    rf"(\bin\s*\(\s*)({_ELEMENT}(?:\s*,\s*{_ELEMENT}){{{_SHORT_LIST},}}+)(?=\s*\))",
+    rf"(\b(?:in\s*\(|array\s*\[)\s*)({_ELEMENT}(?:\s*,\s*{_ELEMENT}){{{_SHORT_LIST},}}+)"
+    r"(?=\s*[)\]])",
     re.IGNORECASE,
 )
+_SIGN_OR_CAST = re.compile(r"-|::\w+")
+_MANY_PARAMETERS = 1_300
+_PARAMETERS = re.compile(
+    rf"(\b(?:in\s*\(|array\s*\[)\s*)(:\w+)((?:\s*,\s*:\w+){{{_MANY_PARAMETERS},}}+)(?=\s*[)\]])",
+    re.IGNORECASE,
+)
+"""More than the parser takes; whom they name is not told."""
 _SLOT = re.compile(rf"'{_STRING_SLOT}([0-9]+)'|88([0-9]{{8}})")
 
 
@@ -131,11 +143,17 @@ def _folded(template: str) -> str:
 
 def _fold(found: re.Match[str]) -> str:
     text = found.group(2)
-    first = _SLOT.match(text)
-    last = _SLOT.match(text, max(text.rfind(","), 0) + 1) or _SLOT.search(text, text.rfind(","))
+    first = _SLOT.search(text)
+    last = _SLOT.search(text, text.rfind(","))
     assert first is not None and last is not None  # noqa: S101, PT018 - the list is made of slots
     numbers = [int(slot.group(1) or slot.group(2)) for slot in (first, last)]
-    return f"{found.group(1)}'{_RANGE_SLOT}{numbers[0]}_{numbers[1]}'"
+    folded = f"{found.group(1)}'{_RANGE_SLOT}{numbers[0]}_{numbers[1]}'"
+    around = _SIGN_OR_CAST.findall(text)
+    if not around:
+        return folded
+    alike = len(set(around)) == 1 and len(around) == numbers[1] - numbers[0] + 1
+    # Of values with signs, and with different casts, it is not told whom they name.
+    return folded + (around[0] if alike and around[0] != "-" else "::char(1)")
 
 
 def range_of_string(content: str) -> tuple[int, int] | None:
@@ -228,6 +246,8 @@ def _tokenized(sql: str) -> Skeleton:
     template = "".join(pieces)
     if len(literals) > _SHORT_LIST:
         template = _folded(template)
+    if len(template) > _LONG_LIST:
+        template = _PARAMETERS.sub(r"\1\2::char(1)", template)
     return Skeleton(template, tuple(literals), tuple(comments))
 
 

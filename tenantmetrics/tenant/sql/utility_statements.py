@@ -15,7 +15,7 @@ from tenantmetrics.sqltext import TokenKind
 from tenantmetrics.tenant.session.session_variables import ROLE
 from tenantmetrics.tenant.sql.plan import StepPlan
 from tenantmetrics.tenant.sql.set_statements import read_reset, read_set
-from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, dotted_name
+from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, dotted_name, operand_of
 
 __all__ = ["Utility", "needs_parser", "read_utility"]
 
@@ -86,7 +86,7 @@ def needs_parser(words: list[UtilityToken]) -> bool:
     return False
 
 
-def read_utility(words: list[UtilityToken]) -> Utility:
+def read_utility(words: list[UtilityToken]) -> Utility:  # noqa: PLR0911 - one kind a line
     """Read a statement that is no query.
 
     Args:
@@ -111,6 +111,10 @@ def read_utility(words: list[UtilityToken]) -> Utility:
         return Utility(_summary(words), steps if everything else ())
     if first in {"explain", "declare", "create", "call", "copy", "prepare"}:
         return _wrapping(first, words)
+    if first == "do":
+        bodies = [word for word in words if word.kind is TokenKind.STRING]
+        block = tuple(StepPlan(SessionVerb.SET, body=operand_of(body)) for body in bodies[:1])
+        return Utility("DO", block)
     return _transaction(first, texts) or Utility(_summary(words))
 
 

@@ -18,6 +18,8 @@ __all__ = [
     "array_operands",
     "bare",
     "function_name",
+    "leaf_operand",
+    "only_value",
     "unnested",
     "value_operand",
 ]
@@ -99,12 +101,12 @@ def value_operand(  # noqa: C901 - one wrapper a branch
             sign = "-"
             node = node.this
         elif isinstance(node, _SUBQUERY_OR_SELECT):
-            node = _only_value(node)
+            node = only_value(node)
         elif through_nullif and isinstance(node, exp.Nullif):
             node = node.this
         else:
             break
-    operand = _leaf(node)
+    operand = leaf_operand(node)
     if isinstance(operand, Operand) and (casts or sign):
         return replace(operand, cast=tuple(reversed(casts)), sign=sign, fits=fits)
     return operand
@@ -126,7 +128,7 @@ def _limit(kind: exp.DataType | None) -> int | None:
     return slot_of_number(size.this) if isinstance(size, exp.Literal) else None
 
 
-def _only_value(node: exp.Expr) -> exp.Expr | None:
+def only_value(node: exp.Expr) -> exp.Expr | None:
     """The value of `(SELECT value)`; people write it so that it is evaluated once."""
     select = node.this if isinstance(node, exp.Subquery) else node
     if isinstance(select, exp.Select) and len(select.expressions) == 1:
@@ -137,7 +139,8 @@ def _only_value(node: exp.Expr) -> exp.Expr | None:
     return None
 
 
-def _leaf(node: exp.Expr | None) -> Operand | SessionValue | None:  # noqa: PLR0911
+def leaf_operand(node: exp.Expr | None) -> Operand | SessionValue | None:  # noqa: PLR0911
+    """A literal, a parameter, NULL, TRUE, FALSE or the session's own value; None for others."""
     if isinstance(node, exp.Placeholder):
         name = node.this
         if not isinstance(name, str) or not name:
@@ -198,7 +201,7 @@ def array_operands(node: exp.Expr | None) -> ArrayOf | None:
                 return None
             found.append(replace(operand, cast=operand.cast + cast))
         return found
-    operand = _leaf(node)
+    operand = leaf_operand(node)
     return [replace(operand, many=True, cast=cast)] if isinstance(operand, Operand) else None
 
 

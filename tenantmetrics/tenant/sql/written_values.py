@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
 from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Restriction, State, Touched
@@ -16,6 +17,8 @@ _IN_SESSION = Fixed(Touched(State.SESSION))
 
 def value_node(item: exp.Expr | None) -> Restriction:
     """The tenant that a written value names."""
+    if isinstance(item, (*GIVEN, exp.Nullif)):
+        return first_given(item)
     value = value_operand(item)
     if value is SESSION:
         return _IN_SESSION

@@ -10,6 +10,7 @@ import pytest
 TABLES = ("a", "b", "c", "d")
 KEYS = ("id", "aid", "bid")
 COLUMNS = ("id", "tenant_id", "aid", "bid", "status")
+VALUES = ("''", "'x'", "NULL::text")
 JOINS = ("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN")
 
 
@@ -248,11 +249,26 @@ class Statements:
             (f"NOT ({a} OR {b})", 0.7),
             (f"CASE WHEN {a} THEN {b} ELSE {self._condition(aliases, 0)} END", 1),
             (f"CASE WHEN {a} THEN true ELSE false END", 0.5),
+            (f"({self._value_test()} OR {a})", 1),
+            (f"({self._value_test()} AND {a} OR {self._value_test()} AND {b})", 0.7),
+            (f"CASE WHEN {self._value_test()} THEN {a} ELSE {b} END", 0.7),
+            (f"CASE 'x' WHEN {self._any(VALUES)} THEN {a} WHEN 'x' THEN {b} END", 0.3),
+            (f"{x}.tenant_id = CASE WHEN {self._value_test()} THEN {tenant} ELSE 'acme' END", 0.4),
+            (f"{x}.tenant_id = coalesce(NULLIF({self._any(VALUES)}, ''), {tenant})", 0.4),
             (f"({a}) IS NOT TRUE", 0.4),
             (f"({a}) = ({b})", 0.4),
             (self._subquery(x, aliases, depth), 10),
         )
         return self._pick(nested)
+
+    def _value_test(self) -> str:
+        """A test that no row has a part in."""
+        v, w = self._any(VALUES), self._any(VALUES)
+        return self._any((
+            f"{v} = {w}", f"{v} <> {w}", f"{v} IS NULL", f"NULLIF({v}, {w}) IS NULL", "1 = 0",
+            f"coalesce({v}, 'x') = {w}", f"NOT ({v} = {w})", f"length({v}) > 0", "true", "false",
+            f"{v} IN ({w}, 'x')", f"({v} = {w}) IS TRUE", f"({v} = {w}) IS NOT TRUE",
+        ))  # fmt: skip
 
     def _subquery(self, x: str, aliases: Sequence[str], depth: int) -> str:
         from_, own = self._from(depth - 2)

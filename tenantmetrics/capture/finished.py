@@ -1,0 +1,71 @@
+"""From a finished `Request` to its `Call`, on the background thread: nobody waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tenantmetrics.capture.request import Request
+from tenantmetrics.capture.size import billed_requests, billing_rule
+from tenantmetrics.limits import BILLED_REQUEST_BYTES
+from tenantmetrics.records import Call
+
+__all__ = ["CallOf", "call_maker"]
+
+CallOf = Callable[[Request], Call]
+"""Makes the call of a request that `Recorder.finish` or `Recorder.abandon` has closed."""
+
+_new = tuple.__new__
+"""Builds a Call without the Python-level constructor of named tuples: a third of its time."""
+
+
+def call_maker(billed_bytes: str) -> CallOf:
+    """What makes calls under one rule of metering.
+
+    Args:
+        billed_bytes: What is metered: one of `config.BILLED_BYTES`.
+    """
+    metered_bytes = billing_rule(billed_bytes)
+
+    def call_of(request: Request) -> Call:
+        first_ns, http_status = request.first_sent_ns, request.http_status
+        request_bytes, response_bytes = request.request_bytes, request.response_bytes
+        duration_ns = request.ended_ns - first_ns
+        if request.answered:
+            waited_ns = request.started_ns - first_ns
+            # Whatever is metered, within one step it is one unit. What has no HTTP status is a
+            # driver's call, which AWS does not meter.
+            units = (
+                (1 if http_status else 0)
+                if request_bytes + response_bytes <= BILLED_REQUEST_BYTES
+                else billed_requests(metered_bytes(request_bytes, response_bytes))
+            )
+        else:
+            waited_ns, units = duration_ns, 0
+        return _new(
+            Call,
+            (
+                request.operation,
+                request.ended_at_ns,
+                duration_ns,
+                request.outcome,
+                request.sqlstate,
+                http_status,
+                request.attempts or 1,
+                request_bytes,
+                response_bytes,
+                units,
+                request.rows_returned,
+                request.rows_written,
+                request.session,
+                request.target,
+                request.database,
+                request.claims,
+                request.trace,
+                waited_ns,
+                request.transition,
+                request.opened_connection,
+                request.session_kind,
+            ),
+        )
+
+    return call_of

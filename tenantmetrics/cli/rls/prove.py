@@ -1,0 +1,162 @@
+"""`tenantmetrics rls prove`: two tenants' rows, every operation, all of it rolled back."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tenantmetrics.cli.rls.check import safe
+from tenantmetrics.cli.rls.target import (
+    ColumnName,
+    DatabaseName,
+    EndpointUrl,
+    Region,
+    ResourceArn,
+    Schemas,
+    SecretArn,
+    Url,
+    Variable,
+    connect,
+    ends_with_2,
+)
+
+if TYPE_CHECKING:
+    from tenantmetrics.policies.proof.prove import Proof
+
+__all__ = ["prove"]
+
+
+class Format(StrEnum):
+    """How the proof is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def prove(
+    *,
+    url: Url = None,
+    resource_arn: ResourceArn = None,
+    secret_arn: SecretArn = None,
+    database: DatabaseName = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    role: Annotated[
+        str | None,
+        typer.Option(
+            help="The role that the application connects as. [default: the one that has grants]"
+        ),
+    ] = None,
+    table: Annotated[
+        list[str] | None, typer.Option(help="Only this table. Repeatable. [default: all]")
+    ] = None,
+    column: ColumnName = "tenant_id",
+    variable: Variable = "app.current_tenant_id",
+    user_column: Annotated[
+        str | None, typer.Option(help="A column that policies compare with the user, too.")
+    ] = None,
+    user_variable: Annotated[
+        str, typer.Option(help="The variable that holds the user.")
+    ] = "app.current_user_id",
+    schema: Schemas = None,
+    functions: Annotated[
+        bool,
+        typer.Option(
+            "--functions/--no-functions",
+            help="Call SECURITY DEFINER functions; what they do outside of the database stays.",
+        ),
+    ] = True,
+    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+) -> None:
+    """Prove that tenants are isolated: put in rows of two, and try everything as one of them.
+
+    In one transaction that is rolled back. Connect as a role that may SET ROLE to the
+    application's. Exits with 0 if all is isolated, 1 if something is not, 2 if something could not
+    be tried.
+    """
+    from tenantmetrics.policies.proof.prove import prove as proved
+    from tenantmetrics.policies.scope import Settings
+
+    settings = Settings(
+        column=column,
+        variable=variable,
+        user_column=user_column,
+        user_variable=user_variable,
+        schemas=tuple(schema or ()),
+        roles=(role,) if role is not None else (),
+    )
+    with (
+        ends_with_2(),
+        connect(
+            resource_arn=resource_arn,
+            secret_arn=secret_arn,
+            database=database,
+            url=url,
+            region=region,
+            endpoint_url=endpoint_url,
+        ) as connection,
+    ):
+        proof = proved(connection, settings, tables=table or (), functions=functions)
+    if format_ is Format.JSON:
+        document = {"role": proof.role, "proved": [one.as_dict() for one in proof.proved]}
+        print(json.dumps(document, ensure_ascii=False, indent=2))
+    else:
+        _print(proof)
+    if proof.leaks:
+        raise typer.Exit(1)
+    if proof.unproved:
+        raise typer.Exit(2)
+
+
+def _print(proof: Proof) -> None:
+    """One line an object, then what is not isolated, what was not proved, and remarks."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from tenantmetrics.policies.proof.verdict import Verdict
+
+    marks = {
+        Verdict.ISOLATED: "isolated",
+        Verdict.LEAK: "[red]NOT[/]",
+        Verdict.DENIED: "-",
+        Verdict.NOT_THERE: "-",
+        Verdict.UNPROVED: "[yellow]?[/]",
+    }
+    # What is piped is never folded.
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    operations = ("SELECT", "INSERT", "UPDATE", "DELETE", "UPSERT", "MERGE", "TRUNCATE", "COPY")
+    grid = Table(title=f"As role {safe(proof.role)}", title_justify="left")
+    grid.add_column("object", overflow="fold")
+    for heading in (*operations, "else"):
+        grid.add_column(heading, no_wrap=True)
+    by_object: dict[str, dict[str, Verdict]] = {}
+    for one in proof.proved:
+        by_object.setdefault(one.object, {})[one.operation] = one.verdict
+    for name, found in by_object.items():
+        rest = [verdict for operation, verdict in found.items() if operation not in operations]
+        worst = next((v for v in (Verdict.LEAK, Verdict.UNPROVED) if v in rest), None)
+        other = marks[worst or rest[0]] if rest else ""
+        cells = [marks[found[name]] if name in found else "" for name in operations]
+        grid.add_row(safe(name).replace("[", r"\["), *cells, other)
+    console.print(grid)
+    for one in proof.proved:
+        if one.why and one.verdict in {Verdict.LEAK, Verdict.UNPROVED, Verdict.ISOLATED}:
+            said = "note" if one.verdict is Verdict.ISOLATED else str(one.verdict)
+            console.print(
+                f"{said}: {safe(one.object)}: {one.operation}: {one.why}",
+                markup=False,
+                soft_wrap=True,
+            )
+    objects = len(by_object)
+    leaking = len({one.object for one in proof.leaks})
+    unproved = len({one.object for one in proof.unproved} - {one.object for one in proof.leaks})
+    console.print(
+        f"{objects} objects: {leaking} not isolated, {unproved} not proved; nothing was kept",
+        markup=False,
+        soft_wrap=True,
+    )

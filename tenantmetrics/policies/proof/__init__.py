@@ -1,0 +1,1 @@
+"""The proof: two tenants' rows, every operation, nothing stays."""

@@ -1,0 +1,284 @@
+"""Usage and charges of several clusters: each cluster its own pools, hours and idle."""
+
+from __future__ import annotations
+
+import csv
+import json
+from decimal import Decimal
+
+import pytest
+
+from tenantmetrics.cost import BillFilter, Capacity, monthly
+from tenantmetrics.cost.cluster_names import read_clusters
+from tenantmetrics.cost.of_clusters import clusters_of_capacity
+from tenantmetrics.errors import ReportError
+from tenantmetrics.export.ledger import LedgerExporter
+from tenantmetrics.records import IDLE, SHARED, Series, SeriesKey, Source, Window
+
+START_S = 1_795_168_800  # 2026-11-20 10:00 UTC
+ARN = "arn:aws:rds:{1}:{2}:cluster:{0}"
+ACCOUNT, OTHER = "111122223333", "444455556666"
+ACU, API, TAX = "Aurora:ServerlessV2Usage", "Data-API-Usage", ""
+
+
+def arn(name, region="us-east-1", account=ACCOUNT):
+    return ARN.format(name, region, account)
+
+
+@pytest.fixture
+def calls(ledger):
+    """Write an hour of calls: cluster, tenant, calls, hour."""
+    count = iter(range(1000))
+
+    def write(*rows):
+        for cluster, tenant, number, hour in rows:
+            key = SeriesKey(tenant, "ExecuteStatement", "ok", Source.CONTEXT, cluster, "")
+            series = Series(number, number * 10**8, billed_requests=number, rows_returned=number)
+            window = Window(START_S + hour * 3600, 60, "w", next(count), {key: series}, {})
+            LedgerExporter(ledger).export([window], float("inf"))
+        return ledger
+
+    return write
+
+
+@pytest.fixture
+def bill(tmp_path):
+    """A FOCUS file: (amount, usage type, resource, hour or None, more columns)."""
+
+    def make(*charges):
+        path = tmp_path / "bill.csv"
+        rows = []
+        for amount, usage_type, resource, hour, *more in charges:
+            start = "2026-11-01T00:00:00Z" if hour is None else f"2026-11-20T{10 + hour}:00:00Z"
+            end = "2026-12-01T00:00:00Z" if hour is None else f"2026-11-20T{11 + hour}:00:00Z"
+            rows.append({
+                "BilledCost": amount, "EffectiveCost": amount, "BillingCurrency": "USD",
+                "BillingAccountId": "999", "BillingPeriodStart": "2026-11-01T00:00:00Z",
+                "ChargePeriodStart": start, "ChargePeriodEnd": end, "ConsumedQuantity": 1,
+                "ChargeCategory": "Usage" if usage_type else "Tax", "RegionId": "us-east-1",
+                "SubAccountId": ACCOUNT, "ResourceId": resource, "x_UsageType": usage_type,
+                **(more[0] if more else {}),
+            })  # fmt: skip
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        return path
+
+    return make
+
+
+def totals(statement):
+    return {line.tenant: line.total for line in statement.lines if line.total}
+
+
+def of(statement, pool):
+    place = [one.name for one in statement.pools].index(pool)
+    return {line.tenant: line.amounts[place] for line in statement.lines if line.amounts[place]}
+
+
+@pytest.mark.parametrize("resource", ["{}", "arn"])
+def test_each_cluster_has_its_own_pools_and_hours(calls, bill, resource):
+    """What one costs in an hour without its own calls is idle, though the other was called."""
+    alpha, beta = (arn(n) if resource == "arn" else n for n in ("alpha", "beta"))
+    usage = calls((arn("alpha"), "a", 5, 0), (arn("beta"), "b", 1, 0), (arn("beta"), "c", 3, 1))
+    path = bill(
+        (10, ACU, alpha, 0), (20, ACU, alpha, 1), (3, ACU, beta, 0), (4, ACU, beta, 1),
+        (Decimal("0.9"), "Aurora:StorageIOUsage", beta, None),
+    )  # fmt: skip
+    statement = monthly(usage, month="2026-11", bill=path)
+    assert of(statement, "compute") == {"a": 10, IDLE: 20, "b": 3, "c": 4}
+    assert of(statement, "io") == {"b": Decimal("0.23"), "c": Decimal("0.67")}
+    assert any("alpha: 30; beta: 7.9" in note for note in statement.notes)
+    weighted = monthly(usage, month="2026-11", bill=path, idle="weighted")
+    assert of(weighted, "compute") == {"a": 30, "b": 3, "c": 4}
+    even = monthly(usage, month="2026-11", bill=path, idle="even")
+    assert of(even, "compute") == {"a": 30, "b": 3, "c": 4}
+
+
+def test_a_tenant_of_two_clusters_pays_in_each(calls, bill):
+    """Its share of one says nothing of the other."""
+    usage = calls((arn("alpha"), "a", 1, 0), (arn("beta"), "a", 1, 0), (arn("beta"), "b", 3, 0))
+    path = bill((10, ACU, arn("alpha"), None), (8, ACU, arn("beta"), None))
+    assert totals(monthly(usage, month="2026-11", bill=path)) == {"a": 12, "b": 6}
+
+
+@pytest.mark.parametrize(
+    ("resource", "more", "named"),
+    [
+        (arn("gamma"), {}, "gamma (7 USD)"),
+        (arn("alpha", account=OTHER), {"SubAccountId": OTHER}, "alpha (7 USD)"),
+        (arn("alpha", region="eu-west-1"), {"RegionId": "eu-west-1"}, "alpha (7 USD)"),
+        ("", {"SubAccountId": OTHER}, "444455556666 us-east-1 (7 USD)"),
+        ("", {"RegionId": "eu-west-1"}, "eu-west-1 (7 USD)"),
+    ],
+)
+def test_charges_whose_cluster_has_no_usage_are_on_no_tenants_line(
+    calls, bill, resource, more, named
+):
+    """And are named with their amount."""
+    usage = calls((arn("alpha"), "a", 1, 0))
+    path = bill((10, ACU, arn("alpha"), None), (7, ACU, resource, None, more))
+    statement = monthly(usage, month="2026-11", bill=path)
+    assert totals(statement) == {"a": 10, IDLE: 7}
+    assert any(named in note for note in statement.notes)
+    even = monthly(usage, month="2026-11", bill=path, idle="even")
+    assert totals(even) == {"a": 10, IDLE: 7}
+
+
+def test_usage_whose_cluster_has_no_charge_pays_nothing_and_is_named(calls, bill):
+    """With its calls."""
+    usage = calls((arn("alpha"), "a", 1, 0), (arn("beta"), "b", 1234, 0))
+    statement = monthly(usage, month="2026-11", bill=bill((10, ACU, arn("alpha"), None)))
+    assert totals(statement) == {"a": 10}
+    assert any(f"{arn('beta')} (1,234 calls)" in note for note in statement.notes)
+
+
+def test_what_names_no_cluster_is_of_its_accounts_clusters(calls, bill):
+    """Requests of an account are divided among its clusters, taxes among what they are on."""
+    other = arn("gamma", account=OTHER)
+    usage = calls((arn("alpha"), "a", 1, 0), (arn("beta"), "b", 1, 0), (other, "c", 1, 0))
+    path = bill(
+        (30, ACU, arn("alpha"), None), (10, ACU, arn("beta"), None),
+        (5, ACU, other, None, {"SubAccountId": OTHER}),
+        (2, API, "", None, {"ConsumedQuantity": 2}),
+        (Decimal("4.20"), TAX, "", None), (1, TAX, "", None, {"SubAccountId": OTHER}),
+        (Decimal("0.47"), TAX, "", None, {"SubAccountId": "999"}),
+    )  # fmt: skip
+    statement = monthly(usage, month="2026-11", bill=path)
+    assert of(statement, "data_api") == {"a": 1, "b": 1}
+    assert of(statement, "taxes") == {
+        "a": Decimal("3.10") + Decimal("0.31"), "b": Decimal("1.10") + Decimal("0.11"),
+        "c": Decimal("1.05"),
+    }  # fmt: skip
+
+
+def test_a_tax_of_an_account_is_on_its_idle_clusters_too(calls, bill):
+    """Half of what it is on belongs to a cluster that nobody called."""
+    usage = calls((arn("alpha"), "a", 1, 0))
+    path = bill((10, ACU, arn("alpha"), None), (10, ACU, arn("gamma"), None), (2, TAX, "", None))
+    assert of(monthly(usage, month="2026-11", bill=path), "taxes") == {"a": 1, IDLE: 1}
+
+
+NAMES = {
+    "csv": "cluster,resource\nalpha,cluster-AAA1\nalpha,alpha-1\nbeta,cluster-BBB2\n",
+    "json": json.dumps({"DBClusters": [
+        {"DBClusterArn": arn("alpha"), "DbClusterResourceId": "cluster-AAA1",
+         "DBClusterMembers": [{"DBInstanceIdentifier": "alpha-1"}]},
+        {"DBClusterArn": arn("beta"), "DbClusterResourceId": "cluster-BBB2"},
+    ]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_a_file_says_which_resource_is_of_which_cluster(calls, bill, tmp_path, kind):
+    """Resource ids and instances, which no ARN of a cluster tells."""
+    names = tmp_path / f"names.{kind}"
+    names.write_text(NAMES[kind])
+    usage = calls((arn("alpha"), "a", 1, 0), (arn("beta"), "b", 1, 0))
+    path = bill(
+        (10, ACU, arn("cluster-AAA1"), None), (5, ACU, "cluster-BBB2", None),
+        (2, "InstanceUsage:db.r6g.large", f"arn:aws:rds:us-east-1:{ACCOUNT}:db:alpha-1", None),
+    )  # fmt: skip
+    statement = monthly(usage, month="2026-11", bill=path, clusters=names, now_s=START_S)
+    assert totals(statement) == {"a": 12, "b": 5}
+    assert statement.draft == ("the month is not over",)
+    only = BillFilter(cluster="alpha")
+    filtered = monthly(usage, month="2026-11", bill=path, clusters=names, bill_filter=only)
+    assert totals(filtered) == {"a": 12}
+
+
+def test_resource_ids_that_no_file_explains_make_a_draft(calls, bill):
+    """They are divided as if they were of one cluster, and that is no final bill."""
+    usage = calls((arn("alpha"), "a", 1, 0), (arn("beta"), "b", 1, 0))
+    path = bill((10, ACU, "cluster-AAA1", None), (6, ACU, "cluster-BBB2", None))
+    statement = monthly(usage, month="2026-11", bill=path)
+    assert totals(statement) == {"a": 8, "b": 8}
+    assert any("cluster-AAA1 (10 USD), cluster-BBB2 (6 USD)" in why for why in statement.draft)
+    named = monthly(usage, month="2026-11", bill=bill((10, ACU, "alpha", None),
+                                                      (6, ACU, "cluster-BBB2", None)))  # fmt: skip
+    assert totals(named) == {"a": 10, "b": 6}
+    assert any("cluster-BBB2 (6 USD) are taken for those of beta" in n for n in named.notes)
+
+
+@pytest.mark.parametrize("cluster", ["", arn("alpha"), "arn:x", "local"])
+def test_usage_of_fewer_clusters_than_the_bills_needs_one_named(calls, bill, cluster):
+    """Logs and metrics name no cluster, and resource ids say nothing: which one is it?"""
+    usage = calls((cluster, "a", 1, 0))
+    path = bill((10, ACU, "cluster-AAA1", None), (6, ACU, "cluster-BBB2", None))
+    with pytest.raises(ReportError, match=r"cluster-AAA1 \(10 USD\), cluster-BBB2") as caught:
+        monthly(usage, month="2026-11", bill=path)
+    assert "bill_cluster" in caught.value.fields
+    only = BillFilter(cluster="cluster-AAA1")
+    assert totals(monthly(usage, month="2026-11", bill=path, bill_filter=only)) == {"a": 10}
+
+
+def test_usage_that_names_no_cluster_says_so(calls, bill):
+    """As exported logs and metrics do."""
+    usage = calls(("", "a", 1, 0))
+    statement = monthly(usage, month="2026-11", bill=bill((10, ACU, arn("alpha"), None)))
+    assert totals(statement) == {"a": 10}
+    assert any("names no cluster" in note for note in statement.notes)
+
+
+def test_what_files_say_of_tenants_is_of_all_clusters(calls, bill, tmp_path):
+    """No file says on which cluster a tenant stores its bytes: storage is divided as one."""
+    stored = tmp_path / "storage.csv"
+    stored.write_text("tenant,bytes\na,1000\nb,3000\n")
+    usage = calls((arn("alpha"), "a", 1, 0), (arn("beta"), "b", 1, 0))
+    path = bill(
+        (10, ACU, arn("alpha"), None), (6, ACU, arn("beta"), None),
+        (4, "Aurora:StorageUsage", arn("alpha"), None),
+        (4, "Aurora:StorageUsage", arn("gamma"), None),
+    )  # fmt: skip
+    statement = monthly(usage, month="2026-11", bill=path, storage=stored)
+    assert of(statement, "storage") == {"a": 1, "b": 3, SHARED: 4}
+    assert of(statement, "compute") == {"a": 10, "b": 6}
+
+
+def test_a_bill_of_cost_explorer_is_of_all_clusters(calls, tmp_path):
+    """It knows neither resources nor accounts."""
+    group = {"Keys": [API], "Metrics": {"UnblendedCost": {"Amount": "8", "Unit": "USD"}}}
+    path = tmp_path / "ce.json"
+    path.write_text(json.dumps({
+        "GroupDefinitions": [{"Type": "DIMENSION", "Key": "USAGE_TYPE"}],
+        "ResultsByTime": [{"TimePeriod": {"Start": "2026-11-01"}, "Groups": [group]}],
+    }))  # fmt: skip
+    usage = calls((arn("alpha"), "a", 1, 0), (arn("beta"), "b", 3, 0))
+    assert totals(monthly(usage, month="2026-11", bill=path)) == {"a": 2, "b": 6}
+
+
+@pytest.mark.parametrize(
+    "text", ["cluster,resource\na,x\nb,x\n", "cluster\na\n", "cluster,resource\n,x\n"]
+)
+def test_a_file_of_names_that_says_two_things_is_refused(tmp_path, text):
+    """A resource has one cluster."""
+    path = tmp_path / "names.csv"
+    path.write_text(text)
+    with pytest.raises(ReportError):
+        read_clusters(path)
+    other = tmp_path / "names.json"
+    other.write_text('{"DBInstances": []}')
+    with pytest.raises(ReportError, match="describe-db-clusters"):
+        read_clusters(other)
+
+
+@pytest.mark.parametrize(
+    ("clusters", "named", "kept"),
+    [
+        ([arn("alpha"), arn("beta")], "alpha", [arn("alpha")]),
+        ([arn("alpha"), arn("alpha-2")], "alpha", [arn("alpha")]),
+        ([arn("alpha"), arn("beta")], arn("beta"), [arn("beta")]),
+        ([arn("alpha"), arn("beta")], None, [arn("alpha"), arn("beta")]),
+        ([""], "alpha", [""]),
+    ],
+)
+def test_capacity_of_a_cluster_is_of_its_usage_only(clusters, named, kept):
+    """Nobody else's calls are in its hours."""
+    assert clusters_of_capacity(clusters, Capacity(cluster=named)) == kept
+
+
+def test_capacity_of_a_cluster_that_was_not_called_is_refused():
+    """Its hours are of none of those."""
+    with pytest.raises(ReportError, match="the capacity is of cluster 'gamma'"):
+        clusters_of_capacity([arn("alpha"), arn("beta")], Capacity(cluster="gamma"))
