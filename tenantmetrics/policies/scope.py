@@ -114,9 +114,14 @@ class Scope:
             }
         me = known.roles.get(known.me)
         if me is not None and not managed(me.name) and not (me.superuser and found):
-            owns = known.me in owners
-            # Whoever reads the catalogue as the owner need not be the application.
-            if not (owns and found):
+            # Whoever reads the catalogue as the owner, as a member of the application's role (to
+            # become it) or with no right on a row need not be the application.
+            stands_by = (
+                known.me in owners
+                or bool(found & self.memberships(known.me))
+                or not any(self.may(me, table.oid, ROW_PRIVILEGES) for table in self.tables)
+            )
+            if not (stands_by and found):
                 found.add(known.me)
         return found or owners
 

@@ -31,6 +31,9 @@ _USAGE = ("Calls", "Failed", "Wall time, s", "Requests", "Rows", "Bytes")
 _WORK = ("Server time, s", "Share of the work", "95 % from", "95 % to")
 """Where server time was estimated, after all else."""
 
+_A4 = 9
+"""The paper's number in Excel."""
+
 
 def as_workbook(statement: Statement) -> bytes:
     """The statement as an Excel workbook.
@@ -93,6 +96,9 @@ def _summary(sheet: Any, report: Report, formats: dict[str, Any], first_pool: in
     sheet.set_column(0, 0, 22)
     sheet.set_column(1, 3, 16)
     sheet.set_column(4, 5, 44)
+    sheet.set_landscape()
+    sheet.set_paper(_A4)
+    sheet.fit_to_pages(1, 0)
     sheet.write_string(0, 0, report.title, formats["title"])
     sheet.write_string(1, 0, " ".join(report.status) or "FINAL", formats["alert"])
     row = 2
@@ -191,7 +197,29 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
         letter = _letter(column)
         style = formats["sum" if column >= first_pool else "counts"]
         sheet.write_formula(end, column, f"=SUM({letter}2:{letter}{end})", style, value)
+    _margins(sheet, report, formats, total)
     sheet.autofilter(0, 0, len(report.rows), len(heads) - 1)
+    _on_paper(sheet, end, len(heads))
+
+
+def _margins(sheet: Any, report: Report, formats: dict[str, Any], total: int) -> None:
+    """Sums of revenue and margin, of the tenants whose revenue is known."""
+    end = len(report.rows) + 1
+    if any(row.revenue is not None for row in report.rows):
+        for column, value in ((total + 2, report.revenue), (total + 3, report.margin)):
+            letter = _letter(column)
+            formula = f"=SUM({letter}2:{letter}{end})"
+            sheet.write_formula(end, column, formula, formats["sum"], float(value))
+
+
+def _on_paper(sheet: Any, end: int, columns: int) -> None:
+    """All columns side by side on A4, the head and the tenant on every page."""
+    sheet.set_landscape()
+    sheet.set_paper(_A4)
+    sheet.repeat_rows(0)
+    sheet.repeat_columns(0)
+    sheet.print_area(0, 0, end, columns - 1)
+    sheet.fit_to_pages(1, 0)
 
 
 def _work(sheet: Any, number: int, first: int, work: Work, formats: dict[str, Any]) -> None:

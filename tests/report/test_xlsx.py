@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from dataclasses import replace
+from decimal import Decimal
 
 from tenantmetrics.report import xlsx
 from tenantmetrics.report.xlsx import _letter
@@ -92,3 +93,22 @@ def test_the_trend_sheet_recomputes_what_changed(make_statement, sheets):
     assert trend["D4"][1] == "SUM(D2:D3)"
     assert trend["A6"] == ("=acme", None)
     assert trend["D6"] == ("2.0", "C6-B6")
+
+
+def test_revenue_and_margin_have_totals_and_the_sheet_prints(make_statement, sheets):
+    """Sums of the tenants whose revenue is known; the head and the tenant stand on every page."""
+    statement = make_statement({"acme": (100, 250), "bee": (1, 2)})
+    lines = tuple(
+        replace(line, revenue=Decimal(9)) if line.tenant in {"acme", "bee"} else line
+        for line in statement.lines
+    )
+    content = render(replace(statement, lines=lines))
+    read = sheets(content)
+    margin = sum(float(9 - line.total) for line in lines if line.revenue is not None)
+    assert read["Lines"]["M6"] == ("18.0", "SUM(M2:M5)")
+    assert read["Lines"]["N6"][1] == "SUM(N2:N5)"
+    assert abs(float(read["Lines"]["N6"][0]) - margin) < 1e-9
+    book = zipfile.ZipFile(io.BytesIO(content)).read("xl/workbook.xml").decode()
+    assert "_xlnm.Print_Area" in book
+    assert "Lines!$A:$A,Lines!$1:$1" in book
+    assert 'orientation="landscape"' in read["Lines.xml"]

@@ -105,8 +105,9 @@ def by_turns(*answers):
         pytest.param([None, GOOD, GOOD], {}, id="cut"),
         pytest.param([(500, [], b""), GOOD, None, THROTTLED, GOOD], {}, id="all of it"),
         pytest.param(
-            [lambda: threading.Event().wait(0.6) or GOOD, *[GOOD] * 15],
-            {"upstream_timeout_s": 0.2},
+            # Not before all have their connections, and for no other reason than this one.
+            [*[GOOD] * 100, *[lambda: threading.Event().wait(2.5) or GOOD] * 8, *[GOOD] * 1_000],
+            {"upstream_timeout_s": 2.0},
             id="slow",
         ),
     ],

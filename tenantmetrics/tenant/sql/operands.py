@@ -67,6 +67,7 @@ class Operand:
         many: It is an array, each element of which counts.
         sign: "-" for a negated number.
         fits: Slot of the n where it is cast to varchar(n), which cuts what is longer; else None.
+        separator: Slot of what parts its elements where it is the text of an array; else None.
     """
 
     parameter: str | None = None
@@ -77,9 +78,12 @@ class Operand:
     many: bool = False
     sign: str = ""
     fits: int | None = None
+    separator: int | None = None
 
     def tenants(self, values: Values) -> tuple[str, ...] | None:  # noqa: PLR0911 - one kind a line
         """The tenants it names: none for NULL and empty text; None where that is not known."""
+        if self.separator is not None:
+            return self._separated(self.string(values), values.literals[self.separator].text)
         if self.parameter is not None:
             given = values.parameters.get(self.parameter)
             if given is None:
@@ -107,6 +111,12 @@ class Operand:
             literal = values.literals[self.slot]
             return None if self._is_cut(literal.text or "", values) else self.of_literal(literal)
         return () if self.text is None else self._read(self.text)
+
+    def _separated(self, text: str | None, separator: str | None) -> tuple[str, ...] | None:
+        """`string_to_array(:tenants, ',')`."""
+        if text is None or not separator:
+            return None
+        return self._all(text.split(separator)) if text else ()
 
     def _is_cut(self, text: str, values: Values) -> bool:
         if self.fits is None:

@@ -201,8 +201,21 @@ def array_operands(node: exp.Expr | None) -> ArrayOf | None:
                 return None
             found.append(replace(operand, cast=operand.cast + cast))
         return found
+    if isinstance(node, exp.StringToArray):
+        return _separated(node, cast)
     operand = leaf_operand(node)
     return [replace(operand, many=True, cast=cast)] if isinstance(operand, Operand) else None
+
+
+def _separated(node: exp.StringToArray, cast: tuple[str, ...]) -> ArrayOf | None:
+    """`string_to_array(:tenants, ',')`, where no word stands for NULL."""
+    parting, operand = node.expression, leaf_operand(bare(node.this))
+    if not isinstance(parting, exp.Literal) or not parting.is_string or node.args.get("null"):
+        return None
+    separator = slot_of_string(parting.this)
+    if separator is None or not isinstance(operand, Operand):
+        return None
+    return [replace(operand, many=True, cast=cast, separator=separator)]
 
 
 def unnested(item: exp.Expr | None) -> ArrayOf | None:
