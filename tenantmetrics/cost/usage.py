@@ -119,6 +119,7 @@ class LedgerUsage:
         self._period = period
         self.calls: dict[str, int] = {}
         self.writers: dict[str, int] = {}
+        self._hours: dict[int, HourUsage] | None = None
         self._ledger = (engine or DuckDB()).open(path, period, skip_corrupt=skip_corrupt)
 
     def __enter__(self) -> Self:
@@ -146,7 +147,12 @@ class LedgerUsage:
         return self._ledger.left_out()
 
     def hours(self) -> dict[int, HourUsage]:
-        """Usage by hour (hours since the epoch, UTC); finds `clusters` and `writers` with it."""
+        """Usage by hour (hours since the epoch, UTC); finds `clusters` and `writers` with it.
+
+        Asked again, it scans nothing: Athena bills each scan.
+        """
+        if self._hours is not None:
+            return self._hours
         found: dict[int, HourUsage] = {}
         self.calls, self.writers = {}, {}
         for hour, arn, writer, *numbers in self._rows(queries.hours(self._period, MOST_WRITERS)):
@@ -160,7 +166,8 @@ class LedgerUsage:
                 self.calls[arn] = self.calls.get(arn, 0) + one.calls
         if not found:
             raise ReportError(self._ledger.nothing())
-        return dict(sorted(found.items()))
+        self._hours = dict(sorted(found.items()))
+        return self._hours
 
     def losses(self) -> dict[str, int]:
         """What the writers lost, by reason."""
@@ -173,7 +180,7 @@ class LedgerUsage:
         Args:
             clusters: Their ARNs.
         """
-        self.calls, self.writers = {}, {}
+        self.calls, self.writers, self._hours = {}, {}, None
         self._ledger = OfClusters(self._ledger, clusters)
 
     def only(self, clusters: Collection[str]) -> LedgerUsage:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -185,6 +186,8 @@ def test_many_tenants_at_once_on_one_loop(app, counted):
             return rows_of(await tenantmetrics.rls.execute_async(client, sql, **app.target))
 
     async def main(sql):
+        # A thread for each: one that holds a row's lock needs a thread to commit.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(12))
         return await asyncio.gather(*(one(t, sql) for t in ["acme", "globex", "other"] * 4))
 
     with counted(*ONE * 12, single_requests=12, fallbacks=0):

@@ -156,7 +156,7 @@ def test_missing_hours_make_a_draft(ledger, hour):
     hour("2026-11-20T14", acu=1)
     statement = monthly(ledger, month="2026-11", capacity=CLUSTER, now_s=NOW_S)
     assert statement.draft == (
-        "the capacity lacks 1 hours in which there were calls",
+        "the capacity lacks 1 hour in which there were calls",
         "the cluster's capacity lacks 2 hours between the first and the last",
         "the cluster's I/O lacks 3 hours between the first and the last",
     )
@@ -245,5 +245,5 @@ def test_with_a_bill_only_the_hours_that_it_needs_make_a_draft(
         )
     )
     statement = monthly(ledger, month="2026-11", capacity=CLUSTER, bill=bill, now_s=NOW_S)
-    lacks = ("the cluster's capacity lacks 1 hours between the first and the last",)
+    lacks = ("the cluster's capacity lacks 1 hour between the first and the last",)
     assert statement.draft == (lacks if missing else ())
