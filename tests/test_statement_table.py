@@ -3,6 +3,7 @@
 import tracemalloc
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -92,6 +93,7 @@ def test_names_without_end_take_no_memory_without_end():
     assert total(table)[0] == 20_000
 
 
+@pytest.mark.long
 def test_500_tenants_with_500_statements_take_at_most_20_mb():
     """The bound that a minute of a large fleet may take, all columns in use."""
     keys = [key(number) for number in range(500)]

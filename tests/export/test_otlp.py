@@ -105,6 +105,7 @@ def expected(*windows):
     return dict(sums)
 
 
+@pytest.mark.long
 def test_5000_tenants_arrive_over_http_and_none_is_folded(server, real_window):
     """Past the SDK's 2,000 series a metric, decoded with opentelemetry-proto, all equal."""
     window = real_window(5_000)

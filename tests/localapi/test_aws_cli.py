@@ -59,6 +59,7 @@ def run(aws, data_api):
     return run
 
 
+@pytest.mark.long  # an environment of its own
 def test_the_aws_cli_runs_all_five_operations(run, data_api):
     """By AWS_ENDPOINT_URL_RDS_DATA alone."""
     database = ("--database", data_api.database)
