@@ -34,10 +34,10 @@ _CHROMIUM_FLAGS = (
 )  # fmt: skip
 
 
-# `make test` gives the same verdict each time; `make test-long` looks at fresh examples, ten times
+# `make test` gives the same verdict each time; `make test-long` looks at fresh examples, many times
 # as many, by a seed that it prints. Tests say how many they want as a part or a multiple of these.
 hypothesis.settings.register_profile(
-    "repeatable", derandomize=True, database=None, deadline=None, max_examples=100
+    "repeatable", derandomize=True, database=None, deadline=None, max_examples=60
 )
 hypothesis.settings.register_profile(
     "fresh", database=None, deadline=None, max_examples=1_000, print_blob=True
