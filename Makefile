@@ -36,8 +36,12 @@ lint: $(VENV)/.installed-dev  ## ruff and mypy --strict
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+# Half as many again as cores, since most tests wait for a process, a server or a browser part of their
+# time; at most 8, since each takes up to a gigabyte.
+WORKERS = $(shell $(BIN)/python -c 'import os; n = os.cpu_count() or 1; print(min(8, n + (n + 1) // 2))')
+
 test: lint  ## Linters, types, and every test but the long loops
-	@$(BIN)/python -m pytest -m "not long" -n auto $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not long" -n $(WORKERS) $(PYTEST_ARGS)
 
 # `make test` looks at the same examples each time, so that its verdict is the same; here they are fresh.
 SEED := $(or $(SEED),$(shell date +%s))
