@@ -8,10 +8,10 @@ handlers. Neither errors nor results name the values of rows.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, Self
 
+from tenantmetrics.dataapi.errors import sqlstate
 from tenantmetrics.dataapi.fields import sql_parameters
 from tenantmetrics.dataapi.responses import rows_of
 from tenantmetrics.errors import MissingExtraError, RlsError, redacted
@@ -23,7 +23,6 @@ Values = Mapping[str, int | str | None]
 _CONNECT_TIMEOUT_S = 10
 _STATEMENT_TIMEOUT_S = 45
 """The Data API's own limit of a call (AWS, "Limitations with RDS Data API"); a connection's too."""
-_SQLSTATE = re.compile(r"SQLState: ([0-9A-Z]{5})")
 
 
 class RefusedError(Exception):
@@ -140,8 +139,8 @@ class DataApiConnection:
         except ClientError as error:
             told = error.response.get("Error", {})
             code, reason = told.get("Code", ""), _line(told.get("Message", ""))
-            if state := _SQLSTATE.search(reason):
-                raise RefusedError(reason, state[1]) from None
+            if state := sqlstate(reason):
+                raise RefusedError(reason, state) from None
             if code in {"DatabaseErrorException", "StatementTimeoutException"}:
                 raise RefusedError(reason, "57014" if "imeout" in code else "") from None
             raise RlsError(f"the Data API did not answer: {code}: {redacted(reason)}") from None
