@@ -138,14 +138,17 @@ def _read(table: Table, form: Form, period: Period, only: BillFilter, *, amortiz
         f"'{OF_A_CLUSTER}') THEN {form.resource} ELSE '' END"
     )
     chosen = ", ".join(f"'{month}'" for month in wanted)
+    invoice = form.invoice or "NULL"
     sql = f"""
-        SELECT {passes} AS passes, max(CASE WHEN {form.invoice or "'x'"} = '' THEN 1 ELSE 0 END),
+        SELECT {passes} AS passes, max(CASE WHEN {invoice} = '' THEN 1 ELSE 0 END),
           {part} AS part_s, {length} AS length_s,
           {form.kind}, {form.usage_type}, {form.currency}, sum({form.amount}), sum({form.quantity}),
           count(*), {form.service}, {form.engine}, {form.operation}, {form.provider},
           {form.account}, {form.payer}, {form.region}, {of_cluster},
           CASE WHEN {is_compute} THEN {start} // 3600 END AS hour,
-          max(CASE WHEN {is_compute} AND {form.end} <> '' THEN {end} - {start} END) AS longest_s
+          max(CASE WHEN {is_compute} AND {form.end} <> '' THEN {end} - {start} END) AS longest_s,
+          sum({form.other}) AS other,
+          list_distinct([min(nullif({invoice}, '')), max(nullif({invoice}, ''))]) AS invoices
         FROM bill WHERE {form.billing_month} IN ({chosen}) AND {within}
         GROUP BY 1, 3, 4, 5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 18, 19 ORDER BY ALL
     """  # noqa: S608 - our own expressions; values are bound
@@ -169,6 +172,7 @@ def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amorti
             part = Decimal(part_s) / Decimal(length_s)
             row = replace(
                 row, amount=row.amount * part, quantity=row.quantity * part, cut=True,
+                other=None if row.other is None else row.other * part,
                 hour=None if row.hour is None else max(row.hour, period.hours.start),
             )  # fmt: skip
         if not passes:

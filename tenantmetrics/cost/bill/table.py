@@ -26,6 +26,9 @@ def is_parquet(path: Path) -> bool:
     return path.name.lower().endswith(".parquet")
 
 
+_A_NUMBER = "a number such as 1234.56"
+
+
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -116,18 +119,42 @@ class Table:
         Raises:
             ReportError: A value is none; names file, row and column.
         """
-        if optional and not self.has(column):
-            return "CAST(0 AS DECIMAL(38, 18))"
-        if not optional:
-            self.require(column)
+        if optional:
+            return self.amounts(column)[0]
+        self.require(column)
+        value = self._number(column)
+        self._refuse(column, f"{value} IS NULL", _A_NUMBER)
+        return f"coalesce({value}, 0)"
+
+    def amounts(self, *columns: str) -> list[str]:
+        """The same of columns that may be empty or missing, which counts as 0: one look at all.
+
+        Raises:
+            ReportError: A value is no number; names file, row and column.
+        """
+        wrong = {
+            column: f"({self._number(column)} IS NULL AND {self.text(column)} <> '')"
+            for column in columns
+            if self.has(column)
+        }
+        conditions = " OR ".join(wrong.values()) or "FALSE"
+        if wrong and self.query(f"SELECT 1 FROM bill WHERE {conditions} LIMIT 1"):  # noqa: S608
+            for column, condition in wrong.items():
+                self._refuse(column, condition, _A_NUMBER)
+        return [
+            f"coalesce({self._number(column)}, 0)"
+            if column in wrong
+            else "CAST(0 AS DECIMAL(38, 18))"
+            for column in columns
+        ]
+
+    def _number(self, column: str) -> str:
+        """SQL of a column as an exact number, NULL where it is none."""
         name = self.name(column)
         if not self.types[key_of(column)].startswith("DECIMAL"):
             # Of a binary number its shortest text is what was meant. DuckDB would read 1_000, too.
             name = f"replace(CAST({name} AS VARCHAR), '_', '?')"
-        value = f"TRY_CAST({name} AS DECIMAL(38, 18))"
-        wrong = f"{value} IS NULL" + (f" AND {self.text(column)} <> ''" if optional else "")
-        self._refuse(column, wrong, "a number such as 1234.56")
-        return f"coalesce({value}, 0)"
+        return f"TRY_CAST({name} AS DECIMAL(38, 18))"
 
     def query(self, sql: str, values: dict[str, object] | None = None) -> list[Any]:
         """Rows of a query.
