@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tenantmetrics.cli.engine import EngineName, engine_of
+from tenantmetrics.cli.money_options import CurrencyOption, RatesOption
 from tenantmetrics.errors import MissingExtraError, ReportError, UnbalancedError
 from tenantmetrics.report.formats import SUFFIXES, TOP, Format, in_format
 
@@ -88,6 +89,8 @@ def report(
     tenants: Annotated[
         Path | None, typer.Option(help="CSV of tenant, revenue, share, and any groups.")
     ] = None,
+    currency: CurrencyOption = None,
+    rates: RatesOption = None,
     driver: Annotated[
         list[str] | None,
         typer.Option(help="POOL=DRIVER: what a pool is divided by, such as compute=wall_time."),
@@ -215,6 +218,8 @@ def report(
             server_time=server_time.value,
             skip_corrupt=skip_corrupt,
             engine=sums_up,
+            currency=currency,
+            rates=rates,
         )
         return monthly(request)
 

@@ -45,6 +45,8 @@ class AllocationRequest:
         server_time: How the server time is found that compute is divided by.
         skip_corrupt: Go on without ledger files that cannot be read, and say so in the notes.
         engine: What sums the ledger up; DuckDB, in this process, if None.
+        currency: ISO 4217 code of the currency to convert to; the bill's own if None.
+        rates: File of dated exchange rates (CSV or TOML), where one is needed.
         now_s: Seconds since the epoch, to tell whether the month is over; the clock's if None.
 
     Raises:
@@ -68,6 +70,8 @@ class AllocationRequest:
     server_time: ServerTimeSource | str = ServerTimeSource.AUTO
     skip_corrupt: bool = False
     engine: Engine | None = None
+    currency: str | None = None
+    rates: _PathLike | None = None
     now_s: float | None = None
 
     def __post_init__(self) -> None:
