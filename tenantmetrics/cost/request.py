@@ -48,6 +48,8 @@ class AllocationRequest:
         top_statements: How many of each tenant's statements are looked up; each costs a scan of the
             ledger's table of statements.
         top_statements_of: The tenants that they are looked up for; all if empty.
+        currency: ISO 4217 code of the currency to convert to; the bill's own if None.
+        rates: File of dated exchange rates (CSV or TOML), where one is needed.
         now_s: Seconds since the epoch, to tell whether the month is over; the clock's if None.
 
     Raises:
@@ -73,6 +75,8 @@ class AllocationRequest:
     engine: Engine | None = None
     top_statements: int = 0
     top_statements_of: Collection[str] = ()
+    currency: str | None = None
+    rates: _PathLike | None = None
     now_s: float | None = None
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from tenantmetrics.cost.allocate import apportion
+from tenantmetrics.cost.conversion import smallest_coin
 from tenantmetrics.cost.invoicing.rules import Lines, Rounding, RoundPer, Rules, Terms, suggestion
 from tenantmetrics.cost.statement import Line, LineKind, Statement
 from tenantmetrics.errors import ReportError
@@ -23,7 +24,6 @@ __all__ = [
     "TOTAL",
     "Invoice",
     "InvoiceLine",
-    "coin_of",
     "invoices",
     "untouched",
     "with_rules",
@@ -76,13 +76,6 @@ class Invoice:
         return sum((line.amount for line in self.lines), Decimal(0))
 
 
-def coin_of(currency: str) -> Decimal:
-    """A currency's smallest coin: 0.01 of a dollar, 1 yen, 0.001 of a Kuwaiti dinar."""
-    from babel.numbers import get_currency_precision  # noqa: PLC0415 - an extra, and slow to load
-
-    return Decimal(1).scaleb(-get_currency_precision(currency))
-
-
 def invoices(
     statement: Statement, rules: Rules, *, quantum: Decimal | None = None
 ) -> list[Invoice]:
@@ -105,11 +98,11 @@ def invoices(
                 f"{rules.origin!r}: key groups.{column}: the tenants' file has no column {column!r}"
                 f"{suggestion(column, column_of)}"
             )
-    smallest = max(quantum or coin_of(statement.currency), rules.round_to or Decimal(0))
-    if smallest % (quantum or coin_of(statement.currency)):
+    smallest = max(quantum or smallest_coin(statement.currency), rules.round_to or Decimal(0))
+    if smallest % (quantum or smallest_coin(statement.currency)):
         raise ReportError(
             f"{rules.origin!r}: round_to = {rules.round_to} is no whole number of "
-            f"{quantum or coin_of(statement.currency)} {statement.currency}"
+            f"{quantum or smallest_coin(statement.currency)} {statement.currency}"
         )
     return [
         _invoice(line, statement, _Terms(rules, line, column_of), smallest)

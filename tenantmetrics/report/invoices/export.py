@@ -41,6 +41,9 @@ FORMS: Mapping[InvoiceFormat, Form] = {
 _NAMED = 10
 """Tenants that a message names; it counts the rest."""
 
+_LONGEST_SHOWN = 60
+"""Characters of a name that a message shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Export:
@@ -218,5 +221,9 @@ def _notes(
 def _some(tenants: Sequence[str]) -> str:
     """The first of some tenants, by name."""
     more = f" and {len(tenants) - _NAMED:,} more" if len(tenants) > _NAMED else ""
-    names = ", ".join(repr(name) for name in tenants[:_NAMED])
+    names = ", ".join(repr(_short(name)) for name in tenants[:_NAMED])
     return f"tenant{'s' * (len(tenants) > 1)} {names}{more}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_SHOWN else f"{name[: _LONGEST_SHOWN - 3]}..."

@@ -8,7 +8,7 @@ decimals. The others take the currency's smallest coin.
 
 from __future__ import annotations
 
-from tenantmetrics.cost.invoicing.price import coin_of
+from tenantmetrics.cost.conversion import smallest_coin
 from tenantmetrics.errors import ReportError
 from tenantmetrics.report.invoices.records import Unit
 
@@ -38,7 +38,7 @@ _THREE_DECIMAL = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 
 def coins(currency: str) -> Unit:
     """The currency's smallest coin."""
-    exponent = coin_of(currency).as_tuple().exponent
+    exponent = smallest_coin(currency).as_tuple().exponent
     assert isinstance(exponent, int)  # noqa: S101 - a power of ten, never NaN
     return Unit(-exponent)
 

@@ -15,7 +15,8 @@ from decimal import Decimal
 from functools import cached_property
 
 from tenantmetrics.cost.allocate import apportion
-from tenantmetrics.cost.invoicing.price import coin_of, invoices
+from tenantmetrics.cost.conversion import smallest_coin
+from tenantmetrics.cost.invoicing.price import invoices
 from tenantmetrics.cost.invoicing.rules import Rules, suggestion
 from tenantmetrics.cost.statement import Line, LineKind, Period, Statement, Usage
 from tenantmetrics.cost.top_statements import OTHER_STATEMENTS, TopStatement
@@ -141,7 +142,7 @@ class Statements:
         self._statement = statement
         self._stored = stored
         self._rules = rules
-        self._coin = quantum or coin_of(statement.currency)
+        self._coin = quantum or smallest_coin(statement.currency)
         self._lines = _tenants_of(statement)
         self._parts = self._parts_of(statement)
         self._earlier = []
@@ -160,6 +161,11 @@ class Statements:
     def tenants(self) -> list[str]:
         """All tenants, by falling cost."""
         return list(self._lines)
+
+    @property
+    def month(self) -> str:
+        """The month, such as "2026-11"."""
+        return self._statement.period.label
 
     def check(self, tenants: Sequence[str]) -> None:
         """Make sure that these are tenants of the month.
@@ -211,7 +217,7 @@ class Statements:
 
     def _trend(self, tenant: str) -> list[Month]:
         """The earlier months, from the first in which there was anything of it."""
-        months = []
+        months: list[Month] = []
         for month, lines, parts in self._earlier:
             line = lines.get(tenant)
             total: Decimal | None = Decimal(0)
@@ -248,7 +254,7 @@ class Statements:
         """
         if self._rules is not None:
             return max(self._coin, self._rules.round_to or Decimal(0))
-        coin = coin_of(self._statement.currency)
+        coin = smallest_coin(self._statement.currency)
         return quantum if quantum >= coin or abs(line.total) < 1 else coin
 
     def _shown(self, line: Line, quantum: Decimal) -> Sequence[Decimal]:
@@ -307,6 +313,8 @@ def _method(statement: Statement, parts: Sequence[Part], *, is_charge: bool) -> 
     if server is not None and server.methods:
         titles = ", ".join(METHOD_TITLES[method.method] for method in server.methods)
         sentences.append(f"Server time is the time that PostgreSQL worked, found by {titles}.")
+    if statement.rate is not None:
+        sentences.append(f"Converted: {statement.rate.words()}.")
     if is_charge:
         sentences.append("Amounts are what is charged; they are rounded and add up to the total.")
     return sentences

@@ -16,41 +16,12 @@ _LONG = 6
 """Letters of a name that counts within a word, too; a shorter one would be found in `bookings`."""
 
 _VERBS = frozenset(
-    [
-        "alter",
-        "analyze",
-        "begin",
-        "call",
-        "commit",
-        "copy",
-        "create",
-        "delete",
-        "do",
-        "drop",
-        "execute",
-        "explain",
-        "fetch",
-        "from",
-        "grant",
-        "insert",
-        "into",
-        "listen",
-        "lock",
-        "merge",
-        "notify",
-        "prepare",
-        "reset",
-        "rollback",
-        "select",
-        "set",
-        "show",
-        "table",
-        "truncate",
-        "update",
-        "vacuum",
-        "values",
-        "with",
-    ]
+    re.findall(
+        r"\w+",
+        "alter analyze begin call commit copy create delete do drop execute explain fetch from "
+        "grant insert into listen lock merge notify prepare reset rollback select set show table "
+        "truncate update vacuum values with",
+    )
 )
 """Words of every summary: a tenant that is called so would hide all of them."""
 
