@@ -55,6 +55,7 @@ _MAX_PLAIN = 3_000
 _MAX_FINGERPRINTED = 8_000
 """Characters without literals, 4 ms; a longer text has no fingerprint."""
 _MAX_LEXED = 2_000
+_SERVERS_SCHEMAS = frozenset({"pg_catalog", "information_schema"})
 _NAME = re.compile(r"[^\W0-9]\w*+")
 _QUERY = re.compile(r"\s*+(?:select|insert|update|delete)\s", re.IGNORECASE)
 
@@ -133,6 +134,8 @@ def _combined(plans: list[Plan]) -> Plan:
         misuses=tuple(dict.fromkeys(misuse for plan in plans for misuse in plan.misuses)),
         workless=all(plan.workless for plan in plans),
         probes=bool(plans) and all(plan.probes or plan.sets_only for plan in plans),
+        of_server=any(plan.of_server for plan in plans)
+        and all(plan.of_server or not plan.tables for plan in plans),
         why="; ".join(plan.why for plan in plans if plan.why),
     )
 
@@ -244,7 +247,14 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         sets_only=bool(steps) and not seen.reads,
         workless=workless,
         probes=workless and not steps,
+        of_server=bool(seen.tables) and all(map(_is_servers, seen.tables)),
     )
+
+
+def _is_servers(table: tuple[str, str]) -> bool:
+    """Whether a table, by its schema and name, is part of PostgreSQL's catalogue."""
+    schema, name = table
+    return schema in _SERVERS_SCHEMAS if schema else name.startswith("pg_")
 
 
 def _closed(
