@@ -164,6 +164,7 @@ def _monthly(request: AllocationRequest) -> Statement:
             max(hour.last_s for hour in measured.hours.values()),
         ),
         server_time=measured.server_time,
+        top_statements=measured.top,
     )
     statement.check()
     return statement

@@ -7,6 +7,7 @@ lines add up to the pools; nothing is shown that has not passed it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -18,6 +19,7 @@ from tenantmetrics.errors import UnbalancedError
 
 if TYPE_CHECKING:
     from tenantmetrics.cost.server_time.model import ServerTime
+    from tenantmetrics.cost.top_statements import TopStatement
 
 __all__ = ["ExchangeRate", "Line", "LineKind", "Period", "Pool", "Statement", "Usage"]
 
@@ -166,6 +168,7 @@ class Statement:
         server_time: How the server time was found that compute was divided by; None where it was
             divided by something else.
         previous: The statement that this one is compared with.
+        top_statements: The statements that took longest, by tenant; None where none were looked up.
         covered: First and last second of the period that usage was seen for; None if none was.
         rate: What the amounts were converted by; None where they are in the bill's currency.
     """
@@ -185,6 +188,7 @@ class Statement:
     covered: tuple[int, int] | None = None
     server_time: ServerTime | None = None
     previous: Statement | None = None
+    top_statements: Mapping[str, tuple[TopStatement, ...]] | None = None
     rate: ExchangeRate | None = None
 
     @cached_property
