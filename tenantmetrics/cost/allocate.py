@@ -99,7 +99,9 @@ def split(units: int, weights: Sequence[int]) -> list[int]:
     return [sign * share for share in shares]
 
 
-def apportion(amounts: Sequence[Decimal], quantum: Decimal, whole: int | None = None) -> list[int]:
+def apportion(
+    amounts: Sequence[Decimal | Fraction], quantum: Decimal, whole: int | None = None
+) -> list[int]:
     """Round amounts to whole quanta so that they sum to their rounded total.
 
     Args:

@@ -7,8 +7,9 @@ lines add up to the pools; nothing is shown that has not passed it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -18,8 +19,9 @@ from tenantmetrics.errors import UnbalancedError
 
 if TYPE_CHECKING:
     from tenantmetrics.cost.server_time.model import ServerTime
+    from tenantmetrics.cost.top_statements import TopStatement
 
-__all__ = ["Line", "LineKind", "Period", "Pool", "Statement", "Usage"]
+__all__ = ["ExchangeRate", "Line", "LineKind", "Period", "Pool", "Statement", "Usage"]
 
 
 class LineKind(StrEnum):
@@ -97,6 +99,35 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class ExchangeRate:
+    """What a statement was converted by.
+
+    Attributes:
+        base: The currency of the bill.
+        currency: The currency of the statement.
+        rate: As the file has it: how much of `currency` one unit of `base` is worth, or the other
+            way round where `inverse`.
+        day: Which day's rate it is.
+        source: Who says so.
+        inverse: The rate is that of one unit of `currency` in `base`; amounts were divided by it.
+        total: The bill before it was converted.
+    """
+
+    base: str
+    currency: str
+    rate: Decimal
+    day: date
+    source: str
+    inverse: bool = False
+    total: Decimal = Decimal(0)
+
+    def words(self) -> str:
+        """The rate as one reads it: "1 USD = 0.8612 EUR, the rate of 2026-11-30 (ECB)"."""
+        one, other = (self.base, self.currency)[:: -1 if self.inverse else 1]
+        return f"1 {one} = {self.rate:f} {other}, the rate of {self.day} ({self.source})"
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of the statement.
 
@@ -145,7 +176,9 @@ class Statement:
             divided by something else.
         amortized: Whether amounts count commitments when they are used, not when paid.
         previous: The statement that this one is compared with.
+        top_statements: The statements that took longest, by tenant; None where none were looked up.
         covered: First and last second of the period that usage was seen for; None if none was.
+        rate: What the amounts were converted by; None where they are in the bill's currency.
     """
 
     period: Period
@@ -164,6 +197,8 @@ class Statement:
     server_time: ServerTime | None = None
     amortized: bool = False
     previous: Statement | None = None
+    top_statements: Mapping[str, tuple[TopStatement, ...]] | None = None
+    rate: ExchangeRate | None = None
 
     @cached_property
     def total(self) -> Decimal:

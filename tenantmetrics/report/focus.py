@@ -20,6 +20,7 @@ from decimal import Decimal
 
 from tenantmetrics.cost.drivers import WORDS, Driver
 from tenantmetrics.cost.statement import LineKind, Pool, Statement
+from tenantmetrics.report import rate
 from tenantmetrics.report.model import Report, Row, build
 from tenantmetrics.report.text import guarded, write_files
 from tenantmetrics.report.work import method_versions
@@ -57,7 +58,8 @@ def as_focus(statement: Statement) -> str:
     report = build(statement)
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(COLUMNS)
+    extra, converted = _conversion(statement)
+    writer.writerow((*COLUMNS, *extra))
     names = statement.group_names
     # What a row says in every pool, once: there may be a million rows to write.
     rows = [
@@ -71,7 +73,7 @@ def as_focus(statement: Statement) -> str:
     for index, pool in enumerate(statement.pools):
         of_pool = _OfPool.of(report, pool)
         writer.writerows(
-            of_pool.row(row, tenant, tags, *of_pool.costs(row, index))
+            of_pool.row(row, tenant, tags, *of_pool.costs(row, index)) + converted
             for row, tenant, tags in rows
             if row.amounts[index] or (row.others and row.others[index])
         )
@@ -86,6 +88,14 @@ def write(statement: Statement, path: str | os.PathLike[str]) -> None:
         ReportError: The file cannot be written.
     """
     write_files({path: as_focus(statement)})
+
+
+def _conversion(statement: Statement) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Columns of our own on the exchange rate, and their values; none without one."""
+    if statement.rate is None:
+        return (), ()
+    names = ("x_BilledCurrency", "x_ExchangeRate", "x_ExchangeRateDate", "x_ExchangeRateSource")
+    return names, rate.cells(statement.rate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,9 @@ class Report:
         why = [f"Draft: {reason}." for reason in self.statement.draft]
         if self.statement.estimate:
             why.append(f"Estimate, not a bill: usage at {self.statement.basis}.")
+        if (rate := self.statement.rate) is not None:
+            billed = f"{rate.total:f} {rate.base}"
+            why.append(f"Converted from {billed} at {rate.words()}; notes have {rate.base}.")
         return tuple(why)
 
     @property

@@ -213,3 +213,32 @@ def test_a_bill_paid_ahead_says_use_amortized_once(ledger, tmp_path, bill):
         words = " ".join((*statement.notes, *statement.draft))
         assert words.count("use amortized costs") == times
         assert "no compute" not in words
+
+
+def test_another_currency_has_both_costs(ledger, tmp_path):
+    """What was billed and what it is worth are converted by one rate, and add up."""
+    path, billed, worth = partly(tmp_path)
+    rates = tmp_path / "rates.csv"
+    rates.write_text("date,from,to,rate,source\n2026-11-30,USD,EUR,0.5,ECB\n")
+    statement = monthly(
+        ledger, month="2026-11", bill=path, currency="EUR", rates=rates, now_s=1_796_090_000,
+        drivers={"compute": "wall_time"},
+    )  # fmt: skip
+    rows = list(csv.DictReader(io.StringIO(as_focus(statement))))
+    assert sum(Decimal(row["BilledCost"]) for row in rows) == billed / 2
+    assert sum(Decimal(row["EffectiveCost"]) for row in rows) == worth / 2
+
+
+@pytest.mark.parametrize(
+    ("numbers", "invoice"),
+    [(("1",), "1"), (("1", "1"), "1"), (("1", "2"), ""), (("",), ""), (("9", "9", "8"), "")],
+)
+def test_an_invoice_is_named_where_there_is_one(ledger, tmp_path, numbers, invoice):
+    """A pool of several invoices is on none in particular."""
+    path = cur(
+        tmp_path / "cur.csv",
+        *(("Usage", ACU, "3", 10, {"bill_invoice_id": number}) for number in numbers),
+    )  # fmt: skip
+    statement = monthly(ledger, month="2026-11", bill=path, drivers={"compute": "wall_time"})
+    rows = csv.DictReader(io.StringIO(as_focus(statement)))
+    assert {row["InvoiceId"] for row in rows} == {invoice}

@@ -97,6 +97,8 @@ def _cur(table: Table, *, amortized: bool) -> Form:
     )
 
 
+_UNKNOWN = "CAST(NULL AS DECIMAL(38, 18))"
+
 _EFFECTIVE = (
     "savings_plan_savings_plan_effective_cost",
     "savings_plan_total_commitment_to_date",
@@ -127,20 +129,21 @@ def _amortized(table: Table, paid: str, *, is_asked: bool) -> str:
         SQL; NULL where it is not known.
 
     Raises:
-        ReportError: It is asked for, and charges were paid ahead whose cost no column tells; or a
-            value is no number.
+        ReportError: It is asked for, and charges were paid ahead whose cost no column tells.
     """
     kind = table.text("line_item_line_item_type")
     lacking = [column for column in _NEEDED if not table.has(column)]
     if not is_asked and len(lacking) == len(_NEEDED):
-        return "NULL"
+        return _UNKNOWN
     for column in lacking:
         of = f"SELECT 1 FROM bill WHERE {kind} = '{_NEEDED[column]}' LIMIT 1"  # noqa: S608
         if table.query(of):
             if not is_asked:
-                return "NULL"
+                return _UNKNOWN
             table.require(column)
-    plan, committed, spent, reserved, upfront, recurring = table.amounts(*_EFFECTIVE)
+    plan, committed, spent, reserved, upfront, recurring = (
+        table.amount(column, optional=True) for column in _EFFECTIVE
+    )
     reservation = table.text("reservation_reservation_a_r_n")
     return (
         f"CASE {kind} WHEN 'SavingsPlanCoveredUsage' THEN {plan} "
@@ -186,4 +189,4 @@ def _focus(table: Table, *, amortized: bool) -> Form:
 
 def _other_of_focus(table: Table, column: str) -> str:
     """The cost that is not divided; an older or foreign file may lack it."""
-    return table.amounts(column)[0] if table.has(column) else "NULL"
+    return table.amount(column, optional=True) if table.has(column) else _UNKNOWN
