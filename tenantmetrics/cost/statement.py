@@ -174,6 +174,7 @@ class Statement:
         left_out: Input that could not be read and was left out, in words; empty if nothing was.
         server_time: How the server time was found that compute was divided by; None where it was
             divided by something else.
+        idle_by: What says how much of the capacity was idle, in words; "" where no hours are known.
         amortized: Whether amounts count commitments when they are used, not when paid.
         previous: The statement that this one is compared with.
         top_statements: The statements that took longest, by tenant; None where none were looked up.
@@ -195,6 +196,7 @@ class Statement:
     left_out: str = ""
     covered: tuple[int, int] | None = None
     server_time: ServerTime | None = None
+    idle_by: str = ""
     amortized: bool = False
     previous: Statement | None = None
     top_statements: Mapping[str, tuple[TopStatement, ...]] | None = None

@@ -35,6 +35,7 @@ def as_csv(statement: Statement) -> str:
             *(f"{pool.name}_cost" for pool in statement.pools),
             "total_cost", "currency", "status", "revenue", "margin",
             "server_time_s", "server_share", "server_share_low", "server_share_high",
+            "meaning",
             *(rate.COLUMNS if statement.rate else ()),
             *(guarded(f"group_{name}") for name in statement.group_names),
         ]
@@ -55,6 +56,7 @@ def as_csv(statement: Statement) -> str:
                 "" if row.revenue is None else f"{row.revenue:f}",
                 "" if row.margin is None else f"{row.margin:f}",
                 *_work(row.work),
+                report.meaning(row),
                 *converted,
                 *(guarded(group) for group in row.groups or ("",) * len(statement.group_names)),
             ]

@@ -6,7 +6,7 @@ import os
 from decimal import Decimal
 
 from tenantmetrics.cost.statement import LineKind, Statement
-from tenantmetrics.report.model import MEANING, Report, Row, build
+from tenantmetrics.report.model import Report, Row, build
 from tenantmetrics.report.templating import template
 from tenantmetrics.report.text import duration, money, percent, visible, write_files
 from tenantmetrics.report.work import coverage
@@ -33,7 +33,6 @@ def as_html(statement: Statement) -> str:
         statement=statement,
         rows=report.folded(TOP_ROWS),
         bars=_bars(report),
-        meaning=MEANING,
         tenant=LineKind.TENANT,
         pool_sums=_pool_sums(report),
         unattributed=report.of(LineKind.UNATTRIBUTED),

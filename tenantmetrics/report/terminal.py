@@ -15,7 +15,7 @@ from rich.text import Text
 from tenantmetrics.cost.statement import LineKind, Statement
 from tenantmetrics.records import UNATTRIBUTED
 from tenantmetrics.report.formats import TOP
-from tenantmetrics.report.model import MEANING, Report, Row, build
+from tenantmetrics.report.model import Report, Row, build
 from tenantmetrics.report.text import duration, money, percent, visible
 from tenantmetrics.report.work import Work, coverage
 
@@ -76,8 +76,8 @@ def show(statement: Statement, console: Console | None = None, *, top: int = TOP
     _show_time(report, console)
     _show_changes(report, console)
     for row in report.rows:
-        if row.kind is not None and MEANING[row.kind]:
-            console.print(Text(f"{row.tenant}: {MEANING[row.kind]}", style="dim"))
+        if words := report.meaning(row):
+            console.print(Text(f"{row.tenant}: {words}", style="dim"))
     for note in statement.notes:
         console.print(Text(f"Note: {visible(note)}", style="dim"))
 

@@ -165,6 +165,7 @@ def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amorti
         account=min(sorter.payers, default=""),
         pools=dict(sorter.whole.pools),
         compute_by_hour=sorter.whole.compute_by_hour,
+        sessions_by_hour=sorter.whole.sessions_by_hour,
         estimated=is_open,
         regions=frozenset(sorter.regions),
         accounts=frozenset(sorter.accounts),
