@@ -133,6 +133,7 @@ def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amorti
             part = Decimal(part_s) / Decimal(length_s)
             row = replace(
                 row, amount=row.amount * part, quantity=row.quantity * part, cut=True,
+                other=None if row.other is None else row.other * part,
                 hour=None if row.hour is None else max(row.hour, period.hours.start),
             )  # fmt: skip
         if not passes:

@@ -18,7 +18,7 @@ from tenantmetrics.cost.statement import Period
 
 __all__ = ["summed"]
 
-_COLUMNS = 23
+_COLUMNS = 25
 """Columns of a group, before those that say whether a value in it is wrong."""
 
 
@@ -69,6 +69,7 @@ def summed(
     keys = ", ".join(
         f"CASE WHEN it_counts THEN {sql} END AS {name}" for name, sql in groups.items()
     )
+    invoice = form.invoice or "CAST(NULL AS VARCHAR)"
     looked_at = [f"wrong{place}" for place in range(len(table.checks))]
     wrong = "".join(
         f", {check.wrong} AS {name}" for name, check in zip(looked_at, table.checks, strict=True)
@@ -77,11 +78,14 @@ def summed(
     sql = f"""
         SELECT passes, max(uninvoiced), part_s, length_s, kind, usage_type, currency, sum(amount),
           sum(quantity), count(*), service, engine, operation, provider, account, payer, region,
-          resource, hour, max(longest_s), other, min(the_month), max(the_month)
+          resource, hour, max(longest_s), sum(worth),
+          list_distinct([min(nullif(invoice, '')), max(nullif(invoice, ''))]) AS invoices,
+          other, min(the_month), max(the_month)
           {"".join(f", bool_or({name})" for name in looked_at)}
         FROM (
-          SELECT {keys}, CASE WHEN {form.invoice or "'x'"} = '' THEN 1 ELSE 0 END AS uninvoiced,
-            {form.amount} AS amount, {form.quantity} AS quantity,
+          SELECT {keys}, CASE WHEN {invoice} = '' THEN 1 ELSE 0 END AS uninvoiced,
+            {invoice} AS invoice,
+            {form.amount} AS amount, {form.other} AS worth, {form.quantity} AS quantity,
             CASE WHEN is_compute AND {form.end} <> '' THEN end_s - start_s END AS longest_s,
             CASE WHEN it_counts THEN NULL ELSE the_month END AS other, the_month{wrong}
           FROM (
