@@ -74,7 +74,8 @@ def stats() -> dict[str, Any]:
 
     Returns:
         `calls`, `errors`, `error_rate` (0 to 1), `average_duration_ms` (client-side wall time),
-        `unattributed_calls`, `misuses` by kind, `refused` (calls that `strict` did not let out) and
+        `unattributed_calls`, `misuses` by kind, `undecided_under_session` (calls of that kind) by
+        the statement's summary, `refused` (calls that `strict` did not let out) and
         `would_refuse` (with `strict="warn"`) by reason, `losses` by reason, `export_failures`
         (windows) by exporter. Calls of a transaction whose tenant is not yet known join when it is.
     """

@@ -259,6 +259,14 @@ METRICS: tuple[Metric, ...] = (
         " refused by `strict` or not; 0 is sent too.",
     ),
     _always(
+        "UndecidedCalls",
+        "tenantmetrics.undecided_calls",
+        "{call}",
+        "Calls billed to their session's or context's tenant whose text does not restrict their"
+        " rows to it: without row-level security they may touch another's. Sent where there are"
+        " any.",
+    ),
+    _always(
         "RefusedCalls",
         "tenantmetrics.refused_calls",
         "{call}",

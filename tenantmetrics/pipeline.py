@@ -238,6 +238,7 @@ class Pipeline:
             unattributed = totals.unattributed
             # Plain text: an enum's members would show their Python names where these are printed.
             misuses = {str(kind): count for kind, count in totals.misuses.items()}
+            undecided = dict(totals.undecided)
         return {
             "calls": calls,
             "errors": errors,
@@ -245,6 +246,7 @@ class Pipeline:
             "average_duration_ms": duration_ns / calls / 1e6 if calls else 0.0,
             "unattributed_calls": unattributed,
             "misuses": misuses,
+            "undecided_under_session": undecided,
             "refused": self._refusals.totals(REFUSED),
             "would_refuse": self._refusals.totals(WARNED),
             "losses": {str(reason): count for reason, count in self.health.counts().items()},

@@ -78,6 +78,9 @@ class Misuse(StrEnum):
     SET_WITHOUT_LOCAL = "set_without_local"
     TENANT_CHANGED = "tenant_changed_in_transaction"
     COMMIT_AS_SQL = "commit_as_sql"
+    UNDECIDED_UNDER_SESSION = "undecided_under_session"
+    """The session, the context or the rest of the transaction names the tenant, and the statement's
+    text does not restrict its rows to it: row-level security may do so, or not."""
 
 
 class SessionKind(StrEnum):
@@ -156,6 +159,8 @@ class Claims(NamedTuple):
             (`sqltext.fingerprint`); 0 where there is none.
         workless: The server does no work for it: it only sets or shows the session, begins or rolls
             back a transaction, or selects constants. COMMIT is never workless.
+        exposed: It touches tables, and its text does not restrict all of their rows to known
+            tenants, nor to the session's.
     """
 
     summary: str = ""
@@ -165,6 +170,7 @@ class Claims(NamedTuple):
     undecided: bool = False
     fingerprint: int = 0
     workless: bool = False
+    exposed: bool = False
 
 
 class Call(NamedTuple):

@@ -452,6 +452,24 @@ resource "aws_cloudwatch_metric_alarm" "tenant_conflicts" {
   period              = 60
 }
 
+resource "aws_cloudwatch_metric_alarm" "undecided_statements" {
+  count = var.undecided_alarm ? 1 : 0
+
+  alarm_name          = "${var.prefix}-undecided-statements"
+  alarm_description   = "Means: Calls are billed to their session's tenant, and their text does not restrict their rows to it: where no row-level security holds, they may touch another's. Look: the application's log, tenantmetrics.tenant_misuse with kind undecided_under_session and the statement's summary; then tenantmetrics explain on that statement. Do: Add the tenant to the statement's conditions, or row-level security to its tables."
+  alarm_actions       = [var.notify_topic_arn]
+  ok_actions          = [var.notify_topic_arn]
+  comparison_operator = "GreaterThanThreshold"
+  evaluation_periods  = 1
+  datapoints_to_alarm = 1
+  treat_missing_data  = "notBreaching"
+  threshold           = var.undecided_calls
+  namespace           = var.namespace
+  metric_name         = "UndecidedCalls"
+  statistic           = "Sum"
+  period              = 60
+}
+
 resource "aws_cloudwatch_metric_alarm" "unattributed_share" {
   alarm_name          = "${var.prefix}-unattributed-share"
   alarm_description   = "Means: More than ${var.unattributed_percent} % of the calls name no tenant in 8 of 10 minutes: costs and alarms per tenant miss them. Look: dashboard ${var.prefix}-pipeline; the newest deployment's statements with tenantmetrics explain. Do: Set the tenant in the session or with tenantmetrics.tenant(), or exempt what has none."

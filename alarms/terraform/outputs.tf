@@ -26,6 +26,7 @@ output "alarm_names" {
     aws_cloudwatch_metric_alarm.database_time_anomaly.alarm_name,
     aws_cloudwatch_metric_alarm.fleet_spend.alarm_name,
     aws_cloudwatch_metric_alarm.tenant_conflicts.alarm_name,
+    aws_cloudwatch_metric_alarm.undecided_statements[*].alarm_name,
     aws_cloudwatch_metric_alarm.unattributed_share.alarm_name,
     aws_cloudwatch_metric_alarm.cluster_cpu.alarm_name,
     aws_cloudwatch_metric_alarm.cluster_connections.alarm_name,

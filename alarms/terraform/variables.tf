@@ -40,6 +40,18 @@ variable "otlp_metrics" {
   default     = false
 }
 
+variable "undecided_alarm" {
+  description = "Whether there is an alarm on statements that do not restrict their rows to their session's tenant; for databases without row-level security."
+  type        = bool
+  default     = false
+}
+
+variable "undecided_calls" {
+  description = "Calls a minute that do not restrict their rows to their session's tenant."
+  type        = number
+  default     = 0
+}
+
 variable "minimum_calls" {
   description = "Calls a minute below which rates do not count."
   type        = number

@@ -18,6 +18,7 @@ from tenantmetrics.aggregate.reached import kind_of
 from tenantmetrics.aggregate.recent import Recent, Snapshot
 from tenantmetrics.aggregate.spans import spans
 from tenantmetrics.aggregate.split import split
+from tenantmetrics.catalog import OTHER
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.histogram import PER_OCTAVE, record
 from tenantmetrics.measures import BY_STATEMENT
@@ -27,6 +28,7 @@ from tenantmetrics.records import (
     Attribution,
     Call,
     Exemplar,
+    Misuse,
     Series,
     SeriesKey,
     Source,
@@ -41,6 +43,8 @@ _OVERFLOW_SERIES = 256
 """Series that keep operation and outcome for folded calls; beyond, one series takes all the rest.
 Operations and error codes are few, clusters and databases need not be."""
 _UNATTRIBUTED = Source.UNATTRIBUTED
+_MAX_SUMMARIES = 256
+"""Statements that `stats()` tells apart among those undecided under their session."""
 _MAX_OPEN = 512
 """Windows open at once. Late calls and long ones need a few; each is a file, and a clock that jumps
 must not make thousands."""
@@ -60,7 +64,7 @@ _COUNTED = (
 class Totals:
     """Sums over the life of the process, for `stats()`."""
 
-    __slots__ = ("calls", "duration_ns", "errors", "misuses", "unattributed")
+    __slots__ = ("calls", "duration_ns", "errors", "misuses", "unattributed", "undecided")
 
     def __init__(self) -> None:
         self.calls = 0
@@ -68,6 +72,17 @@ class Totals:
         self.duration_ns = 0
         self.unattributed = 0
         self.misuses: dict[str, int] = {}
+        self.undecided: dict[str, int] = {}
+        """Calls by summary that were undecided under their session."""
+
+    def note(self, misuses: tuple[Misuse, ...], summary: str) -> None:
+        """Count a call's misuses."""
+        for misuse in misuses:
+            self.misuses[misuse] = self.misuses.get(misuse, 0) + 1
+        if Misuse.UNDECIDED_UNDER_SESSION in misuses:
+            if summary not in self.undecided and len(self.undecided) >= _MAX_SUMMARIES:
+                summary = OTHER
+            self.undecided[summary] = self.undecided.get(summary, 0) + 1
 
 
 class _Open:
@@ -143,8 +158,8 @@ class Aggregator:
             totals.errors += 1
         if source is _UNATTRIBUTED:
             totals.unattributed += 1
-        for misuse in misuses:
-            totals.misuses[misuse] = totals.misuses.get(misuse, 0) + 1
+        if misuses:
+            totals.note(misuses, claims.summary)
 
         number = ended_ns // self._window_ns
         window = self._open.get(number)
@@ -154,7 +169,7 @@ class Aggregator:
             self._add_in_parts(window, call, attribution)
             return
         ((tenant, _),) = shares
-        summary, _, _, _, _, fingerprint, workless = claims
+        summary, _, _, _, _, fingerprint, workless, _ = claims
         key = (
             tenant, source, operation, outcome, arn, database, fingerprint, summary, status,
             workless, cold,

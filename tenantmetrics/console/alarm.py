@@ -34,6 +34,7 @@ class Needs(StrEnum):
     NOTHING = ""
     DETAILED = "DetailedMetrics"
     OTLP = "OtlpMetrics"
+    UNDECIDED = "UndecidedAlarm"
 
 
 class Missing(StrEnum):

@@ -28,6 +28,18 @@ PARAMETERS: tuple[Parameter, ...] = (
         allowed=("true", "false"),
     ),
     Parameter(
+        name="UndecidedAlarm",
+        default="false",
+        about="Whether there is an alarm on statements that do not restrict their rows to their "
+        "session's tenant; for databases without row-level security.",
+        allowed=("true", "false"),
+    ),
+    Parameter(
+        name="UndecidedCalls",
+        default=0,
+        about="Calls a minute that do not restrict their rows to their session's tenant.",
+    ),
+    Parameter(
         name="MinimumCalls", default=5, about="Calls a minute below which rates do not count."
     ),
     Parameter(name="ErrorRatePercent", default=5, about="Fleet: failed calls, percent."),

@@ -16,6 +16,7 @@ from tenantmetrics.cost.billed import billed_charges, billed_notes, hours_withou
 from tenantmetrics.cost.caveats import draft_reasons, idle_words, notes_on, notes_on_time
 from tenantmetrics.cost.cluster_names import ClusterNames, read_clusters
 from tenantmetrics.cost.clusters import Part
+from tenantmetrics.cost.conversion import Conversion, smallest_coin
 from tenantmetrics.cost.drivers import Consumer, Driver
 from tenantmetrics.cost.inputs import TenantFacts, read_storage, read_tenants
 from tenantmetrics.cost.list_prices import (
@@ -67,8 +68,15 @@ def monthly(request: AllocationRequest | _PathLike, **fields: Any) -> Statement:
     if isinstance(request, AllocationRequest):
         if fields:
             raise TypeError("a request has its own fields: use dataclasses.replace")
-        return _monthly(request)
-    return _monthly(AllocationRequest(usage=request, **fields))
+        return _converted(request)
+    return _converted(AllocationRequest(usage=request, **fields))
+
+
+def _converted(request: AllocationRequest) -> Statement:
+    """In the currency that is asked for."""
+    now_s = time.time() if request.now_s is None else request.now_s
+    conversion = Conversion.of(request.currency, request.rates)
+    return conversion.apply(_monthly(request), now_s)
 
 
 def _monthly(request: AllocationRequest) -> Statement:
@@ -156,6 +164,8 @@ def _monthly(request: AllocationRequest) -> Statement:
             max(hour.last_s for hour in measured.hours.values()),
         ),
         server_time=measured.server_time,
+        amortized=paid is not None and request.amortized,
+        top_statements=measured.top,
     )
     statement.check()
     return statement
@@ -243,7 +253,7 @@ def _by_bill(  # noqa: PLR0917 - what a bill is divided with
     notes, draft = billed_notes(paid, requests, lacking, measured.clusters)
     return _Money(
         charges,
-        _smallest(paid.currency),
+        smallest_coin(paid.currency),
         paid.currency,
         paid.basis,
         [*notes, *measured.bill_notes],
@@ -282,13 +292,6 @@ def _cluster_charges(
 
 def _by_list(listed: PriceList, charges: Sequence[Charge]) -> _Money:
     total = sum((charge.amount for charge in charges), Decimal(0))
-    quantum = _smallest(listed.currency) if total >= _SMALL else _MICRO
+    quantum = smallest_coin(listed.currency) if total >= _SMALL else _MICRO
     basis = f"list prices of {listed.dated}, {listed.region} ({listed.origin})"
     return _Money(charges, quantum, listed.currency, basis)
-
-
-def _smallest(currency: str) -> Decimal:
-    """The smallest coin of a currency: a cent of a dollar, a whole yen."""
-    from babel.numbers import get_currency_precision  # noqa: PLC0415 - an extra, and slow to load
-
-    return Decimal(1).scaleb(-get_currency_precision(currency))

@@ -36,7 +36,7 @@ from tenantmetrics.catalog import Metric as Described
 from tenantmetrics.export.points import CONFLICTS, TOLD_ELSEWHERE, refused
 from tenantmetrics.health import Loss
 from tenantmetrics.histogram import add
-from tenantmetrics.records import OK, UNATTRIBUTED, Series, Window
+from tenantmetrics.records import OK, UNATTRIBUTED, Misuse, Series, Window
 
 __all__ = ["Cumulative", "Row", "batches", "rows"]
 
@@ -121,6 +121,8 @@ def _always(window: Window) -> Iterator[tuple[str, Attributes, int]]:
     yield "tenantmetrics.unattributed_calls", (), unattributed
     conflicts = sum(window.misuses.get(kind, 0) for kind in CONFLICTS)
     yield "tenantmetrics.tenant_conflicts", (), conflicts
+    if undecided := window.misuses.get(Misuse.UNDECIDED_UNDER_SESSION, 0):
+        yield "tenantmetrics.undecided_calls", (), undecided
     yield "tenantmetrics.series_overflow", (), window.losses.get(Loss.SERIES_CAP, 0)
     for reason, amount in sorted(window.losses.items()):
         if amount and reason not in TOLD_ELSEWHERE:

@@ -66,6 +66,7 @@ _CONFLICTS = metric("TenantConflicts")
 _OVERFLOW = metric("SeriesOverflow")
 _DROPPED = metric("CallsDropped")
 _FAILURES = metric("ExportFailures")
+_UNDECIDED = metric("UndecidedCalls")
 _REFUSED = metric("RefusedCalls")
 CONFLICTS = (
     Misuse.SOURCES_DISAGREE,
@@ -160,10 +161,12 @@ def refused(window: Window) -> dict[str, int]:
 def _always(window: Window, unattributed: int) -> list[Point]:
     conflicts = sum(window.misuses.get(kind, 0) for kind in CONFLICTS)
     overflow = window.losses.get(Loss.SERIES_CAP, 0)
+    undecided = window.misuses.get(Misuse.UNDECIDED_UNDER_SESSION, 0)
     return [
         Point(_UNATTRIBUTED, ((unattributed, 1),)),
         Point(_CONFLICTS, ((conflicts, 1),)),
         Point(_OVERFLOW, ((overflow, 1),)),
+        *([Point(_UNDECIDED, ((undecided, 1),))] if undecided else ()),
     ]
 
 

@@ -25,7 +25,7 @@ from tenantmetrics.dimension import dimension_value
 from tenantmetrics.export.points import CONFLICTS, TOLD_ELSEWHERE
 from tenantmetrics.health import Loss
 from tenantmetrics.histogram import add
-from tenantmetrics.records import OK, UNATTRIBUTED, Series, Window
+from tenantmetrics.records import OK, UNATTRIBUTED, Misuse, Series, Window
 
 __all__ = ["BOUNDS_S", "SILENT_S", "PrometheusExporter"]
 
@@ -41,6 +41,7 @@ _SUMS = (
     ("tenantmetrics_response_size_bytes", "Bytes of response bodies.", "response_bytes"),
     ("tenantmetrics_rows_written", "Rows inserted, updated or deleted.", "rows_written"),
 )
+_ALWAYS = ("unattributed_calls", "tenant_conflicts", "undecided_calls", "overflow")
 
 
 class _Sums:
@@ -86,7 +87,7 @@ class PrometheusExporter(Collector):
         self._lock = threading.Lock()
         self._sums: dict[str, _Sums] = {}
         self._operations: dict[tuple[str, str], int] = {}
-        self._always = dict.fromkeys(("unattributed_calls", "tenant_conflicts", "overflow"), 0)
+        self._always = dict.fromkeys(_ALWAYS, 0)
         self._dropped: dict[str, int] = {}
         self._failures: dict[str, int] = {}
 
@@ -124,6 +125,7 @@ class PrometheusExporter(Collector):
         for tenant, load_ns in window.load_ns.items():
             self._of(tenant, now_s).load_ns += load_ns
         self._always["tenant_conflicts"] += sum(window.misuses.get(kind, 0) for kind in CONFLICTS)
+        self._always["undecided_calls"] += window.misuses.get(Misuse.UNDECIDED_UNDER_SESSION, 0)
         self._always["overflow"] += window.losses.get(Loss.SERIES_CAP, 0)
         for reason, amount in window.losses.items():
             if reason not in TOLD_ELSEWHERE:
@@ -186,6 +188,10 @@ class PrometheusExporter(Collector):
         for name, about in (
             ("unattributed_calls", "Calls whose tenant nothing named."),
             ("tenant_conflicts", "Calls whose sources named different tenants."),
+            (
+                "undecided_calls",
+                "Calls whose text does not restrict their rows to their session's tenant.",
+            ),
             ("series_overflow", "Calls folded into __overflow__."),
         ):
             value = self._always["overflow" if name == "series_overflow" else name]

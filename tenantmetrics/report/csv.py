@@ -11,6 +11,7 @@ import io
 import os
 
 from tenantmetrics.cost.statement import Statement
+from tenantmetrics.report import rate
 from tenantmetrics.report.model import build
 from tenantmetrics.report.text import guarded, write_files
 from tenantmetrics.report.work import Work
@@ -34,10 +35,12 @@ def as_csv(statement: Statement) -> str:
             *(f"{pool.name}_cost" for pool in statement.pools),
             "total_cost", "currency", "status", "revenue", "margin",
             "server_time_s", "server_share", "server_share_low", "server_share_high",
+            *(rate.COLUMNS if statement.rate else ()),
             *(guarded(f"group_{name}") for name in statement.group_names),
         ]
     )  # fmt: skip
     status = " ".join(report.status) or "FINAL"
+    converted = rate.cells(statement.rate) if statement.rate else ()
     for row in report.rows:
         usage = row.usage
         writer.writerow(
@@ -52,6 +55,7 @@ def as_csv(statement: Statement) -> str:
                 "" if row.revenue is None else f"{row.revenue:f}",
                 "" if row.margin is None else f"{row.margin:f}",
                 *_work(row.work),
+                *converted,
                 *(guarded(group) for group in row.groups or ("",) * len(statement.group_names)),
             ]
         )  # fmt: skip

@@ -15,6 +15,7 @@ from typing import Any
 
 from tenantmetrics.cost.server_time.model import VERSIONS, ServerTime
 from tenantmetrics.cost.statement import Statement, Usage
+from tenantmetrics.report import rate
 from tenantmetrics.report.compare import Comparison
 from tenantmetrics.report.model import Row, build
 from tenantmetrics.report.text import write_files
@@ -54,6 +55,7 @@ def as_json(statement: Statement) -> str:
         },
         "currency": statement.currency,
         "total": f"{statement.total:f}",
+        "exchange_rate": rate.as_document(statement.rate),
         "status": list(report.status) or ["FINAL"],
         "draft_reasons": list(statement.draft),
         "basis": statement.basis,

@@ -44,6 +44,7 @@ class Row:
         revenue: What the tenant pays, where that is known.
         folded: How many tenants the row stands for.
         work: What it made the database do; None where that was not estimated.
+        others: Money by pool with commitments counted the other way; empty where it is the same.
     """
 
     tenant: str
@@ -56,6 +57,7 @@ class Row:
     revenue: Decimal | None = None
     folded: int = 1
     work: Work | None = None
+    others: tuple[Decimal, ...] = ()
 
     @property
     def margin(self) -> Decimal | None:
@@ -111,6 +113,9 @@ class Report:
         why = [f"Draft: {reason}." for reason in self.statement.draft]
         if self.statement.estimate:
             why.append(f"Estimate, not a bill: usage at {self.statement.basis}.")
+        if (rate := self.statement.rate) is not None:
+            billed = f"{rate.total:f} {rate.base}"
+            why.append(f"Converted from {billed} at {rate.words()}; notes have {rate.base}.")
         return tuple(why)
 
     @property
@@ -240,6 +245,7 @@ def _row(line: Line, whole: Decimal, work: Work | None) -> Row:
         line.groups,
         line.revenue,
         work=work,
+        others=line.others,
     )
 
 

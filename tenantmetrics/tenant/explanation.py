@@ -12,7 +12,7 @@ from tenantmetrics.health import Health
 from tenantmetrics.records import Attribution, Claims, Misuse, SessionVerb, Source
 from tenantmetrics.sqltext import TokenKind, parameters, tokenize
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.identity.precedence import Precedence
+from tenantmetrics.tenant.identity.precedence import Precedence, marked
 from tenantmetrics.tenant.resolve import Resolver
 from tenantmetrics.tenant.session.session_variables import Session
 from tenantmetrics.tenant.sql.plan import Plan, operands_of
@@ -33,6 +33,8 @@ WARNINGS = {
     Misuse.TENANT_CHANGED: "the tenant variable changes to another tenant within one transaction",
     Misuse.COMMIT_AS_SQL: "COMMIT sent as SQL leaves the Data API's transaction open: call "
     "CommitTransaction",
+    Misuse.UNDECIDED_UNDER_SESSION: "its text does not restrict its rows to that tenant: without "
+    "row-level security it may touch another's",
 }
 
 
@@ -118,7 +120,7 @@ def explain(config: Config, params: Mapping[str, Any]) -> Explanation:
     if claims.session:
         misuses += session.apply(claims.session, in_transaction="transactionId" in params)
     precedence = Precedence(config.tenant_sources)
-    attribution = precedence.attribute(claims.named, session.named_in_call, misuses)
+    attribution = marked(claims, precedence.attribute(claims.named, session.named_in_call, misuses))
     cut, literals, comments = slot_spans(sql)
     plan = plan_of(cut.template, resolver.vocabulary)
     marks = _marks(sql, plan, literals, comments, resolver.vocabulary)

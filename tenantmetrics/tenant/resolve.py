@@ -240,7 +240,7 @@ class Resolver:
         answers: list[Mapping[str, int]] = []
         steps: list[SessionStep] = []
         misuses = dict.fromkeys(plan.misuses)
-        undecided = False
+        undecided = exposed = False
         for parameters in sets:
             values = Values(bound.literals, parameters)
             if self._asks_statement:
@@ -249,6 +249,7 @@ class Resolver:
                 if misuse is not None:
                     misuses[misuse] = None
                 undecided = undecided or state is State.UNDECIDED
+                exposed = exposed or state is State.UNDECIDED or state is State.OPEN
                 undecided = undecided or (plan.mentions and state in {State.OPEN, State.CLEAR})
             if plan.steps:
                 steps += steps_of(plan.steps, values, self.vocabulary)
@@ -276,6 +277,7 @@ class Resolver:
             undecided,
             plan.fingerprint,
             plan.workless,
+            exposed and not plan.of_server,
         )
 
     def _with_surroundings(self, claims: Claims, tenant: str | None, request: Request) -> Claims:

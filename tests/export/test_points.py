@@ -9,7 +9,7 @@ from tenantmetrics.records import OVERFLOW, UNATTRIBUTED, SeriesKey, Source, Win
 
 EVERYTHING = {
     "losses": {"queue_full": 1, "series_cap": 2},
-    "misuses": {"sources_disagree": 1},
+    "misuses": {"sources_disagree": 1, "undecided_under_session": 1},
     "export_failures": {"otlp": 1},
     "refusals": {
         SeriesKey("acme", "ExecuteStatement", "refused_no_tenant", Source.CONTEXT, "", ""): 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tenantmetrics.catalog import metric
-from tenantmetrics.console.alarm import Alarm
+from tenantmetrics.console.alarm import Alarm, Needs
 from tenantmetrics.console.alarmsets.parts import (
     ALL_ERRORS,
     PIPELINE_BOARD,
@@ -24,6 +24,17 @@ ALARMS: tuple[Alarm, ...] = (
         "the second tenant.",
         queries=(stat(metric("TenantConflicts"), "Sum", returned=True),),
         threshold="0",
+    ),
+    Alarm(
+        id="undecided-statements",
+        means="Calls are billed to their session's tenant, and their text does not restrict their "
+        "rows to it: where no row-level security holds, they may touch another's.",
+        look="the application's log, tenantmetrics.tenant_misuse with kind undecided_under_session "
+        "and the statement's summary; then tenantmetrics explain on that statement.",
+        do="Add the tenant to the statement's conditions, or row-level security to its tables.",
+        queries=(stat(metric("UndecidedCalls"), "Sum", returned=True),),
+        threshold="${UndecidedCalls}",
+        needs=Needs.UNDECIDED,
     ),
     Alarm(
         id="unattributed-share",

@@ -18,6 +18,7 @@ error_rate = 0.5
 error = "ThrottlingException"     # code of the failed calls
 unattributed = 40                 # calls a minute that name no tenant
 conflicts = 2                     # calls a minute that name two
+undecided = 2                     # calls a minute not restricted to their session's tenant
 outage = true                     # nothing is exported
 losses = { queue_full = 12 }
 export_failures = { cloudwatch = 1 }
@@ -53,7 +54,7 @@ _TOP = frozenset(
 _DURING = frozenset(
     {
         "from", "to", "tenant", "calls", "latency_ms", "overhead_ms", "error_rate", "error",
-        "unattributed", "conflicts", "outage", "losses", "export_failures", "refused",
+        "unattributed", "conflicts", "undecided", "outage", "losses", "export_failures", "refused",
     }
 )  # fmt: skip
 _ERROR = "DatabaseErrorException"
@@ -159,7 +160,7 @@ def _window(described: dict[str, Any], minute: int, start_s: int) -> Window | No
     losses: dict[str, int] = {}
     failures: dict[str, int] = {}
     refusals: dict[SeriesKey, int] = {}
-    conflicts = 0
+    conflicts = undecided = 0
     for incident in now:
         if unknown := incident.get("unattributed"):
             calm = {"latency_ms": 20, "overhead_ms": described.get("overhead_ms", 0)}
@@ -167,11 +168,13 @@ def _window(described: dict[str, Any], minute: int, start_s: int) -> Window | No
                 series, statements, loads, UNATTRIBUTED, {"calls": unknown, "error_rate": 0, **calm}
             )
         conflicts += incident.get("conflicts", 0)
+        undecided += incident.get("undecided", 0)
         losses |= incident.get("losses", {})
         failures |= incident.get("export_failures", {})
         for reason, count in incident.get("refused", {}).items():
             refusals[_refused(reason)] = count
-    misuses = {str(Misuse.OTHER_TENANTS_ROWS): conflicts} if conflicts else {}
+    counts = ((Misuse.OTHER_TENANTS_ROWS, conflicts), (Misuse.UNDECIDED_UNDER_SESSION, undecided))
+    misuses = {str(kind): count for kind, count in counts if count}
     _probes(statements, described.get("overhead_ms", 0))
     return Window(
         start_s=start_s,

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tenantmetrics.capture.request import TenantSource
-from tenantmetrics.records import UNATTRIBUTED, Attribution, Claim, Misuse, Source
+from tenantmetrics.records import UNATTRIBUTED, Attribution, Claim, Claims, Misuse, Source
 
-__all__ = ["Precedence", "asked_sources", "disagreements"]
+__all__ = ["Precedence", "asked_sources", "disagreements", "marked"]
 
 _NOBODY = ((UNATTRIBUTED, 1),)
+_APART = frozenset({Source.SCHEMA, Source.DATABASE, Source.UNATTRIBUTED})
+"""A schema or a database of its own holds no other tenant's rows."""
 
 
 class Precedence:
@@ -62,6 +64,19 @@ class Precedence:
         kinds = dict.fromkeys(misuses)
         kinds.update(dict.fromkeys(disagreements(claims)))
         return Attribution(believed.shares, believed.source, tuple(kinds))
+
+
+def marked(claims: Claims, attribution: Attribution) -> Attribution:
+    """An attribution that says so if the call is billed to a tenant whose rows it may not be of.
+
+    Args:
+        claims: What the call says itself.
+        attribution: Whose it is.
+    """
+    shares, source, misuses = attribution
+    if not claims.exposed or source in _APART:
+        return attribution
+    return Attribution(shares, source, (*misuses, Misuse.UNDECIDED_UNDER_SESSION))
 
 
 def asked_sources(sources: Iterable[str | TenantSource]) -> frozenset[Source]:

@@ -28,7 +28,7 @@ from tenantmetrics.records import (
     Source,
     Transition,
 )
-from tenantmetrics.tenant.identity.precedence import Precedence
+from tenantmetrics.tenant.identity.precedence import Precedence, marked
 from tenantmetrics.tenant.session.misuse_log import MisuseLog
 from tenantmetrics.tenant.session.session_variables import Session
 from tenantmetrics.tenant.session.tracker import SessionTracker, TrackedSession
@@ -100,17 +100,13 @@ class Attributor:
             named = claims.named
             if len(named) == 1 and not claims.session and not claims.misuses:
                 source, shares = named[0]
-                if source in self._precedence.rank:
+                if source in self._precedence.rank and not claims.exposed:
                     return [(call, _new(Attribution, (shares, source, ())))]
-            attribution = self._outside(claims)
+            attribution = marked(claims, self._outside(claims))
             if attribution.misuses:
                 self._log.note(attribution.misuses, claims.summary)
             return [(call, attribution)]
-        settled = self._inside(call)
-        for settled_call, attribution in settled:
-            if attribution.misuses:
-                self._log.note(attribution.misuses, settled_call.claims.summary)
-        return settled
+        return self._noted(self._inside(call))
 
     def forget(self, session: str) -> None:
         """Forget a session that is over, with the next `expire`. From any thread.
@@ -138,11 +134,18 @@ class Attributor:
                 settled += self._release(session)
             else:
                 settled += self._forget(key)
-        return settled
+        return self._noted(settled)
 
     def drain(self) -> Settled:
         """Settle everything; what a shutdown calls."""
-        return [pair for key in self._tracker.keys for pair in self._forget(key)]
+        return self._noted([pair for key in self._tracker.keys for pair in self._forget(key)])
+
+    def _noted(self, settled: Settled) -> Settled:
+        """The same, its misuse logged."""
+        for call, attribution in settled:
+            if attribution.misuses:
+                self._log.note(attribution.misuses, call.claims.summary)
+        return settled
 
     def _outside(self, claims: Claims) -> Attribution:
         """A call without a session: what it sets holds for this call alone."""
@@ -205,7 +208,7 @@ class Attributor:
         tenant = named
         if tenant is None and self._asks_session:
             tenant = session.variables.current()
-        return self._precedence.attribute(claims.named, tenant, misuses)
+        return marked(claims, self._precedence.attribute(claims.named, tenant, misuses))
 
     def _evict(self) -> Settled:
         """Forget the session that was idle longest, because there are too many."""
@@ -249,8 +252,8 @@ class Attributor:
             voted = self._voted(session.votes)
             # A statement that names nobody is not split: it was for one of them, unknown which.
             if voted is not None and (without_sql or len(voted.shares) == 1):
-                return Attribution(voted.shares, voted.source, misuses)
-        return self._precedence.attribute(claims.named, tenant, misuses)
+                return marked(claims, Attribution(voted.shares, voted.source, misuses))
+        return marked(claims, self._precedence.attribute(claims.named, tenant, misuses))
 
     def _voted(self, votes: dict[Source, dict[str, int]]) -> Claim | None:
         """The tenants that the calls of a transaction named, by the most trusted source."""

@@ -59,7 +59,7 @@ def tenants(attributions):
 BEGIN, COMMIT, ROLLBACK = "BeginTransaction", "CommitTransaction", "RollbackTransaction"
 SET_ACME = "SET LOCAL app.current_tenant_id = 'acme'"
 SET_BEE = "SET LOCAL app.current_tenant_id = 'bee'"
-READ = "SELECT * FROM bookings"
+READ = "SELECT * FROM bookings WHERE tenant_id = current_setting('app.current_tenant_id')"
 
 
 def test_begin_set_statements_and_commit_are_all_the_tenants(attributor, run):

@@ -14,7 +14,7 @@ from tenantmetrics.records import UNATTRIBUTED, Call, Misuse, SessionKind, Trans
 from tenantmetrics.tenant.resolve import Resolver
 from tenantmetrics.tenant.session.attribution import Attributor
 
-READ = "SELECT * FROM bookings"
+READ = "SELECT * FROM bookings WHERE tenant_id = current_setting('app.current_tenant_id')"
 SET_ACME, SET_BEE = "SET app.tenant_id = 'acme'", "SET app.tenant_id = 'bee'"
 LOCAL_BEE = "SET LOCAL app.tenant_id = 'bee'"
 BEGIN, COMMIT, ROLLBACK = Transition.BEGIN, Transition.COMMIT, Transition.ROLLBACK
