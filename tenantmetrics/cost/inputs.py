@@ -19,6 +19,7 @@ from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
 
 __all__ = [
+    "CUSTOMER_COLUMNS",
     "Cell",
     "HourlyCapacity",
     "TenantFacts",
@@ -29,6 +30,14 @@ __all__ = [
 ]
 
 Path_ = str | os.PathLike[str]
+
+CUSTOMER_COLUMNS = (
+    "stripe_customer",
+    "chargebee_subscription",
+    "lago_subscription",
+    "openmeter_subject",
+)
+"""Columns of the tenants' file that hold an id at a billing provider, and are no groups."""
 
 SHARE_UNITS = 10**9
 """A fixed share of 1 in whole units: shares in files may have nine decimals."""
@@ -101,11 +110,13 @@ class TenantFacts:
         groups: Its groups, by the file's column: {"plan": "pro", "region": "eu"}.
         revenue: What it pays in the period, None where the file does not say.
         share: Its fixed share, in units of `SHARE_UNITS`.
+        customers: Its ids at billing providers, by `CUSTOMER_COLUMNS`.
     """
 
     groups: dict[str, str]
     revenue: Decimal | None
     share: int
+    customers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +215,9 @@ def _missing(name: str, header: list[str], missing: list[str]) -> str:
 
 
 def read_tenants(path: Path_) -> dict[str, TenantFacts]:
-    """Facts of tenants: column `tenant`; `revenue` and `share` where wanted; the rest are groups.
+    """Facts of tenants: column `tenant`; `revenue`, `share` and `CUSTOMER_COLUMNS` where wanted.
+
+    The rest are groups.
 
     Raises:
         ReportError: The file or a value does not parse, or a tenant has two rows.
@@ -216,10 +229,12 @@ def read_tenants(path: Path_) -> dict[str, TenantFacts]:
             raise tenant.duplicate("tenant")
         revenue = row.pop("revenue", None)
         share = row.pop("share", None)
+        ids = {name: row.pop(name).text.strip() for name in CUSTOMER_COLUMNS if name in row}
         facts[tenant.text] = TenantFacts(
             groups={column: cell.text for column, cell in row.items()},
             revenue=revenue.number() if revenue and revenue.text.strip() else None,
             share=int(share.amount() * SHARE_UNITS) if share and share.text.strip() else 0,
+            customers={name: text for name, text in ids.items() if text},
         )
     return facts
 

@@ -18,6 +18,7 @@ from tenantmetrics.cost.request import AllocationRequest
 from tenantmetrics.cost.server_time import ServerTime, estimate
 from tenantmetrics.cost.sources.dispatch import UsageFolder
 from tenantmetrics.cost.statement import Period
+from tenantmetrics.cost.top_statements import TopStatement, top_statements
 from tenantmetrics.cost.usage import HourUsage, LedgerUsage, TenantUsage
 from tenantmetrics.errors import ReportError
 
@@ -46,6 +47,7 @@ class Measured:
     server_time: ServerTime | None
     bill_notes: Sequence[str] = ()
     bill_draft: Sequence[str] = ()
+    top: Mapping[str, tuple[TopStatement, ...]] | None = None
 
 
 def sum_up(  # noqa: PLR0917 - one thing each
@@ -92,6 +94,7 @@ def sum_up(  # noqa: PLR0917 - one thing each
             notes=tuple(notes),
             bill_notes=matched.notes,
             bill_draft=matched.draft,
+            top=_top(source, period, request),
         )
         parts = []
         for part in matched.parts:
@@ -110,6 +113,15 @@ def sum_up(  # noqa: PLR0917 - one thing each
             )  # fmt: skip
             parts.append((part, found))
         return whole, parts
+
+
+def _top(
+    source: LedgerUsage, period: Period, request: AllocationRequest
+) -> Mapping[str, tuple[TopStatement, ...]] | None:
+    most = request.top_statements
+    if not most:
+        return None
+    return top_statements(source.opened, period, most, request.top_statements_of)
 
 
 def _nothing() -> Measured:

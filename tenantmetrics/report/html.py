@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import os
 from decimal import Decimal
-from functools import cache
-from typing import TYPE_CHECKING
 
 from tenantmetrics.cost.statement import LineKind, Statement
-from tenantmetrics.errors import MissingExtraError
 from tenantmetrics.report.model import MEANING, Report, Row, build
+from tenantmetrics.report.templating import template
 from tenantmetrics.report.text import duration, money, percent, visible, write_files
 from tenantmetrics.report.work import coverage
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 __all__ = ["TOP_BARS", "TOP_ROWS", "as_html", "write"]
 
@@ -33,7 +28,7 @@ def as_html(statement: Statement) -> str:
         MissingExtraError: Jinja2 is not installed.
     """
     report = build(statement)
-    return _template().render(
+    return template("report.html").render(
         report=report,
         statement=statement,
         rows=report.folded(TOP_ROWS),
@@ -68,22 +63,6 @@ def write(statement: Statement, path: str | os.PathLike[str]) -> None:
         MissingExtraError: Jinja2 is not installed.
     """
     write_files({path: as_html(statement)})
-
-
-@cache
-def _template() -> Template:
-    try:
-        import jinja2  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise MissingExtraError("the HTML report", "report") from None
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tenantmetrics.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html")
 
 
 def _bars(report: Report) -> list[tuple[Row, list[tuple[int, str, str]]]]:
