@@ -103,8 +103,8 @@ def test_a_steady_month_is_forecast_to_go_on(days, of):
 
 def test_weekends_of_earlier_months_are_remembered(days, of, write_hour):
     """Where Saturdays and Sundays are idle, the days ahead count by their weekdays."""
-    day = datetime(2026, 9, 1)
-    while day < datetime(2026, 11, 14):
+    day, last = datetime.fromisoformat("2026-09-01"), datetime.fromisoformat("2026-11-14")
+    while day < last:
         calls = 100 if day.weekday() < 5 else 1
         write_hour(day.isoformat(), {"acme": (calls, calls)})
         write_hour((day + timedelta(hours=23)).isoformat(), {"acme": (calls, calls)})
@@ -221,15 +221,18 @@ def test_a_bill_is_forecast_by_its_own_days(days, of, tmp_path):
     path = tmp_path / "bill.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["BilledCost", "BillingCurrency", "BillingPeriodStart", "ChargeCategory",
-                         "ChargePeriodStart", "ChargePeriodEnd", "x_UsageType", "ServiceName"])  # fmt: skip
+        head = (
+            "BilledCost,BillingCurrency,BillingPeriodStart,ChargeCategory,ChargePeriodStart,"
+            "ChargePeriodEnd,x_UsageType,ServiceName"
+        )
+        writer.writerow(head.split(","))
+        usage_type = "Aurora:ServerlessV2Usage"
         for day in range(1, 16):
             cost = "2.4" if day < 15 else "1"
-            writer.writerow([cost, "USD", "2026-11-01", "Usage", f"2026-11-{day:02}T00:00:00Z",
-                             f"2026-11-{day + 1:02}T00:00:00Z", "Aurora:ServerlessV2Usage",
-                             "Amazon RDS"])  # fmt: skip
-        writer.writerow(["30", "USD", "2026-11-01", "Tax", "2026-11-01T00:00:00Z",
-                         "2026-12-01T00:00:00Z", "Aurora:ServerlessV2Usage", "Amazon RDS"])  # fmt: skip
+            start, end = (f"2026-11-{d:02}T00:00:00Z" for d in (day, day + 1))
+            writer.writerow([cost, "USD", "2026-11-01", "Usage", start, end, usage_type, "RDS"])
+        start, end = "2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z"
+        writer.writerow(["30", "USD", "2026-11-01", "Tax", start, end, usage_type, "RDS"])
     total = of("tenant\nacme\n", forecast=True, bill=path, capacity=None).outlook.total
     assert total.days == 14
-    assert total.amount == Decimal("30") + 30 * Decimal("2.4")
+    assert total.amount == Decimal(30) + 30 * Decimal("2.4")
