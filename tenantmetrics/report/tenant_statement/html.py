@@ -26,7 +26,7 @@ def as_html(one: TenantStatement) -> str:
         MissingExtraError: Jinja2 is not installed.
     """
     # Thirteen amounts with cents do not fit beside each other.
-    whole = any(abs(month.total or 0) >= _LARGE for month in one.months)
+    whole = any(abs(month.total or Decimal(0)) >= _LARGE for month in one.months)
     zone = ZoneInfo(one.period.timezone)
     first = datetime.fromtimestamp(one.period.start_s, zone)
     last = datetime.fromtimestamp(one.period.end_s - 1, zone)
