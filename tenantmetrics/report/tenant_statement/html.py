@@ -16,7 +16,7 @@ _HEIGHT = 100
 """Of the tallest bar of the trend, in the drawing's own units."""
 
 _LARGE = 1000
-"""From here on the trend has no cents."""
+"""From here on the trend has no cents, and from its square on it is in thousands."""
 
 
 def as_html(one: TenantStatement) -> str:
@@ -25,8 +25,9 @@ def as_html(one: TenantStatement) -> str:
     Raises:
         MissingExtraError: Jinja2 is not installed.
     """
-    # Thirteen amounts with cents do not fit beside each other.
-    whole = any(abs(month.total or Decimal(0)) >= _LARGE for month in one.months)
+    # Thirteen amounts with cents do not fit beside each other, nor do millions.
+    largest = max(abs(month.total or Decimal(0)) for month in one.months)
+    scale = _LARGE if largest >= _LARGE**2 else 1 if largest >= _LARGE else 0
     zone = ZoneInfo(one.period.timezone)
     first = datetime.fromtimestamp(one.period.start_s, zone)
     last = datetime.fromtimestamp(one.period.end_s - 1, zone)
@@ -38,10 +39,8 @@ def as_html(one: TenantStatement) -> str:
         amounts="Charge" if one.is_charge else "Cost",
         bars=_bars(one.months),
         money=lambda amount: money(amount, one.quantum),
-        whole=whole,
-        rounded=lambda amount: money(
-            amount, max(one.quantum, Decimal(1)) if whole else one.quantum
-        ),
+        unit=f", in {'thousand ' if scale > 1 else 'whole '}{one.currency}" if scale else "",
+        rounded=lambda amount: money(amount / (scale or 1), Decimal(1) if scale else one.quantum),
         load=_load(one.load or 0.0),
         duration=duration,
         size=_size,
