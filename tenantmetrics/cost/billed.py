@@ -96,6 +96,8 @@ def billed_charges(  # noqa: PLR0917 - what a part of a bill is divided with
                 idle_weight=idle_weights.get(driver, 0),
                 unmetered_weight=unmetered,
                 quantity=whole.quantity if len(types) == 1 and pool not in _SIGNS else None,
+                other=None if billed.other == billed.amount else billed.other,
+                invoice=min(whole.invoices) if len(whole.invoices) == 1 else "",
                 words=words if time else "",
                 people=everyone if driver in {Driver.STORAGE, Driver.FIXED} else people,
                 cells=part.cells,
@@ -105,9 +107,10 @@ def billed_charges(  # noqa: PLR0917 - what a part of a bill is divided with
 
 
 def hours_without_compute(charges: Charges, hours: Iterable[int]) -> int:
-    """In how many hours with calls a bill by the hour has no compute."""
+    """In how many hours with calls a bill by the hour has no compute, nor had it paid ahead."""
     by_hour = charges.compute_by_hour
-    return sum(by_hour.get(hour, Decimal(0)) <= 0 for hour in hours) if by_hour else 0
+    missing = {hour for hour in hours if by_hour.get(hour, Decimal(0)) <= 0}
+    return len(missing - charges.ahead_hours) if by_hour else 0
 
 
 def billed_notes(

@@ -164,6 +164,7 @@ def _monthly(request: AllocationRequest) -> Statement:
             max(hour.last_s for hour in measured.hours.values()),
         ),
         server_time=measured.server_time,
+        amortized=paid is not None and request.amortized,
         top_statements=measured.top,
     )
     statement.check()

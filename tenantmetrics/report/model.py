@@ -44,6 +44,7 @@ class Row:
         revenue: What the tenant pays, where that is known.
         folded: How many tenants the row stands for.
         work: What it made the database do; None where that was not estimated.
+        others: Money by pool with commitments counted the other way; empty where it is the same.
     """
 
     tenant: str
@@ -56,6 +57,7 @@ class Row:
     revenue: Decimal | None = None
     folded: int = 1
     work: Work | None = None
+    others: tuple[Decimal, ...] = ()
 
     @property
     def margin(self) -> Decimal | None:
@@ -243,6 +245,7 @@ def _row(line: Line, whole: Decimal, work: Work | None) -> Row:
         line.groups,
         line.revenue,
         work=work,
+        others=line.others,
     )
 
 

@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tenantmetrics.cost.bill.ask import COST_EXPLORER, ask
-from tenantmetrics.cost.bill.classify import COMPUTE, OF_A_CLUSTER
 from tenantmetrics.cost.bill.cost_explorer import load_json
 from tenantmetrics.cost.bill.forms import Form, form_of
 from tenantmetrics.cost.bill.model import Bill, BillFilter, pattern_of
 from tenantmetrics.cost.bill.objects import SUFFIXES, fetch
 from tenantmetrics.cost.bill.overlap import refuse_overlap
 from tenantmetrics.cost.bill.pools import Row, Sorter
+from tenantmetrics.cost.bill.summed import summed
 from tenantmetrics.cost.bill.table import Table, is_parquet, key_of
 from tenantmetrics.cost.period import billing_months
 from tenantmetrics.cost.statement import Period
@@ -99,11 +99,9 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
 
 
 def _read(table: Table, form: Form, period: Period, only: BillFilter, *, amortized: bool) -> Bill:
+    passes, values = _filter(table, form, only)
+    rows, months = summed(table, form, period, passes, values)
     alike = refuse_overlap(table, form)
-    months = [
-        str(month)
-        for (month,) in table.query(f"SELECT DISTINCT {form.billing_month} FROM bill ORDER BY 1")  # noqa: S608
-    ]
     wanted = billing_months(period)
     if missing := [month for month in wanted if month not in months]:
         there = ", ".join(months) or "none"
@@ -115,41 +113,7 @@ def _read(table: Table, form: Form, period: Period, only: BillFilter, *, amortiz
                 "month in UTC"
             ).about("timezone")
         raise ReportError(f"{where}; its billing months: {there}")
-    passes, values = _filter(table, form, only)
-    # What is no moment has no hour: such a bill is divided over the whole month.
-    start, end = (
-        f"epoch(TRY_CAST({text} AS TIMESTAMPTZ))::BIGINT" for text in (form.start, form.end)
-    )
-    # Legacy CUR may end an hour with its last second.
-    end = f"({end} + CASE WHEN {end} % 60 = 59 THEN 1 ELSE 0 END)"
-    is_compute = f"regexp_matches({form.usage_type}, '{COMPUTE}')"
-    part, length, within = "NULL", "NULL", "TRUE"
-    if len(wanted) > 1:
-        first, last = period.start_s, period.end_s
-        inside = f"{start} >= {first} AND coalesce({end}, {start}) <= {last}"
-        in_month = f"least({end}, {last}) - greatest({start}, {first})"
-        part = f"CASE WHEN {inside} THEN NULL ELSE {in_month} END"
-        length = f"CASE WHEN {inside} THEN NULL ELSE {end} - {start} END"
-        # A charge without an end, or of no length, is of its start.
-        later = f"coalesce(greatest({end}, {start} + 1), {start} + 1)"
-        within = f"{start} < {last} AND {later} > {first}"
-    of_cluster = (
-        f"CASE WHEN {form.resource} LIKE 'arn:%:rds:%' OR regexp_matches({form.usage_type}, "
-        f"'{OF_A_CLUSTER}') THEN {form.resource} ELSE '' END"
-    )
-    chosen = ", ".join(f"'{month}'" for month in wanted)
-    sql = f"""
-        SELECT {passes} AS passes, max(CASE WHEN {form.invoice or "'x'"} = '' THEN 1 ELSE 0 END),
-          {part} AS part_s, {length} AS length_s,
-          {form.kind}, {form.usage_type}, {form.currency}, sum({form.amount}), sum({form.quantity}),
-          count(*), {form.service}, {form.engine}, {form.operation}, {form.provider},
-          {form.account}, {form.payer}, {form.region}, {of_cluster},
-          CASE WHEN {is_compute} THEN {start} // 3600 END AS hour,
-          max(CASE WHEN {is_compute} AND {form.end} <> '' THEN {end} - {start} END) AS longest_s
-        FROM bill WHERE {form.billing_month} IN ({chosen}) AND {within}
-        GROUP BY 1, 3, 4, 5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 18, 19 ORDER BY ALL
-    """  # noqa: S608 - our own expressions; values are bound
-    bill = _sorted(table.query(sql, values), table, form, period, amortized=amortized)
+    bill = _sorted(rows, table, form, period, amortized=amortized)
     notes = list(bill.notes)
     if others := sorted(set(months) - set(wanted)):
         notes.append(
@@ -169,6 +133,7 @@ def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amorti
             part = Decimal(part_s) / Decimal(length_s)
             row = replace(
                 row, amount=row.amount * part, quantity=row.quantity * part, cut=True,
+                other=None if row.other is None else row.other * part,
                 hour=None if row.hour is None else max(row.hour, period.hours.start),
             )  # fmt: skip
         if not passes:

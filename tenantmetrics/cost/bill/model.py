@@ -59,22 +59,28 @@ class PoolCharge:
 
     Attributes:
         amount: Exact.
+        other: The same with commitments counted the other way: when used, or when paid.
         rows: Rows of the file that went in.
         quantity: In the usage types' own units; reported only where they have one and the same.
         usage_types: Those that went in.
+        invoices: Numbers of the invoices that the charges are on.
     """
 
     amount: Decimal = Decimal(0)
+    other: Decimal = Decimal(0)
     rows: int = 0
     quantity: Decimal = Decimal(0)
     usage_types: set[str] = field(default_factory=set)
+    invoices: set[str] = field(default_factory=set)
 
     def add(self, other: PoolCharge) -> None:
         """Take another place's charges in."""
         self.amount += other.amount
+        self.other += other.other
         self.rows += other.rows
         self.quantity += other.quantity
         self.usage_types |= other.usage_types
+        self.invoices |= other.invoices
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +108,13 @@ class Charges:
         pools: By pool.
         by_hour: What compute cost by hour since the epoch.
         hourly: No charge of compute is longer than an hour.
+        ahead_hours: Hours whose compute costs something where commitments count the other way.
     """
 
     pools: dict[str, PoolCharge] = field(default_factory=lambda: defaultdict(PoolCharge))
     by_hour: dict[int, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     hourly: bool = True
+    ahead_hours: set[int] = field(default_factory=set)
 
     @property
     def total(self) -> Decimal:
@@ -125,6 +133,7 @@ class Charges:
         for hour, amount in other.by_hour.items():
             self.by_hour[hour] += amount
         self.hourly = self.hourly and other.hourly
+        self.ahead_hours |= other.ahead_hours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
