@@ -12,6 +12,7 @@ from tenantmetrics.sqltext import statement_spans
 from tenantmetrics.sqltext.fingerprint import fingerprint, fingerprint_of
 from tenantmetrics.sqltext.lexer import plain_tokens
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.identity.schema_file import TenantSchema
 from tenantmetrics.tenant.sql.budget import TooMuchWorkError
 from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, rows_node, tenant_index
 from tenantmetrics.tenant.sql.operands import Operand
@@ -134,8 +135,8 @@ def _combined(plans: list[Plan]) -> Plan:
         misuses=tuple(dict.fromkeys(misuse for plan in plans for misuse in plan.misuses)),
         workless=all(plan.workless for plan in plans),
         probes=bool(plans) and all(plan.probes or plan.sets_only for plan in plans),
-        of_server=any(plan.of_server for plan in plans)
-        and all(plan.of_server or not plan.tables for plan in plans),
+        guarded=any(plan.guarded for plan in plans)
+        and all(plan.guarded or not plan.tables for plan in plans),
         why="; ".join(plan.why for plan in plans if plan.why),
     )
 
@@ -247,14 +248,18 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         sets_only=bool(steps) and not seen.reads,
         workless=workless,
         probes=workless and not steps,
-        of_server=bool(seen.tables) and all(map(_is_servers, seen.tables)),
+        guarded=bool(seen.tables)
+        and all(_is_guarded(table, vocabulary.schema) for table in seen.tables),
     )
 
 
-def _is_servers(table: tuple[str, str]) -> bool:
-    """Whether a table, by its schema and name, is part of PostgreSQL's catalogue."""
+def _is_guarded(table: tuple[str, str], known: TenantSchema | None) -> bool:
+    """Whether rows of others stay hidden in a table, whatever the statement says."""
     schema, name = table
-    return schema in _SERVERS_SCHEMAS if schema else name.startswith("pg_")
+    if schema in _SERVERS_SCHEMAS or (not schema and name.startswith("pg_")):
+        return True
+    facts = known.table(name, schema) if known is not None else None
+    return facts is not None and (facts.guarded or facts.shared)
 
 
 def _closed(

@@ -15,6 +15,7 @@ from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parameter_tests import branches_of, computed
 from tenantmetrics.tenant.sql.reach_columns import Output, ReachScope, is_key_name
 from tenantmetrics.tenant.sql.reach_joins import Holds, Part, Tree, conjuncts
+from tenantmetrics.tenant.sql.reach_relations import origins
 from tenantmetrics.tenant.sql.restrictions import (
     Either,
     Fixed,
@@ -25,6 +26,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     State,
     Touched,
 )
+from tenantmetrics.tenant.sql.schema_ties import Tie, tie_of
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.value_expressions import (
     SESSION,
@@ -43,6 +45,7 @@ _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
 _DML = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _IN_SESSION = Fixed(Touched(State.SESSION))
 _OPEN = Fixed(Touched(State.OPEN))
+_BY_TENANT, _NOTHING = Tie(True, True), Tie(False, False)
 _SAME_KEY = (exp.Lower, exp.Upper, exp.Trim, exp.JSONExtract, exp.JSONExtractScalar)
 """Equal keys stay equal under these."""
 _COMPARISONS = (
@@ -198,6 +201,7 @@ class ReachConditions:
             outputs[0].name,
             all(output.whole for output in outputs),
             all(output.inward for output in outputs),
+            of=origins(outputs),
         )
 
     def _holds(self, holds: Holds, number: int) -> bool:
@@ -243,15 +247,20 @@ class ReachConditions:
         if any(tenants) and not all(tenants):
             other = right if tenants[0] else left
             self._tenants.update((source, other.name) for source in other.sources)
-        elif not (is_key_name(left.name) and is_key_name(right.name)):
-            return
+        schema = self._reach.vocabulary.schema
+        tie = _BY_TENANT if any(tenants) else tie_of(left, right, schema)
+        if tie != _NOTHING:
+            self._tie(left, right, Tie(tie.forward, tie.back and back), holds)
+
+    def _tie(self, left: Output, right: Output, tie: Tie, holds: Holds) -> None:
         left, right = self._two_of_two(left, right)
-        for start, end in ((left, right), (right, left)) if back else ((left, right),):
-            if start.sources and start.whole and end.inward:
+        ways = ((left, right, tie.forward), (right, left, tie.back))
+        for start, end, is_tied in ways:
+            if is_tied and start.sources and start.whole and end.inward:
                 for source in end.sources:
                     if self._holds(holds, source):
                         self._edge(start.sources, source)
-        if left.sources and right.sources and back:
+        if left.sources and right.sources and tie.forward and tie.back:
             self._graph.near(left.sources[0], right.sources[0])
 
     def _two_of_two(self, left: Output, right: Output) -> tuple[Output, Output]:
