@@ -12,9 +12,9 @@ from tenantmetrics.sqltext import statement_spans
 from tenantmetrics.sqltext.fingerprint import fingerprint, fingerprint_of
 from tenantmetrics.sqltext.lexer import plain_tokens
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.identity.schema_file import TenantSchema
 from tenantmetrics.tenant.sql.budget import TooMuchWorkError
 from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, rows_node, tenant_index
+from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parser import parse_template
 from tenantmetrics.tenant.sql.plain_statements import plain_plan
@@ -56,7 +56,6 @@ _MAX_PLAIN = 3_000
 _MAX_FINGERPRINTED = 8_000
 """Characters without literals, 4 ms; a longer text has no fingerprint."""
 _MAX_LEXED = 2_000
-_SERVERS_SCHEMAS = frozenset({"pg_catalog", "information_schema"})
 _NAME = re.compile(r"[^\W0-9]\w*+")
 _QUERY = re.compile(r"\s*+(?:select|insert|update|delete)\s", re.IGNORECASE)
 
@@ -248,18 +247,8 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         sets_only=bool(steps) and not seen.reads,
         workless=workless,
         probes=workless and not steps,
-        guarded=bool(seen.tables)
-        and all(_is_guarded(table, vocabulary.schema) for table in seen.tables),
+        guarded=are_guarded(seen.tables, vocabulary),
     )
-
-
-def _is_guarded(table: tuple[str, str], known: TenantSchema | None) -> bool:
-    """Whether rows of others stay hidden in a table, whatever the statement says."""
-    schema, name = table
-    if schema in _SERVERS_SCHEMAS or (not schema and name.startswith("pg_")):
-        return True
-    facts = known.table(name, schema) if known is not None else None
-    return facts is not None and (facts.guarded or facts.shared)
 
 
 def _closed(

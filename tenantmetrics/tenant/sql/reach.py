@@ -435,7 +435,7 @@ class Reach:
                 return output._replace(sources=(use,)) if sources else output
             if sources and output.inward:
                 if sources not in cte.roots:
-                    closed = graph.closed([*graph.restricted, *sources])
+                    closed = graph.closed(sources)
                     cte.roots[sources] = closed.issuperset(relation.tables)
                 if cte.roots[sources]:
                     return output._replace(sources=(use,))

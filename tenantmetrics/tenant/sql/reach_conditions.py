@@ -17,6 +17,7 @@ from tenantmetrics.tenant.sql.reach_columns import Output, ReachScope, is_key_na
 from tenantmetrics.tenant.sql.reach_joins import Holds, Part, Tree, conjuncts
 from tenantmetrics.tenant.sql.reach_relations import origins
 from tenantmetrics.tenant.sql.restrictions import (
+    CLEAR,
     Either,
     Fixed,
     Guarded,
@@ -65,6 +66,8 @@ class _Branch:
     restricted: dict[int, list[Restriction]] = field(default_factory=dict)
     edges: set[tuple[tuple[int, ...], int]] = field(default_factory=set)
     guards: list[tuple[Computed, bool]] = field(default_factory=list)
+    shared: set[int] = field(default_factory=set)
+    """Sources that may have rows without a tenant there."""
 
 
 class ReachConditions:
@@ -132,7 +135,8 @@ class ReachConditions:
                 and output.name in self._columns
                 and self._reach.vocabulary.shared_rows
             ):
-                self._branch.guards.append((NEVER, True))
+                for source in output.sources if output.inward else ():
+                    self._restrict_source(source, CLEAR, holds, shared=True)
             self.opaque(node, scope)
         elif isinstance(node, exp.Boolean):
             if bool(node.this) is negated and self._branch is not None:
@@ -209,13 +213,17 @@ class ReachConditions:
             return all(self._holds(holds, source) for source in self._one_of[number])
         return holds.has(number)
 
-    def _restrict_source(self, source: int, restriction: Restriction, holds: Holds) -> None:
+    def _restrict_source(
+        self, source: int, restriction: Restriction, holds: Holds, *, shared: bool = False
+    ) -> None:
         if not self._holds(holds, source):
             return
         if self._branch is not None:
             self._branch.restricted.setdefault(source, []).append(restriction)
+            if shared:
+                self._branch.shared.add(source)
         else:
-            self._graph.restrict(source, restriction)
+            self._graph.restrict(source, restriction, shared=shared)
 
     def restrict(self, output: Output, restriction: Restriction, holds: Holds) -> None:
         """A column is equal to values."""
@@ -354,7 +362,8 @@ class ReachConditions:
                     Guarded(_same(branch.restricted.get(source)), tuple(branch.guards))
                     for branch in branches
                 )
-                self._restrict_source(source, Either(choices), holds)
+                shared = any(source in branch.shared for branch in branches)
+                self._restrict_source(source, Either(choices), holds, shared=shared)
         common = set.intersection(*(branch.edges for branch in branches))
         for starts, end in common:
             self._edge(starts, end)
