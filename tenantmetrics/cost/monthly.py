@@ -29,6 +29,7 @@ from tenantmetrics.cost.list_prices import (
     volume_bytes,
 )
 from tenantmetrics.cost.measured import Measured, sum_up
+from tenantmetrics.cost.outlook import budgets_of, with_outlook
 from tenantmetrics.cost.people import consumers, notes_on_facts, with_all, with_facts
 from tenantmetrics.cost.period import month_of, parse_month
 from tenantmetrics.cost.prices import PriceList, built_in
@@ -76,7 +77,8 @@ def _converted(request: AllocationRequest) -> Statement:
     """In the currency that is asked for."""
     now_s = time.time() if request.now_s is None else request.now_s
     conversion = Conversion.of(request.currency, request.rates)
-    return conversion.apply(_monthly(request), now_s)
+    budgets = budgets_of(request)
+    return with_outlook(conversion.apply(_monthly(request), now_s), request, budgets, now_s)
 
 
 def _monthly(request: AllocationRequest) -> Statement:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from tenantmetrics.errors import UnbalancedError
 
 if TYPE_CHECKING:
+    from tenantmetrics.cost.budget_model import Outlook
     from tenantmetrics.cost.server_time.model import ServerTime
     from tenantmetrics.cost.top_statements import TopStatement
 
@@ -179,6 +180,7 @@ class Statement:
         previous: The statement that this one is compared with.
         top_statements: The statements that took longest, by tenant; None where none were looked up.
         covered: First and last second of the period that usage was seen for; None if none was.
+        outlook: Its budgets and its forecast; None where there is neither.
         rate: What the amounts were converted by; None where they are in the bill's currency.
     """
 
@@ -200,6 +202,7 @@ class Statement:
     amortized: bool = False
     previous: Statement | None = None
     top_statements: Mapping[str, tuple[TopStatement, ...]] | None = None
+    outlook: Outlook | None = None
     rate: ExchangeRate | None = None
 
     @cached_property

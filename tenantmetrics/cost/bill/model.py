@@ -170,6 +170,8 @@ class Bill:
         accounts: Usage accounts of the Aurora charges, where the file says them.
         notes: What a reader must know, such as what a filter excluded.
         draft: Why it is not final, apart from `estimated`.
+        by_hour: What was charged in each pool by hour since the epoch, None for charges of no hour
+            and of more than a day; empty unless asked for.
         places: The same charges by where they were made; empty where the bill does not say.
     """
 
@@ -184,6 +186,7 @@ class Bill:
     accounts: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     draft: tuple[str, ...] = ()
+    by_hour: Mapping[int | None, Mapping[str, Decimal]] = field(default_factory=dict)
     places: Mapping[Place, Charges] = field(default_factory=dict)
 
     @property

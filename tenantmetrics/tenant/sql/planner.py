@@ -14,6 +14,7 @@ from tenantmetrics.sqltext.lexer import plain_tokens
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import TooMuchWorkError
 from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, rows_node, tenant_index
+from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parser import parse_template
 from tenantmetrics.tenant.sql.plain_statements import plain_plan
@@ -55,7 +56,6 @@ _MAX_PLAIN = 3_000
 _MAX_FINGERPRINTED = 8_000
 """Characters without literals, 4 ms; a longer text has no fingerprint."""
 _MAX_LEXED = 2_000
-_SERVERS_SCHEMAS = frozenset({"pg_catalog", "information_schema"})
 _NAME = re.compile(r"[^\W0-9]\w*+")
 _QUERY = re.compile(r"\s*+(?:select|insert|update|delete)\s", re.IGNORECASE)
 
@@ -134,8 +134,8 @@ def _combined(plans: list[Plan]) -> Plan:
         misuses=tuple(dict.fromkeys(misuse for plan in plans for misuse in plan.misuses)),
         workless=all(plan.workless for plan in plans),
         probes=bool(plans) and all(plan.probes or plan.sets_only for plan in plans),
-        of_server=any(plan.of_server for plan in plans)
-        and all(plan.of_server or not plan.tables for plan in plans),
+        guarded=any(plan.guarded for plan in plans)
+        and all(plan.guarded or not plan.tables for plan in plans),
         why="; ".join(plan.why for plan in plans if plan.why),
     )
 
@@ -247,14 +247,8 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         sets_only=bool(steps) and not seen.reads,
         workless=workless,
         probes=workless and not steps,
-        of_server=bool(seen.tables) and all(map(_is_servers, seen.tables)),
+        guarded=are_guarded(seen.tables, vocabulary),
     )
-
-
-def _is_servers(table: tuple[str, str]) -> bool:
-    """Whether a table, by its schema and name, is part of PostgreSQL's catalogue."""
-    schema, name = table
-    return schema in _SERVERS_SCHEMAS if schema else name.startswith("pg_")
 
 
 def _closed(
