@@ -18,6 +18,7 @@ from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import Plan
 from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, Facts, Key, QueryScope
+from tenantmetrics.tenant.sql.query_summary import are_servers
 from tenantmetrics.tenant.sql.reach_columns import is_key_name
 from tenantmetrics.tenant.sql.reach_graph import ReachGraph
 from tenantmetrics.tenant.sql.restrictions import (
@@ -301,12 +302,14 @@ class _Statement:
             summary += f' "{shown}"' if any(map(str.isspace, shown)) else f" {shown}"
         if len(summary) > QUERY_SUMMARY_MAX_CHARS:
             raise _NotPlainError
+        tables = [name.lower() for name in self._tables]
         return Plan(
             summary=summary,
             node=node,
-            tables=tuple(dict.fromkeys(map(str.lower, self._tables))),
+            tables=tuple(dict.fromkeys(tables)),
             schemas=tuple(dict.fromkeys(of_schemas)),
             mentions=mentions or self._mentions(),
+            of_server=are_servers([*zip(self._schemas, tables, strict=True)]),
         )
 
     def _mentions(self) -> bool:
