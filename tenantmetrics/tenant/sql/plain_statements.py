@@ -15,10 +15,10 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql import plain_grammar as grammar
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
+from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import Plan
 from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, Facts, Key, QueryScope
-from tenantmetrics.tenant.sql.query_summary import are_servers
 from tenantmetrics.tenant.sql.reach_columns import is_key_name
 from tenantmetrics.tenant.sql.reach_graph import ReachGraph
 from tenantmetrics.tenant.sql.restrictions import (
@@ -244,6 +244,9 @@ class _Statement:
         """Whose rows they are."""
         restricted = self._restricted
         count = len(self._tables)
+        if count > 1 and self._vocabulary.schema is not None:
+            # Keys decide then what belongs together.
+            raise _NotPlainError
         if count == 1 and not self._ties:
             if not restricted:
                 return OPEN
@@ -309,7 +312,10 @@ class _Statement:
             tables=tuple(dict.fromkeys(tables)),
             schemas=tuple(dict.fromkeys(of_schemas)),
             mentions=mentions or self._mentions(),
-            of_server=are_servers([*zip(self._schemas, tables, strict=True)]),
+            guarded=are_guarded(
+                zip(map(str.lower, self._schemas), tables, strict=True),
+                self._vocabulary,
+            ),
         )
 
     def _mentions(self) -> bool:

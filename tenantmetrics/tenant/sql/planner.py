@@ -14,6 +14,7 @@ from tenantmetrics.sqltext.lexer import plain_tokens
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget, TooMuchWorkError
 from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, rows_node, tenant_index
+from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parser import parse_template, token_count
 from tenantmetrics.tenant.sql.plain_statements import plain_plan
@@ -21,7 +22,6 @@ from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.queries import Queries
 from tenantmetrics.tenant.sql.query_scope import CLEAR, MAX_STEPS, OPEN, UNKNOWN, QueryScope
 from tenantmetrics.tenant.sql.query_summary import (
-    are_servers,
     clipped,
     is_inside,
     survey,
@@ -139,8 +139,8 @@ def _combined(plans: list[Plan]) -> Plan:
         misuses=tuple(dict.fromkeys(misuse for plan in plans for misuse in plan.misuses)),
         workless=all(plan.workless for plan in plans),
         probes=bool(plans) and all(plan.probes or plan.sets_only for plan in plans),
-        of_server=any(plan.of_server for plan in plans)
-        and all(plan.of_server or not plan.tables for plan in plans),
+        guarded=any(plan.guarded for plan in plans)
+        and all(plan.guarded or not plan.tables for plan in plans),
         why="; ".join(plan.why for plan in plans if plan.why),
     )
 
@@ -259,7 +259,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
         sets_only=bool(steps) and not seen.reads,
         workless=workless,
         probes=workless and not steps,
-        of_server=are_servers(seen.tables),
+        guarded=are_guarded(seen.tables, vocabulary),
     )
 
 

@@ -8,7 +8,6 @@ left out, so that one statement has one summary whoever it is for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +16,7 @@ from sqlglot import exp
 from tenantmetrics.limits import QUERY_SUMMARY_MAX_CHARS
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 
-__all__ = ["Survey", "are_servers", "clipped", "is_inside", "survey", "unread_ctes"]
+__all__ = ["Survey", "clipped", "is_inside", "survey", "unread_ctes"]
 
 _LEAVES = frozenset(
     {exp.Literal, exp.Placeholder, exp.Null, exp.Boolean, exp.Star, exp.DataType, exp.Var},
@@ -28,7 +27,6 @@ _CHANGES: dict[type[exp.Expr], str] = {
     exp.Delete: "DELETE FROM",
     exp.Merge: "MERGE INTO",
 }
-_SERVERS_SCHEMAS = frozenset({"pg_catalog", "information_schema"})
 _STATEMENT = 0
 """Stands for the statement itself among the ids of its WITH queries."""
 # Arguments that stand before the others in the text, in its order.
@@ -148,13 +146,6 @@ def _table(node: exp.Table, found: Survey, ctes: set[str], vocabulary: Vocabular
         names = names[-1:]
     text = ".".join(names)
     found.parts.append(f'"{text}"' if any(map(str.isspace, text)) else text)
-
-
-def are_servers(tables: Sequence[tuple[str, str]]) -> bool:
-    """Whether tables, each with its schema before its name, are all of PostgreSQL's catalogue."""
-    return bool(tables) and all(
-        schema in _SERVERS_SCHEMAS if schema else name.startswith("pg_") for schema, name in tables
-    )
 
 
 def clipped(parts: list[str]) -> str:
