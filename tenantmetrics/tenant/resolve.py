@@ -276,7 +276,7 @@ class Resolver:
             undecided,
             plan.fingerprint,
             plan.workless,
-            exposed and not plan.of_server,
+            exposed and not plan.guarded,
         )
 
     def _with_surroundings(self, claims: Claims, tenant: str | None, request: Request) -> Claims:

@@ -51,10 +51,13 @@ _MAX_RUN = 40
 
 PREFIX = "kw__"
 """Put before parameter names that the parser would take for a keyword or a number."""
+_NO_NAMES = [
+    keyword.lower()
+    for keyword, kind in Postgres.tokenizer_class.KEYWORDS.items()
+    if keyword.isidentifier() and kind not in Postgres.parser_class.ID_VAR_TOKENS
+]
 # The colon comes first, so that the search leaps from one to the next.
-_AWKWARD = re.compile(
-    r":(?<![:\w]:)(?:(?=[0-9])|(?=(?:select|from|where|and|not)\b))", re.IGNORECASE
-)
+_AWKWARD = re.compile(rf":(?<![:\w]:)(?:(?=[0-9])|(?=(?:{'|'.join(_NO_NAMES)})\b))", re.IGNORECASE)
 # Clauses that say nothing of rows, and that the parser does not know.
 _UNKNOWN_TO_PARSER = re.compile(
     r"\boverriding\s+(?:system|user)\s+value\b"

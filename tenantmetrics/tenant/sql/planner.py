@@ -9,12 +9,15 @@ from sqlglot import exp
 
 from tenantmetrics.records import SessionVerb
 from tenantmetrics.sqltext import statement_spans
-from tenantmetrics.sqltext.fingerprint import fingerprint
+from tenantmetrics.sqltext.fingerprint import fingerprint, fingerprint_of
+from tenantmetrics.sqltext.lexer import plain_tokens
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import TooMuchWorkError
 from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, rows_node, tenant_index
+from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parser import parse_template
+from tenantmetrics.tenant.sql.plain_statements import plain_plan
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.queries import Queries
 from tenantmetrics.tenant.sql.query_scope import CLEAR, MAX_STEPS, OPEN, UNKNOWN, QueryScope
@@ -22,13 +25,13 @@ from tenantmetrics.tenant.sql.query_summary import clipped, is_inside, survey, u
 from tenantmetrics.tenant.sql.reach import closing_restrictions
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
-    Closed,
     Either,
     Fixed,
     Named,
     Restriction,
     State,
     Touched,
+    if_closed,
 )
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.template import TOO_LONG
@@ -38,7 +41,7 @@ from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, operand_of, ut
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_operand
 from tenantmetrics.tenant.sql.workless import does_no_work
 
-__all__ = ["plan_of"]
+__all__ = ["analysed_plan", "plan_of"]
 
 _OF_ONE_TABLE = 2
 """Tokens of the summary of a statement about one table: `SELECT bookings`."""
@@ -48,10 +51,11 @@ _MAX_SEMICOLONS = 300
 _MAX_SEVERAL = 16_384
 """Characters of a text of several statements, 6 ms to tell where each ends."""
 _LONG = 4_000
+_MAX_PLAIN = 3_000
+"""As many tokens at most, which is the parser's own bound."""
 _MAX_FINGERPRINTED = 8_000
 """Characters without literals, 4 ms; a longer text has no fingerprint."""
 _MAX_LEXED = 2_000
-_SERVERS_SCHEMAS = frozenset({"pg_catalog", "information_schema"})
 _NAME = re.compile(r"[^\W0-9]\w*+")
 _QUERY = re.compile(r"\s*+(?:select|insert|update|delete)\s", re.IGNORECASE)
 
@@ -63,9 +67,12 @@ def plan_of(template: str, vocabulary: Vocabulary) -> Plan:
         template: SQL without comments, literals replaced by slots.
         vocabulary: The tenant's names.
     """
-    plan = _planned(template, vocabulary)
+    tokens = plain_tokens(template) if len(template) <= _MAX_PLAIN else None
+    plan = plain_plan(template, tokens, vocabulary) if tokens else None
+    plan = plan or analysed_plan(template, vocabulary)
+    number = fingerprint_of(tokens) if tokens else _fingerprint(template)
     # Nobody else has it yet; replace() would take 3 µs of every first sight.
-    object.__setattr__(plan, "fingerprint", _fingerprint(template))
+    object.__setattr__(plan, "fingerprint", number)
     return plan
 
 
@@ -79,7 +86,8 @@ def _fingerprint(template: str) -> int:
     return fingerprint(template)
 
 
-def _planned(template: str, vocabulary: Vocabulary) -> Plan:
+def analysed_plan(template: str, vocabulary: Vocabulary) -> Plan:
+    """The plan of a text by the whole analysis, without its fingerprint."""
     if template.endswith(TOO_LONG):
         return Plan(node=UNKNOWN, mentions=True, why="too many tokens")
     if ";" in template and template.index(";") == len(template.rstrip()) - 1:
@@ -126,8 +134,8 @@ def _combined(plans: list[Plan]) -> Plan:
         misuses=tuple(dict.fromkeys(misuse for plan in plans for misuse in plan.misuses)),
         workless=all(plan.workless for plan in plans),
         probes=bool(plans) and all(plan.probes or plan.sets_only for plan in plans),
-        of_server=any(plan.of_server for plan in plans)
-        and all(plan.of_server or not plan.tables for plan in plans),
+        guarded=any(plan.guarded for plan in plans)
+        and all(plan.guarded or not plan.tables for plan in plans),
         why="; ".join(plan.why for plan in plans if plan.why),
     )
 
@@ -239,14 +247,8 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
         sets_only=bool(steps) and not seen.reads,
         workless=workless,
         probes=workless and not steps,
-        of_server=bool(seen.tables) and all(map(_is_servers, seen.tables)),
+        guarded=are_guarded(seen.tables, vocabulary),
     )
-
-
-def _is_servers(table: tuple[str, str]) -> bool:
-    """Whether a table, by its schema and name, is part of PostgreSQL's catalogue."""
-    schema, name = table
-    return schema in _SERVERS_SCHEMAS if schema else name.startswith("pg_")
 
 
 def _closed(
@@ -254,13 +256,7 @@ def _closed(
 ) -> Restriction:
     """What a statement of several tables names, if all of them are closed."""
     groups = closing_restrictions(statement, vocabulary, names.budget)
-    if groups is None:
-        return UNKNOWN if isinstance(node, Named) else Closed(node, None)
-    if isinstance(node, Named) and all(
-        restriction == node for group in groups for held in group for restriction in held
-    ):
-        return node
-    return Closed(node, tuple(tuple(map(tuple, group)) for group in groups))
+    return if_closed(node, groups)
 
 
 _CHOOSING = (exp.Case, exp.If, exp.And, exp.Or, exp.Where, exp.Having, exp.Join, exp.Filter)

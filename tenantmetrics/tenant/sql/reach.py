@@ -35,6 +35,7 @@ from tenantmetrics.tenant.sql.reach_relations import (
     without_inward,
 )
 from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Restriction, State, Touched
+from tenantmetrics.tenant.sql.schema_ties import facts_of
 from tenantmetrics.tenant.sql.sqlglot_trees import (
     is_join_in_parentheses,
     leftmost,
@@ -281,7 +282,7 @@ class Reach:
                 return self._use(cte)
             if isinstance(cte, Relation):
                 return cte
-            return self.table()
+            return self.table(item)
         if isinstance(item, exp.Subquery):
             # Its siblings are not seen, its WITH queries are.
             hidden = ReachScope(outer, self.vocabulary)
@@ -301,10 +302,15 @@ class Reach:
             return self._function(item, scope)
         return self.table()
 
-    def table(self) -> Relation:
-        """A table, of which no column is known."""
-        number = self.graph.source(table=True)
-        return Relation(star=Output((number,), whole=True))
+    def table(self, item: exp.Expr | None = None) -> Relation:
+        """A table, whose columns are those that it is asked for.
+
+        Args:
+            item: Where the statement names it.
+        """
+        facts = facts_of(item, self.vocabulary.schema)
+        number = self.graph.source(table=facts is None or not facts.shared)
+        return Relation(star=Output((number,), whole=True, of=(facts,) if facts else ()))
 
     def _function(self, function: exp.Expr, scope: ReachScope) -> Relation:
         name = function_name(function)
@@ -429,7 +435,7 @@ class Reach:
                 return output._replace(sources=(use,)) if sources else output
             if sources and output.inward:
                 if sources not in cte.roots:
-                    closed = graph.closed([*graph.restricted, *sources])
+                    closed = graph.closed(sources)
                     cte.roots[sources] = closed.issuperset(relation.tables)
                 if cte.roots[sources]:
                     return output._replace(sources=(use,))

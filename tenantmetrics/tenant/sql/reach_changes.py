@@ -57,7 +57,7 @@ class ReachChanges:
         if not isinstance(node, exp.Update | exp.Delete):
             self._graph.source(table=True)
             return Relation()
-        target = self._reach.table()
+        target = self._reach.table(node.this)
         name = (node.this.alias or node.this.name).lower()
         scope.bindings[name] = Binding(target)
         trees: list[Tree | Leaf] = [Leaf(self._graph.next - 1, self._graph.next)]
@@ -153,7 +153,7 @@ class ReachChanges:
             scope.ctes = outer.ctes
             start = self._graph.next
             name = (node.this.alias or node.this.name).lower()
-            scope.bindings[name] = Binding(self._reach.table())
+            scope.bindings[name] = Binding(self._reach.table(node.this))
             target = Leaf(start, self._graph.next)
             source = self._reach.leaf(using, scope, Holds()) if using is not None else target
             matched = when.args.get("matched")

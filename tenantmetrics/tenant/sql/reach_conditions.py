@@ -15,7 +15,9 @@ from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parameter_tests import branches_of, computed
 from tenantmetrics.tenant.sql.reach_columns import Output, ReachScope, is_key_name
 from tenantmetrics.tenant.sql.reach_joins import Holds, Part, Tree, conjuncts
+from tenantmetrics.tenant.sql.reach_relations import origins
 from tenantmetrics.tenant.sql.restrictions import (
+    CLEAR,
     Either,
     Fixed,
     Guarded,
@@ -25,6 +27,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     State,
     Touched,
 )
+from tenantmetrics.tenant.sql.schema_ties import Tie, tie_of
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.value_expressions import (
     SESSION,
@@ -43,6 +46,7 @@ _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
 _DML = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _IN_SESSION = Fixed(Touched(State.SESSION))
 _OPEN = Fixed(Touched(State.OPEN))
+_BY_TENANT, _NOTHING = Tie(True, True), Tie(False, False)
 _SAME_KEY = (exp.Lower, exp.Upper, exp.Trim, exp.JSONExtract, exp.JSONExtractScalar)
 """Equal keys stay equal under these."""
 _COMPARISONS = (
@@ -62,6 +66,8 @@ class _Branch:
     restricted: dict[int, list[Restriction]] = field(default_factory=dict)
     edges: set[tuple[tuple[int, ...], int]] = field(default_factory=set)
     guards: list[tuple[Computed, bool]] = field(default_factory=list)
+    shared: set[int] = field(default_factory=set)
+    """Sources that may have rows without a tenant there."""
 
 
 class ReachConditions:
@@ -129,7 +135,8 @@ class ReachConditions:
                 and output.name in self._columns
                 and self._reach.vocabulary.shared_rows
             ):
-                self._branch.guards.append((NEVER, True))
+                for source in output.sources if output.inward else ():
+                    self._restrict_source(source, CLEAR, holds, shared=True)
             self.opaque(node, scope)
         elif isinstance(node, exp.Boolean):
             if bool(node.this) is negated and self._branch is not None:
@@ -198,6 +205,7 @@ class ReachConditions:
             outputs[0].name,
             all(output.whole for output in outputs),
             all(output.inward for output in outputs),
+            of=origins(outputs),
         )
 
     def _holds(self, holds: Holds, number: int) -> bool:
@@ -205,13 +213,17 @@ class ReachConditions:
             return all(self._holds(holds, source) for source in self._one_of[number])
         return holds.has(number)
 
-    def _restrict_source(self, source: int, restriction: Restriction, holds: Holds) -> None:
+    def _restrict_source(
+        self, source: int, restriction: Restriction, holds: Holds, *, shared: bool = False
+    ) -> None:
         if not self._holds(holds, source):
             return
         if self._branch is not None:
             self._branch.restricted.setdefault(source, []).append(restriction)
+            if shared:
+                self._branch.shared.add(source)
         else:
-            self._graph.restrict(source, restriction)
+            self._graph.restrict(source, restriction, shared=shared)
 
     def restrict(self, output: Output, restriction: Restriction, holds: Holds) -> None:
         """A column is equal to values."""
@@ -243,15 +255,20 @@ class ReachConditions:
         if any(tenants) and not all(tenants):
             other = right if tenants[0] else left
             self._tenants.update((source, other.name) for source in other.sources)
-        elif not (is_key_name(left.name) and is_key_name(right.name)):
-            return
+        schema = self._reach.vocabulary.schema
+        tie = _BY_TENANT if any(tenants) else tie_of(left, right, schema)
+        if tie != _NOTHING:
+            self._tie(left, right, Tie(tie.forward, tie.back and back), holds)
+
+    def _tie(self, left: Output, right: Output, tie: Tie, holds: Holds) -> None:
         left, right = self._two_of_two(left, right)
-        for start, end in ((left, right), (right, left)) if back else ((left, right),):
-            if start.sources and start.whole and end.inward:
+        ways = ((left, right, tie.forward), (right, left, tie.back))
+        for start, end, is_tied in ways:
+            if is_tied and start.sources and start.whole and end.inward:
                 for source in end.sources:
                     if self._holds(holds, source):
                         self._edge(start.sources, source)
-        if left.sources and right.sources and back:
+        if left.sources and right.sources and tie.forward and tie.back:
             self._graph.near(left.sources[0], right.sources[0])
 
     def _two_of_two(self, left: Output, right: Output) -> tuple[Output, Output]:
@@ -345,7 +362,8 @@ class ReachConditions:
                     Guarded(_same(branch.restricted.get(source)), tuple(branch.guards))
                     for branch in branches
                 )
-                self._restrict_source(source, Either(choices), holds)
+                shared = any(source in branch.shared for branch in branches)
+                self._restrict_source(source, Either(choices), holds, shared=shared)
         common = set.intersection(*(branch.edges for branch in branches))
         for starts, end in common:
             self._edge(starts, end)

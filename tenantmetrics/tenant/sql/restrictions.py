@@ -36,6 +36,7 @@ __all__ = [
     "State",
     "Touched",
     "evaluate",
+    "if_closed",
     "split",
 ]
 
@@ -325,6 +326,24 @@ class Closed:
                 shares = {name: everybody[name] for name in tenants or everybody}
                 known.append(Touched(State.KNOWN, shares))
         return main if len(known) == 1 else _together(known, main.misuse, values)
+
+
+def if_closed(
+    node: Restriction, groups: Sequence[Sequence[Sequence[Restriction]]] | None
+) -> Restriction:
+    """What a statement of several tables names, if all of them are closed.
+
+    Args:
+        node: What it names.
+        groups: As those of `Closed`.
+    """
+    if groups is None:
+        return UNKNOWN if isinstance(node, Named) else Closed(node, None)
+    if isinstance(node, Named) and all(
+        restriction == node for group in groups for held in group for restriction in held
+    ):
+        return node
+    return Closed(node, tuple(tuple(map(tuple, group)) for group in groups))
 
 
 @dataclass(frozen=True, slots=True)
