@@ -32,7 +32,7 @@ from tenantmetrics.capture.recorder import Recorder
 from tenantmetrics.capture.size import rows
 from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.errors import TenantRefusedError
-from tenantmetrics.instrumentation import abandoned
+from tenantmetrics.life import unforked
 from tenantmetrics.records import OK
 
 __all__ = ["MARK", "BotocoreInstrumentation", "unregister"]
@@ -204,6 +204,9 @@ class BotocoreInstrumentation:
         ids = frozenset(self._under_way)
         if not ids:
             return
+        with unforked:
+            from tenantmetrics.instrumentation import abandoned  # noqa: PLC0415 - seldom needed
+
         found, alive = abandoned.find(ids, _KEY)
         for request in found:
             self._recorder.abandon(request)
