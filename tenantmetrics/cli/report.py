@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tenantmetrics.cli.engine import EngineName, engine_of
-from tenantmetrics.cli.money_options import CurrencyOption, RatesOption
+from tenantmetrics.cli.money_options import (
+    CurrencyOption,
+    FailOverBudget,
+    ForecastOption,
+    RatesOption,
+)
+from tenantmetrics.cli.over_budget import fail_over, refuse_without_budgets
 from tenantmetrics.cli.report_files import merged, say, write
 from tenantmetrics.cli.report_invoices import (
     Corrects,
@@ -109,6 +115,8 @@ def report(
     ] = None,
     currency: CurrencyOption = None,
     rates: RatesOption = None,
+    forecast: ForecastOption = False,
+    fail_over_budget: FailOverBudget = None,
     driver: Annotated[
         list[str] | None,
         typer.Option(help="POOL=DRIVER: what a pool is divided by, such as compute=wall_time."),
@@ -191,6 +199,7 @@ def report(
     """What each tenant cost in a month: every cent of the bill on a line.
 
     Exit code 0: made. 1: a wrong input, named in one line. 2: the lines do not add up, or usage.
+    3: made, and a budget is over, where `--fail-over-budget` asks.
     """
     try:
         from rich.console import Console
@@ -208,6 +217,7 @@ def report(
             raise
         raise MissingExtraError("the report", "report") from None
 
+    refuse_without_budgets(fail_over_budget, tenants)
     wanted = statement_plan(
         statement_for, statements, statement_format,
         output=output or (), stdout_format=format_, months=statement_months, top=statement_top,
@@ -257,6 +267,7 @@ def report(
             engine=sums_up,
             currency=currency,
             rates=rates,
+            forecast=forecast,
             top_statements=top_statements,
             top_statements_of=statement_for or (),
         )
@@ -290,6 +301,7 @@ def report(
         terminal.show(statement, top=top)
     elif not files and format_ is not None:
         _print(in_format(statement, format_, top=top))
+    fail_over(statement, fail_over_budget)
 
 
 def _print(content: bytes) -> None:

@@ -19,10 +19,13 @@ from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
 
 __all__ = [
+    "BUDGET",
     "CUSTOMER_COLUMNS",
+    "POOL",
     "Cell",
     "HourlyCapacity",
     "TenantFacts",
+    "is_blank",
     "read_capacity",
     "read_rows",
     "read_storage",
@@ -38,6 +41,9 @@ CUSTOMER_COLUMNS = (
     "openmeter_subject",
 )
 """Columns of the tenants' file that hold an id at a billing provider, and are no groups."""
+
+BUDGET, POOL = "budget", "pool"
+"""Columns of the tenants' file on budgets; `pool` is one only where `budget` is there."""
 
 SHARE_UNITS = 10**9
 """A fixed share of 1 in whole units: shares in files may have nine decimals."""
@@ -214,16 +220,27 @@ def _missing(name: str, header: list[str], missing: list[str]) -> str:
     return f"{text}; the columns are {', '.join(map(repr, header)) or 'none'}"
 
 
+def is_blank(row: Mapping[str, Cell]) -> bool:
+    """Whether a row is empty, as spreadsheets leave them at the end."""
+    return not any(cell.text.strip() for cell in row.values())
+
+
 def read_tenants(path: Path_) -> dict[str, TenantFacts]:
     """Facts of tenants: column `tenant`; `revenue`, `share` and `CUSTOMER_COLUMNS` where wanted.
 
-    The rest are groups.
+    The rest are groups. In a file with a column `budget`, rows that name no tenant, or a pool, are
+    budgets only.
 
     Raises:
         ReportError: The file or a value does not parse, or a tenant has two rows.
     """
     facts: dict[str, TenantFacts] = {}
     for row in read_rows(path, ("tenant",)):
+        if BUDGET in row:
+            pool = row.pop(POOL, None)
+            if not row["tenant"].text.strip() or (pool and pool.text.strip()):
+                continue
+            del row[BUDGET]
         tenant = row.pop("tenant")
         if tenant.text in facts:
             raise tenant.duplicate("tenant")

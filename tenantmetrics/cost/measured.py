@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from tenantmetrics.cost.bill import Bill
 from tenantmetrics.cost.billed import billed_weights
-from tenantmetrics.cost.capacity import Weights
+from tenantmetrics.cost.capacity import Load, Weights
+from tenantmetrics.cost.caveats import idle_words
 from tenantmetrics.cost.cluster_names import ClusterNames, account_of
 from tenantmetrics.cost.clusters import Matched, Part, match
 from tenantmetrics.cost.drivers import Driver, driver_of
@@ -43,6 +44,7 @@ class Measured:
     idle_weights: Mapping[Driver, int]
     acu_hours: Decimal
     capacity_words: str
+    idle_words: Mapping[Driver, str]
     notes: tuple[str, ...]
     server_time: ServerTime | None
     bill_notes: Sequence[str] = ()
@@ -125,7 +127,7 @@ def _top(
 
 
 def _nothing() -> Measured:
-    return Measured({}, (), (), {}, "", 0, {}, Decimal(0), "", (), None)
+    return Measured({}, (), (), {}, "", 0, {}, Decimal(0), "", {}, (), None)
 
 
 def _has_time(part: Part, request: AllocationRequest) -> bool:
@@ -176,12 +178,11 @@ def _measure(  # noqa: PLR0917 - as sum_up
             others=others,
         )
         spent_ns = {hour: one.total_ns for hour, one in estimated.hours.items()}
-        weights, acu_hours, words = _weights(
-            capacity, paid, spent_ns, period, spent_ns.keys() - hours
-        )
+        load = Load(spent_ns, estimated.told_hours, frozenset(spent_ns.keys() - hours))
+        weights, acu_hours, words = _weights(capacity, paid, load, period)
         weighed[Driver.SERVER_TIME] = weights
     if not weighed or request.divides_by(Driver.WALL_TIME):
-        weights, acu_hours, words = _weights(capacity, paid, wall_ns, period)
+        weights, acu_hours, words = _weights(capacity, paid, Load(wall_ns), period)
         weighed[Driver.WALL_TIME] = weights
     by_server = weighed[Driver.SERVER_TIME].factors if estimated else {}
     net = estimated.usage_hours if estimated else frozenset[int]()
@@ -216,6 +217,7 @@ def _measure(  # noqa: PLR0917 - as sum_up
         idle_weights={driver: weights.idle for driver, weights in weighed.items()},
         acu_hours=acu_hours,
         capacity_words=words,
+        idle_words={driver: idle_words(weights.by) for driver, weights in weighed.items()},
         server_time=found,
     )
 
@@ -244,14 +246,10 @@ def _wall_factors(weighed: Mapping[Driver, Weights], hours: Iterable[int]) -> di
 
 
 def _weights(
-    capacity: Capacity,
-    paid: Bill | None,
-    spent_ns: Mapping[int, int],
-    period: Period,
-    quiet: Collection[int] = (),
+    capacity: Capacity, paid: Bill | None, load: Load, period: Period
 ) -> tuple[Weights, Decimal, str]:
     """What a nanosecond weighs by hour, the ACU-hours, and how they came about in words."""
     if paid is None:
-        return compute_weights(capacity, spent_ns, period, quiet)
-    weights, words = billed_weights(paid, capacity.hourly, spent_ns, period.hours, quiet)
+        return compute_weights(capacity, load, period)
+    weights, words = billed_weights(paid, capacity.hourly, load, period.hours)
     return weights, Decimal(0), words

@@ -48,6 +48,7 @@ class AllocationRequest:
         top_statements: How many of each tenant's statements are looked up; each costs a scan of the
             ledger's table of statements.
         top_statements_of: The tenants that they are looked up for; all if empty.
+        forecast: Whether a month that is not over gets a forecast without budgets, too.
         currency: ISO 4217 code of the currency to convert to; the bill's own if None.
         rates: File of dated exchange rates (CSV or TOML), where one is needed.
         now_s: Seconds since the epoch, to tell whether the month is over; the clock's if None.
@@ -75,6 +76,7 @@ class AllocationRequest:
     engine: Engine | None = None
     top_statements: int = 0
     top_statements_of: Collection[str] = ()
+    forecast: bool = False
     currency: str | None = None
     rates: _PathLike | None = None
     now_s: float | None = None

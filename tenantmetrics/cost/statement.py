@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from tenantmetrics.errors import UnbalancedError
 
 if TYPE_CHECKING:
+    from tenantmetrics.cost.budget_model import Outlook
     from tenantmetrics.cost.server_time.model import ServerTime
     from tenantmetrics.cost.top_statements import TopStatement
 
@@ -174,10 +175,12 @@ class Statement:
         left_out: Input that could not be read and was left out, in words; empty if nothing was.
         server_time: How the server time was found that compute was divided by; None where it was
             divided by something else.
+        idle_by: What says how much of the capacity was idle, in words; "" where no hours are known.
         amortized: Whether amounts count commitments when they are used, not when paid.
         previous: The statement that this one is compared with.
         top_statements: The statements that took longest, by tenant; None where none were looked up.
         covered: First and last second of the period that usage was seen for; None if none was.
+        outlook: Its budgets and its forecast; None where there is neither.
         rate: What the amounts were converted by; None where they are in the bill's currency.
     """
 
@@ -195,9 +198,11 @@ class Statement:
     left_out: str = ""
     covered: tuple[int, int] | None = None
     server_time: ServerTime | None = None
+    idle_by: str = ""
     amortized: bool = False
     previous: Statement | None = None
     top_statements: Mapping[str, tuple[TopStatement, ...]] | None = None
+    outlook: Outlook | None = None
     rate: ExchangeRate | None = None
 
     @cached_property

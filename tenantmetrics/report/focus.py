@@ -67,14 +67,15 @@ def as_focus(statement: Statement) -> str:
             row,
             guarded(row.tenant),
             json.dumps(dict(zip(names, row.groups, strict=False)), ensure_ascii=False),
+            json.dumps(report.meaning(row)) if row.kind is not LineKind.TENANT else "",
         )
         for row in report.rows
     ]
     for index, pool in enumerate(statement.pools):
         of_pool = _OfPool.of(report, pool)
         writer.writerows(
-            of_pool.row(row, tenant, tags, *of_pool.costs(row, index)) + converted
-            for row, tenant, tags in rows
+            of_pool.row(row, tenant, tags, *of_pool.costs(row, index), meaning=meaning) + converted
+            for row, tenant, tags, meaning in rows
             if row.amounts[index] or (row.others and row.others[index])
         )
     return out.getvalue()
@@ -147,9 +148,10 @@ class _OfPool:
         return amount, row.others[index] if row.others else amount
 
     def row(
-        self, row: Row, tenant: str, tags: str, amount: Decimal, other: Decimal
+        self, row: Row, tenant: str, tags: str, amount: Decimal, other: Decimal, *, meaning: str
     ) -> tuple[str, ...]:
         """One row, its values in the order of `COLUMNS`."""
+        means = f', "x_Meaning": {meaning}' if meaning else ""
         cost = f"{amount:f}"
         more = cost if other == amount else f"{other:f}"
         billed, effective = (more, cost) if self.is_amortized else (cost, more)
@@ -162,7 +164,7 @@ class _OfPool:
         # What json.dumps makes of it, without calling it a million times.
         details = (
             f'{{"Elements": [{{"AllocatedRatio": {float(ratio)!r}, "UsageUnit": {self.driver}}}]'
-            f"{self.methods}}}"
+            f"{self.methods}{means}}}"
         )
         return (
             billed, *self.first, effective, effective, "AWS", effective,

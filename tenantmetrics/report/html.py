@@ -6,7 +6,8 @@ import os
 from decimal import Decimal
 
 from tenantmetrics.cost.statement import LineKind, Statement
-from tenantmetrics.report.model import MEANING, Report, Row, build
+from tenantmetrics.report.model import Report, Row, build
+from tenantmetrics.report.outlook import forecast_sentence, interval, remarks, used
 from tenantmetrics.report.templating import template
 from tenantmetrics.report.text import duration, money, percent, visible, write_files
 from tenantmetrics.report.work import coverage
@@ -33,7 +34,6 @@ def as_html(statement: Statement) -> str:
         statement=statement,
         rows=report.folded(TOP_ROWS),
         bars=_bars(report),
-        meaning=MEANING,
         tenant=LineKind.TENANT,
         pool_sums=_pool_sums(report),
         unattributed=report.of(LineKind.UNATTRIBUTED),
@@ -46,6 +46,12 @@ def as_html(statement: Statement) -> str:
         margin=report.margin,
         signed=lambda amount: ("+" if amount > 0 else "") + money(amount, statement.quantum),
         rate=_rate,
+        outlook=statement.outlook,
+        forecast=forecast_sentence(statement),
+        remarks=remarks(statement.outlook) if statement.outlook else (),
+        interval=interval,
+        used=used,
+        most=TOP_ROWS,
         money=lambda amount: money(amount, statement.quantum),
         share_of=lambda part: percent(part / statement.total if statement.total else Decimal(0)),
         duration=duration,

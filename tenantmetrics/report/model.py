@@ -142,6 +142,13 @@ class Report:
         moved = self.everything.request_bytes + self.everything.response_bytes
         return self.statement.total * 10**9 / moved if moved else None
 
+    def meaning(self, row: Row) -> str:
+        """What a line stands for, and of idle capacity, what says how much it is."""
+        words = MEANING[row.kind] if row.kind else ""
+        if row.kind is LineKind.IDLE and self.statement.idle_by:
+            return f"{words}: {self.statement.idle_by}"
+        return words
+
     @property
     def losses(self) -> tuple[Row, ...]:
         """Tenants that pay less than they cost, the largest loss first."""

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tenantmetrics.cost.bill.ask import COST_EXPLORER, ask
+from tenantmetrics.cost.bill.by_hour import charges_by_hour
 from tenantmetrics.cost.bill.cost_explorer import load_json
 from tenantmetrics.cost.bill.forms import Form, form_of
 from tenantmetrics.cost.bill.model import Bill, BillFilter, pattern_of
@@ -33,6 +34,7 @@ def load(
     *,
     only: BillFilter | None = None,
     amortized: bool = False,
+    by_hour: bool = False,
 ) -> Bill:
     """Read a bill.
 
@@ -43,6 +45,7 @@ def load(
         period: The month; charges of other billing months are excluded and reported.
         only: Which charges count.
         amortized: Whether commitments count when they are used rather than when they are paid.
+        by_hour: Whether `Bill.by_hour` is wanted, which takes another pass over the files.
 
     Raises:
         ReportError: A file cannot be read, is of another form, lacks a column, holds an amount
@@ -56,18 +59,23 @@ def load(
             raise ReportError(f"a bill is {COST_EXPLORER} or files, not both")
         return ask(period, only or BillFilter(), amortized=amortized)
     if not any(name.startswith("s3://") for name in names):
-        return _load(names, period, only or BillFilter(), amortized=amortized)
+        return _load(names, period, only or BillFilter(), amortized=amortized, by_hour=by_hour)
     with TemporaryDirectory(prefix="tenantmetrics-") as folder:
         here = [fetch(n, period, Path(folder)) if n.startswith("s3://") else n for n in names]
         try:
-            return _load(here, period, only or BillFilter(), amortized=amortized)
+            return _load(here, period, only or BillFilter(), amortized=amortized, by_hour=by_hour)
         except ReportError as error:
             # Each object lies under its bucket and key: the error names it as the user knows it.
             raise ReportError(str(error).replace(f"{folder}/", "s3://")) from None
 
 
 def _load(
-    paths: Sequence[str | Path], period: Period, only: BillFilter, *, amortized: bool
+    paths: Sequence[str | Path],
+    period: Period,
+    only: BillFilter,
+    *,
+    amortized: bool,
+    by_hour: bool,
 ) -> Bill:
     files = _files(paths)
     if files[0].suffix == ".json":
@@ -76,7 +84,13 @@ def _load(
         return load_json(files[0], period, amortized=amortized)
     table = Table(files)
     try:
-        return _read(table, form_of(table, amortized=amortized), period, only, amortized=amortized)
+        form = form_of(table, amortized=amortized)
+        bill = _read(table, form, period, only, amortized=amortized)
+        if not by_hour:
+            return bill
+        return replace(
+            bill, by_hour=charges_by_hour(table, form, period, *_filter(table, form, only))
+        )
     finally:
         table.close()
 
@@ -165,6 +179,7 @@ def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amorti
         account=min(sorter.payers, default=""),
         pools=dict(sorter.whole.pools),
         compute_by_hour=sorter.whole.compute_by_hour,
+        sessions_by_hour=sorter.whole.sessions_by_hour,
         estimated=is_open,
         regions=frozenset(sorter.regions),
         accounts=frozenset(sorter.accounts),

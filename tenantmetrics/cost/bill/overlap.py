@@ -18,6 +18,8 @@ _ONE_IN = 10
 """Two files of which more than one row in so many is alike hold the same charges."""
 _DAYS_ROWS = 10
 """So do two files of which so many rows of one day, and more than half of it, are alike."""
+_SLICES = 8
+"""Parts in which charges are compared: all of three million at once take 300 MB."""
 
 
 def refuse_overlap(table: Table, form: Form) -> list[str]:
@@ -90,8 +92,14 @@ def _candidates(table: Table, form: Form) -> bool:
     # Identical rows of FOCUS have one amount, and charges of nothing are billed twice by nobody.
     some = f"WHERE {form.amount} <> 0" if form.name == "FOCUS" else ""
     table.query(f"""
-        CREATE OR REPLACE TEMP TABLE candidates AS
-        SELECT mark FROM (SELECT hash({_cheap(form)}) AS mark, _file FROM bill {some})
-        GROUP BY mark HAVING min(_file) < max(_file)
+        CREATE OR REPLACE TEMP TABLE marks AS
+        SELECT hash({_cheap(form)}) AS mark, _file::USMALLINT AS file FROM bill {some}
     """)  # noqa: S608 - our own expressions
+    table.query("CREATE OR REPLACE TEMP TABLE candidates (mark UBIGINT)")
+    for part in range(_SLICES):
+        table.query(f"""
+            INSERT INTO candidates SELECT mark FROM marks WHERE mark % {_SLICES} = {part}
+            GROUP BY mark HAVING min(file) < max(file)
+        """)  # noqa: S608 - numbers of ours
+    table.query("DROP TABLE marks")
     return bool(table.query("SELECT 1 FROM candidates LIMIT 1"))

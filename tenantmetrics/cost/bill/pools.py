@@ -14,6 +14,7 @@ from tenantmetrics.cost.bill.classify import (
     is_others,
     is_taken_back,
     pool_of,
+    sessions_of,
 )
 from tenantmetrics.cost.bill.model import Charges, Place, PoolCharge
 
@@ -137,6 +138,11 @@ class Sorter:
         # A fee stands in its month's first hour and is of all of them.
         if name == "compute" and row.hour is not None and not row.kind.endswith("Fee"):
             charges.by_hour[row.hour] += row.amount
+            each = sessions_of(row.usage_type)
+            if not is_taken_back(row.kind) and row.quantity > 0 and each is not None:
+                charges.sessions[row.hour] += row.quantity * each
+            elif row.amount > 0:
+                charges.unknown_hours.add(row.hour)
             if row.other is not None and row.other > 0:
                 charges.ahead_hours.add(row.hour)
             charges.hourly = (

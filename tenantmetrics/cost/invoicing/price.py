@@ -8,7 +8,7 @@ a last line has the difference. So the lines of an invoice always add up to its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -135,27 +135,25 @@ class _Terms:
 
     def markup(self, pool: str) -> Decimal:
         """Percent on the cost of a pool."""
-        own, everybody = self._own, self.rules.everybody
-        for found in (
-            own.pools.get(pool),
-            own.markup,
-            self._of_groups("markup_percent", [(n, t.pools.get(pool)) for n, t in self._groups]),
-            self._of_groups("markup_percent", [(n, t.markup) for n, t in self._groups]),
-            everybody.pools.get(pool),
-            everybody.markup,
-        ):
-            if found is not None:
-                return found
-        return Decimal(0)
+        return self._first(
+            "markup_percent", lambda terms: terms.pools.get(pool), lambda terms: terms.markup
+        )
 
     @property
     def minimum(self) -> Decimal:
         """The least that a month is charged at."""
-        of_groups = self._of_groups("minimum", [(n, t.minimum) for n, t in self._groups])
-        for found in (self._own.minimum, of_groups, self.rules.everybody.minimum):
-            if found is not None:
-                return found
-        return Decimal(0)
+        return self._first("minimum", lambda terms: terms.minimum)
+
+    def _first(self, what: str, *of: Callable[[Terms], Decimal | None]) -> Decimal:
+        """The first that is said: of the tenant, its groups, everybody; 0 if nothing is."""
+        for say in of:
+            if (own := say(self._own)) is not None:
+                return own
+        for say in of:
+            if (of_groups := self._of_groups(what, say)) is not None:
+                return of_groups
+        everybody = (say(self.rules.everybody) for say in of)
+        return next((said for said in everybody if said is not None), Decimal(0))
 
     @property
     def export(self) -> bool:
@@ -165,7 +163,8 @@ class _Terms:
         said = [terms.export for _, terms in self._groups if terms.export is not None]
         return all(said) if said else self.rules.everybody.export is not False
 
-    def _of_groups(self, what: str, said: Sequence[tuple[str, Decimal | None]]) -> Decimal | None:
+    def _of_groups(self, what: str, say: Callable[[Terms], Decimal | None]) -> Decimal | None:
+        said = [(name, say(terms)) for name, terms in self._groups]
         given = [(name, value) for name, value in said if value is not None]
         if len({value for _, value in given}) > 1:
             listed = ", ".join(f"{name} says {value}" for name, value in given)

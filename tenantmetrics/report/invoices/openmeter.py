@@ -50,9 +50,13 @@ def _read(text: str) -> Iterator[Record]:
     """The records of such a file, as far as it tells.
 
     Raises:
-        ValueError: It is no such file.
+        ValueError: It is no JSON.
+        TypeError: It is no list of events.
     """
-    for event in json.loads(text):
+    events = json.loads(text)
+    if not isinstance(events, list):
+        raise TypeError
+    for event in events:
         about = event["data"]
         yield Record(
             identifier=event["id"],
