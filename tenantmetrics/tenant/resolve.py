@@ -32,12 +32,13 @@ from tenantmetrics.tenant.identity.precedence import asked_sources
 from tenantmetrics.tenant.identity.tenant_ids import from_text
 from tenantmetrics.tenant.session.session_steps import steps_of
 from tenantmetrics.tenant.session.strict import Strict
+from tenantmetrics.tenant.sql.literals import Literal
 from tenantmetrics.tenant.sql.operands import Values, index_parameters
 from tenantmetrics.tenant.sql.plan import Plan, parameters_of
 from tenantmetrics.tenant.sql.plan_cache import Generations
 from tenantmetrics.tenant.sql.restrictions import UNKNOWN, State, evaluate, split
 from tenantmetrics.tenant.sql.sql_comments import tenants_in_comments
-from tenantmetrics.tenant.sql.template import Literal, skeleton
+from tenantmetrics.tenant.sql.template import skeleton
 
 __all__ = ["Bound", "Resolver"]
 

@@ -305,14 +305,15 @@ class _Statement:
             summary += f' "{shown}"' if any(map(str.isspace, shown)) else f" {shown}"
         if len(summary) > QUERY_SUMMARY_MAX_CHARS:
             raise _NotPlainError
+        tables = [name.lower() for name in self._tables]
         return Plan(
             summary=summary,
             node=node,
-            tables=tuple(dict.fromkeys(map(str.lower, self._tables))),
+            tables=tuple(dict.fromkeys(tables)),
             schemas=tuple(dict.fromkeys(of_schemas)),
             mentions=mentions or self._mentions(),
             guarded=are_guarded(
-                zip(map(str.lower, self._schemas), map(str.lower, self._tables), strict=True),
+                zip(map(str.lower, self._schemas), tables, strict=True),
                 self._vocabulary,
             ),
         )

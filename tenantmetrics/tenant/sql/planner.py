@@ -12,16 +12,21 @@ from tenantmetrics.sqltext import statement_spans
 from tenantmetrics.sqltext.fingerprint import fingerprint, fingerprint_of
 from tenantmetrics.sqltext.lexer import plain_tokens
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.sql.budget import TooMuchWorkError
+from tenantmetrics.tenant.sql.budget import Budget, TooMuchWorkError
 from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, rows_node, tenant_index
 from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.parser import parse_template
+from tenantmetrics.tenant.sql.parser import parse_template, token_count
 from tenantmetrics.tenant.sql.plain_statements import plain_plan
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.queries import Queries
 from tenantmetrics.tenant.sql.query_scope import CLEAR, MAX_STEPS, OPEN, UNKNOWN, QueryScope
-from tenantmetrics.tenant.sql.query_summary import clipped, is_inside, survey, unread_ctes
+from tenantmetrics.tenant.sql.query_summary import (
+    clipped,
+    is_inside,
+    survey,
+    unread_ctes,
+)
 from tenantmetrics.tenant.sql.reach import closing_restrictions
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
@@ -55,7 +60,7 @@ _MAX_PLAIN = 3_000
 """As many tokens at most, which is the parser's own bound."""
 _MAX_FINGERPRINTED = 8_000
 """Characters without literals, 4 ms; a longer text has no fingerprint."""
-_MAX_LEXED = 2_000
+_MAX_LEXED = 800
 _NAME = re.compile(r"[^\W0-9]\w*+")
 _QUERY = re.compile(r"\s*+(?:select|insert|update|delete)\s", re.IGNORECASE)
 
@@ -184,11 +189,11 @@ def _query_plan(text: str, vocabulary: Vocabulary) -> Plan:
         return _unparsed(text, vocabulary, why)
     try:
         statement = with_tenant_tables(parsed[0], vocabulary)
-        return _analysed(statement, vocabulary)
+        return _analysed(statement, vocabulary, Budget(_steps(text)))
     except RecursionError:
         return _unparsed(text, vocabulary, "nested too deep")
     except TooMuchWorkError:
-        return _unparsed(text, vocabulary, f"more than {MAX_STEPS} steps of analysis")
+        return _unparsed(text, vocabulary, "too many steps of analysis")
     except (AttributeError, TypeError, IndexError, KeyError, StopIteration):
         # Of some texts that are no SQL the parser makes a tree with holes.
         return _unparsed(text, vocabulary, "not understood (incomplete)")
@@ -208,8 +213,15 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
     return replace(plan, node=rows_node(rows, text, index))
 
 
-def _analysed(statement: exp.Expr, vocabulary: Vocabulary) -> Plan:
-    names = QueryScope(None, vocabulary)
+def _steps(text: str) -> int:
+    """Steps that an analysis may take: what took long to parse has fewer left."""
+    if len(text) < _LONG // 2:
+        return MAX_STEPS
+    return min(MAX_STEPS, MAX_STEPS + 400 - 3 * token_count(text) // 2)
+
+
+def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Plan:
+    names = QueryScope(None, vocabulary, budget)
     node = Queries(vocabulary).statement(statement, names)
     if node is UNKNOWN and not isinstance(
         unwrapped(statement), exp.Select | exp.SetOperation | exp.DML | exp.Values | exp.Table
@@ -333,15 +345,16 @@ def _function(node: exp.Anonymous, position: int) -> Restriction:
 
 def _unparsed(text: str, vocabulary: Vocabulary, why: str) -> Plan:
     """What the lexer alone can tell: set_config with plain arguments, and whether tenants occur."""
-    mentioned = _NAME.findall(text.lower())
-    sure = not {"where", "case", "having", "limit"}.intersection(mentioned)
-    words = utility_tokens(text, _MAX_LEXED if "set_config" in mentioned else 1)
+    lower = text.lower()
+    sets = "set_config" in lower
+    sure = sets and {"where", "case", "having", "limit"}.isdisjoint(_NAME.findall(lower))
+    words = utility_tokens(text, _MAX_LEXED if sets else 1)
     steps: list[StepPlan] = []
     for index, word in enumerate(words):
         if word.text == "set_config" and index + 7 < len(words) and words[index + 1].text == "(":
             step = _lexed_set_config(words[index + 2 : index + 8])
             steps.append(step if sure else step._replace(value=None))
-    mentions = not vocabulary.columns.keys().isdisjoint(mentioned)
+    mentions = any(_occurs(name, lower) for name in vocabulary.columns)
     verb = words[0].text.upper() if words else ""
     return Plan(
         summary=verb if verb.isalpha() else "",
@@ -350,6 +363,11 @@ def _unparsed(text: str, vocabulary: Vocabulary, why: str) -> Plan:
         mentions=mentions,
         why=why,
     )
+
+
+def _occurs(name: str, text: str) -> bool:
+    """Whether a text has a name as a whole word."""
+    return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
 def _lexed_set_config(words: list[UtilityToken]) -> StepPlan:

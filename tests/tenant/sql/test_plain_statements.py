@@ -72,7 +72,19 @@ wheres = st.lists(conditions, max_size=3).map(
     lambda found: " WHERE " + " AND ".join(found) if found else ""
 )
 tables = st.sampled_from(
-    ["b", "b b", "b AS c", "app.b", "tenant_7.b", '"b"', "organizations", "B", '"a b" b']
+    [
+        "b",
+        "b b",
+        "b AS c",
+        "app.b",
+        "tenant_7.b",
+        "information_schema.tables",
+        "pg_class",
+        '"b"',
+        "organizations",
+        "B",
+        '"a b" b',
+    ]
 )
 joins = st.lists(
     st.builds(
