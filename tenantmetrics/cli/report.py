@@ -226,6 +226,7 @@ def report(
     invoice = invoice_plan(
         invoice_export, invoice_rules, invoice_corrects,
         draft_too=invoice_draft, time=invoice_time,
+        shown=statements is not None or bool(statement_for),
     )  # fmt: skip
     # A tenant and a file: then that is the tenant's, and nobody else's figures are in it.
     reported = () if wanted.is_one else output or ()
@@ -268,7 +269,7 @@ def report(
             engine=sums_up,
             currency=currency,
             rates=rates,
-            forecast=forecast,
+            forecast=forecast and which == month,
             top_statements=top_statements,
             top_statements_of=statement_for or (),
         )
@@ -279,11 +280,11 @@ def report(
             statement = of(month, top_statements=wanted.top)
             if compare is not None:
                 statement = replace(statement, previous=of(compare))
+            bills, more = invoice.made(statement, tenants)
             pages, notes = wanted.made(
                 statement, of, invoice,
                 storage=storage, one_month=acu_hours is not None and not bill,
             )  # fmt: skip
-            bills, more = invoice.made(statement, tenants)
         say(statement.left_out, *notes, *more)
         # Every file is complete before the first is there: a failure leaves none behind.
         reports = {
