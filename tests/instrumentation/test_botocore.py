@@ -3,9 +3,10 @@
 import contextlib
 import subprocess
 import sys
+from enum import StrEnum
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError
 from botocore.stub import Stubber
 
 from tenantmetrics.capture.finished import call_maker
@@ -105,6 +106,26 @@ def test_a_stubbed_call_is_measured_and_was_never_sent(metered, target, calls):
             metered.execute_statement(**target, sql="SELECT 1")
     assert [call.outcome for call in calls] == ["ok", "ThrottlingException"]
     assert not any(call.opened_connection or call.waited_ns for call in calls)
+
+
+class _Name(StrEnum):
+    DATABASE = "postgres"
+
+
+def test_members_of_a_strenum_are_plain_strings_afterwards(metered, target, calls):
+    """botocore takes them for strings, on the short way and on the long one."""
+    metered.execute_statement(**(target | {"database": _Name.DATABASE}), sql="SELECT 1")
+    metered.begin_transaction(**(target | {"database": _Name.DATABASE}))
+    assert [(call.database, type(call.database)) for call in calls] == [("postgres", str)] * 2
+
+
+def test_a_refused_call_is_not_counted_and_changes_nothing(metered, calls, target):
+    """botocore refuses what is not a string, after our handler has seen it."""
+    for wrong in ({"sql": ["SELECT 1"]}, {"database": 5}, {"transactionId": {}}, {"schema": []}):
+        with pytest.raises(ParamValidationError):
+            metered.execute_statement(**(target | {"sql": "SELECT 1"} | wrong))
+    metered.execute_statement(**target, sql="SELECT 1")
+    assert [call.opened_connection for call in calls] == [True]
 
 
 def test_what_another_adapter_covers_is_not_counted_twice(endpoint, target):
