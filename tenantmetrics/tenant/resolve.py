@@ -36,7 +36,8 @@ from tenantmetrics.tenant.sql.literals import Literal
 from tenantmetrics.tenant.sql.operands import Values, index_parameters
 from tenantmetrics.tenant.sql.plan import Plan, parameters_of
 from tenantmetrics.tenant.sql.plan_cache import Generations
-from tenantmetrics.tenant.sql.restrictions import UNKNOWN, State, evaluate, split
+from tenantmetrics.tenant.sql.restrictions import UNKNOWN, State, evaluate
+from tenantmetrics.tenant.sql.shares import split
 from tenantmetrics.tenant.sql.sql_comments import tenants_in_comments
 from tenantmetrics.tenant.sql.template import skeleton
 
