@@ -32,6 +32,7 @@ from tenantmetrics.capture.recorder import Recorder
 from tenantmetrics.capture.size import rows
 from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.errors import TenantRefusedError
+from tenantmetrics.life import unforked
 from tenantmetrics.records import OK
 
 __all__ = ["MARK", "BotocoreInstrumentation", "unregister"]
@@ -203,7 +204,8 @@ class BotocoreInstrumentation:
         ids = frozenset(self._under_way)
         if not ids:
             return
-        from tenantmetrics.instrumentation import abandoned  # noqa: PLC0415 - seldom needed
+        with unforked:
+            from tenantmetrics.instrumentation import abandoned  # noqa: PLC0415 - seldom needed
 
         found, alive = abandoned.find(ids, _KEY)
         for request in found:

@@ -75,7 +75,7 @@ def as_csv(statement: Statement) -> str:
                 statement.period.label, "", kind, 0, 0, _seconds(0), 0, 0, 0, 0, 0,
                 *(f"{Decimal(0) * statement.quantum:f}" for _ in statement.pools),
                 f"{Decimal(0) * statement.quantum:f}", statement.currency, status, "", "",
-                *_work(None), *converted, *("" for _ in statement.group_names), *values,
+                *_work(None), "", *converted, *("" for _ in statement.group_names), *values,
             ]
         )  # fmt: skip
     return out.getvalue()

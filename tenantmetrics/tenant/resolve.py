@@ -14,7 +14,7 @@ from tenantmetrics.capture.request import Request
 from tenantmetrics.config import Config
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
-from tenantmetrics.life import Unforked
+from tenantmetrics.life import unforked
 from tenantmetrics.records import (
     Claim,
     Claims,
@@ -57,7 +57,6 @@ _OF_TRANSITION = {
     Transition.ROLLBACK: _WITHOUT_WORK,
     Transition.COMMIT: Claims(fingerprint=fingerprint("COMMIT")),
 }
-_loading = Unforked()
 # A third of the time of the named tuple's own constructor.
 _new = tuple.__new__
 
@@ -188,7 +187,7 @@ class Resolver:
         plan = self._plans.young.get(cut.template) or self._plans.aged(cut.template)
         if plan is None:
             try:
-                with _loading:
+                with unforked:
                     from tenantmetrics.tenant.sql.planner import (  # noqa: PLC0415 - sqlglot: 80 ms
                         plan_of,
                     )

@@ -282,6 +282,11 @@ def test_events_count_when_they_are_told_to(run, tmp_path):
     file = tmp_path / "x.jsonl"
     run("--invoice-export", f"lago-events={file}", "--invoice-time", "2026-11-03T06:00Z")
     (body,) = map(json.loads, file.read_text().splitlines())
+    old = tmp_path / "old.csv"
+    _, _, err = run(
+        "--invoice-export", f"stripe-meter-events={old}", "--invoice-time", "2026-08-01"
+    )
+    assert "takes events of the last 35 days, and these are older: --invoice-time" in err
     assert {event["timestamp"] for event in body["events"]} == {1793685600}
 
 
@@ -313,6 +318,9 @@ BAD = {
     "export to nothing": (["--invoice-export", "lago-events"], "write lago-events=FILE"),
     "no such rules": (["--invoice-rules", "{tmp}/no.toml"], "no.toml' cannot be read"),
     "rules": (["--invoice-rules", "{file}"], "key 'markup' is unknown"),
+    "rules for nothing": (
+        ["--invoice-rules", "{good}"], "the report shows cost; add --invoice-export",
+    ),
     "time": (["--invoice-time", "soon"], "--invoice-time 'soon' is no time such as"),
     "corrects what is not exported": (
         ["--invoice-corrects", "lago-events={file}"], "lago-events is not exported",
@@ -346,7 +354,9 @@ def test_bad_input_is_one_clear_line_and_nothing_is_written(run, tmp_path, case)
     file.write_text("markup = 20\n")
     (tmp_path / "x").mkdir()
     arguments, text = BAD[case]
-    where = {"tmp": tmp_path / "x", "file": file}
+    good = tmp_path / "good.toml"
+    good.write_text("markup_percent = 20\n")
+    where = {"tmp": tmp_path / "x", "file": file, "good": good}
     code, out, err = run(*(argument.format(**where) for argument in arguments))
     assert (code, out) == (1, "")
     assert text in err

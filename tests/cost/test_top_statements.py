@@ -62,6 +62,12 @@ def test_they_are_looked_up_when_asked_for(worked_ledger):
     }
 
 
+def test_on_s3_they_are_the_same(worked_ledger, upload):
+    """The month's statements are fetched with its usage."""
+    there = monthly(upload(), month="2026-11", top_statements=3)
+    assert there.top_statements == monthly(worked_ledger, top_statements=3).top_statements != {}
+
+
 def test_a_ledger_without_statements_has_none(ledger, write_hour):
     """As those of version 1, exported logs and metrics."""
     write_hour("2026-11-20T10:00", {"acme": (3, 40)})
