@@ -53,6 +53,7 @@ test-long: $(VENV)/.installed-dev  ## Fresh random examples, long loops, aioboto
 	@$(BIN)/python -m pytest -m long $(FRESH) $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory VENV=.venv-aio .test-aio
 	@$(MAKE) --no-print-directory VENV=.venv-spark .test-spark
+	@$(MAKE) --no-print-directory .test-focus
 
 # In an environment of their own: aiobotocore pins an older botocore than ours.
 .PHONY: .test-aio
@@ -63,6 +64,16 @@ test-long: $(VENV)/.installed-dev  ## Fresh random examples, long loops, aioboto
 .PHONY: .test-spark
 .test-spark: $(VENV)/.installed-spark
 	@$(BIN)/python -m pytest --noconftest tests/spark
+
+# In an environment of their own: FOCUS's validator needs Python 3.12, whatever runs us, and an older sqlglot.
+NEWER_PYTHON = $(shell for python in $(PYTHON) python3.12 python3.13 python3.14 $(HOME)/.pyenv/versions/3.1[2-9]*/bin/python; \
+	do "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo "$$python" && break; done)
+.PHONY: .test-focus
+.test-focus: $(VENV)/.installed-dev
+	@if [ -z "$(NEWER_PYTHON)" ]; then echo "passed over: FOCUS's validator needs Python 3.12 or later; install one"; else \
+		{ [ -f .venv-focus/.installed ] || { $(NEWER_PYTHON) -m venv .venv-focus && .venv-focus/bin/python -m pip install --quiet \
+			--disable-pip-version-check --require-hashes -r requirements/focus.txt && touch .venv-focus/.installed; }; } && \
+		FOCUS_VALIDATOR_PYTHON=$(CURDIR)/.venv-focus/bin/python $(BIN)/python -m pytest tests/focus; fi
 
 bench:  ## Every benchmark, beside its peers
 	@$(MAKE) --no-print-directory VENV=.venv-bench .bench
@@ -85,8 +96,9 @@ lock: $(VENV)/.installed-dev  ## Resolve requirements/*.txt anew from pyproject.
 	@$(COMPILE) pyproject.toml --extra all --group dev -c requirements/all.txt -o requirements/dev.txt
 	@$(COMPILE) pyproject.toml --extra all --group bench -c requirements/dev.txt --prerelease=if-necessary-or-explicit -o requirements/bench.txt
 	@$(COMPILE) requirements/aio.in pyproject.toml -o requirements/aio.txt
+	@$(subst 3.11,3.12,$(COMPILE)) requirements/focus.in -o requirements/focus.txt
 	@$(COMPILE) requirements/spark.in pyproject.toml --extra report --extra cli -c requirements/all.txt -o requirements/spark.txt
 	@echo 'awscli>=1.36' | $(COMPILE) - -o requirements/awscli.txt  # pins a botocore of its own
 
 clean:  ## Remove the environment and caches
-	@rm -rf .venv .venv-aio .venv-spark .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-aio .venv-spark .venv-focus .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache

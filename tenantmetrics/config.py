@@ -79,6 +79,8 @@ class Config:
             own with a method `tenant(request)`. A source that is left out is not asked.
         tenant_tables: Tables whose rows are tenants, each with the column that is the tenant:
             `organizations:id`.
+        tenant_schema: File with the tables' keys, foreign keys and tenant columns, as
+            `tenantmetrics rls schema` writes it; empty: their names and statements alone tell.
         tenant_shared_rows: Whether rows without a tenant are everybody's, so that
             `tenant_id IS NULL OR tenant_id = :t` names the tenant of `:t`.
         tenant_trust_updates: Whether `UPDATE t SET tenant_id = :t, … WHERE id = :id`, as an ORM
@@ -141,6 +143,7 @@ class Config:
         "database",
     )
     tenant_tables: tuple[str, ...] = ()
+    tenant_schema: str = ""
     tenant_shared_rows: bool = False
     tenant_trust_updates: bool = False
     tenant_functions: tuple[str, ...] = ()

@@ -13,7 +13,16 @@ from math import ceil, log2
 from tenantmetrics.measures import SUMS
 from tenantmetrics.records import Series
 
-__all__ = ["MAX_BUCKETS", "PER_OCTAVE", "START_SCALE", "add", "bucket_index", "merge", "record"]
+__all__ = [
+    "MAX_BUCKETS",
+    "PER_OCTAVE",
+    "START_SCALE",
+    "add",
+    "bucket_index",
+    "merge",
+    "record",
+    "shared_index",
+]
 
 START_SCALE = 6
 """Buckets 1.1 % wide: finer than any clock jitter, and ten octaves fit before a first halving."""
@@ -23,6 +32,11 @@ MAX_BUCKETS = 160
 
 PER_OCTAVE = {scale: 2.0**scale for scale in range(-10, 21)}
 """Buckets per octave by scale: all of OpenTelemetry's scales."""
+
+_SHARED: dict[int, int] = {}
+shared_index = _SHARED.setdefault
+"""Takes an index twice, returns the one object that stands for it in all histograms: their own
+would be a third of a series' memory. Up to `START_SCALE` there are some thousands of indexes."""
 
 
 def bucket_index(duration_ns: int, scale: int) -> int:
@@ -54,6 +68,7 @@ def record(series: Series, duration_ns: int, count: int = 1) -> None:
         series.duration_max_ns = duration_ns
         _fit(series)
     index = bucket_index(duration_ns, series.scale)
+    index = shared_index(index, index)
     series.buckets[index] = series.buckets.get(index, 0) + count
 
 
@@ -114,6 +129,7 @@ def _lower(series: Series, by: int) -> None:
     """Halve the resolution `by` times: index i becomes i // 2**by, also where i is negative."""
     lowered: dict[int, int] = {}
     for index, count in series.buckets.items():
-        lowered[index >> by] = lowered.get(index >> by, 0) + count
+        low = shared_index(index >> by, index >> by)
+        lowered[low] = lowered.get(low, 0) + count
     series.buckets = lowered
     series.scale -= by

@@ -40,6 +40,7 @@ class Settings(TypedDict, total=False):
     tenant_variables: Collection[str] | str | None
     tenant_sources: Sequence[str | TenantSource] | str | None
     tenant_tables: Collection[str] | str | None
+    tenant_schema: str | PathLike[str] | None
     tenant_shared_rows: bool | None
     tenant_trust_updates: bool | None
     tenant_functions: Collection[str] | str | None

@@ -20,7 +20,7 @@ from tenantmetrics.aggregate.spans import spans
 from tenantmetrics.aggregate.split import split
 from tenantmetrics.catalog import OTHER
 from tenantmetrics.health import Health, Loss
-from tenantmetrics.histogram import PER_OCTAVE, record
+from tenantmetrics.histogram import PER_OCTAVE, record, shared_index
 from tenantmetrics.measures import BY_STATEMENT
 from tenantmetrics.records import (
     OK,
@@ -197,6 +197,7 @@ class Aggregator:
         if duration_ns > 1 and series.duration_min_ns <= duration_ns <= series.duration_max_ns:
             buckets = series.buckets
             index = ceil(log2(duration_ns) * PER_OCTAVE[series.scale]) - 1
+            index = shared_index(index, index)
             buckets[index] = buckets.get(index, 0) + 1
         else:
             record(series, duration_ns)

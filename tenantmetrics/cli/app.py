@@ -15,6 +15,7 @@ from tenantmetrics.cli.demo import demo
 from tenantmetrics.cli.doctor import doctor
 from tenantmetrics.cli.explain import explain
 from tenantmetrics.cli.local import local
+from tenantmetrics.cli.over_budget import ReportCommand
 from tenantmetrics.cli.prices import prices
 from tenantmetrics.cli.report import report
 from tenantmetrics.cli.report_stack import report_stack
@@ -58,7 +59,7 @@ app.command()(demo)
 app.command()(doctor)
 app.command()(explain)
 app.command()(local)
-app.command()(report)
+app.command(cls=ReportCommand)(report)
 app.command()(report_stack)
 app.command()(sidecar)
 app.command()(storage)

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["CurrencyOption", "RatesOption"]
+from tenantmetrics.cli.over_budget import FailOver
+
+__all__ = ["CurrencyOption", "FailOverBudget", "ForecastOption", "RatesOption"]
 
 CurrencyOption = Annotated[
     str | None,
@@ -18,5 +20,21 @@ RatesOption = Annotated[
     Path | None,
     typer.Option(
         "--rates", help="Exchange rates: CSV of date, from, to, rate, source; or TOML of the same."
+    ),
+]
+
+ForecastOption = Annotated[
+    bool,
+    typer.Option(
+        "--forecast", help="Forecast a month that is not over; with budgets it is always."
+    ),
+]
+
+FailOverBudget = Annotated[
+    FailOver | None,
+    typer.Option(
+        "--fail-over-budget",
+        help="Exit with 3 where a budget of --tenants is over: by what was spent, which needs no "
+        "value, or by the forecast, too.",
     ),
 ]

@@ -6,13 +6,38 @@ import sys
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tenantmetrics.cli.engine import EngineName, engine_of
-from tenantmetrics.cli.money_options import CurrencyOption, RatesOption
+from tenantmetrics.cli.money_options import (
+    CurrencyOption,
+    FailOverBudget,
+    ForecastOption,
+    RatesOption,
+)
+from tenantmetrics.cli.over_budget import fail_over, refuse_without_budgets
+from tenantmetrics.cli.progress_bar import progress_bar
+from tenantmetrics.cli.report_files import merged, say, write
+from tenantmetrics.cli.report_invoices import (
+    Corrects,
+    DraftToo,
+    Exports,
+    InvoiceTime,
+    RulesFile,
+    invoice_plan,
+)
+from tenantmetrics.cli.report_statements import (
+    Formats,
+    Months,
+    StatementFor,
+    StatementsDir,
+    TopStatements,
+    statement_plan,
+)
 from tenantmetrics.errors import MissingExtraError, ReportError, UnbalancedError
 from tenantmetrics.report.formats import SUFFIXES, TOP, Format, in_format
 
@@ -91,6 +116,8 @@ def report(
     ] = None,
     currency: CurrencyOption = None,
     rates: RatesOption = None,
+    forecast: ForecastOption = False,
+    fail_over_budget: FailOverBudget = None,
     driver: Annotated[
         list[str] | None,
         typer.Option(help="POOL=DRIVER: what a pool is divided by, such as compute=wall_time."),
@@ -159,13 +186,24 @@ def report(
         Format | None, typer.Option("--format", help="Format, where a suffix does not say it.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Tenants the table names one by one.")] = TOP,
+    statement_for: StatementFor = None,
+    statements: StatementsDir = None,
+    statement_format: Formats = None,
+    statement_months: Months = 13,
+    statement_top: TopStatements = 10,
+    invoice_export: Exports = None,
+    invoice_rules: RulesFile = None,
+    invoice_corrects: Corrects = None,
+    invoice_draft: DraftToo = False,
+    invoice_time: InvoiceTime = None,
 ) -> None:
     """What each tenant cost in a month: every cent of the bill on a line.
 
     Exit code 0: made. 1: a wrong input, named in one line. 2: the lines do not add up, or usage.
+    3: made, and a budget is over, where `--fail-over-budget` asks.
     """
     try:
-        from rich.console import Console
+        import rich  # noqa: F401 - what shows the progress
 
         from tenantmetrics.cost import (
             AllocationRequest,
@@ -175,13 +213,24 @@ def report(
             read_capacity,
         )
         from tenantmetrics.report import terminal
-        from tenantmetrics.report.text import write_files
     except ModuleNotFoundError as error:
         if error.name not in {"rich", "duckdb", "pyarrow"}:
             raise
         raise MissingExtraError("the report", "report") from None
 
-    formats = {path: _format_of(path, format_) for path in output or []}
+    refuse_without_budgets(fail_over_budget, tenants)
+    wanted = statement_plan(
+        statement_for, statements, statement_format,
+        output=output or (), stdout_format=format_, months=statement_months, top=statement_top,
+    )  # fmt: skip
+    invoice = invoice_plan(
+        invoice_export, invoice_rules, invoice_corrects,
+        draft_too=invoice_draft, time=invoice_time,
+        shown=statements is not None or bool(statement_for),
+    )  # fmt: skip
+    # A tenant and a file: then that is the tenant's, and nobody else's figures are in it.
+    reported = () if wanted.is_one else output or ()
+    formats = {path: _format_of(path, format_) for path in reported}
     known = Capacity(
         acu=_decimal("acu", acu),
         acu_hours=_decimal("acu-hours", acu_hours),
@@ -199,7 +248,7 @@ def report(
         athena_timeout=athena_timeout,
     )
 
-    def of(which: str | None) -> Statement:
+    def of(which: str | None, *, top_statements: int = 0) -> Statement:
         request = AllocationRequest(
             usage=ledger,
             month=which,
@@ -220,32 +269,46 @@ def report(
             engine=sums_up,
             currency=currency,
             rates=rates,
+            forecast=forecast and which == month,
+            top_statements=top_statements,
+            top_statements_of=statement_for or (),
         )
         return monthly(request)
 
     try:
-        # Shown on a terminal only, and gone when the work is done.
-        with Console(stderr=True).status("reading the usage"):
-            statement = of(month)
+        with progress_bar():
+            statement = of(month, top_statements=wanted.top)
             if compare is not None:
                 statement = replace(statement, previous=of(compare))
-        if statement.left_out:
-            typer.echo(f"tenantmetrics: warning: left out {statement.left_out}", err=True)
-        # Every file is made before the first is written: a failure leaves none behind.
-        write_files({path: in_format(statement, kind, top=top) for path, kind in formats.items()})
+            bills, more = invoice.made(statement, tenants)
+            pages, notes = wanted.made(
+                statement, of, invoice,
+                storage=storage, one_month=acu_hours is not None and not bill,
+            )  # fmt: skip
+        say(statement.left_out, *notes, *more)
+        # Every file is complete before the first is there: a failure leaves none behind.
+        reports = {
+            path: partial(in_format, statement, kind, top=top) for path, kind in formats.items()
+        }
+        own = wanted.files(pages)
+        files = merged(reports, own, bills)
+        write(files, wanted.folder)
     except UnbalancedError as error:
         typer.echo(f"tenantmetrics: {error}", err=True)
         raise typer.Exit(_EXIT_UNBALANCED) from None
-    for path in formats:
-        typer.echo(f"wrote {path}", err=True)
-    if formats:
-        return
-    if format_ is None or format_ is Format.TABLE:
+    if pages is not None and wanted.is_one and not own:
+        _print(wanted.text(pages).encode())
+    elif not files and (format_ is None or format_ is Format.TABLE):
         terminal.show(statement, top=top)
-    else:
-        # Bytes, so that CSV's line ends and every tenant's name survive the terminal's encoding.
-        sys.stdout.buffer.write(in_format(statement, format_, top=top))
-        sys.stdout.buffer.flush()
+    elif not files and format_ is not None:
+        _print(in_format(statement, format_, top=top))
+    fail_over(statement, fail_over_budget)
+
+
+def _print(content: bytes) -> None:
+    # Bytes, so that CSV's line ends and every tenant's name survive the terminal's encoding.
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
 
 
 def _format_of(path: Path, given: Format | None) -> Format:

@@ -43,6 +43,8 @@ class Charge:
         unmetered_weight: The part that was billed and never measured, in the same measure; it goes
             to `__unattributed__`.
         quantity: How much was bought, in the unit of the price; None where units are mixed.
+        other: The amount with commitments counted the other way; None where it is the same.
+        invoice: Number of the invoice that it is on; "" where there is none, or several.
         words: Where its hours come from.
         people: Whom it is divided among; all if None.
         cells: Names of what it is of, such as clusters: what is divided by the cost of other pools
@@ -57,6 +59,8 @@ class Charge:
     idle_weight: int = 0
     unmetered_weight: int = 0
     quantity: Decimal | None = None
+    other: Decimal | None = None
+    invoice: str = ""
     words: str = ""
     people: Sequence[Consumer] | None = None
     cells: frozenset[str] = frozenset()
@@ -136,8 +140,12 @@ def allocate(
         ReportError: A fixed share is negative.
     """
     everyone = _by_key(consumers)
-    units_of = _units(charges, quantum)
+    units_of = _units(charges, [charge.amount for charge in charges], quantum)
+    others = [charge.amount if charge.other is None else charge.other for charge in charges]
+    others_of = _units(charges, others, quantum)
+    has_others = any(charge.other is not None for charge in charges)
     columns: list[dict[_Key, int]] = [{} for _ in charges]
+    other_columns = list(columns)
     # What is divided by the cost of the other pools comes after them.
     last = [charge.driver is Driver.PROPORTIONAL for charge in charges]
     for index in sorted(range(len(charges)), key=last.__getitem__):
@@ -156,13 +164,25 @@ def allocate(
         else:
             weights = [weight_of(charge.driver, charge.name, people[key]) for key in keys]
         columns[index] = _divide(charge, units_of[index], keys, weights, idle)
+        # One charge, one division: what was billed of it and what it is worth have the same shares.
+        same = units_of[index] == others_of[index]
+        other_columns[index] = (
+            columns[index] if same else _divide(charge, others_of[index], keys, weights, idle)
+        )
     pools, sums = _pools(charges, units_of, columns, quantum)
+    other_sums: list[dict[_Key, int]] = []
+    if has_others:
+        worth, other_sums = _pools(charges, others_of, other_columns, quantum)
+        pools = tuple(
+            replace(pool, other=other.amount) for pool, other in zip(pools, worth, strict=True)
+        )
     lines = []
-    for key in {*everyone, *(key for column in sums for key in column)}:
+    for key in {*everyone, *(key for column in (*sums, *other_sums) for key in column)}:
         kind, tenant = key
         amounts = tuple(column.get(key, 0) * quantum for column in sums)
         usage = everyone[key].usage if key in everyone else Usage()
-        lines.append(Line(tenant, kind, usage, amounts))
+        more = tuple(column.get(key, 0) * quantum for column in other_sums)
+        lines.append(Line(tenant, kind, usage, amounts, others=more))
     lines.sort(key=lambda line: (_ORDER.index(line.kind), -line.total, line.tenant))
     return pools, tuple(lines)
 
@@ -178,12 +198,12 @@ def _by_key(consumers: Sequence[Consumer]) -> dict[_Key, Consumer]:
     return people
 
 
-def _units(charges: Sequence[Charge], quantum: Decimal) -> list[int]:
-    """Each charge in quanta: pools are rounded first, and then what they are made of."""
+def _units(charges: Sequence[Charge], of: Sequence[Decimal], quantum: Decimal) -> list[int]:
+    """Each charge's amount in quanta: pools are rounded first, then what they are made of."""
     places: dict[str, list[int]] = {}
     for index, charge in enumerate(charges):
         places.setdefault(charge.name, []).append(index)
-    amounts = [[charges[index].amount for index in of_pool] for of_pool in places.values()]
+    amounts = [[of[index] for index in of_pool] for of_pool in places.values()]
     sums = apportion([sum(parts, Decimal(0)) for parts in amounts], quantum)
     units = [0] * len(charges)
     for whole, of_pool, parts in zip(sums, places.values(), amounts, strict=True):
@@ -207,8 +227,9 @@ def _pools(
         amount = units * quantum + (known.amount if known else 0)
         driver = WORDS[charge.driver]
         pools[charge.name] = Pool(
-            charge.name, charge.title, amount, driver, charge.detail, charge.quantity
-        )
+            charge.name, charge.title, amount, driver, charge.detail, charge.quantity,
+            invoice=charge.invoice,
+        )  # fmt: skip
         if charge.words:
             words.setdefault(charge.name, {})[charge.words] = None
         total = sums.setdefault(charge.name, {})

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from tenantmetrics.cost.allocate import Charge
 from tenantmetrics.cost.bill import Bill
 from tenantmetrics.cost.bill.model import Charges
-from tenantmetrics.cost.capacity import Weights, cost_weights, even_weights, used_of_quiet
+from tenantmetrics.cost.capacity import (
+    Load,
+    Weights,
+    acu_sessions,
+    cost_weights,
+    even_weights,
+    used_parts,
+)
 from tenantmetrics.cost.clusters import Part
 from tenantmetrics.cost.drivers import Consumer, Driver, driver_of
 from tenantmetrics.cost.inputs import HourlyCapacity
@@ -23,9 +30,8 @@ _SIGNS = ("credits", "taxes")
 def billed_weights(
     bill: Bill,
     hourly: HourlyCapacity | None,
-    spent_ns: Mapping[int, int],
+    load: Load,
     within: range,
-    quiet: Collection[int] = (),
 ) -> tuple[Weights, str]:
     """How time is weighed, by the best that is known of the hours.
 
@@ -33,15 +39,15 @@ def billed_weights(
         bill: Its compute by the hour, if it has that.
         hourly: Measured capacity; gives the hours' proportions where the bill does not, and the
             used part of each hour.
-        spent_ns: What is weighed, server time or wall time, by hour since the epoch.
+        load: What was worked.
         within: The hours of the period.
-        quiet: Hours of `spent_ns` in which nobody called and the server had load.
 
     Returns:
         The weights, and where the hours come from in words.
     """
-    acu_hours = hourly.acu if hourly else {}
-    used = used_of_quiet(quiet, spent_ns, acu_hours, hourly.used if hourly else {})
+    sessions = dict(bill.sessions_by_hour) | acu_sessions(hourly.acu if hourly else {})
+    used = used_parts(load, sessions, hourly.used if hourly else {})
+    spent_ns = load.spent_ns
     cost = {hour: cost for hour, cost in bill.compute_by_hour.items() if cost > 0}
     if cost:
         return cost_weights(cost, spent_ns, used), "hour by hour as billed"
@@ -58,6 +64,7 @@ def billed_charges(  # noqa: PLR0917 - what a part of a bill is divided with
     everyone: Sequence[Consumer],
     idle_weights: Mapping[Driver, int],
     words: str,
+    idle_words: Mapping[Driver, str],
 ) -> list[Charge]:
     """A part's pools as charges.
 
@@ -69,6 +76,7 @@ def billed_charges(  # noqa: PLR0917 - what a part of a bill is divided with
         everyone: Whom what files say of tenants is of: they know no cluster.
         idle_weights: Weight of the capacity that nobody used, by the drivers that weigh time.
         words: Where the hours come from.
+        idle_words: What says how much of them was idle, by the drivers that weigh time.
     """
     requests = sum(person.usage.billed_requests for person in people)
     charges = []
@@ -96,7 +104,9 @@ def billed_charges(  # noqa: PLR0917 - what a part of a bill is divided with
                 idle_weight=idle_weights.get(driver, 0),
                 unmetered_weight=unmetered,
                 quantity=whole.quantity if len(types) == 1 and pool not in _SIGNS else None,
-                words=words if time else "",
+                other=None if billed.other == billed.amount else billed.other,
+                invoice=min(whole.invoices) if len(whole.invoices) == 1 else "",
+                words="; ".join(filter(None, (words, idle_words.get(driver)))) if time else "",
                 people=everyone if driver in {Driver.STORAGE, Driver.FIXED} else people,
                 cells=part.cells,
             )
@@ -105,9 +115,10 @@ def billed_charges(  # noqa: PLR0917 - what a part of a bill is divided with
 
 
 def hours_without_compute(charges: Charges, hours: Iterable[int]) -> int:
-    """In how many hours with calls a bill by the hour has no compute."""
+    """In how many hours with calls a bill by the hour has no compute, nor had it paid ahead."""
     by_hour = charges.compute_by_hour
-    return sum(by_hour.get(hour, Decimal(0)) <= 0 for hour in hours) if by_hour else 0
+    missing = {hour for hour in hours if by_hour.get(hour, Decimal(0)) <= 0}
+    return len(missing - charges.ahead_hours) if by_hour else 0
 
 
 def billed_notes(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from decimal import Decimal
 
 from tenantmetrics.catalog import OTHER
+from tenantmetrics.cost.capacity import IdleBy
 from tenantmetrics.cost.list_prices import SMALLEST_ACU
 from tenantmetrics.cost.server_time.model import Method, ServerTime
 from tenantmetrics.cost.statement import Period
@@ -92,16 +92,30 @@ def notes_on_time(server: ServerTime | None) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def idle_words(used: Mapping[int, Decimal]) -> str:
-    """Which measure made the idle part of compute, after the words on the amount."""
-    if used:
-        return (
-            "idle are the hours without a call and the part of the others that the CPU did not use"
-        )
-    return (
-        "idle are the hours without a call alone: of an hour with one, nothing says how much of it "
-        "was used, and all of it counts as used"
-    )
+def idle_words(by: Mapping[IdleBy, int]) -> str:
+    """Which measure made the idle part of compute; empty where no hours are known.
+
+    Args:
+        by: How many hours each measure told of.
+    """
+    words = {
+        IdleBy.NO_CALLS: "{} without a call",
+        IdleBy.CPU: "what the CPU did not use of {}",
+        IdleBy.LOAD: (
+            "what the load, in server time, left of the capacity of {} (a quarter of a session an "
+            "ACU, one a vCPU)"
+        ),
+        IdleBy.BUSIEST: (
+            "what the load, in server time, left of {} beside the busiest one, as no capacity is "
+            "known"
+        ),
+    }
+    found = [text.format(_hours(by[one])) for one, text in words.items() if by.get(one)]
+    text = f"idle is {'; '.join(found)}" if found else ""
+    if count := by.get(IdleBy.NOTHING):
+        whole = f"of {_hours(count)} with calls nothing says how much was used: all counts as used"
+        return f"{text}; {whole}" if text else whole
+    return text
 
 
 def _hours(count: int) -> str:

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from tenantmetrics.cost.allocate import apportion
 from tenantmetrics.cost.rates import Quote, exact, rate_of, read_rates
-from tenantmetrics.cost.statement import ExchangeRate, Statement
+from tenantmetrics.cost.statement import ExchangeRate, Line, Pool, Statement
 from tenantmetrics.errors import ReportError
 
 __all__ = ["Conversion", "convert", "smallest_coin"]
@@ -93,12 +94,12 @@ def convert(statement: Statement, rate: ExchangeRate) -> Statement:
     if statement.quantum < smallest_coin(statement.currency):
         quantum = min(quantum, statement.quantum)
     total = round(_times(statement.total, factor) / Fraction(quantum))
-    exact_pools = [_times(pool.amount, factor) for pool in statement.pools]
-    units = apportion(exact_pools, quantum, total)
-    columns = []
-    for place, whole in enumerate(units):
-        column = [_times(line.amounts[place], factor) for line in statement.lines]
-        columns.append(apportion(column, quantum, whole))
+    parts = _Parts.of(
+        [pool.amount for pool in statement.pools],
+        [line.amounts for line in statement.lines],
+        factor,
+    )
+    units, columns = parts.rounded(quantum, total)
     pools = tuple(
         replace(pool, amount=unit * quantum)
         for pool, unit in zip(statement.pools, units, strict=True)
@@ -107,6 +108,8 @@ def convert(statement: Statement, rate: ExchangeRate) -> Statement:
         replace(line, amounts=tuple(column[place] * quantum for column in columns))
         for place, line in enumerate(statement.lines)
     )
+    if any(pool.other is not None for pool in statement.pools):
+        pools, lines = _with_others(statement, pools, lines, factor, quantum)
     converted = replace(
         statement,
         currency=rate.currency,
@@ -117,6 +120,48 @@ def convert(statement: Statement, rate: ExchangeRate) -> Statement:
     )
     converted.check()
     return converted
+
+
+class _Parts(NamedTuple):
+    """Exact amounts in the new currency: of the pools, and of each pool's lines."""
+
+    pools: list[Fraction]
+    lines: list[list[Fraction]]
+
+    @classmethod
+    def of(
+        cls, pools: Sequence[Decimal], lines: Sequence[Sequence[Decimal]], factor: Fraction
+    ) -> _Parts:
+        columns = [[_times(line[place], factor) for line in lines] for place in range(len(pools))]
+        return cls([_times(amount, factor) for amount in pools], columns)
+
+    def rounded(self, quantum: Decimal, total: int | None) -> tuple[list[int], list[list[int]]]:
+        units = apportion(self.pools, quantum, total)
+        columns = [
+            apportion(column, quantum, whole)
+            for column, whole in zip(self.lines, units, strict=True)
+        ]
+        return units, columns
+
+
+def _with_others(
+    statement: Statement,
+    pools: tuple[Pool, ...],
+    lines: tuple[Line, ...],
+    factor: Fraction,
+    quantum: Decimal,
+) -> tuple[tuple[Pool, ...], tuple[Line, ...]]:
+    """The same with what commitments counted the other way come to."""
+    others = [pool.amount if pool.other is None else pool.other for pool in statement.pools]
+    of_lines = [line.others or line.amounts for line in statement.lines]
+    units, columns = _Parts.of(others, of_lines, factor).rounded(quantum, None)
+    return (
+        tuple(replace(pool, other=one * quantum) for pool, one in zip(pools, units, strict=True)),
+        tuple(
+            replace(line, others=tuple(column[place] * quantum for column in columns))
+            for place, line in enumerate(lines)
+        ),
+    )
 
 
 def smallest_coin(currency: str) -> Decimal:

@@ -19,9 +19,13 @@ from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
 
 __all__ = [
+    "BUDGET",
+    "CUSTOMER_COLUMNS",
+    "POOL",
     "Cell",
     "HourlyCapacity",
     "TenantFacts",
+    "is_blank",
     "read_capacity",
     "read_rows",
     "read_storage",
@@ -29,6 +33,17 @@ __all__ = [
 ]
 
 Path_ = str | os.PathLike[str]
+
+CUSTOMER_COLUMNS = (
+    "stripe_customer",
+    "chargebee_subscription",
+    "lago_subscription",
+    "openmeter_subject",
+)
+"""Columns of the tenants' file that hold an id at a billing provider, and are no groups."""
+
+BUDGET, POOL = "budget", "pool"
+"""Columns of the tenants' file on budgets; `pool` is one only where `budget` is there."""
 
 SHARE_UNITS = 10**9
 """A fixed share of 1 in whole units: shares in files may have nine decimals."""
@@ -101,11 +116,13 @@ class TenantFacts:
         groups: Its groups, by the file's column: {"plan": "pro", "region": "eu"}.
         revenue: What it pays in the period, None where the file does not say.
         share: Its fixed share, in units of `SHARE_UNITS`.
+        customers: Its ids at billing providers, by `CUSTOMER_COLUMNS`.
     """
 
     groups: dict[str, str]
     revenue: Decimal | None
     share: int
+    customers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,23 +220,38 @@ def _missing(name: str, header: list[str], missing: list[str]) -> str:
     return f"{text}; the columns are {', '.join(map(repr, header)) or 'none'}"
 
 
+def is_blank(row: Mapping[str, Cell]) -> bool:
+    """Whether a row is empty, as spreadsheets leave them at the end."""
+    return not any(cell.text.strip() for cell in row.values())
+
+
 def read_tenants(path: Path_) -> dict[str, TenantFacts]:
-    """Facts of tenants: column `tenant`; `revenue` and `share` where wanted; the rest are groups.
+    """Facts of tenants: column `tenant`; `revenue`, `share` and `CUSTOMER_COLUMNS` where wanted.
+
+    The rest are groups. In a file with a column `budget`, rows that name no tenant, or a pool, are
+    budgets only.
 
     Raises:
         ReportError: The file or a value does not parse, or a tenant has two rows.
     """
     facts: dict[str, TenantFacts] = {}
     for row in read_rows(path, ("tenant",)):
+        if BUDGET in row:
+            pool = row.pop(POOL, None)
+            if not row["tenant"].text.strip() or (pool and pool.text.strip()):
+                continue
+            del row[BUDGET]
         tenant = row.pop("tenant")
         if tenant.text in facts:
             raise tenant.duplicate("tenant")
         revenue = row.pop("revenue", None)
         share = row.pop("share", None)
+        ids = {name: row.pop(name).text.strip() for name in CUSTOMER_COLUMNS if name in row}
         facts[tenant.text] = TenantFacts(
             groups={column: cell.text for column, cell in row.items()},
             revenue=revenue.number() if revenue and revenue.text.strip() else None,
             share=int(share.amount() * SHARE_UNITS) if share and share.text.strip() else 0,
+            customers={name: text for name, text in ids.items() if text},
         )
     return facts
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tenantmetrics.cost.allocate import Charge
-from tenantmetrics.cost.capacity import Weights, cost_weights, even_weights, flat, used_of_quiet
+from tenantmetrics.cost.capacity import (
+    Load,
+    Weights,
+    acu_sessions,
+    cost_weights,
+    even_weights,
+    flat,
+    used_parts,
+)
 from tenantmetrics.cost.drivers import Driver, driver_of
 from tenantmetrics.cost.inputs import HourlyCapacity
 from tenantmetrics.cost.period import part_of
@@ -115,17 +123,13 @@ class Capacity:
         return sum(hour not in self.hourly.acu for hour in used)
 
 
-def compute_weights(
-    capacity: Capacity, spent_ns: Mapping[int, int], period: Period, quiet: Collection[int] = ()
-) -> tuple[Weights, Decimal, str]:
+def compute_weights(capacity: Capacity, load: Load, period: Period) -> tuple[Weights, Decimal, str]:
     """How time is weighed.
 
     Args:
         capacity: What is known of the period.
-        spent_ns: What is weighed, server time or wall time, by hour since the epoch: every hour
-            with calls.
+        load: What was worked: in every hour with calls.
         period: Which.
-        quiet: Hours among those in which nobody called and the server had load.
 
     Returns:
         The weights, the ACU-hours, and how they came about in words.
@@ -133,6 +137,7 @@ def compute_weights(
     Raises:
         ReportError: The capacity file has no hour of the period.
     """
+    spent_ns = load.spent_ns
     if capacity.acu_hours is not None:
         return even_weights(spent_ns), capacity.acu_hours, f"{capacity.acu_hours} ACU-hours"
     if capacity.hourly is not None:
@@ -141,17 +146,17 @@ def compute_weights(
             raise ReportError("the capacity file has no hour of the period")
         total = sum(by_hour.values(), Decimal(0))
         words = f"{total.normalize():f} ACU-hours in {len(by_hour)} measured hours"
-        used = used_of_quiet(quiet, spent_ns, by_hour, capacity.hourly.used)
+        used = used_parts(load, acu_sessions(by_hour), capacity.hourly.used)
         return cost_weights(by_hour, spent_ns, used), total, words
     acu = SMALLEST_ACU if capacity.acu is None else capacity.acu
-    called = spent_ns.keys() - set(quiet)
+    called = spent_ns.keys() - load.quiet
     by_hour = {
         hour: amount * part_of(period, hour)
         for hour, amount in flat(acu, min(called), max(called)).items()
     }
     total = sum(by_hour.values(), Decimal(0))
     span = sum((part_of(period, hour) for hour in by_hour), Decimal(0))
-    used = used_of_quiet(quiet, spent_ns, by_hour, {})
+    used = used_parts(load, acu_sessions(by_hour), {})
     return cost_weights(by_hour, spent_ns, used), total, f"{acu} ACU for {span.normalize():f} h"
 
 

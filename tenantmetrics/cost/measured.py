@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from tenantmetrics.cost.bill import Bill
 from tenantmetrics.cost.billed import billed_weights
-from tenantmetrics.cost.capacity import Weights
+from tenantmetrics.cost.capacity import Load, Weights
+from tenantmetrics.cost.caveats import idle_words
 from tenantmetrics.cost.cluster_names import ClusterNames, account_of
 from tenantmetrics.cost.clusters import Matched, Part, match
 from tenantmetrics.cost.drivers import Driver, driver_of
@@ -18,6 +19,7 @@ from tenantmetrics.cost.request import AllocationRequest
 from tenantmetrics.cost.server_time import ServerTime, estimate
 from tenantmetrics.cost.sources.dispatch import UsageFolder
 from tenantmetrics.cost.statement import Period
+from tenantmetrics.cost.top_statements import TopStatement, top_statements
 from tenantmetrics.cost.usage import HourUsage, LedgerUsage, TenantUsage
 from tenantmetrics.errors import ReportError
 
@@ -42,10 +44,12 @@ class Measured:
     idle_weights: Mapping[Driver, int]
     acu_hours: Decimal
     capacity_words: str
+    idle_words: Mapping[Driver, str]
     notes: tuple[str, ...]
     server_time: ServerTime | None
     bill_notes: Sequence[str] = ()
     bill_draft: Sequence[str] = ()
+    top: Mapping[str, tuple[TopStatement, ...]] | None = None
 
 
 def sum_up(  # noqa: PLR0917 - one thing each
@@ -92,6 +96,7 @@ def sum_up(  # noqa: PLR0917 - one thing each
             notes=tuple(notes),
             bill_notes=matched.notes,
             bill_draft=matched.draft,
+            top=_top(source, period, request),
         )
         parts = []
         for part in matched.parts:
@@ -112,8 +117,17 @@ def sum_up(  # noqa: PLR0917 - one thing each
         return whole, parts
 
 
+def _top(
+    source: LedgerUsage, period: Period, request: AllocationRequest
+) -> Mapping[str, tuple[TopStatement, ...]] | None:
+    most = request.top_statements
+    if not most:
+        return None
+    return top_statements(source.opened, period, most, request.top_statements_of)
+
+
 def _nothing() -> Measured:
-    return Measured({}, (), (), {}, "", 0, {}, Decimal(0), "", (), None)
+    return Measured({}, (), (), {}, "", 0, {}, Decimal(0), "", {}, (), None)
 
 
 def _has_time(part: Part, request: AllocationRequest) -> bool:
@@ -164,12 +178,11 @@ def _measure(  # noqa: PLR0917 - as sum_up
             others=others,
         )
         spent_ns = {hour: one.total_ns for hour, one in estimated.hours.items()}
-        weights, acu_hours, words = _weights(
-            capacity, paid, spent_ns, period, spent_ns.keys() - hours
-        )
+        load = Load(spent_ns, estimated.told_hours, frozenset(spent_ns.keys() - hours))
+        weights, acu_hours, words = _weights(capacity, paid, load, period)
         weighed[Driver.SERVER_TIME] = weights
     if not weighed or request.divides_by(Driver.WALL_TIME):
-        weights, acu_hours, words = _weights(capacity, paid, wall_ns, period)
+        weights, acu_hours, words = _weights(capacity, paid, Load(wall_ns), period)
         weighed[Driver.WALL_TIME] = weights
     by_server = weighed[Driver.SERVER_TIME].factors if estimated else {}
     net = estimated.usage_hours if estimated else frozenset[int]()
@@ -204,6 +217,7 @@ def _measure(  # noqa: PLR0917 - as sum_up
         idle_weights={driver: weights.idle for driver, weights in weighed.items()},
         acu_hours=acu_hours,
         capacity_words=words,
+        idle_words={driver: idle_words(weights.by) for driver, weights in weighed.items()},
         server_time=found,
     )
 
@@ -232,14 +246,10 @@ def _wall_factors(weighed: Mapping[Driver, Weights], hours: Iterable[int]) -> di
 
 
 def _weights(
-    capacity: Capacity,
-    paid: Bill | None,
-    spent_ns: Mapping[int, int],
-    period: Period,
-    quiet: Collection[int] = (),
+    capacity: Capacity, paid: Bill | None, load: Load, period: Period
 ) -> tuple[Weights, Decimal, str]:
     """What a nanosecond weighs by hour, the ACU-hours, and how they came about in words."""
     if paid is None:
-        return compute_weights(capacity, spent_ns, period, quiet)
-    weights, words = billed_weights(paid, capacity.hourly, spent_ns, period.hours, quiet)
+        return compute_weights(capacity, load, period)
+    weights, words = billed_weights(paid, capacity.hourly, load, period.hours)
     return weights, Decimal(0), words

@@ -13,11 +13,11 @@ from tenantmetrics.cost.allocate import Charge, Idle, allocate
 from tenantmetrics.cost.bill import Bill
 from tenantmetrics.cost.bill import load as load_bill
 from tenantmetrics.cost.billed import billed_charges, billed_notes, hours_without_compute
-from tenantmetrics.cost.caveats import draft_reasons, idle_words, notes_on, notes_on_time
+from tenantmetrics.cost.caveats import draft_reasons, notes_on, notes_on_time
 from tenantmetrics.cost.cluster_names import ClusterNames, read_clusters
 from tenantmetrics.cost.clusters import Part
 from tenantmetrics.cost.conversion import Conversion, smallest_coin
-from tenantmetrics.cost.drivers import Consumer, Driver
+from tenantmetrics.cost.drivers import Consumer, Driver, driver_of
 from tenantmetrics.cost.inputs import TenantFacts, read_storage, read_tenants
 from tenantmetrics.cost.list_prices import (
     TITLES,
@@ -29,6 +29,7 @@ from tenantmetrics.cost.list_prices import (
     volume_bytes,
 )
 from tenantmetrics.cost.measured import Measured, sum_up
+from tenantmetrics.cost.outlook import budgets_of, with_outlook
 from tenantmetrics.cost.people import consumers, notes_on_facts, with_all, with_facts
 from tenantmetrics.cost.period import month_of, parse_month
 from tenantmetrics.cost.prices import PriceList, built_in
@@ -76,7 +77,8 @@ def _converted(request: AllocationRequest) -> Statement:
     """In the currency that is asked for."""
     now_s = time.time() if request.now_s is None else request.now_s
     conversion = Conversion.of(request.currency, request.rates)
-    return conversion.apply(_monthly(request), now_s)
+    budgets = budgets_of(request)
+    return with_outlook(conversion.apply(_monthly(request), now_s), request, budgets, now_s)
 
 
 def _monthly(request: AllocationRequest) -> Statement:
@@ -115,14 +117,11 @@ def _monthly(request: AllocationRequest) -> Statement:
             *_cluster_charges(listed, measured, known, chosen, period=period, stored=billable),
         ]
         money = _by_list(listed, charges)
-    idle = idle_words(known.hourly.used if known.hourly else {})
-    charges = [
-        replace(charge, words="; ".join(filter(None, (charge.words, idle))))
-        if charge.idle_weight
-        else charge
-        for charge in money.charges
+    pools, lines = allocate(money.charges, people, quantum=money.quantum, idle=Idle(request.idle))
+    idle_words = [
+        of_part.idle_words.get(driver_of("compute", chosen), "")
+        for of_part in ([one for _, one in parts] or [measured])
     ]
-    pools, lines = allocate(charges, people, quantum=money.quantum, idle=Idle(request.idle))
     # A bill by the hour needs no capacity, and any bill has its own I/O and storage.
     hourly = None if paid is not None and paid.compute_by_hour else known.hourly
     missing = known.missing_hours(measured.hours) if hourly else 0
@@ -163,7 +162,10 @@ def _monthly(request: AllocationRequest) -> Statement:
             min(hour.first_s for hour in measured.hours.values()),
             max(hour.last_s for hour in measured.hours.values()),
         ),
+        idle_by="; ".join(dict.fromkeys(filter(None, idle_words))),
         server_time=measured.server_time,
+        amortized=paid is not None and request.amortized,
+        top_statements=measured.top,
     )
     statement.check()
     return statement
@@ -244,6 +246,7 @@ def _by_bill(  # noqa: PLR0917 - what a bill is divided with
             everyone if part.clusters else [],
             of_part.idle_weights,
             of_part.capacity_words,
+            of_part.idle_words,
         )
     # In the order of a statement, whatever part a pool stands in first.
     order = list(TITLES)
@@ -269,7 +272,7 @@ def _cluster_charges(
     stored: int | None,
 ) -> Iterator[Charge]:
     """Compute, and I/O and storage as far as they are known."""
-    yield compute_charge(
+    charge = compute_charge(
         known,
         listed,
         measured.acu_hours,
@@ -277,6 +280,7 @@ def _cluster_charges(
         chosen,
         measured.idle_weights,
     )
+    yield replace(charge, words=measured.idle_words.get(charge.driver, ""))
     hourly = known.hourly
     if hourly is not None and hourly.io_requests and not known.io_optimized:
         yield io_charge(hourly, listed, chosen)

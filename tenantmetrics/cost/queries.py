@@ -16,9 +16,10 @@ Losses stand in rows whose other numbers are 0 and change no sum.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from enum import StrEnum
+from itertools import pairwise
 
 import sqlglot
 
@@ -30,6 +31,7 @@ __all__ = [
     "RELATION",
     "STATEMENTS",
     "Dialect",
+    "days",
     "hours",
     "losses",
     "tenants",
@@ -65,6 +67,7 @@ COLUMNS_READ = (
 COLUMNS_SINCE_2 = ("waited_ns",)
 """Read too, and 0 in the rows of files of version 1, which do not have them."""
 
+_DAY_S = 86_400
 _WAITED = "coalesce(waited_ns, 0)"
 
 
@@ -167,6 +170,30 @@ SELECT tenant, {_USAGE},
 FROM {source}
 WHERE {_within(period)} AND lost = 0 GROUP BY tenant
 """  # noqa: S608 - numbers of ours
+
+
+def days(period: Period, borders: Sequence[int]) -> str:
+    """Tenant and number of the day, then the fields of `usage.DayUsage` in order.
+
+    Args:
+        period: What to sum.
+        borders: Where its days begin, in seconds since the epoch.
+    """
+    moment = "epoch(window_start)"
+    number = f"CAST(floor(({moment} - {borders[0]}) / 86400) AS BIGINT)"
+    if any(two - one != _DAY_S for one, two in pairwise(borders)):
+        # Where the clock is set, a day has 23 or 25 hours.
+        later = " ".join(
+            f"WHEN {moment} < {border} THEN {day}" for day, border in enumerate(borders[1:])
+        )
+        number = f"CASE {later} ELSE {len(borders) - 1} END"
+    return f"""
+SELECT tenant, {number} AS day, sum(calls) AS calls, sum(duration_ns) AS wall_ns,
+       sum(duration_ns - {_WAITED}) AS net_ns, sum(billed_requests) AS billed_requests,
+       sum(rows_returned + rows_written) AS all_rows,
+       sum(request_bytes + response_bytes) AS all_bytes
+FROM usage WHERE {_within(period)} AND lost = 0 GROUP BY 1, 2
+"""  # noqa: S608 - integers of ours
 
 
 def losses(period: Period) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tenantmetrics.cost.allocate import Idle
@@ -45,6 +45,10 @@ class AllocationRequest:
         server_time: How the server time is found that compute is divided by.
         skip_corrupt: Go on without ledger files that cannot be read, and say so in the notes.
         engine: What sums the ledger up; DuckDB, in this process, if None.
+        top_statements: How many of each tenant's statements are looked up; each costs a scan of the
+            ledger's table of statements.
+        top_statements_of: The tenants that they are looked up for; all if empty.
+        forecast: Whether a month that is not over gets a forecast without budgets, too.
         currency: ISO 4217 code of the currency to convert to; the bill's own if None.
         rates: File of dated exchange rates (CSV or TOML), where one is needed.
         now_s: Seconds since the epoch, to tell whether the month is over; the clock's if None.
@@ -70,6 +74,9 @@ class AllocationRequest:
     server_time: ServerTimeSource | str = ServerTimeSource.AUTO
     skip_corrupt: bool = False
     engine: Engine | None = None
+    top_statements: int = 0
+    top_statements_of: Collection[str] = ()
+    forecast: bool = False
     currency: str | None = None
     rates: _PathLike | None = None
     now_s: float | None = None

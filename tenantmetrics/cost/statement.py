@@ -7,6 +7,7 @@ lines add up to the pools; nothing is shown that has not passed it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -17,7 +18,9 @@ from typing import TYPE_CHECKING
 from tenantmetrics.errors import UnbalancedError
 
 if TYPE_CHECKING:
+    from tenantmetrics.cost.budget_model import Outlook
     from tenantmetrics.cost.server_time.model import ServerTime
+    from tenantmetrics.cost.top_statements import TopStatement
 
 __all__ = ["ExchangeRate", "Line", "LineKind", "Period", "Pool", "Statement", "Usage"]
 
@@ -81,6 +84,9 @@ class Pool:
         driver: What it is divided by, in words.
         detail: How the amount came about, in words.
         quantity: How much was bought, in the unit of the price; None where units are mixed.
+        other: The same charges with commitments counted the other way: when used where `amount`
+            has them when paid, when paid where it has them when used. None where that is unknown.
+        invoice: Number of the invoice that it is on; "" where there is none, or several.
     """
 
     name: str
@@ -89,6 +95,8 @@ class Pool:
     driver: str
     detail: str = ""
     quantity: Decimal | None = None
+    other: Decimal | None = None
+    invoice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,7 @@ class Line:
         amounts: Money, in the order of the statement's pools.
         groups: Its groups, in the order of the statement's `group_names`; "" where unknown.
         revenue: What the tenant pays in the period, where that is known.
+        others: The pools' `other`, divided as the amounts are; empty where no pool has one.
     """
 
     tenant: str
@@ -139,6 +148,7 @@ class Line:
     amounts: tuple[Decimal, ...]
     groups: tuple[str, ...] = ()
     revenue: Decimal | None = None
+    others: tuple[Decimal, ...] = ()
 
     @property
     def total(self) -> Decimal:
@@ -165,8 +175,12 @@ class Statement:
         left_out: Input that could not be read and was left out, in words; empty if nothing was.
         server_time: How the server time was found that compute was divided by; None where it was
             divided by something else.
+        idle_by: What says how much of the capacity was idle, in words; "" where no hours are known.
+        amortized: Whether amounts count commitments when they are used, not when paid.
         previous: The statement that this one is compared with.
+        top_statements: The statements that took longest, by tenant; None where none were looked up.
         covered: First and last second of the period that usage was seen for; None if none was.
+        outlook: Its budgets and its forecast; None where there is neither.
         rate: What the amounts were converted by; None where they are in the bill's currency.
     """
 
@@ -184,7 +198,11 @@ class Statement:
     left_out: str = ""
     covered: tuple[int, int] | None = None
     server_time: ServerTime | None = None
+    idle_by: str = ""
+    amortized: bool = False
     previous: Statement | None = None
+    top_statements: Mapping[str, tuple[TopStatement, ...]] | None = None
+    outlook: Outlook | None = None
     rate: ExchangeRate | None = None
 
     @cached_property
@@ -198,13 +216,19 @@ class Statement:
         Raises:
             UnbalancedError: They do not; names the pool and the difference.
         """
-        sums = [Decimal(0)] * len(self.pools)
-        for line in self.lines:
-            sums = [a + b for a, b in zip(sums, line.amounts, strict=True)]
-        for pool, found in zip(self.pools, sums, strict=True):
-            if found != pool.amount:
+        self._prove([pool.amount for pool in self.pools], [line.amounts for line in self.lines])
+        if any(pool.other is not None for pool in self.pools):
+            others = [pool.amount if pool.other is None else pool.other for pool in self.pools]
+            self._prove(others, [line.others or line.amounts for line in self.lines])
+
+    def _prove(self, amounts: Sequence[Decimal], lines: Iterable[Sequence[Decimal]]) -> None:
+        sums = [Decimal(0)] * len(amounts)
+        for line in lines:
+            sums = [a + b for a, b in zip(sums, line, strict=True)]
+        for pool, amount, found in zip(self.pools, amounts, sums, strict=True):
+            if found != amount:
                 raise UnbalancedError(
                     f"the lines of {self.period.label} do not add up: {pool.title} is "
-                    f"{pool.amount} {self.currency} and its lines are {found}, "
-                    f"a difference of {found - pool.amount}; nothing was written"
+                    f"{amount} {self.currency} and its lines are {found}, "
+                    f"a difference of {found - amount}; nothing was written"
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -16,7 +16,7 @@ from tenantmetrics.cost.of_clusters import OfClusters
 from tenantmetrics.cost.statement import Period, Usage
 from tenantmetrics.errors import LedgerError, ReportError
 
-__all__ = ["MOST_WRITERS", "HourUsage", "LedgerUsage", "TenantUsage", "first_and_last"]
+__all__ = ["MOST_WRITERS", "DayUsage", "HourUsage", "LedgerUsage", "TenantUsage", "first_and_last"]
 
 MOST_WRITERS = 32
 """Writers that are looked at one by one; thousands of short-lived ones share one class."""
@@ -54,6 +54,27 @@ class HourUsage:
             min(self.first_s, other.first_s),
             max(self.last_s, other.last_s),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class DayUsage:
+    """One tenant's sums on one day.
+
+    Attributes:
+        calls: API calls.
+        wall_ns: Their wall time.
+        net_ns: The same, less the waits between attempts.
+        billed_requests: Data API requests.
+        rows: Rows returned and written.
+        bytes: Bytes sent and received.
+    """
+
+    calls: int
+    wall_ns: int
+    net_ns: int
+    billed_requests: int
+    rows: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +213,17 @@ class LedgerUsage:
         one = copy(self)
         one.keep(clusters)
         return one
+
+    def days(self, borders: Sequence[int]) -> dict[tuple[str, int], DayUsage]:
+        """Usage by tenant and number of the day.
+
+        Args:
+            borders: Where the period's days begin, in seconds since the epoch.
+        """
+        return {
+            (tenant, int(day)): DayUsage(*map(int, values))
+            for tenant, day, *values in self._rows(queries.days(self._period, borders))
+        }
 
     def clusters(self) -> list[str]:
         """ARNs of the clusters that were called, as `hours` found them."""

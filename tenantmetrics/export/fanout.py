@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 
 from tenantmetrics.export.base import Exporter, ExportError
 from tenantmetrics.health import Health, Loss
+from tenantmetrics.life import unforked
 from tenantmetrics.records import Window
 
 __all__ = ["MAX_BACKLOG_SERIES", "Fanout"]
@@ -211,6 +212,9 @@ class _Lane:
         return thread
 
     def _run(self) -> None:
+        with unforked:
+            # A socket's first look-up of a host imports it: a child's too, on any thread.
+            import encodings.idna  # noqa: F401, PLC0415
         while True:
             with self._changed:
                 while not self._wanted:

@@ -33,6 +33,7 @@ from tenantmetrics.capture.recorder import Recorder
 from tenantmetrics.capture.size import rows
 from tenantmetrics.dataapi.capture import Statement, request_of
 from tenantmetrics.errors import TenantRefusedError
+from tenantmetrics.life import unforked
 from tenantmetrics.records import OK
 
 __all__ = ["MARK", "BotocoreInstrumentation", "unregister"]
@@ -239,7 +240,8 @@ class BotocoreInstrumentation:
         """Close the calls under way that no code waits for any more."""
         if not self._under_way:
             return
-        from tenantmetrics.instrumentation import abandoned  # noqa: PLC0415 - seldom needed
+        with unforked:
+            from tenantmetrics.instrumentation import abandoned  # noqa: PLC0415 - seldom needed
 
         for request in abandoned.find(self._under_way, _KEY):
             self._recorder.abandon(request)

@@ -1,5 +1,8 @@
 """CSV: one row a line of the statement, full precision, every line and no total row.
 
+Budgets and the forecast, where there are any, are rows after the lines, with columns of their own
+and nothing in the others.
+
 There is no total row, so that a spreadsheet's own sum over a column is the bill. Text that would
 run as a formula gets an apostrophe in front; numbers are never changed.
 """
@@ -9,9 +12,10 @@ from __future__ import annotations
 import csv
 import io
 import os
+from decimal import Decimal
 
 from tenantmetrics.cost.statement import Statement
-from tenantmetrics.report import rate
+from tenantmetrics.report import outlook, rate
 from tenantmetrics.report.model import build
 from tenantmetrics.report.text import guarded, write_files
 from tenantmetrics.report.work import Work
@@ -35,12 +39,15 @@ def as_csv(statement: Statement) -> str:
             *(f"{pool.name}_cost" for pool in statement.pools),
             "total_cost", "currency", "status", "revenue", "margin",
             "server_time_s", "server_share", "server_share_low", "server_share_high",
+            "meaning",
             *(rate.COLUMNS if statement.rate else ()),
             *(guarded(f"group_{name}") for name in statement.group_names),
+            *(outlook.COLUMNS if statement.outlook else ()),
         ]
     )  # fmt: skip
     status = " ".join(report.status) or "FINAL"
     converted = rate.cells(statement.rate) if statement.rate else ()
+    no_budget = ("",) * len(outlook.COLUMNS) if statement.outlook else ()
     for row in report.rows:
         usage = row.usage
         writer.writerow(
@@ -55,8 +62,20 @@ def as_csv(statement: Statement) -> str:
                 "" if row.revenue is None else f"{row.revenue:f}",
                 "" if row.margin is None else f"{row.margin:f}",
                 *_work(row.work),
+                report.meaning(row),
                 *converted,
                 *(guarded(group) for group in row.groups or ("",) * len(statement.group_names)),
+                *no_budget,
+            ]
+        )  # fmt: skip
+    for kind, values in outlook.rows(statement.outlook) if statement.outlook else ():
+        # Zeros, so that a program may add up every column that it adds up without budgets.
+        writer.writerow(
+            [
+                statement.period.label, "", kind, 0, 0, _seconds(0), 0, 0, 0, 0, 0,
+                *(f"{Decimal(0) * statement.quantum:f}" for _ in statement.pools),
+                f"{Decimal(0) * statement.quantum:f}", statement.currency, status, "", "",
+                *_work(None), "", *converted, *("" for _ in statement.group_names), *values,
             ]
         )  # fmt: skip
     return out.getvalue()

@@ -2,7 +2,9 @@
 
 The mandatory columns of FOCUS 1.2 and the Allocated columns of 1.3; the tenant stands in
 `x_TenantId` too. Of each pool the rows' costs sum to the pool and their ratios to 1. The origin
-charge counts as a quantity of one, so a row's quantity is its ratio.
+charge counts as a quantity of one, so a row's quantity is its ratio. BilledCost is what was billed
+and EffectiveCost what it is worth with commitments counted when they are used; where the bill tells
+of one only, both are that. List and contracted prices are not known: those costs are the effective.
 https://focus.finops.org/focus-specification/v1-3
 """
 
@@ -30,18 +32,21 @@ COLUMNS = (
     "BillingPeriodStart", "BillingPeriodEnd", "ChargeCategory", "ChargeClass", "ChargeDescription",
     "ChargePeriodStart", "ChargePeriodEnd", "ContractedCost", "EffectiveCost", "InvoiceIssuerName",
     "ListCost", "PricingQuantity", "PricingUnit", "ProviderName", "PublisherName",
-    "ServiceCategory", "ServiceName", "AllocatedMethodId", "AllocatedMethodDetails",
-    "AllocatedResourceId", "AllocatedResourceName", "AllocatedTags", "x_TenantId", "x_LineKind",
-    "x_Status",
+    "ServiceCategory", "ServiceName", "ServiceSubcategory", "ChargeFrequency", "InvoiceId",
+    "AllocatedMethodId", "AllocatedMethodDetails", "AllocatedResourceId", "AllocatedResourceName",
+    "AllocatedTags", "x_TenantId", "x_LineKind", "x_Status",
 )  # fmt: skip
 
 _CATEGORIES = {"credits": "Credit", "taxes": "Tax"}
 _SERVICES = {
-    "observability": ("Management and Governance", "Amazon CloudWatch"),
-    "secrets": ("Security", "AWS Secrets Manager"),
+    "observability": ("Management and Governance", "Amazon CloudWatch", "Observability"),
+    "secrets": ("Security", "AWS Secrets Manager", "Other (Security)"),
 }
-_SERVICES |= dict.fromkeys(("credits", "taxes", "fixed", "unclassified"), ("Other", "unspecified"))
-_DATABASE = ("Databases", "Amazon Aurora")
+_SERVICES |= dict.fromkeys(
+    ("credits", "taxes", "fixed", "unclassified"), ("Other", "unspecified", "Other (Other)")
+)
+_DATABASE = ("Databases", "Amazon Aurora", "Relational Databases")
+"""Category, service and subcategory (FOCUS 1.2, ServiceSubcategory)."""
 
 
 def as_focus(statement: Statement) -> str:
@@ -62,15 +67,16 @@ def as_focus(statement: Statement) -> str:
             row,
             guarded(row.tenant),
             json.dumps(dict(zip(names, row.groups, strict=False)), ensure_ascii=False),
+            json.dumps(report.meaning(row)) if row.kind is not LineKind.TENANT else "",
         )
         for row in report.rows
     ]
     for index, pool in enumerate(statement.pools):
         of_pool = _OfPool.of(report, pool)
         writer.writerows(
-            of_pool.row(row, tenant, tags, row.amounts[index]) + converted
-            for row, tenant, tags in rows
-            if row.amounts[index]
+            of_pool.row(row, tenant, tags, *of_pool.costs(row, index), meaning=meaning) + converted
+            for row, tenant, tags, meaning in rows
+            if row.amounts[index] or (row.others and row.others[index])
         )
     return out.getvalue()
 
@@ -98,49 +104,71 @@ class _OfPool:
     """A pool's rows: what they share stands in runs of neighbouring columns."""
 
     amount: Decimal
+    other: Decimal
+    is_amortized: bool
     first: tuple[str, ...]
     last: tuple[str, ...]
     driver: str
     methods: str
     status: str
-    is_tax: bool
+    has_quantity: bool
 
     @classmethod
     def of(cls, report: Report, pool: Pool) -> _OfPool:
         statement = report.statement
         start, end = _moment(statement.period.start_s), _moment(statement.period.end_s)
         account = statement.account or "unspecified"
+        # A tax has no quantity, a credit need not have one (FOCUS 1.2, PricingQuantity).
+        category = _CATEGORIES.get(pool.name, "Usage")
+        has_quantity = category == "Usage"
         return cls(
             amount=pool.amount,
+            other=pool.amount if pool.other is None else pool.other,
+            is_amortized=statement.amortized,
             first=(
-                account, account, statement.currency, start, end,
-                _CATEGORIES.get(pool.name, "Usage"), "",
+                account, "", statement.currency, start, end,
+                category, "",
                 f"{pool.title}, allocated by {pool.driver}", start, end,
             ),
             last=(
-                "" if pool.name == "taxes" else "Share",
+                "Share" if has_quantity else "",
                 "AWS", "AWS", *_SERVICES.get(pool.name, _DATABASE),
+                "Usage-Based" if has_quantity else "One-Time", guarded(pool.invoice),
                 f"tenantmetrics:{pool.name}",
             ),
             driver=json.dumps(pool.driver),
             methods=_methods(statement, pool),
             status=" ".join(report.status) or "FINAL",
-            # A tax has no quantity (FOCUS 1.2, PricingQuantity).
-            is_tax=pool.name == "taxes",
+            has_quantity=has_quantity,
         )  # fmt: skip
 
-    def row(self, row: Row, tenant: str, tags: str, amount: Decimal) -> tuple[str, ...]:
+    def costs(self, row: Row, index: int) -> tuple[Decimal, Decimal]:
+        """A row's amount in the pool of that number, and the same counted the other way."""
+        amount = row.amounts[index]
+        return amount, row.others[index] if row.others else amount
+
+    def row(
+        self, row: Row, tenant: str, tags: str, amount: Decimal, other: Decimal, *, meaning: str
+    ) -> tuple[str, ...]:
         """One row, its values in the order of `COLUMNS`."""
+        means = f', "x_Meaning": {meaning}' if meaning else ""
         cost = f"{amount:f}"
-        ratio = f"{amount / self.amount:.12f}"
+        more = cost if other == amount else f"{other:f}"
+        billed, effective = (more, cost) if self.is_amortized else (cost, more)
+        # Where commitments make the one nothing, the other one has the ratio; charges that cancel
+        # each other out have none.
+        share = amount / self.amount if self.amount else Decimal(0)
+        if not self.amount and self.other:
+            share = other / self.other
+        ratio = f"{share:.12f}"
         # What json.dumps makes of it, without calling it a million times.
         details = (
             f'{{"Elements": [{{"AllocatedRatio": {float(ratio)!r}, "UsageUnit": {self.driver}}}]'
-            f"{self.methods}}}"
+            f"{self.methods}{means}}}"
         )
         return (
-            cost, *self.first, cost, cost, "AWS", cost, "" if self.is_tax else ratio, *self.last,
-            details,
+            billed, *self.first, effective, effective, "AWS", effective,
+            ratio if self.has_quantity else "", *self.last, details,
             tenant, tenant, tags, tenant if row.kind is LineKind.TENANT else "", str(row.kind),
             self.status,
         )  # fmt: skip

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 from decimal import Decimal
-from functools import cache
-from typing import TYPE_CHECKING
 
 from tenantmetrics.cost.statement import LineKind, Statement
-from tenantmetrics.errors import MissingExtraError
-from tenantmetrics.report.model import MEANING, Report, Row, build
+from tenantmetrics.report.model import Report, Row, build
+from tenantmetrics.report.outlook import forecast_sentence, interval, remarks, used
+from tenantmetrics.report.templating import template
 from tenantmetrics.report.text import duration, money, percent, visible, write_files
 from tenantmetrics.report.work import coverage
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 __all__ = ["TOP_BARS", "TOP_ROWS", "as_html", "write"]
 
@@ -33,12 +29,11 @@ def as_html(statement: Statement) -> str:
         MissingExtraError: Jinja2 is not installed.
     """
     report = build(statement)
-    return _template().render(
+    return template("report.html").render(
         report=report,
         statement=statement,
         rows=report.folded(TOP_ROWS),
         bars=_bars(report),
-        meaning=MEANING,
         tenant=LineKind.TENANT,
         pool_sums=_pool_sums(report),
         unattributed=report.of(LineKind.UNATTRIBUTED),
@@ -51,6 +46,12 @@ def as_html(statement: Statement) -> str:
         margin=report.margin,
         signed=lambda amount: ("+" if amount > 0 else "") + money(amount, statement.quantum),
         rate=_rate,
+        outlook=statement.outlook,
+        forecast=forecast_sentence(statement),
+        remarks=remarks(statement.outlook) if statement.outlook else (),
+        interval=interval,
+        used=used,
+        most=TOP_ROWS,
         money=lambda amount: money(amount, statement.quantum),
         share_of=lambda part: percent(part / statement.total if statement.total else Decimal(0)),
         duration=duration,
@@ -68,22 +69,6 @@ def write(statement: Statement, path: str | os.PathLike[str]) -> None:
         MissingExtraError: Jinja2 is not installed.
     """
     write_files({path: as_html(statement)})
-
-
-@cache
-def _template() -> Template:
-    try:
-        import jinja2  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise MissingExtraError("the HTML report", "report") from None
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tenantmetrics.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html")
 
 
 def _bars(report: Report) -> list[tuple[Row, list[tuple[int, str, str]]]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from tenantmetrics.cost.server_time.model import VERSIONS, ServerTime
 from tenantmetrics.cost.statement import Statement, Usage
-from tenantmetrics.report import rate
+from tenantmetrics.report import outlook, rate
 from tenantmetrics.report.compare import Comparison
 from tenantmetrics.report.model import Row, build
 from tenantmetrics.report.text import write_files
@@ -75,6 +75,7 @@ def as_json(statement: Statement) -> str:
             "per_thousand_calls": _rate(report.per_thousand_calls()),
             "per_gigabyte": _rate(report.per_gigabyte()),
         },
+        "outlook": outlook.as_document(statement.outlook),
         "comparison": None if report.comparison is None else _comparison(report.comparison),
         "server_time": None if statement.server_time is None else _server(statement.server_time),
         "method": list(report.method()),

@@ -44,6 +44,7 @@ class Row:
         revenue: What the tenant pays, where that is known.
         folded: How many tenants the row stands for.
         work: What it made the database do; None where that was not estimated.
+        others: Money by pool with commitments counted the other way; empty where it is the same.
     """
 
     tenant: str
@@ -56,6 +57,7 @@ class Row:
     revenue: Decimal | None = None
     folded: int = 1
     work: Work | None = None
+    others: tuple[Decimal, ...] = ()
 
     @property
     def margin(self) -> Decimal | None:
@@ -139,6 +141,13 @@ class Report:
         """What a gigabyte (10**9 bytes) sent and received cost; None where none was."""
         moved = self.everything.request_bytes + self.everything.response_bytes
         return self.statement.total * 10**9 / moved if moved else None
+
+    def meaning(self, row: Row) -> str:
+        """What a line stands for, and of idle capacity, what says how much it is."""
+        words = MEANING[row.kind] if row.kind else ""
+        if row.kind is LineKind.IDLE and self.statement.idle_by:
+            return f"{words}: {self.statement.idle_by}"
+        return words
 
     @property
     def losses(self) -> tuple[Row, ...]:
@@ -243,6 +252,7 @@ def _row(line: Line, whole: Decimal, work: Work | None) -> Row:
         line.groups,
         line.revenue,
         work=work,
+        others=line.others,
     )
 
 

@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tenantmetrics.cost.budget_model import BudgetStatus
 from tenantmetrics.cost.statement import LineKind, Statement
 from tenantmetrics.records import UNATTRIBUTED
 from tenantmetrics.report.formats import TOP
-from tenantmetrics.report.model import MEANING, Report, Row, build
+from tenantmetrics.report.model import Report, Row, build
+from tenantmetrics.report.outlook import forecast_sentence, remarks, sentence
 from tenantmetrics.report.text import duration, money, percent, visible
 from tenantmetrics.report.work import Work, coverage
 
@@ -27,6 +29,12 @@ _GAP = 2
 _POOL_DROP = 7
 """Pools go together: where they do, their sums are in a line below."""
 _PAGE = 100
+_STATUS = {
+    BudgetStatus.OVER: "red",
+    BudgetStatus.EXPECTED: "yellow",
+    BudgetStatus.POSSIBLE: "yellow",
+    BudgetStatus.WITHIN: "",
+}
 _BADGE = {"DRAFT": "black on yellow", "ESTIMATE": "black on cyan"}
 
 
@@ -73,13 +81,31 @@ def show(statement: Statement, console: Console | None = None, *, top: int = TOP
         console.print(Text(", ".join(sums)))
     total = money(statement.total, statement.quantum)
     console.print(Text(f"{len(report.rows):,} lines add up to {total} {statement.currency}."))
+    _show_outlook(statement, console, top)
     _show_time(report, console)
     _show_changes(report, console)
     for row in report.rows:
-        if row.kind is not None and MEANING[row.kind]:
-            console.print(Text(f"{row.tenant}: {MEANING[row.kind]}", style="dim"))
+        if words := report.meaning(row):
+            console.print(Text(f"{row.tenant}: {words}", style="dim"))
     for note in statement.notes:
         console.print(Text(f"Note: {visible(note)}", style="dim"))
+
+
+def _show_outlook(statement: Statement, console: Console, top: int) -> None:
+    """Budgets, the worst first, and what the month will have cost."""
+    outlook = statement.outlook
+    if outlook is None:
+        return
+    if forecast := forecast_sentence(statement):
+        console.print(Text(forecast))
+    for state in outlook.budgets[:top]:
+        style = _STATUS[state.status]
+        console.print(Text(visible(f"Budget of {sentence(state, statement)}"), style=style))
+    if more := outlook.budgets[top:]:
+        within = sum(state.status is BudgetStatus.WITHIN for state in more)
+        console.print(Text(f"{len(more):,} more budgets, {within:,} of them within."))
+    for remark in remarks(outlook):
+        console.print(Text(visible(remark), style="dim"))
 
 
 def _show_time(report: Report, console: Console) -> None:

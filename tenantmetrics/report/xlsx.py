@@ -11,7 +11,7 @@ from typing import Any
 
 from tenantmetrics.cost.statement import Statement
 from tenantmetrics.errors import MissingExtraError, ReportError
-from tenantmetrics.report import xlsx_trend
+from tenantmetrics.report import xlsx_budgets, xlsx_trend
 from tenantmetrics.report.model import Report, build
 from tenantmetrics.report.text import write_files
 from tenantmetrics.report.work import Work
@@ -75,6 +75,8 @@ def as_workbook(statement: Statement) -> bytes:
     _method(method, report, formats)
     if report.comparison is not None:
         xlsx_trend.fill(book.add_worksheet("Trend"), report.comparison, formats)
+    if statement.outlook is not None:
+        xlsx_budgets.fill(book.add_worksheet("Budgets"), statement, formats)
     book.close()
     return out.getvalue()
 

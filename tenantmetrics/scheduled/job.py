@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from tenantmetrics.scheduled.settings import Settings, in_settings, load
 __all__ = ["handler"]
 
 _TOP = 5
+_DRAFT = "DRAFT"
 _SUBJECT_CHARS = 100
 """Longest subject of an SNS message (SNS API reference, Publish)."""
 
@@ -33,20 +35,26 @@ def handler(event: Mapping[str, Any] | None, _context: object) -> dict[str, Any]
     """Make a month's report; Lambda calls it.
 
     A second run of a month writes over the first. Whatever goes wrong is published to the topic and
-    raised, so that Lambda counts the error.
+    raised, so that Lambda counts the error. Without a month in the event, one whose report is final
+    is not made again, and of a draft that is made again only what changed is told.
 
     Args:
         event: `{"month": "2026-10"}`; the last full month without it.
 
     Returns:
-        The month, its status, its total and the files' addresses.
+        The month, its status, its total and the files' addresses; where the month's report is
+        final already, what it said then.
 
     Raises:
         TenantMetricsError: No report could be made.
     """
     settings = load(os.environ)
-    month = str((event or {}).get("month") or "") or _last_month(settings.timezone)
+    asked = str((event or {}).get("month") or "")
+    month = asked or _last_month(settings.timezone)
     try:
+        before = _made(settings, month)
+        if not asked and before is not None and _DRAFT not in before["status"]:
+            return before
         statement = _statement(settings, month)
         files = _store(settings, statement)
     except TenantMetricsError as error:
@@ -59,18 +67,68 @@ def handler(event: Mapping[str, Any] | None, _context: object) -> dict[str, Any]
     report = build(statement)
     status = " ".join(report.status) or "FINAL"
     total = f"{money(statement.total, statement.quantum)} {statement.currency}"
-    _tell(
-        settings,
-        f"Cost per tenant {statement.period.label}: {total} ({status})",
-        _words(statement, files),
-    )
-    return {
+    answer = {
         "month": statement.period.label,
         "status": list(report.status) or ["FINAL"],
         "total": f"{statement.total:f}",
         "currency": statement.currency,
         "files": files,
     }
+    # Every day of an open month would tell the same.
+    if asked or answer != before:
+        again = "" if before is None else _again(before, answer)
+        _tell(
+            settings,
+            f"Cost per tenant {statement.period.label}: {total} ({status})",
+            again + _words(statement, files),
+        )
+    _remember(settings, answer)
+    return answer
+
+
+def _again(before: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+    """What became of a report that was made before."""
+    was = f"{' '.join(before['status'])}, {before['total']} {before['currency']}"
+    if _DRAFT in before["status"] and _DRAFT not in answer["status"]:
+        return f"The month is closed: this report takes the place of a draft ({was}).\n\n"
+    return f"Made again; before: {was}.\n\n"
+
+
+def _place(settings: Settings, month: str) -> tuple[str, str]:
+    """Bucket and key of what a month's last report said."""
+    parts = urlsplit(settings.output)
+    return parts.netloc, f"{parts.path.strip('/')}/{month}/status.json".lstrip("/")
+
+
+def _made(settings: Settings, month: str) -> dict[str, Any] | None:
+    """What the month's last report said; None if there is none."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - with boto3
+
+    bucket, key = _place(settings, month)
+    with _s3(settings.output, "read") as client:
+        try:
+            text = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            # Without s3:ListBucket a missing object is a forbidden one.
+            if error.response["Error"]["Code"] in {"NoSuchKey", "404", "AccessDenied", "403"}:
+                return None
+            raise
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and "status" in found else None
+
+
+def _remember(settings: Settings, answer: Mapping[str, Any]) -> None:
+    bucket, key = _place(settings, answer["month"])
+    with _s3(settings.output, "written") as client:
+        client.put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=json.dumps(answer, indent=1).encode(),
+            ContentType="application/json",
+        )
 
 
 def _last_month(timezone: str) -> str:

@@ -8,6 +8,7 @@
     signing      Signature Version 4, its key kept for the day
     credentials  the sidecar's own, looked up and refreshed beside the calls
     upstream     where a call goes, and the connections there
+    exchange     one request and its answer on one of them
     operations   /healthz, /readyz, /metrics
     server       start, serve, drain, flush
 

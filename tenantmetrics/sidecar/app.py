@@ -218,7 +218,6 @@ class Application:
             for name, value in headers.items()
             if name in passed_on
         ]
-        named_as_usual = content_type != "" and b"user-agent" in headers
         onward.append(("Host", endpoint.host))
         if content_type:
             onward.append(("Content-Type", content_type))
@@ -244,9 +243,7 @@ class Application:
         call = self._start(attempt, headers)
         started_ns = monotonic_ns()
         try:
-            answer = await self._upstream.send(
-                endpoint, wire.path, onward, body, usual=named_as_usual
-            )
+            answer = await self._upstream.send(endpoint, wire.path, onward, body)
         except UpstreamError as error:
             self._end_unanswered(call, attempt, error.outcome)
             raise self._as_answer(error.outcome) from None

@@ -13,7 +13,7 @@ import os
 import socket
 import ssl
 import time
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -26,6 +26,7 @@ from tenantmetrics.dataapi.operations import PATHS
 from tenantmetrics.dataapi.signing import SERVICE
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.sidecar.answers import CUT, TIMED_OUT, UNREACHED, Answer
+from tenantmetrics.sidecar.exchange import AT_ONCE_BYTES, Exchange, Plain, whole
 from tenantmetrics.sidecar.settings import Settings
 
 __all__ = ["Endpoint", "Upstream", "UpstreamError"]
@@ -35,22 +36,12 @@ _KEEP_S = 15.0
 """Shorter than servers keep idle connections, so that none is reused as it closes."""
 _MAX_ENDPOINTS = 64
 """More regions than AWS has; what clients invent is not kept."""
-_AT_ONCE_BYTES = 1 << 20
+_AS_BYTES = 1 << 20
 """aiohttp warns of larger bodies as bytes."""
-_ANSWER_MAX_BYTES = 16 * 1024 * 1024
-"""Ten times what the Data API sends (1 MiB of records, and their JSON): no endpoint fills the
-memory."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NO_COOKIES = aiohttp.DummyCookieJar
 _UNSET = ("User-Agent", "Content-Type")
-"""What aiohttp adds by itself. It is told to leave them only where a client names none: to be told
-costs a call 5 µs."""
-
-
-class _Plain(aiohttp.ClientRequest):
-    """A request without the headers that aiohttp adds to every one."""
-
-    DEFAULT_HEADERS: ClassVar[dict[Any, Any]] = {}  # type: ignore[misc]  # a constant there too
+"""What aiohttp's session adds by itself."""
 
 
 class UpstreamError(Exception):
@@ -97,6 +88,7 @@ class Upstream:
         self._endpoints: dict[str, Endpoint] = {}
         self._by_cluster: dict[str, Endpoint] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._exchange: Exchange | None = None
         self._since: dict[asyncio.Task[Any], float] = {}
         self._late: set[asyncio.Task[Any]] = set()
         self.is_aws = not settings.upstream or (
@@ -112,16 +104,17 @@ class Upstream:
             ssl=ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None),
             ttl_dns_cache=30,
         )
+        has_proxy = any(name.lower() in {"http_proxy", "https_proxy"} for name in os.environ)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=_NO_COOKIES(),
             auto_decompress=False,
-            request_class=_Plain,
-            # `end_late` takes care of the rest: a timer of its own costs a call 6 µs.
+            request_class=Plain,
+            # `end_late` takes care of the rest.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
-            # Asking the environment costs each call 50 µs: only where it has something to say.
-            trust_env=any(name.lower() in {"http_proxy", "https_proxy"} for name in os.environ),
+            trust_env=has_proxy,
         )
+        self._exchange = None if has_proxy else Exchange(self._session)
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -175,8 +168,6 @@ class Upstream:
         path: str,
         headers: list[tuple[str, str]],
         body: bytes,
-        *,
-        usual: bool,
     ) -> Answer:
         """Send a request once and read its answer whole.
 
@@ -185,7 +176,6 @@ class Upstream:
             path: The operation's.
             headers: All that it is to have beside Content-Length.
             body: Its body.
-            usual: Whether User-Agent and Content-Type are among the headers.
 
         Raises:
             UpstreamError: There is no answer.
@@ -193,18 +183,11 @@ class Upstream:
         session, task = self._session, asyncio.current_task()
         if session is None or task is None:
             raise UpstreamError(UNREACHED)
-        data: Any = body if len(body) <= _AT_ONCE_BYTES else io.BytesIO(body)
         self._since[task] = time.monotonic()
         try:
-            response = await session.post(
-                endpoint.urls[path],
-                data=data,
-                headers=headers,
-                allow_redirects=False,
-                skip_auto_headers=None if usual else _UNSET,
-            )
-            # Lets go of the connection, whatever comes.
-            content = await _content(response)
+            if self._exchange is not None and len(body) <= AT_ONCE_BYTES:
+                return await self._exchange.send(endpoint.urls[path], path, headers, body)
+            return await _by_session(session, endpoint.urls[path], headers, body)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise UpstreamError(UNREACHED) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -217,7 +200,6 @@ class Upstream:
         finally:
             del self._since[task]
             self._late.discard(task)
-        return Answer(response.status, response.raw_headers, content)
 
     def end_late(self) -> None:
         """Give up the calls that have had no answer in time; to be called a few times a second."""
@@ -242,22 +224,21 @@ class Upstream:
         return await _connects(target.host or "", target.port or 443)
 
 
-async def _content(response: aiohttp.ClientResponse) -> bytes:
-    """An answer's body.
-
-    Raises:
-        aiohttp.ClientPayloadError: It has more than `_ANSWER_MAX_BYTES`.
-    """
-    if (response.content_length or _ANSWER_MAX_BYTES + 1) <= _ANSWER_MAX_BYTES:
-        return await response.read()
-    parts, total = [], 0
-    async for part in response.content.iter_any():
-        parts.append(part)
-        total += len(part)
-        if total > _ANSWER_MAX_BYTES:
-            response.close()
-            raise aiohttp.ClientPayloadError("too long")
-    return b"".join(parts)
+async def _by_session(
+    session: aiohttp.ClientSession, url: URL, headers: list[tuple[str, str]], body: bytes
+) -> Answer:
+    """A body that takes its time, or one that goes through a proxy."""
+    data: Any = body if len(body) <= _AS_BYTES else io.BytesIO(body)
+    response = await session.post(
+        url, data=data, headers=headers, allow_redirects=False, skip_auto_headers=_UNSET
+    )
+    try:
+        content = await whole(response.content)
+    except BaseException:
+        response.close()
+        raise
+    response.release()
+    return Answer(response.status, response.raw_headers, content)
 
 
 async def _connects(host: str, port: int) -> bool:

@@ -23,7 +23,7 @@ from hashlib import blake2b
 from tenantmetrics.sqltext.lexer import plain_tokens, tokenize
 from tenantmetrics.sqltext.tokens import Token, TokenKind
 
-__all__ = ["MAX_TEXT", "fingerprint"]
+__all__ = ["MAX_TEXT", "fingerprint", "fingerprint_of"]
 
 MAX_TEXT = 65_536
 """Characters of a text that are read: the Data API takes no longer one (its API reference,
@@ -70,7 +70,20 @@ def fingerprint(sql: str) -> int:
     Returns:
         A number from 1 to 2**63 - 1; 0 for a text without any token.
     """
-    tokens = _without_names(_fold(_simplified(sql[:MAX_TEXT])))
+    return _number(_simplified(sql[:MAX_TEXT]))
+
+
+def fingerprint_of(tokens: list[str]) -> int:
+    """The fingerprint of a text whose tokens are known.
+
+    Args:
+        tokens: What `lexer.plain_tokens` gives.
+    """
+    return _number(_simplified_plain(tokens))
+
+
+def _number(simplified: list[str]) -> int:
+    tokens = _without_names(_fold(simplified))
     if not tokens:
         return 0
     digest = blake2b(" ".join(tokens).encode("utf-8", "surrogatepass"), digest_size=8).digest()

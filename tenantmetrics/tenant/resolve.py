@@ -16,7 +16,7 @@ from tenantmetrics.capture.request import Evidence, Request
 from tenantmetrics.config import Config
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
-from tenantmetrics.life import Unforked
+from tenantmetrics.life import unforked
 from tenantmetrics.records import (
     Claim,
     Claims,
@@ -34,12 +34,14 @@ from tenantmetrics.tenant.identity.precedence import asked_sources
 from tenantmetrics.tenant.identity.tenant_ids import from_text
 from tenantmetrics.tenant.session.session_steps import steps_of
 from tenantmetrics.tenant.session.strict import Strict
+from tenantmetrics.tenant.sql.literals import Literal
 from tenantmetrics.tenant.sql.operands import Values, index_parameters
 from tenantmetrics.tenant.sql.plan import Plan, parameters_of
 from tenantmetrics.tenant.sql.plan_cache import Generations
-from tenantmetrics.tenant.sql.restrictions import UNKNOWN, State, evaluate, split
+from tenantmetrics.tenant.sql.restrictions import UNKNOWN, State, evaluate
+from tenantmetrics.tenant.sql.shares import split
 from tenantmetrics.tenant.sql.sql_comments import tenants_in_comments
-from tenantmetrics.tenant.sql.template import Literal, skeleton
+from tenantmetrics.tenant.sql.template import skeleton
 
 __all__ = ["Bound", "Resolver"]
 
@@ -59,7 +61,6 @@ _OF_TRANSITION = {
     Transition.ROLLBACK: _WITHOUT_WORK,
     Transition.COMMIT: Claims(fingerprint=fingerprint("COMMIT")),
 }
-_loading = Unforked()
 # A third of the time of the named tuple's own constructor.
 _new = tuple.__new__
 
@@ -238,7 +239,7 @@ class Resolver:
         plan = self._plans.young.get(cut.template) or self._plans.aged(cut.template)
         if plan is None:
             try:
-                with _loading:
+                with unforked:
                     from tenantmetrics.tenant.sql.planner import (  # noqa: PLC0415 - sqlglot: 80 ms
                         plan_of,
                     )
@@ -330,7 +331,7 @@ class Resolver:
             undecided,
             plan.fingerprint,
             plan.workless,
-            exposed and not plan.of_server,
+            exposed and not plan.guarded,
         )
 
     def _with_surroundings(

@@ -74,7 +74,7 @@ def test_hours_of_another_month_are_counted(of, tmp_path):
 
 
 def test_the_report_says_what_made_the_idle_part(of, tmp_path):
-    """Hours alone, or the measured part of each."""
+    """Nothing, or the measured part of each hour; of wall time no load is known."""
     path = tmp_path / "acu.csv"
     for more, words in (("", "nothing says how much"), (",40", "the CPU did not use")):
         head = "hour,acu,utilization_percent" if more else "hour,acu"

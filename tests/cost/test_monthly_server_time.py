@@ -39,7 +39,7 @@ def compute(statement):
 
 def test_the_tenant_that_worked_pays_and_not_the_one_that_waited(worked_ledger):
     """By the record alone: the chatty tenant has most of wall time and next to none of the work."""
-    statement = monthly(asked(worked_ledger))
+    statement = monthly(asked(worked_ledger, idle="weighted"))
     shares = compute(statement)
     assert shares["heavy"] / 24 > Decimal("0.9")
     assert [one.method for one in statement.server_time.methods] == [Method.RECORD]
@@ -52,7 +52,7 @@ def test_the_tenant_that_worked_pays_and_not_the_one_that_waited(worked_ledger):
 def test_load_that_no_call_caused_is_a_line_and_is_spread_over_nobody(worked_ledger):
     """The tenants' 12 s an hour, and 12 s of somebody else."""
     say_load(worked_ledger, 24)
-    statement = monthly(asked(worked_ledger))
+    statement = monthly(asked(worked_ledger, idle="weighted"))
     shares = compute(statement)
     assert Decimal("0.4") < shares[UNMETERED] / 24 < Decimal("0.6")
     assert statement.server_time.unmetered_ns == pytest.approx(24e9, rel=0.25)
@@ -99,9 +99,16 @@ def test_a_method_that_does_not_exist_is_refused_before_anything_is_read():
 def test_idle_hours_stay_idle_whatever_compute_is_divided_by(worked_ledger, write_hour):
     """An hour without a call is nobody's work."""
     write_hour("2026-11-20T13:00", {"heavy": (1, 1)})
-    by_work = compute(monthly(asked(worked_ledger)))
-    by_wall = compute(monthly(asked(worked_ledger, drivers={"compute": "wall_time"})))
-    assert by_work[IDLE] == by_wall[IDLE] == 12
+    by_work = monthly(asked(worked_ledger))
+    by_wall = monthly(asked(worked_ledger, drivers={"compute": "wall_time"}))
+    assert compute(by_wall)[IDLE] == 12
+    # Of the hours with calls, what the load left of 25 sessions; of the one whose load nothing
+    # tells, nothing.
+    worked = sum(one.server_ns for one in by_work.server_time.tenants.values()) - 10**6
+    left = 2 - Decimal(worked) / (25 * 3600 * 10**9)
+    assert compute(by_work)[IDLE] == pytest.approx(12 * (1 + left), abs=Decimal("0.000002"))
+    for words in ("1 hour without a call", "the capacity of 2 hours", "of 1 hour with calls"):
+        assert words in by_work.idle_by
 
 
 def quiet(ledger, sessions):
@@ -131,8 +138,7 @@ def test_an_hour_of_load_without_a_call_is_unmetered_by_its_load(worked_ledger, 
     quiet(worked_ledger, 12.5)
     statement = monthly(request)
     shares = compute(statement)
-    assert before[IDLE] == 12
-    assert (shares[UNMETERED], shares[IDLE]) == (unmetered, 12 - unmetered)
+    assert (shares[UNMETERED], before[IDLE] - shares[IDLE]) == (unmetered, unmetered)
     assert {tenant: shares[tenant] for tenant in ("chatty", "heavy")} == {
         tenant: before[tenant] for tenant in ("chatty", "heavy")
     }

@@ -80,7 +80,8 @@ def test_the_demo_ends_with_a_bill_that_four_independent_accounts_agree_on(
     (folder,) = tmp_path.iterdir()
     assert {path.name for path in folder.iterdir()} == {"ledger", "report.csv", "report.html"}
     rows = list(csv.DictReader((folder / "report.csv").read_text().splitlines()))
-    assert {row["tenant"] for row in rows} == {*TENANTS, "__unattributed__"}
+    # A few seconds of work leave most of an hour's capacity idle.
+    assert {row["tenant"] for row in rows} == {*TENANTS, "__unattributed__", "__idle__"}
     total = sum(Decimal(row["total_cost"]) for row in rows)
     assert f"{len(rows)} lines add up to {total} USD" in out
 

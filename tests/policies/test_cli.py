@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from tenantmetrics.cli.app import app
 from tenantmetrics.cli.rls import rls
 from tenantmetrics.policies.rules import RULES
+from tenantmetrics.tenant.identity.schema_file import load_schema
 from tests.policies.planted import made as made_sql
 
 DOC = (Path(__file__).parents[2] / "docs/rls.md").read_text()
@@ -139,3 +140,17 @@ def test_every_rule_and_command_is_documented():
     for name, command in COMMANDS.items():
         assert f"tenantmetrics rls {name}" in DOC
         assert command.help
+
+
+def test_the_schema_is_written_for_the_setting(data_api, made, tmp_path):
+    """Every tenant column, and what is shared; what it wrote can be read."""
+    made.execute(made_sql("b") + "CREATE TABLE countries (id int PRIMARY KEY)")
+    file = tmp_path / "tenant-schema.json"
+    done = run("schema", "--url", data_api.psycopg_url, "--shared", "countries", "-o", file)
+    assert done.exit_code == 0, done.output
+    assert "2 tables, 1 with a tenant column, 1 shared" in done.output
+    schema = load_schema(str(file))
+    assert schema.table("b").tenant == "tenant_id"
+    assert schema.table("countries").shared
+    shown = run("schema", "--url", data_api.psycopg_url, "--shared", "countries")
+    assert json.loads(shown.stdout) == json.loads(file.read_text())

@@ -113,7 +113,7 @@ def test_a_month_is_reported_stored_and_told(account, usage, monkeypatch):
     assert account.keys("reports/") == [
         f"reports/2026-10/cost-per-tenant-2026-10{suffix}"
         for suffix in (".csv", ".focus.csv", ".html", ".json", ".xlsx")
-    ]
+    ] + ["reports/2026-10/status.json"]
     page = account.s3.get_object(Bucket="books", Key=account.keys("reports/")[2])
     assert page["ContentType"] == "text/html; charset=utf-8"
     assert b"Against 2026-09" in page["Body"].read()
@@ -138,6 +138,44 @@ def test_a_bill_that_aws_calls_estimated_is_told_as_a_draft(account, usage, monk
     assert "AWS says that the bill is estimated" in text
 
 
+def test_an_open_month_is_made_again_until_it_is_closed(account, usage, monkeypatch):
+    """A draft is told once; the final report when the bill is closed; then none."""
+    monkeypatch.setenv("REPORT_BILL", "s3://books/cur/cur.csv")
+    monkeypatch.setenv("REPORT_FORMATS", "json")
+    now = datetime.now(UTC)
+    year, month = (now.year, now.month - 1) if now.month > 1 else (now.year - 1, 12)
+    label = f"{year}-{month:02}"
+    usage(f"{label}-20T10:00")
+
+    def export(amount, invoice):
+        row = f"{amount},Usage,Data-API-Usage,USD,{label}-01,{label}-20,{label}-20,4,{invoice}"
+        columns = (
+            "line_item_unblended_cost,line_item_line_item_type,line_item_usage_type,"
+            "line_item_currency_code,bill_billing_period_start_date,line_item_usage_start_date,"
+            "line_item_usage_end_date,line_item_usage_amount,bill_invoice_id"
+        )
+        body = f"{columns}\n{row}\n".encode()
+        account.s3.put_object(Bucket="books", Key="cur/cur.csv", Body=body)
+
+    told = []
+    for amount, estimated in (("8.00", True), ("8.00", True), ("8.50", True), ("9.00", False)):
+        # AWS writes an export anew until the month is closed; its charges have no invoice before.
+        export(amount, "" if estimated else "INV-1")
+        assert handler({}, None)["status"] == (["DRAFT"] if estimated else ["FINAL"])
+        told += account.heard()
+    assert handler({}, None)["total"] == "9.00"
+    assert account.heard() == []
+    assert [subject for subject, _ in told] == [
+        f"Cost per tenant {label}: {said}"
+        for said in ("8.00 USD (DRAFT)", "8.50 USD (DRAFT)", "9.00 USD (FINAL)")
+    ]
+    assert told[1][1].startswith("Made again; before: DRAFT, 8.00 USD.")
+    assert told[2][1].startswith("The month is closed: this report takes the place of a draft")
+    export("9.10", "INV-1")
+    assert handler({"month": label}, None)["total"] == "9.10"
+    assert account.heard()[0][0].endswith("9.10 USD (FINAL)")
+
+
 def test_without_a_month_the_last_full_one_is_made(account, usage):
     """At list prices where no bill is named; an empty event is what the schedule sends."""
     now = datetime.now(UTC)
@@ -157,7 +195,7 @@ def test_facts_of_tenants_and_measured_storage_are_read_from_s3(account, usage, 
     monkeypatch.setenv("REPORT_STORAGE", "s3://books/s.csv")
     monkeypatch.setenv("REPORT_FORMATS", "json")
     handler({"month": "2026-10"}, None)
-    (key,) = account.keys("reports/")
+    key, _ = account.keys("reports/")
     document = json.loads(account.s3.get_object(Bucket="books", Key=key)["Body"].read())
     (acme,) = [line for line in document["lines"] if line["tenant"] == "acme"]
     assert acme["revenue"] == "10"

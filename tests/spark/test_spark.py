@@ -252,6 +252,8 @@ def test_compute_is_divided_by_server_time_as_duckdb_does(session, tmp_path):
         series[whole] = Series(calls=600, duration_ns=10**11, attempts=600, billed_requests=600)
     window = Window(START_S, 3600, "host", 0, series, {}, statements=table)
     LedgerExporter(tmp_path).export([window], float("inf"))
-    there = monthly(tmp_path, engine=Spark(session))
-    assert there == monthly(tmp_path)
+    asked = {"top_statements": 1, "top_statements_of": ["heavy", "it's \\"]}
+    there = monthly(tmp_path, engine=Spark(session), **asked)
+    assert there == monthly(tmp_path, **asked)
+    assert list(there.top_statements) == ["heavy"]
     assert there.server_time.methods[0].method == "record"

@@ -6,6 +6,7 @@ import typer
 
 from tenantmetrics.cli.rls.check import check
 from tenantmetrics.cli.rls.prove import prove
+from tenantmetrics.cli.rls.schema import schema
 from tenantmetrics.cli.rls.sql import sql
 
 __all__ = ["rls"]
@@ -18,6 +19,7 @@ rls = typer.Typer(
 rls.command()(check)
 rls.command()(prove)
 rls.command()(sql)
+rls.command()(schema)
 
 
 @rls.callback()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
+
+from tenantmetrics.cost.capacity import SESSIONS_AN_ACU
 
 __all__ = [
     "COMMITMENTS",
@@ -13,6 +16,7 @@ __all__ = [
     "is_others",
     "is_taken_back",
     "pool_of",
+    "sessions_of",
 ]
 
 # How usage types end; in most regions a prefix such as "EUW2-" comes before (AWS billing data).
@@ -139,3 +143,28 @@ def pool_of(kind: str, usage_type: str, service: str = "", operation: str = "") 
     if plain in _CREDITS:
         return "credits" if name or not usage_type or found != "unclassified" else found
     return found
+
+
+_VCPUS = {"micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4}
+"""vCPUs of the sizes of instances without a number (Aurora user guide, "DB instance classes")."""
+
+
+def sessions_of(usage_type: str) -> Decimal | None:
+    """Sessions that an hour of compute can keep running: one a vCPU, a quarter an ACU.
+
+    Args:
+        usage_type: Of a charge for compute.
+
+    Returns:
+        Sessions for each unit of its quantity; None where it does not tell.
+    """
+    if re.search(r"Serverless(V2)?(IOOptimized)?Usage$|Limitless", usage_type):
+        return SESSIONS_AN_ACU
+    found = re.search(
+        r"InstanceUsage(?:IOOptimized)?:db\.[^.]+\.(?:(\d+)xlarge|(\w+))$", usage_type
+    )
+    if found is None:
+        return None
+    number, size = found.groups()
+    vcpus = 4 * int(number) if number else _VCPUS.get(size, 0)
+    return Decimal(vcpus) if vcpus else None

@@ -59,7 +59,8 @@ def parse(
             "month in UTC, or a bill by the hour"
         ).about("timezone")
     places = _places(data, origin)
-    metric = "AmortizedCost" if amortized else "UnblendedCost"
+    billed, worth = "UnblendedCost", "AmortizedCost"
+    metrics = (worth, billed) if amortized else (billed, worth)
     sorter = Sorter()
     estimated, others = False, set()
     for number, result in enumerate(data["ResultsByTime"], start=1):
@@ -70,8 +71,7 @@ def parse(
             continue
         estimated = estimated or bool(result.get("Estimated"))
         for group in result.get("Groups", []):
-            kind, usage_type, amount, currency, quantity = _charge(group, places, metric, where)
-            sorter.add(Row(kind, usage_type, currency, amount, quantity, 1))
+            sorter.add(_charge(group, places, metrics, where))
     if not sorter.whole.pools:
         raise ReportError(
             f"{origin} holds nothing for {period.label}; its months: "
@@ -119,20 +119,22 @@ def _places(data: dict[str, Any], origin: str) -> dict[str, int]:
 
 
 def _charge(
-    group: dict[str, Any], places: dict[str, int], metric: str, where: str
-) -> tuple[str, str, Decimal, str, Decimal]:
-    """A group's kind, usage type, amount, currency and quantity."""
+    group: dict[str, Any], places: dict[str, int], metrics: tuple[str, str], where: str
+) -> Row:
+    """A group, by the first metric; the second one is there if it was asked for."""
+    metric, other = metrics
     usage_type = group["Keys"][places["USAGE_TYPE"]]
     kind = group["Keys"][places["RECORD_TYPE"]] if "RECORD_TYPE" in places else "Usage"
+    given = group["Metrics"]
     try:
-        money = group["Metrics"][metric]
         # Amounts are text in Cost Explorer, so nothing is lost on the way.
-        amount, currency = Decimal(money["Amount"]), str(money["Unit"]).strip()
-        quantity = Decimal(group["Metrics"].get("UsageQuantity", {}).get("Amount", "0"))
+        amount, currency = Decimal(given[metric]["Amount"]), str(given[metric]["Unit"]).strip()
+        quantity = Decimal(given.get("UsageQuantity", {}).get("Amount", "0"))
+        more = Decimal(given[other]["Amount"]) if other in given else None
     except KeyError:
         raise ReportError(f"{where}, {usage_type!r}: metric {metric} is missing") from None
     except InvalidOperation:
         raise ReportError(f"{where}, {usage_type!r}: the amount is not a number") from None
-    if not (amount.is_finite() and quantity.is_finite()):
+    if not all(number.is_finite() for number in (amount, quantity, more or amount)):
         raise ReportError(f"{where}, {usage_type!r}: the amount is not a number")
-    return kind, usage_type, amount, currency, quantity
+    return Row(kind, usage_type, currency, amount, quantity, 1, other=more)

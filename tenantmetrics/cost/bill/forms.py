@@ -14,11 +14,14 @@ __all__ = ["Form", "form_of"]
 class Form:
     """SQL expressions over the view `bill`; all but the two numbers are texts.
 
-    `identity` is what makes a charge the same in two exports; `start` and `end` are the charge's.
+    `amount` counts commitments as was asked for and `other` the other way, NULL where that is not
+    known. `identity` is what makes a charge the same in two exports; `start` and `end` are the
+    charge's.
     """
 
     name: str
     amount: str
+    other: str
     quantity: str
     kind: str
     usage_type: str
@@ -65,32 +68,15 @@ def _cur(table: Table, *, amortized: bool) -> Form:
         "line_item_line_item_type", "line_item_usage_type", "line_item_currency_code",
         "bill_billing_period_start_date", "line_item_usage_start_date",
     )  # fmt: skip
-    amount = table.amount("line_item_unblended_cost")
-    if amortized:
-        # What was paid ahead counts where it was used; what went unused stays on its fee's line.
-        # (AWS Well-Architected Labs, CUR query library, amortized cost)
-        plan = table.amount("savings_plan_savings_plan_effective_cost", optional=True)
-        committed = table.amount("savings_plan_total_commitment_to_date", optional=True)
-        spent = table.amount("savings_plan_used_commitment", optional=True)
-        reserved = table.amount("reservation_effective_cost", optional=True)
-        upfront = table.amount(
-            "reservation_unused_amortized_upfront_fee_for_billing_period", optional=True
-        )
-        recurring = table.amount("reservation_unused_recurring_fee", optional=True)
-        kind = table.text("line_item_line_item_type")
-        reservation = table.text("reservation_reservation_a_r_n")
-        amount = (
-            f"CASE {kind} WHEN 'SavingsPlanCoveredUsage' THEN {plan} "
-            f"WHEN 'SavingsPlanRecurringFee' THEN {committed} - {spent} "
-            "WHEN 'SavingsPlanNegation' THEN 0 WHEN 'SavingsPlanUpfrontFee' THEN 0 "
-            f"WHEN 'DiscountedUsage' THEN {reserved} WHEN 'RIFee' THEN {upfront} + {recurring} "
-            f"ELSE CASE WHEN {kind} = 'Fee' AND {reservation} <> '' THEN 0 ELSE {amount} END END"
-        )
+    paid = table.amount("line_item_unblended_cost")
+    used = _amortized(table, paid, is_asked=amortized)
+    amount, other = (used, paid) if amortized else (paid, used)
     identity = table.text("identity_line_item_id")
     region = f"coalesce(nullif({table.text('product_region_code')}, ''), {{}})"
     return Form(
         name="CUR",
         amount=amount,
+        other=other,
         quantity=table.amount("line_item_usage_amount", optional=True),
         kind=table.text("line_item_line_item_type"),
         usage_type=table.text("line_item_usage_type"),
@@ -111,6 +97,63 @@ def _cur(table: Table, *, amortized: bool) -> Form:
     )
 
 
+_UNKNOWN = "CAST(NULL AS DECIMAL(38, 18))"
+
+_EFFECTIVE = (
+    "savings_plan_savings_plan_effective_cost",
+    "savings_plan_total_commitment_to_date",
+    "savings_plan_used_commitment",
+    "reservation_effective_cost",
+    "reservation_unused_amortized_upfront_fee_for_billing_period",
+    "reservation_unused_recurring_fee",
+)
+_NEEDED = {
+    "savings_plan_savings_plan_effective_cost": "SavingsPlanCoveredUsage",
+    "reservation_effective_cost": "DiscountedUsage",
+}
+"""Columns of what commitments cost when they are used, and the line item types that need them."""
+
+
+def _amortized(table: Table, paid: str, *, is_asked: bool) -> str:
+    """What a CUR's charges cost where commitments count when they are used, not when paid.
+
+    What was paid ahead counts where it was used; what went unused stays on its fee's line.
+    (AWS Well-Architected Labs, CUR query library, amortized cost)
+
+    Args:
+        table: The files.
+        paid: SQL of what was billed.
+        is_asked: Whether the report cannot do without.
+
+    Returns:
+        SQL; NULL where it is not known.
+
+    Raises:
+        ReportError: It is asked for, and charges were paid ahead whose cost no column tells.
+    """
+    kind = table.text("line_item_line_item_type")
+    lacking = [column for column in _NEEDED if not table.has(column)]
+    if not is_asked and len(lacking) == len(_NEEDED):
+        return _UNKNOWN
+    for column in lacking:
+        of = f"SELECT 1 FROM bill WHERE {kind} = '{_NEEDED[column]}' LIMIT 1"  # noqa: S608
+        if table.query(of):
+            if not is_asked:
+                return _UNKNOWN
+            table.require(column)
+    plan, committed, spent, reserved, upfront, recurring = (
+        table.amount(column, optional=True) for column in _EFFECTIVE
+    )
+    reservation = table.text("reservation_reservation_a_r_n")
+    return (
+        f"CASE {kind} WHEN 'SavingsPlanCoveredUsage' THEN {plan} "
+        f"WHEN 'SavingsPlanRecurringFee' THEN {committed} - {spent} "
+        "WHEN 'SavingsPlanNegation' THEN 0 WHEN 'SavingsPlanUpfrontFee' THEN 0 "
+        f"WHEN 'DiscountedUsage' THEN {reserved} WHEN 'RIFee' THEN {upfront} + {recurring} "
+        f"ELSE CASE WHEN {kind} = 'Fee' AND {reservation} <> '' THEN 0 ELSE {paid} END END"
+    )
+
+
 def _focus(table: Table, *, amortized: bool) -> Form:
     table.require("ChargeCategory", "BillingCurrency", "BillingPeriodStart", "ChargePeriodStart")
     # AWS adds the usage type as a column of its own; others have it as the meter at best.
@@ -118,6 +161,7 @@ def _focus(table: Table, *, amortized: bool) -> Form:
     return Form(
         name="FOCUS",
         amount=table.amount("EffectiveCost" if amortized else "BilledCost"),
+        other=_other_of_focus(table, "BilledCost" if amortized else "EffectiveCost"),
         quantity=table.amount("ConsumedQuantity", optional=True),
         kind=table.text("ChargeCategory"),
         usage_type=f"coalesce(nullif({added}, ''), {meter})",
@@ -141,3 +185,8 @@ def _focus(table: Table, *, amortized: bool) -> Form:
         f"{table.text('ServiceProviderName')})",
         has_usage_types=table.has("SkuMeter") or table.has("x_UsageType"),
     )
+
+
+def _other_of_focus(table: Table, column: str) -> str:
+    """The cost that is not divided; an older or foreign file may lack it."""
+    return table.amount(column, optional=True) if table.has(column) else _UNKNOWN

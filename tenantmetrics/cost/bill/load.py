@@ -12,13 +12,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tenantmetrics.cost.bill.ask import COST_EXPLORER, ask
-from tenantmetrics.cost.bill.classify import COMPUTE, OF_A_CLUSTER
+from tenantmetrics.cost.bill.by_hour import charges_by_hour
 from tenantmetrics.cost.bill.cost_explorer import load_json
 from tenantmetrics.cost.bill.forms import Form, form_of
 from tenantmetrics.cost.bill.model import Bill, BillFilter, pattern_of
 from tenantmetrics.cost.bill.objects import SUFFIXES, fetch
 from tenantmetrics.cost.bill.overlap import refuse_overlap
 from tenantmetrics.cost.bill.pools import Row, Sorter
+from tenantmetrics.cost.bill.summed import summed
 from tenantmetrics.cost.bill.table import Table, is_parquet, key_of
 from tenantmetrics.cost.period import billing_months
 from tenantmetrics.cost.statement import Period
@@ -33,6 +34,7 @@ def load(
     *,
     only: BillFilter | None = None,
     amortized: bool = False,
+    by_hour: bool = False,
 ) -> Bill:
     """Read a bill.
 
@@ -43,6 +45,7 @@ def load(
         period: The month; charges of other billing months are excluded and reported.
         only: Which charges count.
         amortized: Whether commitments count when they are used rather than when they are paid.
+        by_hour: Whether `Bill.by_hour` is wanted, which takes another pass over the files.
 
     Raises:
         ReportError: A file cannot be read, is of another form, lacks a column, holds an amount
@@ -56,18 +59,23 @@ def load(
             raise ReportError(f"a bill is {COST_EXPLORER} or files, not both")
         return ask(period, only or BillFilter(), amortized=amortized)
     if not any(name.startswith("s3://") for name in names):
-        return _load(names, period, only or BillFilter(), amortized=amortized)
+        return _load(names, period, only or BillFilter(), amortized=amortized, by_hour=by_hour)
     with TemporaryDirectory(prefix="tenantmetrics-") as folder:
         here = [fetch(n, period, Path(folder)) if n.startswith("s3://") else n for n in names]
         try:
-            return _load(here, period, only or BillFilter(), amortized=amortized)
+            return _load(here, period, only or BillFilter(), amortized=amortized, by_hour=by_hour)
         except ReportError as error:
             # Each object lies under its bucket and key: the error names it as the user knows it.
             raise ReportError(str(error).replace(f"{folder}/", "s3://")) from None
 
 
 def _load(
-    paths: Sequence[str | Path], period: Period, only: BillFilter, *, amortized: bool
+    paths: Sequence[str | Path],
+    period: Period,
+    only: BillFilter,
+    *,
+    amortized: bool,
+    by_hour: bool,
 ) -> Bill:
     files = _files(paths)
     if files[0].suffix == ".json":
@@ -76,7 +84,13 @@ def _load(
         return load_json(files[0], period, amortized=amortized)
     table = Table(files)
     try:
-        return _read(table, form_of(table, amortized=amortized), period, only, amortized=amortized)
+        form = form_of(table, amortized=amortized)
+        bill = _read(table, form, period, only, amortized=amortized)
+        if not by_hour:
+            return bill
+        return replace(
+            bill, by_hour=charges_by_hour(table, form, period, *_filter(table, form, only))
+        )
     finally:
         table.close()
 
@@ -99,11 +113,9 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
 
 
 def _read(table: Table, form: Form, period: Period, only: BillFilter, *, amortized: bool) -> Bill:
+    passes, values = _filter(table, form, only)
+    rows, months = summed(table, form, period, passes, values)
     alike = refuse_overlap(table, form)
-    months = [
-        str(month)
-        for (month,) in table.query(f"SELECT DISTINCT {form.billing_month} FROM bill ORDER BY 1")  # noqa: S608
-    ]
     wanted = billing_months(period)
     if missing := [month for month in wanted if month not in months]:
         there = ", ".join(months) or "none"
@@ -115,41 +127,7 @@ def _read(table: Table, form: Form, period: Period, only: BillFilter, *, amortiz
                 "month in UTC"
             ).about("timezone")
         raise ReportError(f"{where}; its billing months: {there}")
-    passes, values = _filter(table, form, only)
-    # What is no moment has no hour: such a bill is divided over the whole month.
-    start, end = (
-        f"epoch(TRY_CAST({text} AS TIMESTAMPTZ))::BIGINT" for text in (form.start, form.end)
-    )
-    # Legacy CUR may end an hour with its last second.
-    end = f"({end} + CASE WHEN {end} % 60 = 59 THEN 1 ELSE 0 END)"
-    is_compute = f"regexp_matches({form.usage_type}, '{COMPUTE}')"
-    part, length, within = "NULL", "NULL", "TRUE"
-    if len(wanted) > 1:
-        first, last = period.start_s, period.end_s
-        inside = f"{start} >= {first} AND coalesce({end}, {start}) <= {last}"
-        in_month = f"least({end}, {last}) - greatest({start}, {first})"
-        part = f"CASE WHEN {inside} THEN NULL ELSE {in_month} END"
-        length = f"CASE WHEN {inside} THEN NULL ELSE {end} - {start} END"
-        # A charge without an end, or of no length, is of its start.
-        later = f"coalesce(greatest({end}, {start} + 1), {start} + 1)"
-        within = f"{start} < {last} AND {later} > {first}"
-    of_cluster = (
-        f"CASE WHEN {form.resource} LIKE 'arn:%:rds:%' OR regexp_matches({form.usage_type}, "
-        f"'{OF_A_CLUSTER}') THEN {form.resource} ELSE '' END"
-    )
-    chosen = ", ".join(f"'{month}'" for month in wanted)
-    sql = f"""
-        SELECT {passes} AS passes, max(CASE WHEN {form.invoice or "'x'"} = '' THEN 1 ELSE 0 END),
-          {part} AS part_s, {length} AS length_s,
-          {form.kind}, {form.usage_type}, {form.currency}, sum({form.amount}), sum({form.quantity}),
-          count(*), {form.service}, {form.engine}, {form.operation}, {form.provider},
-          {form.account}, {form.payer}, {form.region}, {of_cluster},
-          CASE WHEN {is_compute} THEN {start} // 3600 END AS hour,
-          max(CASE WHEN {is_compute} AND {form.end} <> '' THEN {end} - {start} END) AS longest_s
-        FROM bill WHERE {form.billing_month} IN ({chosen}) AND {within}
-        GROUP BY 1, 3, 4, 5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 18, 19 ORDER BY ALL
-    """  # noqa: S608 - our own expressions; values are bound
-    bill = _sorted(table.query(sql, values), table, form, period, amortized=amortized)
+    bill = _sorted(rows, table, form, period, amortized=amortized)
     notes = list(bill.notes)
     if others := sorted(set(months) - set(wanted)):
         notes.append(
@@ -169,6 +147,7 @@ def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amorti
             part = Decimal(part_s) / Decimal(length_s)
             row = replace(
                 row, amount=row.amount * part, quantity=row.quantity * part, cut=True,
+                other=None if row.other is None else row.other * part,
                 hour=None if row.hour is None else max(row.hour, period.hours.start),
             )  # fmt: skip
         if not passes:
@@ -200,6 +179,7 @@ def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amorti
         account=min(sorter.payers, default=""),
         pools=dict(sorter.whole.pools),
         compute_by_hour=sorter.whole.compute_by_hour,
+        sessions_by_hour=sorter.whole.sessions_by_hour,
         estimated=is_open,
         regions=frozenset(sorter.regions),
         accounts=frozenset(sorter.accounts),

@@ -59,22 +59,28 @@ class PoolCharge:
 
     Attributes:
         amount: Exact.
+        other: The same with commitments counted the other way: when used, or when paid.
         rows: Rows of the file that went in.
         quantity: In the usage types' own units; reported only where they have one and the same.
         usage_types: Those that went in.
+        invoices: Numbers of the invoices that the charges are on.
     """
 
     amount: Decimal = Decimal(0)
+    other: Decimal = Decimal(0)
     rows: int = 0
     quantity: Decimal = Decimal(0)
     usage_types: set[str] = field(default_factory=set)
+    invoices: set[str] = field(default_factory=set)
 
     def add(self, other: PoolCharge) -> None:
         """Take another place's charges in."""
         self.amount += other.amount
+        self.other += other.other
         self.rows += other.rows
         self.quantity += other.quantity
         self.usage_types |= other.usage_types
+        self.invoices |= other.invoices
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +108,17 @@ class Charges:
         pools: By pool.
         by_hour: What compute cost by hour since the epoch.
         hourly: No charge of compute is longer than an hour.
+        sessions: What its capacity could keep running, by hour since the epoch.
+        unknown_hours: Hours with a charge that does not say what capacity it is of.
+        ahead_hours: Hours whose compute costs something where commitments count the other way.
     """
 
     pools: dict[str, PoolCharge] = field(default_factory=lambda: defaultdict(PoolCharge))
     by_hour: dict[int, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     hourly: bool = True
+    sessions: dict[int, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    unknown_hours: set[int] = field(default_factory=set)
+    ahead_hours: set[int] = field(default_factory=set)
 
     @property
     def total(self) -> Decimal:
@@ -118,6 +130,15 @@ class Charges:
         """Compute by hour; empty where it is not by the hour."""
         return dict(self.by_hour) if self.hourly and len(self.by_hour) > 1 else {}
 
+    @property
+    def sessions_by_hour(self) -> dict[int, Decimal]:
+        """Sessions that each hour's capacity can keep running, where all of its charges tell."""
+        return {
+            hour: sessions
+            for hour, sessions in self.sessions.items()
+            if hour not in self.unknown_hours
+        }
+
     def add(self, other: Charges) -> None:
         """Take another place's charges in."""
         for name, pool in other.pools.items():
@@ -125,6 +146,10 @@ class Charges:
         for hour, amount in other.by_hour.items():
             self.by_hour[hour] += amount
         self.hourly = self.hourly and other.hourly
+        self.ahead_hours |= other.ahead_hours
+        self.unknown_hours |= other.unknown_hours
+        for hour, sessions in other.sessions.items():
+            self.sessions[hour] += sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +163,15 @@ class Bill:
         pools: By pool.
         compute_by_hour: What compute cost in each hour since the epoch; empty for a bill that is
             not by the hour.
+        sessions_by_hour: What its capacity could keep running, in sessions, by hour, where the
+            charges of all of it tell.
         estimated: AWS says that it is not final.
         regions: Of the Aurora charges.
         accounts: Usage accounts of the Aurora charges, where the file says them.
         notes: What a reader must know, such as what a filter excluded.
         draft: Why it is not final, apart from `estimated`.
+        by_hour: What was charged in each pool by hour since the epoch, None for charges of no hour
+            and of more than a day; empty unless asked for.
         places: The same charges by where they were made; empty where the bill does not say.
     """
 
@@ -151,11 +180,13 @@ class Bill:
     account: str = ""
     pools: Mapping[str, PoolCharge]
     compute_by_hour: Mapping[int, Decimal] = field(default_factory=dict)
+    sessions_by_hour: Mapping[int, Decimal] = field(default_factory=dict)
     estimated: bool = False
     regions: frozenset[str] = frozenset()
     accounts: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     draft: tuple[str, ...] = ()
+    by_hour: Mapping[int | None, Mapping[str, Decimal]] = field(default_factory=dict)
     places: Mapping[Place, Charges] = field(default_factory=dict)
 
     @property
@@ -165,4 +196,9 @@ class Bill:
 
     def of(self, charges: Charges) -> Bill:
         """A bill of some of its charges only."""
-        return replace(self, pools=charges.pools, compute_by_hour=charges.compute_by_hour)
+        return replace(
+            self,
+            pools=charges.pools,
+            compute_by_hour=charges.compute_by_hour,
+            sessions_by_hour=charges.sessions_by_hour,
+        )

@@ -14,6 +14,7 @@ from tenantmetrics.cost.bill.classify import (
     is_others,
     is_taken_back,
     pool_of,
+    sessions_of,
 )
 from tenantmetrics.cost.bill.model import Charges, Place, PoolCharge
 
@@ -41,6 +42,8 @@ class Row:
         kind: CUR's line item type, Cost Explorer's record type or FOCUS's charge category.
         hour: Of compute, since the epoch; None where it is not known.
         longest_s: The longest charge of compute; None where it is not known.
+        other: The amount with commitments counted the other way; None where it is not known.
+        invoices: The first and the last of the invoices that they are on, by number.
         cut: Whether a border of the month cut the charges.
     """
 
@@ -60,6 +63,8 @@ class Row:
     resource: str = ""
     hour: int | None = None
     longest_s: int | None = None
+    other: Decimal | None = None
+    invoices: tuple[str, ...] = ()
     cut: bool = False
 
 
@@ -105,7 +110,7 @@ class Sorter:
 
     def _note(self, name: str, row: Row) -> None:
         """What the row says of the bill."""
-        if row.amount:
+        if row.amount or row.other:
             self.currencies.add(row.currency)
         self.payers.add(row.payer)
         if name in OF_CLUSTERS:
@@ -115,7 +120,8 @@ class Sorter:
             self._foreign[row.service] += row.amount
         elif name == "unclassified":
             self._unknown[row.usage_type or row.kind] += row.amount
-        if row.kind in COMMITMENTS and name == "compute":
+        worth = row.amount if row.other is None else row.other
+        if name == "compute" and (row.kind in COMMITMENTS or worth != row.amount):
             self._ahead.add(row.kind)
         if row.cut:
             self._cut += row.amount
@@ -124,12 +130,21 @@ class Sorter:
     def _book(charges: Charges, name: str, row: Row) -> None:
         pool: PoolCharge = charges.pools[name]
         pool.amount += row.amount
+        pool.other += row.amount if row.other is None else row.other
         pool.quantity += 0 if is_taken_back(row.kind) else row.quantity
         pool.rows += row.count
         pool.usage_types.add(row.usage_type)
+        pool.invoices.update(row.invoices)
         # A fee stands in its month's first hour and is of all of them.
         if name == "compute" and row.hour is not None and not row.kind.endswith("Fee"):
             charges.by_hour[row.hour] += row.amount
+            each = sessions_of(row.usage_type)
+            if not is_taken_back(row.kind) and row.quantity > 0 and each is not None:
+                charges.sessions[row.hour] += row.quantity * each
+            elif row.amount > 0:
+                charges.unknown_hours.add(row.hour)
+            if row.other is not None and row.other > 0:
+                charges.ahead_hours.add(row.hour)
             charges.hourly = (
                 charges.hourly and row.longest_s is not None and row.longest_s <= _HOUR_S
             )

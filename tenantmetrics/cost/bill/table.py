@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tenantmetrics.cost.bill.csvfile import explain, open_csv
+from tenantmetrics.cost.progress import step
+from tenantmetrics.cost.row_counts import rows_of_csv, rows_of_parquet
 from tenantmetrics.errors import MissingExtraError, ReportError
 
-__all__ = ["Table", "is_parquet", "key_of"]
+__all__ = ["Check", "Table", "is_parquet", "key_of"]
 
 
 def key_of(name: str) -> str:
@@ -28,6 +31,15 @@ def is_parquet(path: Path) -> bool:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What is wrong with a value of a column, as SQL, and what it should be in words."""
+
+    column: str
+    wrong: str
+    wanted: str
 
 
 class Table:
@@ -55,11 +67,14 @@ class Table:
         self.database.execute("SET TimeZone = 'UTC'").fetchall()
         # After two seconds it would write into the report's own output.
         self.database.execute("SET enable_progress_bar = false").fetchall()
+        self._rows: int | None = None
         self.columns: dict[str, str] = {}
         """Columns as a file names them, by key."""
         self.types: dict[str, str] = {}
         """Their types, by key: VARCHAR in CSV."""
         self.per_file: list[frozenset[str]] = []
+        self.checks: list[Check] = []
+        """What must hold of the values that were asked for; whoever sums them up looks."""
         views = [self._view(number, path) for number, path in enumerate(paths)]
         # A column that an older file lacks is empty there.
         self.database.execute("CREATE VIEW bill AS " + " UNION ALL BY NAME ".join(views)).fetchall()
@@ -94,27 +109,26 @@ class Table:
         return f"coalesce(CAST({self.name(column)} AS VARCHAR), '')"
 
     def month(self, column: str) -> str:
-        """SQL of the month a date column begins with, "2026-11", after a check that all are dates.
+        """SQL of the month a date column begins with, "2026-11"; notes a check that all are dates.
 
         Raises:
-            ReportError: A value is no date in ISO form; names file, row and column.
+            ReportError: The column is missing.
         """
         self.require(column)
         text = self.text(column)
-        self._refuse(
-            column, f"NOT regexp_matches({text}, '^\\d{{4}}-\\d\\d')", "a date: 2026-11-01"
-        )
+        wrong = f"NOT regexp_matches({text}, '^\\d{{4}}-\\d\\d')"
+        self.checks.append(Check(column, wrong, "a date: 2026-11-01"))
         return f"left({text}, 7)"
 
     def amount(self, column: str, *, optional: bool = False) -> str:
-        """SQL of a column as an exact number, after a check that every value is one.
+        """SQL of a column as an exact number, 0 where it is none; notes a check that all are.
 
         Args:
             column: Its name, in any form.
             optional: Whether an empty value, or no such column at all, counts as 0.
 
         Raises:
-            ReportError: A value is none; names file, row and column.
+            ReportError: The column is missing.
         """
         if optional and not self.has(column):
             return "CAST(0 AS DECIMAL(38, 18))"
@@ -126,7 +140,7 @@ class Table:
             name = f"replace(CAST({name} AS VARCHAR), '_', '?')"
         value = f"TRY_CAST({name} AS DECIMAL(38, 18))"
         wrong = f"{value} IS NULL" + (f" AND {self.text(column)} <> ''" if optional else "")
-        self._refuse(column, wrong, "a number such as 1234.56")
+        self.checks.append(Check(column, wrong, "a number such as 1234.56"))
         return f"coalesce({value}, 0)"
 
     def query(self, sql: str, values: dict[str, object] | None = None) -> list[Any]:
@@ -136,21 +150,37 @@ class Table:
             ReportError: A file turns out to be corrupt.
         """
         try:
-            return self.database.execute(sql, values or {}).fetchall()
+            if "FROM bill" not in sql:
+                return self.database.execute(sql, values or {}).fetchall()
+            with step("reading the bill", self._size, self.database):
+                return self.database.execute(sql, values or {}).fetchall()
         except self._duckdb.Error as error:
             raise explain(error, self.paths) from None
 
-    def _refuse(self, column: str, wrong: str, wanted: str) -> None:
-        """Name the first value that a condition holds for."""
+    def refuse(self, check: Check) -> None:
+        """Name the first value that a check fails for.
+
+        Numbering the rows takes a pass of its own, which only a file with a wrong value needs.
+
+        Raises:
+            ReportError: Names file, row and column.
+        """
+        column = check.column
         rows = self.query(
-            f"SELECT _file, _row, {self.text(column)} FROM bill WHERE {wrong} LIMIT 1"  # noqa: S608
+            f"SELECT _file, _row, {self.text(column)} FROM bill WHERE {check.wrong} LIMIT 1"  # noqa: S608
         )
-        if rows:
-            file, row, text = rows[0]
+        for file, row, text in rows:
             raise ReportError(
                 f"{str(self.paths[file])!r} row {row}, column {self.columns[key_of(column)]!r}: "
-                f"{text!r} is not {wanted}"
+                f"{text!r} is not {check.wanted}"
             )
+
+    def _size(self) -> int:
+        """About how many rows the files have."""
+        if self._rows is None:
+            parquet = rows_of_parquet(self.paths, self.database) if self.is_parquet else 0
+            self._rows = parquet if self.is_parquet else rows_of_csv(self.paths)
+        return self._rows
 
     def _view(self, number: int, path: Path) -> str:
         """One file as a SELECT; its columns are noted."""

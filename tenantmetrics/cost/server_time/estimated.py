@@ -77,6 +77,8 @@ class ServerTimeEstimate:
         self.parts = estimate_parts(record, server, methods)
         self.usage_hours = frozenset(usage) - {hour for hour, _ in methods}
         self.hours = self._hours()
+        waited = {key[0] for part in self.parts if part.method is Method.WALL for key in part.keys}
+        self.told_hours = frozenset(self.hours) - self.usage_hours - waited
 
     def _hours(self) -> dict[int, HourServerTime]:
         mine: dict[int, float] = defaultdict(float)

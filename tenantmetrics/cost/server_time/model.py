@@ -171,6 +171,7 @@ class Estimate(Protocol):
         usage_hours: Hours whose server time is wall time less waits for every cluster. What the
             scan of the usage gives for them is handed to `tenants`: they need no query of their
             own.
+        told_hours: Hours whose load is known: those of the others hold what clients waited.
         methods: Those that were used, the best first.
         notes: What a reader must know, a sentence each.
     """
@@ -182,6 +183,10 @@ class Estimate(Protocol):
     @property
     def usage_hours(self) -> frozenset[int]:
         """Hours whose server time is wall time less waits for every cluster."""
+
+    @property
+    def told_hours(self) -> frozenset[int]:
+        """Hours whose load is known."""
 
     @property
     def methods(self) -> tuple[MethodCoverage, ...]:

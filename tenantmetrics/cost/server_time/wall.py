@@ -44,6 +44,11 @@ class WallEstimate:
         return frozenset(self.usage)
 
     @property
+    def told_hours(self) -> frozenset[int]:
+        """None: what clients waited is no load."""
+        return frozenset()
+
+    @property
     def methods(self) -> tuple[MethodCoverage, ...]:
         """Wall time, in all hours."""
         return (

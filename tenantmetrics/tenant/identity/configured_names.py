@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tenantmetrics.config import Config
+from tenantmetrics.tenant.identity.schema_file import load_schema
 from tenantmetrics.tenant.identity.tenant_ids import from_text
 
 __all__ = ["Vocabulary"]
@@ -15,12 +16,21 @@ class Vocabulary:
 
     Args:
         config: The settings.
+
+    Raises:
+        ConfigError: The file of `tenant_schema` cannot be read.
     """
 
     def __init__(self, config: Config) -> None:
         self.columns = {name.lower(): rank for rank, name in enumerate(config.tenant_columns)}
         self.variables = frozenset(name.lower() for name in config.tenant_variables)
         self.tables = _columns_of(config.tenant_tables)
+        self.schema = load_schema(config.tenant_schema)
+        if self.schema is not None:
+            # A tenant column of another name than the usual ones is one in its table alone.
+            for name, column in self.schema.tenant_columns():
+                if column not in self.columns:
+                    self.tables.setdefault(name, column)
         self.shared_rows = config.tenant_shared_rows
         self.trusts_updates = config.tenant_trust_updates
         self.functions = _positions(config.tenant_functions)

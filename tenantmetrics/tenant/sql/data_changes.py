@@ -30,6 +30,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     Rows,
 )
 from tenantmetrics.tenant.sql.saved_rows import saved_tenant
+from tenantmetrics.tenant.sql.schema_conflicts import may_overwrite_others
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.value_expressions import bare, unnested
 from tenantmetrics.tenant.sql.written_values import alias_of, value_node
@@ -122,6 +123,8 @@ class DataChanges:
             # It restricts the row that is there already, which may be another tenant's.
             Conditions(self.queries, names, facts).add(where.this, facts.main)
             written = Also(written, (build_restriction(facts, names),))
+        if may_overwrite_others(node, self.vocabulary):
+            written = Also(written, (UNKNOWN,))
         beside = [later() for later in facts.later] + facts.beside
         beside = [part for part in beside if part is not OPEN]
         return Also(written, tuple(beside)) if beside else written

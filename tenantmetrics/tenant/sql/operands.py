@@ -8,7 +8,7 @@ from typing import Any
 
 from tenantmetrics.tenant.identity.tenant_ids import from_field, from_number, from_text, from_uuid
 from tenantmetrics.tenant.sql.budget import Budget
-from tenantmetrics.tenant.sql.template import Literal
+from tenantmetrics.tenant.sql.literals import Literal
 
 __all__ = [
     "MAX_EVALUATION_STEPS",

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tenantmetrics.records import Misuse, SessionVerb
+from tenantmetrics.tenant.sql.closed_tables import Closed
 from tenantmetrics.tenant.sql.computed_values import Computed
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
-    Closed,
     Either,
     Fixed,
     Guarded,
@@ -68,7 +68,8 @@ class Plan:
         workless: Whether running it is free in the database, whatever its values are.
         probes: Whether it is what drivers, pools and health checks ask: it touches no rows, and
             shows constants, shows or sets the session, or asks the server about itself.
-        of_server: Whether all tables it touches are PostgreSQL's own, which hold nobody's rows.
+        guarded: Whether row-level security guards all tables that it touches, as far as the schema
+            tells, or they hold nobody's rows, such as PostgreSQL's own.
         why: For `explain`: what was not understood, and why.
     """
 
@@ -84,7 +85,7 @@ class Plan:
     fingerprint: int = 0
     workless: bool = False
     probes: bool = False
-    of_server: bool = False
+    guarded: bool = False
     why: str = ""
 
 

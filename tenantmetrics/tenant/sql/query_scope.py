@@ -40,9 +40,9 @@ __all__ = [
 
 Key = tuple[int, str]
 """Number of the source, name of the column."""
-MAX_STEPS = 4_000
-"""Steps that the analysis of one statement may take, about as many microseconds. The statements of
-the corpus take 160 at most."""
+MAX_STEPS = 3_200
+"""Steps that the analysis of one statement may take, 1 to 3 µs each. The statements of the corpus
+take 160 at most."""
 _OTHER = "\0"
 """Begins the name in the key of a column that is no tenant's, such as tenants.id: where it equals
 one that is, what it is compared with is the tenant."""

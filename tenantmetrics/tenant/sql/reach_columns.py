@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.identity.schema_file import TableFacts
 from tenantmetrics.tenant.sql.restrictions import Restriction
 
 __all__ = ["Binding", "Output", "ReachScope", "Relation", "is_key_name"]
@@ -90,6 +91,7 @@ class Output(NamedTuple):
         whole: Every row's value comes from these sources.
         inward: A condition on it restricts these sources.
         value: What a column of plain values names.
+        of: The tables whose column it is, where the schema knows them; empty where it does not.
     """
 
     sources: tuple[int, ...] = ()
@@ -97,6 +99,7 @@ class Output(NamedTuple):
     whole: bool = False
     inward: bool = True
     value: Restriction | None = None
+    of: tuple[TableFacts, ...] = ()
 
 
 @dataclass(slots=True)
@@ -154,6 +157,15 @@ class ReachScope:
             yield scope
             scope = scope.parent
 
+    def _may_be(self, output: Output, name: str) -> bool:
+        if name in self.vocabulary.columns:
+            tables = self.vocabulary.tables
+            return all(
+                name in table.columns or table.name.rpartition(".")[2] in tables
+                for table in output.of
+            )
+        return all(name in table.columns for table in output.of)
+
     def columns(self, column: exp.Column) -> list[Output]:
         """What a column may mean: one, or several where the text does not tell."""
         name, qualifier = column.name.lower(), column.table.lower()
@@ -170,6 +182,9 @@ class ReachScope:
                 return listed
             outputs = [b.relation.output(name) for b in scope.bindings.values()]
             known = [output for output in outputs if output is not None]
+            if len(known) > 1:
+                # The schema may know that only one of the tables has it.
+                known = [output for output in known if self._may_be(output, name)] or known
             if known:
                 return known
         return []

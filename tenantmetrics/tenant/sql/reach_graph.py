@@ -29,6 +29,7 @@ class ReachGraph:
         self.budget = budget
         self.tables: list[int] = []
         self.restricted: dict[int, list[Restriction]] = {}
+        self._telling: set[int] = set()
         self._count = 0
         self._edges: dict[int, list[int]] = {}
         self._all_of: list[tuple[tuple[int, ...], int]] = []
@@ -75,9 +76,17 @@ class ReachGraph:
         """A source that is one of several, which of them the text does not tell."""
         self._loose.append((number, tuple(candidates)))
 
-    def restrict(self, number: int, restriction: Restriction) -> None:
-        """The tenant column of a source is compared with something that tells a tenant."""
+    def restrict(self, number: int, restriction: Restriction, *, shared: bool = False) -> None:
+        """The tenant column of a source is compared with something that tells a tenant.
+
+        Args:
+            number: The source.
+            restriction: What it is compared with.
+            shared: Its rows without a tenant stay. Rows of anybody may point at those.
+        """
         self.budget.spend(1)
+        if not shared:
+            self._telling.add(number)
         self.restricted.setdefault(number, []).append(restriction)
 
     def _root(self, number: int) -> int:
@@ -85,13 +94,13 @@ class ReachGraph:
             number = above
         return number
 
-    def closed(self, starts: Iterable[int] | None = None) -> set[int]:
-        """The sources that are closed, once those are that the search begins with.
+    def closed(self, more: Iterable[int] = ()) -> set[int]:
+        """The sources that are closed by the restricted ones.
 
         Args:
-            starts: Where to begin; None: the restricted ones.
+            more: Sources that are taken to be closed, too.
         """
-        if starts is None:
+        if not more:
             waiting_ones = []
             for number, candidates in self._loose:
                 if len({self._root(candidate) for candidate in candidates}) == 1:
@@ -100,14 +109,13 @@ class ReachGraph:
                 else:
                     waiting_ones.append((number, candidates))
             self._loose = waiting_ones
-            starts = self.restricted
         waiting: dict[int, list[int]] = {}
         missing = []
         for index, (needed, _) in enumerate(self._all_of):
             missing.append(len(needed))
             for number in needed:
                 waiting.setdefault(number, []).append(index)
-        todo = [*starts, *(end for needed, end in self._all_of if not needed)]
+        todo = [*self._telling, *more, *(end for needed, end in self._all_of if not needed)]
         found: set[int] = set()
         while todo:
             number = todo.pop()
@@ -121,7 +129,7 @@ class ReachGraph:
                 missing[index] -= 1
                 if not missing[index]:
                     todo.append(self._all_of[index][1])
-        return found
+        return found.union(self.restricted)
 
     def groups(self) -> list[list[list[Restriction]]]:
         """The restrictions by source, those of sources that close each other together."""

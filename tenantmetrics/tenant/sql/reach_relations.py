@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.identity.schema_file import TableFacts
 from tenantmetrics.tenant.sql.reach_columns import Output, ReachScope, Relation
 
-__all__ = ["WithQuery", "renamed", "standing_for", "united", "without_inward"]
+__all__ = ["WithQuery", "origins", "renamed", "standing_for", "united", "without_inward"]
 
 
 @dataclass(slots=True)
@@ -37,10 +39,11 @@ def without_inward(relation: Relation) -> None:
 def standing_for(relation: Relation, number: int) -> Relation:
     """The same columns, all from one source."""
     outputs = {
-        name: Output((number,), output.name, True, output.inward)
+        name: Output((number,), output.name, True, output.inward, of=output.of)
         for name, output in relation.outputs.items()
     }
-    star = Output((number,), whole=True) if relation.star is not None else None
+    star = relation.star
+    star = Output((number,), whole=True, of=star.of) if star is not None else None
     return Relation(outputs, star, relation.tables)
 
 
@@ -75,6 +78,13 @@ def united(relations: list[Relation]) -> Relation:
     return Relation(outputs)
 
 
+def origins(outputs: Sequence[Output]) -> tuple[TableFacts, ...]:
+    """The tables of all columns; none where one of them is not known."""
+    if not all(output.of for output in outputs):
+        return ()
+    return tuple(dict.fromkeys(table for output in outputs for table in output.of))
+
+
 def _together(outputs: list[Output]) -> Output:
     names = {output.name for output in outputs}
     return Output(
@@ -82,4 +92,5 @@ def _together(outputs: list[Output]) -> Output:
         names.pop() if len(names) == 1 else "\0",
         all(output.whole and output.sources for output in outputs),
         all(output.inward and output.sources for output in outputs),
+        of=origins(outputs),
     )

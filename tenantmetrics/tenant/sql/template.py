@@ -8,14 +8,14 @@ filled with the literals of the text by their position, so it is made once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tenantmetrics.sqltext import Token, TokenKind, tokenize
+from tenantmetrics.tenant.sql.literals import CONTINUED, Literal, Literals
 
 __all__ = [
     "TOO_LONG",
-    "Literal",
     "Skeleton",
     "range_of_string",
     "skeleton",
@@ -30,29 +30,14 @@ _STRING_SLOT = "slot"
 _RANGE_SLOT = "list"
 _NUMBER_SLOT = 8_800_000_000
 _SHORT_LIST = 15
-_LONG_LIST = 4_000
-_MAX_TOKENS = 6_000
+_MAX_TOKENS = 4_500
 """Tokens of one text that are looked at, 10 ms; what is longer names nobody."""
-_MAX_ESCAPED = 4_096
-"""Characters of an E literal that are read; nobody's name is longer."""
 _MAX_SLOTS = 100_000
-
-
-class Literal(NamedTuple):
-    """What stood in a slot.
-
-    Attributes:
-        text: The value that PostgreSQL reads, quotes and escapes resolved; None where it is no text
-            (bits) or not told here.
-        number: Whether it was written as a number.
-    """
-
-    text: str | None
-    number: bool
-
-
-# Half of the time of the named tuple's own constructor.
-_new = tuple.__new__
+_LONG_TEXT = 65_536
+"""The Data API takes no longer one; 10 ms are enough for those, 50 ms for longer ones."""
+_MAX_LITERALS = 16_000
+"""Literals outside of lists, 0.4 µs each; a text with more of them names nobody."""
+_MAX_LITERALS_OF_LONG = 60_000
 
 
 class Skeleton(NamedTuple):
@@ -65,25 +50,35 @@ class Skeleton(NamedTuple):
     """
 
     template: str
-    literals: tuple[Literal, ...]
+    literals: Sequence[Literal]
     comments: tuple[str, ...]
 
 
-# Texts in which a literal is what `_LITERAL` takes for one: no backslash, no `$`, no comment, no
-# literal with a prefix or continued on the next line. Anything else is tokenized. Both expressions
-# begin with the characters they look for, so that a search leaps from one to the next.
-_UNUSUAL = ("\\", "$", "&", "--", "/*")
+# Texts in which a literal is what `_LITERAL` takes for one: no backslash, no `$` but positional
+# parameters, no comment, no literal with a prefix or continued on the next line. Anything else is
+# tokenized. The expressions begin with the characters they look for, so that a search leaps from
+# one to the next.
+_UNUSUAL = ("\\", "&", "--", "/*")
+_DOLLAR = re.compile(r"\$(?:(?<=[\w$\x80-\U0010FFFF]\$)|(?![0-9]))")
 _UNUSUAL_QUOTE = re.compile(r"""'(?:(?<=[^\w'][eEbBxXnN]')|[ \t\f\v]*+[\n\r]\s*+')""")
 _BLOCK = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"
 _COMMENTED = re.compile(rf"\s*+({_BLOCK})?+((?:[^/]|/(?!\*))*+)({_BLOCK})?+\s*+", re.DOTALL)
-_LITERAL = re.compile(
-    r"""('(?:[^']|'')*+'|"(?:[^"]|"")*+"|"""
-    r"""[0-9](?<![\w.:$\x80-\U0010FFFF][0-9])(?:[xXoObB][0-9a-fA-F_]++|[0-9_]*+"""
-    r"""(?:\.[0-9_]++)?+)(?![\w.]))"""
+_STRING = r"'(?:[^']|'')*+'"
+_NUMBER = (
+    r"[0-9](?<![\w.:$\x80-\U0010FFFF][0-9])(?:[xXoObB][0-9a-fA-F_]++|[0-9_]*+"
+    r"(?:\.[0-9_]++)?+)(?![\w.])"
 )
+_LITERAL = re.compile(rf"""({_STRING}|"(?:[^"]|"")*+"|{_NUMBER})""")
+_ELEMENT = rf"\s*+-?+(?:{_STRING}|{_NUMBER})(?:::[A-Za-z_]\w*+)?+\s*+"
+_LIST = (
+    rf"(?<![\w$.\x80-\U0010FFFF])(?i:in\s*+\(|array\s*+\[)"
+    rf"{_ELEMENT}(?:,{_ELEMENT}){{{_SHORT_LIST},}}+(?=[)\]])"
+)
+_LITERAL_OR_LIST = re.compile(rf"""({_STRING}|"(?:[^"]|"")*+"|{_NUMBER}|{_LIST})""")
+_SIGN_OR_CAST = re.compile(r"-|::\w+")
 
 
-def skeleton(sql: str) -> Skeleton:  # noqa: C901 - one short loop a step
+def skeleton(sql: str) -> Skeleton:
     """Cut a text; never raises."""
     comments: tuple[str, ...] = ()
     body = sql
@@ -95,65 +90,87 @@ def skeleton(sql: str) -> Skeleton:  # noqa: C901 - one short loop a step
             comments = tuple(part[2:-2] for part in (ends.group(1), ends.group(3)) if part)
     if any(mark in body for mark in _UNUSUAL) or _UNUSUAL_QUOTE.search(body):
         return _tokenized(sql)
-    pieces = _LITERAL.split(body)
-    literals: list[Literal] = []
+    if "$" in body and _DOLLAR.search(body):
+        return _tokenized(sql)
+    return _slotted(body, sql, comments)
+
+
+def _slotted(body: str, sql: str, comments: tuple[str, ...]) -> Skeleton:
+    listed = body.count(",") >= _SHORT_LIST
+    pieces = (_LITERAL_OR_LIST if listed else _LITERAL).split(body)
+    if len(pieces) > 2 * (_MAX_LITERALS if len(sql) <= _LONG_TEXT else _MAX_LITERALS_OF_LONG):
+        return Skeleton(TOO_LONG, (), comments)
+    between = "".join(pieces[::2])
+    if "'" in between or '"' in between:
+        return _tokenized(sql)
+    written: list[str] = []
     for index in range(1, len(pieces), 2):
         piece = pieces[index]
         first = piece[0]
         if first == "'":
-            value = piece[1:-1]
-            pieces[index] = f"'slot{len(literals)}'"
-            literals.append(
-                _new(Literal, (value.replace("''", "'") if "''" in value else value, False))
-            )
+            pieces[index] = f"'slot{len(written)}'"
+            written.append(piece)
+        elif first in "0123456789":
+            pieces[index] = str(_NUMBER_SLOT + len(written))
+            written.append(piece)
         elif first != '"':
-            pieces[index] = str(_NUMBER_SLOT + len(literals))
-            literals.append(_new(Literal, (piece, True)))
-    for index in range(0, len(pieces), 2):
-        if "'" in pieces[index] or '"' in pieces[index]:
-            return _tokenized(sql)
+            pieces[index] = _folded(piece, written)
     template = "".join(pieces)
-    if len(literals) > _SHORT_LIST:
-        template = _folded(template)
-    if len(template) > _LONG_LIST:
+    if template.count(":") > _MANY_PARAMETERS:
         template = _PARAMETERS.sub(r"\1\2::char(1)", template)
-    return Skeleton(template, tuple(literals), comments)
+    return Skeleton(template, Literals(written), comments)
 
 
-_ELEMENT = rf"-?(?:'{_STRING_SLOT}[0-9]+'|88[0-9]{{8}})(?:::[A-Za-z_]\w*+)?"
-_LIST = re.compile(
-    rf"(\b(?:in\s*\(|array\s*\[)\s*)({_ELEMENT}(?:\s*,\s*{_ELEMENT}){{{_SHORT_LIST},}}+)"
-    r"(?=\s*[)\]])",
+def _folded(text: str, written: list[str]) -> str:
+    """A long list as one slot that stands for a range of slots."""
+    pieces = _LITERAL.split(text)
+    first = len(written)
+    written += pieces[1::2]
+    around = _SIGN_OR_CAST.findall(",".join(pieces[::2]))
+    return pieces[0].rstrip("- \t\n\r\f\v") + _range(first, len(written) - 1, around)
+
+
+_SLOT = re.compile(rf"'{_STRING_SLOT}([0-9]+)'|88([0-9]{{8}})")
+_SLOT_WITH_CAST = rf"-?(?:'{_STRING_SLOT}[0-9]+'|88[0-9]{{8}})(?:::[A-Za-z_]\w*+)?"
+_LIST_OF_SLOTS = re.compile(
+    rf"(\b(?:in\s*\(|array\s*\[)\s*)"
+    rf"({_SLOT_WITH_CAST}(?:\s*,\s*{_SLOT_WITH_CAST}){{{_SHORT_LIST},}}+)(?=\s*[)\]])",
     re.IGNORECASE,
 )
-_SIGN_OR_CAST = re.compile(r"-|::\w+")
+
+
+def _fold_slots(found: re.Match[str]) -> str:
+    """The same where the literals are slots already."""
+    text = found.group(2)
+    first = _SLOT.search(text)
+    last = _SLOT.search(text, text.rfind(","))
+    assert first is not None and last is not None  # noqa: S101, PT018 - the list is made of slots
+    ends = [int(slot.group(1) or slot.group(2)) for slot in (first, last)]
+    return f"{found.group(1)}{_range(ends[0], ends[1], _SIGN_OR_CAST.findall(text))}"
+
+
+def _range(first: int, last: int, around: list[str]) -> str:
+    """A slot for a range of them.
+
+    Args:
+        first: The first one.
+        last: The last one.
+        around: The signs and casts that stand around them.
+    """
+    slot = f"'{_RANGE_SLOT}{first}_{last}'"
+    if not around:
+        return slot
+    alike = len(set(around)) == 1 and len(around) == last - first + 1
+    # Of values with signs, and with different casts, it is not told whom they name.
+    return slot + (around[0] if alike and around[0] != "-" else "::char(1)")
+
+
 _MANY_PARAMETERS = 1_300
 _PARAMETERS = re.compile(
     rf"(\b(?:in\s*\(|array\s*\[)\s*)(:\w+)((?:\s*,\s*:\w+){{{_MANY_PARAMETERS},}}+)(?=\s*[)\]])",
     re.IGNORECASE,
 )
 """More than the parser takes; whom they name is not told."""
-_SLOT = re.compile(rf"'{_STRING_SLOT}([0-9]+)'|88([0-9]{{8}})")
-
-
-def _folded(template: str) -> str:
-    """A template with each long IN list as one slot that stands for a range of slots."""
-    return _LIST.sub(_fold, template)
-
-
-def _fold(found: re.Match[str]) -> str:
-    text = found.group(2)
-    first = _SLOT.search(text)
-    last = _SLOT.search(text, text.rfind(","))
-    assert first is not None and last is not None  # noqa: S101, PT018 - the list is made of slots
-    numbers = [int(slot.group(1) or slot.group(2)) for slot in (first, last)]
-    folded = f"{found.group(1)}'{_RANGE_SLOT}{numbers[0]}_{numbers[1]}'"
-    around = _SIGN_OR_CAST.findall(text)
-    if not around:
-        return folded
-    alike = len(set(around)) == 1 and len(around) == numbers[1] - numbers[0] + 1
-    # Of values with signs, and with different casts, it is not told whom they name.
-    return folded + (around[0] if alike and around[0] != "-" else "::char(1)")
 
 
 def range_of_string(content: str) -> tuple[int, int] | None:
@@ -198,7 +215,7 @@ def _tokens(sql: str) -> Iterator[Token]:
             if token.kind is TokenKind.SPACE or sql.startswith("--", token.start):
                 gap.append(token)
                 continue
-            if token.kind is TokenKind.STRING and _GAP.fullmatch(
+            if token.kind is TokenKind.STRING and CONTINUED.fullmatch(
                 sql, held.end - 1, token.start + 1
             ):
                 held, gap = Token(TokenKind.STRING, held.start, token.end), []
@@ -218,7 +235,7 @@ def _tokens(sql: str) -> Iterator[Token]:
 def _tokenized(sql: str) -> Skeleton:
     """The same by PostgreSQL's lexical rules in full."""
     pieces: list[str] = []
-    literals: list[Literal] = []
+    literals: list[str] = []
     comments: list[str] = []
     end = 0
     for kind, start, end in _tokens(sql):
@@ -231,12 +248,11 @@ def _tokenized(sql: str) -> Skeleton:
                 comments.append(text[2:-2])
                 pieces.append(" ")
         elif kind is TokenKind.STRING:
-            # A value that cannot be told keeps its slot, so that nothing else moves into it.
             pieces.append(f"'slot{len(literals)}'")
-            literals.append(Literal(_string_value(text), False))
+            literals.append(text)
         elif kind is TokenKind.NUMBER:
             pieces.append(str(_NUMBER_SLOT + len(literals)))
-            literals.append(Literal(text, True))
+            literals.append(text)
         elif kind is TokenKind.UNTERMINATED:
             pieces.append(" ")
         else:
@@ -245,55 +261,7 @@ def _tokenized(sql: str) -> Skeleton:
         return Skeleton(f"{''.join(pieces[:20])} {TOO_LONG}", (), tuple(comments))
     template = "".join(pieces)
     if len(literals) > _SHORT_LIST:
-        template = _folded(template)
-    if len(template) > _LONG_LIST:
+        template = _LIST_OF_SLOTS.sub(_fold_slots, template)
+    if template.count(":") > _MANY_PARAMETERS:
         template = _PARAMETERS.sub(r"\1\2::char(1)", template)
-    return Skeleton(template, tuple(literals), tuple(comments))
-
-
-_GAP = re.compile(r"'(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'")
-_PLAIN = re.compile(r"''|'(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'")
-_ESCAPED = re.compile(
-    r"''|" + _GAP.pattern + r"|\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})"
-    r"|([0-7]{1,3})|(.))",
-    re.DOTALL,
-)
-_CONTROL = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_MAX_OCTAL = 0o377
-
-
-def _string_value(text: str) -> str | None:
-    """The value of a string literal in any notation; None where it is no text or not known."""
-    if text.startswith("$"):
-        tag = text[: text.index("$", 1) + 1]
-        return text[len(tag) : -len(tag)]
-    prefix = text[: text.index("'")].lower()
-    body = text[len(prefix) + 1 : -1]
-    if prefix == "e" and len(body) <= _MAX_ESCAPED:
-        try:
-            return _ESCAPED.sub(_escape, body)
-        except (ValueError, OverflowError):
-            return None
-    if prefix in {"", "n"}:
-        return _PLAIN.sub(lambda found: "'" if found.group() == "''" else "", body)
-    if prefix == "u&" and "\\" not in body:
-        return _PLAIN.sub(lambda found: "'" if found.group() == "''" else "", body)
-    return None
-
-
-def _escape(found: re.Match[str]) -> str:
-    """What one escape of an E literal stands for."""
-    if found.group() == "''":
-        return "'"
-    hexa, short, wide, octal, other = found.groups()
-    if code := hexa or short or wide:
-        number = int(code, 16)
-        # Bytes beyond ASCII join into UTF-8 sequences: not told here.
-        if hexa and number > 0x7F:  # noqa: PLR2004
-            raise ValueError
-        return chr(number)
-    if octal:
-        if int(octal, 8) > 0x7F:  # noqa: PLR2004
-            raise ValueError
-        return chr(int(octal, 8))
-    return _CONTROL.get(other, other) if other else ""
+    return Skeleton(template, Literals(literals), tuple(comments))

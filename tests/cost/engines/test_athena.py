@@ -235,9 +235,11 @@ def test_motos_athena_takes_the_same_flow(aws_account, engine):
 
 def test_compute_is_divided_by_server_time_as_duckdb_does(worked_ledger, upload, athena, engine):
     """The sums by statement come back from the second table, and are the same."""
-    there = monthly(upload("prod"), engine=engine, month="2026-11")
-    assert there == monthly(worked_ledger, month="2026-11")
+    asked = {"month": "2026-11", "top_statements": 1, "top_statements_of": ["heavy", "it's"]}
+    there = monthly(upload("prod"), engine=engine, **asked)
+    assert there == monthly(worked_ledger, **asked)
     assert there.server_time.methods[0].method == "record"
+    assert list(there.top_statements) == ["heavy"]
 
 
 def test_a_ledger_with_statements_needs_the_second_table(worked_ledger, upload, athena, engine):

@@ -15,7 +15,7 @@ JOINS = ("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN")
 
 
 @pytest.fixture(scope="session")
-def statements_at_random() -> Callable[[int], Statements]:
+def statements_at_random() -> Callable[..., Statements]:
     """Makes a source of statements for a seed."""
     return Statements
 
@@ -25,10 +25,19 @@ class Statements:
 
     Args:
         seed: The same seed gives the same statements.
+        more: Further conditions for two aliases and a tenant, with their weights.
+        changes: Makes further changes; gets what chooses at random.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(
+        self,
+        seed: int,
+        more: Callable[[str, str, str], tuple[tuple[str, float], ...]] = lambda *_: (),
+        changes: Callable[[random.Random], str] | None = None,
+    ) -> None:
         self.seed = seed
+        self._more = more
+        self._changes = changes
         self._random = random.Random(seed)
         self._aliases = 0
         self._ctes: list[str] = []
@@ -36,6 +45,8 @@ class Statements:
     def one(self) -> str:
         """The next statement."""
         self._aliases, self._ctes = 0, []
+        if self._changes is not None and self._chance(0.03):
+            return self._changes(self._random)
         with_ = self._with() if self._chance(0.35) else ""
         kind = self._pick(
             ((self._select_all, 10), (self._update, 3), (self._delete, 3), (self._insert, 2),
@@ -237,6 +248,7 @@ class Statements:
             (f"coalesce({x}.tenant_id, {y}.tenant_id) = {tenant}", 0.5),
             (f"coalesce({x}.{key}, 11) = {y}.{other}", 0.5),
             ("true", 0.5),
+            *self._more(x, y, tenant),
         )
         if depth <= 0 or self._chance(0.55):
             return self._pick(plain)

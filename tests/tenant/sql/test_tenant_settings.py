@@ -95,9 +95,23 @@ def test_a_tenants_own_row_is_its(named, sql, expected):
         (
             (
                 "SELECT * FROM plans p JOIN prices c ON c.plan_id = p.id "
-                "WHERE p.tenant_id IS NULL OR p.tenant_id = :t"
+                "WHERE (p.tenant_id IS NULL OR p.tenant_id = :t) AND c.tenant_id = :t"
             ),
             "acme",
+        ),
+        (
+            (
+                "SELECT * FROM plans p JOIN bookings b ON b.plan_id = p.id "
+                "WHERE p.tenant_id IS NULL OR p.tenant_id = :t"
+            ),
+            "?",  # everybody books a plan of everybody
+        ),
+        (
+            (
+                "SELECT * FROM plans p, bookings b WHERE b.plan_id = p.id "
+                "AND (p.tenant_id IS NULL OR b.tenant_id = :t)"
+            ),
+            "?",
         ),
         ("SELECT * FROM plans WHERE tenant_id IS NULL OR active", "?"),
         ("SELECT * FROM plans WHERE tenant_id IS NULL", "?"),

@@ -1,38 +1,20 @@
 """PostgreSQL judges random statements: a tenant that is not named has no part in what they do.
 
-Where the resolver names tenants, a query has to give the same rows on a database that holds these
-tenants' rows alone, and on one where the others' rows are different. A change has to leave the
-others' rows as they were, and has to do the same to the named tenants' rows. Keys are equal inside
-a tenant only, as an application's foreign keys are.
+Keys are equal inside a tenant only, as an application's foreign keys are.
 """
 
 from __future__ import annotations
 
-import itertools
 import random
-import re
-from collections import Counter
 
-import psycopg
 import pytest
 
-from tenantmetrics.dataapi.capture import request_of
-from tenantmetrics.localapi.postgres import embedded
-from tests.tenant.sql.named import named_by_statement
+from tests.tenant.sql.judging import TENANTS, judge_of, judged
 
-TABLES = ("a", "b", "c", "d")
-TENANTS = ("acme", "bee", "cat")
 IN_TEST = 400
 IN_LONG_TEST = 50_000
 NAMED_AT_LEAST = 0.08
 """Most statements at random restrict nothing; a judge that nobody asks would find nothing."""
-
-HELD = " UNION ALL ".join(f"SELECT '{table}', r.* FROM {table} r" for table in TABLES)
-CHANGE = re.compile(r"UPDATE t?\w+ AS|DELETE FROM|INSERT INTO|MERGE INTO")
-WRITES_A_VALUE = re.compile(
-    r"INSERT INTO .* '\w+' AS tenant_id, .* FROM \w+ \w+( WHERE .*)?$"
-    r"|THEN INSERT .* VALUES \(\w+\.id, 'acme'"
-)
 
 
 def _rows(table, tenant):
@@ -44,118 +26,14 @@ def _rows(table, tenant):
         yield (keys[0], tenant, keys[1], keys[2], seed.choice(["open", "done"]))
 
 
-def _other(row):
+def _other(_, row):
     return (*row[:4], "done" if row[4] == "open" else "open")
 
 
 @pytest.fixture(scope="module")
 def judge():
-    with embedded() as url, psycopg.connect(url, autocommit=True) as admin:
-        subsets = [()] + [s for n in (1, 2, 3) for s in itertools.combinations(TENANTS, n)]
-        for held in subsets:
-            for how in ("only", "other"):
-                schema = _schema(how, held)
-                admin.execute(f"CREATE SCHEMA {schema}")
-                for table in TABLES:
-                    admin.execute(
-                        f"CREATE TABLE {schema}.{table} "
-                        "(id int, tenant_id text, aid int, bid int, status text)"
-                    )
-                    rows = [row for tenant in held for row in _rows(table, tenant)]
-                    if how == "other":
-                        gone = [tenant for tenant in TENANTS if tenant not in held]
-                        rows += [_other(row) for tenant in gone for row in _rows(table, tenant)]
-                        rows += [_other(row) for tenant in gone for row in _rows(table, tenant)]
-                    for row in rows:
-                        admin.execute(
-                            f"INSERT INTO {schema}.{table} VALUES (%s, %s, %s, %s, %s)", row
-                        )
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("SET statement_timeout = '2s'")
-            connection.execute("SET jit = off")
-            yield Judge(connection)
-
-
-def _schema(how, tenants):
-    return "_".join(("rows", how, *tenants))
-
-
-class Judge:
-    """Runs a statement on several databases."""
-
-    def __init__(self, connection):
-        self._connection = connection
-        self._before = {}
-
-    def _run(self, schema, sql):
-        """What comes back and, of a change, which rows are gone and which are new."""
-        changes = CHANGE.search(sql) is not None
-        if changes and schema not in self._before:
-            self._connection.execute(f"SET search_path = {schema}")
-            self._before[schema] = Counter(self._connection.execute(HELD).fetchall())
-        after = f"; {HELD}" if changes else ""
-        try:
-            # One text, so that it takes one way to the server.
-            cursor = self._connection.execute(
-                f"BEGIN; SET LOCAL search_path = {schema}; {sql}{after}; ROLLBACK"
-            )
-        except psycopg.Error:
-            self._connection.execute("ROLLBACK")
-            raise
-        cursor.nextset()
-        cursor.nextset()
-        rows = Counter(cursor.fetchall()) if cursor.description else Counter()
-        if not changes:
-            return rows, Counter(), Counter()
-        cursor.nextset()
-        held, before = Counter(cursor.fetchall()), self._before[schema]
-        return rows, before - held, held - before
-
-    def interferes(self, sql, named):
-        """What tenants that were not named have to do with it; None where it does not run."""
-        if len(CHANGE.findall(sql)) > 1:
-            # Two changes of one row in one statement: PostgreSQL does not say which is done.
-            return None
-        held = [tenant for tenant in TENANTS if tenant in named]
-        try:
-            whole = self._run(_schema("only", TENANTS), sql)
-            alone = self._run(_schema("only", held), sql)
-            among_others = self._run(_schema("other", held), sql)
-        except psycopg.Error as error:
-            if error.sqlstate is None:
-                raise
-            return None
-        # A row without a tenant is nobody's.
-        touched = {row[2] for change in whole[1:] for row in change} - {None}
-        if touched - set(named):
-            return "it changes rows of tenants that were not named"
-        if WRITES_A_VALUE.search(sql):
-            # What it reads may be defaults for all: what it writes is what it is for.
-            return ""
-        if whole != alone:
-            return "without the others' rows it does something else"
-        return (
-            "" if whole == among_others else "with other rows of the others it does another thing"
-        )
-
-
-def judged(judge, resolver, statements, count):
-    """Statements with a wrong tenant; how many named somebody, and how many ran."""
-    wrong, named_ones, ran = [], 0, 0
-    for number in range(count):
-        sql = statements.one()
-        claims = resolver.claims(request_of("ExecuteStatement", {"sql": sql}))
-        named = named_by_statement(claims)
-        if not named:
-            continue
-        named_ones += 1
-        how = judge.interferes(sql, named)
-        ran += how is not None
-        if how:
-            wrong.append(
-                f"seed {statements.seed}, number {number}, {sorted(named)}: {how}:\n  {sql}"
-            )
-    return wrong, named_ones, ran
+    with judge_of(_rows, _other) as found:
+        yield found
 
 
 def test_a_tenant_that_is_not_named_has_no_part_in_it(judge, resolver, statements_at_random):

@@ -1,0 +1,101 @@
+"""What `report` writes: every file of one run, or none of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import typer
+
+from tenantmetrics.errors import ReportError
+
+__all__ = ["Contents", "merged", "say", "write"]
+
+Contents = Mapping[Path, Callable[[], str | bytes]]
+"""What makes a file's content, by file."""
+
+
+def merged(*parts: Contents) -> dict[Path, Callable[[], str | bytes]]:
+    """All of the files.
+
+    Raises:
+        ReportError: Two have the same name.
+    """
+    files: dict[Path, Callable[[], str | bytes]] = {}
+    for part in parts:
+        for path, make in part.items():
+            if path in files:
+                raise ReportError(f"{str(path)!r} is to be written twice")
+            files[path] = make
+    return files
+
+
+def say(left_out: str, *notes: str) -> None:
+    """Say on standard error what whoever uses the files must know, a line each.
+
+    Args:
+        left_out: Input that could not be read, in words; empty if nothing was.
+        notes: The rest.
+    """
+    if left_out:
+        typer.echo(f"tenantmetrics: warning: left out {left_out}", err=True)
+    for note in notes:
+        typer.echo(f"tenantmetrics: {note}", err=True)
+
+
+def write(files: Contents, folder: Path | None) -> None:
+    """Write the files, each made as it is written and moved into place when all are complete.
+
+    Says on standard error which; of the folder's files, how many.
+
+    Args:
+        files: By name.
+        folder: One that is made if it is not there, and taken away again if nothing comes of it.
+
+    Raises:
+        ReportError: One cannot be written; then none of them was changed.
+    """
+    from tenantmetrics.report.text import write_files
+
+    made: list[Path] = []
+    try:
+        if folder is not None:
+            made = [one for one in (folder, *folder.parents) if not one.exists()]
+            folder.mkdir(parents=True, exist_ok=True)
+        write_files(_Made(files))
+    except OSError as error:
+        _take_away(made)
+        raise ReportError(f"{str(folder)!r} cannot be written to: {error.strerror}") from None
+    except BaseException:
+        _take_away(made)
+        raise
+    others = [path for path in files if path.parent != folder]
+    for path in others:
+        typer.echo(f"wrote {path}", err=True)
+    if folder is not None:
+        count = len(files) - len(others)
+        typer.echo(f"wrote {count:,} file{'s' * (count != 1)} to {folder}", err=True)
+
+
+def _take_away(folders: list[Path]) -> None:
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+class _Made(Mapping[str | os.PathLike[str], str | bytes]):
+    """The contents, each made when it is asked for."""
+
+    def __init__(self, files: Contents) -> None:
+        self._files = files
+
+    def __getitem__(self, path: str | os.PathLike[str]) -> str | bytes:
+        return self._files[Path(path)]()
+
+    def __iter__(self) -> Iterator[str | os.PathLike[str]]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)

@@ -1,0 +1,84 @@
+"""`tenantmetrics rls schema`: what the setting `tenant_schema` reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tenantmetrics.cli.rls.target import (
+    DatabaseName,
+    EndpointUrl,
+    Region,
+    ResourceArn,
+    Schemas,
+    SecretArn,
+    Url,
+    connect,
+    ends_with_2,
+)
+
+__all__ = ["schema"]
+
+
+def schema(
+    *,
+    url: Url = None,
+    resource_arn: ResourceArn = None,
+    secret_arn: SecretArn = None,
+    database: DatabaseName = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="Tenant column; may be repeated. [default: setting tenant_columns]"),
+    ] = None,
+    schema: Schemas = None,
+    shared: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Tables whose rows are everybody's, such as countries: names, or patterns with "
+            "* and ?. Repeatable."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file.")
+    ] = None,
+) -> None:
+    """Write keys, foreign keys and tenant columns to a file for the setting tenant_schema.
+
+    Read-only. Nothing of the tables' rows is read.
+    """
+    from tenantmetrics import config
+    from tenantmetrics.policies.read import read
+    from tenantmetrics.policies.tenant_schema import tenant_schema
+    from tenantmetrics.report.text import write_files
+
+    columns = config.load(tenant_columns=column or None).tenant_columns
+    with ends_with_2():
+        with (
+            connect(
+                resource_arn=resource_arn,
+                secret_arn=secret_arn,
+                database=database,
+                url=url,
+                region=region,
+                endpoint_url=endpoint_url,
+            ) as connection,
+            connection.transaction(read_only=True),
+        ):
+            catalogue = read(connection)
+        found = tenant_schema(catalogue, columns, schema or (), shared or ())
+        text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+        if output is None:
+            typer.echo(text, nl=False)
+            return
+        write_files({output: text})
+    tables = found["tables"].values()
+    typer.echo(
+        f"wrote {output}: {len(tables)} tables, {sum(bool(one['tenant']) for one in tables)} with "
+        f"a tenant column, {sum(one['shared'] for one in tables)} shared",
+        err=True,
+    )

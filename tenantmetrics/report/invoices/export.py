@@ -1,0 +1,229 @@
+"""A month's invoices in the form of a billing provider."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+
+from tenantmetrics.cost.inputs import TenantFacts
+from tenantmetrics.cost.invoicing.price import Invoice, with_rules
+from tenantmetrics.cost.invoicing.rules import Rules, WithoutCustomer
+from tenantmetrics.cost.statement import Statement
+from tenantmetrics.errors import ReportError
+from tenantmetrics.report.invoices import chargebee, lago, openmeter, stripe_items, stripe_meter
+from tenantmetrics.report.invoices.corrections import corrected
+from tenantmetrics.report.invoices.records import Form, Record, identifier, month_of
+
+__all__ = ["FORMS", "Export", "InvoiceFormat", "export", "read_earlier"]
+
+
+class InvoiceFormat(StrEnum):
+    """The forms that there are."""
+
+    STRIPE_METER_EVENTS = "stripe-meter-events"
+    STRIPE_INVOICE_ITEMS = "stripe-invoice-items"
+    CHARGEBEE_USAGE = "chargebee-usage"
+    LAGO_EVENTS = "lago-events"
+    OPENMETER_EVENTS = "openmeter-events"
+
+
+FORMS: Mapping[InvoiceFormat, Form] = {
+    InvoiceFormat.STRIPE_METER_EVENTS: stripe_meter.FORM,
+    InvoiceFormat.STRIPE_INVOICE_ITEMS: stripe_items.FORM,
+    InvoiceFormat.CHARGEBEE_USAGE: chargebee.FORM,
+    InvoiceFormat.LAGO_EVENTS: lago.FORM,
+    InvoiceFormat.OPENMETER_EVENTS: openmeter.FORM,
+}
+
+_NAMED = 10
+"""Tenants that a message names; it counts the rest."""
+
+_LONGEST_SHOWN = 60
+"""Characters of a name that a message shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file that is ready to be written.
+
+    Attributes:
+        text: What stands in it.
+        records: Amounts in it.
+        total: Their sum, in the statement's currency.
+        notes: What whoever sends it must know, a sentence each.
+    """
+
+    text: str
+    records: tuple[Record, ...]
+    total: Decimal
+    notes: tuple[str, ...]
+
+
+def export(
+    kind: InvoiceFormat,
+    statement: Statement,
+    invoices: Iterable[Invoice],
+    rules: Rules,
+    facts: Mapping[str, TenantFacts],
+    *,
+    earlier: Sequence[Record] | None = None,
+    moment_s: int | None = None,
+) -> Export:
+    """The invoices of a month as a provider's file.
+
+    Args:
+        kind: Which form.
+        statement: The month.
+        invoices: What its tenants are charged, in multiples of the provider's smallest amount.
+        rules: What they were made by.
+        facts: What the tenants' file says, ids at the provider among it.
+        earlier: What was sent of the same month before: only the differences are exported.
+        moment_s: When the amounts count, seconds since the epoch; the month's last second if None.
+
+    Raises:
+        ReportError: A tenant has an amount and no id at the provider, or one that cannot be one;
+            the provider does not know the currency; `earlier` is of another month.
+    """
+    form = FORMS[kind]
+    unit = form.unit(statement.currency)
+    charged = sorted(
+        (with_rules(one, rules) for one in invoices if one.export), key=lambda one: one.tenant
+    )
+    customers = _customers(form, charged, rules, facts)
+    status = " ".join(
+        (*(("DRAFT",) if statement.draft else ()), *(("ESTIMATE",) if statement.estimate else ()))
+    )
+    template = Record(
+        identifier="",
+        customer="",
+        units=0,
+        moment_s=statement.period.end_s - 1 if moment_s is None else moment_s,
+        currency=statement.currency,
+        event_name=rules.event_name,
+        start_s=statement.period.start_s,
+        end_s=statement.period.end_s,
+        month=statement.period.label,
+        status=status or "FINAL",
+    )
+    records = [
+        replace(
+            template,
+            customer=customers[one.tenant],
+            units=unit.of(line.amount),
+            amount=line.amount,
+            part=line.part,
+            title=line.title,
+            tenant=one.tenant,
+        )
+        for one in charged
+        if one.tenant in customers
+        for line in one.lines
+    ]
+
+    def name(record: Record, revision: int) -> str:
+        return identifier(
+            record.month, kind, record.currency, record.tenant, record.customer, record.part,
+            record.event_name, revision,
+        )  # fmt: skip
+
+    if earlier is None:
+        made = [replace(one, identifier=name(one, 1)) for one in records if one.units]
+    else:
+        made = corrected(records, earlier, name, unit)
+    return Export(
+        text=form.write(made),
+        records=tuple(made),
+        total=unit.amount(sum(one.units for one in made)),
+        notes=tuple(_notes(form, charged, customers, statement.currency)),
+    )
+
+
+def read_earlier(kind: InvoiceFormat, origin: str, text: str, month: str) -> list[Record]:
+    """What a file has that was exported before.
+
+    Args:
+        kind: Its form.
+        origin: Its name, for messages.
+        text: What stands in it.
+        month: The month that it must be of.
+
+    Raises:
+        ReportError: It is no such file, or of another month.
+    """
+    try:
+        records = list(FORMS[kind].read(text))
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+        why = str(error) if isinstance(error, ValueError) else "a field is missing"
+        raise ReportError(f"{origin!r} is no export of {kind}: {why}") from None
+    for one in records:
+        if month_of(one.identifier) != month:
+            raise ReportError(f"{origin!r}: {one.identifier!r} is no amount of {month}")
+    return records
+
+
+def _customers(
+    form: Form, charged: Sequence[Invoice], rules: Rules, facts: Mapping[str, TenantFacts]
+) -> dict[str, str]:
+    """The ids of the tenants that have one."""
+    found, missing = {}, []
+    for one in charged:
+        of_file = facts[one.tenant].customers.get(form.customer) if one.tenant in facts else None
+        of_rules = rules.customers.get(one.tenant, {}).get(form.customer)
+        if of_file and of_rules and of_file != of_rules:
+            raise ReportError(
+                f"tenant {one.tenant!r} is {form.customer} {of_file!r} in the tenants' file and "
+                f"{of_rules!r} in {rules.origin!r}"
+            )
+        customer = of_rules or of_file
+        if customer:
+            found[one.tenant] = _checked(form, one.tenant, customer)
+        elif any(line.amount for line in one.lines):
+            missing.append(one.tenant)
+    if missing and rules.without_customer is WithoutCustomer.REFUSE:
+        has = "has" if len(missing) == 1 else "have"
+        raise ReportError(
+            f"{_some(missing)} {has} an amount and no {form.customer}: give it in the tenants' "
+            "file or the rules, or say there that it is not exported"
+        )
+    return found
+
+
+def _checked(form: Form, tenant: str, customer: str) -> str:
+    """An id, as far as it can be one: it must survive every file, and mean nothing to a program."""
+    odd = not customer.isprintable() or any(letter.isspace() for letter in customer)
+    if odd or customer[0] in "=+-@" or "${" in customer or len(customer) > form.longest_customer:
+        raise ReportError(f"{form.customer} {customer!r} of tenant {tenant!r} cannot be an id")
+    return customer
+
+
+def _notes(
+    form: Form, charged: Sequence[Invoice], customers: Mapping[str, str], currency: str
+) -> Iterable[str]:
+    without = [one for one in charged if one.tenant not in customers]
+    missing = [one for one in without if any(line.amount for line in one.lines)]
+    if missing:
+        total = sum((one.total for one in missing), Decimal(0))
+        yield (
+            f"not exported, without {form.customer}: {_some([one.tenant for one in missing])}, "
+            f"{total:f} {currency}"
+        )
+    negative = [one.tenant for one in charged if one.total < 0 and one.tenant in customers]
+    if negative and form.sums_up:
+        yield (
+            f"{_some(negative)}: the month is a credit, which a meter may take for 0; give a "
+            "credit note instead"
+        )
+
+
+def _some(tenants: Sequence[str]) -> str:
+    """The first of some tenants, by name."""
+    more = f" and {len(tenants) - _NAMED:,} more" if len(tenants) > _NAMED else ""
+    names = ", ".join(repr(_short(name)) for name in tenants[:_NAMED])
+    return f"tenant{'s' * (len(tenants) > 1)} {names}{more}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_SHOWN else f"{name[: _LONGEST_SHOWN - 3]}..."

@@ -1,0 +1,74 @@
+"""Lago events: JSON Lines, each line the body of one `POST /events/batch`.
+
+Form: `EventBatchInput` and `EventInputObject` of https://github.com/getlago/lago-openapi
+(`precise_total_amount_cents` is for the dynamic charge model); at most 100 events a request
+(https://getlago.com/docs/api-reference/events/batch). Lago refuses a `transaction_id` that it has;
+on ClickHouse it writes the same event over itself. Meter the sum of `amount`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+from tenantmetrics.report.invoices import units
+from tenantmetrics.report.invoices.records import Form, Record
+
+__all__ = ["FORM"]
+
+_BATCH = 100
+
+
+def _write(records: Sequence[Record]) -> str:
+    """The file."""
+    events = [_event(one) for one in records]
+    batches = [events[start : start + _BATCH] for start in range(0, len(events), _BATCH)]
+    return "".join(json.dumps({"events": batch}, ensure_ascii=False) + "\n" for batch in batches)
+
+
+def _event(one: Record) -> dict[str, Any]:
+    return {
+        "transaction_id": one.identifier,
+        "external_subscription_id": one.customer,
+        "code": one.event_name,
+        "timestamp": one.moment_s,
+        "precise_total_amount_cents": str(one.units),
+        "properties": {
+            "amount": f"{one.amount:f}",
+            "amount_minor": one.units,
+            "currency": one.currency,
+            "part": one.part,
+            "month": one.month,
+            "status": one.status,
+        },
+    }
+
+
+def _read(text: str) -> Iterator[Record]:
+    """The records of such a file, as far as it tells.
+
+    Raises:
+        ValueError: It is no such file.
+    """
+    for line in text.splitlines():
+        for event in json.loads(line)["events"]:
+            about = event["properties"]
+            yield Record(
+                identifier=event["transaction_id"],
+                customer=event["external_subscription_id"],
+                units=int(about["amount_minor"]),
+                currency=about["currency"],
+                amount=Decimal(about["amount"]),
+                part=about["part"],
+                event_name=event["code"],
+                moment_s=int(event["timestamp"]),
+                month=about["month"],
+                status=about["status"],
+            )
+
+
+FORM = Form(
+    customer="lago_subscription", longest_customer=255, unit=units.coins, write=_write, read=_read
+)

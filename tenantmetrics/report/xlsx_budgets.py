@@ -1,0 +1,61 @@
+"""The workbook's sheet of budgets, the worst first, and of the forecast."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tenantmetrics.cost.statement import Statement
+from tenantmetrics.report.outlook import forecast_sentence, remarks
+from tenantmetrics.report.xlsx_text import plain
+
+__all__ = ["fill"]
+
+_A4 = 9
+"""The paper's number in Excel."""
+
+
+def fill(sheet: Any, statement: Statement, formats: dict[str, Any]) -> None:
+    """Write budgets and forecasts into a sheet.
+
+    Args:
+        sheet: An empty XlsxWriter worksheet.
+        statement: A statement with an outlook.
+        formats: The workbook's, by their names in `xlsx`.
+    """
+    outlook = statement.outlook
+    assert outlook is not None  # noqa: S101 - the caller has looked; for the type checker
+    heads = (
+        "Budget", "Of", f"Budget, {statement.currency}", "Spent", "Left", "Used", "Status",
+        "Forecast", "95 % from", "95 % to", "Complete days",
+    )  # fmt: skip
+    sheet.set_column(0, 0, 10)
+    sheet.set_column(1, 1, 30)
+    sheet.set_column(2, len(heads) - 1, 14)
+    sheet.freeze_panes(1, 2)
+    for column, head in enumerate(heads):
+        sheet.write_string(0, column, head, formats["head"])
+    row = 0
+    for row, state in enumerate(outlook.budgets, start=1):
+        budget, excel = state.budget, row + 1
+        sheet.write_string(row, 0, budget.scope)
+        sheet.write_string(row, 1, plain(budget.name))
+        sheet.write_number(row, 2, float(budget.amount), formats["money"])
+        sheet.write_number(row, 3, float(state.spent), formats["money"])
+        sheet.write_formula(row, 4, f"=C{excel}-D{excel}", formats["money"], float(state.left))
+        if state.used is not None:
+            sheet.write_formula(
+                row, 5, f"=D{excel}/C{excel}", formats["percent"], float(state.used)
+            )
+        sheet.write_string(row, 6, str(state.status))
+        if (forecast := state.forecast) is not None:
+            for column, amount in enumerate((forecast.amount, forecast.low, forecast.high), 7):
+                sheet.write_number(row, column, float(amount), formats["money"])
+            sheet.write_number(row, 10, forecast.days, formats["count"])
+    sheet.set_landscape()
+    sheet.set_paper(_A4)
+    sheet.repeat_rows(0)
+    sheet.fit_to_pages(1, 0)
+    for line, text in enumerate(
+        filter(None, (forecast_sentence(statement), *remarks(outlook))), start=row + 2
+    ):
+        sheet.write_string(line, 0, plain(text))
