@@ -11,10 +11,12 @@ from botocore.stub import Stubber
 
 from tenantmetrics.capture.finished import call_maker
 from tenantmetrics.capture.recorder import Entries, Recorder
+from tenantmetrics.config import load
 from tenantmetrics.health import Health
 from tenantmetrics.instrumentation.botocore import BotocoreInstrumentation
 from tenantmetrics.localapi.faults import Fault
 from tenantmetrics.records import Claims, Transition
+from tenantmetrics.tenant.resolve import Resolver
 
 
 def _into(calls):
@@ -33,7 +35,8 @@ def calls():
 def metered(endpoint, calls):
     """A client of the endpoint behind a recorder of its own."""
     recorder = Recorder()
-    recorder.bind(Entries(lambda _: Claims("SELECT"), _into(calls), Health()))
+    resolver = Resolver(load(exporters=["none"]), Health())
+    recorder.bind(Entries(resolver.claims, _into(calls), Health(), examine=resolver.examine))
     client = endpoint.client()
     BotocoreInstrumentation(recorder).register(client.meta.events)
     yield client
@@ -113,14 +116,14 @@ class _Name(StrEnum):
 
 
 def test_members_of_a_strenum_are_plain_strings_afterwards(metered, target, calls):
-    """botocore takes them for strings, on the short way and on the long one."""
+    """Botocore takes them for strings, on the short way and on the long one."""
     metered.execute_statement(**(target | {"database": _Name.DATABASE}), sql="SELECT 1")
     metered.begin_transaction(**(target | {"database": _Name.DATABASE}))
     assert [(call.database, type(call.database)) for call in calls] == [("postgres", str)] * 2
 
 
 def test_a_refused_call_is_not_counted_and_changes_nothing(metered, calls, target):
-    """botocore refuses what is not a string, after our handler has seen it."""
+    """Botocore refuses what is not a string, after our handler has seen it."""
     for wrong in ({"sql": ["SELECT 1"]}, {"database": 5}, {"transactionId": {}}, {"schema": []}):
         with pytest.raises(ParamValidationError):
             metered.execute_statement(**(target | {"sql": "SELECT 1"} | wrong))
