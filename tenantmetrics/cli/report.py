@@ -20,6 +20,7 @@ from tenantmetrics.cli.money_options import (
     RatesOption,
 )
 from tenantmetrics.cli.over_budget import fail_over, refuse_without_budgets
+from tenantmetrics.cli.progress_bar import progress_bar
 from tenantmetrics.cli.report_files import merged, say, write
 from tenantmetrics.cli.report_invoices import (
     Corrects,
@@ -202,7 +203,7 @@ def report(
     3: made, and a budget is over, where `--fail-over-budget` asks.
     """
     try:
-        from rich.console import Console
+        import rich  # noqa: F401 - what shows the progress
 
         from tenantmetrics.cost import (
             AllocationRequest,
@@ -275,8 +276,7 @@ def report(
         return monthly(request)
 
     try:
-        # Shown on a terminal only, and gone when the work is done.
-        with Console(stderr=True).status("reading the usage"):
+        with progress_bar():
             statement = of(month, top_statements=wanted.top)
             if compare is not None:
                 statement = replace(statement, previous=of(compare))
