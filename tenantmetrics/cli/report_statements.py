@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,6 +29,8 @@ __all__ = [
     "TopStatements",
     "statement_plan",
 ]
+
+_EMPTY = re.compile(r"(the )?ledger .* holds nothing for ")
 
 _PANEL = "Statements for tenants"
 
@@ -127,8 +130,9 @@ class StatementPlan:
                 month = known.get(label) or month_of(label)
             except (LedgerError, ReportError) as error:
                 # An empty month is no news: most ledgers are younger than a year.
-                if "nothing for" not in str(error):
-                    reasons.setdefault(str(error), []).append(label)
+                if not _EMPTY.match(str(error)):
+                    reason = str(error).replace(label, "the month").partition(";")[0]
+                    reasons.setdefault(reason, []).append(label)
                 continue
             if month.currency == statement.currency:
                 found.append(month)
@@ -145,6 +149,7 @@ class StatementPlan:
         invoice: InvoicePlan,
         *,
         storage: Path | None,
+        tenants: Path | None,
         one_month: bool,
     ) -> tuple[Statements | None, list[str]]:
         """The statements, None if none are wanted; and what is missing in them.
@@ -154,13 +159,14 @@ class StatementPlan:
             month_of: Makes the statement of a month.
             invoice: Rules, and what they are rounded to.
             storage: The file of measured bytes.
+            tenants: The file of tenants, whose names no statement's summary may show to others.
             one_month: What is known of the capacity is of this month only: then earlier months have
                 calls, and no money.
 
         Raises:
             ReportError: There is no such tenant, or a file is wrong.
         """
-        from tenantmetrics.cost.inputs import read_storage
+        from tenantmetrics.cost.inputs import read_storage, read_tenants
         from tenantmetrics.report.tenant_statement import Statements
 
         if self.folder is None and not self.tenants:
@@ -177,6 +183,7 @@ class StatementPlan:
             stored=stored,
             rules=invoice.rules,
             quantum=quantum,
+            others=read_tenants(tenants) if tenants is not None else (),
         )
         return made, reasons
 

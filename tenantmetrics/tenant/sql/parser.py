@@ -68,6 +68,9 @@ _UNKNOWN_TO_PARSER = re.compile(
     r"|(?<=\breturning)\s+with\s*\(\s*(?:(?:old|new)\s+as\s+\w+[\s,]*)+\)",
     re.IGNORECASE,
 )
+# `UPDATE … FROM (VALUES …) AS v, a`: the parser takes VALUES there behind another source only.
+_VALUES_FIRST = re.compile(r"\b(from|using)\s*\(\s*(?=values\b)", re.IGNORECASE)
+_VALUES_SECOND = rf"\1 generate_series(1, 1) AS {PREFIX}one, ("
 # `OPERATOR(pg_catalog.=)` is how PostgreSQL's tools write `=`.
 _OPERATOR = re.compile(
     r"\boperator\s*\(\s*(?:pg_catalog\s*\.\s*)?(<>|!=|<=|>=|=|<|>)\s*\)", re.IGNORECASE
@@ -151,6 +154,7 @@ def parse_template(template: str) -> list[exp.Expr] | str:
             parsed = _thread.parser.parse(tokens, template)
         except SqlglotError:
             plainer = _UNKNOWN_TO_PARSER.sub(" ", template)
+            plainer = _VALUES_FIRST.sub(_VALUES_SECOND, plainer)
             if plainer == template:
                 raise
             parsed = _thread.parser.parse(_thread.tokenizer.tokenize(plainer), plainer)

@@ -262,6 +262,8 @@ class Queries:
                 values[name] = Named((value,))
             elif value is SESSION:
                 values[name] = Fixed(Touched(State.SESSION))
+            elif array := unnested(inner):
+                values[name] = Named(tuple(array))
         return Derived(result, columns, star, values)
 
 

@@ -16,7 +16,7 @@ import pytest
 from tests.tenant.sql.judging import TENANTS, judge_of, judged
 
 IN_TEST = 120
-IN_LONG_TEST = 10_000
+IN_LONG_TEST = 4_000
 NAMED_AT_LEAST = 0.04
 
 COLUMNS = ["id", "tenant_id", "aid", "bid", "status"]
