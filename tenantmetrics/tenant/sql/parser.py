@@ -63,6 +63,10 @@ _AWKWARD = re.compile(rf":(?<![:\w]:)(?:(?=[0-9])|(?=(?:{'|'.join(_NO_NAMES)})\b
 _UNKNOWN_TO_PARSER = re.compile(
     r"\boverriding\s+(?:system|user)\s+value\b"
     r"|\bwith(?:out)?\s+(?:(?:un)?conditional\s+)?(?:array\s+)?wrapper\b"
+    r"|\breturning\s+(?:jsonb?|bytea|text|varchar)\s+(?=with|keep|omit|error|null|empty|default|format)"
+    r"|\breturning\s+(?:jsonb?|bytea|text|varchar)(?=\s*\))|\bformat\s+json\b"
+    r"|\b(?:null|absent)\s+on\s+null\b|\bwith(?:out)?\s+unique(?:\s+keys)?\b"
+    r"|\bdefault\s+'?\w+'?(?:\s*::\s*\w+)?\s+on\s+(?:empty|error)\b"
     r"|\b(?:keep|omit)\s+quotes\b(?:\s+on\s+scalar\s+string\b)?"
     r"|\b(?:error|null|true|false|unknown|empty(?:\s+(?:array|object))?)\s+on\s+(?:error|empty)\b"
     r"|(?<=\breturning)\s+with\s*\(\s*(?:(?:old|new)\s+as\s+\w+[\s,]*)+\)",
