@@ -26,13 +26,13 @@ from types import FrameType
 from typing import Any, NoReturn
 
 __all__ = [
-    "Unforked",
     "around_snapshot",
     "at_exit",
     "before_hard_exit",
     "deliver_at_hard_exit",
     "in_children",
     "on_sigterm",
+    "unforked",
 ]
 
 _FINALIZER_PRIORITY = -100
@@ -74,12 +74,12 @@ def in_children(callback: Callable[[], None]) -> None:
     uwsgidecorators.postfork(callback)
 
 
-class Unforked:
+class _Unforked:
     """A block during which nobody forks: a fork waits until it is over.
 
-    For an import on a thread of the application's or of an exporter. A child that is forked in the
-    middle of it would wait for ever, as soon as it needs the module, for a thread that it does not
-    have.
+    For every import that does not come with the first client: on a thread of the application's, or
+    of ours. A child that is forked in the middle of it would wait for ever, as soon as it needs the
+    module, for a thread that it does not have. Not to be held while a network is waited for.
     """
 
     def __init__(self) -> None:
@@ -96,6 +96,15 @@ class Unforked:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the calling thread is inside the block."""
+        return self._lock._is_owned()  # type: ignore[attr-defined,no-any-return] # noqa: SLF001
+
+
+unforked = _Unforked()
+"""The process's own: one, so that two blocks cannot wait for each other."""
 
 
 def around_snapshot(before: Callable[[], object], after: Callable[[], object]) -> None:

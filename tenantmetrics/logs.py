@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tenantmetrics.life import unforked
+
 __all__ = ["LINES_PER_MINUTE", "LineBudget", "logger", "not_ours"]
 
 LINES_PER_MINUTE = 120
@@ -19,7 +21,8 @@ LINES_PER_MINUTE = 120
 
 def logger() -> Any:
     """The logger "tenantmetrics"; imports structlog (90 ms) at its first use, not before."""
-    import structlog  # noqa: PLC0415 - not on the import path of the application
+    with unforked:
+        import structlog  # noqa: PLC0415 - not on the import path of the application
 
     if structlog.is_configured():
         return structlog.get_logger("tenantmetrics")

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tenantmetrics.capture.recorder import recorder
-from tenantmetrics.life import around_snapshot, before_hard_exit, in_children, on_sigterm
+from tenantmetrics.life import around_snapshot, before_hard_exit, in_children, on_sigterm, unforked
 from tenantmetrics.logs import logger
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def current() -> Pipeline:
     """The process's pipeline, made from the environment where nobody called `configure`."""
     if _current is not None:
         return _current
-    with _lock:
+    with unforked, _lock:
         return _current or configure()
 
 
@@ -43,20 +43,22 @@ def configure(**settings: Any) -> Pipeline:
     Raises:
         ConfigError: A setting is wrong; the pipeline in use goes on as it was.
     """
-    from tenantmetrics import config as configuration  # noqa: PLC0415 - with the first pipeline
+    with unforked:
+        from tenantmetrics import config as configuration  # noqa: PLC0415 - with the first pipeline
 
-    config = configuration.load(**settings)
+        config = configuration.load(**settings)
     for name, meant in configuration.misspelt().items():
         logger().warning("tenantmetrics.unknown_setting", name=name, did_you_mean=meant)
     return _use(config)
 
 
 def _use(config: Config) -> Pipeline:
-    from tenantmetrics.pipeline import Pipeline  # noqa: PLC0415 - 200 ms, most of it sqlglot's
-    from tenantmetrics.runners import hook_in  # noqa: PLC0415 - with the first pipeline
+    with unforked:  # taken before `_lock`, everywhere
+        from tenantmetrics.pipeline import Pipeline  # noqa: PLC0415 - with the first pipeline
+        from tenantmetrics.runners import hook_in  # noqa: PLC0415 - with the first pipeline
 
     global _current  # one process, one pipeline
-    with _lock:
+    with unforked, _lock:
         replacement = Pipeline(config, recorder)
         replaced, _current = _current, replacement
         _handle_sigterm()

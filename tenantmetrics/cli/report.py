@@ -20,6 +20,7 @@ from tenantmetrics.cli.money_options import (
     RatesOption,
 )
 from tenantmetrics.cli.over_budget import fail_over, refuse_without_budgets
+from tenantmetrics.cli.progress_bar import progress_bar
 from tenantmetrics.cli.report_files import merged, say, write
 from tenantmetrics.cli.report_invoices import (
     Corrects,
@@ -202,7 +203,7 @@ def report(
     3: made, and a budget is over, where `--fail-over-budget` asks.
     """
     try:
-        from rich.console import Console
+        import rich  # noqa: F401 - what shows the progress
 
         from tenantmetrics.cost import (
             AllocationRequest,
@@ -225,6 +226,7 @@ def report(
     invoice = invoice_plan(
         invoice_export, invoice_rules, invoice_corrects,
         draft_too=invoice_draft, time=invoice_time,
+        shown=statements is not None or bool(statement_for),
     )  # fmt: skip
     # A tenant and a file: then that is the tenant's, and nobody else's figures are in it.
     reported = () if wanted.is_one else output or ()
@@ -267,23 +269,22 @@ def report(
             engine=sums_up,
             currency=currency,
             rates=rates,
-            forecast=forecast,
+            forecast=forecast and which == month,
             top_statements=top_statements,
             top_statements_of=statement_for or (),
         )
         return monthly(request)
 
     try:
-        # Shown on a terminal only, and gone when the work is done.
-        with Console(stderr=True).status("reading the usage"):
+        with progress_bar():
             statement = of(month, top_statements=wanted.top)
             if compare is not None:
                 statement = replace(statement, previous=of(compare))
+            bills, more = invoice.made(statement, tenants)
             pages, notes = wanted.made(
                 statement, of, invoice,
                 storage=storage, one_month=acu_hours is not None and not bill,
             )  # fmt: skip
-            bills, more = invoice.made(statement, tenants)
         say(statement.left_out, *notes, *more)
         # Every file is complete before the first is there: a failure leaves none behind.
         reports = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time as clock
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -115,8 +116,13 @@ class InvoicePlan:
         """
         from tenantmetrics.cost.inputs import read_tenants
         from tenantmetrics.cost.invoicing import Rules, invoices
-        from tenantmetrics.cost.invoicing.price import untouched
-        from tenantmetrics.report.invoices.export import InvoiceFormat, export, read_earlier
+        from tenantmetrics.cost.invoicing.price import untouched, unused
+        from tenantmetrics.report.invoices.export import (
+            FORMS,
+            InvoiceFormat,
+            export,
+            read_earlier,
+        )
 
         if not self.files:
             return {}, []
@@ -150,6 +156,14 @@ class InvoicePlan:
                 + (" of differences" if earlier is not None else "")
             )
             notes += [f"{path}: {note}" for note in made.notes]
+            oldest_days = FORMS[form].oldest_days
+            moment_s = statement.period.end_s if self.moment_s is None else self.moment_s
+            if oldest_days is not None and clock.time() - moment_s > oldest_days * 86_400:
+                notes.append(
+                    f"{path}: the provider takes events of the last {oldest_days:g} days, and "
+                    "these are older: --invoice-time says when they count"
+                )
+        notes += unused(statement, rules)
         rest = list(untouched(statement))
         if rest:
             total = sum((amount for _, amount in rest), Decimal(0))
@@ -167,8 +181,17 @@ def invoice_plan(
     *,
     draft_too: bool,
     time: str | None,
+    shown: bool,
 ) -> InvoicePlan:
     """Read the options, and the rules.
+
+    Args:
+        exports: FORMAT=FILE of what is written.
+        rules: The file of rules.
+        corrects: FORMAT=FILE of what was sent before.
+        draft_too: Whether a DRAFT is exported.
+        time: When events count.
+        shown: Whether tenants' statements are written, which show what the rules make.
 
     Raises:
         ReportError: One of them is wrong.
@@ -190,6 +213,11 @@ def invoice_plan(
         from tenantmetrics.cost.invoicing import read_rules
 
         read = read_rules(rules)
+        if not files and not shown:
+            raise ReportError(
+                f"--invoice-rules {str(rules)!r}: the report shows cost; add --invoice-export, "
+                "--statements or --statement-for"
+            )
     return InvoicePlan(read, files, before, draft_too, None if time is None else _moment(time))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,6 +29,8 @@ __all__ = [
     "TopStatements",
     "statement_plan",
 ]
+
+_EMPTY = re.compile(r"(the )?ledger .* holds nothing for ")
 
 _PANEL = "Statements for tenants"
 
@@ -127,8 +130,9 @@ class StatementPlan:
                 month = known.get(label) or month_of(label)
             except (LedgerError, ReportError) as error:
                 # An empty month is no news: most ledgers are younger than a year.
-                if "nothing for" not in str(error):
-                    reasons.setdefault(str(error), []).append(label)
+                if not _EMPTY.match(str(error)):
+                    reason = str(error).replace(label, "the month").partition(";")[0]
+                    reasons.setdefault(reason, []).append(label)
                 continue
             if month.currency == statement.currency:
                 found.append(month)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tenantmetrics.export.resume import Fate
+from tenantmetrics.life import unforked
 
 __all__ = ["CREDENTIAL_CODES", "Clients", "fate", "region"]
 
@@ -164,8 +165,12 @@ class Clients:
         return client
 
     def _make(self, timeout_s: float) -> Any:
-        import boto3  # noqa: PLC0415 - loaded already by whoever has a client to meter
-        from botocore.config import Config  # noqa: PLC0415
+        with unforked:
+            import boto3  # noqa: PLC0415 - loaded already by whoever has a client to meter
+            from botocore.config import Config  # noqa: PLC0415
+
+            if self._service == "s3":
+                import boto3.s3.transfer  # noqa: PLC0415 - its client loads it
 
         if self._session is None:
             self._session = boto3.session.Session()

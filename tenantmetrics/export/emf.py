@@ -25,7 +25,7 @@ from tenantmetrics.catalog import Form, Level
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.export.points import Point, groups
 from tenantmetrics.export.resume import Fate, Resumable, Undelivered
-from tenantmetrics.life import Unforked
+from tenantmetrics.life import unforked
 from tenantmetrics.records import Window
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ _CONNECT_TIMEOUT_S = 2.0
 _CLOSE_TIMEOUT_S = 1.0
 _DEFAULT_AGENT = "tcp://127.0.0.1:25888"
 """Where the CloudWatch agent listens (its documentation); the library's own default is 0.0.0.0."""
-_loading = Unforked()
 
 
 class EmfExporter:
@@ -87,7 +86,7 @@ class EmfExporter:
     def export(self, windows: Sequence[Window], deadline_s: float) -> None:
         """Write the windows, as `Exporter.export` says."""
         if self._settings is None:
-            with _loading:
+            with unforked:
                 self._agent, self._settings = agent_address(), _library_settings()
         self._resumable.export(windows, deadline_s)
 

@@ -17,6 +17,7 @@ import io
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,11 +25,12 @@ from tenantmetrics import ledger
 from tenantmetrics.errors import ConfigError, MissingExtraError
 from tenantmetrics.export.base import ExportError
 from tenantmetrics.export.ledger_statements import printable, write_statements
-from tenantmetrics.measures import MEASURES
+from tenantmetrics.life import unforked
+from tenantmetrics.measures import BY_STATEMENT, MEASURES
 from tenantmetrics.records import UNATTRIBUTED, Series, SeriesKey, Source, Window
 from tenantmetrics.refusals import REFUSED
 
-__all__ = ["LedgerExporter", "files", "write"]
+__all__ = ["LedgerExporter", "files", "set_up_arrow", "write"]
 
 _INT64_MAX = 2**63 - 1
 """Squares of calls that took an hour come to more; a window must not be lost for them."""
@@ -71,6 +73,7 @@ class LedgerExporter:
 
     def export(self, windows: Sequence[Window], deadline_s: float) -> None:
         """Write each window's file, as `Exporter.export` says."""
+        set_up_arrow()
         failed: list[Window] = []
         first: Exception | None = None
         for window in windows:
@@ -107,6 +110,21 @@ def files(window: Window) -> Iterator[tuple[PurePosixPath, bytes]]:
         write_statements(window, file)
         yield ledger.statements_path(window), file.getvalue()
     yield ledger.file_path(window), _parquet(_table(window, ledger.arrow_schema()))
+
+
+@lru_cache(maxsize=1)
+def set_up_arrow() -> None:
+    """Have Arrow do what it does once a process, by making the files of a small window.
+
+    Nobody forks meanwhile: a child that is forked in the middle of it waits for the rest for ever.
+    """
+    window = Window(
+        0, 60, "", 0, {SeriesKey("", "", "", Source.UNATTRIBUTED, "", ""): Series()}, {}
+    )
+    window.statements.add("", ("", "", 0, "", ""), *[0] * len(BY_STATEMENT))
+    with unforked:
+        for _ in files(window):
+            pass
 
 
 def _parquet(table: Any) -> bytes:

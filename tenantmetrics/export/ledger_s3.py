@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from tenantmetrics.errors import ConfigError, MissingExtraError
 from tenantmetrics.export.aws import Clients, fate
 from tenantmetrics.export.base import ExportError
-from tenantmetrics.export.ledger import files
+from tenantmetrics.export.ledger import files, set_up_arrow
 from tenantmetrics.export.resume import Fate
 from tenantmetrics.export.spool import Spool
 from tenantmetrics.ledger import STATEMENTS
@@ -74,6 +74,7 @@ class S3LedgerExporter:
 
     def export(self, windows: Sequence[Window], deadline_s: float) -> None:
         """Spool the windows and send all that waits, as `Exporter.export` says."""
+        set_up_arrow()
         kept: list[Window] = []
         direct: list[tuple[Window, list[tuple[PurePosixPath, bytes]]]] = []
         for window in windows:

@@ -26,7 +26,7 @@ from tenantmetrics import limits
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.export.base import ExportError
 from tenantmetrics.export.resume import Fate, Resumable, Undelivered
-from tenantmetrics.life import Unforked
+from tenantmetrics.life import unforked
 from tenantmetrics.records import Window
 
 __all__ = ["OtlpExporter", "Target", "target"]
@@ -34,7 +34,6 @@ __all__ = ["OtlpExporter", "Target", "target"]
 _CLOUDWATCH = re.compile(r"monitoring\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?")
 _HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+\s*=[^,]*")
 _PREFIX = "OTEL_EXPORTER_OTLP_"
-_loading = Unforked()
 
 
 class Target:
@@ -189,7 +188,7 @@ class OtlpExporter:
         if self._clock() >= deadline_s:
             raise TimeoutError("out of time before anything was sent")
         if self._resource is None:
-            with _loading:
+            with unforked:
                 import tenantmetrics.export.otlp_data  # noqa: PLC0415 - with the first export
                 import tenantmetrics.export.otlp_http  # noqa: F401, PLC0415
             self._resource = _resource(windows[0].writer)

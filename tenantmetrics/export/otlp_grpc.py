@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc  # type: ignore[import-untyped] # publishes no types
+import grpc._channel  # type: ignore[import-untyped] # loaded with the first channel otherwise, when a fork may come
+import grpc.experimental  # type: ignore[import-untyped]
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 

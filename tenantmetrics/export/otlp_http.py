@@ -7,6 +7,7 @@ whether a repeat is safe.
 
 from __future__ import annotations
 
+import netrc  # noqa: F401 - requests loads it with its first request, when a fork may come
 from collections.abc import Callable
 from typing import Any
 

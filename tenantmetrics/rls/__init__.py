@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any, TypeAlias
 
+from tenantmetrics.life import unforked
 from tenantmetrics.rls.batch import batch, transactional
 from tenantmetrics.rls.counts import stats
 from tenantmetrics.rls.rules import Context, Rules
@@ -76,7 +77,8 @@ def execute(
         TypeError: The API has no Field for a value.
         botocore.exceptions.ClientError: The API or the database refused.
     """
-    from tenantmetrics.rls import single  # noqa: PLC0415 - it needs the parser of SQL
+    with unforked:
+        from tenantmetrics.rls import single  # noqa: PLC0415 - it needs the parser of SQL
 
     context = Context(tenant=tenant, user=user, variables=variables or {})
     target = _target(resourceArn, secretArn, database)
@@ -99,7 +101,8 @@ async def execute_async(
     **settings: Any,
 ) -> dict[str, Any]:
     """As `execute`, with a client of aiobotocore."""
-    from tenantmetrics.rls import single  # noqa: PLC0415 - it needs the parser of SQL
+    with unforked:
+        from tenantmetrics.rls import single  # noqa: PLC0415 - it needs the parser of SQL
 
     context = Context(tenant=tenant, user=user, variables=variables or {})
     target = _target(resourceArn, secretArn, database)

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tenantmetrics.dataapi.transaction import Transaction
+from tenantmetrics.life import unforked
 from tenantmetrics.rls import counts
 from tenantmetrics.rls.retry import called
 from tenantmetrics.rls.rules import Context, Rules, settings
@@ -125,7 +126,8 @@ class RlsTransaction(Transaction):
 
     async def __aenter__(self) -> AsyncRlsTransaction:
         """Begin with a client of aiobotocore."""
-        from tenantmetrics.rls.aio import AsyncRlsTransaction  # noqa: PLC0415 - it imports this
+        with unforked:
+            from tenantmetrics.rls.aio import AsyncRlsTransaction  # noqa: PLC0415 - it imports this
 
         client, context, rules, target = self._options
         # The tenant of the moment at which this object was made, whatever block it is entered in.

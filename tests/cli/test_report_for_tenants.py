@@ -180,6 +180,7 @@ def test_an_earlier_month_that_cannot_be_read_is_named_and_left_out(run, ledger)
     assert [month["label"] for month in json.loads(out)["months"]] == ["2026-08", "2026-10"]
 
 
+@pytest.mark.long
 def test_hours_of_one_month_price_no_other(run):
     """ACU-hours are a month's: earlier ones have calls, and no money."""
     asked = ("--statement-for", "acme", "--format", "json", "--statement-months", "2")
@@ -233,6 +234,7 @@ def test_a_second_run_writes_the_same_bytes_and_a_correction_nothing(run, tmp_pa
     assert files[2].read_bytes() == b""
 
 
+@pytest.mark.long
 def test_a_corrected_month_exports_the_difference(run, ledger, tmp_path):
     """More calls came to light: the provider gets what is missing."""
     first, second = tmp_path / "1.csv", tmp_path / "2.csv"
@@ -282,6 +284,11 @@ def test_events_count_when_they_are_told_to(run, tmp_path):
     file = tmp_path / "x.jsonl"
     run("--invoice-export", f"lago-events={file}", "--invoice-time", "2026-11-03T06:00Z")
     (body,) = map(json.loads, file.read_text().splitlines())
+    old = tmp_path / "old.csv"
+    _, _, err = run(
+        "--invoice-export", f"stripe-meter-events={old}", "--invoice-time", "2026-08-01"
+    )
+    assert "takes events of the last 35 days, and these are older: --invoice-time" in err
     assert {event["timestamp"] for event in body["events"]} == {1793685600}
 
 
@@ -313,6 +320,9 @@ BAD = {
     "export to nothing": (["--invoice-export", "lago-events"], "write lago-events=FILE"),
     "no such rules": (["--invoice-rules", "{tmp}/no.toml"], "no.toml' cannot be read"),
     "rules": (["--invoice-rules", "{file}"], "key 'markup' is unknown"),
+    "rules for nothing": (
+        ["--invoice-rules", "{good}"], "the report shows cost; add --invoice-export",
+    ),
     "time": (["--invoice-time", "soon"], "--invoice-time 'soon' is no time such as"),
     "corrects what is not exported": (
         ["--invoice-corrects", "lago-events={file}"], "lago-events is not exported",
@@ -346,7 +356,9 @@ def test_bad_input_is_one_clear_line_and_nothing_is_written(run, tmp_path, case)
     file.write_text("markup = 20\n")
     (tmp_path / "x").mkdir()
     arguments, text = BAD[case]
-    where = {"tmp": tmp_path / "x", "file": file}
+    good = tmp_path / "good.toml"
+    good.write_text("markup_percent = 20\n")
+    where = {"tmp": tmp_path / "x", "file": file, "good": good}
     code, out, err = run(*(argument.format(**where) for argument in arguments))
     assert (code, out) == (1, "")
     assert text in err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tenantmetrics.cost import monthly
 from tenantmetrics.cost.period import parse_month
 from tenantmetrics.cost.top_statements import top_statements
@@ -60,6 +62,13 @@ def test_they_are_looked_up_when_asked_for(worked_ledger):
         "chatty": ["SELECT s11"],
         "heavy": ["SELECT s22"],
     }
+
+
+@pytest.mark.long
+def test_on_s3_they_are_the_same(worked_ledger, upload):
+    """The month's statements are fetched with its usage."""
+    there = monthly(upload(), month="2026-11", top_statements=3)
+    assert there.top_statements == monthly(worked_ledger, top_statements=3).top_statements != {}
 
 
 def test_a_ledger_without_statements_has_none(ledger, write_hour):

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tenantmetrics.cost.bill.csvfile import explain, open_csv
+from tenantmetrics.cost.progress import step
+from tenantmetrics.cost.row_counts import rows_of_csv, rows_of_parquet
 from tenantmetrics.errors import MissingExtraError, ReportError
 
 __all__ = ["Check", "Table", "is_parquet", "key_of"]
@@ -65,6 +67,7 @@ class Table:
         self.database.execute("SET TimeZone = 'UTC'").fetchall()
         # After two seconds it would write into the report's own output.
         self.database.execute("SET enable_progress_bar = false").fetchall()
+        self._rows: int | None = None
         self.columns: dict[str, str] = {}
         """Columns as a file names them, by key."""
         self.types: dict[str, str] = {}
@@ -147,7 +150,10 @@ class Table:
             ReportError: A file turns out to be corrupt.
         """
         try:
-            return self.database.execute(sql, values or {}).fetchall()
+            if "FROM bill" not in sql:
+                return self.database.execute(sql, values or {}).fetchall()
+            with step("reading the bill", self._size, self.database):
+                return self.database.execute(sql, values or {}).fetchall()
         except self._duckdb.Error as error:
             raise explain(error, self.paths) from None
 
@@ -168,6 +174,13 @@ class Table:
                 f"{str(self.paths[file])!r} row {row}, column {self.columns[key_of(column)]!r}: "
                 f"{text!r} is not {check.wanted}"
             )
+
+    def _size(self) -> int:
+        """About how many rows the files have."""
+        if self._rows is None:
+            parquet = rows_of_parquet(self.paths, self.database) if self.is_parquet else 0
+            self._rows = parquet if self.is_parquet else rows_of_csv(self.paths)
+        return self._rows
 
     def _view(self, number: int, path: Path) -> str:
         """One file as a SELECT; its columns are noted."""

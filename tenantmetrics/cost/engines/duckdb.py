@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from tenantmetrics import ledger
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines.base import PathLike
 from tenantmetrics.cost.files import Broken, LedgerFiles, find, find_statements, named
+from tenantmetrics.cost.progress import step
+from tenantmetrics.cost.row_counts import rows_of_parquet
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import LedgerError, MissingExtraError, ReportError
 
@@ -45,6 +48,7 @@ class _Folder:
         self._left_out = list(files.broken)
         self._paths = files.within(period.start_s, period.end_s)
         self._statement_files: list[Path] | None = None
+        self._sizes: dict[bool, int] = {}
         self._error = duckdb.Error
         self._database = duckdb.connect()
         # After two seconds it would write into the report's own output.
@@ -71,7 +75,8 @@ class _Folder:
                 _view(self._database, self._paths)
                 if statements is not None:
                     _view_statements(self._database, statements)
-                return self._database.execute(text).fetchall()
+                with step("reading the usage", partial(self._size, sql), self._database):
+                    return self._database.execute(text).fetchall()
             except self._error as error:
                 every = [*self._paths, *(statements or ())]
                 broken = [bad for path in every if (bad := self._broken(path))]
@@ -91,6 +96,14 @@ class _Folder:
             self._left_out += found.broken
             self._statement_files = found.within(self._period.start_s, self._period.end_s)
         return self._statement_files
+
+    def _size(self, sql: str) -> int:
+        """About how many rows a query reads."""
+        both = queries.STATEMENTS in sql
+        if both not in self._sizes:
+            paths = [*self._paths, *(self._statements() if both else ())]
+            self._sizes[both] = rows_of_parquet(paths, self._database)
+        return self._sizes[both]
 
     def nothing(self) -> str:
         text = f"the ledger {str(self._files.root)!r} holds nothing for {self._period.label}"

@@ -26,6 +26,7 @@ __all__ = [
     "InvoiceLine",
     "invoices",
     "untouched",
+    "unused",
     "with_rules",
 ]
 
@@ -223,3 +224,15 @@ def untouched(statement: Statement) -> Iterator[tuple[str, Decimal]]:
     for line in statement.lines:
         if line.kind is not LineKind.TENANT and line.total:
             yield line.tenant, line.total
+
+
+def unused(statement: Statement, rules: Rules) -> Iterator[str]:
+    """Rules that hold for nobody in a month, a sentence each: they may be slips."""
+    tenants = {line.tenant for line in statement.lines if line.kind is LineKind.TENANT}
+    for tenant in sorted({*rules.tenants, *rules.customers} - tenants):
+        yield f"the rules of tenant {tenant!r} hold for nobody{suggestion(tenant, tenants)}"
+    for place, column in enumerate(statement.group_names):
+        values = {line.groups[place] for line in statement.lines if line.groups}
+        for value in sorted(rules.groups.get(column, {}).keys() - values):
+            hint = suggestion(value, values - {""})
+            yield f"the rules of {column} {value!r} hold for nobody{hint}"

@@ -108,7 +108,7 @@ class TenantStatement:
     @property
     def total(self) -> Decimal:
         """The sum of the parts."""
-        return sum((part.amount for part in self.parts), Decimal(0))
+        return sum((part.amount for part in self.parts), self.quantum * 0)
 
 
 class Statements:
@@ -188,7 +188,8 @@ class Statements:
         """
         whole, line = self._statement, self._lines[tenant]
         parts = tuple(part for part in self._parts[tenant] if part.amount)
-        total = sum((part.amount for part in parts), Decimal(0))
+        quantum = self._quantum_of(line, whole.quantum)
+        total = sum((part.amount for part in parts), quantum * 0)
         worked = whole.server_time.tenants.get(tenant) if whole.server_time is not None else None
         server_ns = None if whole.server_time is None else worked.server_ns if worked else 0
         this = Month(whole.period.label, total, line.usage.calls, bool(whole.draft))
@@ -196,7 +197,7 @@ class Statements:
             tenant=tenant,
             period=whole.period,
             currency=whole.currency,
-            quantum=self._quantum_of(line, whole.quantum),
+            quantum=quantum,
             is_charge=self._rules is not None,
             status=(
                 *(("DRAFT",) if whole.draft else ()),
@@ -220,7 +221,7 @@ class Statements:
         months: list[Month] = []
         for month, lines, parts in self._earlier:
             line = lines.get(tenant)
-            total: Decimal | None = Decimal(0)
+            total: Decimal | None = month.quantum * 0
             if parts is None:
                 total = None
             elif line is not None:

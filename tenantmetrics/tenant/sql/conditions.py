@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.comparisons import any_of, elements, pairs_of, query_of, truth
+from tenantmetrics.tenant.sql.compared_columns import ComparedColumns, named
+from tenantmetrics.tenant.sql.comparisons import truth
 from tenantmetrics.tenant.sql.computed_values import NEVER, Computed
-from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
 from tenantmetrics.tenant.sql.join_connectivity import reaches_outside
-from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parameter_tests import branches_of, computed
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, QueryScope, Sink
-from tenantmetrics.tenant.sql.restrictions import (
-    Fixed,
-    Named,
-    Restriction,
-    State,
-    Touched,
-)
+from tenantmetrics.tenant.sql.restrictions import Restriction
 from tenantmetrics.tenant.sql.sqlglot_trees import outside_queries
-from tenantmetrics.tenant.sql.value_expressions import (
-    SESSION,
-    array_operands,
-    bare,
-    function_name,
-    value_operand,
-)
+from tenantmetrics.tenant.sql.value_expressions import bare, function_name, value_operand
 
 if TYPE_CHECKING:
     from tenantmetrics.tenant.sql.queries import Queries
@@ -37,14 +23,11 @@ __all__ = ["Conditions"]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _PAREN_OR_NOT = (exp.Paren, exp.Not)
-_SELECT_OR_SUBQUERY_OR_SETOPERATION = (exp.Select, exp.Subquery, exp.SetOperation)
 
 _EQUAL = (exp.EQ, exp.NullSafeEQ)
 _DIFFERENT = (exp.NEQ, exp.NullSafeNEQ)
-_VALUES = frozenset({exp.Literal, exp.Placeholder})
 _CONDITION_STEPS = 3
 _Parts = list[tuple[tuple[tuple[Computed, bool], ...], exp.Expr | None]]
-_IN_SESSION = Fixed(Touched(State.SESSION))
 
 
 class Conditions:
@@ -60,14 +43,10 @@ class Conditions:
         self._queries = queries
         self._names = names
         self._facts = facts
+        self._compared = ComparedColumns(self, queries, names, facts)
 
     def add(  # noqa: C901 - one connective a branch
-        self,
-        condition: exp.Expr | None,
-        sink: Sink,
-        *,
-        negated: bool = False,
-        branch: bool = False,
+        self, condition: exp.Expr | None, sink: Sink, *, negated: bool = False, branch: bool = False
     ) -> None:
         """Enter a condition.
 
@@ -91,7 +70,7 @@ class Conditions:
                 if branch and (test := computed(node)) is not None:
                     sink.guards.append((test, True))
                     continue
-                self._equal(node.this, node.expression, sink, branch)
+                self._compared.equal(node.this, node.expression, sink, branch)
                 continue
             while isinstance(node, _PAREN_OR_NOT):
                 under_not ^= isinstance(node, exp.Not)
@@ -141,12 +120,12 @@ class Conditions:
     def _leaf(self, node: exp.Expr, sink: Sink, negated: bool, branch: bool) -> None:
         equal = _DIFFERENT if negated else _EQUAL
         if isinstance(node, equal):
-            self._equal(node.this, node.expression, sink, branch)
+            self._compared.equal(node.this, node.expression, sink, branch)
         elif isinstance(node, exp.In) and not negated:
-            self._in(node, sink, branch)
+            self._compared.in_list(node, sink, branch)
         elif isinstance(node, exp.Exists) and not negated and not branch:
-            if not self._restricts(node.this, None, sink):
-                self._unknown(node, sink)
+            if not self.restricts(node.this, None, sink):
+                self.unknown(node, sink)
         elif isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
             self._null(node, sink, negated ^ bool(node.args.get("negate")))
         elif isinstance(node, exp.Boolean):
@@ -155,9 +134,9 @@ class Conditions:
         elif not negated and not branch and (named := self._function(node)) is not None:
             sink.parts.append(named)
         else:
-            self._unknown(node, sink)
+            self.unknown(node, sink)
 
-    def _restricts(self, query: exp.Expr, compared: exp.Expr | None, sink: Sink) -> bool:
+    def restricts(self, query: exp.Expr, compared: exp.Expr | None, sink: Sink) -> bool:
         """Enter a subquery that must give a row, if that says anything of the query around it.
 
         `:u IN (SELECT user_id FROM members WHERE tenant_id = :t)` holds for all rows or for none.
@@ -184,160 +163,26 @@ class Conditions:
         if position is None:
             return None
         arguments = call.expressions[position : position + 1]
-        return _named([value_operand(argument) for argument in arguments])
+        return named([value_operand(argument) for argument in arguments])
 
     def _null(self, node: exp.Is, sink: Sink, negated: bool) -> None:
         """`:p IS NULL` is known before the call; `tenant_id IS NOT NULL` restricts nothing."""
-        if not negated and self._names.vocabulary.shared_rows and self._key(node.this) is not None:
+        if not negated and self._names.vocabulary.shared_rows and self.key(node.this) is not None:
             # Rows that are nobody's: under OR only the other branches tell whose they are.
             sink.guards.append((NEVER, True))
             return
         if computed(node.this) is None and not negated:
-            self._unknown(node, sink)
+            self.unknown(node, sink)
 
-    def _equal(self, left: exp.Expr, right: exp.Expr, sink: Sink, branch: bool) -> None:
-        if (
-            isinstance(left, exp.Column)
-            and right.__class__ in _VALUES
-            and self._names.key(left) is None
-        ):
-            # Most conditions by far: a column that is no tenant's, and a value.
-            if self._names.has_several():
-                self._other(left, [value_operand(right)], sink)
-            return
-        pairs = pairs_of(left, right)
-        if pairs is not None:
-            for one_side, other_side in pairs:
-                self._equal(one_side, other_side, sink, branch)
-            return
-        key, second = self._key(left), self._key(right)
-        if key is not None and second is not None:
-            if key != second:
-                sink.links.append((key, second))
-        elif key is not None:
-            self._compare(key, right, sink, branch)
-        elif second is not None:
-            self._compare(second, left, sink, branch)
-        elif not (isinstance(left, exp.Column) and isinstance(right, exp.Column)):
-            self._scalar(left, right, sink, branch)
-            self._scalar(right, left, sink, branch)
-
-    def _other(self, column: exp.Expr, values: Sequence[object], sink: Sink) -> None:
-        """A column that is no tenant's, but may be equal to one: `tenants.id = :t`."""
-        key = self._names.other_key(column) if isinstance(column, exp.Column) else None
-        if key is not None:
-            sink.constraints.append((key, _named(values)))
-
-    def _scalar(self, side: exp.Expr, other: exp.Expr, sink: Sink, branch: bool) -> None:
-        """`x = (SELECT …)` and `x = ANY (SELECT …)` hold for no row where it gives none."""
-        inner = bare(side)
-        if (array := any_of(inner)) is not None:
-            inner = query_of(array)
-        if (
-            isinstance(inner, _SELECT_OR_SUBQUERY_OR_SETOPERATION)
-            and not branch
-            and self._restricts(inner, other, sink)
-        ):
-            return
-        self._unknown(side, sink)
-
-    def _compare(self, key: Key, side: exp.Expr, sink: Sink, branch: bool) -> None:
-        found = value_operand(side, through_nullif=True)
-        inner = bare(side)
-        if found is SESSION:
-            sink.constraints.append((key, _IN_SESSION))
-        elif isinstance(found, Operand):
-            sink.constraints.append((key, Named((found,))))
-        elif (array := any_of(inner)) is not None:
-            self._any(key, array, sink, branch)
-        elif isinstance(inner, exp.Column):
-            sink.constraints.append((key, UNKNOWN))
-            if (other := self._names.other_key(inner)) is not None:
-                sink.links.append((key, other))
-        elif isinstance(inner, GIVEN):
-            sink.constraints.append((key, first_given(inner)))
-            self._unknown(inner, sink)
-        elif isinstance(inner, exp.Subquery) and not branch:
-            self._from_subquery(key, inner, sink)
-        else:
-            sink.constraints.append((key, UNKNOWN))
-            self._unknown(side, sink)
-
-    def _any(self, key: Key, array: exp.Expr | None, sink: Sink, branch: bool) -> None:
-        operands = array_operands(array)
-        inner = query_of(array)
-        if isinstance(inner, _SELECT_OR_SUBQUERY_OR_SETOPERATION):
-            if branch:
-                sink.constraints.append((key, UNKNOWN))
-                self._unknown(inner, sink)
-            else:
-                self._from_subquery(key, inner, sink)
-        elif operands is None:
-            sink.constraints.append((key, UNKNOWN))
-            if array is not None:
-                self._unknown(array, sink)
-        else:
-            sink.constraints.append((key, Named(tuple(operands))))
-
-    def _from_subquery(self, key: Key, query: exp.Expr, sink: Sink) -> None:
-        """`tenant_id IN (SELECT tenant_id FROM …)`: the same tenants as the subquery's."""
-        node = self._queries.projected(query, self._names, self._facts, sink, key)
-        if node is not None:
-            sink.constraints.append((key, node))
-
-    def _in(self, node: exp.In, sink: Sink, branch: bool) -> None:
-        query = node.args.get("query")
-        key = self._key(node.this)
-        if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Values):
-            query = node.expressions[0]
-        if query is not None:
-            if key is not None and not branch:
-                self._from_subquery(key, query, sink)
-            elif branch or not self._restricts(query, node.this, sink):
-                if key is not None:
-                    sink.constraints.append((key, UNKNOWN))
-                self._unknown(node, sink)
-            return
-        if key is not None:
-            sink.constraints.append(
-                (key, _named([value_operand(item) for item in node.expressions]))
-            )
-            return
-        this = bare(node.this)
-        if (columns := elements(this)) is not None:
-            self._row_in(columns, node, sink)
-            return
-        if isinstance(this, exp.Column) and self._names.has_several():
-            self._other(this, [value_operand(item) for item in node.expressions], sink)
-        self._unknown(node, sink)
-
-    def _row_in(self, columns: list[exp.Expr], node: exp.In, sink: Sink) -> None:
-        """`(tenant_id, id) IN ((:t, 1), …)`."""
-        for index, column in enumerate(columns):
-            if (key := self._key(column)) is not None:
-                rows = [elements(bare(item)) for item in node.expressions]
-                values = [
-                    value_operand(row[index]) if row is not None and index < len(row) else None
-                    for row in rows
-                ]
-                sink.constraints.append((key, _named(values)))
-
-    def _key(self, side: exp.Expr) -> Key | None:
+    def key(self, side: exp.Expr) -> Key | None:
+        """The tenant column that one side is, None if it is none."""
         column = bare(side)
         return self._names.key(column) if isinstance(column, exp.Column) else None
 
-    def _unknown(self, node: exp.Expr, sink: Sink) -> None:
+    def unknown(self, node: exp.Expr, sink: Sink) -> None:
         """Tenant columns used in another way than to name a tenant; subqueries beside it all."""
         for part in self._queries.outside_subqueries(node, self._names, self._facts):
             if isinstance(part, exp.Column):
                 key = self._names.key(part)
                 if key is not None:
                     sink.constraints.append((key, UNKNOWN))
-
-
-def _named(values: Sequence[object]) -> Restriction:
-    """A list of values, of which some may be the session's own or not known."""
-    operands = [value for value in values if isinstance(value, Operand)]
-    if len(operands) == len(values) and operands:
-        return Named(tuple(operands))
-    return _IN_SESSION if values and all(value is SESSION for value in values) else UNKNOWN

@@ -36,6 +36,9 @@ _MAX_SUBSCRIPTS = 20
 _SUBSCRIPT = re.compile(r"\]\s*\[")
 _MAX_CHAIN = 12
 """f(1).g(2).h(3), a[1].b[2].c: the parser's time grows with the square of the links."""
+_MAX_INDEXED = 12
+"""((SELECT …)[1])[1]: as above, where each stands in the one around it."""
+_INDEXED = re.compile(rf"(?:\)\s*+\[[^\[\]]*+\]\s*+){{{_MAX_INDEXED + 1}}}")
 _LINK_OR_OTHER = re.compile(
     r"(?P<opening>[(\[{])|(?P<closing>[)\]}])|(?P<name>\.\s*+(?:'[^']*'|\w+|\"[^\"]*\")?+)|"
     r"(?P<other>\b(?!slot\d|over\b|filter\b|within\b|group\b)\w+|[^\s\w&'.])",
@@ -181,6 +184,8 @@ def _depth(template: str) -> str:
     """Why a template is nested too deep to be parsed; empty if it is not."""
     if "[" in template and len(_SUBSCRIPT.findall(template)) > _MAX_SUBSCRIPTS:
         return f"more than {_MAX_SUBSCRIPTS} subscripts of subscripts"
+    if "[" in template and _INDEXED.search(template) is not None:
+        return f"more than {_MAX_INDEXED} subscripts of brackets in brackets"
     closing = template.count(")") + template.count("]") + template.count("}")
     if closing > _MAX_CHAIN and "." in template and _longest_chain(template) > _MAX_CHAIN:
         return f"more than {_MAX_CHAIN} names behind calls or subscripts in a row"

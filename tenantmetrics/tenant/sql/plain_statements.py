@@ -15,21 +15,14 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql import plain_grammar as grammar
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
+from tenantmetrics.tenant.sql.closed_tables import if_closed
 from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import Plan
 from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, Facts, Key, QueryScope
 from tenantmetrics.tenant.sql.reach_columns import is_key_name
 from tenantmetrics.tenant.sql.reach_graph import ReachGraph
-from tenantmetrics.tenant.sql.restrictions import (
-    CLEAR,
-    OPEN,
-    UNKNOWN,
-    Named,
-    Restriction,
-    Rows,
-    if_closed,
-)
+from tenantmetrics.tenant.sql.restrictions import CLEAR, OPEN, UNKNOWN, Named, Restriction, Rows
 from tenantmetrics.tenant.sql.template import range_of_string, slot_of_number, slot_of_string
 
 __all__ = ["plain_plan"]
@@ -313,8 +306,7 @@ class _Statement:
             schemas=tuple(dict.fromkeys(of_schemas)),
             mentions=mentions or self._mentions(),
             guarded=are_guarded(
-                zip(map(str.lower, self._schemas), tables, strict=True),
-                self._vocabulary,
+                zip(map(str.lower, self._schemas), tables, strict=True), self._vocabulary
             ),
         )
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tenantmetrics.records import Misuse, SessionVerb
+from tenantmetrics.tenant.sql.closed_tables import Closed
 from tenantmetrics.tenant.sql.computed_values import Computed
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
-    Closed,
     Either,
     Fixed,
     Guarded,

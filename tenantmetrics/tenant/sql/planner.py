@@ -5,63 +5,32 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from sqlglot import exp
-
 from tenantmetrics.records import SessionVerb
 from tenantmetrics.sqltext import statement_spans
 from tenantmetrics.sqltext.fingerprint import fingerprint, fingerprint_of
 from tenantmetrics.sqltext.lexer import plain_tokens
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.sql.budget import Budget, TooMuchWorkError
-from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, rows_node, tenant_index
-from tenantmetrics.tenant.sql.guarded_tables import are_guarded
-from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.parser import parse_template, token_count
+from tenantmetrics.tenant.sql.bulk_insert import bulk_rows
 from tenantmetrics.tenant.sql.plain_statements import plain_plan
-from tenantmetrics.tenant.sql.plan import Plan, StepPlan
-from tenantmetrics.tenant.sql.queries import Queries
-from tenantmetrics.tenant.sql.query_scope import CLEAR, MAX_STEPS, OPEN, UNKNOWN, QueryScope
-from tenantmetrics.tenant.sql.query_summary import (
-    clipped,
-    is_inside,
-    survey,
-    unread_ctes,
-)
-from tenantmetrics.tenant.sql.reach import closing_restrictions
-from tenantmetrics.tenant.sql.restrictions import (
-    Also,
-    Either,
-    Fixed,
-    Named,
-    Restriction,
-    State,
-    Touched,
-    if_closed,
-)
-from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
+from tenantmetrics.tenant.sql.plan import Plan
+from tenantmetrics.tenant.sql.query_plan import LONG, query_plan
+from tenantmetrics.tenant.sql.query_scope import UNKNOWN
+from tenantmetrics.tenant.sql.query_summary import clipped
+from tenantmetrics.tenant.sql.restrictions import Either
 from tenantmetrics.tenant.sql.template import TOO_LONG
-from tenantmetrics.tenant.sql.tenant_tables import with_tenant_tables
 from tenantmetrics.tenant.sql.utility_statements import needs_parser, read_utility
-from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, operand_of, utility_tokens
-from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_operand
-from tenantmetrics.tenant.sql.workless import does_no_work
+from tenantmetrics.tenant.sql.utility_tokens import utility_tokens
 
 __all__ = ["analysed_plan", "plan_of"]
 
-_OF_ONE_TABLE = 2
-"""Tokens of the summary of a statement about one table: `SELECT bookings`."""
-_NAME_NOBODY = (UNKNOWN, OPEN, CLEAR)
 _MAX_STATEMENTS = 100
 _MAX_SEMICOLONS = 300
 _MAX_SEVERAL = 16_384
 """Characters of a text of several statements, 6 ms to tell where each ends."""
-_LONG = 4_000
 _MAX_PLAIN = 3_000
 """As many tokens at most, which is the parser's own bound."""
 _MAX_FINGERPRINTED = 8_000
 """Characters without literals, 4 ms; a longer text has no fingerprint."""
-_MAX_LEXED = 800
-_NAME = re.compile(r"[^\W0-9]\w*+")
 _QUERY = re.compile(r"\s*+(?:select|insert|update|delete)\s", re.IGNORECASE)
 
 
@@ -83,7 +52,7 @@ def plan_of(template: str, vocabulary: Vocabulary) -> Plan:
 
 def _fingerprint(template: str) -> int:
     """A template's fingerprint, which is its text's: slots are values too."""
-    if len(template) > _LONG:
+    if len(template) > LONG:
         rows = bulk_rows(template)
         template = template if rows is None else rows.short
     if len(template) > _MAX_FINGERPRINTED or template.endswith(TOO_LONG):
@@ -150,12 +119,12 @@ _ENDS = {SessionVerb.COMMIT, SessionVerb.ROLLBACK}
 
 def _plan(text: str, vocabulary: Vocabulary) -> Plan:
     if _QUERY.match(text):
-        return _query_plan(text, vocabulary)
+        return query_plan(text, vocabulary)
     words = utility_tokens(text)
     if not words:
         return Plan()
     if needs_parser(words):
-        return _query_plan(text, vocabulary)
+        return query_plan(text, vocabulary)
     utility = read_utility(words)
     if utility.inner < 0:
         return Plan(
@@ -167,7 +136,7 @@ def _plan(text: str, vocabulary: Vocabulary) -> Plan:
             probes=utility.workless,
         )
     inner = ("SELECT " if utility.call else "") + text[utility.inner : utility.end]
-    plan = _query_plan(inner, vocabulary)
+    plan = query_plan(inner, vocabulary)
     rest = plan.summary.removeprefix("SELECT") if utility.call else plan.summary
     return replace(
         plan,
@@ -176,211 +145,4 @@ def _plan(text: str, vocabulary: Vocabulary) -> Plan:
         sets_only=False,
         workless=False,
         probes=False,
-    )
-
-
-def _query_plan(text: str, vocabulary: Vocabulary) -> Plan:
-    rows = bulk_rows(text) if len(text) > _LONG else None
-    if rows is not None:
-        return _bulk_plan(text, rows, vocabulary)
-    parsed = parse_template(text)
-    if isinstance(parsed, str) or len(parsed) != 1:
-        why = parsed if isinstance(parsed, str) else "not one statement"
-        return _unparsed(text, vocabulary, why)
-    try:
-        statement = with_tenant_tables(parsed[0], vocabulary)
-        return _analysed(statement, vocabulary, Budget(_steps(text)))
-    except RecursionError:
-        return _unparsed(text, vocabulary, "nested too deep")
-    except TooMuchWorkError:
-        return _unparsed(text, vocabulary, "too many steps of analysis")
-    except (AttributeError, TypeError, IndexError, KeyError, StopIteration):
-        # Of some texts that are no SQL the parser makes a tree with holes.
-        return _unparsed(text, vocabulary, "not understood (incomplete)")
-
-
-def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
-    """INSERT of many rows of plain values: parsed with one row, then filled with all."""
-    plan = _query_plan(rows.short, vocabulary)
-    parsed = parse_template(rows.short)
-    index = None
-    if isinstance(parsed, list) and parsed:
-        index = tenant_index(with_tenant_tables(parsed[0], vocabulary), vocabulary)
-    if plan.why or (index is not None and isinstance(plan.node, Also)):
-        return replace(plan, node=UNKNOWN, why=plan.why or "many rows beside something else")
-    functions = ("set_config", *vocabulary.setters, *vocabulary.functions)
-    if plan.steps or rows.mentions(text, functions):
-        # What each of the rows sets, or is for, only the whole text tells.
-        return replace(plan, node=UNKNOWN, steps=(), why="many rows beside something else")
-    if index is None:
-        return plan
-    return replace(plan, node=rows_node(rows, text, index, plan.node))
-
-
-def _steps(text: str) -> int:
-    """Steps that an analysis may take: what took long to parse has fewer left."""
-    if len(text) < _LONG // 2:
-        return MAX_STEPS
-    return min(MAX_STEPS, MAX_STEPS + 400 - 3 * token_count(text) // 2)
-
-
-def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Plan:
-    names = QueryScope(None, vocabulary, budget)
-    node = Queries(vocabulary).statement(statement, names)
-    if node is UNKNOWN and not isinstance(
-        unwrapped(statement), exp.Select | exp.SetOperation | exp.DML | exp.Values | exp.Table
-    ):
-        return Plan(node=UNKNOWN, mentions=True, why="not a statement that is analysed")
-    seen = survey(statement, vocabulary)
-    if len(seen.parts) > _OF_ONE_TABLE and node not in _NAME_NOBODY:
-        node = _closed(statement, node, vocabulary, names)
-    steps: list[StepPlan] = []
-    beside: list[Restriction] = []
-    confirms = False
-    unread = unread_ctes(statement) if seen.functions else set()
-    for call in seen.functions:
-        name = function_name(call)
-        if name == "current_setting":
-            confirms = True
-        elif name in vocabulary.functions:
-            beside.append(_function(call, vocabulary.functions[name]))
-        elif is_inside(call, unread):
-            continue
-        elif name == "set_config":
-            steps.append(_if_it_runs(call, _set_config(call)))
-        elif name in vocabulary.setters:
-            steps.append(_if_it_runs(call, _setter(call, vocabulary.setters[name])))
-    of_schema = [vocabulary.of_schema(schema) for schema, _ in seen.tables if schema]
-    workless = not seen.reads and does_no_work(statement)
-    return Plan(
-        summary=clipped(seen.parts),
-        node=Also(node, tuple(beside)) if beside else node,
-        steps=tuple(steps),
-        tables=tuple(dict.fromkeys(name for _, name in seen.tables)),
-        schemas=tuple(dict.fromkeys(tenant for tenant in of_schema if tenant)),
-        mentions=seen.mentions,
-        confirms=confirms,
-        sets_only=bool(steps) and not seen.reads,
-        workless=workless,
-        probes=workless and not steps,
-        guarded=are_guarded(seen.tables, vocabulary),
-    )
-
-
-def _closed(
-    statement: exp.Expr, node: Restriction, vocabulary: Vocabulary, names: QueryScope
-) -> Restriction:
-    """What a statement of several tables names, if all of them are closed."""
-    groups = closing_restrictions(statement, vocabulary, names.budget)
-    return if_closed(node, groups)
-
-
-_CHOOSING = (exp.Case, exp.If, exp.And, exp.Or, exp.Where, exp.Having, exp.Join, exp.Filter)
-
-
-def _if_it_runs(call: exp.Expr, step: StepPlan) -> StepPlan:
-    """A step whose value is not known where it is not sure that the call is run.
-
-    `SELECT set_config(…) WHERE false` sets nothing, and neither does a branch that is not taken.
-    """
-    part, above = call, call.parent
-    while above is not None:
-        if isinstance(above, _CHOOSING) or (
-            isinstance(above, exp.Coalesce) and part is not above.this
-        ):
-            return step._replace(value=None)
-        if isinstance(above, exp.Select) and _may_give_no_row(above, part):
-            return step._replace(value=None)
-        part, above = above, above.parent
-    return step
-
-
-def _may_give_no_row(select: exp.Select, part: exp.Expr) -> bool:
-    where = select.args.get("where")
-    if where is not None and not (isinstance(where.this, exp.Boolean) and where.this.this):
-        return True
-    if any(select.args.get(key) is not None for key in ("limit", "offset", "having")):
-        return True
-    from_ = select.args.get("from_")
-    table = from_.this if from_ is not None else None
-    # What reads a table gives no row where the table is empty.
-    return (
-        part.arg_key == "expressions"
-        and isinstance(table, exp.Table)
-        and not isinstance(table.this, exp.Func)
-    )
-
-
-def _set_config(node: exp.Anonymous) -> StepPlan:
-    """`set_config(name, value, is_local)`, each of which may be a parameter."""
-    arguments = [*node.expressions, None, None, None][:3]
-    name = value_operand(arguments[0])
-    value = value_operand(arguments[1])
-    local = bare(arguments[2])
-    how: bool | Operand = False
-    if isinstance(local, exp.Boolean):
-        how = bool(local.this)
-    elif isinstance(operand := value_operand(local), Operand):
-        how = operand
-    return StepPlan(
-        SessionVerb.SET,
-        name if isinstance(name, Operand) else "",
-        value if isinstance(value, Operand) else None,
-        how,
-    )
-
-
-def _setter(node: exp.Anonymous, position: int) -> StepPlan:
-    """A configured function that sets the session's tenant, for the transaction."""
-    arguments = node.expressions[position : position + 1]
-    value = value_operand(arguments[0]) if arguments else None
-    name = function_name(node)
-    return StepPlan(SessionVerb.SET, name, value if isinstance(value, Operand) else None, True)
-
-
-def _function(node: exp.Anonymous, position: int) -> Restriction:
-    """A configured function that takes a tenant."""
-    arguments = node.expressions[position : position + 1]
-    value = value_operand(arguments[0]) if arguments else None
-    if value is SESSION:
-        return Fixed(Touched(State.SESSION))
-    return Named((value,)) if isinstance(value, Operand) else UNKNOWN
-
-
-def _unparsed(text: str, vocabulary: Vocabulary, why: str) -> Plan:
-    """What the lexer alone can tell: set_config with plain arguments, and whether tenants occur."""
-    lower = text.lower()
-    sets = "set_config" in lower
-    sure = sets and {"where", "case", "having", "limit"}.isdisjoint(_NAME.findall(lower))
-    words = utility_tokens(text, _MAX_LEXED if sets else 1)
-    steps: list[StepPlan] = []
-    for index, word in enumerate(words):
-        if word.text == "set_config" and index + 7 < len(words) and words[index + 1].text == "(":
-            step = _lexed_set_config(words[index + 2 : index + 8])
-            steps.append(step if sure else step._replace(value=None))
-    mentions = any(_occurs(name, lower) for name in vocabulary.columns)
-    verb = words[0].text.upper() if words else ""
-    return Plan(
-        summary=verb if verb.isalpha() else "",
-        node=UNKNOWN,
-        steps=tuple(steps),
-        mentions=mentions,
-        why=why,
-    )
-
-
-def _occurs(name: str, text: str) -> bool:
-    """Whether a text has a name as a whole word."""
-    return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
-
-
-def _lexed_set_config(words: list[UtilityToken]) -> StepPlan:
-    name, comma, value, second, local, closing = words
-    if (comma.text, second.text, closing.text) != (",", ",", ")"):
-        return StepPlan(SessionVerb.SET)
-    return StepPlan(
-        SessionVerb.SET,
-        operand_of(name) or "",
-        operand_of(value),
-        local.text == "true",
     )

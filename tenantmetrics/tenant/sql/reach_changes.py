@@ -47,7 +47,7 @@ class ReachChanges:
         """
         scope = ReachScope(outer, self._vocabulary)
         holds = Holds().within(self._graph.next)
-        self._reach.with_clause(node, scope)
+        self._reach.with_queries.enter(node, scope)
         if isinstance(node, exp.Insert):
             self._insert(node, scope, holds)
             return _returned(node)
@@ -57,7 +57,7 @@ class ReachChanges:
         if not isinstance(node, exp.Update | exp.Delete):
             self._graph.source(table=True)
             return Relation()
-        target = self._reach.table(node.this)
+        target = self._reach.sources.table(node.this)
         name = (node.this.alias or node.this.name).lower()
         scope.bindings[name] = Binding(target)
         trees: list[Tree | Leaf] = [Leaf(self._graph.next - 1, self._graph.next)]
@@ -66,7 +66,7 @@ class ReachChanges:
         items = [from_.this] if from_ is not None else []
         items += using if isinstance(using, list) else []
         items += [*(node.this.args.get("joins") or []), *(node.args.get("joins") or [])]
-        trees += self._reach.trees(items, scope, holds)
+        trees += self._reach.sources.trees(items, scope, holds)
         where = node.args.get("where")
         self._reach.filtered(trees, where.this if where is not None else None, scope, holds)
         saved = saved_tenant(node, self._vocabulary) if isinstance(node, exp.Update) else None
@@ -83,7 +83,7 @@ class ReachChanges:
                 relation.star = target.star
                 continue
             label = (item.alias_or_name or f"?column{index}").lower()
-            relation.outputs[label] = self._reach.projected(inner, scope)
+            relation.outputs[label] = self._reach.outputs.of_item(inner, scope)
         without_inward(relation)
         return relation
 
@@ -153,9 +153,11 @@ class ReachChanges:
             scope.ctes = outer.ctes
             start = self._graph.next
             name = (node.this.alias or node.this.name).lower()
-            scope.bindings[name] = Binding(self._reach.table(node.this))
+            scope.bindings[name] = Binding(self._reach.sources.table(node.this))
             target = Leaf(start, self._graph.next)
-            source = self._reach.leaf(using, scope, Holds()) if using is not None else target
+            source = (
+                self._reach.sources.leaf(using, scope, Holds()) if using is not None else target
+            )
             matched = when.args.get("matched")
             side = "" if matched else "LEFT" if when.args.get("source") else "RIGHT"
             tree = Tree(side, target, source, conjuncts(node.args.get("on")))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -14,8 +12,8 @@ from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parameter_tests import branches_of, computed
 from tenantmetrics.tenant.sql.reach_columns import Output, ReachScope, is_key_name
-from tenantmetrics.tenant.sql.reach_joins import Holds, Part, Tree, conjuncts
-from tenantmetrics.tenant.sql.reach_relations import origins
+from tenantmetrics.tenant.sql.reach_joins import Holds, Part, conjuncts
+from tenantmetrics.tenant.sql.reach_ties import Branch
 from tenantmetrics.tenant.sql.restrictions import (
     CLEAR,
     Either,
@@ -27,7 +25,6 @@ from tenantmetrics.tenant.sql.restrictions import (
     State,
     Touched,
 )
-from tenantmetrics.tenant.sql.schema_ties import Tie, tie_of
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.value_expressions import (
     SESSION,
@@ -43,31 +40,11 @@ if TYPE_CHECKING:
 __all__ = ["ReachConditions"]
 
 _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
-_DML = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _IN_SESSION = Fixed(Touched(State.SESSION))
 _OPEN = Fixed(Touched(State.OPEN))
-_BY_TENANT, _NOTHING = Tie(True, True), Tie(False, False)
-_SAME_KEY = (exp.Lower, exp.Upper, exp.Trim, exp.JSONExtract, exp.JSONExtractScalar)
-"""Equal keys stay equal under these."""
-_COMPARISONS = (
-    *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE),
-    *(exp.Like, exp.ILike, exp.Between, exp.In),
-)
-"""None of them is true where one of its columns is NULL."""
 
 
 _Guards = list[tuple[Computed, bool]]
-
-
-@dataclass(slots=True)
-class _Branch:
-    """What one branch of an OR closes."""
-
-    restricted: dict[int, list[Restriction]] = field(default_factory=dict)
-    edges: set[tuple[tuple[int, ...], int]] = field(default_factory=set)
-    guards: list[tuple[Computed, bool]] = field(default_factory=list)
-    shared: set[int] = field(default_factory=set)
-    """Sources that may have rows without a tenant there."""
 
 
 class ReachConditions:
@@ -81,16 +58,7 @@ class ReachConditions:
         self._reach = reach
         self._graph = reach.graph
         self._columns = reach.vocabulary.columns
-        self._branch: _Branch | None = None
-        self._one_of: dict[int, tuple[int, ...]] = {}
-        self._tenants: set[tuple[int, str]] = set()
-        self._waiting: list[tuple[int, str, Restriction]] = []
-
-    def finish(self) -> None:
-        """Take what was compared with columns that turned out to hold tenants."""
-        for number, name, restriction in self._waiting:
-            if (number, name) in self._tenants:
-                self._graph.restrict(number, restriction)
+        self._ties = reach.ties
 
     def take(self, node: exp.Expr, negated: bool, scope: ReachScope, holds: Holds) -> None:  # noqa: C901, PLR0912
         """Take a condition that is no AND.
@@ -102,8 +70,8 @@ class ReachConditions:
             holds: For which sources it holds.
         """
         self._graph.budget.spend(4)
-        if self._branch is not None and (test := computed(node)) is not None:
-            self._branch.guards.append((test, not negated))
+        if self._ties.branch is not None and (test := computed(node)) is not None:
+            self._ties.branch.guards.append((test, not negated))
             return
         if isinstance(node, exp.Case) and (found := branches_of(node)) is not None:
             self._chosen(
@@ -128,191 +96,34 @@ class ReachConditions:
             self._exists(node.this, None, scope, holds)
         elif isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
             is_null = not (negated ^ bool(node.args.get("negate")))
-            output = self.side(node.this, scope) if is_null and self._branch is not None else None
+            output = (
+                self._ties.side(node.this, scope)
+                if is_null and self._ties.branch is not None
+                else None
+            )
             if (
-                self._branch is not None
+                self._ties.branch is not None
                 and output is not None
                 and output.name in self._columns
                 and self._reach.vocabulary.shared_rows
             ):
                 for source in output.sources if output.inward else ():
-                    self._restrict_source(source, CLEAR, holds, shared=True)
+                    self._ties.restrict_source(source, CLEAR, holds, shared=True)
             self.opaque(node, scope)
         elif isinstance(node, exp.Boolean):
-            if bool(node.this) is negated and self._branch is not None:
-                self._branch.guards.append((NEVER, True))
+            if bool(node.this) is negated and self._ties.branch is not None:
+                self._ties.branch.guards.append((NEVER, True))
         elif not negated and (named := self._function(node)) is not None:
             for binding in scope.bindings.values():
                 for output in (*binding.relation.outputs.values(), binding.relation.star):
                     for source in output.sources if output is not None else ():
-                        self._restrict_source(source, named, holds)
+                        self._ties.restrict_source(source, named, holds)
         else:
             self.opaque(node, scope)
 
-    def needed_by(self, node: exp.Expr, scope: ReachScope) -> Iterator[int]:
-        """The sources that a condition is not true without."""
-        if not isinstance(node, _COMPARISONS):
-            if isinstance(node, exp.Is) and isinstance(node.expression, exp.Boolean):
-                inner = truth(node, False)
-                for part, _ in conjuncts(inner[0]) if inner is not None else ():
-                    yield from self.needed_by(part, scope)
-            return
-        sides = [node.this]
-        if isinstance(node.args.get("expression"), exp.Expr):
-            sides.append(node.expression)
-        pairs = pairs_of(node.this, node.expression) if isinstance(node, exp.EQ) else None
-        if pairs is not None:
-            sides = [side for pair in pairs for side in pair]
-        elif isinstance(node, exp.In) and (columns := elements(bare(node.this))) is not None:
-            sides = columns
-        for side in sides:
-            column = bare(side)
-            if isinstance(column, exp.Column):
-                found = scope.columns(column)
-                if len(found) == 1:
-                    yield from found[0].sources if found[0].whole else ()
-                else:
-                    # Whichever it is, it is there.
-                    number = self.one_of(found).sources if found else ()
-                    yield from number
-
-    def side(self, node: exp.Expr | None, scope: ReachScope) -> Output | None:
-        """The column that an expression stands for; None for anything else."""
-        node = bare(node)
-        kept = True
-        while isinstance(node, _SAME_KEY):
-            node, kept = bare(node.this), False
-        if not isinstance(node, exp.Column):
-            return None
-        found = scope.columns(node)
-        if not found:
-            return None
-        output = found[0] if len(found) == 1 else self.one_of(found)
-        # A function of a tenant is no tenant; one of a status is no key either.
-        return output if kept or not is_key_name(output.name) else output._replace(name="\0")
-
-    def one_of(self, outputs: Sequence[Output]) -> Output:
-        """A column of one of several sources, of which the text does not tell."""
-        if len(outputs) == 1:
-            return outputs[0]
-        sources = tuple(dict.fromkeys(s for output in outputs for s in output.sources))
-        number = self._graph.source()
-        self._graph.loose(number, sources)
-        self._graph.edge_from_all(sources, number)
-        self._one_of[number] = sources
-        return Output(
-            (number,),
-            outputs[0].name,
-            all(output.whole for output in outputs),
-            all(output.inward for output in outputs),
-            of=origins(outputs),
-        )
-
-    def _holds(self, holds: Holds, number: int) -> bool:
-        if number in self._one_of:
-            return all(self._holds(holds, source) for source in self._one_of[number])
-        return holds.has(number)
-
-    def _restrict_source(
-        self, source: int, restriction: Restriction, holds: Holds, *, shared: bool = False
-    ) -> None:
-        if not self._holds(holds, source):
-            return
-        if self._branch is not None:
-            self._branch.restricted.setdefault(source, []).append(restriction)
-            if shared:
-                self._branch.shared.add(source)
-        else:
-            self._graph.restrict(source, restriction, shared=shared)
-
-    def restrict(self, output: Output, restriction: Restriction, holds: Holds) -> None:
-        """A column is equal to values."""
-        if not output.inward:
-            return
-        if output.name in self._columns:
-            for source in output.sources:
-                self._restrict_source(source, restriction, holds)
-        elif self._branch is None:
-            self._waiting += [
-                (source, output.name, restriction)
-                for source in output.sources
-                if self._holds(holds, source)
-            ]
-
-    def tie(self, left: Output, right: Output, holds: Holds, *, back: bool = True) -> None:
-        """Two columns are equal.
-
-        Args:
-            left: One of them.
-            right: The other.
-            holds: For which sources they are.
-            back: What closes the right one closes the left one too.
-        """
-        tenants = [output.name in self._columns for output in (left, right)]
-        for output, other, is_tenant in ((left, right, tenants[0]), (right, left, tenants[1])):
-            if is_tenant and other.value is not None:
-                self.restrict(output, other.value, holds)
-        if any(tenants) and not all(tenants):
-            other = right if tenants[0] else left
-            self._tenants.update((source, other.name) for source in other.sources)
-        schema = self._reach.vocabulary.schema
-        tie = _BY_TENANT if any(tenants) else tie_of(left, right, schema)
-        if tie != _NOTHING:
-            self._tie(left, right, Tie(tie.forward, tie.back and back), holds)
-
-    def _tie(self, left: Output, right: Output, tie: Tie, holds: Holds) -> None:
-        left, right = self._two_of_two(left, right)
-        ways = ((left, right, tie.forward), (right, left, tie.back))
-        for start, end, is_tied in ways:
-            if is_tied and start.sources and start.whole and end.inward:
-                for source in end.sources:
-                    if self._holds(holds, source):
-                        self._edge(start.sources, source)
-        if left.sources and right.sources and tie.forward and tie.back:
-            self._graph.near(left.sources[0], right.sources[0])
-
-    def _two_of_two(self, left: Output, right: Output) -> tuple[Output, Output]:
-        """`FROM a, b WHERE aid = bid`: columns without their table's name, of two tables."""
-        ones = self._one_of.get(left.sources[0]) if len(left.sources) == 1 else None
-        others = self._one_of.get(right.sources[0]) if len(right.sources) == 1 else None
-        both = ones or others
-        if both is None or len(both) != 2 or (ones and others and ones != others):  # noqa: PLR2004
-            return left, right
-        first, second = both
-        known = right.sources[0] if others is None else left.sources[0]
-        if ones is not None and others is not None:
-            return left._replace(sources=(first,)), right._replace(sources=(second,))
-        if known in both:
-            rest = second if known == first else first
-            if ones is not None:
-                return left._replace(sources=(rest,)), right
-            return left, right._replace(sources=(rest,))
-        return left, right
-
-    def _edge(self, starts: tuple[int, ...], end: int) -> None:
-        if self._branch is not None:
-            self._branch.edges.add((starts, end))
-        else:
-            self._graph.edge_from_all(starts, end)
-
-    def tie_using(self, name: str, tree: Tree, scope: ReachScope, holds: Holds) -> None:
-        """`USING (id)`: the columns of that name on both sides are equal."""
-        sides: tuple[list[Output], list[Output]] = ([], [])
-        for binding in scope.bindings.values():
-            output = binding.relation.output(name)
-            if output is None or not output.sources:
-                continue
-            number = output.sources[0]
-            if tree.left.low <= number < tree.left.high:
-                sides[0].append(output)
-            elif tree.right.low <= number < tree.right.high:
-                sides[1].append(output)
-        if sides[0] and sides[1]:
-            self.tie(self.one_of(sides[0]), self.one_of(sides[1]), holds)
-
     def opaque(self, node: exp.Expr, scope: ReachScope) -> None:
         """An expression that closes nothing; the queries in it have to be closed themselves."""
-        branch, self._branch = self._branch, None
+        branch, self._ties.branch = self._ties.branch, None
         todo = [node]
         while todo:
             part = todo.pop()
@@ -321,7 +132,7 @@ class ReachConditions:
                 self._reach.query(part, scope, Holds().within(self._graph.next))
             else:
                 todo.extend(part.iter_expressions())
-        self._branch = branch
+        self._ties.branch = branch
 
     def _either(self, node: exp.Expr, negated: bool, scope: ReachScope, holds: Holds) -> None:
         kind = type(node)
@@ -347,15 +158,15 @@ class ReachConditions:
             scope: What names mean.
             holds: For which sources the whole holds.
         """
-        around = self._branch
-        branches: list[_Branch] = []
+        around = self._ties.branch
+        branches: list[Branch] = []
         for guards, conditions in parts:
-            self._branch = _Branch(guards=guards)
+            self._ties.branch = Branch(guards=guards)
             for condition, negated in conditions:
                 for part, under_not in conjuncts(condition, negated=negated):
                     self.take(part, under_not, scope, holds)
-            branches.append(self._branch)
-        self._branch = around
+            branches.append(self._ties.branch)
+        self._ties.branch = around
         for source in dict.fromkeys(s for branch in branches for s in branch.restricted):
             if all(source in branch.restricted or branch.guards for branch in branches):
                 choices = tuple(
@@ -363,10 +174,10 @@ class ReachConditions:
                     for branch in branches
                 )
                 shared = any(source in branch.shared for branch in branches)
-                self._restrict_source(source, Either(choices), holds, shared=shared)
+                self._ties.restrict_source(source, Either(choices), holds, shared=shared)
         common = set.intersection(*(branch.edges for branch in branches))
         for starts, end in common:
-            self._edge(starts, end)
+            self._ties.edge(starts, end)
 
     def _equal(self, left: exp.Expr, right: exp.Expr, scope: ReachScope, holds: Holds) -> None:
         pairs = pairs_of(left, right)
@@ -374,9 +185,9 @@ class ReachConditions:
             for one_side, other_side in pairs:
                 self._equal(one_side, other_side, scope, holds)
             return
-        first, second = self.side(left, scope), self.side(right, scope)
+        first, second = self._ties.side(left, scope), self._ties.side(right, scope)
         if first is not None and second is not None:
-            self.tie(first, second, holds)
+            self._ties.tie(first, second, holds)
             return
         for output, this, other in ((first, left, right), (second, right, left)):
             if self._compared(output, this, other, scope, holds):
@@ -400,7 +211,7 @@ class ReachConditions:
         if value is not None:
             if output is not None:
                 named = _IN_SESSION if value is SESSION else Named((value,))
-                self.restrict(output, named, holds)
+                self._ties.restrict(output, named, holds)
                 return True
             return False
         if isinstance(query, _QUERIES):
@@ -411,28 +222,28 @@ class ReachConditions:
         if array is not None:
             operands = array_operands(array)
             if operands is not None:
-                self.restrict(output, Named(tuple(operands)), holds)
+                self._ties.restrict(output, Named(tuple(operands)), holds)
                 return True
-            element = self.side(array, scope)
+            element = self._ties.side(array, scope)
             if element is not None:
-                self.tie(output, element._replace(name="\0"), holds)
+                self._ties.tie(output, element._replace(name="\0"), holds)
                 return True
         if isinstance(inner, GIVEN) and output.name in self._columns:
-            self.restrict(output, first_given(inner), holds)
+            self._ties.restrict(output, first_given(inner), holds)
         return False
 
     def _null_safe(self, node: exp.Expr, scope: ReachScope, holds: Holds) -> None:
         """Two NULLs are equal here: it ties tenants' columns alone."""
-        first, second = self.side(node.this, scope), self.side(node.expression, scope)
+        first, second = self._ties.side(node.this, scope), self._ties.side(node.expression, scope)
         if first is not None and second is not None:
             if first.name in self._columns and second.name in self._columns:
-                self.tie(first, second, holds)
+                self._ties.tie(first, second, holds)
             return
         for output, other in ((first, node.expression), (second, node.this)):
             value = value_operand(other)
             if output is not None and output.name in self._columns and value is not None:
                 named = _IN_SESSION if value is SESSION else Named((value,))
-                self.restrict(output, named, holds)
+                self._ties.restrict(output, named, holds)
                 return
         self.opaque(node, scope)
 
@@ -443,39 +254,39 @@ class ReachConditions:
         if query is not None:
             self._exists(query, node.this, scope, holds)
             return
-        output = self.side(node.this, scope)
+        output = self._ties.side(node.this, scope)
         if output is not None:
             values = [value_operand(item) for item in node.expressions]
             operands = [value for value in values if isinstance(value, Operand)]
             if operands and len(operands) == len(values):
-                self.restrict(output, Named(tuple(operands)), holds)
+                self._ties.restrict(output, Named(tuple(operands)), holds)
                 return
             if values and all(value is SESSION for value in values):
-                self.restrict(output, _IN_SESSION, holds)
+                self._ties.restrict(output, _IN_SESSION, holds)
                 return
-            sides = [self.side(item, scope) for item in node.expressions]
+            sides = [self._ties.side(item, scope) for item in node.expressions]
             sources = {side.sources for side in sides if side is not None}
             if all(sides) and len(sources) == 1 and all(is_key_name(s.name) for s in sides if s):
-                self.tie(output, next(side for side in sides if side is not None), holds)
+                self._ties.tie(output, next(side for side in sides if side is not None), holds)
                 return
         elif (columns := elements(bare(node.this))) is not None:
             rows = [elements(bare(item)) for item in node.expressions]
             for index, column in enumerate(columns):
-                side = self.side(column, scope)
+                side = self._ties.side(column, scope)
                 values = [
                     value_operand(row[index]) if row is not None and index < len(row) else None
                     for row in rows
                 ]
                 operands = [value for value in values if isinstance(value, Operand)]
                 if side is not None and operands and len(operands) == len(values):
-                    self.restrict(side, Named(tuple(operands)), holds)
+                    self._ties.restrict(side, Named(tuple(operands)), holds)
         self.opaque(node, scope)
 
     def _exists(
         self, query: exp.Expr, compared: exp.Expr | None, scope: ReachScope, holds: Holds
     ) -> None:
         """A query of which a row has to exist, and to be equal to what it is compared with."""
-        if self._branch is not None:
+        if self._ties.branch is not None:
             # Under OR it has to exist for some rows only.
             self.opaque(query, scope)
             if compared is not None:
@@ -506,13 +317,13 @@ class ReachConditions:
         if not outputs and relation.star is not None and len(sides) == 1:
             outputs = [relation.star]
         for side, output in zip(sides, outputs, strict=False):
-            column = self.side(side, scope)
+            column = self._ties.side(side, scope)
             if column is not None:
-                self.tie(column, output, within)
+                self._ties.tie(column, output, within)
             else:
                 value = value_operand(side)
                 if isinstance(value, Operand):
-                    self.restrict(output, Named((value,)), within)
+                    self._ties.restrict(output, Named((value,)), within)
                 self.opaque(side, scope)
 
     def _function(self, node: exp.Expr) -> Restriction | None:

@@ -7,7 +7,6 @@ in a way that only the database can follow.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -17,13 +16,13 @@ from tenantmetrics.records import UNATTRIBUTED, Misuse
 from tenantmetrics.tenant.sql.budget import TooMuchWorkError
 from tenantmetrics.tenant.sql.computed_values import Computed, may_be
 from tenantmetrics.tenant.sql.operands import Operand, Values
+from tenantmetrics.tenant.sql.shares import reduced
 
 __all__ = [
     "CLEAR",
     "OPEN",
     "UNKNOWN",
     "Also",
-    "Closed",
     "Either",
     "Fixed",
     "Guarded",
@@ -36,11 +35,8 @@ __all__ = [
     "State",
     "Touched",
     "evaluate",
-    "if_closed",
-    "split",
+    "together",
 ]
-
-_MAX_WEIGHT = 1_000_000
 
 
 class State(IntEnum):
@@ -228,7 +224,7 @@ class Either:
             return Touched(State.CLEAR)
         if len(states) > 1:
             return Touched(State.UNDECIDED, {}, misuse)
-        return Touched(states.pop(), _reduced(shares), misuse)
+        return Touched(states.pop(), reduced(shares), misuse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +248,7 @@ class Joined:
         known = [answer for answer in answers if answer.state is State.KNOWN]
         if not known:
             return Touched(max(answer.state for answer in answers), {}, _misuse(answers))
-        return _together(known, _misuse(answers), values)
+        return together(known, _misuse(answers), values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,70 +276,10 @@ class Also:
                 return Touched(max(answer.state for answer in answers), {}, misuse)
             return Touched(main.state, main.shares, misuse)
         if main.state is State.CLEAR:
-            return _together(known, misuse, values)
+            return together(known, misuse, values)
         if main.state is not State.KNOWN:
             return Touched(State.UNDECIDED, {}, misuse)
-        return _together([main, *known], misuse, values)
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """What a statement names, where what closes its tables is known and names the same.
-
-    Attributes:
-        node: What it names.
-        groups: For each group of tables that close each other, for each of them its restrictions;
-            None where a table is not closed by any.
-    """
-
-    node: Restriction
-    groups: tuple[tuple[tuple[Restriction, ...], ...], ...] | None
-
-    def found(self, values: Values) -> Touched:
-        """Undecided where one of the tables is not closed; others' rows are a conflict."""
-        main = self.node.found(values)
-        if main.state is not State.KNOWN:
-            return main
-        if self.groups is None:
-            return Touched(State.UNDECIDED, {}, main.misuse)
-        known = [main]
-        for group in self.groups:
-            tenants: set[str] | None = None
-            everybody: dict[str, int] = {}
-            for restrictions in group:
-                answers = [restriction.found(values) for restriction in restrictions]
-                if all(
-                    a.state is not State.KNOWN and a.state is not State.SESSION for a in answers
-                ):
-                    return Touched(State.UNDECIDED, {}, main.misuse)
-                for answer in answers:
-                    if answer.state is State.KNOWN:
-                        values.budget.spend(len(answer.shares))
-                        everybody.update(answer.shares)
-                        named = set(answer.shares)
-                        tenants = named if tenants is None else tenants & named
-            if tenants is not None and not (tenants or set(everybody)) <= set(main.shares):
-                shares = {name: everybody[name] for name in tenants or everybody}
-                known.append(Touched(State.KNOWN, shares))
-        return main if len(known) == 1 else _together(known, main.misuse, values)
-
-
-def if_closed(
-    node: Restriction, groups: Sequence[Sequence[Sequence[Restriction]]] | None
-) -> Restriction:
-    """What a statement of several tables names, if all of them are closed.
-
-    Args:
-        node: What it names.
-        groups: As those of `Closed`.
-    """
-    if groups is None:
-        return UNKNOWN if isinstance(node, Named) else Closed(node, None)
-    if isinstance(node, Named) and all(
-        restriction == node for group in groups for held in group for restriction in held
-    ):
-        return node
-    return Closed(node, tuple(tuple(map(tuple, group)) for group in groups))
+        return together([main, *known], misuse, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,7 +311,7 @@ def _misuse(answers: Iterable[Touched]) -> Misuse | None:
     return next((answer.misuse for answer in answers if answer.misuse), None)
 
 
-def _together(known: Sequence[Touched], misuse: Misuse | None, values: Values) -> Touched:
+def together(known: Sequence[Touched], misuse: Misuse | None, values: Values) -> Touched:
     """Parts that belong to one piece of work, and so ought to be of the same tenants."""
     if len(known) > 1:
         values.budget.spend(sum(len(answer.shares) for answer in known))
@@ -387,27 +323,3 @@ def _together(known: Sequence[Touched], misuse: Misuse | None, values: Values) -
         for tenant, weight in answer.shares.items():
             shares.setdefault(tenant, weight)
     return Touched(State.KNOWN, shares, misuse)
-
-
-def _reduced(shares: dict[str, int]) -> dict[str, int]:
-    """The same proportions in the smallest weights."""
-    divisor = math.gcd(*shares.values()) if shares else 1
-    return {name: weight // divisor for name, weight in shares.items()} if divisor > 1 else shares
-
-
-def split(answers: Sequence[Mapping[str, int]]) -> tuple[tuple[str, int], ...]:
-    """Shares of a batch: every parameter set has the same weight, shared by its own tenants.
-
-    Args:
-        answers: Each set's tenants and weights, empty where a set names nobody.
-    """
-    if len(answers) == 1 and 0 < sum(answers[0].values()) <= _MAX_WEIGHT:
-        return tuple(_reduced(dict(answers[0])).items())
-    totals = [sum(answer.values()) or 1 for answer in answers]
-    common = math.lcm(*totals)
-    common = min(common, _MAX_WEIGHT)
-    shares: dict[str, int] = {}
-    for answer, total in zip(answers, totals, strict=True):
-        for tenant, weight in (answer or {UNATTRIBUTED: 1}).items():
-            shares[tenant] = shares.get(tenant, 0) + max(weight * common // total, 1)
-    return tuple(_reduced(shares).items())

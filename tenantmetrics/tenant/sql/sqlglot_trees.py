@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from sqlglot import exp
 
 __all__ = [
+    "alias_columns",
     "is_join_in_parentheses",
     "leftmost",
     "outside_queries",
@@ -18,6 +19,13 @@ __all__ = [
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _SUBQUERY_OR_PAREN = (exp.Subquery, exp.Paren)
 _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
+
+
+def alias_columns(item: exp.Expr) -> list[str]:
+    """The column names that an alias gives a source: `AS b(id, owner)`."""
+    alias = item.args.get("alias")
+    columns = alias.args.get("columns") if isinstance(alias, exp.Expr) else None
+    return [column.name.lower() for column in columns or []]
 
 
 def unwrapped(node: exp.Expr) -> exp.Expr:

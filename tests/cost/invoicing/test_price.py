@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantmetrics.cost.invoicing import Rules, invoices
+from tenantmetrics.cost.invoicing.price import unused
 from tenantmetrics.cost.invoicing.rules import Lines, Rounding, RoundPer, Terms
 from tenantmetrics.cost.statement import Line, LineKind, Period, Pool, Statement, Usage
 from tenantmetrics.errors import ReportError
@@ -101,6 +102,23 @@ def test_a_group_of_no_column_is_refused_with_a_suggestion():
             statement({"acme": (1, 0, 0)}, groups={"plan": {}}),
             Rules(groups={"plam": {"pro": Terms()}}),
         )
+
+
+def test_rules_that_hold_for_nobody_are_named():
+    """They may be slips."""
+    rules = Rules(
+        tenants={"acne": Terms(), "acme": Terms()},
+        customers={"bee": {"stripe_customer": "cus_1"}},
+        groups={"plan": {"pro": Terms(), "Free": Terms()}},
+    )
+    of = statement(
+        {"acme": (1, 0, 0), "cee": (1, 0, 0)}, groups={"plan": {"acme": "pro", "cee": "free"}}
+    )
+    assert list(unused(of, rules)) == [
+        "the rules of tenant 'acne' hold for nobody; did you mean 'acme'?",
+        "the rules of tenant 'bee' hold for nobody; did you mean 'cee'?",
+        "the rules of plan 'Free' hold for nobody; did you mean 'free'?",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,133 @@
+"""From one query or change to its plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.budget import Budget, TooMuchWorkError
+from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, rows_node, tenant_index
+from tenantmetrics.tenant.sql.closed_tables import if_closed
+from tenantmetrics.tenant.sql.guarded_tables import are_guarded
+from tenantmetrics.tenant.sql.parser import parse_template, token_count
+from tenantmetrics.tenant.sql.plan import Plan, StepPlan
+from tenantmetrics.tenant.sql.queries import Queries
+from tenantmetrics.tenant.sql.query_scope import CLEAR, MAX_STEPS, OPEN, UNKNOWN, QueryScope
+from tenantmetrics.tenant.sql.query_summary import clipped, is_inside, survey, unread_ctes
+from tenantmetrics.tenant.sql.reach import closing_restrictions
+from tenantmetrics.tenant.sql.restrictions import Also, Restriction
+from tenantmetrics.tenant.sql.session_calls import session_step, tenant_of_call
+from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
+from tenantmetrics.tenant.sql.tenant_tables import with_tenant_tables
+from tenantmetrics.tenant.sql.unparsed import unparsed_plan
+from tenantmetrics.tenant.sql.value_expressions import function_name
+from tenantmetrics.tenant.sql.workless import does_no_work
+
+__all__ = ["LONG", "query_plan"]
+
+_OF_ONE_TABLE = 2
+"""Tokens of the summary of a statement about one table: `SELECT bookings`."""
+_NAME_NOBODY = (UNKNOWN, OPEN, CLEAR)
+LONG = 4_000
+
+
+def query_plan(text: str, vocabulary: Vocabulary) -> Plan:
+    """The plan of one statement that the parser is needed for.
+
+    Args:
+        text: The statement, literals replaced by slots.
+        vocabulary: The tenant's names.
+    """
+    rows = bulk_rows(text) if len(text) > LONG else None
+    if rows is not None:
+        return _bulk_plan(text, rows, vocabulary)
+    parsed = parse_template(text)
+    if isinstance(parsed, str) or len(parsed) != 1:
+        why = parsed if isinstance(parsed, str) else "not one statement"
+        return unparsed_plan(text, vocabulary, why)
+    try:
+        statement = with_tenant_tables(parsed[0], vocabulary)
+        return _analysed(statement, vocabulary, Budget(_steps(text)))
+    except RecursionError:
+        return unparsed_plan(text, vocabulary, "nested too deep")
+    except TooMuchWorkError:
+        return unparsed_plan(text, vocabulary, "too many steps of analysis")
+    except (AttributeError, TypeError, IndexError, KeyError, StopIteration):
+        # Of some texts that are no SQL the parser makes a tree with holes.
+        return unparsed_plan(text, vocabulary, "not understood (incomplete)")
+
+
+def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
+    """INSERT of many rows of plain values: parsed with one row, then filled with all."""
+    plan = query_plan(rows.short, vocabulary)
+    parsed = parse_template(rows.short)
+    index = None
+    if isinstance(parsed, list) and parsed:
+        index = tenant_index(with_tenant_tables(parsed[0], vocabulary), vocabulary)
+    if plan.why or (index is not None and isinstance(plan.node, Also)):
+        return replace(plan, node=UNKNOWN, why=plan.why or "many rows beside something else")
+    functions = ("set_config", *vocabulary.setters, *vocabulary.functions)
+    if plan.steps or rows.mentions(text, functions):
+        # What each of the rows sets, or is for, only the whole text tells.
+        return replace(plan, node=UNKNOWN, steps=(), why="many rows beside something else")
+    if index is None:
+        return plan
+    return replace(plan, node=rows_node(rows, text, index, plan.node))
+
+
+def _steps(text: str) -> int:
+    """Steps that an analysis may take: what took long to parse has fewer left."""
+    if len(text) < LONG // 2:
+        return MAX_STEPS
+    return min(MAX_STEPS, MAX_STEPS + 400 - 3 * token_count(text) // 2)
+
+
+def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Plan:
+    names = QueryScope(None, vocabulary, budget)
+    node = Queries(vocabulary).statement(statement, names)
+    if node is UNKNOWN and not isinstance(
+        unwrapped(statement), exp.Select | exp.SetOperation | exp.DML | exp.Values | exp.Table
+    ):
+        return Plan(node=UNKNOWN, mentions=True, why="not a statement that is analysed")
+    seen = survey(statement, vocabulary)
+    if len(seen.parts) > _OF_ONE_TABLE and node not in _NAME_NOBODY:
+        node = _closed(statement, node, vocabulary, names)
+    steps: list[StepPlan] = []
+    beside: list[Restriction] = []
+    confirms = False
+    unread = unread_ctes(statement) if seen.functions else set()
+    for call in seen.functions:
+        name = function_name(call)
+        if name == "current_setting":
+            confirms = True
+        elif name in vocabulary.functions:
+            beside.append(tenant_of_call(call, vocabulary.functions[name]))
+        elif is_inside(call, unread):
+            continue
+        elif (step := session_step(call, vocabulary)) is not None:
+            steps.append(step)
+    of_schema = [vocabulary.of_schema(schema) for schema, _ in seen.tables if schema]
+    workless = not seen.reads and does_no_work(statement)
+    return Plan(
+        summary=clipped(seen.parts),
+        node=Also(node, tuple(beside)) if beside else node,
+        steps=tuple(steps),
+        tables=tuple(dict.fromkeys(name for _, name in seen.tables)),
+        schemas=tuple(dict.fromkeys(tenant for tenant in of_schema if tenant)),
+        mentions=seen.mentions,
+        confirms=confirms,
+        sets_only=bool(steps) and not seen.reads,
+        workless=workless,
+        probes=workless and not steps,
+        guarded=are_guarded(seen.tables, vocabulary),
+    )
+
+
+def _closed(
+    statement: exp.Expr, node: Restriction, vocabulary: Vocabulary, names: QueryScope
+) -> Restriction:
+    """What a statement of several tables names, if all of them are closed."""
+    groups = closing_restrictions(statement, vocabulary, names.budget)
+    return if_closed(node, groups)
