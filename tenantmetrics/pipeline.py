@@ -132,8 +132,10 @@ class Pipeline:
         """What the recorder calls into, bound once so that no call looks anything up."""
         claims: ClaimsOf = self._resolver.claims
         record: Record = self._worker.put
+        examine = self._resolver.examine if self._resolver.examines else None
         if self.config.strict:
             claims, record = self._strict(claims, record)
+            examine = None  # it judges the claims before the call is sent
         return Entries(
             claims,
             record,
@@ -141,6 +143,7 @@ class Pipeline:
             link if self.config.trace_link else None,
             self._forget,
             self._worker.leave,
+            examine,
         )
 
     def _forget(self, session: str) -> None:

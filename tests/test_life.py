@@ -498,11 +498,8 @@ MANY = """
                 )
                 request.claims = Claims(named=(Claim(Source.CONTEXT, ((f"tenant-{n}", 1),)),))
                 request.attempts = 1
-                request.request_bytes = request.response_bytes = 100
-                request.rows_returned = 1
-                request.ended_ns, request.ended_at_ns = 5_000_000, now
-                request.outcome, request.http_status = OK, 200
-                request.closed = request.answered = True
+                request.request_bytes = 100
+                request.end = (5_000_000, now, 200, OK, 100, 1, 0, "", True)
                 current._worker.put(request)
             tenantmetrics.stats()
         tenantmetrics.flush(3)

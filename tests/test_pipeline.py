@@ -246,8 +246,9 @@ def test_a_bug_of_ours_never_reaches_the_caller_and_is_counted(
     """Whatever part breaks: the query's answer comes back, one loss is counted, nothing leaks."""
     pipeline = current()
     if part == "recorder":
-        monkeypatch.setattr(recorder, "_record", broken)
+        monkeypatch.setattr(recorder, "record", broken)
     elif part == "parser":
+        monkeypatch.setattr(recorder, "examine", broken)
         monkeypatch.setattr(recorder, "_claims", broken)
     elif part == "attributor":
         monkeypatch.setattr(pipeline._attributor, "submit", broken)

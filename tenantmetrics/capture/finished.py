@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tenantmetrics.capture.request import Request
+from tenantmetrics.capture.request import Request, plain_string
 from tenantmetrics.capture.size import billed_requests, billing_rule
 from tenantmetrics.limits import BILLED_REQUEST_BYTES
 from tenantmetrics.records import Call
@@ -27,11 +27,22 @@ def call_maker(billed_bytes: str) -> CallOf:
     metered_bytes = billing_rule(billed_bytes)
 
     def call_of(request: Request) -> Call:
-        first_ns, http_status = request.first_sent_ns, request.http_status
-        request_bytes, response_bytes = request.request_bytes, request.response_bytes
-        duration_ns = request.ended_ns - first_ns
-        if request.answered:
-            waited_ns = request.started_ns - first_ns
+        if request.end is None:
+            raise ValueError("a request without an end was recorded: give it to Recorder.finish")
+        (
+            ended_ns, ended_at_ns, http_status, outcome, response_bytes, returned, written,
+            sqlstate, answered,
+        ) = request.end  # fmt: skip
+        attempts = request.attempts
+        if not attempts:
+            request.settle_unsent()
+        session, target, database = request.session, request.target, request.database
+        if not session.__class__ is target.__class__ is database.__class__ is str:
+            session, target, database = map(plain_string, (session, target, database))
+        first_ns, request_bytes = request.first_sent_ns, request.request_bytes
+        duration_ns = ended_ns - first_ns
+        if answered:
+            waited_ns = request.started_ns - first_ns if attempts != 1 else 0
             # Whatever is metered, within one step it is one unit. What has no HTTP status is a
             # driver's call, which AWS does not meter.
             units = (
@@ -45,20 +56,20 @@ def call_maker(billed_bytes: str) -> CallOf:
             Call,
             (
                 request.operation,
-                request.ended_at_ns,
+                ended_at_ns,
                 duration_ns,
-                request.outcome,
-                request.sqlstate,
+                outcome,
+                sqlstate,
                 http_status,
-                request.attempts or 1,
+                attempts or 1,
                 request_bytes,
                 response_bytes,
                 units,
-                request.rows_returned,
-                request.rows_written,
-                request.session,
-                request.target,
-                request.database,
+                returned,
+                written,
+                session,
+                target,
+                database,
                 request.claims,
                 request.trace,
                 waited_ns,

@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic_ns, time_ns
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakSet
 
-from tenantmetrics.capture.request import NO_IDENTITY, Request
+from tenantmetrics.capture.request import NO_IDENTITY, End, Evidence, Request, kinds_of_requests
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.life import in_children
@@ -32,6 +32,13 @@ __all__ = ["ClaimsOf", "Entries", "Record", "Recorder", "recorder"]
 
 ClaimsOf = Callable[[Request], Claims]
 """Whose the call claims to be, worked out on the caller's thread."""
+
+Examine = Callable[[str, Any, object], Evidence | None]
+"""What the claims of a usual call rest on, read on the caller's thread: of (text, parameters,
+whether a transaction is open); None where it takes `ClaimsOf` to find them."""
+
+Trace = Callable[[Request], tuple[int, int] | None]
+"""The ids of the current trace and span, None where there is none."""
 
 Record = Callable[[Request], None]
 """Takes a finished request, of which `capture.finished` makes the `Call`; must not block."""
@@ -44,18 +51,20 @@ class Entries(NamedTuple):
         claims: Raises `TenantRefusedError` under `strict`.
         record: Where finished requests go.
         health: Where failures are counted.
-        trace: Claims → ids of the current trace and span; None where traces are not linked.
+        trace: None where traces are not linked.
         forget: Takes the key of a session that is over.
         leave: Takes a request as `record` does, but under no lock: for calls that the garbage
             collector closes, wherever it runs.
+        examine: The short way for usual calls; None where every call takes the long one.
     """
 
     claims: ClaimsOf
     record: Record
     health: Health
-    trace: Callable[[Claims], tuple[int, int] | None] | None = None
+    trace: Trace | None = None
     forget: Callable[[str], None] | None = None
     leave: Record | None = None
+    examine: Examine | None = None
 
 
 class Adapter(Protocol):
@@ -63,6 +72,9 @@ class Adapter(Protocol):
 
     def close_abandoned(self) -> None:
         """Give `Recorder.abandon` what was given up."""
+
+    def start_anew(self) -> None:
+        """Forget the calls under way: this is a forked child, and they are its parent's."""
 
 
 class Recorder:
@@ -74,15 +86,21 @@ class Recorder:
         "_forget",
         "_health",
         "_leave",
-        "_record",
-        "_trace",
+        "_link",
         "_watched",
         "bound",
+        "examine",
+        "record",
+        "trace",
     )
 
     def __init__(self) -> None:
         self.bound = False
         """Whether it points at a pipeline."""
+        self.examine: Examine | None = None
+        """The short way for usual calls, which `start` need not see; None where there is none."""
+        self.trace: Trace | None = None
+        """Ids of the current trace and span; raises nothing. None where traces are not linked."""
         self._covered: ContextVar[bool] | None = None
         self._health = Health()
         self._forget: Callable[[str], None] | None = None
@@ -98,9 +116,11 @@ class Recorder:
         """Point it, and so every adapter, at a pipeline."""
         # Attributes of their own: one look-up less a call than through the tuple.
         self._claims = entries.claims
-        self._record = entries.record
+        self.record = entries.record
         self._health = entries.health
-        self._trace = entries.trace
+        self._link = entries.trace
+        self.trace = self._linked if entries.trace is not None else None
+        self.examine = entries.examine if self._covered is None else None
         self._forget = entries.forget
         self._leave = entries.leave
         self.bound = True
@@ -127,17 +147,21 @@ class Recorder:
             raise
         except Exception as error:  # noqa: BLE001 - a resolver's bug must not fail their query
             self._health.count(Loss.TENANT_ERROR, error=error, where="claims")
-        if self._trace is not None:
-            try:
-                request.trace = self._trace(request.claims)
-            except Exception as error:  # noqa: BLE001 - a tracer's bug must not fail their query
-                self.failed(error, "trace")
+        if self.trace is not None:
+            request.trace = self.trace(request)
         # Nobody reads them any more, they may be megabytes, and no text goes further than here.
         request.sql = ""
         request.parameters = None
         request.identity = NO_IDENTITY
         request.started_ns = request.first_sent_ns = monotonic_ns()
         return True
+
+    def _linked(self, request: Request) -> tuple[int, int] | None:
+        try:
+            return self._link(request) if self._link is not None else None
+        except Exception as error:  # noqa: BLE001 - a tracer's bug must not fail their query
+            self.failed(error, "trace")
+            return None
 
     def finish(  # noqa: PLR0917 - in this order on the path of every call
         self,
@@ -164,18 +188,12 @@ class Recorder:
             sqlstate: PostgreSQL's SQLSTATE of an error, else "".
             answered: False where no answer came: nobody can say whether the server ran the call.
         """
-        request.closed = True
-        request.ended_ns = ended_ns
-        request.ended_at_ns = time_ns()
-        request.http_status = http_status
-        request.outcome = outcome
-        request.response_bytes = response_bytes
-        request.rows_returned = rows_returned
-        request.rows_written = rows_written
-        request.sqlstate = sqlstate
-        request.answered = answered
+        request.end = (
+            ended_ns, time_ns(), http_status, outcome, response_bytes, rows_returned, rows_written,
+            sqlstate, answered,
+        )  # fmt: skip
         try:
-            self._record(request)
+            self.record(request)
         except Exception as error:  # noqa: BLE001 - our bug must not fail their query
             self.failed(error, "finish")
 
@@ -188,19 +206,21 @@ class Recorder:
             request: The call.
         """
         with contextlib.suppress(Exception):
-            request.closed = True
-            if self._leave is None or request.first_sent_ns < _state.forked_ns:
-                return  # a call of the parent's, which is the parent's to count
-            request.ended_ns = monotonic_ns()
-            request.ended_at_ns = time_ns()
-            request.outcome, request.sqlstate, request.http_status = CANCELLED, "", 0
-            request.response_bytes = request.rows_returned = request.rows_written = 0
-            request.answered = False
-            self._leave(request)
+            request.end = End(monotonic_ns(), time_ns(), outcome=CANCELLED)
+            if request.under_way:
+                request.under_way.pop()
+            # A call of the parent's is the parent's to count.
+            if self._leave is not None and request.first_sent_ns >= _state.forked_ns:
+                self._leave(request)
 
     def watch(self, adapter: Adapter) -> None:
         """Have an adapter asked for calls that were given up, weakly known."""
         self._watched.add(adapter)
+
+    def start_anew(self) -> None:
+        """Have the adapters forget the calls under way, in a forked child."""
+        for adapter in list(self._watched):
+            adapter.start_anew()
 
     def close_abandoned(self) -> None:
         """Close the calls that were given up and left no trace of that. Raises nothing."""
@@ -215,9 +235,10 @@ class Recorder:
 
         An exception that nobody caught keeps the frames of its calls until after the end.
         """
+        kinds = kinds_of_requests()
         for found in gc.get_objects():
             # `type`, not `__class__`, for which a lazy object of the application's would load.
-            if type(found) is Request and found.attempts and not found.closed:
+            if type(found) in kinds and found.attempts and found.end is None:
                 self.abandon(found)
 
     def end_session(self, session: str) -> None:
@@ -244,6 +265,7 @@ class Recorder:
         """
         if self._covered is None:
             self._covered = ContextVar("tenantmetrics_covered", default=False)
+            self.examine = None  # from now on `start` asks every time
         token = self._covered.set(True)
         try:
             yield
@@ -259,6 +281,7 @@ class _State:
 
 def _after_fork() -> None:
     _state.forked_ns = monotonic_ns()
+    recorder.start_anew()
 
 
 _state = _State()

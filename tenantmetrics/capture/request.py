@@ -10,15 +10,60 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 from uuid import UUID
 
-from tenantmetrics.records import Claims, SessionKind, Transition
+from tenantmetrics.records import OK, Claims, SessionKind, Transition
 
 __all__ = ["NO_IDENTITY", "PythonValues", "Request", "TenantSource"]
 
 _NO_CLAIMS = Claims()
 NO_IDENTITY: Mapping[str, Any] = {}
+
+
+class End(NamedTuple):
+    """How a call ended. What runs in every call makes a plain tuple of the same, which is cheaper.
+
+    Attributes:
+        ended_ns: Monotonic clock at the end.
+        ended_at_ns: Wall clock at the end, ns since the epoch.
+        http_status: The last HTTP status, 0 where there is none.
+        outcome: `OK`, or the error's code.
+        response_bytes: Length of the answer's body.
+        rows_returned: Rows in the answer.
+        rows_written: Rows that it says were written.
+        sqlstate: PostgreSQL's SQLSTATE of an error, else "".
+        answered: False where no answer came.
+    """
+
+    ended_ns: int
+    ended_at_ns: int
+    http_status: int = 0
+    outcome: str = OK
+    response_bytes: int = 0
+    rows_returned: int = 0
+    rows_written: int = 0
+    sqlstate: str = ""
+    answered: bool = False
+
+
+class Decides(Protocol):
+    """What a text says, to be asked for its claims once its one parameter's value is known."""
+
+    def claims(self, value: object, context: str | None, database: str, schema: str) -> Claims:
+        """A call's claims; raises nothing.
+
+        Args:
+            value: Of the parameter that decides, None where none does.
+            context: The tenant of the context that the call was made in.
+            database: The database that the call names, else "".
+            schema: The schema that the call names, else "".
+        """
+
+
+Evidence = tuple[Decides, object, str | None]
+"""All that an ordinary call's claims rest on besides database and schema: its text, the value of
+the one parameter that decides, the tenant of the context."""
 
 
 class Request:
@@ -45,30 +90,22 @@ class Request:
         request_bytes: Length of what was sent last; filled by the adapter.
         attempts: How often it was sent; filled by the adapter, 0 where it cannot tell.
         first_sent_ns: Monotonic clock at the first attempt.
-        started_ns: Monotonic clock at the start, then at the last attempt.
+        started_ns: Monotonic clock at the start, then at the last attempt; not read where the first
+            is the last.
         opened_connection: Whether the call had to open a connection, as far as that can be told.
-        closed: Whether `Recorder.finish` has closed it. A call that was sent (`attempts`) and is
-            dropped without that was cancelled: the request goes away with the frames of the call,
-            and takes care of it then (`on_abandoned`).
-        ended_ns: Monotonic clock at the end; this and what follows is filled by `Recorder.finish`.
-        ended_at_ns: Wall clock at the end, ns since the epoch.
-        http_status: The last HTTP status, 0 where there is none.
-        outcome: `OK`, or the error's code.
-        sqlstate: PostgreSQL's SQLSTATE of an error, else "".
-        response_bytes: Length of the answer's body.
-        rows_returned: Rows in the answer.
-        rows_written: Rows that it says were written.
-        answered: False where no answer came.
+        under_way: What its adapter counts the calls under way by, if it does: an entry each.
+        end: How it ended, as the fields of `End`; filled by `Recorder.finish`, None before. A call
+            that was sent (`attempts`) and is dropped without an end was cancelled: the request goes
+            away with the frames of the call, and takes care of it then (`on_abandoned`).
     """
 
     # Slots: CPython reads and writes them in a tenth of the time of an attribute that a class has a
     # default for.
     __slots__ = (
-        "answered", "attempts", "batch", "claims", "closed", "database", "ended_at_ns", "ended_ns",
-        "first_sent_ns", "http_status", "identity", "in_transaction", "opened_connection",
-        "operation", "outcome", "parameters", "request_bytes", "response_bytes", "rows_returned",
-        "rows_written", "schema", "session", "session_kind", "sql", "sqlstate", "started_ns",
-        "target", "trace", "transition",
+        "attempts", "batch", "claims", "database", "end", "first_sent_ns", "identity",
+        "in_transaction", "opened_connection", "operation", "parameters", "request_bytes", "schema",
+        "session", "session_kind", "sql", "started_ns", "target", "trace", "transition",
+        "under_way",
     )  # fmt: skip
     on_abandoned: ClassVar[Callable[[Request], object] | None] = None
     """Takes requests that were sent and dropped without an end; set by the process's recorder."""
@@ -108,21 +145,26 @@ class Request:
         self.first_sent_ns = 0
         self.started_ns = 0
         self.opened_connection = False
-        self.closed = False
-        self.ended_ns = 0
-        self.ended_at_ns = 0
-        self.http_status = 0
-        self.outcome = ""
-        self.sqlstate = ""
-        self.response_bytes = 0
-        self.rows_returned = 0
-        self.rows_written = 0
-        self.answered = False
+        self.under_way: list[None] | None = None
+        self.end: tuple[int, int, int, str, int, int, int, str, bool] | None = None
+
+    def settle_unsent(self) -> None:
+        """Fill in what a first attempt would have; asked of calls without one that are over."""
 
     def __del__(self) -> None:
         # A cancelled task, a killed greenlet, KeyboardInterrupt: botocore has no event for them.
-        if self.attempts and not self.closed and self.on_abandoned is not None:
+        if self.attempts and self.end is None and self.on_abandoned is not None:
             self.__class__.on_abandoned(self)  # type: ignore[misc]  # a function of a class
+
+
+def plain_string(value: Any) -> str:
+    """A plain string of whatever is one, such as a StrEnum's member; "" for anything else."""
+    return str.__str__(value) if issubclass(type(value), str) else ""
+
+
+def kinds_of_requests() -> frozenset[type]:
+    """`Request` and what adapters have derived from it, for who looks among all objects."""
+    return frozenset([Request, *Request.__subclasses__()])
 
 
 class TenantSource(Protocol):

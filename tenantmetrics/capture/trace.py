@@ -8,21 +8,21 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from tenantmetrics.records import Claims
+from tenantmetrics.capture.request import Request
 
 __all__ = ["link"]
 
 _modules = sys.modules
 
 
-def link(claims: Claims) -> tuple[int, int] | None:
+def link(request: Request) -> tuple[int, int] | None:
     """Put `tenant.id` on the current span and return its ids.
 
     The attribute is set where the call itself names exactly one tenant; a transaction's tenant may
     be known only after the span has ended.
 
     Args:
-        claims: What the call says of its tenant.
+        request: The call, which knows what it says of its tenant.
 
     Returns:
         (trace id, span id) of a span that is sampled, else None.
@@ -35,8 +35,8 @@ def link(claims: Claims) -> tuple[int, int] | None:
     context = span.get_span_context()
     if not context.is_valid:
         return None
-    if claims.named and span.is_recording():
-        tenants = {tenant for claim in claims.named for tenant, _ in claim.shares}
+    if span.is_recording():
+        tenants = {tenant for claim in request.claims.named for tenant, _ in claim.shares}
         if len(tenants) == 1:
             span.set_attribute("tenant.id", tenants.pop())
     return (context.trace_id, context.span_id) if context.trace_flags.sampled else None

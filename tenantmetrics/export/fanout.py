@@ -129,6 +129,7 @@ class _Lane:
         self._changed = threading.Condition()
         self._backlog: deque[Window] = deque()
         self._deadline_s = 0.0
+        self._waits: list[float] = []
         self._send_at_s = 0.0
         self._wanted = False
         self._busy = False
@@ -167,12 +168,16 @@ class _Lane:
     def wait(self, deadline_s: float) -> bool:
         """Wait until a round is over; True if it left nothing behind."""
         with self._changed:
-            while self._wanted or self._busy:
-                remaining = deadline_s - self._clock()
-                if remaining <= 0:
-                    return False
-                self._changed.wait(remaining)
-            return self._complete and not (self._backlog or self._behind)
+            self._waits.append(deadline_s)
+            try:
+                while self._wanted or self._busy:
+                    remaining = deadline_s - self._clock()
+                    if remaining <= 0:
+                        return False
+                    self._changed.wait(remaining)
+                return self._complete and not (self._backlog or self._behind)
+            finally:
+                self._waits.remove(deadline_s)
 
     def abandon(self) -> None:
         """Release what the exporter holds open; its lock may be held by a thread that is gone."""
@@ -235,7 +240,8 @@ class _Lane:
             batch = list(self._backlog)
             self._in_flight = len(batch)
             self._backlog.clear()
-            deadline_s = self._deadline_s
+            # A scheduled export's interval may be shorter than the patience of whoever waits.
+            deadline_s = max([self._deadline_s, *self._waits])
         failed: Sequence[Window] = ()
         behind, complete = False, True
         try:

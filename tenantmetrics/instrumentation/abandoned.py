@@ -13,10 +13,10 @@ from __future__ import annotations
 import gc
 import inspect
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 
-from tenantmetrics.capture.request import Request
+from tenantmetrics.capture.request import Request, kinds_of_requests
 
 __all__ = ["find"]
 
@@ -24,22 +24,23 @@ _MAX_DEPTH = 10_000
 """Frames of one thread that are looked at: more than Python's own limit of recursion."""
 
 
-def find(ids: Collection[int], key: str) -> tuple[list[Request], set[int]]:
+def find(under_way: list[None], key: str) -> list[Request]:
     """Look for calls that no frame runs or waits for.
 
     Args:
-        ids: `id()` of the requests under way.
+        under_way: What counts the calls of an adapter, and tells them from those of others.
         key: Under which a call's own dictionary holds its request.
 
     Returns:
-        The requests that were given up, and the ids of those that still run.
+        The requests that were given up.
     """
+    kinds = kinds_of_requests()
     requests: dict[int, Request] = {}
     frames: list[FrameType] = list(sys._current_frames().values())  # noqa: SLF001 - documented
     for found in gc.get_objects():
         kind = type(found)  # `__class__` of a lazy object of Django's would make it
-        if kind is Request:
-            if id(found) in ids:
+        if kind in kinds:
+            if found.attempts and found.end is None and found.under_way is under_way:
                 requests[id(found)] = found
         elif kind is CoroutineType:
             _add(frames, found.cr_frame)
@@ -53,14 +54,14 @@ def find(ids: Collection[int], key: str) -> tuple[list[Request], set[int]]:
         id(request)
         for frame in _all(frames)
         for held in list(frame.f_locals.values())
-        if held.__class__ is dict and (request := held.get(key)).__class__ is Request
+        if held.__class__ is dict and (request := held.get(key)).__class__ in kinds
     }
-    abandoned = [
+    # One that ended meanwhile is in no frame either.
+    return [
         request
         for number, request in requests.items()
-        if number not in alive and not request.closed
+        if number not in alive and request.end is None
     ]
-    return abandoned, alive.intersection(ids)
 
 
 def _add(frames: list[FrameType], frame: FrameType | None) -> None:

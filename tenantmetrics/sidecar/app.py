@@ -246,7 +246,7 @@ class Application:
             answer = await self._upstream.send(endpoint, wire.path, onward, body)
         except UpstreamError as error:
             self._end_unanswered(call, attempt, error.outcome)
-            raise self._as_answer(error.outcome) from None
+            raise self._as_answer(error.outcome, endpoint.host) from None
         except asyncio.CancelledError:
             self._end_unanswered(call, attempt, _GONE)
             raise
@@ -320,16 +320,13 @@ class Application:
             except Exception as error:  # noqa: BLE001 - our bug must not fail their query
                 self._recorder.failed(error, "sidecar end")
 
-    def _as_answer(self, outcome: str) -> Exception:
+    def _as_answer(self, outcome: str, host: str) -> Exception:
         if outcome == UNREACHED:
-            return ApiError(
-                "ServiceUnavailableError", "The sidecar cannot reach the Data API's endpoint"
-            )
+            return ApiError("ServiceUnavailableError", f"The sidecar cannot reach {host}")
         if outcome == TIMED_OUT:
             return ApiError(
                 "ServiceUnavailableError",
-                "The Data API's endpoint gave no answer in"
-                f" {self._settings.upstream_timeout_s:g} s",
+                f"{host} gave no answer in {self._settings.upstream_timeout_s:g} s",
                 status=504,
             )
         return _CutError()

@@ -25,6 +25,20 @@ _SWITCH_S = 0.0005
 """How long an answer waits for the thread that adds up and exports; 5 ms is Python's."""
 
 
+def _import_structlog() -> None:
+    """Import structlog without rich, which it takes where it is installed: 6 MB.
+
+    It is for tracebacks on a terminal; the sidecar's log is JSON.
+    """
+    if "rich" in sys.modules or "structlog" in sys.modules:
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment]  # "not installed", to `import`
+    try:
+        import structlog  # noqa: F401, PLC0415 - not before the line above
+    finally:
+        del sys.modules["rich"]
+
+
 def run(settings: Settings, started: Callable[[str], object], **configuration: Any) -> bool:
     """Run a sidecar until SIGTERM or SIGINT, then deliver what it recorded.
 
@@ -76,3 +90,6 @@ def run(settings: Settings, started: Callable[[str], object], **configuration: A
 def _url(bound: Any, token: str) -> str:
     host = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
     return f"http://{host}:{bound[1]}" + ("/<token>" if token else "")
+
+
+_import_structlog()

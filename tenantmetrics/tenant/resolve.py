@@ -2,15 +2,17 @@
 
 A text is cut into skeleton and literals once, and a skeleton is parsed once; a call with a text
 that was seen before costs a dictionary look-up and the evaluation of its plan. All that is needed
-of the parameters is taken before `claims` returns: they are the caller's to change afterwards.
+of the parameters is taken before `examine` or `claims` returns: they are the caller's to change
+afterwards. What `examine` has taken of a usual call is evaluated on the background thread.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tenantmetrics.capture.request import Request
+from tenantmetrics.capture.request import Evidence, Request
 from tenantmetrics.config import Config
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
@@ -48,6 +50,8 @@ _MAX_TEXT_CHARS = 8_000_000
 _MAX_NAMES = 16_384
 """Claims that are kept ready for a statement and a tenant; a fleet's working set, about 10 MB."""
 _MAX_NAME_CHARS = 64
+_MAX_VALUE_CHARS = 1_024
+"""A longer value is evaluated at once: it would wait in the queue."""
 _NO_VALUES: Mapping[str, Mapping[str, Any]] = {}
 _EMPTY = Claims()
 _WITHOUT_WORK = Claims(workless=True)
@@ -79,15 +83,19 @@ class Bound:
             context, database and schema.
     """
 
-    __slots__ = ("comment", "fixed", "literals", "memo", "parameter", "plan", "sets_only")
+    __slots__ = (
+        "comment", "fixed", "literals", "memo", "parameter", "plan", "resolver", "sets_only",
+    )  # fmt: skip
 
     def __init__(
         self,
+        resolver: Resolver,
         plan: Plan,
         literals: Sequence[Literal] = (),
         comment: Claim | None = None,
         fixed: Claims | None = None,
     ) -> None:
+        self.resolver = resolver
         self.plan = plan
         self.literals = literals
         self.comment = comment
@@ -95,6 +103,15 @@ class Bound:
         self.parameter: str | None = None
         self.sets_only = plan.sets_only
         self.memo: dict[_Key, Claims] = {}
+
+    def claims(self, value: object, context: str | None, database: str, schema: str) -> Claims:
+        """The claims of a usual call; see `capture.request.Decides`."""
+        key = (value, context, database, schema)
+        try:
+            return self.memo.get(key) or self.resolver.remembered(self, key)
+        except Exception as error:  # noqa: BLE001 - the call counts, without a tenant
+            self.resolver.failed(error)
+            return _EMPTY
 
 
 class Resolver:
@@ -120,7 +137,7 @@ class Resolver:
         self._own = tuple(source for source in config.tenant_sources if not isinstance(source, str))
         self._strict = Strict(config)
         self._textless = {
-            transition: Bound(Plan(), fixed=_OF_TRANSITION.get(transition, _EMPTY))
+            transition: Bound(self, Plan(), fixed=_OF_TRANSITION.get(transition, _EMPTY))
             for transition in Transition
         }
         self.forget = self._strict.forget
@@ -141,42 +158,77 @@ class Resolver:
         """Characters of all texts that are kept."""
         return self._texts.chars
 
+    @property
+    def examines(self) -> bool:
+        """Whether `examine` says all: sources of one's own have to be asked call by call."""
+        return not self._own
+
+    def examine(  # noqa: PLR0911 - nothing is done twice on the path of every call
+        self, sql: str, parameters: Any, in_transaction: object
+    ) -> Evidence | None:
+        """What the claims of a usual call rest on: most calls come here and no further.
+
+        The usual call has no parameter that decides, or one, which is a string.
+
+        Args:
+            sql: Its text.
+            parameters: What fills it, in a form of `Request.parameters`; of one statement.
+            in_transaction: True, or a string that is not empty, where a transaction is open.
+
+        Returns:
+            What `Bound.claims` is asked with, None for a call that is not a usual one.
+
+        Raises:
+            KeyError: A parameter is not as the Data API has them.
+            TypeError: Likewise, or the text is not a string.
+        """
+        bound = self._texts.young.get(sql)
+        if bound is None:
+            if not sql or sql.__class__ is not str:
+                return None
+            bound = self.bound(sql)
+        wanted = bound.parameter
+        if wanted is None:
+            return (bound, None, self._current()) if bound.fixed is not None else None
+        if parameters.__class__ is not list or (bound.sets_only and not in_transaction):
+            return None
+        for parameter in parameters:
+            if parameter["name"] == wanted:
+                # A field has one member: botocore sends no other.
+                value = parameter["value"]["stringValue"]
+                if value.__class__ is not str or len(value) > _MAX_VALUE_CHARS:
+                    return None
+                if len(parameter) == 2:  # noqa: PLR2004 - name and value
+                    return bound, value, self._current()
+                hint = parameter["typeHint"]
+                return (bound, (value, hint), self._current()) if hint.__class__ is str else None
+        return None
+
     def claims(self, request: Request) -> Claims:
-        """What a call says of its tenant.
+        """What a call says of its tenant; all calls can be asked.
 
         Args:
             request: The call, its parameters as the caller gave them.
         """
-        # The usual call costs two look-ups: its text's, and what that says of these surroundings.
         sql = request.sql
-        bound = self._texts.young.get(sql)
-        if bound is None:
-            bound = self.bound(sql) if sql else self._textless[request.transition]
-        wanted = bound.parameter
-        value: object = None
-        if wanted is not None:
-            parameters = request.parameters
-            if (
-                not (parameters.__class__ is list or parameters.__class__ is tuple)
-                or request.batch
-                or (bound.sets_only and not request.in_transaction)
-            ):
-                return self._found(bound, request)
-            for parameter in parameters:
-                if parameter["name"] == wanted:
-                    field = parameter["value"]
-                    value = field.get("stringValue")
-                    if value.__class__ is not str or len(field) != 1:
-                        return self._found(bound, request)
-                    if "typeHint" in parameter:
-                        value = (value, parameter["typeHint"])
-                    break
-            else:
-                return self._found(bound, request)
-        elif bound.fixed is None:
-            return self._found(bound, request)
-        key = (value, self._current(), request.database, request.schema)
-        return bound.memo.get(key) or self._remembered(bound, key, request)
+        if not self._own:
+            if not sql:
+                bound = self._textless[request.transition]
+                return bound.claims(None, self._current(), request.database, request.schema)
+            if not request.batch:
+                with contextlib.suppress(KeyError, TypeError):
+                    evidence = self.examine(sql, request.parameters, request.in_transaction)
+                    if evidence is not None:
+                        says, value, context = evidence
+                        return says.claims(value, context, request.database, request.schema)
+        bound = self.bound(sql) if sql else self._textless[request.transition]
+        claims = bound.fixed or self._evaluated(
+            bound, _sets(request), in_transaction=request.in_transaction
+        )
+        own = self._of_own_sources(request) if self._own else None
+        return self._with_surroundings(
+            claims, own, self._current(), request.database, request.schema
+        )
 
     def bound(self, sql: str) -> Bound:
         """A text's plan, from the cache or made now."""
@@ -201,7 +253,7 @@ class Resolver:
         if Source.COMMENT in self._asked:
             tenants = tenants_in_comments(cut.comments, self.vocabulary.comment_keys)
         shares = tuple((tenant, 1) for tenant in tenants)
-        bound = Bound(plan, cut.literals, Claim(Source.COMMENT, shares) if shares else None)
+        bound = Bound(self, plan, cut.literals, Claim(Source.COMMENT, shares) if shares else None)
         names = parameters_of(plan)
         if not names and not plan.sets_only:
             bound.fixed = self._evaluated(bound, [_NO_VALUES], in_transaction=True)
@@ -210,17 +262,14 @@ class Resolver:
         self._texts.put(sql, bound)
         return bound
 
-    def _found(self, bound: Bound, request: Request) -> Claims:
-        """A call's claims, worked out."""
+    def remembered(self, bound: Bound, key: _Key) -> Claims:
+        """A usual call's claims, worked out and kept for the next one that is like it."""
+        value, tenant, database, schema = key
         claims = bound.fixed or self._evaluated(
-            bound, _sets(request), in_transaction=request.in_transaction
+            bound, [_sole(bound.parameter, value)], in_transaction=True
         )
-        return self._with_surroundings(claims, self._current(), request)
-
-    def _remembered(self, bound: Bound, key: _Key, request: Request) -> Claims:
-        """A call's claims, kept for the next one that is like it."""
-        claims = self._found(bound, request)
-        if self._own or any(_length(part) > _MAX_NAME_CHARS for part in key):
+        claims = self._with_surroundings(claims, None, tenant, database, schema)
+        if any(_length(part) > _MAX_NAME_CHARS for part in key):
             return claims
         if self._count >= _MAX_NAMES:
             self._count = 0
@@ -229,6 +278,10 @@ class Resolver:
         self._count += 1
         bound.memo[key] = claims
         return claims
+
+    def failed(self, error: Exception) -> None:
+        """Count what went wrong here; the call goes on."""
+        self._health.count(Loss.TENANT_ERROR, error=error, where="claims")
 
     def _evaluated(
         self,
@@ -281,10 +334,12 @@ class Resolver:
             exposed and not plan.guarded,
         )
 
-    def _with_surroundings(self, claims: Claims, tenant: str | None, request: Request) -> Claims:
+    def _with_surroundings(
+        self, claims: Claims, own: str | None, tenant: str | None, database: str, schema: str
+    ) -> Claims:
         """The claims of a call with what is said around its text: context, schema, database."""
         named = claims.named
-        if self._own and (own := self._of_own_sources(request)) is not None:
+        if own is not None:
             named = (Claim(Source.CUSTOM, ((own, 1),)), *named)
         if tenant is not None:
             context = self._contexts.get(tenant)
@@ -294,12 +349,10 @@ class Resolver:
                     self._contexts = {}
                 self._contexts[tenant] = context
             named = (context, *named)
-        schema = request.schema
         asks_schema = bool(schema) and Source.SCHEMA in self._asked
         of_schema = self.vocabulary.of_schema(schema) if asks_schema else None
         if of_schema and all(claim.source is not Source.SCHEMA for claim in named):
             named = (*named, Claim(Source.SCHEMA, ((of_schema, 1),)))
-        database = request.database
         if database:
             if database not in self._databases:
                 self._database(database)
@@ -356,6 +409,15 @@ def _nobody() -> None:
 def _length(part: object) -> int:
     """Characters of a part of a key, type hints included."""
     return len(part) if isinstance(part, str) else sum(map(_length, part or ()))  # type: ignore[call-overload]
+
+
+def _sole(name: str | None, value: object) -> Mapping[str, Mapping[str, Any]]:
+    """The parameters that decide, as `examine` has read them: none, or one string."""
+    if name is None:
+        return _NO_VALUES
+    if isinstance(value, tuple):
+        return {name: {"value": {"stringValue": value[0]}, "typeHint": value[1]}}
+    return {name: {"value": {"stringValue": value}}}
 
 
 def _sets(request: Request) -> Sequence[Mapping[str, Mapping[str, Any]]]:

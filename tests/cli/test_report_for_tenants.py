@@ -180,6 +180,7 @@ def test_an_earlier_month_that_cannot_be_read_is_named_and_left_out(run, ledger)
     assert [month["label"] for month in json.loads(out)["months"]] == ["2026-08", "2026-10"]
 
 
+@pytest.mark.long
 def test_hours_of_one_month_price_no_other(run):
     """ACU-hours are a month's: earlier ones have calls, and no money."""
     asked = ("--statement-for", "acme", "--format", "json", "--statement-months", "2")
@@ -233,6 +234,7 @@ def test_a_second_run_writes_the_same_bytes_and_a_correction_nothing(run, tmp_pa
     assert files[2].read_bytes() == b""
 
 
+@pytest.mark.long
 def test_a_corrected_month_exports_the_difference(run, ledger, tmp_path):
     """More calls came to light: the provider gets what is missing."""
     first, second = tmp_path / "1.csv", tmp_path / "2.csv"

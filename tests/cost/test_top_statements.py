@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tenantmetrics.cost import monthly
 from tenantmetrics.cost.period import parse_month
 from tenantmetrics.cost.top_statements import top_statements
@@ -62,6 +64,7 @@ def test_they_are_looked_up_when_asked_for(worked_ledger):
     }
 
 
+@pytest.mark.long
 def test_on_s3_they_are_the_same(worked_ledger, upload):
     """The month's statements are fetched with its usage."""
     there = monthly(upload(), month="2026-11", top_statements=3)

@@ -193,9 +193,34 @@ def test_a_scheduled_export_cuts_no_flush_short(health, make_window):
     fanout.offer([second], patient_s)
     fanout.offer([], 2.0, scheduled=True)
     dest.hold.set()
-    assert fanout.wait(soon())
+    assert fanout.wait(patient_s)
     assert dest.deadlines == [1.0, patient_s]
     fanout.close(soon())
+
+
+def test_windows_that_come_on_schedule_while_somebody_waits_have_the_waiters_time(
+    health, make_window
+):
+    """An interval of some milliseconds would end the round that the flush waits for."""
+    dest = Destination()
+    dest.hold = threading.Event()
+    fanout = Fanout([dest], health)
+    fanout.offer([make_window("acme")], 1.0)
+    assert dest.holding.wait(30)
+    patient_s = soon()
+    outcome = []
+    waiter = threading.Thread(target=lambda: outcome.append(fanout.wait(patient_s)))
+    waiter.start()
+    (lane,) = fanout._lanes
+    while not lane._waits:
+        pass
+    fanout.offer([make_window("acme", sequence=1)], 2.0, scheduled=True)
+    dest.hold.set()
+    waiter.join(30)
+    assert outcome == [True]
+    assert dest.deadlines == [1.0, patient_s]
+    assert fanout.close(time.monotonic())
+    assert lane._waits == []
 
 
 def test_what_was_lost_in_flight_is_told_to_who_asked_meanwhile(health, make_window):

@@ -3,17 +3,20 @@
 import contextlib
 import subprocess
 import sys
+from enum import StrEnum
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError
 from botocore.stub import Stubber
 
 from tenantmetrics.capture.finished import call_maker
 from tenantmetrics.capture.recorder import Entries, Recorder
+from tenantmetrics.config import load
 from tenantmetrics.health import Health
 from tenantmetrics.instrumentation.botocore import BotocoreInstrumentation
 from tenantmetrics.localapi.faults import Fault
 from tenantmetrics.records import Claims, Transition
+from tenantmetrics.tenant.resolve import Resolver
 
 
 def _into(calls):
@@ -32,7 +35,8 @@ def calls():
 def metered(endpoint, calls):
     """A client of the endpoint behind a recorder of its own."""
     recorder = Recorder()
-    recorder.bind(Entries(lambda _: Claims("SELECT"), _into(calls), Health()))
+    resolver = Resolver(load(exporters=["none"]), Health())
+    recorder.bind(Entries(resolver.claims, _into(calls), Health(), examine=resolver.examine))
     client = endpoint.client()
     BotocoreInstrumentation(recorder).register(client.meta.events)
     yield client
@@ -105,6 +109,26 @@ def test_a_stubbed_call_is_measured_and_was_never_sent(metered, target, calls):
             metered.execute_statement(**target, sql="SELECT 1")
     assert [call.outcome for call in calls] == ["ok", "ThrottlingException"]
     assert not any(call.opened_connection or call.waited_ns for call in calls)
+
+
+class _Name(StrEnum):
+    DATABASE = "postgres"
+
+
+def test_members_of_a_strenum_are_plain_strings_afterwards(metered, target, calls):
+    """Botocore takes them for strings, on the short way and on the long one."""
+    metered.execute_statement(**(target | {"database": _Name.DATABASE}), sql="SELECT 1")
+    metered.begin_transaction(**(target | {"database": _Name.DATABASE}))
+    assert [(call.database, type(call.database)) for call in calls] == [("postgres", str)] * 2
+
+
+def test_a_refused_call_is_not_counted_and_changes_nothing(metered, calls, target):
+    """Botocore refuses what is not a string, after our handler has seen it."""
+    for wrong in ({"sql": ["SELECT 1"]}, {"database": 5}, {"transactionId": {}}, {"schema": []}):
+        with pytest.raises(ParamValidationError):
+            metered.execute_statement(**(target | {"sql": "SELECT 1"} | wrong))
+    metered.execute_statement(**target, sql="SELECT 1")
+    assert [call.opened_connection for call in calls] == [True]
 
 
 def test_what_another_adapter_covers_is_not_counted_twice(endpoint, target):

@@ -115,6 +115,26 @@ def test_a_call_is_signed_anew_with_few_headers(shared, body):
     assert signed == "content-type;host;x-amz-date;x-amz-security-token"
 
 
+def test_what_gateways_add_is_neither_signed_nor_sent(shared, body):
+    """The next hop rewrites it, and a signature over it holds no more (toolhive#4670)."""
+    running, scripted = shared
+    added = {
+        "x_forwarded_for": "1.2.3.4",
+        "x_forwarded_host": "gateway.example",
+        "x_forwarded_proto": "https",
+        "x_forwarded_port": "443",
+        "x_real_ip": "1.2.3.4",
+        "forwarded": "for=1.2.3.4;proto=https",
+        "x_amzn_trace_id": "Root=1-2-3",
+        "te": "trailers",
+    }
+    assert running.post(body=body(), **added).status == 200
+    got = dict(scripted.seen[-1].headers)
+    assert not {name.replace("_", "-") for name in added} & got.keys() - {"x-amzn-trace-id"}
+    signed = got["authorization"].split("SignedHeaders=")[1].split(",")[0]
+    assert signed == "content-type;host;x-amz-date;x-amz-security-token"
+
+
 @pytest.mark.parametrize("size", [49_152, 49_153, 1 << 20, (1 << 20) + 1, 4 * 1024 * 1024 - 4_096])
 def test_bodies_up_to_the_limits_go_through_byte_for_byte(shared, size):
     """1 MB is what the Data API answers at most, 4 MiB what it takes; at once and in chunks."""

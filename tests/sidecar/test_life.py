@@ -195,6 +195,7 @@ def test_an_endpoint_out_of_reach_is_told_and_counted(sidecar, unused_port, body
     running = sidecar(f"http://127.0.0.1:{unused_port}")
     got = running.post(body=body())
     assert (got.status, got.headers["x-amzn-errortype"]) == (503, "ServiceUnavailableError")
+    assert got.json() == {"message": f"The sidecar cannot reach 127.0.0.1:{unused_port}"}
     ready = running.post("/readyz", b"", method="GET")
     assert (ready.status, ready.json()) == (503, {"not_ready": ["upstream"]})
     assert running.recorded().calls(outcome="EndpointConnectionError") == 1
@@ -298,3 +299,13 @@ def test_credentials_that_are_missing_are_told_once():
     (line,) = logs
     assert line["reason"] == "no provider of botocore's chain has any"
     assert line["meanwhile"] == "calls are refused"
+
+
+def test_it_loads_nothing_for_a_terminal():
+    """Its log is JSON, and rich is 6 MB; who wants rich after it can still have it."""
+    program = (
+        "import tenantmetrics.sidecar.main, structlog, sys\n"
+        "assert not {'rich', 'pygments'} & sys.modules.keys()\n"
+        "import rich\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -9,7 +9,7 @@ between the provider and nobody else: revenue, margin, groups, and with rules th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -108,7 +108,7 @@ class TenantStatement:
     @property
     def total(self) -> Decimal:
         """The sum of the parts."""
-        return sum((part.amount for part in self.parts), Decimal(0))
+        return sum((part.amount for part in self.parts), self.quantum * 0)
 
 
 class Statements:
@@ -121,6 +121,7 @@ class Statements:
         stored: Bytes by tenant, where they were measured.
         rules: Markup and rounding; the amounts are cost if None.
         quantum: The smallest amount that is charged; the currency's coin if None.
+        others: Names of tenants that are in none of these months, such as the tenants' file has.
 
     Raises:
         UnbalancedError: A month's lines do not add up.
@@ -137,11 +138,13 @@ class Statements:
         stored: Mapping[str, int] | None = None,
         rules: Rules | None = None,
         quantum: Decimal | None = None,
+        others: Iterable[str] = (),
     ) -> None:
         statement.check()
         self._statement = statement
         self._stored = stored
         self._rules = rules
+        self._elsewhere = frozenset(others)
         self._coin = quantum or smallest_coin(statement.currency)
         self._lines = _tenants_of(statement)
         self._parts = self._parts_of(statement)
@@ -188,7 +191,8 @@ class Statements:
         """
         whole, line = self._statement, self._lines[tenant]
         parts = tuple(part for part in self._parts[tenant] if part.amount)
-        total = sum((part.amount for part in parts), Decimal(0))
+        quantum = self._quantum_of(line, whole.quantum)
+        total = sum((part.amount for part in parts), quantum * 0)
         worked = whole.server_time.tenants.get(tenant) if whole.server_time is not None else None
         server_ns = None if whole.server_time is None else worked.server_ns if worked else 0
         this = Month(whole.period.label, total, line.usage.calls, bool(whole.draft))
@@ -196,7 +200,7 @@ class Statements:
             tenant=tenant,
             period=whole.period,
             currency=whole.currency,
-            quantum=self._quantum_of(line, whole.quantum),
+            quantum=quantum,
             is_charge=self._rules is not None,
             status=(
                 *(("DRAFT",) if whole.draft else ()),
@@ -220,7 +224,7 @@ class Statements:
         months: list[Month] = []
         for month, lines, parts in self._earlier:
             line = lines.get(tenant)
-            total: Decimal | None = Decimal(0)
+            total: Decimal | None = month.quantum * 0
             if parts is None:
                 total = None
             elif line is not None:
@@ -285,7 +289,7 @@ class Statements:
     @cached_property
     def _others(self) -> Others:
         earlier = (name for _, lines, _ in self._earlier for name in lines)
-        return Others({*self._lines, *earlier, *(self._stored or ())})
+        return Others({*self._lines, *earlier, *(self._stored or ()), *self._elsewhere})
 
 
 def _tenants_of(statement: Statement) -> dict[str, Line]:
