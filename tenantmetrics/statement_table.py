@@ -84,7 +84,7 @@ class StatementTable:
         self._statement_ids: dict[StatementKey, int] = {}
         self._of_tenant = array("I")
         self._of_statement = array("I")
-        self._columns = [array("q" if one.name in _WIDE else "I") for one in BY_STATEMENT]
+        self._columns = [array("q" if measure.name in _WIDE else "I") for measure in BY_STATEMENT]
         self._high: list[dict[int, int]] = [{} for _ in BY_STATEMENT]
         # Row + 1 in each slot, 0 where it is empty.
         self._slots = array("I", bytes(4 * 64))

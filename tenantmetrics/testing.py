@@ -136,5 +136,8 @@ def assert_isolated(
     )
     wrong = [*proof.leaks, *proof.unproved]
     if wrong:
-        lines = [f"{one.object}: {one.operation}: {one.verdict}: {one.why}" for one in wrong]
+        lines = [
+            f"{proved.object}: {proved.operation}: {proved.verdict}: {proved.why}"
+            for proved in wrong
+        ]
         raise AssertionError("\n".join(lines))

@@ -292,7 +292,7 @@ def _committed(name: str) -> Path:
     path = root / f"{name}.json"
     if not path.is_file():
         known = ", ".join(
-            str(one.relative_to(root).with_suffix("")) for one in sorted(root.rglob("*.json"))
+            str(path.relative_to(root).with_suffix("")) for path in sorted(root.rglob("*.json"))
         )
         raise ConsoleError(f"there is no dashboard {name!r}: there are {known}")
     return path

@@ -283,7 +283,7 @@ def report(
             bills, more = invoice.made(statement, tenants)
             pages, notes = wanted.made(
                 statement, of, invoice,
-                storage=storage, one_month=acu_hours is not None and not bill,
+                storage=storage, tenants=tenants, one_month=acu_hours is not None and not bill,
             )  # fmt: skip
         say(statement.left_out, *notes, *more)
         # Every file is complete before the first is there: a failure leaves none behind.

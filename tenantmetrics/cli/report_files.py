@@ -62,7 +62,7 @@ def write(files: Contents, folder: Path | None) -> None:
     made: list[Path] = []
     try:
         if folder is not None:
-            made = [one for one in (folder, *folder.parents) if not one.exists()]
+            made = [path for path in (folder, *folder.parents) if not path.exists()]
             folder.mkdir(parents=True, exist_ok=True)
         write_files(_Made(files))
     except OSError as error:

@@ -149,6 +149,7 @@ class StatementPlan:
         invoice: InvoicePlan,
         *,
         storage: Path | None,
+        tenants: Path | None,
         one_month: bool,
     ) -> tuple[Statements | None, list[str]]:
         """The statements, None if none are wanted; and what is missing in them.
@@ -158,13 +159,14 @@ class StatementPlan:
             month_of: Makes the statement of a month.
             invoice: Rules, and what they are rounded to.
             storage: The file of measured bytes.
+            tenants: The file of tenants, whose names no statement's summary may show to others.
             one_month: What is known of the capacity is of this month only: then earlier months have
                 calls, and no money.
 
         Raises:
             ReportError: There is no such tenant, or a file is wrong.
         """
-        from tenantmetrics.cost.inputs import read_storage
+        from tenantmetrics.cost.inputs import read_storage, read_tenants
         from tenantmetrics.report.tenant_statement import Statements
 
         if self.folder is None and not self.tenants:
@@ -181,6 +183,7 @@ class StatementPlan:
             stored=stored,
             rules=invoice.rules,
             quantum=quantum,
+            others=read_tenants(tenants) if tenants is not None else (),
         )
         return made, reasons
 

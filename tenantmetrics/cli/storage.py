@@ -147,5 +147,5 @@ def _show(measured: Storage, top: int) -> None:
     more = len(by_size) - top
     total = sum(measured.bytes_by_tenant.values())
     console.print((f"and {more:,} more; " if more > 0 else "") + f"{total:,} bytes in all")
-    if any(one.is_estimate for one in measured.tables):
+    if any(table.is_estimate for table in measured.tables):
         console.print("Shares of large tables are of a sample: estimates.")

@@ -206,7 +206,10 @@ def differences(client: Any, values: Mapping[str, Any]) -> list[str]:
     for name in wanted:
         for key, value in wanted[name].items():
             if name in there and _plain(there[name].get(key)) != _plain(value):
-                was, should = (_short(_plain(one)) for one in (there[name].get(key), value))
+                was, should = (
+                    _short(_plain(before_or_after))
+                    for before_or_after in (there[name].get(key), value)
+                )
                 lines.append(f"{name}: {key} is {was} in CloudWatch, {should} here")
     return lines
 

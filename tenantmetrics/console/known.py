@@ -124,7 +124,7 @@ class Known(NamedTuple):
             metric: Its name.
             stat: A statistic of CloudWatch, or a function of Metrics Insights.
         """
-        forms = {one.form for one in METRICS if one.name == metric}
+        forms = {candidate.form for candidate in METRICS if candidate.name == metric}
         if namespace != self.own or not forms or Form.VALUES in forms:
             return None
         if stat.startswith(_EXTENDED):
@@ -157,7 +157,7 @@ class Known(NamedTuple):
     def dimensions(self, namespace: str) -> set[str]:
         """Every dimension's name in a namespace."""
         sets = self.namespaces.get(namespace, {}).values()
-        return {name for one in sets for names in one for name in names}
+        return {name for group in sets for names in group for name in names}
 
     def _foreign(self, namespace: str, metric: str) -> str | None:
         """A namespace that is not listed: another service's, the caller's, or a slip."""

@@ -74,4 +74,4 @@ def labels(metric: Metric, dialect: Dialect) -> set[str]:
         if other.twin == metric.twin
         for attribute in other.attributes
     }
-    return {label(one, dialect).strip('"') for one in (*attributes, *_OTHERS)}
+    return {label(attribute, dialect).strip('"') for attribute in (*attributes, *_OTHERS)}

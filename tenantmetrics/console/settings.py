@@ -66,7 +66,7 @@ class Settings:
         for name, (pattern, allowed) in _ALLOWED.items():
             if not re.fullmatch(pattern, getattr(self, name)):
                 raise ConsoleError(f"{name} = {getattr(self, name)!r}: must be {allowed}")
-        for price in (one.name for one in fields(self) if one.name.startswith("usd_")):
+        for price in (setting.name for setting in fields(self) if setting.name.startswith("usd_")):
             if not 0 <= getattr(self, price) < float("inf"):
                 raise ConsoleError(f"{price} = {getattr(self, price)!r}: must be a price")
         resolve(PARAMETERS, self.thresholds)

@@ -98,7 +98,7 @@ def sqs_handler(
                     _log(raised)
                     fifo = str(record.get("eventSourceARN", "")).endswith(".fifo")
                     rest = records[number:] if fifo else [record]
-                    failed += [{"itemIdentifier": one["messageId"]} for one in rest]
+                    failed += [{"itemIdentifier": record["messageId"]} for record in rest]
                     if fifo:
                         break
             if error is not None and len(failed) == len(records):

@@ -19,22 +19,26 @@ _MAX_METRICS = 10
 
 def entries_faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
     """What is wrong with the entries of `Metrics`, one by one and together."""
-    metrics = [one for one in alarm["Metrics"] if isinstance(one, dict) and not is_open(one)]
-    defined = [one.get("Id") for one in metrics]
+    metrics = [
+        metric for metric in alarm["Metrics"] if isinstance(metric, dict) and not is_open(metric)
+    ]
+    defined = [metric.get("Id") for metric in metrics]
     yield from metricmath.ids_faults(defined)
-    returned = [one for one in metrics if _returned(one)]
+    returned = [metric for metric in metrics if _returned(metric)]
     wanted = 2 if "ThresholdMetricId" in alarm else 1
     if len(returned) != wanted:
         yield f"{len(returned)} of Metrics return data, {wanted} must"
     yield from _band_faults(alarm, metrics)
-    if sum("MetricStat" in one for one in metrics) > _MAX_METRICS:
+    if sum("MetricStat" in metric for metric in metrics) > _MAX_METRICS:
         yield f"more than {_MAX_METRICS} metrics in one alarm"
     expressions = {
-        str(one.get("Id")): str(one["Expression"]) for one in metrics if "Expression" in one
+        str(metric.get("Id")): str(metric["Expression"])
+        for metric in metrics
+        if "Expression" in metric
     }
     if names := metricmath.circle(expressions):
         yield f"expressions need each other in a circle: {names}"
-    single = {str(one.get("Id")) for one in metrics if "MetricStat" in one}
+    single = {str(metric.get("Id")) for metric in metrics if "MetricStat" in metric}
     for metric in metrics:
         if ("MetricStat" in metric) == ("Expression" in metric):
             yield f"{metric.get('Id')!r} has either MetricStat or Expression"
@@ -62,7 +66,7 @@ def _band_faults(alarm: dict[str, Any], metrics: list[dict[str, Any]]) -> Iterat
         return
     found = [metric for metric in metrics if metric.get("Id") == band]
     if not found:
-        ids = [str(one.get("Id")) for one in metrics]
+        ids = [str(metric.get("Id")) for metric in metrics]
         yield f"ThresholdMetricId {band!r} is the id of none of Metrics{close_to(str(band), ids)}"
     elif "ANOMALY_DETECTION_BAND" not in str(found[0].get("Expression", "")):
         yield f"ThresholdMetricId {band!r} is not an ANOMALY_DETECTION_BAND"

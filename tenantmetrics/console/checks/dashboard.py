@@ -64,7 +64,7 @@ def check(file: str, text: str, known: Known) -> list[Fault]:
     if end is not None and (start.startswith("-") or start >= end):
         found.append(Fault(file, "body", f"start {start!r} is not a moment before end {end!r}"))
     variables = body.get("variables", [])
-    ids = [one["id"] for one in variables]
+    ids = [variable["id"] for variable in variables]
     found += [
         Fault(file, f"variable {name!r}", f"{ids.count(name)} variables have this id")
         for name in dict.fromkeys(ids)
@@ -166,7 +166,7 @@ def _alarm_faults(arns: Iterable[str]) -> Iterator[str]:
     for arn in arns:
         name = arn.rpartition(":")[2]
         endings = [name[at + 1 :] for at, sign in enumerate(name) if sign == "-"]
-        if not any(one in names for one in endings):
+        if not any(ending in names for ending in endings):
             hints = [hint for ending in endings if (hint := close_to(ending, names, 0.85))]
             if hints:
                 yield f"there is no alarm {name!r}{hints[0]}"
@@ -194,7 +194,7 @@ def _variable_faults(
         if known.strict or not searched:
             yield f"property {variable['property']!r} occurs in no metric widget"
     default = variable.get("defaultValue")
-    offered = [one["value"] for one in variable.get("values", ())]
+    offered = [choice["value"] for choice in variable.get("values", ())]
     if offered and default is not None and default not in offered:
         yield f"defaultValue {default!r} is none of its values" + close_to(
             str(default), map(str, offered)

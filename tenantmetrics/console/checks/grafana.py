@@ -99,7 +99,9 @@ def _board_faults(body: dict[str, Any], *, ours: bool) -> Iterator[str]:
         if listed.count(name) > 1:
             yield f"{listed.count(name)} variables are called {name!r}"
     ids = [panel.get("id") for panel in _every(body) if panel.get("type") != "row"]
-    for number in dict.fromkeys(one for one in ids if one is not None and ids.count(one) > 1):
+    for number in dict.fromkeys(
+        known for known in ids if known is not None and ids.count(known) > 1
+    ):
         yield f"{ids.count(number)} panels have the id {number}"
     if ours:
         yield from _own_faults(body)
@@ -145,7 +147,7 @@ def _variable_faults(variable: dict[str, Any], body: dict[str, Any]) -> list[str
 
 def _place_faults(panel: dict[str, Any], before: list[dict[str, Any]]) -> Iterator[str]:
     place = panel.get("gridPos")
-    if not isinstance(place, dict) or not all(isinstance(place.get(one), int) for one in "xywh"):
+    if not isinstance(place, dict) or not all(isinstance(place.get(side), int) for side in "xywh"):
         yield "gridPos needs x, y, w and h"
         return
     if place["h"] < 1 or place["y"] < 0:
@@ -184,11 +186,11 @@ def _unit_faults(panel: dict[str, Any]) -> Iterator[str]:
 
 
 def _panel_faults(panel: dict[str, Any], body: dict[str, Any], *, ours: bool) -> Iterator[str]:
-    targets = [one for one in panel.get("targets") or () if isinstance(one, dict)]
+    targets = [target for target in panel.get("targets") or () if isinstance(target, dict)]
     source = panel.get("datasource") or {}
     if ours:
         yield from _source_faults(source, targets)
-    refs = [one.get("refId") for one in targets if one.get("refId") is not None]
+    refs = [target.get("refId") for target in targets if target.get("refId") is not None]
     if len(set(refs)) < len(refs):
         yield f"two queries have the same refId: {refs}"
     values = {str(variable.get("name")): "0.35" for variable in _variables(body)}
@@ -207,18 +209,18 @@ def _panel_faults(panel: dict[str, Any], body: dict[str, Any], *, ours: bool) ->
 
 
 def _source_faults(source: Any, targets: list[dict[str, Any]]) -> Iterator[str]:
-    for one in (source, *(target["datasource"] for target in targets if "datasource" in target)):
-        found = one if isinstance(one, dict) else {"uid": one}
+    for used in (source, *(target["datasource"] for target in targets if "datasource" in target)):
+        found = used if isinstance(used, dict) else {"uid": used}
         if found.get("uid") != _SOURCE:
             yield f"data source {found.get('uid')!r} is fixed: {_SOURCE} lets the reader choose"
         if found.get("type", "prometheus") != "prometheus":
             yield f"data source type {found['type']!r} speaks no PromQL: prometheus does"
     if not targets:
         yield "has no query"
-    for one in targets:
-        if not one.get("refId"):
+    for target in targets:
+        if not target.get("refId"):
             yield "a query has no refId"
-        if one.get("hide") is True and all(other.get("hide") for other in targets):
+        if target.get("hide") is True and all(other.get("hide") for other in targets):
             yield "every query is hidden: the panel is empty"
             return
 

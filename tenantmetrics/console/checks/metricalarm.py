@@ -166,7 +166,7 @@ def _window_faults(alarm: dict[str, Any], periods: list[Any]) -> Iterator[str]:
         return
     most_s = _DAY_S if max(periods) < _HOUR_S else 7 * _DAY_S
     metrics = [metric for metric in alarm.get("Metrics", ()) if isinstance(metric, dict)]
-    if any(insights.is_query(str(one.get("Expression", ""))) for one in metrics):
+    if any(insights.is_query(str(metric.get("Expression", ""))) for metric in metrics):
         most_s = _INSIGHTS_S
         if min(periods) < _MINUTE_S:
             yield f"period {min(periods)}: Metrics Insights has no finer one than 60 seconds"

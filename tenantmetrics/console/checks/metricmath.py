@@ -254,7 +254,7 @@ def _argument_faults(node: Node, defined: set[str]) -> Iterator[str]:
     fewest, most = FUNCTIONS.get(node.value, (0, -1))
     if not fewest <= len(node.parts) <= most:
         return  # said already
-    kinds, values = [part.kind for part in node.parts], [one.value for one in node.parts]
+    kinds, values = [part.kind for part in node.parts], [part.value for part in node.parts]
     if node.value == "FILL" and kinds[1] == "text" and values[1] not in {"REPEAT", "LINEAR"}:
         yield f"FILL fills with a number, REPEAT or LINEAR, not with {values[1]!r}"
     elif node.value == "SORT":

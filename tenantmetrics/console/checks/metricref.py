@@ -25,14 +25,14 @@ def reference_faults(
     given = where.get("Dimensions", [])
     if is_open(given) or not isinstance(given, list) or any(map(is_open, given)):
         return
-    dimensions = [str(one.get("Name")) for one in given]
+    dimensions = [str(dimension.get("Name")) for dimension in given]
     if wrong := known.fault(namespace, name, dimensions):
         yield wrong
     if len(given) > _MAX_DIMENSIONS:
         yield f"{name} has {len(given)} dimensions, {_MAX_DIMENSIONS} are allowed"
-    for one in dict.fromkeys(dimensions):
-        if dimensions.count(one) > 1:
-            yield f"{name} has the dimension {one!r} {dimensions.count(one)} times"
+    for dimension in dict.fromkeys(dimensions):
+        if dimensions.count(dimension) > 1:
+            yield f"{name} has the dimension {dimension!r} {dimensions.count(dimension)} times"
     for entry in given:
         if entry.get("Value") in ("", None):
             yield f"{name}: the dimension {entry.get('Name')!r} has no value"

@@ -51,7 +51,7 @@ def expanded(lines: Sequence[Sequence[Any]]) -> list[Line]:
         options = line[-1] if isinstance(line[-1], dict) else {}
         texts = [part for part in line if isinstance(part, str)]
         wrong = ""
-        if any(isinstance(one, dict) for one in line[:-1]):
+        if any(isinstance(part, dict) for part in line[:-1]):
             wrong = "options stand before the end of a line, where they count for nothing"
         if texts[:1] == ["..."]:
             kept = len(above) - len(texts) + 1
@@ -90,12 +90,12 @@ def widget_faults(properties: Mapping[str, Any], known: Known) -> Iterator[str]:
     }:
         if wrong := search.period_fault(period):
             yield wrong
-    for one in lines:
-        if one.wrong:
-            yield one.wrong
+    for line in lines:
+        if line.wrong:
+            yield line.wrong
         else:
-            yield from _line_faults(one, properties, known)
-        yield from _label_faults(one)
+            yield from _line_faults(line, properties, known)
+        yield from _label_faults(line)
     expressions = [str(line.options.get("expression", "")) for line in lines]
     if (queries := sum(map(insights.is_query, expressions))) > 1:
         yield f"{queries} Metrics Insights queries; one GetMetricData call, and so a graph, has one"
@@ -144,7 +144,7 @@ def _line_faults(line: Line, properties: Mapping[str, Any], known: Known) -> Ite
             return
         others = [drawn for drawn in expanded(properties["metrics"]) if "id" in drawn.options]
         defined = {str(other.options["id"]) for other in others}
-        single = {str(one.options["id"]) for one in others if one.texts}
+        single = {str(other.options["id"]) for other in others if other.texts}
         yield from metricmath.math_faults(expression, known, defined)
         if options.get("visible") is not False:
             wrong = metricmath.number_fault(expression, single)

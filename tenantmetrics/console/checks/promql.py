@@ -146,7 +146,11 @@ def interval_faults(tree: Any, interval_s: float) -> Iterator[str]:
         interval_s: What stands for the variable in it: a range that nothing else has.
     """
     for node in walk(tree):
-        ranges = [one.range for one in getattr(node, "args", None) or () if hasattr(one, "range")]
+        ranges = [
+            argument.range
+            for argument in getattr(node, "args", None) or ()
+            if hasattr(argument, "range")
+        ]
         if (
             type(node).__name__ == "Call"
             and node.func.name in _RANGED
@@ -205,7 +209,7 @@ def _use_faults(node: Any, known: dict[str, Metric], above: tuple[str, ...]) -> 
         if metric is None or {*_QUIET, *_PRESENCE}.intersection(above):
             return
         native = metric.instrument is Instrument.EXPONENTIAL_HISTOGRAM
-        if native and not any(one.startswith("histogram_") for one in above):
+        if native and not any(function.startswith("histogram_") for function in above):
             yield f"PromQL: {name} is a histogram: histogram_count(), _sum() or _quantile() of it"
         if not _RANGED.intersection(above):
             yield f"PromQL: {name} only ever rises: rate() or increase() of it"

@@ -80,7 +80,7 @@ def rehearse(alarms: Sequence[Alarm], store: Store, values: Mapping[str, Any]) -
     tenants: dict[str, bool] = {}
     firings: list[Firing] = []
     unheard: dict[str, str] = {}
-    for alarm in (one.filled(values) for one in alarms):
+    for alarm in (template.filled(values) for template in alarms):
         if alarm.needs is not Needs.NOTHING and values[str(alarm.needs)] != "true":
             continue
         if alarm.rule:
@@ -130,7 +130,7 @@ def _metric(alarm: Alarm, store: Store) -> _States:
             known[query.id] = {"": statistic(points, query.stat, alarm.period_s)}
         else:
             known[query.id] = evaluate(query.expression, store, known, alarm.period_s)
-    watched = next(one.id for one in alarm.queries if one.returned)
+    watched = next(query.id for query in alarm.queries if query.returned)
     value = known[watched]
     series = value if isinstance(value, dict) else {}
     band = known.get(alarm.band) if alarm.band else None

@@ -9,7 +9,7 @@ between the provider and nobody else: revenue, margin, groups, and with rules th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -121,6 +121,7 @@ class Statements:
         stored: Bytes by tenant, where they were measured.
         rules: Markup and rounding; the amounts are cost if None.
         quantum: The smallest amount that is charged; the currency's coin if None.
+        others: Names of tenants that are in none of these months, such as the tenants' file has.
 
     Raises:
         UnbalancedError: A month's lines do not add up.
@@ -137,11 +138,13 @@ class Statements:
         stored: Mapping[str, int] | None = None,
         rules: Rules | None = None,
         quantum: Decimal | None = None,
+        others: Iterable[str] = (),
     ) -> None:
         statement.check()
         self._statement = statement
         self._stored = stored
         self._rules = rules
+        self._elsewhere = frozenset(others)
         self._coin = quantum or smallest_coin(statement.currency)
         self._lines = _tenants_of(statement)
         self._parts = self._parts_of(statement)
@@ -286,7 +289,7 @@ class Statements:
     @cached_property
     def _others(self) -> Others:
         earlier = (name for _, lines, _ in self._earlier for name in lines)
-        return Others({*self._lines, *earlier, *(self._stored or ())})
+        return Others({*self._lines, *earlier, *(self._stored or ()), *self._elsewhere})
 
 
 def _tenants_of(statement: Statement) -> dict[str, Line]:

@@ -268,6 +268,14 @@ def test_a_small_estimate_is_in_cents_where_the_tenant_has_any():
     assert Statements(tiny).of("acme").status == ("DRAFT", "ESTIMATE")
 
 
+def test_a_tenant_of_the_tenants_file_alone_is_not_named_either():
+    """It has neither usage nor a line, and a table that is called as it."""
+    top = {"acme": (TopStatement("SELECT newcomer.orders", 1, 1, 1),)}
+    shown = Statements(whole(top_statements=top), others=["newcomer"]).of("acme").top_statements
+    assert shown is not None
+    assert [one.summary for one in shown] == ["a statement on other tables"]
+
+
 def test_nothing_is_nothing_in_coins():
     """A tenant that called and cost nothing."""
     one = Statements(balanced(whole(acme=("0", "0", "0"))), earlier=[whole("2026-09")]).of("acme")
