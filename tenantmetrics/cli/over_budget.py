@@ -70,10 +70,13 @@ def fail_over(statement: Statement, wanted: FailOver | None) -> None:
     """
     if wanted is None or statement.outlook is None:
         return
+    from tenantmetrics.cost.budget_model import MONTH_OVER
+
     by_forecast = wanted is FailOver.FORECAST
     lines = []
     for state in statement.outlook.budgets:
-        if by_forecast and state.forecast is None and state.left >= 0 and state.unknown:
+        is_missed = state.forecast is None and state.unknown != MONTH_OVER
+        if by_forecast and is_missed and state.left >= 0:
             words = f"warning: {state.budget.scope} {state.budget.name}: no forecast"
             typer.echo(f"tenantmetrics: {_plain(f'{words}: {state.unknown}')}", err=True)
         if line := _line(state, statement, by_forecast=by_forecast):

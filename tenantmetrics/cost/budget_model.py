@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-__all__ = ["Budget", "BudgetState", "BudgetStatus", "Forecast", "Outlook"]
+__all__ = ["MONTH_OVER", "Budget", "BudgetState", "BudgetStatus", "Forecast", "Outlook"]
+
+MONTH_OVER = "the month is over"
+"""Why there is no forecast, where nobody misses one."""
 
 
 class BudgetStatus(StrEnum):

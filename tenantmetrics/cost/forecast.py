@@ -73,6 +73,11 @@ class MonthDays:
         """Number and cost of the days that are known, among the first so many."""
         return [(day, cost) for day, cost in enumerate(self.costs[:days]) if cost is not None]
 
+    @property
+    def is_history(self) -> bool:
+        """Whether enough is known of it to learn from: two weeks, that cost something."""
+        return len(self.known()) >= 2 * _WEEK and _total(self) != 0
+
     def of_week(self, day: int) -> int:
         """The weekday of a day, 0 to 6."""
         return (self.weekday + day) % _WEEK
@@ -101,7 +106,7 @@ def rest_of(this: MonthDays, earlier: Sequence[MonthDays]) -> Rest | None:
     Returns:
         The rest, or None where too few days are known or all of them cost nothing.
     """
-    earlier = [month for month in earlier if len(month.known()) >= 2 * _WEEK and _total(month)]
+    earlier = [month for month in earlier if month.is_history]
     so_far = len(this.costs)
     if len(this.known()) < (FEWEST if earlier else FEWEST_ALONE) or not _total(this):
         return None

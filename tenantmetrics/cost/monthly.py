@@ -294,6 +294,6 @@ def _cluster_charges(
 
 def _by_list(listed: PriceList, charges: Sequence[Charge]) -> _Money:
     total = sum((charge.amount for charge in charges), Decimal(0))
-    quantum = smallest_coin(listed.currency) if total >= _SMALL else _MICRO
     basis = f"list prices of {listed.dated}, {listed.region} ({listed.origin})"
+    quantum = smallest_coin(listed.currency) if total >= _SMALL else _MICRO
     return _Money(charges, quantum, listed.currency, basis)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
 
-from tenantmetrics.cost.budget_model import Budget, BudgetState, Forecast, Outlook
+from tenantmetrics.cost.budget_model import MONTH_OVER, Budget, BudgetState, Forecast, Outlook
 from tenantmetrics.cost.budgets import lines_of, notes_on_budgets, read_budgets, spent_of
 from tenantmetrics.cost.drivers import Driver, driver_of
 from tenantmetrics.cost.forecast import FEWEST, FEWEST_ALONE, MonthDays, rest_of
@@ -54,7 +54,7 @@ def with_outlook(
     """
     if not budgets and not request.forecast:
         return statement
-    states, total, unknown, notes = [], None, "the month is over", list[str]()
+    states, total, unknown, notes = [], None, MONTH_OVER, list[str]()
     months: list[DayCosts] = []
     if now_s < statement.period.end_s:
         months, unknown, notes = _months(statement, request, now_s)
@@ -176,7 +176,7 @@ class _Daily:
             unknown = self._unknown(month, whole=whole)
             days = [None if day in unknown else by_day.get(day, 0.0) for day in range(max(last, 0))]
             months.append(MonthDays(first_weekday(month.period), len(month.borders), days))
-        earlier = [month for month in months[1:] if sum(cost or 0 for cost in month.costs)]
+        earlier = [month for month in months[1:] if month.is_history]
         known = len(months[0].known())
         if not (rest := rest_of(months[0], earlier)):
             return _why(known, bool(earlier), sum(cost or 0 for cost in months[0].costs))

@@ -6,6 +6,7 @@ import os
 from decimal import Decimal
 
 from tenantmetrics.cost.statement import LineKind, Statement
+from tenantmetrics.report.first import MARGIN, first
 from tenantmetrics.report.model import Report, Row, build
 from tenantmetrics.report.outlook import forecast_sentence, interval, remarks, used
 from tenantmetrics.report.templating import template
@@ -29,11 +30,13 @@ def as_html(statement: Statement) -> str:
         MissingExtraError: Jinja2 is not installed.
     """
     report = build(statement)
+    axis, bars = _bars(report)
     return template("report.html").render(
         report=report,
         statement=statement,
         rows=report.folded(TOP_ROWS),
-        bars=_bars(report),
+        axis=axis,
+        bars=bars,
         tenant=LineKind.TENANT,
         pool_sums=_pool_sums(report),
         unattributed=report.of(LineKind.UNATTRIBUTED),
@@ -41,6 +44,9 @@ def as_html(statement: Statement) -> str:
         comparison=report.comparison,
         has_work=statement.server_time is not None,
         coverage=coverage(statement.server_time) if statement.server_time else (),
+        first=first(report)[bool(report.losses) :],
+        margin_words=MARGIN,
+        has_credits=any(amount < 0 for row in report.rows for amount in row.amounts),
         has_revenue=any(row.revenue is not None for row in report.rows),
         revenue=report.revenue,
         margin=report.margin,
@@ -71,27 +77,35 @@ def write(statement: Statement, path: str | os.PathLike[str]) -> None:
     write_files({path: as_html(statement)})
 
 
-def _bars(report: Report) -> list[tuple[Row, list[tuple[int, str, str]]]]:
-    """Each bar's row and its pieces: (pool number, x, width), in thousandths of the longest."""
-    rows = [row for row in report.folded(TOP_BARS) if row.total]
+def _bars(report: Report) -> tuple[str, list[tuple[Row, list[tuple[int, str, str]]]]]:
+    """Where the axis is, and each bar's row and pieces: (pool number, x, width).
+
+    All in thousandths of the drawing. Charges go to the right of the axis, credits to its left.
+    """
+    rows = [row for row in report.folded(TOP_BARS) if any(row.amounts)]
     # The folded row may be a thousand times the longest bar: it is named, not drawn.
     single = [row for row in rows if row.folded == 1]
-    longest = max((_length(row) for row in single), default=Decimal(0))
+    right = max((_charged(row) for row in single), default=Decimal(0))
+    left = max((_credited(row) for row in single), default=Decimal(0))
+    scale = Decimal(1000) / (left + right) if left + right else Decimal(0)
     bars: list[tuple[Row, list[tuple[int, str, str]]]] = []
     for row in rows:
-        if row.folded > 1 and _length(row) > longest:
+        if row.folded > 1 and (_charged(row) > right or _credited(row) > left):
             bars.append((row, []))
             continue
-        x = Decimal(0)
+        end = start = left * scale
         pieces = []
         for number, amount in enumerate(row.amounts):
-            # A credit has no length: what a bar shows is what was charged.
-            width = max(amount, Decimal(0)) * 1000 / longest if longest else Decimal(0)
+            width = abs(amount) * scale
+            if amount < 0:
+                start -= width
+            x = start if amount < 0 else end
             if width:
                 pieces.append((number, f"{x:.2f}", f"{width:.2f}"))
-            x += width
+            if amount > 0:
+                end += width
         bars.append((row, pieces))
-    return bars
+    return f"{left * scale:.2f}", bars
 
 
 def _rate(row: Row) -> str:
@@ -99,8 +113,12 @@ def _rate(row: Row) -> str:
     return f"{row.total * 1000 / row.usage.calls:.4g}" if row.usage.calls else ""
 
 
-def _length(row: Row) -> Decimal:
+def _charged(row: Row) -> Decimal:
     return sum((amount for amount in row.amounts if amount > 0), Decimal(0))
+
+
+def _credited(row: Row) -> Decimal:
+    return -sum((amount for amount in row.amounts if amount < 0), Decimal(0))
 
 
 def _pool_sums(report: Report) -> list[Decimal]:

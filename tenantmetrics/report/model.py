@@ -18,6 +18,9 @@ from tenantmetrics.report.work import Work, coverage, differences, work_of
 
 __all__ = ["MEANING", "GroupSum", "Report", "Row", "build"]
 
+_FINEST_COIN = Decimal("0.001")
+"""No currency has a smaller one (ISO 4217); what is finer is an estimate of a few coins."""
+
 MEANING = {
     LineKind.TENANT: "",
     LineKind.UNATTRIBUTED: "calls that named no tenant",
@@ -113,6 +116,11 @@ class Report:
         why = [f"Draft: {reason}." for reason in self.statement.draft]
         if self.statement.estimate:
             why.append(f"Estimate, not a bill: usage at {self.statement.basis}.")
+        if self.statement.quantum < _FINEST_COIN:
+            why.append(
+                f"Amounts are in millionths of a {self.statement.currency}: the estimate is small, "
+                "and its smallest coin would hide parts of it."
+            )
         if (rate := self.statement.rate) is not None:
             billed = f"{rate.total:f} {rate.base}"
             why.append(f"Converted from {billed} at {rate.words()}; notes have {rate.base}.")
@@ -138,9 +146,13 @@ class Report:
         return tuple(result)
 
     def per_gigabyte(self) -> Decimal | None:
-        """What a gigabyte (10**9 bytes) sent and received cost; None where none was."""
+        """What a gigabyte (10**9 bytes) sent and received cost in compute and requests.
+
+        None where none was moved. What is stored or taxed does not hang on it.
+        """
         moved = self.everything.request_bytes + self.everything.response_bytes
-        return self.statement.total * 10**9 / moved if moved else None
+        amounts = (p.amount for p in self.statement.pools if p.name in {"compute", "data_api"})
+        return sum(amounts, Decimal(0)) * 10**9 / moved if moved else None
 
     def meaning(self, row: Row) -> str:
         """What a line stands for, and of idle capacity, what says how much it is."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from tenantmetrics.cost.budget_model import BudgetState, Forecast, Outlook
+from tenantmetrics.cost.budget_model import MONTH_OVER, BudgetState, Forecast, Outlook
 from tenantmetrics.cost.statement import Statement
 from tenantmetrics.report.text import guarded, money, percent
 
@@ -73,7 +73,11 @@ def remarks(outlook: Outlook) -> list[str]:
     for state in outlook.budgets:
         if state.forecast is None and state.unknown != outlook.unknown:
             whose.setdefault(state.unknown, []).append(state.budget.name)
-    said = [f"No forecast of {_some(names)}: {why}." for why, names in whose.items() if why]
+    said = [
+        f"No forecast of {_some(names)}: {why}."
+        for why, names in whose.items()
+        if why not in {"", MONTH_OVER}
+    ]
     return [*said, *outlook.notes]
 
 

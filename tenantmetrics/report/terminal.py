@@ -15,9 +15,11 @@ from rich.text import Text
 from tenantmetrics.cost.budget_model import BudgetStatus
 from tenantmetrics.cost.statement import LineKind, Statement
 from tenantmetrics.records import UNATTRIBUTED
+from tenantmetrics.report.first import MARGIN, first
 from tenantmetrics.report.formats import TOP
 from tenantmetrics.report.model import Report, Row, build
-from tenantmetrics.report.outlook import forecast_sentence, remarks, sentence
+from tenantmetrics.report.outlook import forecast_sentence, remarks
+from tenantmetrics.report.outlook import sentence as budget_sentence
 from tenantmetrics.report.text import duration, money, percent, visible
 from tenantmetrics.report.work import Work, coverage
 
@@ -71,6 +73,8 @@ def show(statement: Statement, console: Console | None = None, *, top: int = TOP
     console.print(heading)
     for caveat in report.caveats:
         console.print(Text(visible(caveat), style="dim"))
+    for sentence in first(report):
+        console.print(Text(visible(sentence), style="yellow"))
     rows = report.folded(top)
     longest = max(cell_len(visible(row.tenant)) for row in rows)
     name_width = max(_NAME_MIN, min(longest, _NAME_MAX))
@@ -81,6 +85,10 @@ def show(statement: Statement, console: Console | None = None, *, top: int = TOP
         console.print(Text(", ".join(sums)))
     total = money(statement.total, statement.quantum)
     console.print(Text(f"{len(report.rows):,} lines add up to {total} {statement.currency}."))
+    if any(row.revenue is not None for row in report.rows):
+        margin, revenue = (money(one, statement.quantum) for one in (report.margin, report.revenue))
+        of_all = f"{margin} of {revenue}"
+        console.print(Text(f"Margin: {of_all} {statement.currency} revenue. {MARGIN}"))
     _show_outlook(statement, console, top)
     _show_time(report, console)
     _show_changes(report, console)
@@ -100,7 +108,7 @@ def _show_outlook(statement: Statement, console: Console, top: int) -> None:
         console.print(Text(forecast))
     for state in outlook.budgets[:top]:
         style = _STATUS[state.status]
-        console.print(Text(visible(f"Budget of {sentence(state, statement)}"), style=style))
+        console.print(Text(visible(f"Budget of {budget_sentence(state, statement)}"), style=style))
     if more := outlook.budgets[top:]:
         within = sum(state.status is BudgetStatus.WITHIN for state in more)
         console.print(Text(f"{len(more):,} more budgets, {within:,} of them within."))

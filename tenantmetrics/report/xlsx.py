@@ -12,6 +12,7 @@ from typing import Any
 from tenantmetrics.cost.statement import Statement
 from tenantmetrics.errors import MissingExtraError, ReportError
 from tenantmetrics.report import xlsx_budgets, xlsx_trend
+from tenantmetrics.report.first import MARGIN, first
 from tenantmetrics.report.model import Report, build
 from tenantmetrics.report.text import write_files
 from tenantmetrics.report.work import Work
@@ -30,6 +31,9 @@ _USAGE = ("Calls", "Failed", "Wall time, s", "Requests", "Rows", "Bytes")
 
 _WORK = ("Server time, s", "Share of the work", "95 % from", "95 % to")
 """Where server time was estimated, after all else."""
+
+_WIDE, _NARROW = 140, 40
+"""Characters that fit into a line of the summary: of a sentence, of a cell in words."""
 
 _A4 = 9
 """The paper's number in Excel."""
@@ -104,8 +108,12 @@ def _summary(sheet: Any, report: Report, formats: dict[str, Any], first_pool: in
     sheet.write_string(0, 0, report.title, formats["title"])
     sheet.write_string(1, 0, " ".join(report.status) or "FINAL", formats["alert"])
     row = 2
-    for caveat in report.caveats:
-        sheet.write_string(row, 0, caveat)
+    margin = (MARGIN,) if any(one.revenue is not None for one in report.rows) else ()
+    for sentence in (*report.caveats, *first(report), *margin):
+        # Over the table's width: a long one beyond it would shrink the printed page.
+        sheet.set_row(row, _height(sentence, _WIDE))
+        sheet.merge_range(row, 0, row, 5, "", formats["wrap"])
+        sheet.write_string(row, 0, plain(sentence), formats["wrap"])
         row += 1
     row += 1
     heads = ("Pool", f"Amount, {statement.currency}", "Sum of lines", "Difference", "How", "By")
@@ -116,6 +124,8 @@ def _summary(sheet: Any, report: Report, formats: dict[str, Any], first_pool: in
         row += 1
         letter = _letter(first_pool + index)
         value = float(pool.amount)
+        longest = max(pool.detail, pool.driver, key=len)
+        sheet.set_row(row, _height(longest, _NARROW))
         sheet.write_string(row, 0, pool.title)
         sheet.write_number(row, 1, value, formats["money"])
         sheet.write_formula(
@@ -125,6 +135,7 @@ def _summary(sheet: Any, report: Report, formats: dict[str, Any], first_pool: in
         sheet.write_string(row, 4, pool.detail, formats["wrap"])
         sheet.write_string(row, 5, pool.driver, formats["wrap"])
     row += 1
+    sheet.print_area(0, 0, row, 5)
     sheet.write_string(row, 0, "Total", formats["bold"])
     for column, value in ((1, float(statement.total)), (2, float(statement.total)), (3, 0)):
         letter = _letter(column)
@@ -139,7 +150,7 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
     heads = [
         "Tenant", "Kind", *statement.group_names, *_USAGE,
         *(f"{pool.title}, {statement.currency}" for pool in statement.pools),
-        f"Total, {statement.currency}", "Share", "Revenue", "Margin",
+        f"Total, {statement.currency}", "Share", "Revenue", "Margin over the database",
         *(_WORK if statement.server_time else ()),
     ]  # fmt: skip
     sheet.set_column(0, 0, 30)
@@ -242,6 +253,11 @@ def _method(sheet: Any, report: Report, formats: dict[str, Any]) -> None:
     for row, text in enumerate([*texts, *report.statement.notes]):
         style = formats["head" if text in heads else "wrap"]
         sheet.write_string(row, 0, text, style)
+
+
+def _height(text: str, width: int) -> int:
+    """Points that a wrapped text takes: programs other than Excel do not find them themselves."""
+    return 15 * max(1, -(-len(text) // width))
 
 
 def _letter(column: int) -> str:

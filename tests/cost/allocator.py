@@ -50,50 +50,57 @@ def time_weights(hours, calls, used):
     return weights, idle
 
 
+def column(cents, weights, idle, nobody, tenants, idle_mode):
+    """One charge's cents by line."""
+    if not sum(weights.values()):
+        nobody = "__idle__" if idle else nobody
+        even = nobody == "__idle__" and idle_mode == "even" and tenants
+        return divide(cents, dict.fromkeys(tenants, 1) if even else {nobody: 1})
+    if not idle or idle_mode == "weighted":
+        return divide(cents, weights)
+    if idle_mode == "separate" or not tenants:
+        return divide(cents, weights | {"__idle__": idle})
+    both = divide(cents, {"a": sum(weights.values()), "b": idle})
+    found = divide(both["a"], weights)
+    for tenant, even in divide(both["b"], dict.fromkeys(tenants, 1)).items():
+        found[tenant] += even
+    return found
+
+
 def allocate(parts, *, idle_mode, used):  # noqa: C901, PLR0912 - one page of rules
-    """Cents by pool and line; of cells, pool, driver, cents, hours, calls, sums, unmeasured."""
+    """Cents by pool and line, as divided and with commitments counted the other way."""
     pools = defaultdict(list)
     for index, part in enumerate(parts):
-        pools[part[1]].append(index)
-    sums = rounded([sum(parts[i][3] for i in of) for of in pools.values()])
-    units = {}
-    for whole, of in zip(sums, pools.values(), strict=True):
-        units |= dict(zip(of, rounded([parts[i][3] for i in of], whole), strict=True))
-    columns = {}
-    for index in sorted(units, key=lambda i: parts[i][2] == "proportional"):
-        cells, _, driver, _, hours, calls, tenants, unmeasured = parts[index]
-        weights, idle = dict.fromkeys(tenants, Fraction(0)), Fraction(0)
-        weights["__unattributed__"] = Fraction(unmeasured)
-        if driver == "proportional":
-            for other, column in columns.items():
-                if parts[other][2] != "proportional" and parts[other][0] <= cells:
-                    for line, cents in column.items():
+        pools[part.pool].append(index)
+    units = []
+    for name in ("cents", "other"):
+        exact = [getattr(part, name) for part in parts]
+        sums = rounded([sum(exact[i] for i in of) for of in pools.values()])
+        units.append({})
+        for whole, of in zip(sums, pools.values(), strict=True):
+            units[-1] |= dict(zip(of, rounded([exact[i] for i in of], whole), strict=True))
+    columns, found = {}, (defaultdict(int), defaultdict(int))
+    for index, part in sorted(enumerate(parts), key=lambda pair: pair[1].driver == "proportional"):
+        weights, idle = dict.fromkeys(part.sums, Fraction(0)), Fraction(0)
+        weights["__unattributed__"] = Fraction(part.unmeasured)
+        if part.driver == "proportional":
+            for other, cells in columns.items():
+                if parts[other].driver != "proportional" and parts[other].cells <= part.cells:
+                    for line, cents in cells.items():
                         weights[line] = weights.get(line, 0) + cents
             weights = {line: max(Fraction(0), Fraction(w)) for line, w in weights.items()}
-        elif driver == "time":
-            found, idle = time_weights(hours, calls, used)
-            weights |= found
-        elif driver is not None:
-            for tenant, sums_of in tenants.items():
-                weights[tenant] += sums_of[driver]
-        nobody = {"time": "__idle__", "requests": "__unattributed__"}.get(driver, "__shared__")
-        if not sum(weights.values()):
-            nobody = "__idle__" if idle else nobody
-            even = nobody == "__idle__" and idle_mode == "even" and tenants
-            columns[index] = divide(
-                units[index], dict.fromkeys(tenants, 1) if even else {nobody: 1}
-            )
-        elif not idle or idle_mode == "weighted":
-            columns[index] = divide(units[index], weights)
-        elif idle_mode == "separate" or not tenants:
-            columns[index] = divide(units[index], weights | {"__idle__": idle})
+        elif part.driver == "time":
+            times, idle = time_weights(part.hours, part.calls, used)
+            weights |= times
         else:
-            both = divide(units[index], {"a": sum(weights.values()), "b": idle})
-            columns[index] = divide(both["a"], weights)
-            for tenant, cents in divide(both["b"], dict.fromkeys(tenants, 1)).items():
-                columns[index][tenant] += cents
-    found = defaultdict(int)
-    for index, column in columns.items():
-        for line, cents in column.items():
-            found[parts[index][1], line] += cents
-    return {key: cents for key, cents in found.items() if cents}
+            for tenant, sums_of in part.sums.items():
+                weights[tenant] += sums_of[part.driver]
+        nobody = {"time": "__idle__", "requests": "__unattributed__"}
+        more = (weights, idle, nobody.get(part.driver, "__shared__"), part.sums, idle_mode)
+        columns[index] = column(units[0][index], *more)
+        for sums, cells in zip(
+            found, (columns[index], column(units[1][index], *more)), strict=True
+        ):
+            for line, cents in cells.items():
+                sums[part.pool, line] += cents
+    return tuple({key: cents for key, cents in sums.items() if cents} for sums in found)

@@ -214,3 +214,18 @@ def test_a_negation_does_not_double_the_quantity(tmp_path):
     pools = load([_cur(tmp_path, *rows)], NOVEMBER, amortized=True).pools
     assert pools["compute"].quantity == 10
     assert pools["compute"].amount == Decimal("0.9")
+
+
+@pytest.mark.parametrize(
+    ("more", "is_open"),
+    [
+        ({"InvoiceId": ""}, True), ({"InvoiceId": "INV-1"}, False), ({}, False),
+        ({"BillingPeriodStatus": "Open"}, True), ({"BillingPeriodStatus": "Closed"}, False),
+        ({"x_BillingPeriodStatus": "open", "InvoiceId": "INV-1"}, True),
+        ({"BillingPeriodStatus": "Closed", "InvoiceId": ""}, True),
+    ],
+)  # fmt: skip
+def test_a_focus_file_of_an_open_period_is_a_draft(focus, more, is_open):
+    """No invoice yet, or a period that says it is open."""
+    bill = load([focus(("3", ACU, more), ("4", "Aurora:StorageUsage", more))], NOVEMBER)
+    assert bill.estimated is is_open

@@ -20,15 +20,17 @@ def at(text):
 
 @pytest.fixture
 def days(write_hour):
-    """Write a window a day at noon and in the last hour: 60 calls of acme, 40 of bee."""
+    """Write a window in the last hour of each day: 60 calls of acme, 30 of bee."""
 
     def write(first, count, skip=()):
         start = datetime.fromisoformat(first)
         for number in range(count):
             if number not in skip:
-                for hour in (0, 12, 23):
+                # The first call is where the month's capacity begins.
+                for hour in (23,) if number else (0, 23):
                     moment = start + timedelta(days=number, hours=hour)
-                    write_hour(moment.isoformat(), {"acme": (20, 60), "bee": (13, 40)})
+                    calls = 30 if number else 15
+                    write_hour(moment.isoformat(), {"acme": (2 * calls, 120), "bee": (calls, 60)})
 
     return write
 
@@ -103,10 +105,9 @@ def test_a_steady_month_is_forecast_to_go_on(days, of):
 
 def test_weekends_of_earlier_months_are_remembered(days, of, write_hour):
     """Where Saturdays and Sundays are idle, the days ahead count by their weekdays."""
-    day, last = datetime.fromisoformat("2026-09-01"), datetime.fromisoformat("2026-11-14")
+    day, last = datetime.fromisoformat("2026-10-01"), datetime.fromisoformat("2026-11-14")
     while day < last:
         calls = 100 if day.weekday() < 5 else 1
-        write_hour(day.isoformat(), {"acme": (calls, calls)})
         write_hour((day + timedelta(hours=23)).isoformat(), {"acme": (calls, calls)})
         day += timedelta(days=1)
     statement = of(
@@ -116,7 +117,7 @@ def test_weekends_of_earlier_months_are_remembered(days, of, write_hour):
     # 10 weekdays and 3 days of weekends are over; 11 and 6 are ahead.
     expected = float(state.spent) * (1 + (11 * 100 + 6) / (10 * 100 + 3))
     assert float(state.forecast.amount) == pytest.approx(expected, rel=0.03)
-    assert state.forecast.months == ("2026-10", "2026-09")
+    assert state.forecast.months == ("2026-10",)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +136,24 @@ def test_what_is_not_known_is_said(days, of, first, count, now, reason):
     assert outlook.total is None
     assert reason in outlook.unknown
     assert all(state.forecast is None and reason in state.unknown for state in outlook.budgets)
+
+
+def test_a_scrap_of_an_earlier_month_is_no_history(days, of):
+    """Three days of October say nothing of weekdays, and are not named."""
+    days("2026-10-29", 12)
+    total = of(BUDGETS, now="2026-11-10T09:00").outlook.total
+    assert (total.days, total.months) == (9, ())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Kolkata"])
+def test_days_are_those_of_the_months_zone(days, of, zone):
+    """The clock is set on November 1 in New York: a day of 25 hours is one day."""
+    days("2026-10-01", 46)
+    statement = of(BUDGETS, timezone=zone)
+    total = statement.outlook.total
+    assert total.days in {14, 15}
+    assert float(total.amount) == pytest.approx(2 * float(statement.total), rel=0.03)
 
 
 def test_a_week_alone_is_enough(days, of):
@@ -199,9 +218,8 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_wrong_budget_is_refused_by_row_and_column(days, of, case):
-    """One line, before anything is shown."""
-    days("2026-11-01", 1)
+def test_a_wrong_budget_is_refused_by_row_and_column(of, case):
+    """One line, before the ledger is looked for."""
     text, message = BAD[case]
     with pytest.raises(ReportError) as caught:
         of(text)

@@ -179,7 +179,7 @@ def _focus(table: Table, *, amortized: bool) -> Form:
         service=table.text("ServiceName"),
         engine="''",
         operation=table.text("x_Operation"),
-        invoice=table.text("InvoiceId") if table.has("InvoiceId") else None,
+        invoice=_invoice_of_focus(table),
         # FOCUS 1.3 renamed the column.
         provider=f"coalesce(nullif({table.text('ProviderName')}, ''), "
         f"{table.text('ServiceProviderName')})",
@@ -190,3 +190,13 @@ def _focus(table: Table, *, amortized: bool) -> Form:
 def _other_of_focus(table: Table, column: str) -> str:
     """The cost that is not divided; an older or foreign file may lack it."""
     return table.amount(column, optional=True) if table.has(column) else _UNKNOWN
+
+
+def _invoice_of_focus(table: Table) -> str | None:
+    """SQL of a charge's invoice, "" where it has none yet; None where the file cannot tell."""
+    invoice = table.text("InvoiceId") if table.has("InvoiceId") else None
+    for name in ("BillingPeriodStatus", "x_BillingPeriodStatus"):
+        if table.has(name):
+            known = invoice or "CAST(NULL AS VARCHAR)"
+            return f"CASE WHEN lower({table.text(name)}) = 'open' THEN '' ELSE {known} END"
+    return invoice
