@@ -1,4 +1,4 @@
-"""The grammar of plain statements: tables, conditions that are joined by AND, plain values.
+"""The grammar of plain statements: tables, conditions of columns and plain values.
 
 A text is a list of tokens, and its *shape* has a letter for each of them: that of
 `SELECT id FROM b WHERE x = :t` is `SnFnWn=v`. The grammar is written over shapes; a place in the
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 _WORDS = {
-    "select": "S", "distinct": "Q", "from": "F", "where": "W", "and": "&", "as": "@",
+    "select": "S", "distinct": "Q", "from": "F", "where": "W", "and": "&", "or": "|", "as": "@",
     "is": "i", "not": "~", "null": "0", "true": "0", "false": "0", "in": "I", "like": "L",
     "ilike": "L", "between": "B", "group": "G", "order": "O", "by": "y", "asc": "d", "desc": "d",
     "limit": "l", "offset": "o", "for": "r", "update": "U", "set": "s", "delete": "D",
@@ -114,9 +114,9 @@ INSERT = re.compile(
 SOURCE = re.compile(rf"(?P<table>{_COLUMN})(?:@?+(?P<alias>{_NAME}))?+")
 SET = re.compile(rf"s{_listed(rf'{_NAME}=(?:{_COLUMN}[-+]{_VALUE}|{_WRITTEN})')}")
 CONDITION = re.compile(
-    rf"(?P<column>{_COLUMN})(?:=(?:(?P<value>{_VALUE})|(?P<other>{_COLUMN})|-{_VALUE})"
+    rf"(?P<not>~)?+(?P<column>{_COLUMN})(?:=(?:(?P<value>{_VALUE})|(?P<other>{_COLUMN})|-{_VALUE})"
     rf"|I\((?P<list>{_listed(_VALUE)})\)|(?:<>|!=|[<>]=?+)-?+{_VALUE}|i~?+0"
-    rf"|~I\({_listed(_VALUE)}\)|~?+L{_VALUE}|B{_VALUE}&{_VALUE})"
+    rf"|~I\({_listed(_VALUE)}\)|~?+L{_VALUE}|B{_VALUE}&{_VALUE}|)"
 )
 ORDER_AND_LIMIT = re.compile(
     rf"(?:Gy{_listed(_COLUMN)})?+(?:Oy{_listed(f'{_COLUMN}d?+')})?+"

@@ -1,4 +1,4 @@
-"""Statements of tables, conditions joined by AND and plain values, read without the parser.
+"""Statements of tables, plain conditions and plain values, read without the parser.
 
 Most statements of an application are of this shape, and say in one place whom they are for. Their
 plan is the one that the whole analysis makes, in a fraction of its time. A text that is in any way
@@ -156,25 +156,47 @@ class _Statement:
         return self._all_of(at + 1) if self._shape.startswith("W", at) else at
 
     def _all_of(self, at: int) -> int:
-        """Read conditions that all hold; where they end. Parentheses mean nothing among ANDs."""
-        shape, opened = self._shape, 0
+        """Read conditions; where they end. Parentheses mean nothing among ANDs."""
+        shape, conditions = self._shape, self._conditions
+        # For each open parenthesis, and all around, the first condition, and whether it has an OR.
+        opened: list[tuple[int, bool]] = [(len(conditions), False)]
         while True:
             while shape.startswith("(", at):
-                opened, at = opened + 1, at + 1
+                opened.append((len(conditions), False))
+                at += 1
             condition = self._match(grammar.CONDITION, at)
-            self._conditions.append(condition)
+            conditions.append(condition)
             at = condition.end()
-            while opened and shape.startswith(")", at):
-                opened, at = opened - 1, at + 1
-            if not shape.startswith("&", at):
+            while len(opened) > 1 and shape.startswith(")", at):
+                self._close(*opened.pop())
+                at += 1
+            if shape.startswith("|", at):
+                opened[-1] = (opened[-1][0], True)
+            elif not shape.startswith("&", at):
                 break
             at += 1
-        if opened:
+        if len(opened) > 1:
             raise _NotPlainError
+        self._close(*opened.pop())
         return at
+
+    def _close(self, first: int, has_or: bool) -> None:
+        """The conditions of a parenthesis are read; those of one with an OR may say nothing."""
+        if has_or:
+            for condition in self._conditions[first:]:
+                self._has_no_say(condition)
+
+    def _has_no_say(self, condition: re.Match[str]) -> None:
+        """Make sure that a condition neither restricts nor ties."""
+        name = self._name(condition.end("column") - 1)
+        if name in self._vocabulary.columns or condition["other"] is not None:
+            raise _NotPlainError
 
     def _take(self, condition: re.Match[str]) -> None:
         """Take what a condition restricts and what it ties."""
+        if condition["not"]:
+            self._has_no_say(condition)
+            return
         columns = self._vocabulary.columns
         start, end = condition.span("column")
         name = self._name(end - 1)

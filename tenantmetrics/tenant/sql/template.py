@@ -30,14 +30,19 @@ _STRING_SLOT = "slot"
 _RANGE_SLOT = "list"
 _NUMBER_SLOT = 8_800_000_000
 _SHORT_LIST = 15
-_MAX_TOKENS = 4_500
-"""Tokens of one text that are looked at, 10 ms; what is longer names nobody."""
+_MAX_TOKENS = 3_800
+"""Tokens of one text that are looked at, 8 ms; what is longer names nobody."""
 _MAX_SLOTS = 100_000
 _LONG_TEXT = 65_536
 """The Data API takes no longer one; 10 ms are enough for those, 50 ms for longer ones."""
 _MAX_LITERALS = 16_000
 """Literals outside of lists, 0.4 µs each; a text with more of them names nobody."""
 _MAX_LITERALS_OF_LONG = 60_000
+_MAX_TEXT = 1_500_000
+"""Characters of a text that are looked at, 15 to 30 ms a million."""
+_MAX_QUOTES = 400_000
+_MAX_WITH_LISTS = 600_000
+"""Characters of a text whose lists are folded; one of 60,000 elements is shorter."""
 
 
 class Skeleton(NamedTuple):
@@ -82,6 +87,8 @@ def skeleton(sql: str) -> Skeleton:
     """Cut a text; never raises."""
     comments: tuple[str, ...] = ()
     body = sql
+    if len(sql) > _LONG_TEXT and (len(sql) > _MAX_TEXT or sql.count("'") > _MAX_QUOTES):
+        return Skeleton(TOO_LONG, (), ())
     if "/*" in sql:
         # Programs put their comment before or behind the statement, where it is easily told.
         ends = _COMMENTED.fullmatch(sql)
@@ -96,7 +103,7 @@ def skeleton(sql: str) -> Skeleton:
 
 
 def _slotted(body: str, sql: str, comments: tuple[str, ...]) -> Skeleton:
-    listed = body.count(",") >= _SHORT_LIST
+    listed = body.count(",") >= _SHORT_LIST and len(body) <= _MAX_WITH_LISTS
     pieces = (_LITERAL_OR_LIST if listed else _LITERAL).split(body)
     if len(pieces) > 2 * (_MAX_LITERALS if len(sql) <= _LONG_TEXT else _MAX_LITERALS_OF_LONG):
         return Skeleton(TOO_LONG, (), comments)

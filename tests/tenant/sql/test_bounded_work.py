@@ -336,3 +336,43 @@ def test_slow_texts_take_no_memory_either():
     tracemalloc.stop()
     assert kept < 60 * sum(map(len, texts))
     assert peak < 90 * sum(map(len, texts))
+
+
+BOUND_S, BOUND_OF_LONG_S = 0.010, 0.050
+MARGIN = 3
+"""Other work on the machine slows this thread's own time too."""
+FULL = {name: make(TEXT_CHARS // len(make(1)) + 1)[:TEXT_CHARS] for name, make in GROWING.items()}
+MILLION = 1_000_000
+LONG = {
+    "one literal": f"SELECT * FROM b WHERE tenant_id = 't' AND x = '{'a' * MILLION}'",
+    "one E literal": "SELECT * FROM b WHERE x = E'" + "a\\n" * (MILLION // 3) + "'",
+    "quotes": "SELECT '" + "''" * (MILLION // 2) + "'",
+    "a comment": "/*" + "a" * MILLION + "*/ SELECT 1",
+    "comments": "SELECT 1 " + "/* a */" * (MILLION // 7),
+    "names": "SELECT " + ",".join(f"c{number}" for number in range(MILLION // 8)) + OF_TENANT,
+    "conditions": "SELECT 1" + OF_TENANT + " AND x = 1" * (MILLION // 10),
+    "statements": "SELECT 1;" * (MILLION // 9),
+    "spaces": "SELECT" + " " * MILLION + "1",
+    "rows": "INSERT INTO b (id, tenant_id) VALUES " + ",".join(["(1, 't')"] * 10_000),
+    "ten millions": "SELECT " + "1," * 5 * MILLION + "1",
+}
+
+
+def own_time_s(work: Callable[[], object]) -> float:
+    """Seconds of this thread's processor, the best of three."""
+    taken = []
+    for _ in range(3):
+        start = time.thread_time()
+        work()
+        taken.append(time.thread_time() - start)
+    return min(taken)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [*MARKS, *FULL, *LONG])
+def test_no_text_takes_this_thread_longer_than_the_bound(name):
+    """10 ms for what the Data API takes, 50 ms for what is longer, where nothing else runs."""
+    sql = LONG.get(name) or FULL.get(name) or text_of(name)
+    bound = BOUND_OF_LONG_S if len(sql) > TEXT_CHARS else BOUND_S
+    plans = [Resolver(config.load({}), Health()) for _ in range(3)]
+    assert own_time_s(lambda: plans.pop().claims(request(sql, "acme"))) < MARGIN * bound

@@ -67,9 +67,13 @@ conditions = st.one_of(
     st.builds("{} {}".format, columns, st.sampled_from(["IS NULL", "is not null", "LIKE 'a%'"])),
     st.builds("{} NOT IN ({})".format, columns, values),
     st.builds("({} = {})".format, columns, values),
+    st.builds("({} = {} OR {} IS NULL)".format, columns, values, columns),
+    st.builds("{} {}".format, st.sampled_from(["", "NOT"]), columns),
+    st.builds("NOT {} = {}".format, columns, values),
 )
-wheres = st.lists(conditions, max_size=3).map(
-    lambda found: " WHERE " + " AND ".join(found) if found else ""
+connectives = st.sampled_from([" AND ", " AND ", " AND ", " OR "])
+wheres = st.tuples(connectives, st.lists(conditions, max_size=3)).map(
+    lambda found: " WHERE " + found[0].join(found[1]) if found[1] else ""
 )
 tables = st.sampled_from(
     [
@@ -164,6 +168,7 @@ def test_statements_that_postgresql_judges_have_the_plan_of_the_whole_analysis(
         'DELETE FROM "app"."bookings" WHERE ("tenant_id" = :t::uuid AND "id" IN (1, 2, 3))',
         """SELECT b.id, r.name FROM bookings b JOIN rooms r ON r.id = b.room_id
            AND r.tenant_id = b.tenant_id WHERE b.tenant_id = :t ORDER BY b.at DESC LIMIT 10""",
+        "SELECT id FROM b WHERE tenant_id = :t AND (status = 'open' OR room IS NULL) AND NOT gone",
         "SELECT count(*) AS n\nFROM bookings\nWHERE bookings.tenant_id = :tenant_id_1",
     ],
 )
