@@ -1,9 +1,9 @@
 """capture → tenant → aggregate → export, wired from a Config.
 
 The one file that knows the stages' order. It loads them all, sqlglot included; who only imports
-tenantmetrics does not load it (`process`). Work is divided so: the caller's thread evaluates the
-statement's plan and appends to a queue; the background thread makes the call of the request,
-attributes, aggregates and exports.
+tenantmetrics does not load it (`process`). Work is divided so: the caller's thread reads what
+the statement's plan asks for and appends to a queue; the background thread evaluates it, makes the
+call of the request, attributes, aggregates and exports.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ All rows have the same columns, so one is parsed, and the tenant's column is rea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from sqlglot import exp
@@ -20,7 +21,28 @@ from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 
 __all__ = ["BulkRows", "bulk_rows", "rows_node", "tenant_index"]
 
-_VALUE = r"\s*+(?:'slot[0-9]++'|[0-9]++|:[A-Za-z0-9_]++|null|default|true|false|now\(\))\s*+"
+# No word of the language: `(SELECT …)`, and what would be a query, is no value here.
+_WORD = r"(?!(?:select|values|table|with|exists|any|all|some|not|case|row|cast|array)\b)[a-z_]\w*+"
+_TYPE = (
+    rf"{_WORD}(?:\s++(?:varying|precision|with(?:out)?\s++time\s++zone))?+"
+    r"(?:\([0-9, ]++\))?+(?:\s*+\[\s*+\])?+"
+)
+_BARE = r"\s*+-?+\s*+(?:'slot[0-9]++'|[0-9]++|:[A-Za-z0-9_]++|(?:null|default|true|false)\b)\s*+"
+_CASTS = rf"(?:::\s*+{_TYPE}\s*+)*+"
+_PLAIN = rf"{_BARE}{_CASTS}"
+_CAST = rf"\s*+cast\s*+\({_BARE}as\s++{_TYPE}\s*+\)\s*+"
+
+
+def _of(name: str, opening: str, item: str, closing: str) -> str:
+    """A list in brackets behind a name."""
+    items = rf"(?:{item}(?:,{item})*+)?+\s*+"
+    return rf"\s*+{name}\s*+{opening}{items}{closing}\s*+{_CASTS}"
+
+
+_CALL = _of(rf"{_WORD}(?:\.\w++)?+", r"\(", _PLAIN, r"\)")
+_ARRAY = _of("array", r"\[", _PLAIN, r"\]")
+_CALL_OF_CALLS = _of(rf"{_WORD}(?:\.\w++)?+", r"\(", f"(?:{_PLAIN}|{_CAST}|{_CALL})", r"\)")
+_VALUE = f"(?:{_PLAIN}|{_CAST}|{_CALL_OF_CALLS}|{_ARRAY})"
 _ROW = rf"\({_VALUE}(?:,{_VALUE})*+\)"
 _START = re.compile(
     rf"\s*+insert\s[^()]*+(?:\([^()]*+\))?+\s*+values\s*+(?={_ROW}\s*+,)", re.IGNORECASE
@@ -28,6 +50,9 @@ _START = re.compile(
 _ROWS = re.compile(rf"{_ROW}(?:\s*+,\s*+{_ROW})*+", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]+")
 _ONE_ROW = re.compile(_ROW, re.IGNORECASE)
+_ONE_VALUE = re.compile(_VALUE, re.IGNORECASE)
+_PARAMETER = re.compile(r":([A-Za-z0-9_]++)")
+_LITERAL = re.compile(r"(?<![\w:])(?:'slot[0-9]++'|[0-9]++)")
 
 
 class BulkRows(NamedTuple):
@@ -49,12 +74,23 @@ class BulkRows(NamedTuple):
 
     @staticmethod
     def values(row: str) -> list[str]:
-        """A row's values. None of them holds a comma: literals are slots."""
-        return [value.strip() for value in row[1:-1].split(",")]
+        """A row's values."""
+        found, at = [], 1
+        while (value := _ONE_VALUE.match(row, at)) is not None:
+            found.append(value.group().strip())
+            at = value.end() + 1
+        return found
+
+    def mentions(self, template: str, names: Iterable[str]) -> bool:
+        """Whether the rows may call one of these functions, lower case."""
+        written = template[self.start : self.end].lower()
+        return any(name in written for name in names)
 
 
+@lru_cache(maxsize=1)
 def bulk_rows(template: str) -> BulkRows | None:
     """The rows of an INSERT of many rows of plain values; None for anything else."""
+    # Kept for the fingerprint, which asks for the same.
     start = _START.match(template)
     if start is None:
         return None
@@ -76,23 +112,48 @@ def tenant_index(statement: exp.Expr, vocabulary: Vocabulary) -> int | None:
     return min(found)[1] if found else None
 
 
-def rows_node(rows: BulkRows, template: str, index: int) -> Restriction:
-    """Whom the rows name, each by its value at an index."""
+def rows_node(
+    rows: BulkRows, template: str, index: int, tenant: Restriction | None = None
+) -> Restriction:
+    """Whom the rows name, each by its value at an index.
+
+    Args:
+        rows: Where they are.
+        template: The text.
+        index: Which value is the tenant.
+        tenant: Whom the first row names, if that is known.
+    """
     written = template[rows.start : rows.end]
     first = next(rows.rows(template))
-    values = rows.values(first)
-    slots = [_slot(value) for value in values]
-    if index < len(slots) and slots[index] is not None:
-        # Without digits all rows look alike: then each has as many slots as the first.
-        count = written.count("(")
-        shapes = _DIGITS.sub("", written).replace(" ", "")
-        shape = _DIGITS.sub("", first).replace(" ", "")
-        if shapes == ",".join([shape] * count):
-            first_slot = next(slot for slot in slots if slot is not None)
-            before = sum(slot is not None for slot in slots[:index])
-            stride = sum(slot is not None for slot in slots)
-            return SlotRows(first_slot + before, stride, count)
+    if tenant is None:
+        tenant = _row_node(rows.values(first), index)
+    operand = tenant.operands[0] if isinstance(tenant, Named) else None
+    # Without digits all rows look alike: then each has as many slots and commas as the first.
+    shape, shapes = _shape(first), _shape(written)
+    count = (len(shapes) + 1) // (len(shape) + 1)
+    if operand is not None and shapes == ",".join([shape] * count):
+        if operand.slot is not None and operand == Operand(slot=operand.slot, cast=operand.cast):
+            slots = [slot for slot in map(_slot, _LITERAL.findall(first)) if slot is not None]
+            return SlotRows(operand.slot, len(slots), count, operand.cast)
+        plain = Operand(parameter=operand.parameter, cast=operand.cast)
+        if operand.parameter is not None and operand == plain:
+            before = sum(value.count(",") + 1 for value in rows.values(first)[:index])
+            pieces = written.split(",")[before :: first.count(",") + 1]
+            return _of_parameters(pieces, operand)
     return Rows(tuple(_row_node(rows.values(row), index) for row in rows.rows(template)))
+
+
+def _shape(text: str) -> str:
+    return _DIGITS.sub("", text).replace(" ", "")
+
+
+def _of_parameters(pieces: Iterable[str], first: Operand) -> Restriction:
+    """Rows of which each has a parameter for its tenant, all read alike."""
+    names = [found[1] for piece in pieces if (found := _PARAMETER.search(piece)) is not None]
+    nodes = {
+        name: Named((Operand(parameter=name, cast=first.cast),)) for name in dict.fromkeys(names)
+    }
+    return Rows(tuple(nodes[name] for name in names))
 
 
 def _slot(value: str) -> int | None:
@@ -102,6 +163,8 @@ def _slot(value: str) -> int | None:
 def _row_node(values: list[str], index: int) -> Restriction:
     """Whom one row names."""
     value = values[index] if index < len(values) else ""
+    if "::" in value or "(" in value or "[" in value:
+        return UNKNOWN
     if value.startswith("'"):
         return Named((Operand(slot=slot_of_string(value[1:-1])),))
     if value.startswith(":"):

@@ -37,6 +37,9 @@ _MAX_SUBSCRIPTS = 20
 _SUBSCRIPT = re.compile(r"\]\s*\[")
 _MAX_CHAIN = 12
 """f(1).g(2).h(3), a[1].b[2].c: the parser's time grows with the square of the links."""
+_MAX_INDEXED = 12
+"""((SELECT …)[1])[1]: as above, where each stands in the one around it."""
+_INDEXED = re.compile(rf"(?:\)\s*+\[[^\[\]]*+\]\s*+){{{_MAX_INDEXED + 1}}}")
 _LINK_OR_OTHER = re.compile(
     r"(?P<opening>[(\[{])|(?P<closing>[)\]}])|(?P<name>\.\s*+(?:'[^']*'|\w+|\"[^\"]*\")?+)|"
     r"(?P<other>\b(?!slot\d|over\b|filter\b|within\b|group\b)\w+|[^\s\w&'.])",
@@ -64,6 +67,10 @@ _AWKWARD = re.compile(rf":(?<![:\w]:)(?:(?=[0-9])|(?=(?:{'|'.join(_NO_NAMES)})\b
 _UNKNOWN_TO_PARSER = re.compile(
     r"\boverriding\s+(?:system|user)\s+value\b"
     r"|\bwith(?:out)?\s+(?:(?:un)?conditional\s+)?(?:array\s+)?wrapper\b"
+    r"|\breturning\s+(?:jsonb?|bytea|text|varchar)\s+(?=with|keep|omit|error|null|empty|default|format)"
+    r"|\breturning\s+(?:jsonb?|bytea|text|varchar)(?=\s*\))|\bformat\s+json\b"
+    r"|\b(?:null|absent)\s+on\s+null\b|\bwith(?:out)?\s+unique(?:\s+keys)?\b"
+    r"|\bdefault\s+'?\w+'?(?:\s*::\s*\w+)?\s+on\s+(?:empty|error)\b"
     r"|\b(?:keep|omit)\s+quotes\b(?:\s+on\s+scalar\s+string\b)?"
     r"|\b(?:error|null|true|false|unknown|empty(?:\s+(?:array|object))?)\s+on\s+(?:error|empty)\b"
     r"|(?<=\breturning)\s+with\s*\(\s*(?:(?:old|new)\s+as\s+\w+[\s,]*)+\)",
@@ -178,6 +185,8 @@ def _depth(template: str) -> str:
     """Why a template is nested too deep to be parsed; empty if it is not."""
     if "[" in template and len(_SUBSCRIPT.findall(template)) > _MAX_SUBSCRIPTS:
         return f"more than {_MAX_SUBSCRIPTS} subscripts of subscripts"
+    if "[" in template and _INDEXED.search(template) is not None:
+        return f"more than {_MAX_INDEXED} subscripts of brackets in brackets"
     closing = template.count(")") + template.count("]") + template.count("}")
     if closing > _MAX_CHAIN and "." in template and _longest_chain(template) > _MAX_CHAIN:
         return f"more than {_MAX_CHAIN} names behind calls or subscripts in a row"

@@ -68,9 +68,13 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
         index = tenant_index(with_tenant_tables(parsed[0], vocabulary), vocabulary)
     if plan.why or (index is not None and isinstance(plan.node, Also)):
         return replace(plan, node=UNKNOWN, why=plan.why or "many rows beside something else")
+    functions = ("set_config", *vocabulary.setters, *vocabulary.functions)
+    if plan.steps or rows.mentions(text, functions):
+        # What each of the rows sets, or is for, only the whole text tells.
+        return replace(plan, node=UNKNOWN, steps=(), why="many rows beside something else")
     if index is None:
         return plan
-    return replace(plan, node=rows_node(rows, text, index))
+    return replace(plan, node=rows_node(rows, text, index, plan.node))
 
 
 def _steps(text: str) -> int:

@@ -20,22 +20,25 @@ class SlotRows:
         first: The slot of the first row's tenant.
         stride: Literals of one row.
         count: Rows.
+        cast: How the literals are read.
     """
 
     first: int
     stride: int
     count: int
+    cast: tuple[str, ...] = ()
 
     def operands(self) -> list[Operand]:
         """The tenants' literals."""
-        return [Operand(slot=self.first + number * self.stride) for number in range(self.count)]
+        slots = range(self.first, self.first + self.stride * self.count, self.stride)
+        return [Operand(slot=slot, cast=self.cast) for slot in slots]
 
     def found(self, values: Values) -> Touched:
         """Weights are numbers of rows; a row that names nobody is nobody's."""
         end = self.first + self.stride * self.count
         shares: dict[str, int] = {}
         known = False
-        reader = Operand(slot=self.first)
+        reader = Operand(slot=self.first, cast=self.cast)
         for literal, rows in Counter(values.literals[self.first : end : self.stride]).items():
             tenants = reader.of_literal(literal) or (UNATTRIBUTED,)
             known = known or tenants[0] != UNATTRIBUTED

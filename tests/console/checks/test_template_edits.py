@@ -98,7 +98,7 @@ EDITS = {
         "Condition: HasOtlpMetrics",
         "Condition: HasOtlpMetric",
         "NoisyNeighbourExact",
-        "'HasOtlpMetric' is not one of ['HasDetailedMetrics', 'HasOtlpMetrics']; did you mean",
+        "'HasOtlpMetric' is not one of ['HasDetailedMetrics', 'HasOtlpMetrics'",
     ),
     "depends on nothing": (
         "DependsOn: [FleetErrorRate,",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.tenant.sql.bulk_insert import SlotRows, bulk_rows, rows_node
 from tenantmetrics.tenant.sql.operands import Values
 from tenantmetrics.tenant.sql.restrictions import Named, Rows, State
@@ -76,3 +78,49 @@ def test_a_row_that_is_written_in_another_way_is_read_by_itself():
     assert isinstance(node, Rows)
     assert all(isinstance(row, Named) for row in node.rows)
     assert dict(node.found(Values(cut.literals, {})).shares) == {"acme": 1, "bee": 1, "cat": 1}
+
+
+VALUES_OF_ROWS = {
+    "cast": "('{t}'::text, {n})",
+    "CAST": "(CAST('{t}' AS text), {n}::numeric(10,2))",
+    "function": "('{t}', lower('X{n}'))",
+    "functions of functions": "('{t}', coalesce(NULL, upper('{n}'), 'x'))",
+    "array and json": "('{t}', ARRAY['a', '{n}']::text[])",
+    "before it": "(lower('ab'), '{t}')",
+    "time": "('{t}', now() )",
+    "sign": "( '{t}' ,-{n} )",
+}
+
+
+@pytest.mark.parametrize("form", VALUES_OF_ROWS.values(), ids=VALUES_OF_ROWS)
+def test_thousands_of_rows_with_casts_and_functions_keep_their_tenants(make_resolver, form):
+    """By number of rows; with parameters as well as with literals."""
+    columns = "x, tenant_id" if form.startswith("(lower") else "tenant_id, x"
+    tenants = ["acme", "acme", "bee"] * 1_000
+    texts = {
+        "literals": [form.format(t=t, n=n) for n, t in enumerate(tenants)],
+        "parameters": [form.format(t=f"{t}#", n=n) for n, t in enumerate(tenants)],
+    }
+    for kind, rows in texts.items():
+        sql = f"INSERT INTO b ({columns}) VALUES {', '.join(rows)}"
+        params = []
+        for number, tenant in enumerate(("acme", "bee") if kind == "parameters" else ()):
+            sql = sql.replace(f"'{tenant}#'", f":p{number}")
+            params.append({"name": f"p{number}", "value": {"stringValue": tenant}})
+        claims = make_resolver().claims(
+            request_of("ExecuteStatement", {"sql": sql, "parameters": params})
+        )
+        assert [claim.shares for claim in claims.named] == [(("acme", 2), ("bee", 1))], kind
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["set_config('app.tenant', 'x', true)", "(SELECT max(id) FROM c)", "f(g(h('x')))", "1 + 1"],
+)
+def test_thousands_of_rows_of_anything_else_name_nobody(make_resolver, value):
+    """What a row sets or reads, only the whole text tells."""
+    sql = "INSERT INTO b (tenant_id, x) VALUES " + ", ".join([f"('acme', {value})"] * 3_000)
+    claims = make_resolver().claims(request_of("ExecuteStatement", {"sql": sql}))
+    assert claims.undecided
+    assert not claims.named
+    assert not any(step.tenant for step in claims.session)
