@@ -186,6 +186,10 @@ def report(
         Format | None, typer.Option("--format", help="Format, where a suffix does not say it.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Tenants the table names one by one.")] = TOP,
+    csv_locale: Annotated[
+        str | None,
+        typer.Option(help="CSV for spreadsheets of a locale, such as de_DE. [default: programs]"),
+    ] = None,
     statement_for: StatementFor = None,
     statements: StatementsDir = None,
     statement_format: Formats = None,
@@ -288,7 +292,8 @@ def report(
         say(statement.left_out, *notes, *more)
         # Every file is complete before the first is there: a failure leaves none behind.
         reports = {
-            path: partial(in_format, statement, kind, top=top) for path, kind in formats.items()
+            path: partial(in_format, statement, kind, top=top, csv_locale=csv_locale)
+            for path, kind in formats.items()
         }
         own = wanted.files(pages)
         files = merged(reports, own, bills)
@@ -301,7 +306,7 @@ def report(
     elif not files and (format_ is None or format_ is Format.TABLE):
         terminal.show(statement, top=top)
     elif not files and format_ is not None:
-        _print(in_format(statement, format_, top=top))
+        _print(in_format(statement, format_, top=top, csv_locale=csv_locale))
     fail_over(statement, fail_over_budget)
 
 

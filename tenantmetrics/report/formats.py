@@ -45,16 +45,20 @@ MEDIA_TYPES = {
 }
 
 
-def in_format(statement: Statement, kind: Format, *, top: int = TOP) -> bytes:
+def in_format(
+    statement: Statement, kind: Format, *, top: int = TOP, csv_locale: str | None = None
+) -> bytes:
     """A statement in a format.
 
     Args:
         statement: What to write.
         kind: The format.
         top: Tenants that the table names one by one.
+        csv_locale: Whose spreadsheets the CSV is for; as RFC 4180 has it, for programs, if None.
 
     Raises:
         UnbalancedError: The statement's lines do not add up.
+        ReportError: There is no such locale.
         MissingExtraError: The format needs a package that is not installed.
     """
     # The command line names the formats in its help, which waits for none of them.
@@ -64,6 +68,10 @@ def in_format(statement: Statement, kind: Format, *, top: int = TOP) -> bytes:
         return xlsx.as_workbook(statement)
     if kind is Format.TABLE:
         return terminal.as_text(statement, top=top).encode()
+    if kind is Format.CSV and csv_locale is not None:
+        from tenantmetrics.report.csv_locale import for_locale  # noqa: PLC0415 - seldom asked for
+
+        return for_locale(csv.as_csv(statement), csv_locale).encode()
     text = {
         Format.CSV: csv.as_csv,
         Format.HTML: html.as_html,
