@@ -153,7 +153,9 @@ class Reach:
     ) -> None:
         """Take the joins and the WHERE over them."""
         parts = conjuncts(condition)
-        rejected = {number for part, _ in parts for number in self.ties.needed_by(part, scope)}
+        rejected: set[int] = set()
+        if any(isinstance(tree, Tree) for tree in trees):
+            rejected = {number for part, _ in parts for number in self.ties.needed_by(part, scope)}
         for tree in trees:
             self._joined(tree, rejected, scope, holds)
         for part, negated in parts:
