@@ -117,7 +117,7 @@ class World:
             amount = worth = amount + Decimal(self.source.randint(1, 9999)) / 10**8
         if pool == "compute" and self.has_commitments:
             # Paid ahead, or a fee for what was used at another time.
-            worth = Decimal(self.source.choice([0, low, self.source.randint(low, high)])) / 1000
+            worth = self.source.choice([Decimal(0), worth, worth / 2, worth * 3])
             amount = self.source.choice([amount, Decimal(0)])
         self.charges.append((pool, account, cluster, hour, amount, worth, quantity))
 
