@@ -12,23 +12,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import ceil, log2
 
-from tenantmetrics.aggregate.cells import Cell, CellKey, Cells
+from tenantmetrics.aggregate.cells import Cell, CellKey
 from tenantmetrics.aggregate.load import Load
+from tenantmetrics.aggregate.parts import Open, Part, add_in_parts
 from tenantmetrics.aggregate.reached import kind_of
 from tenantmetrics.aggregate.recent import Recent, Snapshot
 from tenantmetrics.aggregate.spans import spans
-from tenantmetrics.aggregate.split import split
-from tenantmetrics.catalog import OTHER
+from tenantmetrics.aggregate.totals import Reported, Totals
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.histogram import PER_OCTAVE, record, shared_index
-from tenantmetrics.measures import BY_STATEMENT
 from tenantmetrics.records import (
     OK,
     OVERFLOW,
     Attribution,
     Call,
     Exemplar,
-    Misuse,
     Series,
     SeriesKey,
     Source,
@@ -37,63 +35,17 @@ from tenantmetrics.records import (
 from tenantmetrics.refusals import Noted
 from tenantmetrics.statement_table import MAX_ROWS, Rows, StatementTable
 
-__all__ = ["Aggregator", "Totals"]
+__all__ = ["Aggregator"]
 
 _OVERFLOW_SERIES = 256
 """Series that keep operation and outcome for folded calls; beyond, one series takes all the rest.
 Operations and error codes are few, clusters and databases need not be."""
 _UNATTRIBUTED = Source.UNATTRIBUTED
-_MAX_SUMMARIES = 256
-"""Statements that `stats()` tells apart among those undecided under their session."""
 _MAX_OPEN = 512
 """Windows open at once. Late calls and long ones need a few; each is a file, and a clock that jumps
 must not make thousands."""
 _OPENS_WINDOW_NS = 1_000_000_000
 """A shorter part of a call stays where the call ended, unless the earlier window is still open."""
-_COUNTED = (
-    "attempts",
-    "request_bytes",
-    "response_bytes",
-    "billed_requests",
-    "rows_returned",
-    "rows_written",
-)
-"""Measures that are fields of `Call`, and stay with its end."""
-
-
-class Totals:
-    """Sums over the life of the process, for `stats()`."""
-
-    __slots__ = ("calls", "duration_ns", "errors", "misuses", "unattributed", "undecided")
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.errors = 0
-        self.duration_ns = 0
-        self.unattributed = 0
-        self.misuses: dict[str, int] = {}
-        self.undecided: dict[str, int] = {}
-        """Calls by summary that were undecided under their session."""
-
-    def note(self, misuses: tuple[Misuse, ...], summary: str) -> None:
-        """Count a call's misuses."""
-        for misuse in misuses:
-            self.misuses[misuse] = self.misuses.get(misuse, 0) + 1
-        if Misuse.UNDECIDED_UNDER_SESSION in misuses:
-            if summary not in self.undecided and len(self.undecided) >= _MAX_SUMMARIES:
-                summary = OTHER
-            self.undecided[summary] = self.undecided.get(summary, 0) + 1
-
-
-class _Open:
-    """A window that is being filled; `cells` have what its other parts do not have yet."""
-
-    __slots__ = ("cells", "series", "statements")
-
-    def __init__(self, statements: StatementTable, cells: Rows) -> None:
-        self.series: dict[SeriesKey, Series] = {}
-        self.statements = statements
-        self.cells = Cells(statements, cells)
 
 
 class Aggregator:
@@ -127,13 +79,11 @@ class Aggregator:
         self._writer = writer
         self._clock_ns = clock_ns
         self._sequence = 0
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, Open] = {}
         self._series_count = 0
         self._rows, self._cells = Rows(), Rows()
         self._split_count = 0
-        self._losses_reported: dict[str, int] = {}
-        self._failures_reported: dict[str, int] = {}
-        self._misuses_reported: dict[str, int] = {}
+        self._reported = Reported()
         self._refused: dict[SeriesKey, int] = {}
         self._load = Load()
         self._recent = Recent(max_series)
@@ -207,7 +157,7 @@ class Aggregator:
         ):
             series.exemplar = Exemplar(*trace, duration_ns, ended_ns)
 
-    def _cell(self, window: _Open, key: CellKey, call: Call, source: Source) -> Cell:
+    def _cell(self, window: Open, key: CellKey, call: Call, source: Source) -> Cell:
         """What calls like this one add to."""
         tenant, _, operation, outcome, arn, database, fingerprint, summary, *_ = key
         # A plain tuple is equal to the key and takes a fraction of the time to make.
@@ -225,7 +175,7 @@ class Aggregator:
         window.cells.add(key, cell, keep=keep)
         return cell
 
-    def _opened(self, number: int) -> _Open:
+    def _opened(self, number: int) -> Open:
         """The window of a number, opened if there are not too many."""
         window = self._open.get(number)
         if window is None:
@@ -235,65 +185,17 @@ class Aggregator:
             window = self._open[number] = self._empty()
         return window
 
-    def _empty(self) -> _Open:
-        return _Open(StatementTable(self._max_statements, self._rows), self._cells)
+    def _empty(self) -> Open:
+        return Open(StatementTable(self._max_statements, self._rows), self._cells)
 
-    def _add_in_parts(self, window: _Open, call: Call, attribution: Attribution) -> None:
+    def _add_in_parts(self, window: Open, call: Call, attribution: Attribution) -> None:
         """Add a call that serves several tenants or covers several windows."""
-        shares, source, _ = attribution
-        weights = [weight for _, weight in shares]
         turn = self._split_count
-        if len(shares) > 1:
+        if len(attribution.shares) > 1:
             self._split_count += 1
-        us = (call.duration_ns - call.waited_ns) // 1_000
-        # The odd unit of every field goes by the same turn: a tenant's call, attempt and request
-        # stay together.
-        whole = {
-            name: split(amount, weights, turn)
-            for name, amount in (
-                ("calls", 1),
-                ("duration_us2", us * us),
-                *((name, getattr(call, name)) for name in _COUNTED),
-            )
-        }
-        kind = kind_of(call)
-        claims = call.claims
-        statement = (
-            (call.resource_arn, call.database, claims.fingerprint, claims.summary, kind)
-            if kind is not None
-            else None
-        )
-        first, *earlier = self._parts(window, call)
-        nothing = dict.fromkeys(whole, [0] * len(shares))
-        for part, (into, duration_ns, waited_ns) in enumerate((first, *earlier)):
-            sums = nothing if part else whole
-            durations = split(duration_ns, weights, turn)
-            waits = split(waited_ns, weights, turn)
-            for n, (tenant, _) in enumerate(shares):
-                series = self._series(into.series, _series_key(tenant, call, source))
-                for name, parts in sums.items():
-                    setattr(series, name, getattr(series, name) + parts[n])
-                series.duration_ns += durations[n]
-                series.waited_ns += waits[n]
-                if part:
-                    series.elsewhere_ns -= durations[n]
-                else:
-                    series.elsewhere_ns += sum(split(d, weights, turn)[n] for _, d, _ in earlier)
-                    if calls := sums["calls"][n]:
-                        record(series, call.duration_ns, calls)
-                if statement is not None:
-                    mine = {
-                        **{name: parts[n] for name, parts in sums.items()},
-                        "duration_ns": durations[n],
-                        "waited_ns": waits[n],
-                    }
-                    into.statements.add(
-                        tenant,
-                        statement,
-                        **{measure.name: mine[measure.name] for measure in BY_STATEMENT},
-                    )
+        add_in_parts(self._parts(window, call), call, attribution, turn, self._series)
 
-    def _parts(self, window: _Open, call: Call) -> list[tuple[_Open, int, int]]:
+    def _parts(self, window: Open, call: Call) -> list[Part]:
         """The windows that a call covers with its time in each, the one of its end first."""
         _, *earlier = spans(call.ended_at_ns, call.duration_ns, call.waited_ns, self._window_ns)
         found = []
@@ -347,13 +249,7 @@ class Aggregator:
         """
         opened, self._open, self._series_count = self._open, {}, 0
         self._rows, self._cells = Rows(), Rows()
-        counts, failures = self._health.counts(), self._health.export_failures()
-        misuses = dict(self.totals.misuses)
-        losses = _increase(counts, self._losses_reported)
-        more_failures = _increase(failures, self._failures_reported)
-        more_misuses = _increase(misuses, self._misuses_reported)
-        self._losses_reported, self._failures_reported = counts, failures
-        self._misuses_reported = misuses
+        losses, more_failures, more_misuses = self._reported.news(self._health, self.totals)
         refused, self._refused = self._refused, {}
         if (losses or more_failures or more_misuses or refused) and not opened:
             opened = {self._clock_ns() // self._window_ns: self._empty()}
@@ -405,18 +301,5 @@ class Aggregator:
         return Snapshot(self._recent.windows(), tuple(still_open))
 
 
-def _series_key(tenant: str, call: Call, source: Source) -> SeriesKey:
-    return SeriesKey(tenant, call.operation, call.outcome, source, call.resource_arn, call.database)
-
-
 def _copied(series: Series) -> Series:
     return replace(series, buckets=dict(series.buckets))
-
-
-def _increase(counts: dict[str, int], reported: dict[str, int]) -> dict[str, int]:
-    """What came on top since it was reported last."""
-    return {
-        name: count - reported.get(name, 0)
-        for name, count in counts.items()
-        if count != reported.get(name, 0)
-    }

@@ -112,6 +112,9 @@ class World:
 
     def _charge(self, pool, account, cluster, hour, low, high, quantity=0):
         amount = worth = Decimal(self.source.randint(low, high)) / 1000
+        if pool == "compute":
+            # An hour of exactly half a cent is a tie in fractions, and none in weights of 10^-15.
+            amount = worth = amount + Decimal(self.source.randint(1, 9999)) / 10**8
         if pool == "compute" and self.has_commitments:
             # Paid ahead, or a fee for what was used at another time.
             worth = Decimal(self.source.choice([0, low, self.source.randint(low, high)])) / 1000

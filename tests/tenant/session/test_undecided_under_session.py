@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 import tenantmetrics
 from tenantmetrics import config
-from tenantmetrics.aggregate.window import Totals
+from tenantmetrics.aggregate.totals import Totals
 from tenantmetrics.dataapi.capture import TRANSITIONS, request_of
 from tenantmetrics.health import Health
 from tenantmetrics.records import Misuse, Source
