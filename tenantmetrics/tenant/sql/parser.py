@@ -50,6 +50,7 @@ _MAX_BARE_JOINS = 6
 20 s), because each may be nested in the one before."""
 _JOIN = re.compile(r"\b(?:(?:cross|natural)\s[\s\w]*?)?join\b|\b(?:on|using)\b", re.IGNORECASE)
 _TOKEN = re.compile(r"""'[^']*+'|"[^"]*+"|\w++|[^\w\s]""")
+_BRACKET = 8
 _SHORT = 300
 _MAX_RUN = 40
 """NOT NOT NOT …, - - - …, CASE CASE …: recursion without parentheses."""
@@ -132,8 +133,8 @@ def _bare_joins(template: str) -> int:
 
 
 def token_count(template: str) -> int:
-    """About how many tokens a template has."""
-    return len(_TOKEN.findall(template))
+    """About how many tokens a template has; a subscript or an array counts as eight."""
+    return len(_TOKEN.findall(template)) + _BRACKET * template.count("[")
 
 
 def parse_template(template: str) -> list[exp.Expr] | str:

@@ -172,9 +172,11 @@ def _range(first: int, last: int, around: list[str]) -> str:
     return slot + (around[0] if alike and around[0] != "-" else "::char(1)")
 
 
-_MANY_PARAMETERS = 1_300
+_MANY_PARAMETERS = 450
+_PARAMETER = r":\w++(?:::[A-Za-z_]\w*+)?"
 _PARAMETERS = re.compile(
-    rf"(\b(?:in\s*\(|array\s*\[)\s*)(:\w+)((?:\s*,\s*:\w+){{{_MANY_PARAMETERS},}}+)(?=\s*[)\]])",
+    rf"(\b(?:in\s*\(|array\s*\[)\s*)({_PARAMETER})"
+    rf"((?:\s*,\s*{_PARAMETER}){{{_MANY_PARAMETERS // 3},}}+)(?=\s*[)\]])",
     re.IGNORECASE,
 )
 """More than the parser takes; whom they name is not told."""

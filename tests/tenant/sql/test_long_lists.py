@@ -11,7 +11,8 @@ from tests.tenant.sql.named import named_by_statement
 COUNT = 5_000
 ELEMENTS = {
     "numbers": "{}", "casts": "{}::int", "negatives": "-{}", "texts": "'x{}'",
-    "casts of texts": "'x{}'::uuid", "parameters": ":p{}", "negatives with casts": "-{}::bigint",
+    "casts of texts": "'x{}'::uuid", "parameters": ":p{}", "casts of parameters": ":p{}::uuid",
+    "negatives with casts": "-{}::bigint",
 }  # fmt: skip
 FORMS = ["id IN ({})", "id NOT IN ({})", "id = ANY(ARRAY[{}])", "NOT id IN ( {} )", "id IN ({}) "]
 
@@ -72,3 +73,11 @@ def test_more_parameters_than_the_parser_takes_name_nobody(resolver):
     many = claims_of(resolver, sql.format(listed(":p{}")), p0="acme", p1="bee")
     assert not named_by_statement(many)
     assert many.undecided
+
+
+@pytest.mark.parametrize("count", [100, 300, 440, 460, 700, 1_300, 3_000])
+@pytest.mark.parametrize("kind", ["parameters", "casts of parameters"])
+def test_no_number_of_parameters_hides_a_tenant_beside_them(resolver, kind, count):
+    """Neither those that the parser just takes nor those that it does not."""
+    sql = f"SELECT * FROM b WHERE tenant_id = :t AND id IN ({listed(ELEMENTS[kind], count)})"
+    assert named_by_statement(claims_of(resolver, sql, t="acme")) == {"acme"}
