@@ -64,6 +64,7 @@ def test_every_metric_is_shown_somewhere():
         "CallsDropped",
         "ExportFailures",
         "SeriesOverflow",
+        "UndecidedCalls",
     }
 
 

@@ -241,7 +241,7 @@ minutes = 30
 tenants = { acme = 120, bee = 60, cat = 30 }
 error_rate = 0.1
 during = [
-  { from = 2, to = 28, tenant = "acme", unattributed = 10, conflicts = 2 },
+  { from = 2, to = 28, tenant = "acme", unattributed = 10, conflicts = 2, undecided = 1 },
   { from = 2, to = 28, losses = { queue_full = 3, series_cap = 2 } },
   { from = 2, to = 28, export_failures = { cloudwatch = 1 } },
   { from = 2, to = 28, refused = { no_tenant = 4 } },

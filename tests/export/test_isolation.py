@@ -65,11 +65,11 @@ def test_an_exporter_in_trouble_delays_no_other(
     health = Health()
     fanout = Fanout([make(server.url, tmp_path), Watched(tmp_path / "ledger")], health)
     window = real_window(20)
-    deadline_s = time.monotonic() + 1.5
+    deadline_s = time.monotonic() + 3
     started = time.monotonic()
     fanout.offer([window], deadline_s)
     offered_s = time.monotonic() - started
-    assert written.wait(1.4)
+    assert written.wait(2.9)  # a disk may be busy
     assert offered_s < 0.5
     assert not fanout.wait(deadline_s)
     fanout.close(time.monotonic() + 0.5)

@@ -120,10 +120,11 @@ _TRUST = Section(
                 title="Export lag", draws=(Quantity(promql=_since_the_last),), unit=Unit("s", "s")
             ),
             Panel(
-                title="Calls with no tenant, with two, folded into __overflow__, or refused",
+                title="Calls with no tenant, two, an undecided one, in __overflow__, or refused",
                 draws=(
                     q.counted("UnattributedCalls", "unattributed"),
                     q.counted("TenantConflicts", "conflicts"),
+                    q.counted("UndecidedCalls", "undecided"),
                     q.counted("SeriesOverflow", "overflow"),
                     q.REFUSED,
                 ),

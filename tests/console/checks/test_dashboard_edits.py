@@ -118,7 +118,7 @@ EDITS = {
         "pipeline",
         '"stat": "Sum",\n       "label": "conflicts"',
         '"label": "conflicts"',
-        "widget 'Calls with no tenant, with two, folded into __overflow__, or refused'",
+        "widget 'Calls with no tenant, two, an undecided one, in __overflow__, or refused'",
         "Average of it depends on the number of writers",
     ),
     "period of ten seconds": (
