@@ -193,6 +193,7 @@ def test_what_was_billed_and_never_measured_is_unattributed():
     assert {line.tenant: line.total for line in lines} == {"a": 8, UNATTRIBUTED: 2}
 
 
+@pytest.mark.long
 def test_a_tenant_with_one_call_among_a_hundred_thousand_keeps_its_line():
     """100,000 tenants: everyone has a line, and the cents still add up."""
     crowd = [consumer(f"t{n:06}", Usage(billed_requests=n % 977 + 1)) for n in range(100_000)]

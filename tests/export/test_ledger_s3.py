@@ -277,7 +277,7 @@ WRITER = textwrap.dedent("""
 """)
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(100, marks=pytest.mark.long)], ids=["4", "100"])
+@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.long)], ids=["2", "100"])
 def test_sigkill_loses_the_current_window_at_most_and_doubles_nothing(bucket, tmp_path, kills):
     """Killed at random moments: no half file, all that was flushed is there, nothing twice."""
     rng = random.Random(kills)

@@ -562,6 +562,7 @@ def wait_for_port(port, deadline_s):
 ROTEL = importlib.util.find_spec("rotel")
 
 
+@pytest.mark.long
 def test_5000_tenants_pass_through_a_live_collector(server, real_window, tmp_path):
     """rotel, a collector in a process of its own, takes every point and hands it on unchanged."""
     agent = Path(ROTEL.submodule_search_locations[0]) / "rotel-agent"
