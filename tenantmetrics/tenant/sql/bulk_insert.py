@@ -44,15 +44,34 @@ _ARRAY = _of("array", r"\[", _PLAIN, r"\]")
 _CALL_OF_CALLS = _of(rf"{_WORD}(?:\.\w++)?+", r"\(", f"(?:{_PLAIN}|{_CAST}|{_CALL})", r"\)")
 _VALUE = f"(?:{_PLAIN}|{_CAST}|{_CALL_OF_CALLS}|{_ARRAY})"
 _ROW = rf"\({_VALUE}(?:,{_VALUE})*+\)"
-_START = re.compile(
-    rf"\s*+insert\s[^()]*+(?:\([^()]*+\))?+\s*+values\s*+(?={_ROW}\s*+,)", re.IGNORECASE
-)
-_ROWS = re.compile(rf"{_ROW}(?:\s*+,\s*+{_ROW})*+", re.IGNORECASE)
+_HEAD = re.compile(r"\s*+insert\s[^()]*+(?:\([^()]*+\))?+\s*+values\s*+(?=\()", re.IGNORECASE)
+_NEXT_ROW = re.compile(r"\)\s*+,\s*+\(")
 _DIGITS = re.compile(r"[0-9]+")
-_ONE_ROW = re.compile(_ROW, re.IGNORECASE)
-_ONE_VALUE = re.compile(_VALUE, re.IGNORECASE)
 _PARAMETER = re.compile(r":([A-Za-z0-9_]++)")
 _LITERAL = re.compile(r"(?<![\w:])(?:'slot[0-9]++'|[0-9]++)")
+
+
+class _Patterns(NamedTuple):
+    """What rows are made of.
+
+    Attributes:
+        followed: A row behind which another follows.
+        rows: All rows from the first on.
+        row: One row.
+        value: One value.
+    """
+
+    followed: re.Pattern[str]
+    rows: re.Pattern[str]
+    row: re.Pattern[str]
+    value: re.Pattern[str]
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> _Patterns:
+    """Compiled with the first statement that needs them: they take 70 ms."""
+    texts = (rf"{_ROW}\s*+,", rf"{_ROW}(?:\s*+,\s*+{_ROW})*+", _ROW, _VALUE)
+    return _Patterns(*(re.compile(text, re.IGNORECASE) for text in texts))
 
 
 class BulkRows(NamedTuple):
@@ -70,13 +89,14 @@ class BulkRows(NamedTuple):
 
     def rows(self, template: str) -> Iterator[str]:
         """Each row, parentheses included."""
-        return (found.group() for found in _ONE_ROW.finditer(template, self.start, self.end))
+        return (found.group() for found in _patterns().row.finditer(template, self.start, self.end))
 
     @staticmethod
     def values(row: str) -> list[str]:
         """A row's values."""
         found, at = [], 1
-        while (value := _ONE_VALUE.match(row, at)) is not None:
+        pattern = _patterns().value
+        while (value := pattern.match(row, at)) is not None:
             found.append(value.group().strip())
             at = value.end() + 1
         return found
@@ -91,11 +111,14 @@ class BulkRows(NamedTuple):
 def bulk_rows(template: str) -> BulkRows | None:
     """The rows of an INSERT of many rows of plain values; None for anything else."""
     # Kept for the fingerprint, which asks for the same.
-    start = _START.match(template)
-    if start is None:
+    start = _HEAD.match(template)
+    if start is None or _NEXT_ROW.search(template, start.end()) is None:
         return None
-    rows = _ROWS.match(template, start.end())
-    first = _ONE_ROW.match(template, start.end())
+    patterns = _patterns()
+    if patterns.followed.match(template, start.end()) is None:
+        return None
+    rows = patterns.rows.match(template, start.end())
+    first = patterns.row.match(template, start.end())
     if rows is None or first is None:
         return None
     short = template[: first.end()] + template[rows.end() :]
