@@ -20,6 +20,7 @@ from tenantmetrics import config
 from tenantmetrics.capture.request import Request
 from tenantmetrics.health import Health
 from tenantmetrics.tenant.resolve import Resolver
+from tenantmetrics.tenant.sql.bulk_insert import bulk_rows
 from tenantmetrics.tenant.sql.operands import Values
 from tenantmetrics.tenant.sql.parser import parse_template
 from tenantmetrics.tenant.sql.plan import operands_of
@@ -209,6 +210,12 @@ def calls_of(work: Callable[[], Any]) -> tuple[int, Any]:
 
 def request(sql: str, tenant: str) -> Request:
     return Request("ExecuteStatement", sql, [{"name": "t", "value": {"stringValue": tenant}}], "t")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    """The patterns of large INSERTs, which a process compiles once."""
+    assert bulk_rows("INSERT INTO t (a) VALUES (1), (2)") is not None
 
 
 @pytest.mark.parametrize("mark", MARKS)
