@@ -53,12 +53,11 @@ def configure(**settings: Any) -> Pipeline:
 
 
 def _use(config: Config) -> Pipeline:
-    with unforked:  # taken before `_lock`, everywhere
+    global _current  # one process, one pipeline
+    with unforked, _lock:  # in this order everywhere
         from tenantmetrics.pipeline import Pipeline  # noqa: PLC0415 - with the first pipeline
         from tenantmetrics.runners import hook_in  # noqa: PLC0415 - with the first pipeline
 
-    global _current  # one process, one pipeline
-    with unforked, _lock:
         replacement = Pipeline(config, recorder)
         replaced, _current = _current, replacement
         _handle_sigterm()

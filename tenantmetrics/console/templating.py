@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tenantmetrics.errors import MissingExtraError
+from tenantmetrics.html_templates import environment
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -55,20 +56,10 @@ def markdown(text: str) -> Markup:
 
 @cache
 def _environment() -> Environment:
-    try:
-        import jinja2  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise MissingExtraError("the preview of dashboards", "console") from None
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tenantmetrics.console"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["px"] = _px
-    environment.filters["points"] = _points
-    return environment
+    made = environment("tenantmetrics.console", "the preview of dashboards", "console")
+    made.filters["px"] = _px
+    made.filters["points"] = _points
+    return made
 
 
 def _px(place: float) -> str:

@@ -15,12 +15,12 @@ import io
 import json
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from tenantmetrics.cost.drivers import WORDS, Driver
 from tenantmetrics.cost.statement import LineKind, Pool, Statement
 from tenantmetrics.report import rate
+from tenantmetrics.report.documents import moment
 from tenantmetrics.report.model import Report, Row, build
 from tenantmetrics.report.text import guarded, write_files
 from tenantmetrics.report.work import method_versions
@@ -116,7 +116,7 @@ class _OfPool:
     @classmethod
     def of(cls, report: Report, pool: Pool) -> _OfPool:
         statement = report.statement
-        start, end = _moment(statement.period.start_s), _moment(statement.period.end_s)
+        start, end = moment(statement.period.start_s), moment(statement.period.end_s)
         account = statement.account or "unspecified"
         # A tax has no quantity, a credit need not have one (FOCUS 1.2, PricingQuantity).
         category = _CATEGORIES.get(pool.name, "Usage")
@@ -179,7 +179,3 @@ def _methods(statement: Statement, pool: Pool) -> str:
     if statement.server_time is None or pool.driver != WORDS[Driver.SERVER_TIME]:
         return ""
     return f', "x_Methods": {json.dumps(method_versions(statement.server_time))}'
-
-
-def _moment(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -8,15 +8,14 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import fields
-from datetime import UTC, datetime
 from decimal import Decimal
-from importlib import resources
 from typing import Any
 
 from tenantmetrics.cost.server_time.model import VERSIONS, ServerTime
 from tenantmetrics.cost.statement import Statement, Usage
 from tenantmetrics.report import outlook, rate
 from tenantmetrics.report.compare import Comparison
+from tenantmetrics.report.documents import moment, published_schema
 from tenantmetrics.report.model import Row, build
 from tenantmetrics.report.text import write_files
 from tenantmetrics.report.work import Work
@@ -32,10 +31,7 @@ _USAGE = tuple(field.name for field in fields(Usage))
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of what `as_json` makes."""
-    folder = resources.files("tenantmetrics.report") / "schema"
-    text = (folder / f"statement.v{VERSION}.schema.json").read_text("utf-8")
-    result: dict[str, Any] = json.loads(text)
-    return result
+    return published_schema(f"statement.v{VERSION}")
 
 
 def as_json(statement: Statement) -> str:
@@ -49,8 +45,8 @@ def as_json(statement: Statement) -> str:
         "version": VERSION,
         "period": {
             "label": statement.period.label,
-            "start": _moment(statement.period.start_s),
-            "end": _moment(statement.period.end_s),
+            "start": moment(statement.period.start_s),
+            "end": moment(statement.period.end_s),
             "timezone": statement.period.timezone,
         },
         "currency": statement.currency,
@@ -183,7 +179,3 @@ def _comparison(one: Comparison) -> dict[str, Any]:
 
 def _rate(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:.9f}"
-
-
-def _moment(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

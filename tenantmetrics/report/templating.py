@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tenantmetrics.errors import MissingExtraError
+from tenantmetrics.html_templates import environment
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -20,15 +20,5 @@ def template(name: str) -> Template:
     Raises:
         MissingExtraError: Jinja2 is not installed.
     """
-    try:
-        import jinja2  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise MissingExtraError("the HTML report", "report") from None
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tenantmetrics.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name)
+    made = environment("tenantmetrics.report", "the HTML report", "report")
+    return made.get_template(name)

@@ -8,13 +8,12 @@ Subscription, moment and `deduplication_id` together tell events apart. Meter th
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from typing import Any
 
 from tenantmetrics.report.invoices import units
-from tenantmetrics.report.invoices.records import Form, Record
+from tenantmetrics.report.invoices.csv_rows import rows_of, written
+from tenantmetrics.report.invoices.records import Form, Record, properties, told
 
 __all__ = ["FORM"]
 
@@ -26,18 +25,17 @@ _COLUMNS = (
 
 def _write(records: Sequence[Record]) -> str:
     """The file."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_COLUMNS)
-    for one in records:
-        writer.writerow(
-            [
-                one.identifier, one.customer, one.moment_s * 1000,
-                f"{one.amount:f}", one.units, one.currency, one.part, one.event_name, one.month,
-                one.status,
-            ]
-        )  # fmt: skip
-    return out.getvalue()
+    return written(_COLUMNS, map(_row, records))
+
+
+def _row(one: Record) -> dict[str, Any]:
+    return {
+        "deduplication_id": one.identifier,
+        "subscription_id": one.customer,
+        "usage_timestamp": one.moment_s * 1000,
+        "event_name": one.event_name,
+        **properties(one),
+    }
 
 
 def _read(text: str) -> Iterator[Record]:
@@ -46,21 +44,13 @@ def _read(text: str) -> Iterator[Record]:
     Raises:
         ValueError: It is no such file.
     """
-    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    if tuple(rows.fieldnames or ()) != _COLUMNS:
-        raise ValueError("its columns are others")
-    for row in rows:
+    for row in rows_of(_COLUMNS, text):
         yield Record(
             identifier=row["deduplication_id"],
             customer=row["subscription_id"],
-            units=int(row["amount_minor"]),
-            currency=row["currency"],
-            amount=Decimal(row["amount"]),
-            part=row["part"],
             event_name=row["event_name"],
             moment_s=int(row["usage_timestamp"]) // 1000,
-            month=row["month"],
-            status=row["status"],
+            **told(row),
         )
 
 

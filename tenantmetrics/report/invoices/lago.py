@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import Any
 
 from tenantmetrics.report.invoices import units
-from tenantmetrics.report.invoices.records import Form, Record
+from tenantmetrics.report.invoices.records import Form, Record, properties, told
 
 __all__ = ["FORM"]
 
@@ -35,14 +34,7 @@ def _event(one: Record) -> dict[str, Any]:
         "code": one.event_name,
         "timestamp": one.moment_s,
         "precise_total_amount_cents": str(one.units),
-        "properties": {
-            "amount": f"{one.amount:f}",
-            "amount_minor": one.units,
-            "currency": one.currency,
-            "part": one.part,
-            "month": one.month,
-            "status": one.status,
-        },
+        "properties": properties(one),
     }
 
 
@@ -54,18 +46,12 @@ def _read(text: str) -> Iterator[Record]:
     """
     for line in text.splitlines():
         for event in json.loads(line)["events"]:
-            about = event["properties"]
             yield Record(
                 identifier=event["transaction_id"],
                 customer=event["external_subscription_id"],
-                units=int(about["amount_minor"]),
-                currency=about["currency"],
-                amount=Decimal(about["amount"]),
-                part=about["part"],
                 event_name=event["code"],
                 moment_s=int(event["timestamp"]),
-                month=about["month"],
-                status=about["status"],
+                **told(event["properties"]),
             )
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
+from tenantmetrics.report.documents import moment
 from tenantmetrics.report.invoices import units
-from tenantmetrics.report.invoices.records import Form, Record
+from tenantmetrics.report.invoices.records import Form, Record, properties, told
 
 __all__ = ["FORM"]
 
@@ -33,16 +33,9 @@ def _event(one: Record) -> dict[str, Any]:
         "source": "tenantmetrics",
         "type": one.event_name,
         "subject": one.customer,
-        "time": f"{datetime.fromtimestamp(one.moment_s, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "time": moment(one.moment_s),
         "datacontenttype": "application/json",
-        "data": {
-            "amount": f"{one.amount:f}",
-            "amount_minor": one.units,
-            "currency": one.currency,
-            "part": one.part,
-            "month": one.month,
-            "status": one.status,
-        },
+        "data": properties(one),
     }
 
 
@@ -57,18 +50,12 @@ def _read(text: str) -> Iterator[Record]:
     if not isinstance(events, list):
         raise TypeError
     for event in events:
-        about = event["data"]
         yield Record(
             identifier=event["id"],
             customer=event["subject"],
-            units=int(about["amount_minor"]),
-            currency=about["currency"],
-            amount=Decimal(about["amount"]),
-            part=about["part"],
             event_name=event["type"],
             moment_s=int(datetime.fromisoformat(event["time"]).timestamp()),
-            month=about["month"],
-            status=about["status"],
+            **told(event["data"]),
         )
 
 

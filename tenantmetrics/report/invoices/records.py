@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-__all__ = ["Form", "Record", "Unit", "identifier", "month_of"]
+__all__ = ["Form", "Record", "Unit", "identifier", "month_of", "properties", "told"]
 
 _IDENTIFIER = re.compile(r"(\d{4}-\d{2})-[0-9a-f]{28}")
 
@@ -75,6 +76,35 @@ class Record:
     month: str = ""
     status: str = ""
     tenant: str = ""
+
+
+def properties(one: Record) -> dict[str, Any]:
+    """What an event says of its amount beside what its provider asks for."""
+    return {
+        "amount": f"{one.amount:f}",
+        "amount_minor": one.units,
+        "currency": one.currency,
+        "part": one.part,
+        "month": one.month,
+        "status": one.status,
+    }
+
+
+def told(about: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a record that `properties` were made of.
+
+    Raises:
+        KeyError: One is not there.
+        ValueError: One is no number.
+    """
+    return {
+        "amount": Decimal(about["amount"]),
+        "units": int(about["amount_minor"]),
+        "currency": about["currency"],
+        "part": about["part"],
+        "month": about["month"],
+        "status": about["status"],
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ quantities", .../usage-based/meters/configure), and knows an identifier for 24 h
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tenantmetrics.report.invoices import units
+from tenantmetrics.report.invoices.csv_rows import rows_of, written
 from tenantmetrics.report.invoices.records import Form, Record
 
 __all__ = ["FORM"]
@@ -23,12 +23,17 @@ _COLUMNS = ("identifier", "timestamp", "event_name", "payload_stripe_customer_id
 
 def _write(records: Sequence[Record]) -> str:
     """The file."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_COLUMNS)
-    for one in records:
-        writer.writerow([one.identifier, one.moment_s, one.event_name, one.customer, one.units])
-    return out.getvalue()
+    return written(_COLUMNS, map(_row, records))
+
+
+def _row(one: Record) -> dict[str, Any]:
+    return {
+        "identifier": one.identifier,
+        "timestamp": one.moment_s,
+        "event_name": one.event_name,
+        "payload_stripe_customer_id": one.customer,
+        "payload_value": one.units,
+    }
 
 
 def _read(text: str) -> Iterator[Record]:
@@ -37,10 +42,7 @@ def _read(text: str) -> Iterator[Record]:
     Raises:
         ValueError: It is no such file.
     """
-    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    if tuple(rows.fieldnames or ()) != _COLUMNS:
-        raise ValueError("its columns are others")
-    for row in rows:
+    for row in rows_of(_COLUMNS, text):
         yield Record(
             identifier=row["identifier"],
             customer=row["payload_stripe_customer_id"],

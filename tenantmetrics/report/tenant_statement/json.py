@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib import resources
 from typing import Any
 
+from tenantmetrics.report.documents import moment, published_schema
 from tenantmetrics.report.tenant_statement.model import TenantStatement
 
 __all__ = ["VERSION", "as_json", "schema"]
@@ -21,10 +20,7 @@ VERSION = 1
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of what `as_json` makes."""
-    folder = resources.files("tenantmetrics.report") / "schema"
-    text = (folder / f"tenant-statement.v{VERSION}.schema.json").read_text("utf-8")
-    result: dict[str, Any] = json.loads(text)
-    return result
+    return published_schema(f"tenant-statement.v{VERSION}")
 
 
 def as_json(one: TenantStatement) -> str:
@@ -34,8 +30,8 @@ def as_json(one: TenantStatement) -> str:
         "tenant": one.tenant,
         "period": {
             "label": one.period.label,
-            "start": _moment(one.period.start_s),
-            "end": _moment(one.period.end_s),
+            "start": moment(one.period.start_s),
+            "end": moment(one.period.end_s),
             "timezone": one.period.timezone,
         },
         "currency": one.currency,
@@ -66,7 +62,3 @@ def as_json(one: TenantStatement) -> str:
         "method": list(one.method),
     }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
-
-
-def _moment(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
