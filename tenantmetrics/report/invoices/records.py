@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 __all__ = ["Form", "Record", "Unit", "identifier", "month_of", "properties", "told"]
@@ -95,10 +95,14 @@ def told(about: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         KeyError: One is not there.
-        ValueError: One is no number.
+        ValueError: An amount is no number.
     """
+    try:
+        amount = Decimal(about["amount"])
+    except InvalidOperation:
+        raise ValueError(f"{about['amount']!r} is no amount") from None
     return {
-        "amount": Decimal(about["amount"]),
+        "amount": amount,
         "units": int(about["amount_minor"]),
         "currency": about["currency"],
         "part": about["part"],

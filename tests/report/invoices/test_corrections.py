@@ -126,6 +126,15 @@ def test_a_file_of_another_month_or_form_is_refused(kind):
                 read_earlier(kind, "old", other, "2026-10")
 
 
+def test_an_amount_that_is_no_number_is_refused():
+    """As an edited file may have it: one clear line, no traceback."""
+    text = sent(InvoiceFormat.OPENMETER_EVENTS, {"acme": (300, 20)})
+    broken = text.replace('"amount": "', '"amount": "x', 1)
+    assert broken != text
+    with pytest.raises(ReportError, match=r"'old' is no export of .*: 'x.*' is no amount"):
+        read_earlier(InvoiceFormat.OPENMETER_EVENTS, "old", broken, "2026-10")
+
+
 def test_the_same_identifier_with_two_amounts_is_refused():
     """One of the files was changed by hand."""
     text = sent(InvoiceFormat.OPENMETER_EVENTS, {"acme": (300, 0)})
