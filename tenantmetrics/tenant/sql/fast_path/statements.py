@@ -12,16 +12,16 @@ import re
 
 from tenantmetrics.limits import QUERY_SUMMARY_MAX_CHARS
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.sql import plain_grammar as grammar
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.closed_tables import if_closed
+from tenantmetrics.tenant.sql.fast_path import grammar
 from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import Plan
+from tenantmetrics.tenant.sql.proof.columns import is_key_name
+from tenantmetrics.tenant.sql.proof.graph import ReachGraph
 from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, Facts, Key, QueryScope
-from tenantmetrics.tenant.sql.reach_columns import is_key_name
-from tenantmetrics.tenant.sql.reach_graph import ReachGraph
 from tenantmetrics.tenant.sql.restrictions import CLEAR, OPEN, UNKNOWN, Named, Restriction, Rows
 from tenantmetrics.tenant.sql.template import range_of_string, slot_of_number, slot_of_string
 
