@@ -112,7 +112,8 @@ def _csv(measured: Storage) -> str:
     writer = csv.writer(out)
     writer.writerow(["tenant", "bytes"])
     by_size = sorted(
-        measured.bytes_by_tenant.items(), key=lambda one: (one[0] == SHARED, -one[1], one[0])
+        measured.bytes_by_tenant.items(),
+        key=lambda entry: (entry[0] == SHARED, -entry[1], entry[0]),
     )
     writer.writerows(by_size)
     return out.getvalue()
@@ -140,7 +141,7 @@ def _show(measured: Storage, top: int) -> None:
     people = Table(box=None, pad_edge=False)
     people.add_column("Tenant", overflow="fold")
     people.add_column("Bytes", justify="right", no_wrap=True)
-    by_size = sorted(measured.bytes_by_tenant.items(), key=lambda one: (-one[1], one[0]))
+    by_size = sorted(measured.bytes_by_tenant.items(), key=lambda entry: (-entry[1], entry[0]))
     for tenant, size in by_size[:top]:
         people.add_row(Text(visible(tenant)), Text(f"{size:,}"))
     console.print(people)

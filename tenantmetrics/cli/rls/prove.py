@@ -101,7 +101,7 @@ def prove(
     ):
         proof = proved(connection, settings, tables=table or (), functions=functions)
     if format_ is Format.JSON:
-        document = {"role": proof.role, "proved": [one.as_dict() for one in proof.proved]}
+        document = {"role": proof.role, "proved": [tried.as_dict() for tried in proof.proved]}
         print(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         _print(proof)
@@ -135,8 +135,8 @@ def _print(proof: Proof) -> None:
     for heading in (*operations, "else"):
         grid.add_column(heading, no_wrap=True)
     by_object: dict[str, dict[str, Verdict]] = {}
-    for one in proof.proved:
-        by_object.setdefault(one.object, {})[one.operation] = one.verdict
+    for tried in proof.proved:
+        by_object.setdefault(tried.object, {})[tried.operation] = tried.verdict
     for name, found in by_object.items():
         rest = [verdict for operation, verdict in found.items() if operation not in operations]
         worst = next((v for v in (Verdict.LEAK, Verdict.UNPROVED) if v in rest), None)
@@ -144,17 +144,17 @@ def _print(proof: Proof) -> None:
         cells = [marks[found[name]] if name in found else "" for name in operations]
         grid.add_row(safe(name).replace("[", r"\["), *cells, other)
     console.print(grid)
-    for one in proof.proved:
-        if one.why and one.verdict in {Verdict.LEAK, Verdict.UNPROVED, Verdict.ISOLATED}:
-            said = "note" if one.verdict is Verdict.ISOLATED else str(one.verdict)
+    for tried in proof.proved:
+        if tried.why and tried.verdict in {Verdict.LEAK, Verdict.UNPROVED, Verdict.ISOLATED}:
+            said = "note" if tried.verdict is Verdict.ISOLATED else str(tried.verdict)
             console.print(
-                f"{said}: {safe(one.object)}: {one.operation}: {one.why}",
+                f"{said}: {safe(tried.object)}: {tried.operation}: {tried.why}",
                 markup=False,
                 soft_wrap=True,
             )
     objects = len(by_object)
-    leaking = len({one.object for one in proof.leaks})
-    unproved = len({one.object for one in proof.unproved} - {one.object for one in proof.leaks})
+    leaking = len({leak.object for leak in proof.leaks})
+    unproved = len({leak.object for leak in proof.unproved} - {leak.object for leak in proof.leaks})
     console.print(
         f"{objects} objects: {leaking} not isolated, {unproved} not proved; nothing was kept",
         markup=False,

@@ -77,8 +77,9 @@ def schema(
             return
         write_files({output: text})
     tables = found["tables"].values()
+    owned = sum(bool(table["tenant"]) for table in tables)
+    shared_rows = sum(table["shared"] for table in tables)
     typer.echo(
-        f"wrote {output}: {len(tables)} tables, {sum(bool(one['tenant']) for one in tables)} with "
-        f"a tenant column, {sum(one['shared'] for one in tables)} shared",
+        f"wrote {output}: {len(tables)} tables, {owned} with a tenant column, {shared_rows} shared",
         err=True,
     )
