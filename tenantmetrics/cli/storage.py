@@ -50,7 +50,7 @@ def storage(
     ] = None,
     count_mib: Annotated[
         int,
-        typer.Option(min=1, help="Tables with more MiB of rows are sampled, so much of each."),
+        typer.Option(min=1, help="Of a larger table only a sample of so many MiB is read."),
     ] = 512,
     region: Annotated[str | None, typer.Option(help="Region. [default: boto3's own]")] = None,
     endpoint_url: Annotated[
@@ -58,7 +58,9 @@ def storage(
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Tables and tenants to show.")] = 20,
 ) -> None:
-    """Estimate what each tenant stores: table sizes times shares of rows, read-only.
+    """Estimate what each tenant stores; read-only.
+
+    A tenant gets of each table's size its share of the rows.
 
     Row-level security hides rows: a table it guards counts as __shared__ unless the role has
     BYPASSRLS. Exit code 1 where nothing could be measured.
@@ -76,7 +78,11 @@ def storage(
     from tenantmetrics.report.text import write_files
     from tenantmetrics.tenant.identity.configured_names import Vocabulary
 
-    settings = config.load(tenant_columns=column or None, tenant_schema_pattern=schema_pattern)
+    settings = config.load(
+        flags={"tenant_columns": "--column", "tenant_schema_pattern": "--schema-pattern"},
+        tenant_columns=column or None,
+        tenant_schema_pattern=schema_pattern,
+    )
     try:
         client = boto3.client("rds-data", region_name=region, endpoint_url=endpoint_url)
     except (BotoCoreError, ValueError) as error:

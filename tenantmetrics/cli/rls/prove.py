@@ -10,6 +10,9 @@ import typer
 
 from tenantmetrics.cli.rls.check import safe
 from tenantmetrics.cli.rls.target import (
+    COLUMN,
+    USER_VARIABLE,
+    VARIABLE,
     ColumnName,
     DatabaseName,
     EndpointUrl,
@@ -18,6 +21,8 @@ from tenantmetrics.cli.rls.target import (
     Schemas,
     SecretArn,
     Url,
+    UserColumn,
+    UserVariable,
     Variable,
     connect,
     ends_with_2,
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["prove"]
 
 
-class Format(StrEnum):
+class ProofFormat(StrEnum):
     """How the proof is printed."""
 
     TABLE = "table"
@@ -53,14 +58,10 @@ def prove(
     table: Annotated[
         list[str] | None, typer.Option(help="Only this table. Repeatable. [default: all]")
     ] = None,
-    column: ColumnName = "tenant_id",
-    variable: Variable = "app.current_tenant_id",
-    user_column: Annotated[
-        str | None, typer.Option(help="A column that policies compare with the user, too.")
-    ] = None,
-    user_variable: Annotated[
-        str, typer.Option(help="The variable that holds the user.")
-    ] = "app.current_user_id",
+    column: ColumnName = COLUMN,
+    variable: Variable = VARIABLE,
+    user_column: UserColumn = None,
+    user_variable: UserVariable = USER_VARIABLE,
     schema: Schemas = None,
     functions: Annotated[
         bool,
@@ -69,13 +70,15 @@ def prove(
             help="Call SECURITY DEFINER functions; what they do outside of the database stays.",
         ),
     ] = True,
-    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+    format_: Annotated[
+        ProofFormat, typer.Option("--format", help="How to print.")
+    ] = ProofFormat.TABLE,
 ) -> None:
-    """Prove that tenants are isolated: put in rows of two, and try everything as one of them.
+    """Prove that tenants are isolated.
 
-    In one transaction that is rolled back. Connect as a role that may SET ROLE to the
-    application's. Exits with 0 if all is isolated, 1 if something is not, 2 if something could not
-    be tried.
+    Puts in rows of two tenants and tries every operation as one of them, in one transaction that is
+    rolled back. Connect as a role that may SET ROLE to the application's. Exits with 0 if all is
+    isolated, 1 if something is not, 2 if something could not be tried.
     """
     from tenantmetrics.policies.proof.prove import prove as proved
     from tenantmetrics.policies.scope import Settings
@@ -100,7 +103,7 @@ def prove(
         ) as connection,
     ):
         proof = proved(connection, settings, tables=table or (), functions=functions)
-    if format_ is Format.JSON:
+    if format_ is ProofFormat.JSON:
         document = {"role": proof.role, "proved": [tried.as_dict() for tried in proof.proved]}
         print(json.dumps(document, ensure_ascii=False, indent=2))
     else:

@@ -47,16 +47,18 @@ def schema(
         Path | None, typer.Option("--output", "-o", help="Write to this file.")
     ] = None,
 ) -> None:
-    """Write keys, foreign keys and tenant columns to a file for the setting tenant_schema.
+    """Write the file for the setting tenant_schema.
 
-    Read-only. Nothing of the tables' rows is read.
+    It holds keys, foreign keys and tenant columns. Read-only; no row of a table is read.
     """
     from tenantmetrics import config
     from tenantmetrics.policies.read import read
     from tenantmetrics.policies.tenant_schema import tenant_schema
     from tenantmetrics.report.text import write_files
 
-    columns = config.load(tenant_columns=column or None).tenant_columns
+    columns = config.load(
+        flags={"tenant_columns": "--column"}, tenant_columns=column or None
+    ).tenant_columns
     with ends_with_2():
         with (
             connect(
