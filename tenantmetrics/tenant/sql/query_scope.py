@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget
-from tenantmetrics.tenant.sql.computed_values import Computed
+from tenantmetrics.tenant.sql.evaluate_parameters import Computed
 from tenantmetrics.tenant.sql.restrictions import (
     CLEAR,
     OPEN,

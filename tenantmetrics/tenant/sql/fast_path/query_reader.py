@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.sql import plain_grammar as grammar
+from tenantmetrics.tenant.sql.fast_path import grammar
+from tenantmetrics.tenant.sql.fast_path.output_columns import describe
+from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery, PlainSource
+from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.plain_columns import describe
-from tenantmetrics.tenant.sql.plain_conditions import read_conditions
-from tenantmetrics.tenant.sql.plain_tree import NotPlainError, PlainQuery, PlainSource
 from tenantmetrics.tenant.sql.template import range_of_string, slot_of_number, slot_of_string
 
 __all__ = ["PlainReader"]

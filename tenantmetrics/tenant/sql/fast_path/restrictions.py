@@ -1,11 +1,11 @@
-"""Whom a plain statement names: what `queries` finds, from what was read without the parser."""
+"""Whom a plain statement names: what `queries` would find, from what was read without the parser."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
-from tenantmetrics.tenant.sql.plain_tree import PlainCondition, PlainQuery, PlainSource
+from tenantmetrics.tenant.sql.fast_path.query_tree import PlainCondition, PlainQuery, PlainSource
 from tenantmetrics.tenant.sql.query_scope import Facts, QueryScope, Sink
 from tenantmetrics.tenant.sql.restrictions import CLEAR, OPEN, Fixed, Named, Restriction, Shared
 

@@ -5,26 +5,26 @@ plan is the one that the whole analysis makes, in a fraction of its time. A text
 different is left to the whole analysis; so is one whose tenant column stands in any other place
 than `= value`, `IN (values)`, `= another tenant column` or a written row.
 
-    plain_grammar ──▶ plain_reader ──▶ plain_tree ──▶ plain_restrictions   whom it names
-                                                  ──▶ plain_reach          whether that is all
+    grammar ──▶ query_reader ──▶ query_tree ──▶ restrictions   whom it names
+                                            ──▶ closing        whether nobody else's rows have a part
 """
 
 from __future__ import annotations
 
 from tenantmetrics.limits import QUERY_SUMMARY_MAX_CHARS
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.sql import plain_grammar as grammar
 from tenantmetrics.tenant.sql.budget import Budget, TooMuchWorkError
 from tenantmetrics.tenant.sql.closed_tables import if_closed
+from tenantmetrics.tenant.sql.fast_path import grammar
+from tenantmetrics.tenant.sql.fast_path.closing import PlainReach
+from tenantmetrics.tenant.sql.fast_path.query_reader import PlainReader
+from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery
+from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
+from tenantmetrics.tenant.sql.fast_path.restrictions import PlainRestrictions
 from tenantmetrics.tenant.sql.guarded_tables import are_guarded
-from tenantmetrics.tenant.sql.plain_conditions import read_conditions
-from tenantmetrics.tenant.sql.plain_reach import PlainReach
-from tenantmetrics.tenant.sql.plain_reader import PlainReader
-from tenantmetrics.tenant.sql.plain_restrictions import PlainRestrictions
-from tenantmetrics.tenant.sql.plain_tree import NotPlainError, PlainQuery
 from tenantmetrics.tenant.sql.plan import Plan
+from tenantmetrics.tenant.sql.proof.graph import ReachGraph
 from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, QueryScope
-from tenantmetrics.tenant.sql.reach_graph import ReachGraph
 from tenantmetrics.tenant.sql.restrictions import (
     CLEAR,
     OPEN,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tenantmetrics.tenant.sql import plain_grammar as grammar
-from tenantmetrics.tenant.sql.plain_columns import only_column
-from tenantmetrics.tenant.sql.plain_tree import NotPlainError, PlainCondition, PlainQuery
+from tenantmetrics.tenant.sql.fast_path import grammar
+from tenantmetrics.tenant.sql.fast_path.output_columns import only_column
+from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainCondition, PlainQuery
 from tenantmetrics.tenant.sql.restrictions import Named
 
 if TYPE_CHECKING:
-    from tenantmetrics.tenant.sql.plain_reader import PlainReader
+    from tenantmetrics.tenant.sql.fast_path.query_reader import PlainReader
 
 __all__ = ["read_conditions"]
 

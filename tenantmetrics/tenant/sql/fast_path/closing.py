@@ -1,17 +1,17 @@
-"""The proof for a plain statement: what `reach` finds, from what was read without the parser."""
+"""The proof for a plain statement: what `proof` would find, from what was read without the parser."""
 
 from __future__ import annotations
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.sql.plain_tree import (
+from tenantmetrics.tenant.sql.fast_path.query_tree import (
     Column,
     NotPlainError,
     PlainCondition,
     PlainQuery,
     PlainSource,
 )
-from tenantmetrics.tenant.sql.reach_columns import is_key_name
-from tenantmetrics.tenant.sql.reach_graph import ReachGraph
+from tenantmetrics.tenant.sql.proof.columns import is_key_name
+from tenantmetrics.tenant.sql.proof.graph import ReachGraph
 
 __all__ = ["PlainReach"]
 

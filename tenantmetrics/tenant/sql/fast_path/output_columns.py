@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tenantmetrics.tenant.sql import plain_grammar as grammar
-from tenantmetrics.tenant.sql.plain_tree import NotPlainError, PlainItem, PlainQuery, PlainSource
+from tenantmetrics.tenant.sql.fast_path import grammar
+from tenantmetrics.tenant.sql.fast_path.query_tree import (
+    NotPlainError,
+    PlainItem,
+    PlainQuery,
+    PlainSource,
+)
 
 if TYPE_CHECKING:
-    from tenantmetrics.tenant.sql.plain_reader import PlainReader
+    from tenantmetrics.tenant.sql.fast_path.query_reader import PlainReader
 
 __all__ = ["describe", "only_column"]
 
