@@ -1,4 +1,4 @@
-"""The proof for a plain statement: what `proof` would find, from what was read without the parser."""
+"""The proof for a plain statement: what `proof` would find, without the parser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a plain statement names: what `queries` would find, from what was read without the parser."""
+"""Whom a plain statement names: what `queries` would find, without the parser."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ different is left to the whole analysis; so is one whose tenant column stands in
 than `= value`, `IN (values)`, `= another tenant column` or a written row.
 
     grammar ──▶ query_reader ──▶ query_tree ──▶ restrictions   whom it names
-                                            ──▶ closing        whether nobody else's rows have a part
+                                            ──▶ closing        whether its tables are closed
 """
 
 from __future__ import annotations
