@@ -41,7 +41,7 @@ def explain(
 
     from tenantmetrics import config
     from tenantmetrics.tenant.explanation import explain as explained
-    from tenantmetrics.tenant.identity.context import tenant
+    from tenantmetrics.tenant.identity.tenant_context import tenant
 
     params: dict[str, Any] = {
         "sql": _text(sql, file),
