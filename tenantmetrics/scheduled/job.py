@@ -76,7 +76,7 @@ def handler(event: Mapping[str, Any] | None, _context: object) -> dict[str, Any]
     report = build(statement)
     status = " ".join(report.status) or "FINAL"
     total = f"{money(statement.total, statement.quantum)} {statement.currency}"
-    answer = {
+    answer: dict[str, Any] = {
         "month": statement.period.label,
         "status": list(report.status) or ["FINAL"],
         "total": f"{statement.total:f}",
