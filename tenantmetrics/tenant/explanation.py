@@ -12,7 +12,7 @@ from tenantmetrics.health import Health
 from tenantmetrics.records import Attribution, Claims, Misuse, SessionVerb, Source
 from tenantmetrics.sqltext import TokenKind, parameters, tokenize
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.identity.precedence import Precedence, marked
+from tenantmetrics.tenant.identity.source_precedence import Precedence, marked
 from tenantmetrics.tenant.resolve import Resolver
 from tenantmetrics.tenant.session.session_variables import Session
 from tenantmetrics.tenant.sql.plan import Plan, operands_of

@@ -29,8 +29,8 @@ from tenantmetrics.records import (
 from tenantmetrics.refusals import Refusal
 from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.identity.context import current
-from tenantmetrics.tenant.identity.precedence import asked_sources
+from tenantmetrics.tenant.identity.source_precedence import asked_sources
+from tenantmetrics.tenant.identity.tenant_context import current
 from tenantmetrics.tenant.identity.tenant_ids import from_text
 from tenantmetrics.tenant.session.session_steps import steps_of
 from tenantmetrics.tenant.session.strict import Strict

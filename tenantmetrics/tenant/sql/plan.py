@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tenantmetrics.records import Misuse, SessionVerb
 from tenantmetrics.tenant.sql.closed_tables import Closed
-from tenantmetrics.tenant.sql.computed_values import Computed
+from tenantmetrics.tenant.sql.evaluate_parameters import Computed
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import (
     Also,

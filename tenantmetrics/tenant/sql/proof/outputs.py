@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.reach_columns import Binding, Output, ReachScope, Relation
-from tenantmetrics.tenant.sql.reach_relations import without_inward
+from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
+from tenantmetrics.tenant.sql.proof.relations import without_inward
 from tenantmetrics.tenant.sql.restrictions import Fixed, Named, State, Touched
 from tenantmetrics.tenant.sql.value_expressions import SESSION, unnested, value_operand
 
 if TYPE_CHECKING:
-    from tenantmetrics.tenant.sql.reach import Reach
+    from tenantmetrics.tenant.sql.proof.closing import Reach
 
 __all__ = ["ReachOutputs"]
 

@@ -13,16 +13,16 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget
-from tenantmetrics.tenant.sql.reach_changes import ReachChanges
-from tenantmetrics.tenant.sql.reach_columns import ReachScope, Relation
-from tenantmetrics.tenant.sql.reach_conditions import ReachConditions
-from tenantmetrics.tenant.sql.reach_graph import ReachGraph
-from tenantmetrics.tenant.sql.reach_joins import Holds, Leaf, Tree, conjuncts, effective
-from tenantmetrics.tenant.sql.reach_outputs import ReachOutputs
-from tenantmetrics.tenant.sql.reach_relations import united, without_inward
-from tenantmetrics.tenant.sql.reach_sources import ReachSources
-from tenantmetrics.tenant.sql.reach_ties import ReachTies
-from tenantmetrics.tenant.sql.reach_with import ReachWithQueries
+from tenantmetrics.tenant.sql.proof.changes import ReachChanges
+from tenantmetrics.tenant.sql.proof.columns import ReachScope, Relation
+from tenantmetrics.tenant.sql.proof.conditions import ReachConditions
+from tenantmetrics.tenant.sql.proof.graph import ReachGraph
+from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts, effective
+from tenantmetrics.tenant.sql.proof.outputs import ReachOutputs
+from tenantmetrics.tenant.sql.proof.relations import united, without_inward
+from tenantmetrics.tenant.sql.proof.sources import ReachSources
+from tenantmetrics.tenant.sql.proof.ties import ReachTies
+from tenantmetrics.tenant.sql.proof.with_queries import ReachWithQueries
 from tenantmetrics.tenant.sql.restrictions import Restriction
 from tenantmetrics.tenant.sql.sqlglot_trees import read_from, unwrapped
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.schema_file import TableFacts
-from tenantmetrics.tenant.sql.reach_columns import Output, ReachScope, Relation
+from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, Relation
 
 __all__ = ["WithQuery", "origins", "renamed", "standing_for", "united", "without_inward"]
 

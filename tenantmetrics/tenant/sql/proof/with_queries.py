@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.reach_columns import Output, ReachScope, Relation
-from tenantmetrics.tenant.sql.reach_joins import Holds
-from tenantmetrics.tenant.sql.reach_relations import (
+from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, Relation
+from tenantmetrics.tenant.sql.proof.joins import Holds
+from tenantmetrics.tenant.sql.proof.relations import (
     WithQuery,
     renamed,
     standing_for,
@@ -17,7 +17,7 @@ from tenantmetrics.tenant.sql.reach_relations import (
 from tenantmetrics.tenant.sql.sqlglot_trees import alias_columns, leftmost, unwrapped
 
 if TYPE_CHECKING:
-    from tenantmetrics.tenant.sql.reach import Reach
+    from tenantmetrics.tenant.sql.proof.closing import Reach
 
 __all__ = ["ReachWithQueries"]
 

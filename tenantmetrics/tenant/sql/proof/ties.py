@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.comparisons import elements, pairs_of, truth
-from tenantmetrics.tenant.sql.computed_values import Computed
-from tenantmetrics.tenant.sql.reach_columns import Output, ReachScope, is_key_name
-from tenantmetrics.tenant.sql.reach_joins import Holds, Tree, conjuncts
-from tenantmetrics.tenant.sql.reach_relations import origins
+from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of, truth
+from tenantmetrics.tenant.sql.evaluate_parameters import Computed
+from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, is_key_name
+from tenantmetrics.tenant.sql.proof.joins import Holds, Tree, conjuncts
+from tenantmetrics.tenant.sql.proof.relations import origins
 from tenantmetrics.tenant.sql.restrictions import Restriction
 from tenantmetrics.tenant.sql.schema_ties import Tie, tie_of
 from tenantmetrics.tenant.sql.value_expressions import bare
 
 if TYPE_CHECKING:
-    from tenantmetrics.tenant.sql.reach import Reach
+    from tenantmetrics.tenant.sql.proof.closing import Reach
 
 __all__ = ["Branch", "ReachTies"]
 

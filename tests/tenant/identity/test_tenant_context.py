@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import anyio.to_thread
 import pytest
 
-from tenantmetrics.tenant.identity.context import current_tenant, tenant
+from tenantmetrics.tenant.identity.tenant_context import current_tenant, tenant
 
 
 def test_blocks_nest_and_end():

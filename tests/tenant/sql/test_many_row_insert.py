@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantmetrics.dataapi.capture import request_of
-from tenantmetrics.tenant.sql.bulk_insert import SlotRows, bulk_rows, rows_node
+from tenantmetrics.tenant.sql.many_row_insert import SlotRows, bulk_rows, rows_node
 from tenantmetrics.tenant.sql.operands import Values
 from tenantmetrics.tenant.sql.restrictions import Named, Rows, State
 from tenantmetrics.tenant.sql.template import skeleton

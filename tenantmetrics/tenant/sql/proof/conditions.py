@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.comparisons import any_of, elements, pairs_of, query_of, truth
-from tenantmetrics.tenant.sql.computed_values import NEVER, Computed
+from tenantmetrics.tenant.sql.comparison_shapes import any_of, elements, pairs_of, query_of, truth
+from tenantmetrics.tenant.sql.evaluate_parameters import NEVER, Computed
 from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.parameter_tests import branches_of, computed
-from tenantmetrics.tenant.sql.reach_columns import Output, ReachScope, is_key_name
-from tenantmetrics.tenant.sql.reach_joins import Holds, Part, conjuncts
-from tenantmetrics.tenant.sql.reach_ties import Branch
+from tenantmetrics.tenant.sql.parameter_conditions import branches_of, computed
+from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, is_key_name
+from tenantmetrics.tenant.sql.proof.joins import Holds, Part, conjuncts
+from tenantmetrics.tenant.sql.proof.ties import Branch
 from tenantmetrics.tenant.sql.restrictions import (
     CLEAR,
     Either,
@@ -35,7 +35,7 @@ from tenantmetrics.tenant.sql.value_expressions import (
 )
 
 if TYPE_CHECKING:
-    from tenantmetrics.tenant.sql.reach import Reach
+    from tenantmetrics.tenant.sql.proof.closing import Reach
 
 __all__ = ["ReachConditions"]
 

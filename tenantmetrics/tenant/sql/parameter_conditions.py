@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.computed_values import Computed
+from tenantmetrics.tenant.sql.evaluate_parameters import Computed
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.value_expressions import function_name, leaf_operand, only_value
 

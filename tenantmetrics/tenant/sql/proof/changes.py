@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.reach_columns import Binding, Output, ReachScope, Relation
-from tenantmetrics.tenant.sql.reach_joins import Holds, Leaf, Tree, conjuncts
-from tenantmetrics.tenant.sql.reach_relations import WithQuery, without_inward
+from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
+from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts
+from tenantmetrics.tenant.sql.proof.relations import WithQuery, without_inward
 from tenantmetrics.tenant.sql.restrictions import Named
 from tenantmetrics.tenant.sql.saved_rows import saved_tenant
 from tenantmetrics.tenant.sql.sqlglot_trees import read_from, unwrapped
 from tenantmetrics.tenant.sql.value_expressions import bare, value_operand
 
 if TYPE_CHECKING:
-    from tenantmetrics.tenant.sql.reach import Reach
+    from tenantmetrics.tenant.sql.proof.closing import Reach
 
 __all__ = ["ReachChanges"]
 

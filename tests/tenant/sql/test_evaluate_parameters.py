@@ -9,9 +9,9 @@ import pytest
 from sqlglot import exp
 
 from tenantmetrics.localapi.postgres import embedded
-from tenantmetrics.tenant.sql.computed_values import Unclear
+from tenantmetrics.tenant.sql.evaluate_parameters import Unclear
 from tenantmetrics.tenant.sql.operands import Values
-from tenantmetrics.tenant.sql.parameter_tests import computed
+from tenantmetrics.tenant.sql.parameter_conditions import computed
 from tenantmetrics.tenant.sql.parser import parse_template
 from tenantmetrics.tenant.sql.template import skeleton
 

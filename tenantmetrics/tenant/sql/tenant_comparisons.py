@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.comparisons import any_of, elements, pairs_of, query_of
+from tenantmetrics.tenant.sql.comparison_shapes import any_of, elements, pairs_of, query_of
 from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, QueryScope, Sink
