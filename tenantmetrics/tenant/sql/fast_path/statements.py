@@ -19,8 +19,8 @@ from tenantmetrics.tenant.sql.fast_path import grammar
 from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import Plan
-from tenantmetrics.tenant.sql.proof.columns import is_key_name
 from tenantmetrics.tenant.sql.proof.graph import ReachGraph
+from tenantmetrics.tenant.sql.proof.key_names import key_ties
 from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, Facts, Key, QueryScope
 from tenantmetrics.tenant.sql.restrictions import CLEAR, OPEN, UNKNOWN, Named, Restriction, Rows
 from tenantmetrics.tenant.sql.template import range_of_string, slot_of_number, slot_of_string
@@ -281,13 +281,21 @@ class _Statement:
             graph.source(table=True)
         for (number, _), named in restricted:
             graph.restrict(number, named)
-        for (one, name), (two, other) in self._ties:
-            if name in columns or (is_key_name(name) and is_key_name(other)):
-                graph.edge(one, two)
-                graph.edge(two, one)
-                graph.near(one, two)
+        self._tie(graph)
         closed = graph.closed().issuperset(graph.tables)
         return if_closed(node, graph.groups() if closed else None)
+
+    def _tie(self, graph: ReachGraph) -> None:
+        """What closes each other by an equality."""
+        for (one, name), (two, other) in self._ties:
+            is_tenant = name in self._vocabulary.columns
+            forward, back = (True, True) if is_tenant else key_ties(name, other)
+            if forward:
+                graph.edge(one, two)
+            if back:
+                graph.edge(two, one)
+            if forward and back:
+                graph.near(one, two)
 
     def _insert(self) -> Plan:
         """INSERT … VALUES."""
