@@ -37,6 +37,7 @@ from __future__ import annotations
 
 from tenantmetrics.servertime.divide import Divided, Part, divide
 from tenantmetrics.servertime.interval import Common, Estimated, intervals
+from tenantmetrics.servertime.level import Kind, Level, Work, level
 from tenantmetrics.servertime.live import Cell, LiveLoad
 from tenantmetrics.servertime.load import Metered, Verdict, metered
 from tenantmetrics.servertime.moments import ENOUGH_CALLS, Moments
@@ -60,6 +61,8 @@ __all__ = [
     "Common",
     "Divided",
     "Estimated",
+    "Kind",
+    "Level",
     "LiveLoad",
     "Metered",
     "Moments",
@@ -69,11 +72,13 @@ __all__ = [
     "Part",
     "Slope",
     "Verdict",
+    "Work",
     "between",
     "by_writer",
     "divide",
     "fit",
     "intervals",
+    "level",
     "metered",
     "offsets",
     "overhead",

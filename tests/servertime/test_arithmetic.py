@@ -180,5 +180,5 @@ def test_a_statement_of_few_calls_is_not_the_cheapest_by_chance():
         return Moments(calls, calls * mean_ms * 1e6, calls * ((mean_ms * 1e3) ** 2 + 15e3**2))
 
     found = overhead(Moments(), [moments(40, 18.5), moments(4000, 20)])
-    assert found.source is OverheadSource.LOWEST_STATEMENT
+    assert found.source is OverheadSource.STATEMENTS
     assert found.mean_ns == pytest.approx(20e6, rel=0.01)

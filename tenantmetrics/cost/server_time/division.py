@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tenantmetrics.cost.server_time.common import CommonErrors, Errors, Kept
-from tenantmetrics.cost.server_time.sql import BEGIN_GROUP, WORKLESS_GROUP
+from tenantmetrics.cost.server_time.common import CommonErrors
+from tenantmetrics.cost.server_time.known import LEAST_NS, WITHOUT_WORK, Cell, Known
+from tenantmetrics.cost.server_time.sql import WORKLESS_GROUP
+from tenantmetrics.cost.server_time.totals import group_totals, noise_ns2, work_of
 from tenantmetrics.servertime import (
     MISFIT,
     Common,
@@ -21,63 +22,11 @@ from tenantmetrics.servertime import (
     divide,
 )
 
-__all__ = ["LEAST_NS", "Cell", "Errors", "Kept", "Known", "Shares", "divided"]
-
-LEAST_NS = 20_000
-"""No call that does work takes less of the server: what parsing and planning a look-up takes."""
+__all__ = ["Shares", "divided"]
 
 _MOST_RESTLESS = 4.0
 """A statement whose overhead is larger than others' has a larger spread too, but so many times at
 the most: of few calls the overhead is hardly known."""
-
-_WITHOUT_WORK = frozenset({WORKLESS_GROUP, BEGIN_GROUP})
-
-
-class Cell(NamedTuple):
-    """A tenant's calls of a group of statements.
-
-    Attributes:
-        tenant: The tenant.
-        group: The group.
-        calls: How many; weighted, where the rest is.
-        rest_ns: Wall time less overhead.
-        noise: Its variance, in units of one call's.
-        bytes_: Request and response bodies.
-        kept: What else these calls have in common.
-    """
-
-    tenant: str
-    group: int
-    calls: float
-    rest_ns: float
-    noise: float
-    bytes_: float = 0.0
-    kept: Kept = Kept()
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a segment before it is divided.
-
-    Attributes:
-        overhead: One call's.
-        error_ns: Standard error of its mean.
-        total_ns: What all tenants get.
-        errors: Standard errors of what else was taken off.
-        by_total: The total is the server's own number, and tells the overhead's mean better.
-        groups_ns: What a group's tenants get, where the server says it.
-        groups_errors: The error of what a group gets, as a part of it, where others run it too.
-        tenants_ns: What the server says of a tenant at the least, with the variance of that.
-    """
-
-    overhead: Overhead
-    error_ns: float
-    total_ns: float
-    errors: Errors = field(default_factory=Errors)
-    by_total: bool = False
-    groups_ns: Mapping[int, float] | None = None
-    groups_errors: Mapping[int, float] = field(default_factory=dict)
-    tenants_ns: Mapping[str, tuple[float, float]] | None = None
 
 
 class Shares(NamedTuple):
@@ -85,12 +34,10 @@ class Shares(NamedTuple):
 
     Attributes:
         tenants: Each tenant's server time.
-        error_ns: The standard error that all calls have in common.
-        common: Those that some have, in the order of `tenants`.
+        common: Errors that several have in common, in the order of `tenants`.
     """
 
     tenants: dict[str, Estimated]
-    error_ns: float
     common: list[Common]
 
 
@@ -101,7 +48,7 @@ def divided(cells: Sequence[Cell], known: Known) -> Shares:
         cells: All of the segment.
         known: What else is known.
     """
-    common = CommonErrors(known.errors, known.overhead.mean_ns)
+    common = CommonErrors(known.errors, known.overhead.error_ns)
     groups: dict[int, dict[str, Cell]] = defaultdict(dict)
     apart: dict[int, list[Cell]] = defaultdict(list)
     for cell in sorted(cells):
@@ -111,41 +58,47 @@ def divided(cells: Sequence[Cell], known: Known) -> Shares:
             of_group[cell.tenant] = _plus(of_group.get(cell.tenant), cell)
     variance_ns2 = known.overhead.variance_ns2
     apart_ns2 = _apart(groups.get(WORKLESS_GROUP, {}).values(), variance_ns2)
-    surplus_ns, error_ns = _surplus(groups, known)
+    totals, parts_of = group_totals(groups, known)
     server: dict[str, float] = defaultdict(float)
     variance: dict[str, float] = defaultdict(float)
     calls: dict[str, float] = defaultdict(float)
+    taken: dict[str, float] = defaultdict(float)
     for group, by_tenant in sorted(groups.items()):
         members = list(by_tenant.values())
-        total = None if known.groups_ns is None else known.groups_ns.get(group, 0.0)
-        if group in _WITHOUT_WORK:
-            shares = _by_calls(members, total or 0.0)
+        total = totals[group]
+        if group in WITHOUT_WORK:
+            shares = _by_calls(members, total)
         else:
             restless, own_ns2 = 1.0, apart_ns2
-            if total is not None:
+            if known.groups_ns is not None:
                 restless = _restless(members, total, known.overhead)
                 own_ns2 = max(own_ns2, _long_misfit(members, total, known.overhead) ** 2)
             parts = [
                 Part(
                     cell.calls,
-                    cell.rest_ns - cell.calls * surplus_ns,
+                    cell.rest_ns,
                     restless * cell.noise * variance_ns2 + cell.calls * cell.calls * own_ns2,
                 )
                 for cell in members
             ]
             shares = divide(parts, total)
-            rest = math.fsum(part.rest_ns for part in parts)
-            common.add(group, apart[group], rest, total)
+            said = known.groups_ns is not None
+            common.add(group, apart[group], total, None if said else work_of(group, known))
             if error := known.groups_errors.get(group):
                 amounts = (share.server_ns for share in shares)
                 common.add_total(group, dict(zip(by_tenant, amounts, strict=True)), error)
+            count = math.fsum(part.calls for part in parts)
+            for cell in members:
+                taken[cell.tenant] += parts_of.get(group, 0.0) * cell.calls / count
         for cell, share in zip(members, shares, strict=True):
             server[cell.tenant] += share.server_ns
-            most = math.inf if total is None else (total / 2) ** 2
+            most = math.inf if known.groups_ns is None else (total / 2) ** 2
             variance[cell.tenant] += min(most, share.variance_ns2)
-            calls[cell.tenant] += 0.0 if group in _WITHOUT_WORK else cell.calls
+            calls[cell.tenant] += 0.0 if group in WITHOUT_WORK else cell.calls
+    if known.by_total:
+        common.add_noise(taken, math.sqrt(noise_ns2(groups, known)))
     tenants = _settled(server, variance, calls, known)
-    return Shares(tenants, error_ns, common.of(tenants, calls if known.by_total else None))
+    return Shares(tenants, common.of(tenants, taken if known.by_total else {}))
 
 
 def _plus(known: Cell | None, cell: Cell) -> Cell:
@@ -194,24 +147,6 @@ def _long_misfit(cells: Iterable[Cell], total_ns: float, overhead: Overhead) -> 
     if not calls or overhead.mean_ns <= 0:
         return 0.0
     return MISFIT * overhead.mean_ns * min(1.0, total_ns / calls / overhead.mean_ns)
-
-
-def _surplus(groups: Mapping[int, Mapping[str, Cell]], known: Known) -> tuple[float, float]:
-    """What a call's overhead is more than was thought, so that residues add up to the total."""
-    if not known.by_total:
-        return 0.0, 0.0 if known.groups_ns is not None else known.error_ns
-    work = [
-        cell
-        for group, cells in groups.items()
-        if group not in _WITHOUT_WORK
-        for cell in cells.values()
-    ]
-    calls = math.fsum(cell.calls for cell in work)
-    if not calls:
-        return 0.0, 0.0
-    rest = math.fsum(cell.rest_ns for cell in work)
-    noise = math.fsum(cell.noise for cell in work) * known.overhead.variance_ns2
-    return (rest - known.total_ns) / calls, math.sqrt(noise) / calls
 
 
 def _by_calls(cells: Iterable[Cell], total_ns: float) -> list[Divided]:

@@ -63,12 +63,11 @@ def _on_overhead(parts: Sequence[Part], where: str) -> Iterator[str]:
         return
     over = parts[0].overhead
     ms = over.whole.mean_ns / 1e6
-    if over.whole.source is OverheadSource.LOWEST_STATEMENT:
+    if over.whole.source is OverheadSource.STATEMENTS:
         yield (
-            f"server time{where}: no {ENOUGH_CALLS} calls without work (BEGIN, set_config, "
-            f"SELECT 1), so a call's overhead is taken for at most {ms:.1f} ms, the mean of the "
-            "cheapest statement; a call of that statement then costs next to nothing, and no "
-            "load is told to be unmetered"
+            f"server time{where}: no calls without work (BEGIN, set_config, SELECT 1), so a call's "
+            f"overhead of {ms:.1f} ms, known to {over.error_ns / 1e6:.1f} ms, is what the cheapest "
+            "statements have in common; the server's own numbers would tell it"
         )
     elif over.whole.source is OverheadSource.FEW_WORKLESS:
         yield (

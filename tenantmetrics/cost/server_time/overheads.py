@@ -13,7 +13,6 @@ from tenantmetrics.servertime import ENOUGH_CALLS, Moments, Overhead, OverheadSo
 from tenantmetrics.servertime.slope import Group
 
 __all__ = [
-    "BOUND_ERROR",
     "WORK",
     "ClusterOverhead",
     "StatementKey",
@@ -21,11 +20,6 @@ __all__ = [
     "add_slope",
     "cluster_overhead",
 ]
-
-BOUND_ERROR = 0.05
-"""How much of it a mean that is only an upper bound may be too high: what a look-up takes of
-PostgreSQL (0.05 to 1 ms) against what a call to the Data API takes (20 to 60 ms)."""
-
 
 WORK = frozenset({"work", "cold_work"})
 """Kinds of calls that do work. The others: `workless` statements and `begin`, operations such as
@@ -102,9 +96,7 @@ class ClusterOverhead:
 
     @property
     def error_ns(self) -> float:
-        """The standard error of its mean; of an upper bound, what it may be too high by too."""
-        if self.whole.source is OverheadSource.LOWEST_STATEMENT:
-            return math.hypot(self.whole.error_ns, BOUND_ERROR * self.whole.mean_ns)
+        """The standard error of its mean."""
         return self.whole.error_ns
 
 
