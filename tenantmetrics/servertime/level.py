@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 __all__ = ["Kind", "Level", "Work", "level"]
 
-_LOOK_UPS = 2 / 3
+_LOOK_UPS = 0.8
 """The part of the statements that are look-ups by a key."""
 _LOOK_UP_NS = 150_000.0
 """What one takes: 0.02 ms (parsing and planning) to 0.5 ms, each as likely as its double. An
@@ -36,7 +36,7 @@ _LOWEST = 0.2
 """The lowest level looked at, as a part of the lowest mean."""
 _WIDE = 5.0
 """Errors on each side up to which levels are looked at."""
-_DOUBT = 0.2
+_DOUBT = 0.1
 """How likely even the cheapest statements are no look-ups: those of a database that reads all from
 disk, say."""
 _UNLIKELY = 1e-6
@@ -119,19 +119,30 @@ def level(kinds: Sequence[Kind], sure: Sequence[Kind] = ()) -> Level:
     Args:
         kinds: One or more, each with a mean above 0.
         sure: Those of them that do no work. That cheap statements are look-ups is likely, but not
-            certain: up to a fifth, the level is what these say alone.
+            certain: to a tenth, the level is what these say alone.
     """
+    if len(sure) == len(kinds):
+        return _alone(sure)
     lowest = min(kinds, key=lambda kind: kind.mean_ns + 2 * _error(kind, kind.mean_ns))
     top = lowest.mean_ns + _WIDE * _error(lowest, lowest.mean_ns)
     bottom = _LOWEST * lowest.mean_ns
     found = _near(kinds, bottom, top)
-    if not sure or len(sure) == len(kinds):
+    if not sure:
         return found
-    alone = _near(sure, bottom, top)
+    alone = _alone(sure)
     return _of(
         [(at, (1 - _DOUBT) * weight) for at, weight in found.possible]
         + [(at, _DOUBT * weight) for at, weight in alone.possible]
     )
+
+
+def _alone(sure: Sequence[Kind]) -> Level:
+    """What calls without work say, each kind by its precision; an error that is normal."""
+    known = [1 / _error(kind, kind.mean_ns) ** 2 for kind in sure]
+    mean = math.fsum(w * kind.mean_ns for w, kind in zip(known, sure, strict=True)) / sum(known)
+    error = 1 / math.sqrt(math.fsum(known))
+    steps = [_WIDE * (2 * (n + 0.5) / _POINTS - 1) for n in range(_POINTS)]
+    return _of([(mean + step * error, _normal(step)) for step in steps])
 
 
 def _near(kinds: Sequence[Kind], bottom: float, top: float) -> Level:

@@ -109,7 +109,7 @@ class CommonErrors:
             error = self._error(key)
             if not error:
                 continue
-            # What moves the whole group alike moves it only as far as the group's time is not known.
+            # What moves all of a group moves it as far as its time is not known.
             mean = (1 - moved) * math.fsum(mine.values()) / whole
             most = math.inf if work is not None else total_ns / 2 / error
             for tenant, count in calls.items():
@@ -127,15 +127,15 @@ class CommonErrors:
         self._amounts["total", group].update(server_ns)
         self._groups["total", group] = error
 
-    def add_noise(self, parts: Mapping[str, float], error_ns: float) -> None:
-        """Take the error of all residues' sum, where they are made to add up to another number.
+    def add_untold(self, parts: Mapping[str, float], error_ns: float) -> None:
+        """Take the error of the server's number, where the groups are made to add up to it.
 
         Args:
             parts: What part of the difference each tenant took.
-            error_ns: The standard error of the sum.
+            error_ns: The standard error of the number.
         """
-        self._amounts["noise", 0].update(parts)
-        self._groups["noise", 0] = error_ns
+        self._amounts["untold", 0].update(parts)
+        self._groups["untold", 0] = error_ns
 
     def of(self, tenants: Iterable[str], parts: Mapping[str, float]) -> list[Common]:
         """The errors, with amounts in the tenants' order.
@@ -148,7 +148,7 @@ class CommonErrors:
         names = list(tenants)
         found = []
         for key, mine in sorted(self._amounts.items()):
-            whole = math.fsum(mine.values()) if parts and key[0] != "noise" else 0.0
+            whole = math.fsum(mine.values()) if parts and key[0] != "untold" else 0.0
             amounts = [mine.get(name, 0.0) - whole * parts.get(name, 0.0) for name in names]
             found.append(Common(amounts, self._error(key)))
         return found

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tenantmetrics.cost.server_time.common import CommonErrors
 from tenantmetrics.cost.server_time.known import LEAST_NS, WITHOUT_WORK, Cell, Known
 from tenantmetrics.cost.server_time.sql import WORKLESS_GROUP
-from tenantmetrics.cost.server_time.totals import group_totals, noise_ns2, work_of
+from tenantmetrics.cost.server_time.totals import UNTOLD, group_totals, work_of
 from tenantmetrics.servertime import (
     MISFIT,
     Common,
@@ -96,7 +96,7 @@ def divided(cells: Sequence[Cell], known: Known) -> Shares:
             variance[cell.tenant] += min(most, share.variance_ns2)
             calls[cell.tenant] += 0.0 if group in WITHOUT_WORK else cell.calls
     if known.by_total:
-        common.add_noise(taken, math.sqrt(noise_ns2(groups, known)))
+        common.add_untold(taken, UNTOLD * known.total_ns)
     tenants = _settled(server, variance, calls, known)
     return Shares(tenants, common.of(tenants, taken if known.by_total else {}))
 

@@ -74,11 +74,17 @@ def _on_overhead(parts: Sequence[Part], where: str) -> Iterator[str]:
             f"server time{where}: fewer than {ENOUGH_CALLS} calls without work, so a call's "
             f"overhead of {ms:.1f} ms is known to {over.error_ns / 1e6:.1f} ms only"
         )
+    elif over.workless_ns and ms - over.workless_ns / 1e6 > _WELL_KNOWN * ms:
+        yield (
+            f"server time{where}: calls without work take {over.workless_ns / 1e6:.1f} ms, less "
+            f"than the cheapest statements do; those are taken for look-ups, and a call's overhead "
+            f"for {ms:.1f} ms, known to {over.error_ns / 1e6:.1f} ms; the server's own numbers "
+            "would tell it"
+        )
     elif over.whole.error_ns > _WELL_KNOWN * over.whole.mean_ns:
         yield (
-            f"server time{where}: calls without work are few, or take less than the cheapest "
-            f"statement does, so a call's overhead of {ms:.1f} ms is known to "
-            f"{over.error_ns / 1e6:.1f} ms only; the server's own numbers would tell it"
+            f"server time{where}: calls without work are few, so a call's overhead of {ms:.1f} ms "
+            f"is known to {over.error_ns / 1e6:.1f} ms only; the server's own numbers would tell it"
         )
     if over.slope.is_bound and over.slope.ns_a_byte:
         yield (

@@ -105,10 +105,10 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
     """What the record says, and where the server has a number, that one."""
     part.works = works(part.segment, part.overhead)
     rests = _residues(part, record)
+    # That long statements may wait longer makes the record too high, and never the server's load.
     moved = math.fsum(count * one.moved for count, one in part.works.values())
-    own = math.sqrt(math.fsum((count * one.error_ns) ** 2 for count, one in part.works.values()))
     whole = math.fsum(count for count, _ in part.works.values())
-    error = math.hypot(moved * part.overhead.error_ns, own) / whole if whole else 0.0
+    error = part.overhead.error_ns * moved / whole if whole else 0.0
     for key in part.keys:
         mine, calls = rests[key]
         noise = math.sqrt(calls * part.overhead.whole.variance_ns2 + (calls * error) ** 2)

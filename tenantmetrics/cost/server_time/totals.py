@@ -15,7 +15,12 @@ from collections.abc import Mapping
 from tenantmetrics.cost.server_time.known import LEAST_NS, WITHOUT_WORK, Cell, Known
 from tenantmetrics.servertime import Work
 
-__all__ = ["group_totals", "noise_ns2", "work_of"]
+__all__ = ["UNTOLD", "group_totals", "work_of"]
+
+UNTOLD = 0.03
+"""The part of the server's load that may be nobody's calls and yet too little to be told: that of
+autovacuum, of an admin's queries. What the load is more than the record says is not all put down to
+the tenants' calls, then."""
 
 _Groups = Mapping[int, Mapping[str, Cell]]
 
@@ -43,14 +48,9 @@ def work_of(group: int, known: Known) -> Work:
     return known.works.get(group) or Work(LEAST_NS, known.overhead.mean_ns, 1.0)
 
 
-def noise_ns2(groups: _Groups, known: Known) -> float:
-    """The variance of what all calls with work took beyond the overhead."""
-    return known.overhead.variance_ns2 * math.fsum(
-        cell.noise
-        for group, cells in groups.items()
-        if group not in WITHOUT_WORK
-        for cell in cells.values()
-    )
+def _noise_ns2(cells: Mapping[str, Cell], known: Known) -> float:
+    """The variance of what a group's calls took beyond the overhead."""
+    return known.overhead.variance_ns2 * math.fsum(cell.noise for cell in cells.values())
 
 
 def _calls(cells: Mapping[str, Cell]) -> float:
@@ -64,12 +64,15 @@ def _adding_up(
     moved = {group: count * work_of(group, known).moved for group, count in calls.items()}
     level_ns2 = known.overhead.error_ns**2 * math.fsum(moved.values())
     doubt = {
-        group: noise_ns2({group: groups[group]}, known)
-        + (count * work_of(group, known).error_ns) ** 2
-        + moved[group] * level_ns2
+        group: (count * work_of(group, known).error_ns) ** 2 + moved[group] * level_ns2
         for group, count in calls.items()
     }
     found = dict(totals)
+    whole = math.fsum(doubt.values())
+    part_ours = 1.0
+    if known.total_ns > math.fsum(totals.values()) and whole > 0:
+        strangers_ns2 = (UNTOLD * known.total_ns) ** 2
+        part_ours = whole / (whole + strangers_ns2)
     open_groups = {group for group, ns2 in doubt.items() if ns2 > 0}
     parts: dict[int, float] = {}
     while open_groups:
@@ -79,7 +82,7 @@ def _adding_up(
             totals[group] if group in open_groups else found[group] for group in found
         )
         for group, part in parts.items():
-            found[group] = totals[group] + part * difference
+            found[group] = totals[group] + part * part_ours * difference
         # No group gets less than its calls take at the least: the others share what that leaves.
         short = {group for group in open_groups if found[group] < calls[group] * LEAST_NS}
         if not short:
@@ -87,4 +90,4 @@ def _adding_up(
         for group in short:
             found[group] = calls[group] * LEAST_NS
         open_groups -= short
-    return found, parts
+    return found, {group: part * part_ours for group, part in parts.items()}
