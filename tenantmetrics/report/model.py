@@ -118,8 +118,8 @@ class Report:
             why.append(f"Estimate, not a bill: usage at {self.statement.basis}.")
         if self.statement.quantum < _FINEST_COIN:
             why.append(
-                f"Amounts are in millionths of a {self.statement.currency}: the estimate is small, "
-                "and its smallest coin would hide parts of it."
+                f"Amounts are in millionths of a {self.statement.currency}: in its smallest coin "
+                "every tenant's amount would be zero."
             )
         if (rate := self.statement.rate) is not None:
             billed = f"{rate.total:f} {rate.base}"

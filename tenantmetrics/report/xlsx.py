@@ -108,7 +108,7 @@ def _summary(sheet: Any, report: Report, formats: dict[str, Any], first_pool: in
     sheet.write_string(0, 0, report.title, formats["title"])
     sheet.write_string(1, 0, " ".join(report.status) or "FINAL", formats["alert"])
     row = 2
-    margin = (MARGIN,) if any(one.revenue is not None for one in report.rows) else ()
+    margin = (MARGIN,) if any(row.revenue is not None for row in report.rows) else ()
     for sentence in (*report.caveats, *first(report), *margin):
         # Over the table's width: a long one beyond it would shrink the printed page.
         sheet.set_row(row, _height(sentence, _WIDE))
