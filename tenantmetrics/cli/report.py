@@ -164,10 +164,10 @@ def report(
     invoice_draft: DraftToo = False,
     invoice_time: InvoiceTime = None,
 ) -> None:
-    """What each tenant cost in a month: every cent of the bill on a line.
+    """Report what each tenant cost in a month.
 
-    Exit code 0: made. 1: a wrong input, named in one line. 2: the lines do not add up, or usage.
-    3: made, and a budget is over, where `--fail-over-budget` asks.
+    Every cent of the bill is on a line. Exit code 0: made. 1: a wrong input, named in one line. 2:
+    wrong usage, or the lines do not add up. 3: made, and over a budget (`--fail-over-budget`).
     """
     try:
         import rich  # noqa: F401 - what shows the progress

@@ -94,29 +94,27 @@ class Shares(NamedTuple):
     common: list[Common]
 
 
-def divided(cells: Sequence[Cell], known: Known) -> Shares:
+def divided(cells: Sequence[Cell], known: Known, *, with_errors: bool = True) -> Shares:
     """Divide a segment.
 
     Args:
         cells: All of the segment.
         known: What else is known.
+        with_errors: Whether the errors that several tenants have in common are wanted.
     """
     common = CommonErrors(known.errors, known.overhead.mean_ns)
-    groups: dict[int, dict[str, Cell]] = defaultdict(dict)
     apart: dict[int, list[Cell]] = defaultdict(list)
-    for cell in sorted(cells):
+    for cell in cells:
         if cell.calls > 0:
             apart[cell.group].append(cell)
-            of_group = groups[cell.group]
-            of_group[cell.tenant] = _plus(of_group.get(cell.tenant), cell)
+    groups = {group: _by_tenant(members) for group, members in sorted(apart.items())}
     variance_ns2 = known.overhead.variance_ns2
-    apart_ns2 = _apart(groups.get(WORKLESS_GROUP, {}).values(), variance_ns2)
+    apart_ns2 = _apart(groups.get(WORKLESS_GROUP, ()), variance_ns2)
     surplus_ns, error_ns = _surplus(groups, known)
     server: dict[str, float] = defaultdict(float)
     variance: dict[str, float] = defaultdict(float)
     calls: dict[str, float] = defaultdict(float)
-    for group, by_tenant in sorted(groups.items()):
-        members = list(by_tenant.values())
+    for group, members in groups.items():
         total = None if known.groups_ns is None else known.groups_ns.get(group, 0.0)
         if group in _WITHOUT_WORK:
             shares = _by_calls(members, total or 0.0)
@@ -127,35 +125,48 @@ def divided(cells: Sequence[Cell], known: Known) -> Shares:
                 own_ns2 = max(own_ns2, _long_misfit(members, total, known.overhead) ** 2)
             parts = [
                 Part(
-                    cell.calls,
-                    cell.rest_ns - cell.calls * surplus_ns,
-                    restless * cell.noise * variance_ns2 + cell.calls * cell.calls * own_ns2,
+                    count,
+                    rest_ns - count * surplus_ns,
+                    restless * noise * variance_ns2 + count * count * own_ns2,
                 )
-                for cell in members
+                for _, _, count, rest_ns, noise, _, _ in members
             ]
             shares = divide(parts, total)
-            rest = math.fsum(part.rest_ns for part in parts)
-            common.add(group, apart[group], rest, total)
-            if error := known.groups_errors.get(group):
-                amounts = (share.server_ns for share in shares)
-                common.add_total(group, dict(zip(by_tenant, amounts, strict=True)), error)
-        for cell, share in zip(members, shares, strict=True):
-            server[cell.tenant] += share.server_ns
-            most = math.inf if total is None else (total / 2) ** 2
-            variance[cell.tenant] += min(most, share.variance_ns2)
-            calls[cell.tenant] += 0.0 if group in _WITHOUT_WORK else cell.calls
+            if with_errors:
+                rest = math.fsum(part.rest_ns for part in parts)
+                common.add(group, apart[group], rest, total)
+                if error := known.groups_errors.get(group):
+                    pairs = zip(members, shares, strict=True)
+                    common.add_total(group, {of.tenant: one.server_ns for of, one in pairs}, error)
+        most = math.inf if total is None else (total / 2) ** 2
+        works = group not in _WITHOUT_WORK
+        for cell, (server_ns, own) in zip(members, shares, strict=True):
+            tenant = cell.tenant
+            server[tenant] += server_ns
+            variance[tenant] += min(most, own)
+            calls[tenant] += cell.calls if works else 0.0
     tenants = _settled(server, variance, calls, known)
-    return Shares(tenants, error_ns, common.of(tenants, calls if known.by_total else None))
+    errors = common.of(tenants, calls if known.by_total else None) if with_errors else []
+    return Shares(tenants, error_ns, errors)
 
 
-def _plus(known: Cell | None, cell: Cell) -> Cell:
-    if known is None:
-        return cell
-    return known._replace(
-        calls=known.calls + cell.calls,
-        rest_ns=known.rest_ns + cell.rest_ns,
-        noise=known.noise + cell.noise,
-    )
+def _by_tenant(cells: list[Cell]) -> list[Cell]:
+    """A group's cells, one a tenant; puts those given in order where that matters."""
+    if len({cell.tenant for cell in cells}) == len(cells):
+        return cells
+    # Sums of doubles hang on their order, and rows come in any.
+    cells.sort()
+    found: dict[str, Cell] = {}
+    for cell in cells:
+        known = found.get(cell.tenant)
+        if known is not None:
+            cell = known._replace(  # noqa: PLW2901 - the sum so far
+                calls=known.calls + cell.calls,
+                rest_ns=known.rest_ns + cell.rest_ns,
+                noise=known.noise + cell.noise,
+            )
+        found[cell.tenant] = cell
+    return list(found.values())
 
 
 def _apart(cells: Iterable[Cell], variance_ns2: float) -> float:
@@ -196,16 +207,11 @@ def _long_misfit(cells: Iterable[Cell], total_ns: float, overhead: Overhead) -> 
     return MISFIT * overhead.mean_ns * min(1.0, total_ns / calls / overhead.mean_ns)
 
 
-def _surplus(groups: Mapping[int, Mapping[str, Cell]], known: Known) -> tuple[float, float]:
+def _surplus(groups: Mapping[int, Sequence[Cell]], known: Known) -> tuple[float, float]:
     """What a call's overhead is more than was thought, so that residues add up to the total."""
     if not known.by_total:
         return 0.0, 0.0 if known.groups_ns is not None else known.error_ns
-    work = [
-        cell
-        for group, cells in groups.items()
-        if group not in _WITHOUT_WORK
-        for cell in cells.values()
-    ]
+    work = [cell for group, cells in groups.items() if group not in _WITHOUT_WORK for cell in cells]
     calls = math.fsum(cell.calls for cell in work)
     if not calls:
         return 0.0, 0.0

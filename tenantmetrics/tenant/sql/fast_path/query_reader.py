@@ -9,8 +9,9 @@ from tenantmetrics.tenant.sql.fast_path import grammar
 from tenantmetrics.tenant.sql.fast_path.output_columns import describe
 from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery, PlainSource
 from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
+from tenantmetrics.tenant.sql.long_lists import range_of_string
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.template import range_of_string, slot_of_number, slot_of_string
+from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 
 __all__ = ["PlainReader"]
 
