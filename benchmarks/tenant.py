@@ -18,7 +18,7 @@ from tenantmetrics import config
 from tenantmetrics.dataapi.capture import TRANSITIONS, request_of
 from tenantmetrics.health import Health
 from tenantmetrics.records import OK, Call, Transition
-from tenantmetrics.tenant.identity.context import tenant
+from tenantmetrics.tenant.identity.tenant_context import tenant
 from tenantmetrics.tenant.resolve import Resolver
 from tenantmetrics.tenant.session.attribution import Attributor
 from tenantmetrics.tenant.sql.planner import plan_of

@@ -15,7 +15,7 @@ from tenantmetrics import process as _process
 from tenantmetrics.awslambda import lambda_handler
 from tenantmetrics.client import client, instrument, uninstrument
 from tenantmetrics.errors import ConfigError, TenantMetricsError, TenantRefusedError
-from tenantmetrics.tenant.identity.context import tenant
+from tenantmetrics.tenant.identity.tenant_context import tenant
 
 if TYPE_CHECKING:
     from typing import Unpack

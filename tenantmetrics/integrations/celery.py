@@ -23,7 +23,7 @@ from celery import Celery, Task, signals
 from tenantmetrics.errors import ConfigError, RlsError, TenantRefusedError
 from tenantmetrics.integrations.scope import inside
 from tenantmetrics.rls.rules import Context, Rules, settings
-from tenantmetrics.tenant.identity.context import current_tenant, tenant
+from tenantmetrics.tenant.identity.tenant_context import current_tenant, tenant
 
 __all__ = ["HEADER", "TenantTask", "carry_tenants"]
 

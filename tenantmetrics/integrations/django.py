@@ -26,7 +26,7 @@ from tenantmetrics.integrations.refusal import RefusedRequestError
 from tenantmetrics.integrations.request import WebRequest
 from tenantmetrics.integrations.scope import inside
 from tenantmetrics.integrations.wsgi import folds_underscores
-from tenantmetrics.tenant.identity.context import tenant as tenant_block
+from tenantmetrics.tenant.identity.tenant_context import tenant as tenant_block
 
 __all__ = ["TenantMiddleware", "request_of"]
 

@@ -33,7 +33,7 @@ from tenantmetrics.integrations.ways import (
     name_of,
 )
 from tenantmetrics.rls.rules import Context, Rules, settings
-from tenantmetrics.tenant.identity.context import current_tenant
+from tenantmetrics.tenant.identity.tenant_context import current_tenant
 
 __all__ = [
     "FromAuthorizer",

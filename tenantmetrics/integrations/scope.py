@@ -11,7 +11,7 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from tenantmetrics.tenant.identity.context import _current, _entered, current_tenant, tenant
+from tenantmetrics.tenant.identity.tenant_context import _current, _entered, current_tenant, tenant
 
 __all__ = ["apart", "carried", "inside"]
 

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Engine, event, text
 from tenantmetrics.errors import ConfigError, RlsError
 from tenantmetrics.rls.rules import Context, Rules, settings
 from tenantmetrics.rls.transaction import set_config
-from tenantmetrics.tenant.identity.context import current_tenant
+from tenantmetrics.tenant.identity.tenant_context import current_tenant
 
 __all__ = ["set_tenant_at_begin"]
 

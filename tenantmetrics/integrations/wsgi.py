@@ -20,7 +20,7 @@ from tenantmetrics.integrations.identity import Identity
 from tenantmetrics.integrations.refusal import RefusedRequestError
 from tenantmetrics.integrations.request import WebRequest
 from tenantmetrics.integrations.scope import inside
-from tenantmetrics.tenant.identity.context import tenant as tenant_block
+from tenantmetrics.tenant.identity.tenant_context import tenant as tenant_block
 
 __all__ = ["TenantMiddleware", "folds_underscores", "request_of"]
 

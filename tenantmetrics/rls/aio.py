@@ -27,7 +27,7 @@ from tenantmetrics.rls import counts
 from tenantmetrics.rls.retry import delays, pause_s
 from tenantmetrics.rls.rules import Context, Rules, settings
 from tenantmetrics.rls.transaction import set_config
-from tenantmetrics.tenant.identity.context import tenant as tenant_block
+from tenantmetrics.tenant.identity.tenant_context import tenant as tenant_block
 
 __all__ = ["ROLLBACK_TIMEOUT_S", "AsyncRlsTransaction"]
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from tenantmetrics.errors import ConfigError, RlsError
 from tenantmetrics.limits import APPLICATION_NAME_MAX_BYTES
-from tenantmetrics.tenant.identity.context import current_tenant
+from tenantmetrics.tenant.identity.tenant_context import current_tenant
 
 __all__ = ["Context", "Rules", "application_name", "settings"]
 

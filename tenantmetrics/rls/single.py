@@ -32,7 +32,7 @@ from tenantmetrics.rls.gate import condition, gated, parameters
 from tenantmetrics.rls.retry import called, delays, pause_s
 from tenantmetrics.rls.rules import Context, Rules, settings
 from tenantmetrics.rls.transaction import RlsTransaction
-from tenantmetrics.tenant.identity.context import tenant as tenant_block
+from tenantmetrics.tenant.identity.tenant_context import tenant as tenant_block
 
 __all__ = ["Statement", "execute", "execute_async"]
 

@@ -22,7 +22,7 @@ from tenantmetrics.life import unforked
 from tenantmetrics.rls import counts
 from tenantmetrics.rls.retry import called
 from tenantmetrics.rls.rules import Context, Rules, settings
-from tenantmetrics.tenant.identity.context import tenant as tenant_block
+from tenantmetrics.tenant.identity.tenant_context import tenant as tenant_block
 
 if TYPE_CHECKING:
     from tenantmetrics.rls.aio import AsyncRlsTransaction

@@ -20,7 +20,7 @@ from tenantmetrics.capture.recorder import Recorder
 from tenantmetrics.capture.request import Request
 from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.sidecar.answers import Result
-from tenantmetrics.tenant.identity.context import tenant as in_context
+from tenantmetrics.tenant.identity.tenant_context import tenant as in_context
 
 __all__ = ["MAX_WAITING", "WAIT_S", "Attempt", "Calls", "Open"]
 

@@ -12,7 +12,7 @@ import tenantmetrics
 from tenantmetrics.dataapi import TransactionRolledBackError
 from tenantmetrics.dataapi.responses import rows_of
 from tenantmetrics.errors import RlsError, TransactionTimedOutError
-from tenantmetrics.tenant.identity.context import current_tenant
+from tenantmetrics.tenant.identity.tenant_context import current_tenant
 
 
 class InThreads:

@@ -13,7 +13,7 @@ from tenantmetrics.dataapi import TransactionRolledBackError
 from tenantmetrics.dataapi.responses import rows_of
 from tenantmetrics.errors import RlsError, TransactionTimedOutError
 from tenantmetrics.rls import Rules, stats
-from tenantmetrics.tenant.identity.context import current_tenant
+from tenantmetrics.tenant.identity.tenant_context import current_tenant
 
 SET = "SELECT set_config(:n0, :v0, true)"
 SETTING = "SELECT coalesce(current_setting('app.current_tenant_id', true), '')"

@@ -9,7 +9,7 @@ import pytest
 from tenantmetrics.capture.request import PythonValues, Request
 from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.records import UNATTRIBUTED, Claim, Misuse, SessionVerb, Source
-from tenantmetrics.tenant.identity.context import tenant
+from tenantmetrics.tenant.identity.tenant_context import tenant
 
 BY_PARAMETER = "SELECT * FROM bookings WHERE tenant_id = :t"
 

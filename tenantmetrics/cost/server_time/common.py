@@ -90,12 +90,16 @@ class CommonErrors:
         """
         calls: dict[str, float] = defaultdict(float)
         amounts: dict[_Key, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        offsets, errors = self._errors.offsets, self._errors
         for cell in cells:
             tenant, count, kept = cell.tenant, cell.calls, cell.kept
             calls[tenant] += count
-            amounts["byte", 0][tenant] += cell.bytes_
-            amounts["writer", kept.writer_class][tenant] += count
-            if kept.cold:
+            # What has no error moves nobody.
+            if errors.byte_ns:
+                amounts["byte", 0][tenant] += cell.bytes_
+            if offsets and offsets.get(kept.writer_class):
+                amounts["writer", kept.writer_class][tenant] += count
+            if kept.cold and errors.cold_ns:
                 amounts["cold", 0][tenant] += count
         whole = math.fsum(calls.values())
         moved = 0.0

@@ -41,74 +41,85 @@ class Shares(NamedTuple):
     common: list[Common]
 
 
-def divided(cells: Sequence[Cell], known: Known) -> Shares:
+def divided(cells: Sequence[Cell], known: Known, *, with_errors: bool = True) -> Shares:
     """Divide a segment.
 
     Args:
         cells: All of the segment.
         known: What else is known.
+        with_errors: Whether the errors that several tenants have in common are wanted.
     """
     common = CommonErrors(known.errors, known.overhead.error_ns)
-    groups: dict[int, dict[str, Cell]] = defaultdict(dict)
     apart: dict[int, list[Cell]] = defaultdict(list)
-    for cell in sorted(cells):
+    for cell in cells:
         if cell.calls > 0:
             apart[cell.group].append(cell)
-            of_group = groups[cell.group]
-            of_group[cell.tenant] = _plus(of_group.get(cell.tenant), cell)
-    variance_ns2 = known.overhead.variance_ns2
-    apart_ns2 = _apart(groups.get(WORKLESS_GROUP, {}).values(), variance_ns2)
+    groups = {group: _by_tenant(members) for group, members in sorted(apart.items())}
+    apart_ns2 = _apart(groups.get(WORKLESS_GROUP, ()), known.overhead.variance_ns2)
     totals, parts_of = group_totals(groups, known)
+    said = known.groups_ns is not None
     server: dict[str, float] = defaultdict(float)
     variance: dict[str, float] = defaultdict(float)
     calls: dict[str, float] = defaultdict(float)
     taken: dict[str, float] = defaultdict(float)
-    for group, by_tenant in sorted(groups.items()):
-        members = list(by_tenant.values())
+    for group, members in groups.items():
         total = totals[group]
-        if group in WITHOUT_WORK:
-            shares = _by_calls(members, total)
-        else:
-            restless, own_ns2 = 1.0, apart_ns2
-            if known.groups_ns is not None:
-                restless = _restless(members, total, known.overhead)
-                own_ns2 = max(own_ns2, _long_misfit(members, total, known.overhead) ** 2)
-            parts = [
-                Part(
-                    cell.calls,
-                    cell.rest_ns,
-                    restless * cell.noise * variance_ns2 + cell.calls * cell.calls * own_ns2,
-                )
-                for cell in members
-            ]
-            shares = divide(parts, total)
-            said = known.groups_ns is not None
+        works = group not in WITHOUT_WORK
+        shares = _shares(members, total, known, apart_ns2) if works else _by_calls(members, total)
+        if works and with_errors:
             common.add(group, apart[group], total, None if said else work_of(group, known))
             if error := known.groups_errors.get(group):
-                amounts = (share.server_ns for share in shares)
-                common.add_total(group, dict(zip(by_tenant, amounts, strict=True)), error)
-            count = math.fsum(part.calls for part in parts)
-            for cell in members:
-                taken[cell.tenant] += parts_of.get(group, 0.0) * cell.calls / count
-        for cell, share in zip(members, shares, strict=True):
-            server[cell.tenant] += share.server_ns
-            most = math.inf if known.groups_ns is None else (total / 2) ** 2
-            variance[cell.tenant] += min(most, share.variance_ns2)
-            calls[cell.tenant] += 0.0 if group in WITHOUT_WORK else cell.calls
+                pairs = zip(members, shares, strict=True)
+                common.add_total(group, {of.tenant: one.server_ns for of, one in pairs}, error)
+            part = parts_of.get(group, 0.0) / math.fsum(cell.calls for cell in members)
+            for cell in members if part else ():
+                taken[cell.tenant] += part * cell.calls
+        most = (total / 2) ** 2 if said else math.inf
+        for cell, (server_ns, own) in zip(members, shares, strict=True):
+            tenant = cell.tenant
+            server[tenant] += server_ns
+            variance[tenant] += min(most, own)
+            calls[tenant] += cell.calls if works else 0.0
+    tenants = _settled(server, variance, calls, known)
+    if not with_errors:
+        return Shares(tenants, [])
     if known.by_total:
         common.add_untold(taken, UNTOLD * known.total_ns)
-    tenants = _settled(server, variance, calls, known)
-    return Shares(tenants, common.of(tenants, taken if known.by_total else {}))
+    return Shares(tenants, common.of(tenants, taken))
 
 
-def _plus(known: Cell | None, cell: Cell) -> Cell:
-    if known is None:
-        return cell
-    return known._replace(
-        calls=known.calls + cell.calls,
-        rest_ns=known.rest_ns + cell.rest_ns,
-        noise=known.noise + cell.noise,
-    )
+def _by_tenant(cells: list[Cell]) -> list[Cell]:
+    """A group's cells, one a tenant; puts those given in order where that matters."""
+    if len({cell.tenant for cell in cells}) == len(cells):
+        return cells
+    # Sums of doubles hang on their order, and rows come in any.
+    cells.sort()
+    found: dict[str, Cell] = {}
+    for cell in cells:
+        known = found.get(cell.tenant)
+        if known is not None:
+            cell = known._replace(  # noqa: PLW2901 - the sum so far
+                calls=known.calls + cell.calls,
+                rest_ns=known.rest_ns + cell.rest_ns,
+                noise=known.noise + cell.noise,
+            )
+        found[cell.tenant] = cell
+    return list(found.values())
+
+
+def _shares(
+    members: Sequence[Cell], total_ns: float, known: Known, apart_ns2: float
+) -> list[Divided]:
+    """What each tenant gets of a group of statements that do work."""
+    restless, own_ns2, variance_ns2 = 1.0, apart_ns2, known.overhead.variance_ns2
+    if known.groups_ns is not None:
+        restless = _restless(members, total_ns, known.overhead)
+        own_ns2 = max(own_ns2, _long_misfit(members, total_ns, known.overhead) ** 2)
+    parts = [
+        Part(count, rest_ns, restless * noise * variance_ns2 + count * count * own_ns2)
+        for _, _, count, rest_ns, noise, _, _ in members
+    ]
+    return divide(parts, total_ns)
 
 
 def _apart(cells: Iterable[Cell], variance_ns2: float) -> float:

@@ -161,7 +161,7 @@ class ServerTimeEstimate:
         ones = dict.fromkeys(self.hours, 1.0)
         amounts: dict[str, list[float]] = defaultdict(lambda: [0.0] * 4)
         for number, part in enumerate(self.parts):
-            server = divided(plain[number], self._known(part, ones)).tenants
+            server = divided(plain[number], self._known(part, ones), with_errors=False).tenants
             shares = divided(weighted[number], self._known(part, weights))
             weighed = shares.tenants
             bounds = intervals(list(weighed.values()), 0.0, shares.common)

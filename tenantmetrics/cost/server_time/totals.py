@@ -10,7 +10,7 @@ variance (best linear unbiased) under the groups' errors and what they share.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tenantmetrics.cost.server_time.known import LEAST_NS, WITHOUT_WORK, Cell, Known
 from tenantmetrics.servertime import Work
@@ -22,14 +22,14 @@ UNTOLD = 0.03
 autovacuum, of an admin's queries. What the load is more than the record says is not all put down to
 the tenants' calls, then."""
 
-_Groups = Mapping[int, Mapping[str, Cell]]
+_Groups = Mapping[int, Sequence[Cell]]
 
 
 def group_totals(groups: _Groups, known: Known) -> tuple[dict[int, float], dict[int, float]]:
     """Each group's server time, and what part of the sum's difference it took.
 
     Args:
-        groups: Cells by group and tenant.
+        groups: Cells by group, one a tenant.
         known: What else is known.
     """
     if known.groups_ns is not None:
@@ -48,13 +48,13 @@ def work_of(group: int, known: Known) -> Work:
     return known.works.get(group) or Work(LEAST_NS, known.overhead.mean_ns, 1.0)
 
 
-def _noise_ns2(cells: Mapping[str, Cell], known: Known) -> float:
+def _noise_ns2(cells: Sequence[Cell], known: Known) -> float:
     """The variance of what a group's calls took beyond the overhead."""
-    return known.overhead.variance_ns2 * math.fsum(cell.noise for cell in cells.values())
+    return known.overhead.variance_ns2 * math.fsum(cell.noise for cell in cells)
 
 
-def _calls(cells: Mapping[str, Cell]) -> float:
-    return math.fsum(cell.calls for cell in cells.values())
+def _calls(cells: Sequence[Cell]) -> float:
+    return math.fsum(cell.calls for cell in cells)
 
 
 def _adding_up(

@@ -28,7 +28,7 @@ from tenantmetrics.records import (
     Source,
     Transition,
 )
-from tenantmetrics.tenant.identity.precedence import Precedence, marked
+from tenantmetrics.tenant.identity.source_precedence import Precedence, marked
 from tenantmetrics.tenant.session.misuse_log import MisuseLog
 from tenantmetrics.tenant.session.session_variables import Session
 from tenantmetrics.tenant.session.tracker import SessionTracker, TrackedSession

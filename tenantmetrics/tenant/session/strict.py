@@ -23,7 +23,7 @@ from tenantmetrics.capture.request import Request
 from tenantmetrics.config import Config
 from tenantmetrics.records import OK, Call, Claim, Misuse, SessionKind, Source, Transition
 from tenantmetrics.refusals import NO_TENANT, UNDECIDED, Refusal
-from tenantmetrics.tenant.identity.precedence import Precedence, disagreements
+from tenantmetrics.tenant.identity.source_precedence import Precedence, disagreements
 from tenantmetrics.tenant.session.tracker import SessionTracker, TrackedSession, misuses_of_kind
 from tenantmetrics.tenant.sql.plan import Plan
 

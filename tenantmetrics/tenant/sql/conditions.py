@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.compared_columns import ComparedColumns, named
-from tenantmetrics.tenant.sql.comparisons import truth
-from tenantmetrics.tenant.sql.computed_values import NEVER, Computed
+from tenantmetrics.tenant.sql.comparison_shapes import truth
+from tenantmetrics.tenant.sql.evaluate_parameters import NEVER, Computed
 from tenantmetrics.tenant.sql.join_connectivity import reaches_outside
-from tenantmetrics.tenant.sql.parameter_tests import branches_of, computed
+from tenantmetrics.tenant.sql.parameter_conditions import branches_of, computed
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, QueryScope, Sink
 from tenantmetrics.tenant.sql.restrictions import Restriction
 from tenantmetrics.tenant.sql.sqlglot_trees import outside_queries
+from tenantmetrics.tenant.sql.tenant_comparisons import ComparedColumns, named
 from tenantmetrics.tenant.sql.value_expressions import bare, function_name, value_operand
 
 if TYPE_CHECKING:

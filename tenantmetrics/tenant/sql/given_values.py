@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.computed_values import Computed
+from tenantmetrics.tenant.sql.evaluate_parameters import Computed
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.parameter_tests import branches_of, computed
+from tenantmetrics.tenant.sql.parameter_conditions import branches_of, computed
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
 from tenantmetrics.tenant.sql.restrictions import Either, Guarded, Named, Restriction
 from tenantmetrics.tenant.sql.value_expressions import value_operand

@@ -15,7 +15,7 @@ from tenantmetrics.tenant.sql.value_expressions import bare
 from tenantmetrics.tenant.sql.written_values import alias_of, value_node
 
 if TYPE_CHECKING:
-    from tenantmetrics.tenant.sql.data_changes import DataChanges
+    from tenantmetrics.tenant.sql.insert_update_delete import DataChanges
 
 __all__ = ["merge"]
 

@@ -10,9 +10,9 @@ from tenantmetrics.sqltext import statement_spans
 from tenantmetrics.sqltext.fingerprint import fingerprint, fingerprint_of
 from tenantmetrics.sqltext.lexer import plain_tokens
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.sql.bulk_insert import bulk_rows
+from tenantmetrics.tenant.sql.fast_path.statements import plain_plan
+from tenantmetrics.tenant.sql.many_row_insert import bulk_rows
 from tenantmetrics.tenant.sql.parser import token_count
-from tenantmetrics.tenant.sql.plain_statements import plain_plan
 from tenantmetrics.tenant.sql.plan import Plan
 from tenantmetrics.tenant.sql.query_plan import LONG, query_plan
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN

@@ -22,8 +22,8 @@ from sqlglot import exp
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
-from tenantmetrics.tenant.sql.data_changes import DataChanges
 from tenantmetrics.tenant.sql.from_clause import add_from, aliased, shared
+from tenantmetrics.tenant.sql.insert_update_delete import DataChanges
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import (
     CLEAR,

@@ -8,15 +8,15 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget, TooMuchWorkError
-from tenantmetrics.tenant.sql.bulk_insert import BulkRows, bulk_rows, rows_node, tenant_index
 from tenantmetrics.tenant.sql.closed_tables import if_closed
 from tenantmetrics.tenant.sql.guarded_tables import are_guarded
+from tenantmetrics.tenant.sql.many_row_insert import BulkRows, bulk_rows, rows_node, tenant_index
 from tenantmetrics.tenant.sql.parser import parse_template, token_count
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
+from tenantmetrics.tenant.sql.proof.closing import closing_restrictions
 from tenantmetrics.tenant.sql.queries import Queries
 from tenantmetrics.tenant.sql.query_scope import CLEAR, MAX_STEPS, OPEN, UNKNOWN, QueryScope
 from tenantmetrics.tenant.sql.query_summary import clipped, is_inside, survey, unread_ctes
-from tenantmetrics.tenant.sql.reach import closing_restrictions
 from tenantmetrics.tenant.sql.restrictions import Also, Restriction
 from tenantmetrics.tenant.sql.session_calls import session_step, tenant_of_call
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from tenantmetrics.records import UNATTRIBUTED, Misuse
 from tenantmetrics.tenant.sql.budget import TooMuchWorkError
-from tenantmetrics.tenant.sql.computed_values import Computed, may_be
+from tenantmetrics.tenant.sql.evaluate_parameters import Computed, may_be
 from tenantmetrics.tenant.sql.operands import Operand, Values
 from tenantmetrics.tenant.sql.shares import reduced
 

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.reach_joins import conjuncts
+from tenantmetrics.tenant.sql.proof.joins import conjuncts
 from tenantmetrics.tenant.sql.value_expressions import bare, value_operand
 
 __all__ = ["saved_tenant"]

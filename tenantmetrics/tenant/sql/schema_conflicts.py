@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.identity.schema_file import TableFacts
-from tenantmetrics.tenant.sql.reach_joins import conjuncts
+from tenantmetrics.tenant.sql.proof.joins import conjuncts
 from tenantmetrics.tenant.sql.schema_ties import facts_of
 from tenantmetrics.tenant.sql.value_expressions import bare, value_operand
 from tenantmetrics.tenant.sql.written_values import alias_of

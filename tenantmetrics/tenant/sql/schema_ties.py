@@ -16,7 +16,7 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.schema_file import Root, TableFacts, TenantSchema
-from tenantmetrics.tenant.sql.reach_columns import Output, is_key_name
+from tenantmetrics.tenant.sql.proof.columns import Output, is_key_name
 
 __all__ = ["Tie", "facts_of", "tie_of"]
 

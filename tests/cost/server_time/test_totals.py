@@ -20,7 +20,7 @@ def known(total_ns, works):
 
 
 def groups(calls):
-    return {number: {"t": Cell("t", number, count, 0.0, count)} for number, count in calls.items()}
+    return {number: [Cell("t", number, count, 0.0, count)] for number, count in calls.items()}
 
 
 def test_what_is_too_much_is_taken_from_long_statements_before_look_ups():

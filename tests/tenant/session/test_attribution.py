@@ -10,7 +10,7 @@ from tenantmetrics import config
 from tenantmetrics.dataapi.capture import TRANSITIONS, request_of
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.records import UNATTRIBUTED, Misuse, Source
-from tenantmetrics.tenant.identity.context import tenant
+from tenantmetrics.tenant.identity.tenant_context import tenant
 from tenantmetrics.tenant.resolve import Resolver
 from tenantmetrics.tenant.session.attribution import Attributor
 from tenantmetrics.tenant.session.misuse_log import MisuseLog

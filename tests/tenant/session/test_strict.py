@@ -6,7 +6,7 @@ import pytest
 
 from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.errors import TenantRefusedError
-from tenantmetrics.tenant.identity.context import tenant
+from tenantmetrics.tenant.identity.tenant_context import tenant
 
 READ = "SELECT * FROM bookings"
 

@@ -15,7 +15,7 @@ from tenantmetrics.aggregate.totals import Totals
 from tenantmetrics.dataapi.capture import TRANSITIONS, request_of
 from tenantmetrics.health import Health
 from tenantmetrics.records import Misuse, Source
-from tenantmetrics.tenant.identity.context import tenant
+from tenantmetrics.tenant.identity.tenant_context import tenant
 from tenantmetrics.tenant.resolve import Resolver
 from tenantmetrics.tenant.session.attribution import Attributor
 

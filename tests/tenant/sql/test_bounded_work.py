@@ -20,7 +20,7 @@ from tenantmetrics import config
 from tenantmetrics.capture.request import Request
 from tenantmetrics.health import Health
 from tenantmetrics.tenant.resolve import Resolver
-from tenantmetrics.tenant.sql.bulk_insert import bulk_rows
+from tenantmetrics.tenant.sql.many_row_insert import bulk_rows
 from tenantmetrics.tenant.sql.operands import Values
 from tenantmetrics.tenant.sql.parser import parse_template
 from tenantmetrics.tenant.sql.plan import operands_of

@@ -1,0 +1,1 @@
+"""Ordinary statements planned from their tokens, without sqlglot, as the full analysis plans."""

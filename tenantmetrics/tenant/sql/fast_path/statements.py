@@ -1,0 +1,148 @@
+"""Statements of tables, plain conditions, plain values and queries in them, without the parser.
+
+Most statements of an application are of this shape, and say in one place whom they are for. Their
+plan is the one that the whole analysis makes, in a fraction of its time. A text that is in any way
+different is left to the whole analysis; so is one whose tenant column stands in any other place
+than `= value`, `IN (values)`, `= another tenant column` or a written row.
+
+    grammar ──▶ query_reader ──▶ query_tree ──▶ restrictions   whom it names
+                                            ──▶ closing        whether its tables are closed
+"""
+
+from __future__ import annotations
+
+from tenantmetrics.limits import QUERY_SUMMARY_MAX_CHARS
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.budget import Budget, TooMuchWorkError
+from tenantmetrics.tenant.sql.closed_tables import if_closed
+from tenantmetrics.tenant.sql.fast_path import grammar
+from tenantmetrics.tenant.sql.fast_path.closing import PlainReach
+from tenantmetrics.tenant.sql.fast_path.query_reader import PlainReader
+from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery
+from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
+from tenantmetrics.tenant.sql.fast_path.restrictions import PlainRestrictions
+from tenantmetrics.tenant.sql.guarded_tables import are_guarded
+from tenantmetrics.tenant.sql.plan import Plan
+from tenantmetrics.tenant.sql.proof.graph import ReachGraph
+from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, QueryScope
+from tenantmetrics.tenant.sql.restrictions import (
+    CLEAR,
+    OPEN,
+    UNKNOWN,
+    Fixed,
+    Named,
+    Restriction,
+    Rows,
+)
+from tenantmetrics.tenant.sql.set_operations import rows_of_any
+
+__all__ = ["plain_plan"]
+
+
+def plain_plan(template: str, tokens: list[str], vocabulary: Vocabulary) -> Plan | None:
+    """The plan of a plain statement; None for any other text.
+
+    Args:
+        template: One statement without comments, literals replaced by slots.
+        tokens: Its tokens without white space.
+        vocabulary: The tenant's names.
+    """
+    if not template.isascii():
+        return None
+    try:
+        return _plan(PlainReader(tokens, vocabulary), vocabulary)
+    except (NotPlainError, TooMuchWorkError):
+        return None
+
+
+def _plan(reader: PlainReader, vocabulary: Vocabulary) -> Plan:
+    shape = reader.shape
+    first = shape[:1]
+    if first == "S" or first == "H":  # noqa: PLR1714 - of one letter
+        return _planned(reader, _node(reader, reader.selects(), vocabulary), vocabulary)
+    if first == "Y":
+        return _planned(reader, _inserted(reader, vocabulary), vocabulary)
+    target = PlainQuery(None)
+    if first == "U":
+        reader.summary.append("UPDATE")
+        change = reader.match(grammar.SET, reader.source(target, 1))
+        if not vocabulary.columns.keys().isdisjoint(
+            reader.name(at) for at in range(change.start() + 1, change.end())
+        ):
+            # A row that is given to somebody.
+            raise NotPlainError
+        at = change.end()
+    elif shape.startswith("DF"):
+        reader.summary.append("DELETE FROM")
+        at = reader.source(target, 2)
+    else:
+        raise NotPlainError
+    if shape.startswith("W", at):
+        at = read_conditions(reader, target, at + 1, target.where)
+    if grammar.RETURNING.fullmatch(shape, at) is None:
+        raise NotPlainError
+    return _planned(reader, _node(reader, [target], vocabulary), vocabulary)
+
+
+def _node(reader: PlainReader, queries: list[PlainQuery], vocabulary: Vocabulary) -> Restriction:
+    """Whose rows they are, of any of these."""
+    several = len(reader.summary) > _OF_ONE_TABLE
+    if several and vocabulary.schema is not None:
+        # Keys decide then what belongs together.
+        raise NotPlainError
+    if not several:
+        (query,) = queries
+        restricting = [part for part in query.where if part.named is not None]
+        if len(restricting) <= 1 and not any(part.other for part in query.where):
+            return restricting[0].named or OPEN if restricting else OPEN
+    budget = Budget(MAX_STEPS)
+    restrictions = PlainRestrictions(QueryScope(None, vocabulary, budget))
+    node = rows_of_any([restrictions.of_query(query) for query in queries])
+    if not several or (isinstance(node, Fixed) and node in (UNKNOWN, OPEN, CLEAR)):
+        return node
+    graph = ReachGraph(budget)
+    reach = PlainReach(graph, vocabulary)
+    for query in queries:
+        reach.enter(query)
+    closed = graph.closed().issuperset(graph.tables)
+    return if_closed(node, graph.groups() if closed else None)
+
+
+_OF_ONE_TABLE = 2
+"""Words of the summary of a statement about one table: `SELECT bookings`."""
+
+
+def _inserted(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
+    """Whose rows INSERT … VALUES writes."""
+    shape, columns = reader.shape, vocabulary.columns
+    found = reader.match(grammar.INSERT, 0)
+    if grammar.RETURNING.fullmatch(shape, found.end()) is None:
+        raise NotPlainError
+    reader.summary.append("INSERT INTO")
+    reader.source(PlainQuery(None), found.start("table"))
+    names = [reader.name(at) for at in range(*found.span("columns"), 2)]
+    ranked = [(columns[name], index) for index, name in enumerate(names) if name in columns]
+    if not ranked:
+        return CLEAR
+    index = min(ranked)[1]
+    rows: list[Restriction] = []
+    for row in grammar.ROW.finditer(shape, *found.span("rows")):
+        values = list(grammar.WRITTEN.finditer(shape, *row.span()))
+        if index >= len(values):
+            raise NotPlainError
+        rows.append(Named((reader.operand(*values[index].span()),)))
+    return rows[0] if len(rows) == 1 else Rows(tuple(rows))
+
+
+def _planned(reader: PlainReader, node: Restriction, vocabulary: Vocabulary) -> Plan:
+    summary = " ".join(reader.summary)
+    if len(summary) > QUERY_SUMMARY_MAX_CHARS:
+        raise NotPlainError
+    return Plan(
+        summary=summary,
+        node=node,
+        tables=tuple(dict.fromkeys([name for _, name in reader.tables])),
+        schemas=tuple(dict.fromkeys(reader.of_schemas)),
+        mentions=reader.mentions(),
+        guarded=are_guarded(reader.tables, vocabulary),
+    )

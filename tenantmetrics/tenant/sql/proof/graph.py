@@ -1,0 +1,163 @@
+"""Which tables of a statement are closed: none of their rows but some tenants' has a part in it.
+
+A table is closed by a condition on its tenant column, or by a key that it shares with a closed one.
+Edges have a direction: the ON of a LEFT JOIN closes its right side and never its left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tenantmetrics.tenant.sql.budget import Budget
+from tenantmetrics.tenant.sql.restrictions import Restriction
+
+__all__ = ["ReachGraph"]
+
+
+class ReachGraph:
+    """Sources of all queries of one statement, numbered in the order of the analysis.
+
+    Args:
+        budget: The steps that the analysis may take.
+
+    Attributes:
+        tables: The numbers of tables, which all have to be closed.
+        restricted: What a source's tenant column is compared with.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.tables: list[int] = []
+        self.restricted: dict[int, list[Restriction]] = {}
+        self._telling: set[int] = set()
+        self._count = 0
+        self._edges: dict[int, list[int]] = {}
+        self._all_of: list[tuple[tuple[int, ...], int]] = []
+        self._near: dict[int, int] = {}
+        self._loose: list[tuple[int, tuple[int, ...]]] = []
+
+    def source(self, *, table: bool = False) -> int:
+        """A new source.
+
+        Args:
+            table: It is a table, and not a value or a function's rows.
+        """
+        self.budget.spend(2)
+        number = self._count
+        self._count += 1
+        if table:
+            self.tables.append(number)
+        return number
+
+    @property
+    def next(self) -> int:
+        """The number that the next source will have."""
+        return self._count
+
+    def edge(self, start: int, end: int) -> None:
+        """If the one is closed, so is the other."""
+        self.budget.spend(1)
+        self._edges.setdefault(start, []).append(end)
+
+    def edge_from_all(self, starts: Iterable[int], end: int) -> None:
+        """If all of these are closed, so is the other."""
+        starts = tuple(dict.fromkeys(starts))
+        self.budget.spend(1 + len(starts))
+        if len(starts) == 1:
+            self.edge(starts[0], end)
+        else:
+            self._all_of.append((starts, end))
+
+    def near(self, left: int, right: int) -> None:
+        """An equality stands between the two, in whatever kind of join."""
+        self._near[self._root(left)] = self._root(right)
+
+    def loose(self, number: int, candidates: Iterable[int]) -> None:
+        """A source that is one of several, which of them the text does not tell."""
+        self._loose.append((number, tuple(candidates)))
+
+    def restrict(self, number: int, restriction: Restriction, *, shared: bool = False) -> None:
+        """The tenant column of a source is compared with something that tells a tenant.
+
+        Args:
+            number: The source.
+            restriction: What it is compared with.
+            shared: Its rows without a tenant stay. Rows of anybody may point at those.
+        """
+        self.budget.spend(1)
+        if not shared:
+            self._telling.add(number)
+        self.restricted.setdefault(number, []).append(restriction)
+
+    def _root(self, number: int) -> int:
+        while (above := self._near.get(number, number)) != number:
+            number = above
+        return number
+
+    def closed(self, more: Iterable[int] = ()) -> set[int]:
+        """The sources that are closed by the restricted ones.
+
+        Args:
+            more: Sources that are taken to be closed, too.
+        """
+        if not more:
+            waiting_ones = []
+            for number, candidates in self._loose:
+                if len({self._root(candidate) for candidate in candidates}) == 1:
+                    # Whichever it is, the others are tied to it.
+                    self._edges.setdefault(number, []).extend(candidates)
+                else:
+                    waiting_ones.append((number, candidates))
+            self._loose = waiting_ones
+        waiting: dict[int, list[int]] = {}
+        missing = []
+        for index, (needed, _) in enumerate(self._all_of):
+            missing.append(len(needed))
+            for number in needed:
+                waiting.setdefault(number, []).append(index)
+        todo = [*self._telling, *more, *(end for needed, end in self._all_of if not needed)]
+        found: set[int] = set()
+        while todo:
+            number = todo.pop()
+            if number in found:
+                continue
+            found.add(number)
+            ends = self._edges.get(number, ())
+            self.budget.spend(1 + len(ends))
+            todo += ends
+            for index in waiting.get(number, ()):
+                missing[index] -= 1
+                if not missing[index]:
+                    todo.append(self._all_of[index][1])
+        return found.union(self.restricted)
+
+    def groups(self) -> list[list[list[Restriction]]]:
+        """The restrictions by source, those of sources that close each other together."""
+        numbers = list(self.restricted)
+        self.budget.spend(len(numbers))
+        if len(numbers) == 1 or len(numbers) > _MAX_GROUPED:
+            return [[self.restricted[number]] for number in numbers]
+        reached = {number: self._reached(number) for number in numbers}
+        groups: list[list[int]] = []
+        for number in numbers:
+            for group in groups:
+                if number in reached[group[0]] and group[0] in reached[number]:
+                    group.append(number)
+                    break
+            else:
+                groups.append([number])
+        return [[self.restricted[number] for number in group] for group in groups]
+
+    def _reached(self, start: int) -> set[int]:
+        found: set[int] = set()
+        todo = [start]
+        while todo:
+            number = todo.pop()
+            if number not in found:
+                found.add(number)
+                self.budget.spend(1)
+                todo += self._edges.get(number, ())
+        return found
+
+
+_MAX_GROUPED = 12

@@ -1,0 +1,101 @@
+"""The select list in the proof: what each column comes from, and what a condition on it closes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
+from tenantmetrics.tenant.sql.proof.relations import without_inward
+from tenantmetrics.tenant.sql.restrictions import Fixed, Named, State, Touched
+from tenantmetrics.tenant.sql.value_expressions import SESSION, unnested, value_operand
+
+if TYPE_CHECKING:
+    from tenantmetrics.tenant.sql.proof.closing import Reach
+
+__all__ = ["ReachOutputs"]
+
+_EXTREMES = (exp.Max, exp.Min, exp.AnyValue)
+_IN_SESSION = Fixed(Touched(State.SESSION))
+
+
+class ReachOutputs:
+    """The columns of queries.
+
+    Args:
+        reach: Takes the queries in them.
+    """
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._graph = reach.graph
+        self._vocabulary = reach.vocabulary
+
+    def of_select(self, node: exp.Select, scope: ReachScope) -> Relation:
+        """The columns that a query gives."""
+        relation = Relation()
+        group = node.args.get("group")
+        distinct = node.args.get("distinct")
+        aggregates = any(part.find(exp.AggFunc) is not None for part in node.expressions)
+        cut = any(node.args.get(key) is not None for key in ("limit", "offset"))
+        cut = cut or (distinct is not None and distinct.args.get("on") is not None)
+        cut = cut or (aggregates and group is None)
+        kept = _grouped_by(node, group) if group is not None else None
+        for index, item in enumerate(node.expressions):
+            inner = item.unalias()
+            if isinstance(inner, exp.Star):
+                self._starred(list(scope.bindings.values()), relation)
+                continue
+            if isinstance(inner, exp.Column) and isinstance(inner.this, exp.Star):
+                binding = scope.bindings.get(inner.table.lower())
+                self._starred([binding] if binding is not None else [], relation)
+                continue
+            name = (item.alias_or_name or f"?column{index}").lower()
+            output = self.of_item(inner, scope)
+            if kept is not None and inner.sql() not in kept:
+                output = output._replace(inward=False)
+            if name in relation.outputs:
+                name = f"{name}\0{index}"
+            relation.outputs[name] = output
+        if cut:
+            without_inward(relation)
+        return relation
+
+    def of_item(self, item: exp.Expr, scope: ReachScope) -> Output:
+        """What an item of a select list gives."""
+        value = value_operand(item)
+        if isinstance(value, Operand):
+            return Output(value=Named((value,)))
+        if value is SESSION:
+            return Output(value=_IN_SESSION)
+        if (array := unnested(item)) is not None:
+            return Output(value=Named(tuple(array))) if array else Output()
+        if isinstance(item, _EXTREMES):
+            found = self._reach.ties.side(item.this, scope)
+            return (found or Output())._replace(inward=False)
+        return self._reach.ties.side(item, scope) or Output()
+
+    def _starred(self, bindings: list[Binding], relation: Relation) -> None:
+        stars: list[Output] = [] if relation.star is None else [relation.star]
+        for binding in bindings:
+            for name, output in binding.relation.outputs.items():
+                relation.outputs.setdefault(name, output)
+            if binding.relation.star is not None:
+                stars.append(binding.relation.star)
+        if stars:
+            relation.star = self._reach.ties.one_of(stars)
+
+
+def _grouped_by(node: exp.Select, group: exp.Expr) -> set[str]:
+    """The expressions of GROUP BY, as text."""
+    items = node.expressions
+    found = set()
+    for part in group.expressions:
+        text = part.sql()
+        if isinstance(part, exp.Literal) and part.this.isdecimal() and int(part.this) <= len(items):
+            text = items[int(part.this) - 1].unalias().sql()
+        found.add(text)
+        found |= {item.unalias().sql() for item in items if item.alias and item.alias == text}
+    return found

@@ -1,0 +1,96 @@
+"""The columns that a query gives: renamed, united, or taken as those of one source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.identity.schema_file import TableFacts
+from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, Relation
+
+__all__ = ["WithQuery", "origins", "renamed", "standing_for", "united", "without_inward"]
+
+
+@dataclass(slots=True)
+class WithQuery:
+    """A WITH query, analysed at its first use; each use has a source that stands for all of it."""
+
+    node: exp.CTE
+    scope: ReachScope
+    recursive: bool
+    relation: Relation | None = None
+    closed: bool | None = None
+    whole: int | None = None
+    uses: list[int] = field(default_factory=list)
+    roots: dict[tuple[int, ...], bool] = field(default_factory=dict)
+
+
+def without_inward(relation: Relation) -> None:
+    """Make every column one that passes no condition inward."""
+    relation.outputs = {
+        name: output._replace(inward=False) for name, output in relation.outputs.items()
+    }
+    if relation.star is not None:
+        relation.star = relation.star._replace(inward=False)
+
+
+def standing_for(relation: Relation, number: int) -> Relation:
+    """The same columns, all from one source."""
+    outputs = {
+        name: Output((number,), output.name, True, output.inward, of=output.of)
+        for name, output in relation.outputs.items()
+    }
+    star = relation.star
+    star = Output((number,), whole=True, of=star.of) if star is not None else None
+    return Relation(outputs, star, relation.tables)
+
+
+def renamed(relation: Relation, names: list[str]) -> Relation:
+    """The columns under other names, by their place; further columns keep theirs."""
+    old = list(relation.outputs.values())
+    if relation.star is not None:
+        # Which column of the table it is is not known, nor whether it is a tenant's.
+        renamed = {name: relation.star._replace(name=f"\0{name}") for name in names}
+        return Relation(renamed, relation.star, relation.tables)
+    outputs = {
+        name: old[index] if index < len(old) else Output() for index, name in enumerate(names)
+    }
+    rest = list(relation.outputs.items())[len(names) :]
+    return Relation({**outputs, **dict(rest)}, None, relation.tables)
+
+
+def united(relations: list[Relation]) -> Relation:
+    """Columns by their place; one of which a branch is not known is no column of any."""
+    first = relations[0]
+    lists = [list(relation.outputs.values()) for relation in relations]
+    if any(relation.star is not None for relation in relations):
+        if all(relation.star is not None and not relation.outputs for relation in relations):
+            stars = [relation.star for relation in relations if relation.star is not None]
+            return Relation({}, _together(stars))
+        return Relation(dict.fromkeys(first.outputs, Output()))
+    outputs = {}
+    for index, name in enumerate(first.outputs):
+        outputs[name] = _together(
+            [columns[index] if index < len(columns) else Output() for columns in lists]
+        )
+    return Relation(outputs)
+
+
+def origins(outputs: Sequence[Output]) -> tuple[TableFacts, ...]:
+    """The tables of all columns; none where one of them is not known."""
+    if not all(output.of for output in outputs):
+        return ()
+    return tuple(dict.fromkeys(table for output in outputs for table in output.of))
+
+
+def _together(outputs: list[Output]) -> Output:
+    names = {output.name for output in outputs}
+    return Output(
+        tuple(dict.fromkeys(source for output in outputs for source in output.sources)),
+        names.pop() if len(names) == 1 else "\0",
+        all(output.whole and output.sources for output in outputs),
+        all(output.inward and output.sources for output in outputs),
+        of=origins(outputs),
+    )

@@ -1,0 +1,183 @@
+"""The sources of a query in the proof: tables, derived tables, functions, values, LATERAL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
+from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts, expanded, is_comma
+from tenantmetrics.tenant.sql.proof.relations import WithQuery, renamed
+from tenantmetrics.tenant.sql.restrictions import Named
+from tenantmetrics.tenant.sql.schema_ties import facts_of
+from tenantmetrics.tenant.sql.sqlglot_trees import alias_columns, is_join_in_parentheses, unwrapped
+from tenantmetrics.tenant.sql.value_expressions import array_operands, function_name, value_operand
+
+if TYPE_CHECKING:
+    from tenantmetrics.tenant.sql.proof.closing import Reach
+
+__all__ = ["ReachSources"]
+
+
+class ReachSources:
+    """Enters what queries read from.
+
+    Args:
+        reach: Takes the queries in them.
+    """
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._graph = reach.graph
+        self._vocabulary = reach.vocabulary
+
+    def trees(self, items: list[exp.Expr], scope: ReachScope, holds: Holds) -> list[Tree | Leaf]:
+        """Enter what a query reads from."""
+        found: list[Tree | Leaf] = []
+        entries = list(expanded(items))
+        sides = [
+            (entry.side or "").upper() if isinstance(entry, exp.Join) else "" for entry in entries
+        ]
+        if not {"RIGHT", "FULL"}.isdisjoint(sides):
+            # A join that comes later may make rows of LATERAL optional.
+            holds = Holds()
+        for entry, side in zip(entries, sides, strict=True):
+            if not isinstance(entry, exp.Join):
+                found.append(self.leaf(entry, scope, holds))
+                continue
+            leaf = self.leaf(entry.this, scope, holds if not side else Holds())
+            if is_comma(entry) or not found:
+                found.append(leaf)
+                continue
+            using = tuple(column.name.lower() for column in entry.args.get("using") or [])
+            natural = (entry.args.get("method") or "").upper() == "NATURAL"
+            on = conjuncts(entry.args.get("on"))
+            found[-1] = Tree(side, found[-1], leaf, on, using, natural)
+        return found
+
+    def leaf(self, item: exp.Expr, scope: ReachScope, holds: Holds) -> Tree | Leaf:
+        """Enter one source."""
+        self._graph.budget.spend(5)
+        start = self._graph.next
+        alias = item.alias.lower()
+        if is_join_in_parentheses(item):
+            tree, *_ = self.trees([item.this], scope, holds)
+            return tree
+        relation = self._source(item, scope, holds)
+        names = alias_columns(item)
+        if names:
+            relation = renamed(relation, names)
+        name = alias or (item.name.lower() if isinstance(item, exp.Table) else "")
+        name = name or (function_name(item.this) if isinstance(item.this, exp.Func) else "")
+        scope.bindings[name or f"\0{start}"] = Binding(relation)
+        return Leaf(start, self._graph.next)
+
+    def _source(  # noqa: C901, PLR0911 - one branch a kind
+        self, item: exp.Expr, scope: ReachScope, holds: Holds
+    ) -> Relation:
+        outer = scope.parent or ReachScope(None, self._vocabulary)
+        start = self._graph.next
+        if isinstance(item, exp.Table):
+            if isinstance(item.this, exp.Func):
+                return self._function(item.this, scope)
+            cte = scope.cte(item.name.lower()) if not item.args.get("db") else None
+            if isinstance(cte, WithQuery):
+                return self._reach.with_queries.use(cte)
+            if isinstance(cte, Relation):
+                return cte
+            return self.table(item)
+        if isinstance(item, exp.Subquery):
+            # Its siblings are not seen, its WITH queries are.
+            hidden = ReachScope(outer, self._vocabulary)
+            hidden.ctes = scope.ctes
+            return self._reach.query(item, hidden, Holds().within(start))
+        if isinstance(item, exp.Lateral):
+            inner = item.this
+            if isinstance(inner, exp.Subquery):
+                needed = not _is_one_row(unwrapped(inner))
+                return self._reach.query(inner, scope, holds, needed=needed)
+            return self._function(inner, scope)
+        if isinstance(item, exp.Values):
+            return self.values(item, scope)
+        if isinstance(item, exp.Unnest):
+            return self._unnest(item, scope)
+        if isinstance(item, exp.Func):
+            return self._function(item, scope)
+        return self.table()
+
+    def table(self, item: exp.Expr | None = None) -> Relation:
+        """A table, whose columns are those that it is asked for.
+
+        Args:
+            item: Where the statement names it.
+        """
+        facts = facts_of(item, self._vocabulary.schema)
+        number = self._graph.source(table=facts is None or not facts.shared)
+        return Relation(star=Output((number,), whole=True, of=(facts,) if facts else ()))
+
+    def _function(self, function: exp.Expr, scope: ReachScope) -> Relation:
+        name = function_name(function)
+        functions = self._vocabulary.functions
+        number = self._graph.source()
+        if name in functions:
+            argument = function.expressions[functions[name] :][:1]
+            operand = value_operand(argument[0]) if argument else None
+            if isinstance(operand, Operand):
+                self._graph.restrict(number, Named((operand,)))
+        self._fed(number, function, scope)
+        return Relation(star=Output((number,), "\0", whole=True))
+
+    def _fed(self, number: int, function: exp.Expr, scope: ReachScope) -> None:
+        """A function's rows are made of its arguments."""
+        self._reach.conditions.opaque(function, scope)
+        fed = {
+            source
+            for column in function.find_all(exp.Column)
+            for output in scope.columns(column)
+            for source in output.sources
+        }
+        if fed:
+            self._graph.edge_from_all(fed, number)
+        if len(fed) == 1:
+            (only,) = fed
+            self._graph.edge(number, only)
+            self._graph.near(number, only)
+
+    def _unnest(self, item: exp.Unnest, scope: ReachScope) -> Relation:
+        arrays = item.expressions
+        columns = alias_columns(item) or [item.alias.lower() or "unnest"]
+        columns += [f"\0{index}" for index in range(len(columns), len(arrays))]
+        outputs: dict[str, Output] = {}
+        for name, array in zip(columns, arrays, strict=False):
+            number = self._graph.source()
+            operands = array_operands(array)
+            value = Named(tuple(operands)) if operands is not None else None
+            self._fed(number, array, scope)
+            outputs[name] = Output((number,), "\0", True, True, value)
+        return Relation(outputs)
+
+    def values(self, node: exp.Values, scope: ReachScope) -> Relation:
+        """Rows of values."""
+        found: dict[int, list[exp.Expr]] = {}
+        for row in node.expressions:
+            for index, item in enumerate(row.expressions if isinstance(row, exp.Tuple) else [row]):
+                found.setdefault(index, []).append(item)
+                if not isinstance(item, exp.Literal | exp.Placeholder):
+                    self._reach.conditions.opaque(item, scope)
+        outputs = {}
+        for index, items in found.items():
+            operands = [value_operand(item) for item in items]
+            known = [operand for operand in operands if isinstance(operand, Operand)]
+            value = Named(tuple(known)) if len(known) == len(items) else None
+            outputs[f"column{index + 1}"] = Output((self._graph.source(),), "\0", True, True, value)
+        return Relation(outputs)
+
+
+def _is_one_row(node: exp.Expr) -> bool:
+    """Whether a query gives a row whatever its tables hold."""
+    return not isinstance(node, exp.Select) or (
+        node.args.get("group") is None
+        and any(part.find(exp.AggFunc) is not None for part in node.expressions)
+    )

@@ -1,0 +1,232 @@
+"""What is known to be equal: a tenant column and a value, a key of one source and of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of, truth
+from tenantmetrics.tenant.sql.evaluate_parameters import Computed
+from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, is_key_name
+from tenantmetrics.tenant.sql.proof.joins import Holds, Tree, conjuncts
+from tenantmetrics.tenant.sql.proof.relations import origins
+from tenantmetrics.tenant.sql.restrictions import Restriction
+from tenantmetrics.tenant.sql.schema_ties import Tie, tie_of
+from tenantmetrics.tenant.sql.value_expressions import bare
+
+if TYPE_CHECKING:
+    from tenantmetrics.tenant.sql.proof.closing import Reach
+
+__all__ = ["Branch", "ReachTies"]
+
+_BY_TENANT, _NOTHING = Tie(True, True), Tie(False, False)
+_SAME_KEY = (exp.Lower, exp.Upper, exp.Trim, exp.JSONExtract, exp.JSONExtractScalar)
+"""Equal keys stay equal under these."""
+_COMPARISONS = (
+    *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE),
+    *(exp.Like, exp.ILike, exp.Between, exp.In),
+)
+"""None of them is true where one of its columns is NULL."""
+
+
+@dataclass(slots=True)
+class Branch:
+    """What one branch of an OR closes."""
+
+    restricted: dict[int, list[Restriction]] = field(default_factory=dict)
+    edges: set[tuple[tuple[int, ...], int]] = field(default_factory=set)
+    guards: list[tuple[Computed, bool]] = field(default_factory=list)
+    shared: set[int] = field(default_factory=set)
+    """Sources that may have rows without a tenant there."""
+
+
+class ReachTies:
+    """What ties and restricts the sources of one statement.
+
+    Args:
+        reach: The statement.
+
+    Attributes:
+        branch: The branch of an OR that is read, None outside of any.
+    """
+
+    def __init__(self, reach: Reach) -> None:
+        self._graph = reach.graph
+        self._vocabulary = reach.vocabulary
+        self._columns = reach.vocabulary.columns
+        self.branch: Branch | None = None
+        self._one_of: dict[int, tuple[int, ...]] = {}
+        self._tenants: set[tuple[int, str]] = set()
+        self._waiting: list[tuple[int, str, Restriction]] = []
+
+    def finish(self) -> None:
+        """Take what was compared with columns that turned out to hold tenants."""
+        for number, name, restriction in self._waiting:
+            if (number, name) in self._tenants:
+                self._graph.restrict(number, restriction)
+
+    def needed_by(self, node: exp.Expr, scope: ReachScope) -> Iterator[int]:
+        """The sources that a condition is not true without."""
+        if not isinstance(node, _COMPARISONS):
+            if isinstance(node, exp.Is) and isinstance(node.expression, exp.Boolean):
+                inner = truth(node, False)
+                for part, _ in conjuncts(inner[0]) if inner is not None else ():
+                    yield from self.needed_by(part, scope)
+            return
+        sides = [node.this]
+        if isinstance(node.args.get("expression"), exp.Expr):
+            sides.append(node.expression)
+        pairs = pairs_of(node.this, node.expression) if isinstance(node, exp.EQ) else None
+        if pairs is not None:
+            sides = [side for pair in pairs for side in pair]
+        elif isinstance(node, exp.In) and (columns := elements(bare(node.this))) is not None:
+            sides = columns
+        for side in sides:
+            column = bare(side)
+            if isinstance(column, exp.Column):
+                found = scope.columns(column)
+                if len(found) == 1:
+                    yield from found[0].sources if found[0].whole else ()
+                else:
+                    # Whichever it is, it is there.
+                    number = self.one_of(found).sources if found else ()
+                    yield from number
+
+    def side(self, node: exp.Expr | None, scope: ReachScope) -> Output | None:
+        """The column that an expression stands for; None for anything else."""
+        node = bare(node)
+        kept = True
+        while isinstance(node, _SAME_KEY):
+            node, kept = bare(node.this), False
+        if not isinstance(node, exp.Column):
+            return None
+        found = scope.columns(node)
+        if not found:
+            return None
+        output = found[0] if len(found) == 1 else self.one_of(found)
+        # A function of a tenant is no tenant; one of a status is no key either.
+        return output if kept or not is_key_name(output.name) else output._replace(name="\0")
+
+    def one_of(self, outputs: Sequence[Output]) -> Output:
+        """A column of one of several sources, of which the text does not tell."""
+        if len(outputs) == 1:
+            return outputs[0]
+        sources = tuple(dict.fromkeys(s for output in outputs for s in output.sources))
+        number = self._graph.source()
+        self._graph.loose(number, sources)
+        self._graph.edge_from_all(sources, number)
+        self._one_of[number] = sources
+        return Output(
+            (number,),
+            outputs[0].name,
+            all(output.whole for output in outputs),
+            all(output.inward for output in outputs),
+            of=origins(outputs),
+        )
+
+    def _holds(self, holds: Holds, number: int) -> bool:
+        if number in self._one_of:
+            return all(self._holds(holds, source) for source in self._one_of[number])
+        return holds.has(number)
+
+    def restrict_source(
+        self, source: int, restriction: Restriction, holds: Holds, *, shared: bool = False
+    ) -> None:
+        """The tenant column of a source is compared with something that tells a tenant."""
+        if not self._holds(holds, source):
+            return
+        if self.branch is not None:
+            self.branch.restricted.setdefault(source, []).append(restriction)
+            if shared:
+                self.branch.shared.add(source)
+        else:
+            self._graph.restrict(source, restriction, shared=shared)
+
+    def restrict(self, output: Output, restriction: Restriction, holds: Holds) -> None:
+        """A column is equal to values."""
+        if not output.inward:
+            return
+        if output.name in self._columns:
+            for source in output.sources:
+                self.restrict_source(source, restriction, holds)
+        elif self.branch is None:
+            self._waiting += [
+                (source, output.name, restriction)
+                for source in output.sources
+                if self._holds(holds, source)
+            ]
+
+    def tie(self, left: Output, right: Output, holds: Holds, *, back: bool = True) -> None:
+        """Two columns are equal.
+
+        Args:
+            left: One of them.
+            right: The other.
+            holds: For which sources they are.
+            back: What closes the right one closes the left one too.
+        """
+        tenants = [output.name in self._columns for output in (left, right)]
+        for output, other, is_tenant in ((left, right, tenants[0]), (right, left, tenants[1])):
+            if is_tenant and other.value is not None:
+                self.restrict(output, other.value, holds)
+        if any(tenants) and not all(tenants):
+            other = right if tenants[0] else left
+            self._tenants.update((source, other.name) for source in other.sources)
+        schema = self._vocabulary.schema
+        tie = _BY_TENANT if any(tenants) else tie_of(left, right, schema)
+        if tie != _NOTHING:
+            self._tie(left, right, Tie(tie.forward, tie.back and back), holds)
+
+    def _tie(self, left: Output, right: Output, tie: Tie, holds: Holds) -> None:
+        left, right = self._two_of_two(left, right)
+        ways = ((left, right, tie.forward), (right, left, tie.back))
+        for start, end, is_tied in ways:
+            if is_tied and start.sources and start.whole and end.inward:
+                for source in end.sources:
+                    if self._holds(holds, source):
+                        self.edge(start.sources, source)
+        if left.sources and right.sources and tie.forward and tie.back:
+            self._graph.near(left.sources[0], right.sources[0])
+
+    def _two_of_two(self, left: Output, right: Output) -> tuple[Output, Output]:
+        """`FROM a, b WHERE aid = bid`: columns without their table's name, of two tables."""
+        ones = self._one_of.get(left.sources[0]) if len(left.sources) == 1 else None
+        others = self._one_of.get(right.sources[0]) if len(right.sources) == 1 else None
+        both = ones or others
+        if both is None or len(both) != 2 or (ones and others and ones != others):  # noqa: PLR2004
+            return left, right
+        first, second = both
+        known = right.sources[0] if others is None else left.sources[0]
+        if ones is not None and others is not None:
+            return left._replace(sources=(first,)), right._replace(sources=(second,))
+        if known in both:
+            rest = second if known == first else first
+            if ones is not None:
+                return left._replace(sources=(rest,)), right
+            return left, right._replace(sources=(rest,))
+        return left, right
+
+    def edge(self, starts: tuple[int, ...], end: int) -> None:
+        """If all of these are closed, so is the other."""
+        if self.branch is not None:
+            self.branch.edges.add((starts, end))
+        else:
+            self._graph.edge_from_all(starts, end)
+
+    def tie_using(self, name: str, tree: Tree, scope: ReachScope, holds: Holds) -> None:
+        """`USING (id)`: the columns of that name on both sides are equal."""
+        sides: tuple[list[Output], list[Output]] = ([], [])
+        for binding in scope.bindings.values():
+            output = binding.relation.output(name)
+            if output is None or not output.sources:
+                continue
+            number = output.sources[0]
+            if tree.left.low <= number < tree.left.high:
+                sides[0].append(output)
+            elif tree.right.low <= number < tree.right.high:
+                sides[1].append(output)
+        if sides[0] and sides[1]:
+            self.tie(self.one_of(sides[0]), self.one_of(sides[1]), holds)

@@ -1,0 +1,216 @@
+"""Statements that are read without the parser have the very plan of the whole analysis."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlglot.dialects.postgres import Postgres
+
+from tenantmetrics import config
+from tenantmetrics.sqltext.fingerprint import fingerprint
+from tenantmetrics.sqltext.lexer import plain_tokens
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.fast_path.statements import plain_plan
+from tenantmetrics.tenant.sql.plan import Plan
+from tenantmetrics.tenant.sql.planner import analysed_plan, plan_of
+from tenantmetrics.tenant.sql.template import skeleton
+from tests.tenant.sql.queries_in_queries import QueriesInQueries
+
+VOCABULARIES = [
+    Vocabulary(config.load(values))
+    for values in (
+        {},
+        {"tenant_tables": "organizations:id,b:id", "tenant_shared_rows": "true"},
+        {"tenant_columns": "account_id,tenant_id", "tenant_schema_pattern": "tenant_(.+)"},
+        {"tenant_trust_updates": "true", "tenant_functions": "visible_to:1"},
+    )
+]
+KEYWORDS = sorted(word.lower() for word in Postgres.tokenizer_class.KEYWORDS if word.isidentifier())
+WORDS = [
+    *("x", "id", "tenant_id", "tenant", "account_id", "status", "Room", "created_at", "b", "c"),
+    *("connect_by_root", "if", "prior", "user", "variadic", "count", "max", "now", "lateral"),
+    *('"id"', '"tenant_id"', '"Tenant_ID"', '"a b"', '"order"', '"a""b"', '"a.b"', "ü", "_", "a$"),
+]
+VALUES = [
+    *(":t", ":u", ":1", ":kw__t", ":limit", ":between", "'acme'", "'it''s'", "7", "-7", "1.5"),
+    *("null", "true", "now()", "default", ":t::uuid", "'7'::int", ":t::varchar(3)", "'a'::text"),
+    *(":t::b_status", "x", "b.tenant_id", "(SELECT 1)", "1e5", "E'a'", "$1", "0x2A", ":t::date"),
+]
+PLACES = [
+    "SELECT {0} FROM b WHERE tenant_id = :t",
+    "SELECT id AS {0}, b.{0} FROM b AS {0} WHERE {0}.tenant_id = 1 ORDER BY {0} DESC LIMIT :{0}",
+    "SELECT max({0}), {0}(id) FROM b GROUP BY {0}",
+    "SELECT {0}(id) FROM b",
+    "SELECT id FROM b {0} WHERE {0} IS NULL AND tenant_id = :{0}",
+    "SELECT id FROM {0}.{0} WHERE {0} LIKE 'x' AND tenant_id IN (:a, :{0})",
+    "SELECT id FROM b WHERE tenant_id = :t::{0}",
+    "SELECT id FROM b WHERE tenant_id = {0}",
+    "SELECT id FROM b WHERE {0} BETWEEN 1 AND 2 AND x = 'a'::{0} AND tenant_id = :t",
+    "SELECT id FROM b WHERE tenant_id = :t {0}",
+    "SELECT id {0} FROM b",
+    "SELECT b.id FROM b {0} JOIN c ON c.id = b.id",
+    "SELECT {0}.id FROM b JOIN c {0} ON {0}.{0} = b.{0} WHERE b.tenant_id = :t AND {0} = 1",
+    "UPDATE b {0} SET {0} = {0} + 1 WHERE {0}.tenant_id = :t RETURNING {0}",
+    "UPDATE {0} SET x = :{0} WHERE {0} IN (1, 2) AND tenant_id = :t",
+    "DELETE FROM {0} WHERE tenant_id = :t AND {0} = true",
+    "INSERT INTO {0} ({0}, tenant_id) VALUES (:{0}, :t) ON CONFLICT ({0}) DO NOTHING",
+    "INSERT INTO b (id, tenant_id) VALUES ({0}, :t), (1, {0})",
+    "SELECT 1 FROM b {0} WHERE EXISTS (SELECT {0} FROM c {0} WHERE {0}.bid = b.{0})",
+    "SELECT id FROM b WHERE tenant_id = :t AND {0} IN (SELECT {0} FROM c WHERE tenant_id = :t)",
+    "WITH {0} AS (SELECT id, {0} FROM b WHERE tenant_id = :t) SELECT {0}.id FROM {0}",
+    "SELECT x.{0} FROM (SELECT {0}, max(id) AS {0} FROM b WHERE tenant_id = :t GROUP BY {0}) x",
+    "SELECT b.id FROM b LEFT {0} JOIN c {0} ON {0}.id = b.{0} WHERE b.tenant_id = :t",
+    "SELECT id FROM b WHERE tenant_id = :t UNION {0} SELECT {0} FROM c WHERE tenant_id = :t",
+]
+
+words = st.sampled_from([*WORDS, *KEYWORDS]) | st.sampled_from(WORDS)
+values = st.sampled_from(VALUES)
+columns = words | st.tuples(st.sampled_from(["b", "c", '"b"', "d"]), words).map(".".join)
+conditions = st.one_of(
+    st.builds("{} {} {}".format, columns, st.sampled_from(["=", "=", "<>", ">=", "!="]), values),
+    st.builds("{} = {}".format, columns, columns),
+    st.builds("{} IN ({}, {})".format, columns, values, values),
+    st.builds("{} {}".format, columns, st.sampled_from(["IS NULL", "is not null", "LIKE 'a%'"])),
+    st.builds("{} NOT IN ({})".format, columns, values),
+    st.builds("({} = {})".format, columns, values),
+    st.builds("({} = {} OR {} IS NULL)".format, columns, values, columns),
+    st.builds("{} {}".format, st.sampled_from(["", "NOT"]), columns),
+    st.builds("NOT {} = {}".format, columns, values),
+)
+connectives = st.sampled_from([" AND ", " AND ", " AND ", " OR "])
+wheres = st.tuples(connectives, st.lists(conditions, max_size=3)).map(
+    lambda found: " WHERE " + found[0].join(found[1]) if found[1] else ""
+)
+tables = st.sampled_from(
+    [
+        "b",
+        "b b",
+        "b AS c",
+        "app.b",
+        "tenant_7.b",
+        "information_schema.tables",
+        "pg_class",
+        '"b"',
+        "organizations",
+        "B",
+        '"a b" b',
+    ]
+)
+joins = st.lists(
+    st.builds(
+        " {} {} ON {}".format,
+        st.sampled_from(["JOIN", "join", "INNER JOIN", "LEFT JOIN", "CROSS JOIN"]),
+        st.sampled_from(["c", "c d", "app.c AS d", "b e", "d"]),
+        st.lists(conditions, min_size=1, max_size=2).map(" AND ".join),
+    ),
+    max_size=2,
+).map("".join)
+tails = st.sampled_from(
+    ["", "", " ORDER BY id DESC LIMIT 10", " LIMIT :n OFFSET 5", " GROUP BY x", " FOR UPDATE", ";"]
+)
+statements = st.one_of(
+    st.builds("SELECT {}, {} FROM {}{}{}{}".format, columns, columns, tables, joins, wheres, tails),
+    st.builds("select count(*) from {}{}{}".format, tables, joins, wheres),
+    st.builds("UPDATE {} SET {} = {}{}".format, tables, words, values, wheres),
+    st.builds("DELETE FROM {}{}{}".format, tables, wheres, st.sampled_from(["", " RETURNING *"])),
+    st.builds(
+        "INSERT INTO {} ({}, {}) VALUES ({}, {}), ({}, {})".format,
+        tables, words, words, values, values, values, values,
+    ),
+    st.builds("INSERT INTO b ({}, tenant_id) VALUES ({}, {})".format, words, values, values),
+)  # fmt: skip
+
+
+def taken(sql: str, vocabulary: Vocabulary) -> Plan | None:
+    """The plan without the parser, None where it takes the whole analysis."""
+    template = skeleton(sql).template
+    tokens = plain_tokens(template)
+    return plain_plan(template, tokens, vocabulary) if tokens else None
+
+
+def is_the_same(sql: str) -> bool:
+    """Whether it is taken by any vocabulary; fails where the two ways differ."""
+    plans = [taken(sql, vocabulary) for vocabulary in VOCABULARIES]
+    for plan, vocabulary in zip(plans, VOCABULARIES, strict=True):
+        if plan is not None:
+            assert plan == analysed_plan(skeleton(sql).template, vocabulary), sql
+    return any(plans)
+
+
+@settings(max_examples=8 * settings.default.max_examples)
+@given(sql=statements)
+def test_any_statement_has_the_plan_of_the_whole_analysis(sql):
+    """Names that are keywords, odd values, tenant columns in odd places: the same or not taken."""
+    is_the_same(sql)
+
+
+@given(chosen=st.randoms(use_true_random=False))
+def test_queries_in_queries_have_the_plan_of_the_whole_analysis(chosen):
+    """EXISTS, IN, WITH, derived tables, LEFT JOIN and UNION, in each other."""
+    is_the_same(QueriesInQueries(chosen).one())
+
+
+@pytest.mark.long
+def test_thousands_of_queries_in_queries_have_the_plan_of_the_whole_analysis():
+    """Others each time; a message has the seed that repeats them."""
+    seed = random.SystemRandom().getrandbits(32)
+    source = QueriesInQueries(random.Random(seed))
+    taken = sum(is_the_same(source.one()) for _ in range(10_000))
+    assert taken > 2_000, (seed, taken)
+
+
+def test_every_statement_of_the_corpus_has_the_plan_of_the_whole_analysis(cases):
+    """An eighth of them, which were chosen for being unusual, is read without the parser."""
+    assert sum(is_the_same(case.sql) for case in cases) > len(cases) / 8
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_word_of_the_parser_is_a_name_only_where_it_takes_it_for_one(place):
+    """Each of its keywords, in each place of a name."""
+    for word in [*KEYWORDS, *WORDS]:
+        is_the_same(place.format(word))
+
+
+@pytest.mark.long
+def test_statements_that_postgresql_judges_have_the_plan_of_the_whole_analysis(
+    statements_at_random,
+):
+    """Those of the fuzzer."""
+    source = statements_at_random(11)
+    assert sum(is_the_same(source.one()) for _ in range(5_000)) > 0
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT id, name FROM bookings WHERE tenant_id = :t AND status = 'open' LIMIT 10",
+        "INSERT INTO bookings (id, tenant_id, room) VALUES (:id, :t, :room) RETURNING id",
+        "UPDATE bookings SET status = 'paid', at = now() WHERE tenant_id = :t AND id = :id;",
+        'DELETE FROM "app"."bookings" WHERE ("tenant_id" = :t::uuid AND "id" IN (1, 2, 3))',
+        """SELECT b.id, r.name FROM bookings b JOIN rooms r ON r.id = b.room_id
+           AND r.tenant_id = b.tenant_id WHERE b.tenant_id = :t ORDER BY b.at DESC LIMIT 10""",
+        "SELECT id FROM b WHERE tenant_id = :t AND (status = 'open' OR room IS NULL) AND NOT gone",
+        "SELECT count(*) AS n\nFROM bookings\nWHERE bookings.tenant_id = :tenant_id_1",
+        """SELECT id FROM rooms r WHERE tenant_id = :t AND EXISTS (SELECT 1 FROM bookings b
+           WHERE b.room_id = r.id AND b.tenant_id = r.tenant_id LIMIT 1)""",
+        "SELECT * FROM rooms WHERE id IN (SELECT room_id FROM bookings WHERE tenant_id = :t)",
+        """SELECT id FROM rooms r WHERE tenant_id = :t AND NOT EXISTS
+           (SELECT 1 FROM bookings WHERE room_id = r.id AND tenant_id = :t)""",
+        """WITH q AS (SELECT id, tenant_id FROM bookings WHERE tenant_id = :t)
+           SELECT * FROM q JOIN rooms r ON r.id = q.id AND r.tenant_id = q.tenant_id""",
+        """SELECT b.id FROM bookings b LEFT OUTER JOIN rooms r ON r.id = b.room_id
+           AND r.tenant_id = b.tenant_id WHERE b.tenant_id = :t ORDER BY b.at LIMIT 10""",
+        """SELECT x.room_id, x.n FROM (SELECT room_id, tenant_id, count(*) AS n FROM bookings
+           GROUP BY room_id, tenant_id) x WHERE x.tenant_id = :t""",
+        """SELECT id FROM bookings WHERE tenant_id = :t UNION ALL
+           SELECT id FROM archive WHERE tenant_id = :t ORDER BY id""",
+        "DELETE FROM bookings WHERE id IN (SELECT id FROM expired WHERE tenant_id = :t)",
+    ],
+)
+def test_what_applications_write_is_read_without_the_parser(sql):
+    """And has the same fingerprint."""
+    assert is_the_same(sql)
+    assert plan_of(skeleton(sql).template, VOCABULARIES[0]).fingerprint == fingerprint(sql)
