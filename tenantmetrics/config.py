@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from tenantmetrics import limits
@@ -198,12 +199,19 @@ _TABLE = re.compile(r"[^\s:]+:[^\s:.]+")
 _FUNCTION = re.compile(r"[^\s:]+(:[1-9][0-9]?)?")
 
 
-def load(environ: Mapping[str, str] = os.environ, /, **arguments: Any) -> Config:
+def load(
+    environ: Mapping[str, str] = os.environ,
+    /,
+    *,
+    flags: Mapping[str, str] = MappingProxyType({}),
+    **arguments: Any,
+) -> Config:
     """Build the settings from arguments, the environment, the file and the defaults.
 
     Args:
         environ: Where TENANTMETRICS_* is looked up; lists are separated by commas. Names that are
             no setting are passed over: Kubernetes makes some for a service of this name.
+        flags: What errors call the arguments of a command, by setting; `configure()` otherwise.
         **arguments: Fields of `Config`; None means "not given".
 
     Raises:
@@ -221,7 +229,7 @@ def load(environ: Mapping[str, str] = os.environ, /, **arguments: Any) -> Config
     for name, kind in SETTINGS.items():
         variable = _ENV_PREFIX + name.upper()
         if arguments.get(name) is not None:
-            value, origin = arguments[name], "configure()"
+            value, origin = arguments[name], flags.get(name, "configure()")
         elif variable in environ:
             value, origin = environ[variable], f"environment {variable}"
         elif name in from_file:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tenantmetrics.config import Config
     from tenantmetrics.pipeline import Pipeline
 
-__all__ = ["configure", "current", "existing"]
+__all__ = ["configure", "current", "existing", "use"]
 
 _lock = threading.RLock()
 _current: Pipeline | None = None
@@ -47,7 +47,18 @@ def configure(**settings: Any) -> Pipeline:
         from tenantmetrics import config as configuration  # noqa: PLC0415 - with the first pipeline
 
         config = configuration.load(**settings)
-    for name, meant in configuration.misspelt().items():
+    return use(config)
+
+
+def use(config: Config) -> Pipeline:
+    """Replace the process's pipeline by one of these settings, which say where each is from.
+
+    Raises:
+        ConfigError: An exporter is unknown; the pipeline in use goes on as it was.
+    """
+    from tenantmetrics.config import misspelt  # noqa: PLC0415 - loaded: a Config is there
+
+    for name, meant in misspelt().items():
         logger().warning("tenantmetrics.unknown_setting", name=name, did_you_mean=meant)
     return _use(config)
 

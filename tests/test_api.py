@@ -70,6 +70,7 @@ def test_the_documentation_names_the_public_modules():
 EXTRAS = {
     "pyarrow", "duckdb", "jinja2", "xlsxwriter", "babel", "psycopg", "uvicorn", "starlette",
     "typer", "rich", "grpc", "opentelemetry", "jwt", "flask", "django", "fastapi", "celery",
+    "lark",
 }  # fmt: skip
 
 LIGHT = {

@@ -26,6 +26,14 @@ def test_an_argument_beats_the_environment_beats_the_file_beats_the_default(tmp_
     assert load({}).window_s == 60
 
 
+def test_a_command_calls_an_argument_by_its_flag():
+    """Python's users know `configure`, those of a command its flags."""
+    with pytest.raises(ConfigError, match=r"\(from --column\)"):
+        load({}, flags={"tenant_columns": "--column"}, tenant_columns=[3])
+    with pytest.raises(ConfigError, match=r"\(from configure\(\)\)"):
+        load({}, tenant_columns=[3])
+
+
 def test_the_named_file_is_read_with_or_without_the_table(tmp_path):
     """`tenantmetrics.toml` may hold the settings at its top."""
     plain, table = tmp_path / "tenantmetrics.toml", tmp_path / "other.toml"

@@ -16,7 +16,7 @@ _EXIT_DIFFERS = 3
 
 alarms = typer.Typer(
     name="alarms",
-    help="Alarms for CloudWatch: list, show, check, deploy, compare, undo.",
+    help="List, check, rehearse and deploy CloudWatch alarms.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -26,7 +26,7 @@ StackName = Annotated[str, typer.Option("--stack", help="Name of the CloudFormat
 Namespace = Annotated[str | None, typer.Option(help="CloudWatch namespace of the metrics.")]
 Cluster = Annotated[str | None, typer.Option(help="DBClusterIdentifier of the cluster.")]
 Prefix = Annotated[str | None, typer.Option(help="What the alarms' names begin with.")]
-PageTopic = Annotated[str | None, typer.Option(help="ARN of the SNS topic that wakes somebody.")]
+PageTopic = Annotated[str | None, typer.Option(help="ARN of the SNS topic that pages somebody.")]
 NotifyTopic = Annotated[
     str | None, typer.Option(help="ARN of the SNS topic for the rest. [default: --page-topic]")
 ]
@@ -37,14 +37,18 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="A parameter, such as LatencyMs=300; may be repeated."),
 ]
-UndoFile = Annotated[Path, typer.Option(help="Where what was there before is kept.")]
+UndoFile = Annotated[Path, typer.Option(help="File that keeps what was there before.")]
 
 _UNDO = Path("tenantmetrics-undo-alarms.json")
 
 
 @alarms.command("list")
 def list_() -> None:
-    """Every alarm: what happens when it fires, M of N, what a deployment needs for it."""
+    """List the alarms: action, periods, what each needs.
+
+    After the name: whether it wakes somebody, after how many of how many periods, and what a
+    deployment must give for it to exist.
+    """
     from tenantmetrics.console.alarms import ALARMS
 
     for alarm in ALARMS:
@@ -63,7 +67,7 @@ def show(
     ] = None,
     set_: Set = None,
 ) -> None:
-    """An alarm with its runbook line, or the whole template for another tool."""
+    """Print an alarm with its runbook, or the template."""
     from tenantmetrics.console import cloudformation
     from tenantmetrics.console.alarm import resolve
     from tenantmetrics.console.alarms import ALARMS
@@ -95,7 +99,7 @@ def check(
     namespace: Namespace = None,
     also: Also = None,
 ) -> None:
-    """Say what is wrong with a template's alarms.
+    """Check the alarms of templates.
 
     Exit code 0: nothing is wrong. 1: something is, a line each.
     """
@@ -127,9 +131,10 @@ def deploy(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
     undo_file: UndoFile = _UNDO,
 ) -> None:
-    """Deploy the alarms as one CloudFormation stack, by a change set.
+    """Deploy the alarms as one CloudFormation stack.
 
-    Parameters that are not given have their defaults, also where the stack has others now.
+    By a change set. A parameter that is not given gets its default, even if the stack has another
+    value now.
     """
     from tenantmetrics.console import deploy as deploying
     from tenantmetrics.console.aws import clients
@@ -167,7 +172,9 @@ def diff(
     set_: Set = None,
     stack: StackName = "tenantmetrics-alarms",
 ) -> None:
-    """Show what was edited by hand: the alarms in CloudWatch beside the stack's parameters.
+    """Show which alarms were edited by hand.
+
+    Compares the alarms in CloudWatch with the stack's parameters.
 
     Exit code 0: nothing. 3: something differs.
     """
@@ -192,7 +199,10 @@ def diff(
 
 @alarms.command()
 def undo(region: Region = None, undo_file: UndoFile = _UNDO) -> None:
-    """Put back what was there before the last `deploy`; a second time redoes it."""
+    """Undo the last deploy.
+
+    A second time redoes it.
+    """
     from tenantmetrics.console.aws import clients
     from tenantmetrics.console.deploy import restore
 
@@ -213,7 +223,9 @@ def rehearse(
         bool, typer.Option("--expect-quiet", help="Exit with 3 if anything fires.")
     ] = False,
 ) -> None:
-    """Rehearse every alarm on recorded or described traffic: which fires when, and for whom.
+    """Rehearse the alarms on recorded or described traffic.
+
+    Prints which fires when, and for whom.
 
     Anomaly bands are a stand-in: CloudWatch's own model is not public.
     """

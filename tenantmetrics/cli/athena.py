@@ -11,15 +11,19 @@ __all__ = ["athena_table"]
 
 def athena_table(
     *,
-    location: Annotated[str, typer.Argument(help="Where the ledger lies: s3://bucket/prefix.")],
+    location: Annotated[str, typer.Argument(help="The ledger: s3://bucket/prefix.")],
     table: Annotated[
         str, typer.Option(help="The table's name, or database.name.")
     ] = "tenantmetrics_ledger",
     create: Annotated[
-        bool, typer.Option("--create", help="Make it in Glue's catalogue instead of printing.")
+        bool,
+        typer.Option("--create", help="Create them in Glue's catalogue instead."),
     ] = False,
 ) -> None:
-    """Print the statements that make Athena read a ledger on S3, or make the two tables."""
+    """Make Athena read a ledger on S3.
+
+    Prints the statements that make the two tables, or makes them.
+    """
     from tenantmetrics.cost import athena_table as of_athena
 
     wanted = of_athena.LedgerTable(location, table)

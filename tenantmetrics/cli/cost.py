@@ -14,7 +14,7 @@ from tenantmetrics.errors import MissingExtraError, ReportError
 __all__ = ["cost"]
 
 cost = typer.Typer(
-    name="cost", no_args_is_help=True, help="What a month would have cost otherwise."
+    name="cost", no_args_is_help=True, help="Compare a month's cost with other set-ups."
 )
 
 
@@ -55,7 +55,7 @@ def compare(
         Path | None, typer.Option(help="CSV of hour, acu, as CloudWatch has them.")
     ] = None,
     cluster: Annotated[
-        str | None, typer.Option(help="DB cluster whose hours, I/O and size CloudWatch is asked.")
+        str | None, typer.Option(help="DB cluster to ask CloudWatch about: hours, I/O, size.")
     ] = None,
     io_optimized: Annotated[
         bool, typer.Option("--io-optimized", help="The month ran on I/O-Optimized storage.")
@@ -85,9 +85,10 @@ def compare(
     secrets: Annotated[int, typer.Option(min=0, help="Secrets that the Data API needs.")] = 1,
     format_: Annotated[Shape, typer.Option("--format", help="Table or JSON.")] = Shape.TABLE,
 ) -> None:
-    """The month on Serverless v2 and on instances, through the Data API and through connections.
+    """Compare the month with other capacity and access.
 
-    An estimate at dated list prices, with the break-even volumes and every assumption.
+    Serverless v2 and instances, each through the Data API and through connections: an estimate at
+    dated list prices, with the break-even volumes and every assumption.
     """
     try:
         from tenantmetrics.cost import BillFilter, Capacity, read_capacity

@@ -21,7 +21,7 @@ _ACCOUNT = "123456789012"
 
 dashboards = typer.Typer(
     name="dashboards",
-    help="Dashboards for CloudWatch and Grafana: list, show, check, put, compare, undo.",
+    help="List, check, preview and put dashboards.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -46,7 +46,7 @@ Set = Annotated[
         "--set", help="An alarm's threshold or a price, such as CpuPercent=70; may be repeated."
     ),
 ]
-UndoFile = Annotated[Path, typer.Option(help="Where what was there before is kept.")]
+UndoFile = Annotated[Path, typer.Option(help="File that keeps what was there before.")]
 
 _UNDO = Path("tenantmetrics-undo-dashboards.json")
 _PRICES = {
@@ -58,7 +58,7 @@ _PRICES = {
 
 @dashboards.command("list")
 def list_() -> None:
-    """Every dashboard there is, with the file that is committed."""
+    """List the dashboards."""
     from tenantmetrics.console.data import folder
 
     root = folder("dashboards")
@@ -78,7 +78,10 @@ def show(
     account: Account = None,
     set_: Set = None,
 ) -> None:
-    """A dashboard's JSON, to paste or to pipe: CloudWatch's for these settings, Grafana's as is."""
+    """Print a dashboard's JSON.
+
+    A CloudWatch dashboard has the settings that are given; a Grafana dashboard is printed as it is.
+    """
     if "/" in name and not name.startswith("cloudwatch/"):
         typer.echo(_committed(name).read_text("utf-8"), nl=False)
         return
@@ -104,7 +107,9 @@ def check(
     namespace: Namespace = NAMESPACE,
     also: Also = None,
 ) -> None:
-    """Say what is wrong with dashboards: every metric, dimension, expression and limit.
+    """Check dashboards of CloudWatch and Grafana.
+
+    Every metric, dimension, expression and limit.
 
     Exit code 0: nothing is wrong. 1: something is, a line each.
     """
@@ -133,7 +138,10 @@ def put(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
     undo_file: UndoFile = _UNDO,
 ) -> None:
-    """Put the dashboards that differ into CloudWatch; `undo` takes the last `put` back."""
+    """Put the dashboards that differ into CloudWatch.
+
+    `undo` takes the last `put` back.
+    """
     from tenantmetrics.console.put import changes
     from tenantmetrics.console.put import put as put_all
 
@@ -167,7 +175,10 @@ def diff(
     account: Account = None,
     set_: Set = None,
 ) -> None:
-    """Show what was edited by hand. Exit code 0: nothing. 3: something differs."""
+    """Show which dashboards were edited by hand.
+
+    Exit code 0: none. 3: something differs.
+    """
     from tenantmetrics.console.put import changes
 
     _, wanted, there = _compare(names, namespace, region, cluster, log_group, prefix, account, set_)
@@ -179,7 +190,10 @@ def diff(
 
 @dashboards.command()
 def undo(region: Region = None, undo_file: UndoFile = _UNDO) -> None:
-    """Put back what was there before the last `put`; a second time redoes it."""
+    """Undo the last put.
+
+    A second time redoes it.
+    """
     from tenantmetrics.console.aws import clients
     from tenantmetrics.console.put import restore
 
@@ -199,7 +213,7 @@ def preview(
         "tenantmetrics-dashboards.html"
     ),
     tenant: Annotated[
-        str | None, typer.Option(help="Whom to show. [default: the busiest tenant]")
+        str | None, typer.Option(help="Tenant to show. [default: the busiest tenant]")
     ] = None,
     namespace: Namespace = NAMESPACE,
     cluster: Cluster = "my-aurora-cluster",
@@ -207,7 +221,10 @@ def preview(
     set_: Set = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Only write the page.")] = False,
 ) -> None:
-    """Draw the CloudWatch dashboards from recorded traffic: one local page, opened in a browser."""
+    """Draw the dashboards from recorded traffic.
+
+    One local page, opened in a browser.
+    """
     import webbrowser
 
     from tenantmetrics.console.preview import busiest

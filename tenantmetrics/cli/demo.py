@@ -25,7 +25,9 @@ def demo(
         ),
     ] = True,
 ) -> None:
-    """Run a multi-tenant booking platform on an embedded PostgreSQL and print its bill.
+    """Run a demo platform and print its bill by tenant.
+
+    Tenants book hotel rooms on an embedded PostgreSQL.
 
     Needs no AWS account and no network. Leaves files, no process; Ctrl-C stops it at any point.
     """

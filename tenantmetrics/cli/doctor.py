@@ -16,9 +16,10 @@ def doctor(
     tenants: Annotated[int, typer.Option(min=1, help="Tenants, for the estimate.")] = 100,
     processes: Annotated[int, typer.Option(min=1, help="Processes that export.")] = 1,
 ) -> None:
-    """Check configuration, credentials, permissions and endpoints; estimate the monthly cost.
+    """Check settings, credentials, permissions and endpoints.
 
-    Nothing is written anywhere: permissions are tried with requests that cannot be carried out.
+    Estimates the monthly cost of the metrics, too. Nothing is written anywhere: permissions are
+    tried with requests that cannot be carried out.
     Exits with 1 if a check failed.
     """
     from rich.console import Console

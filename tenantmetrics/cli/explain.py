@@ -36,7 +36,10 @@ def explain(
     transaction: Annotated[bool, typer.Option(help="As inside a transaction.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print which tenant a statement names, where, and what it would be attributed to."""
+    """Print which tenant a statement names, and where.
+
+    Also whom a call with it would be attributed to, and why.
+    """
     from contextlib import nullcontext
 
     from tenantmetrics import config

@@ -31,7 +31,7 @@ def local(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Keep the embedded PostgreSQL's data here; else it is thrown away."),
+        typer.Option(help="Folder of the embedded PostgreSQL. [default: a temporary one]"),
     ] = None,
     database: Annotated[
         str | None,
@@ -47,7 +47,7 @@ def local(
     ] = None,
     any_arn: Annotated[
         bool,
-        typer.Option("--any-arn", help="Take unknown ARNs for the first cluster and secret."),
+        typer.Option("--any-arn", help="Accept any ARN; unknown ones are the first."),
     ] = False,
     fault: Annotated[
         list[str] | None,
@@ -79,7 +79,10 @@ def local(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not log requests.")] = False,
 ) -> None:
-    """Run a local RDS Data API on an embedded or any other PostgreSQL."""
+    """Run a local RDS Data API over a real PostgreSQL.
+
+    Over an embedded one, the machine's own, or any that --postgres names.
+    """
     from tenantmetrics.errors import LocalApiError
     from tenantmetrics.localapi import load, serve
     from tenantmetrics.localapi.server import is_loopback

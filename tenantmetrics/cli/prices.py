@@ -13,7 +13,7 @@ from tenantmetrics.errors import PriceError
 __all__ = ["prices"]
 
 prices = typer.Typer(
-    name="prices", no_args_is_help=True, help="Price files, for --prices of other commands."
+    name="prices", no_args_is_help=True, help="Write price files, for --prices of other commands."
 )
 
 
@@ -32,12 +32,12 @@ def refresh(
         typer.Option(help="Price file that gives what AWS does not answer."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Write over a file, and say what changes.")
+        bool, typer.Option("--force", help="Overwrite the file, and print what changes.")
     ] = False,
 ) -> None:
-    """Ask AWS for a region's list prices and write them, dated today.
+    """Write a region's list prices of today, from AWS.
 
-    Needs the permission pricing:GetProducts. A file that is there stays as it is without --force.
+    Needs the permission pricing:GetProducts. An existing file is overwritten only with --force.
     """
     import boto3
     from botocore.exceptions import BotoCoreError
@@ -49,7 +49,7 @@ def refresh(
 
     old = load(output) if output.exists() and force else None
     if output.exists() and not force:
-        raise PriceError(f"{str(output)!r} is there: --force writes over it")
+        raise PriceError(f"{str(output)!r} exists: --force overwrites it")
     try:
         client = boto3.client("pricing", region_name=API_REGION)
     except (BotoCoreError, ValueError) as error:

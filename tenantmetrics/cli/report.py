@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenantmetrics.cli.bill_options import (
+    Amortized,
+    BillAccount,
+    BillCluster,
+    BillOption,
+    BillTag,
+    ClustersFile,
+)
+from tenantmetrics.cli.capacity_options import (
+    Acu,
+    AcuHours,
+    CapacityFile,
+    ClusterOption,
+    IoOptimized,
+    capacity_of,
+)
+from tenantmetrics.cli.division_options import (
+    DriverOption,
+    IdleOption,
+    IdleTo,
+    ServerTimeBy,
+    ServerTimeOption,
+    drivers_of,
+)
 from tenantmetrics.cli.engine import EngineName, engine_of
 from tenantmetrics.cli.money_options import (
     CurrencyOption,
@@ -49,26 +71,6 @@ __all__ = ["report"]
 _EXIT_UNBALANCED = 2
 
 
-class IdleTo(StrEnum):
-    """Who bears capacity that nobody used."""
-
-    SEPARATE = "separate"
-    WEIGHTED = "weighted"
-    EVEN = "even"
-
-
-class ServerTimeBy(StrEnum):
-    """How server time is found."""
-
-    AUTO = "auto"
-    STATEMENTS = "statements"
-    PERFORMANCE_INSIGHTS = "performance-insights"
-    DB_LOAD = "db-load"
-    ACTIVITY = "activity"
-    RECORD = "record"
-    WALL = "wall"
-
-
 def report(
     *,
     ledger: Annotated[
@@ -92,22 +94,11 @@ def report(
         Path | None, typer.Option(help="A price file. [default: the region's list prices]")
     ] = None,
     region: Annotated[str, typer.Option(help="Region of the built-in prices.")] = "us-east-1",
-    acu: Annotated[
-        str | None, typer.Option(help="Capacity in every hour, in ACU. [default: 0.5]")
-    ] = None,
-    acu_hours: Annotated[
-        str | None, typer.Option(help="ACU-hours of the whole month, as on the bill.")
-    ] = None,
-    io_optimized: Annotated[
-        bool, typer.Option("--io-optimized", help="The cluster's storage is I/O-Optimized.")
-    ] = False,
-    capacity: Annotated[
-        Path | None,
-        typer.Option(help="CSV of hour, acu, utilization_percent, io_requests, volume_bytes."),
-    ] = None,
-    cluster: Annotated[
-        str | None, typer.Option(help="DB cluster whose hours and I/O CloudWatch is asked for.")
-    ] = None,
+    acu: Acu = None,
+    acu_hours: AcuHours = None,
+    io_optimized: IoOptimized = False,
+    capacity: CapacityFile = None,
+    cluster: ClusterOption = None,
     storage: Annotated[
         Path | None, typer.Option(help="CSV of tenant, bytes: bills storage by what each stores.")
     ] = None,
@@ -118,43 +109,15 @@ def report(
     rates: RatesOption = None,
     forecast: ForecastOption = False,
     fail_over_budget: FailOverBudget = None,
-    driver: Annotated[
-        list[str] | None,
-        typer.Option(help="POOL=DRIVER: what a pool is divided by, such as compute=wall_time."),
-    ] = None,
-    bill: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="CUR, FOCUS or Cost Explorer file, a folder, s3://..., or cost-explorer, which "
-            "asks AWS. [default: list prices]"
-        ),
-    ] = None,
-    bill_account: Annotated[
-        str | None, typer.Option(help="Only charges of this usage account.")
-    ] = None,
-    bill_cluster: Annotated[
-        str | None,
-        typer.Option(help="Only this cluster: its whole name, resource id or ARN."),
-    ] = None,
-    clusters: Annotated[
-        Path | None,
-        typer.Option(
-            help="What else clusters are called on bills: CSV of cluster, resource, or the JSON of "
-            "`aws rds describe-db-clusters`."
-        ),
-    ] = None,
-    bill_tag: Annotated[
-        str | None, typer.Option(help="Only charges with this resource tag, KEY=VALUE.")
-    ] = None,
-    amortized: Annotated[
-        bool, typer.Option("--amortized", help="Commitments count when used, not when paid.")
-    ] = False,
-    idle: Annotated[
-        IdleTo, typer.Option(help="Idle capacity: a line of its own, by usage, or evenly.")
-    ] = IdleTo.SEPARATE,
-    server_time: Annotated[
-        ServerTimeBy, typer.Option(help="How the server time is found that compute is divided by.")
-    ] = ServerTimeBy.AUTO,
+    driver: DriverOption = None,
+    bill: BillOption = None,
+    bill_account: BillAccount = None,
+    bill_cluster: BillCluster = None,
+    clusters: ClustersFile = None,
+    bill_tag: BillTag = None,
+    amortized: Amortized = False,
+    idle: IdleOption = IdleTo.SEPARATE,
+    server_time: ServerTimeOption = ServerTimeBy.AUTO,
     skip_corrupt: Annotated[
         bool, typer.Option("--skip-corrupt", help="Go on without unreadable files, and say so.")
     ] = False,
@@ -201,21 +164,15 @@ def report(
     invoice_draft: DraftToo = False,
     invoice_time: InvoiceTime = None,
 ) -> None:
-    """What each tenant cost in a month: every cent of the bill on a line.
+    """Report what each tenant cost in a month.
 
-    Exit code 0: made. 1: a wrong input, named in one line. 2: the lines do not add up, or usage.
-    3: made, and a budget is over, where `--fail-over-budget` asks.
+    Every cent of the bill is on a line. Exit code 0: made. 1: a wrong input, named in one line. 2:
+    wrong usage, or the lines do not add up. 3: made, and over a budget (`--fail-over-budget`).
     """
     try:
         import rich  # noqa: F401 - what shows the progress
 
-        from tenantmetrics.cost import (
-            AllocationRequest,
-            BillFilter,
-            Capacity,
-            monthly,
-            read_capacity,
-        )
+        from tenantmetrics.cost import AllocationRequest, BillFilter, monthly
         from tenantmetrics.report import terminal
     except ModuleNotFoundError as error:
         if error.name not in {"rich", "duckdb", "pyarrow"}:
@@ -235,14 +192,9 @@ def report(
     # A tenant and a file: then that is the tenant's, and nobody else's figures are in it.
     reported = () if wanted.is_one else output or ()
     formats = {path: _format_of(path, format_) for path in reported}
-    known = Capacity(
-        acu=_decimal("acu", acu),
-        acu_hours=_decimal("acu-hours", acu_hours),
-        hourly=read_capacity(capacity) if capacity is not None else None,
-        cluster=cluster,
-        io_optimized=io_optimized,
+    known = capacity_of(
+        acu=acu, acu_hours=acu_hours, file=capacity, cluster=cluster, io_optimized=io_optimized
     )
-
     sums_up = engine_of(
         engine,
         spark_master=spark_master,
@@ -262,7 +214,7 @@ def report(
             capacity=known,
             storage=storage,
             tenants=tenants,
-            drivers=_drivers(driver or []),
+            drivers=drivers_of(driver or []),
             bill=bill or None,
             bill_filter=BillFilter.of(bill_account, bill_cluster, bill_tag),
             clusters=clusters,
@@ -326,27 +278,3 @@ def _format_of(path: Path, given: Format | None) -> Format:
         f"--output {str(path)!r}: the suffix names no format (known are "
         f"{', '.join(SUFFIXES.values())}); add --format"
     )
-
-
-def _drivers(options: list[str]) -> dict[str, str]:
-    from tenantmetrics.cost.drivers import DEFAULT_DRIVERS, Driver
-
-    chosen = {}
-    for option in options:
-        pool, _, driver = option.partition("=")
-        if pool not in DEFAULT_DRIVERS or driver not in set(Driver):
-            raise ReportError(
-                f"--driver {option!r}: write POOL=DRIVER; pools are {', '.join(DEFAULT_DRIVERS)}; "
-                f"drivers are {', '.join(Driver)}"
-            )
-        chosen[pool] = driver
-    return chosen
-
-
-def _decimal(option: str, text: str | None) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise ReportError(f"--{option} {text!r} is not a number") from None

@@ -142,9 +142,9 @@ class InvoicePlan:
             earlier = None
             if kind in self.corrects:
                 earlier = [
-                    one
+                    record
                     for file in self.corrects[kind]
-                    for one in read_earlier(form, str(file), _text(file), month)
+                    for record in read_earlier(form, str(file), _text(file), month)
                 ]
             made = export(
                 form, statement, charged, rules, facts, earlier=earlier, moment_s=self.moment_s

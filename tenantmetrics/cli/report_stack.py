@@ -8,9 +8,11 @@ __all__ = ["report_stack"]
 
 
 def report_stack() -> None:
-    """Print a CloudFormation template that makes the report on the third of every month.
+    """Print a CloudFormation stack that makes the report.
 
-    A Lambda function reads the ledger and the bill, stores the files on S3 and tells an SNS topic.
+    From the third of a month on, a Lambda function makes the report of the month before. It reads
+    the ledger and the bill, stores the files on S3 and notifies an SNS topic. While the bill is
+    open the report is a draft, and is made again every day; the final one ends it.
     """
     from tenantmetrics.scheduled.stack import template
 

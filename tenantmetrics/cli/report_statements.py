@@ -124,7 +124,7 @@ class StatementPlan:
             month_of: Makes the statement of a month.
         """
         found, reasons = [], dict[str, list[str]]()
-        known = {one.period.label: one for one in (statement.previous,) if one is not None}
+        known = {} if (last := statement.previous) is None else {last.period.label: last}
         for label in _labels_before(statement.period.label, self.months - 1):
             try:
                 month = known.get(label) or month_of(label)
@@ -179,7 +179,7 @@ class StatementPlan:
         made = Statements(
             statement,
             earlier=earlier,
-            without_money=[one.period.label for one in earlier] if one_month else (),
+            without_money=[month.period.label for month in earlier] if one_month else (),
             stored=stored,
             rules=invoice.rules,
             quantum=quantum,

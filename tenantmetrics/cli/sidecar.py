@@ -25,13 +25,13 @@ def sidecar(
     ] = "",
     upstream: Annotated[
         str,
-        typer.Option(metavar="URL", help="Send all calls there; else to AWS, by cluster's region."),
+        typer.Option(metavar="URL", help="Send all calls here. [default: AWS, by region]"),
     ] = "",
     region: Annotated[str, typer.Option(help="Region of calls whose resourceArn names none.")] = "",
     tenant_header: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Believe this request header's tenant, such as x-tenant-id."
+            metavar="NAME", help="Take the tenant from this request header, such as x-tenant-id."
         ),
     ] = "",
     strict: Annotated[
@@ -48,7 +48,7 @@ def sidecar(
     ] = None,
     host_name: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A further name that clients call by. Repeatable."),
+        typer.Option(metavar="NAME", help="Another host name that clients use. Repeatable."),
     ] = None,
     token_file: Annotated[
         Path | None,
@@ -64,11 +64,11 @@ def sidecar(
     count_marked: Annotated[
         bool,
         typer.Option(
-            "--count-marked", help="Record also what an instrumented client records itself."
+            "--count-marked", help="Also record calls that an instrumented client records itself."
         ),
     ] = False,
     tenant_labels: Annotated[
-        bool, typer.Option("--tenant-labels", help="Tell tenants apart on /metrics.")
+        bool, typer.Option("--tenant-labels", help="Label the metrics on /metrics by tenant.")
     ] = False,
     max_connections: Annotated[
         int, typer.Option(help="Connections that clients may have open.")
@@ -84,10 +84,10 @@ def sidecar(
         float, typer.Option(metavar="SECONDS", help="How long to deliver at the end.")
     ] = 5.0,
     log_calls: Annotated[
-        bool, typer.Option("--log-calls", help="Log each call; no body, no parameter.")
+        bool, typer.Option("--log-calls", help="Log each call, without body and parameters.")
     ] = False,
 ) -> None:
-    """Meter any SDK in any language: a proxy in front of the RDS Data API."""
+    """Run a proxy that meters any SDK in any language."""
     from tenantmetrics.errors import MissingExtraError
 
     try:

@@ -50,7 +50,7 @@ def storage(
     ] = None,
     count_mib: Annotated[
         int,
-        typer.Option(min=1, help="Tables with more MiB of rows are sampled, so much of each."),
+        typer.Option(min=1, help="Of a larger table only a sample of so many MiB is read."),
     ] = 512,
     region: Annotated[str | None, typer.Option(help="Region. [default: boto3's own]")] = None,
     endpoint_url: Annotated[
@@ -58,7 +58,9 @@ def storage(
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Tables and tenants to show.")] = 20,
 ) -> None:
-    """Estimate what each tenant stores: table sizes times shares of rows, read-only.
+    """Estimate what each tenant stores; read-only.
+
+    A tenant gets of each table's size its share of the rows.
 
     Row-level security hides rows: a table it guards counts as __shared__ unless the role has
     BYPASSRLS. Exit code 1 where nothing could be measured.
@@ -76,7 +78,11 @@ def storage(
     from tenantmetrics.report.text import write_files
     from tenantmetrics.tenant.identity.configured_names import Vocabulary
 
-    settings = config.load(tenant_columns=column or None, tenant_schema_pattern=schema_pattern)
+    settings = config.load(
+        flags={"tenant_columns": "--column", "tenant_schema_pattern": "--schema-pattern"},
+        tenant_columns=column or None,
+        tenant_schema_pattern=schema_pattern,
+    )
     try:
         client = boto3.client("rds-data", region_name=region, endpoint_url=endpoint_url)
     except (BotoCoreError, ValueError) as error:
@@ -112,7 +118,8 @@ def _csv(measured: Storage) -> str:
     writer = csv.writer(out)
     writer.writerow(["tenant", "bytes"])
     by_size = sorted(
-        measured.bytes_by_tenant.items(), key=lambda one: (one[0] == SHARED, -one[1], one[0])
+        measured.bytes_by_tenant.items(),
+        key=lambda entry: (entry[0] == SHARED, -entry[1], entry[0]),
     )
     writer.writerows(by_size)
     return out.getvalue()
@@ -140,7 +147,7 @@ def _show(measured: Storage, top: int) -> None:
     people = Table(box=None, pad_edge=False)
     people.add_column("Tenant", overflow="fold")
     people.add_column("Bytes", justify="right", no_wrap=True)
-    by_size = sorted(measured.bytes_by_tenant.items(), key=lambda one: (-one[1], one[0]))
+    by_size = sorted(measured.bytes_by_tenant.items(), key=lambda entry: (-entry[1], entry[0]))
     for tenant, size in by_size[:top]:
         people.add_row(Text(visible(tenant)), Text(f"{size:,}"))
     console.print(people)

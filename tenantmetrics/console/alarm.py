@@ -205,19 +205,19 @@ def resolve(parameters: tuple[Parameter, ...], given: Mapping[str, Any]) -> dict
             hint = close_to(name, known) or f": known are {', '.join(known)}"
             raise ConsoleError(f"unknown parameter {name!r}{hint}")
     values: dict[str, Any] = {}
-    for name, one in known.items():
+    for name, parameter in known.items():
         value = given.get(name)
         if value is None:
-            value = one.default
-        elif one.number:
+            value = parameter.default
+        elif parameter.number:
             try:
                 value = float(value)
             except (TypeError, ValueError):
                 raise ConsoleError(f"parameter {name} = {value!r}: must be a number") from None
             value = int(value) if value == int(value) else value
-        elif one.allowed and value not in one.allowed:
+        elif parameter.allowed and value not in parameter.allowed:
             raise ConsoleError(
-                f"parameter {name} = {value!r}: must be one of {', '.join(one.allowed)}"
+                f"parameter {name} = {value!r}: must be one of {', '.join(parameter.allowed)}"
             )
         values[name] = value
     return values

@@ -66,7 +66,7 @@ def _resource(alarm: Alarm) -> dict[str, Any]:
     if alarm.rule:
         # CloudWatch refuses a rule that names an alarm which does not exist yet.
         resource["DependsOn"] = [
-            one.logical_id for one in ALARMS if f'"${{Prefix}}-{one.id}"' in alarm.rule
+            child.logical_id for child in ALARMS if f'"${{Prefix}}-{child.id}"' in alarm.rule
         ]
     properties: dict[str, Any] = {
         "AlarmName": _text(f"${{Prefix}}-{alarm.id}"),

@@ -227,7 +227,7 @@ def _live(client: Any, prefix: str) -> Iterator[dict[str, Any]]:
 def _plain(value: Any) -> Any:
     """One form for what AWS may hand back in another: numbers, order, empty lists."""
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items() if one not in (None, [], "")}
+        return {key: _plain(item) for key, item in value.items() if item not in (None, [], "")}
     if isinstance(value, list):
         return sorted((_plain(part) for part in value), key=str)
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -91,11 +91,11 @@ def _resource(alarm: Alarm) -> str:
     if alarm.rule:
         lines.append(("alarm_rule", _text(alarm.rule)))
         depends = [
-            f"    aws_cloudwatch_metric_alarm.{_snake(one.id)},"
-            if not one.rule
-            else f"    aws_cloudwatch_composite_alarm.{_snake(one.id)},"
-            for one in ALARMS
-            if f'"${{Prefix}}-{one.id}"' in alarm.rule
+            f"    aws_cloudwatch_metric_alarm.{_snake(child.id)},"
+            if not child.rule
+            else f"    aws_cloudwatch_composite_alarm.{_snake(child.id)},"
+            for child in ALARMS
+            if f'"${{Prefix}}-{child.id}"' in alarm.rule
         ]
         blocks.append("\n".join(["  depends_on = [", *depends, "  ]"]))
     elif alarm.promql:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from tenantmetrics.cost.budget_model import Budget
-from tenantmetrics.cost.inputs import BUDGET, CUSTOMER_COLUMNS, POOL, Cell, is_blank, read_rows
+from tenantmetrics.cost.cells import Cell, is_blank, read_rows
+from tenantmetrics.cost.inputs import BUDGET, CUSTOMER_COLUMNS, POOL
 from tenantmetrics.cost.list_prices import TITLES
 from tenantmetrics.cost.statement import Line, LineKind, Statement
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tenantmetrics.cost.bill.model import BillFilter, pattern_of
-from tenantmetrics.cost.inputs import read_rows
+from tenantmetrics.cost.cells import read_rows
 from tenantmetrics.errors import ReportError
 
 __all__ = ["ClusterNames", "Reference", "account_of", "read_clusters", "region_of", "short"]
@@ -119,10 +119,10 @@ def _pairs(path: Path) -> Iterator[tuple[str, str]]:
         return
     try:
         data: Any = json.loads(path.read_text("utf-8"))
-        for one in data["DBClusters"]:
-            arn = str(one["DBClusterArn"])
-            yield str(one["DbClusterResourceId"]), arn
-            for member in one.get("DBClusterMembers", ()):
+        for cluster in data["DBClusters"]:
+            arn = str(cluster["DBClusterArn"])
+            yield str(cluster["DbClusterResourceId"]), arn
+            for member in cluster.get("DBClusterMembers", ()):
                 yield str(member["DBInstanceIdentifier"]), arn
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ReportError(f"{str(path)!r} cannot be read: {error}") from None

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from tenantmetrics.cost.allocate import Charge, Idle, allocate
+from tenantmetrics.cost.allocate import Idle
 from tenantmetrics.cost.bill import Bill
 from tenantmetrics.cost.bill import load as load_bill
-from tenantmetrics.cost.billed import billed_charges, billed_notes, hours_without_compute
 from tenantmetrics.cost.caveats import draft_reasons, notes_on, notes_on_time
+from tenantmetrics.cost.charges import Files, at_list_prices, divided, on_bill
 from tenantmetrics.cost.cluster_names import ClusterNames, read_clusters
-from tenantmetrics.cost.clusters import Part
-from tenantmetrics.cost.conversion import Conversion, smallest_coin
-from tenantmetrics.cost.drivers import Consumer, Driver, driver_of
-from tenantmetrics.cost.inputs import TenantFacts, read_storage, read_tenants
-from tenantmetrics.cost.list_prices import (
-    TITLES,
-    Capacity,
-    compute_charge,
-    data_api_charge,
-    io_charge,
-    storage_charge,
-    volume_bytes,
-)
-from tenantmetrics.cost.measured import Measured, sum_up
+from tenantmetrics.cost.conversion import Conversion
+from tenantmetrics.cost.drivers import Driver, driver_of
+from tenantmetrics.cost.inputs import read_storage, read_tenants
+from tenantmetrics.cost.list_prices import Capacity
+from tenantmetrics.cost.measured import sum_up
 from tenantmetrics.cost.outlook import budgets_of, with_outlook
 from tenantmetrics.cost.people import consumers, notes_on_facts, with_all, with_facts
 from tenantmetrics.cost.period import month_of, parse_month
@@ -39,10 +29,6 @@ from tenantmetrics.cost.sources.dispatch import last_s, opened
 from tenantmetrics.cost.statement import Period, Statement
 
 __all__ = ["monthly"]
-
-_MICRO = Decimal("0.000001")
-_SMALL = Decimal(100)
-"""Below this total a statement of estimates shows millionths: else a small one is all zeros."""
 
 _PathLike = str | os.PathLike[str]
 
@@ -109,15 +95,11 @@ def _monthly(request: AllocationRequest) -> Statement:
     requests = sum(person.usage.billed_requests for person in people)
     if listed is None:
         assert paid is not None  # noqa: S101 - one of the two is there; for the type checker
-        money = _by_bill(paid, measured, parts, chosen, requests, _People(stored, facts, fixed))
+        money = on_bill(paid, measured, parts, chosen, requests, Files(stored, facts, fixed))
     else:
         billable = sum(stored.values()) if request.storage is not None else None
-        charges = [
-            data_api_charge(requests, listed, chosen),
-            *_cluster_charges(listed, measured, known, chosen, period=period, stored=billable),
-        ]
-        money = _by_list(listed, charges)
-    pools, lines = allocate(money.charges, people, quantum=money.quantum, idle=Idle(request.idle))
+        money = at_list_prices(listed, measured, known, chosen, requests, period, billable)
+    quantum, pools, lines = divided(money, people, Idle(request.idle), estimate=paid is None)
     idle_words = [
         of_part.idle_words.get(driver_of("compute", chosen), "")
         for of_part in ([one for _, one in parts] or [measured])
@@ -129,7 +111,7 @@ def _monthly(request: AllocationRequest) -> Statement:
     statement = Statement(
         period=period,
         currency=money.currency,
-        quantum=money.quantum,
+        quantum=quantum,
         basis=money.basis,
         estimate=paid is None,
         pools=pools,
@@ -188,112 +170,7 @@ def _bill(request: AllocationRequest, period: Period) -> Bill | None:
     return load_bill(files, period, only=request.bill_filter, amortized=request.amortized)
 
 
-@dataclass(frozen=True, slots=True)
-class _Money:
-    """What is to be divided."""
-
-    charges: Sequence[Charge]
-    quantum: Decimal
-    currency: str
-    basis: str
-    notes: Sequence[str] = ()
-    draft: Sequence[str] = ()
-
-
 def _price_list(prices: PriceList | _PathLike | None, region: str) -> PriceList:
     if isinstance(prices, PriceList):
         return prices
     return built_in(region) if prices is None else load_prices(prices)
-
-
-@dataclass(frozen=True, slots=True)
-class _People:
-    """What files say of tenants, and of no cluster in particular."""
-
-    stored: Mapping[str, int]
-    facts: Mapping[str, TenantFacts]
-    fixed: Collection[str]
-
-    def of(self, measured: Measured, *, all_clusters: bool) -> list[Consumer]:
-        """Who bears a part of the bill."""
-        if all_clusters:
-            return consumers(
-                measured.tenants, self.stored, self.facts, self.fixed, measured.server_time
-            )
-        return consumers(measured.tenants, {}, {}, (), measured.server_time)
-
-
-def _by_bill(  # noqa: PLR0917 - what a bill is divided with
-    paid: Bill,
-    measured: Measured,
-    parts: Sequence[tuple[Part, Measured]],
-    chosen: Mapping[str, Driver],
-    requests: int,
-    files: _People,
-) -> _Money:
-    lacking, charges = 0, list[Charge]()
-    everyone = files.of(measured, all_clusters=True)
-    for part, of_part in parts:
-        lacking += hours_without_compute(part.charges, of_part.hours)
-        people = files.of(of_part, all_clusters=set(part.clusters) == set(measured.clusters))
-        if not part.clusters:
-            people = []
-        charges += billed_charges(
-            paid,
-            part,
-            chosen,
-            people,
-            everyone if part.clusters else [],
-            of_part.idle_weights,
-            of_part.capacity_words,
-            of_part.idle_words,
-        )
-    # In the order of a statement, whatever part a pool stands in first.
-    order = list(TITLES)
-    charges.sort(key=lambda charge: order.index(charge.name))
-    notes, draft = billed_notes(paid, requests, lacking, measured.clusters)
-    return _Money(
-        charges,
-        smallest_coin(paid.currency),
-        paid.currency,
-        paid.basis,
-        [*notes, *measured.bill_notes],
-        [*draft, *measured.bill_draft],
-    )
-
-
-def _cluster_charges(
-    listed: PriceList,
-    measured: Measured,
-    known: Capacity,
-    chosen: Mapping[str, Driver],
-    *,
-    period: Period,
-    stored: int | None,
-) -> Iterator[Charge]:
-    """Compute, and I/O and storage as far as they are known."""
-    charge = compute_charge(
-        known,
-        listed,
-        measured.acu_hours,
-        measured.capacity_words,
-        chosen,
-        measured.idle_weights,
-    )
-    yield replace(charge, words=measured.idle_words.get(charge.driver, ""))
-    hourly = known.hourly
-    if hourly is not None and hourly.io_requests and not known.io_optimized:
-        yield io_charge(hourly, listed, chosen)
-    optimized = known.io_optimized
-    if hourly is not None and hourly.volume_bytes:
-        size, where = volume_bytes(hourly, period), "of the volume on average"
-        yield storage_charge(size, listed, chosen, io_optimized=optimized, where=where)
-    elif stored is not None:
-        yield storage_charge(stored, listed, chosen, io_optimized=optimized)
-
-
-def _by_list(listed: PriceList, charges: Sequence[Charge]) -> _Money:
-    total = sum((charge.amount for charge in charges), Decimal(0))
-    basis = f"list prices of {listed.dated}, {listed.region} ({listed.origin})"
-    quantum = smallest_coin(listed.currency) if total >= _SMALL else _MICRO
-    return _Money(charges, quantum, listed.currency, basis)

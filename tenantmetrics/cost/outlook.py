@@ -209,9 +209,9 @@ class _Daily:
     def _whole(self, number: int, pool: str) -> dict[int, float]:
         """What all lines cost by day, in a pool or in all."""
         found: dict[int, float] = defaultdict(float)
-        for one, factor in zip(self._statement.pools, self._factors, strict=True):
-            if pool in {"", one.name}:
-                for day, amount in self._months[number].pools.get(one.name, {}).items():
+        for of_month, factor in zip(self._statement.pools, self._factors, strict=True):
+            if pool in {"", of_month.name}:
+                for day, amount in self._months[number].pools.get(of_month.name, {}).items():
                     found[day] += amount * factor
         return found
 

@@ -19,7 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from tenantmetrics.cost.inputs import Cell, read_rows
+from tenantmetrics.cost.cells import Cell, read_rows
 from tenantmetrics.cost.period import zone
 from tenantmetrics.cost.statement import ExchangeRate, Period
 from tenantmetrics.errors import ReportError

@@ -157,7 +157,7 @@ def _binds(node: exp.Expr | None, column: str | None) -> bool:  # noqa: C901, PL
     if isinstance(node, exp.Coalesce):
         rest = node.expressions
         return _binds(node.this, column) and all(
-            _is_false(one) or _binds(one, column) for one in rest
+            _is_false(alternative) or _binds(alternative, column) for alternative in rest
         )
     if isinstance(node, exp.Not):
         inner = _bare(node.this)
@@ -188,10 +188,10 @@ def _is_false(node: exp.Expr) -> bool:
 
 
 def _equates(left: exp.Expr, right: exp.Expr, column: str | None) -> bool:
-    for one, other in ((left, right), (right, left)):
+    for side, other in ((left, right), (right, left)):
         wanted = None if isinstance(other, exp.Any) and other.find(exp.Select) else column
-        named = [found for found in one.find_all(exp.Column) if _is_column(found, wanted)]
-        if named and one.find(exp.Select) is None and _of_session(other):
+        named = [found for found in side.find_all(exp.Column) if _is_column(found, wanted)]
+        if named and side.find(exp.Select) is None and _of_session(other):
             return True
     return False
 
@@ -227,8 +227,8 @@ def compared_columns(text: str) -> set[str]:
     for pair in tree.find_all(exp.EQ, exp.NullSafeEQ):
         if pair.find_ancestor(exp.Select):
             continue
-        for one, other in ((pair.this, pair.expression), (pair.expression, pair.this)):
-            inner = _inner(one)
+        for side, other in ((pair.this, pair.expression), (pair.expression, pair.this)):
+            inner = _inner(side)
             if isinstance(inner, exp.Column) and _of_session(other) and _session_value(other):
                 found.add(inner.name)
     return found
@@ -273,8 +273,8 @@ def wrapped_columns(text: str) -> set[str]:
     for pair in tree.find_all(exp.EQ, exp.NullSafeEQ):
         if pair.find_ancestor(exp.Select):
             continue
-        for one, other in ((pair.this, pair.expression), (pair.expression, pair.this)):
-            bare = _inner(one)  # a cast of varchar to text is none for PostgreSQL
+        for side, other in ((pair.this, pair.expression), (pair.expression, pair.this)):
+            bare = _inner(side)  # a cast of varchar to text is none for PostgreSQL
             if isinstance(bare, exp.Func | exp.Dot) and _of_session(other):
                 if bare.find(exp.Select):
                     continue
@@ -287,9 +287,9 @@ def session_user(text: str) -> bool:
     tree = _tree(text)
     return tree is not None and any(
         isinstance(_inner(other), exp.CurrentUser | exp.SessionUser)
-        and isinstance(_inner(one), exp.Column)
+        and isinstance(_inner(side), exp.Column)
         for pair in tree.find_all(exp.EQ)
-        for one, other in ((pair.this, pair.expression), (pair.expression, pair.this))
+        for side, other in ((pair.this, pair.expression), (pair.expression, pair.this))
     )
 
 

@@ -51,7 +51,9 @@ def tenant_schema(
                 tenants[oid],
                 shared=any(matches(pattern, table.schema, table.name) for pattern in shared),
             )
-            for oid, table in sorted(tables.items(), key=lambda one: (one[1].schema, one[1].name))
+            for oid, table in sorted(
+                tables.items(), key=lambda entry: (entry[1].schema, entry[1].name)
+            )
         }
     }
 

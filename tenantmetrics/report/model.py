@@ -118,8 +118,8 @@ class Report:
             why.append(f"Estimate, not a bill: usage at {self.statement.basis}.")
         if self.statement.quantum < _FINEST_COIN:
             why.append(
-                f"Amounts are in millionths of a {self.statement.currency}: the estimate is small, "
-                "and its smallest coin would hide parts of it."
+                f"Amounts are in millionths of a {self.statement.currency}: in its smallest coin "
+                "every tenant's amount would be zero."
             )
         if (rate := self.statement.rate) is not None:
             billed = f"{rate.total:f} {rate.base}"
@@ -157,9 +157,11 @@ class Report:
     def meaning(self, row: Row) -> str:
         """What a line stands for, and of idle capacity, what says how much it is."""
         words = MEANING[row.kind] if row.kind else ""
-        if row.kind is LineKind.IDLE and self.statement.idle_by:
-            return f"{words}: {self.statement.idle_by}"
-        return words
+        return f"{words}: {why}" if (why := self.why(row)) else words
+
+    def why(self, row: Row) -> str:
+        """Of idle capacity, what says how much it is; "" of other lines."""
+        return self.statement.idle_by if row.kind is LineKind.IDLE else ""
 
     @property
     def losses(self) -> tuple[Row, ...]:

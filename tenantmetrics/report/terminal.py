@@ -86,8 +86,8 @@ def show(statement: Statement, console: Console | None = None, *, top: int = TOP
     total = money(statement.total, statement.quantum)
     console.print(Text(f"{len(report.rows):,} lines add up to {total} {statement.currency}."))
     if any(row.revenue is not None for row in report.rows):
-        margin, revenue = (money(one, statement.quantum) for one in (report.margin, report.revenue))
-        of_all = f"{margin} of {revenue}"
+        quantum = statement.quantum
+        of_all = f"{money(report.margin, quantum)} of {money(report.revenue, quantum)}"
         console.print(Text(f"Margin: {of_all} {statement.currency} revenue. {MARGIN}"))
     _show_outlook(statement, console, top)
     _show_time(report, console)

@@ -8,17 +8,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
 from tenantmetrics.cost import AllocationRequest, Capacity, monthly
+from tenantmetrics.cost.budget_model import BudgetStatus
 from tenantmetrics.cost.period import month_of
 from tenantmetrics.cost.statement import LineKind, Statement
 from tenantmetrics.errors import LedgerError, ReportError, TenantMetricsError
 from tenantmetrics.report.formats import MEDIA_TYPES, SUFFIXES, in_format
 from tenantmetrics.report.model import build
+from tenantmetrics.report.outlook import forecast_sentence, remarks
+from tenantmetrics.report.outlook import sentence as budget_sentence
 from tenantmetrics.report.text import money, visible
 from tenantmetrics.report.work import coverage
 from tenantmetrics.scheduled.settings import Settings, in_settings, load
@@ -27,6 +30,8 @@ __all__ = ["handler"]
 
 _TOP = 5
 _DRAFT = "DRAFT"
+_CURRENT = "current"
+"""What an event calls the month that runs: its budgets are watched."""
 _SUBJECT_CHARS = 100
 """Longest subject of an SNS message (SNS API reference, Publish)."""
 
@@ -38,8 +43,10 @@ def handler(event: Mapping[str, Any] | None, _context: object) -> dict[str, Any]
     raised, so that Lambda counts the error. Without a month in the event, one whose report is final
     is not made again, and of a draft that is made again only what changed is told.
 
+    Of `{"month": "current"}`, the month that runs, only what changes in how budgets stand is told.
+
     Args:
-        event: `{"month": "2026-10"}`; the last full month without it.
+        event: `{"month": "2026-10"}` or `{"month": "current"}`; the last full month without it.
 
     Returns:
         The month, its status, its total and the files' addresses; where the month's report is
@@ -50,7 +57,9 @@ def handler(event: Mapping[str, Any] | None, _context: object) -> dict[str, Any]
     """
     settings = load(os.environ)
     asked = str((event or {}).get("month") or "")
-    month = asked or _last_month(settings.timezone)
+    is_current = asked == _CURRENT
+    asked = "" if is_current else asked
+    month = asked or _month_now(settings.timezone, before=not is_current)
     try:
         before = _made(settings, month)
         if not asked and before is not None and _DRAFT not in before["status"]:
@@ -67,19 +76,22 @@ def handler(event: Mapping[str, Any] | None, _context: object) -> dict[str, Any]
     report = build(statement)
     status = " ".join(report.status) or "FINAL"
     total = f"{money(statement.total, statement.quantum)} {statement.currency}"
-    answer = {
+    answer: dict[str, Any] = {
         "month": statement.period.label,
         "status": list(report.status) or ["FINAL"],
         "total": f"{statement.total:f}",
         "currency": statement.currency,
         "files": files,
     }
-    # Every day of an open month would tell the same.
-    if asked or answer != before:
-        again = "" if before is None else _again(before, answer)
+    if budgets := _budgets(statement):
+        answer["budgets"] = budgets
+    # Every day of an open month would tell the same; of the month that runs, each has a new total.
+    is_news = budgets != (before or {}).get("budgets", {}) if is_current else answer != before
+    if asked or is_news:
+        again = "" if before is None or is_current else _again(before, answer)
         _tell(
             settings,
-            f"Cost per tenant {statement.period.label}: {total} ({status})",
+            f"Cost per tenant {statement.period.label}: {total} ({status}){_over(budgets)}",
             again + _words(statement, files),
         )
     _remember(settings, answer)
@@ -131,10 +143,31 @@ def _remember(settings: Settings, answer: Mapping[str, Any]) -> None:
         )
 
 
-def _last_month(timezone: str) -> str:
-    """The month before the present one."""
+def _month_now(timezone: str, *, before: bool) -> str:
+    """The present month, or the one before it."""
     present = month_of(int(datetime.now(UTC).timestamp()), timezone)
-    return month_of(present.start_s - 1, timezone).label
+    return month_of(present.start_s - 1, timezone).label if before else present.label
+
+
+def _budgets(statement: Statement) -> dict[str, str]:
+    """How each budget stands that is not within."""
+    states = statement.outlook.budgets if statement.outlook is not None else ()
+    return {
+        f"{state.budget.scope} {state.budget.name}": str(state.status)
+        for state in states
+        if state.status is not BudgetStatus.WITHIN
+    }
+
+
+def _over(budgets: Mapping[str, str]) -> str:
+    """How many budgets are over, or will be, for a subject."""
+    counts = {
+        status: sum(found == status for found in budgets.values())
+        for status in (BudgetStatus.OVER, BudgetStatus.EXPECTED)
+    }
+    return "".join(
+        f", {count} budget{'s' * (count > 1)} {status}" for status, count in counts.items() if count
+    )
 
 
 def _statement(settings: Settings, month: str) -> Statement:
@@ -142,6 +175,9 @@ def _statement(settings: Settings, month: str) -> Statement:
     with TemporaryDirectory(prefix="tenantmetrics-") as folder:
         tenants = _fetch(settings.tenants, Path(folder, "tenants.csv"))
         storage = _fetch(settings.storage, Path(folder, "storage.csv"))
+        # By its own name: the report says which file a rate is from.
+        name = PurePosixPath(urlsplit(settings.rates).path).name
+        rates = _fetch(settings.rates, Path(folder, "rates", name))
 
         def of(which: str) -> Statement:
             request = AllocationRequest(
@@ -156,6 +192,10 @@ def _statement(settings: Settings, month: str) -> Statement:
                 storage=storage,
                 idle=settings.idle,
                 server_time=settings.server_time,
+                currency=settings.currency or None,
+                rates=rates,
+                forecast=settings.forecast and which == month,
+                amortized=settings.amortized,
             )
             return monthly(request)
 
@@ -176,6 +216,7 @@ def _fetch(url: str, target: Path) -> Path | None:
     if not url:
         return None
     parts = urlsplit(url)
+    target.parent.mkdir(exist_ok=True)
     with _s3(url, "read") as client:
         client.download_file(parts.netloc, parts.path.lstrip("/"), str(target))
     return target
@@ -225,6 +266,10 @@ def _words(statement: Statement, files: list[str]) -> str:
         lines.append(f"Against {report.comparison.label}: {amount(report.comparison.change)}")
     lines += [f"Idle: {amount(report.of(LineKind.IDLE))}"]
     lines += [f"Unattributed: {amount(report.of(LineKind.UNATTRIBUTED))}", ""]
+    if statement.outlook is not None:
+        of_month = [forecast_sentence(statement)] if forecast_sentence(statement) else []
+        states = (budget_sentence(state, statement) for state in statement.outlook.budgets)
+        lines += [*of_month, *map(visible, states), *map(visible, remarks(statement.outlook)), ""]
     tenants = [row for row in report.rows if row.kind is LineKind.TENANT]
     lines += [f"{visible(row.tenant)}: {amount(row.total)}" for row in tenants[:_TOP]]
     if statement.server_time is not None:

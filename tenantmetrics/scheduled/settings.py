@@ -12,7 +12,10 @@ from tenantmetrics.report.formats import Format
 
 __all__ = ["Settings", "in_settings", "load"]
 
-_OPTIONAL = ("REPORT_TENANTS", "REPORT_STORAGE")
+_OBJECTS = ("REPORT_TENANTS", "REPORT_STORAGE", "REPORT_RATES")
+"""Settings that are an object of S3, or nothing."""
+
+_YES, _NO = ("yes", "true", "1"), ("", "no", "false", "0")
 
 
 _NAMES = {
@@ -26,6 +29,9 @@ _NAMES = {
     "timezone": "REPORT_TIMEZONE",
     "idle": "REPORT_IDLE",
     "server_time": "REPORT_SERVER_TIME",
+    "currency": "REPORT_CURRENCY",
+    "rates": "REPORT_RATES",
+    "amortized": "REPORT_AMORTIZED",
 }
 """What fields of a request are set by. The job has no settings for the others."""
 
@@ -49,12 +55,17 @@ class Settings:
         bill_filter: Which charges count (REPORT_BILL_ACCOUNT, REPORT_BILL_CLUSTER,
             REPORT_BILL_TAG).
         cluster: DB cluster whose capacity CloudWatch is asked for, or "" (REPORT_CLUSTER).
-        tenants: `s3://bucket/key` of the CSV of tenants, or "" (REPORT_TENANTS).
+        tenants: `s3://bucket/key` of the CSV of tenants and budgets, or "" (REPORT_TENANTS).
         storage: `s3://bucket/key` of the CSV of measured bytes, or "" (REPORT_STORAGE).
         formats: What is written (REPORT_FORMATS, separated by commas).
         timezone: Zone of the month's borders (REPORT_TIMEZONE).
         idle: Who pays for idle capacity (REPORT_IDLE).
         server_time: How server time is found (REPORT_SERVER_TIME).
+        currency: What amounts are converted to; "" for the bill's own (REPORT_CURRENCY).
+        rates: `s3://bucket/key` of the file of exchange rates, or "" (REPORT_RATES).
+        forecast: Whether a month that is not over gets a forecast without budgets, too
+            (REPORT_FORECAST).
+        amortized: Whether commitments count when they are used (REPORT_AMORTIZED).
         region: Region of the list prices (AWS_REGION).
     """
 
@@ -70,6 +81,10 @@ class Settings:
     timezone: str
     idle: Idle
     server_time: ServerTimeSource
+    currency: str
+    rates: str
+    forecast: bool
+    amortized: bool
     region: str
 
 
@@ -80,9 +95,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         ConfigError: A setting is missing or not allowed; names it.
         ReportError: REPORT_BILL_TAG is not KEY=VALUE.
     """
-    for name in ("REPORT_LEDGER", "REPORT_OUTPUT", "REPORT_TENANTS", "REPORT_STORAGE"):
+    for name in ("REPORT_LEDGER", "REPORT_OUTPUT", *_OBJECTS):
         value = environ.get(name, "")
-        if not (value.startswith("s3://") or (not value and name in _OPTIONAL)):
+        if not (value.startswith("s3://") or (not value and name in _OBJECTS)):
             raise ConfigError(f"{name} = {value!r}: must be s3://bucket/...")
     try:
         idle = Idle(environ.get("REPORT_IDLE") or Idle.SEPARATE)
@@ -117,5 +132,16 @@ def load(environ: Mapping[str, str]) -> Settings:
         timezone=environ.get("REPORT_TIMEZONE") or "UTC",
         idle=idle,
         server_time=server_time,
+        currency=environ.get("REPORT_CURRENCY", ""),
+        rates=environ.get("REPORT_RATES", ""),
+        forecast=_is_on(environ, "REPORT_FORECAST"),
+        amortized=_is_on(environ, "REPORT_AMORTIZED"),
         region=environ.get("AWS_REGION") or "us-east-1",
     )
+
+
+def _is_on(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(name, "").strip().lower()
+    if value not in {*_YES, *_NO}:
+        raise ConfigError(f"{name} = {value!r}: must be yes or no")
+    return value in _YES

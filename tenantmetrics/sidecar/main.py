@@ -7,6 +7,7 @@ import gc
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from tenantmetrics import process
@@ -58,9 +59,10 @@ def run(settings: Settings, started: Callable[[str], object], **configuration: A
     config = load(**configuration)
     exporter = PrometheusExporter(tenants=settings.tenant_labels, max_tenants=settings.max_tenants)
     with listening(settings) as listener:
-        configuration["exporters"] = [*config.exporters, exporter]
-        pipeline = process.configure(
-            **{**configuration, "sigterm": "off", "trace_link": False}  # no call has a span here
+        # No call has a span here. What the settings are from stays: errors name the variable.
+        with_page = (*config.exporters, exporter)
+        pipeline = process.use(
+            replace(config, exporters=with_page, sigterm="off", trace_link=False)
         )
         operations = Operations(settings, exporter)
         operations.failures = pipeline.health.export_failures

@@ -1,106 +1,99 @@
 """The report's division again, from docs/report.md alone and in fractions: no code is shared."""
 
-from __future__ import annotations
-
-from collections import defaultdict
+from collections import Counter, defaultdict
 from fractions import Fraction
+from itertools import pairwise
 
-ORDER = {"__unattributed__": 1, "__idle__": 4, "__shared__": 5}
-"""Lines that are nobody's, in the order of the report; tenants come first."""
-
-
-def place(line):
-    """Where a line stands among equals."""
-    return (ORDER.get(line, 0), line)
+ORDER = {"__unattributed__": 1, "__unmetered__": 3, "__idle__": 4, "__shared__": 5}
+NOBODY = {"time": "__idle__", "requests": "__unattributed__"}
+HOUR_NS = 3600 * 10**9
 
 
-def divide(units, weights):
-    """Whole cents by weight."""
-    total, sign = sum(weights.values()), -1 if units < 0 else 1
-    exact = {line: abs(units) * weight / total for line, weight in weights.items()}
-    shares = {line: int(value) for line, value in exact.items()}
-    names = sorted(weights, key=lambda line: (-(exact[line] - shares[line]), place(line)))
-    for line in names[: abs(units) - sum(shares.values())]:
-        shares[line] += 1
-    return {line: sign * share for line, share in shares.items()}
+def tiered(quantity, tiers):
+    """What a quantity costs, each unit at the price of the tier that it falls in."""
+    borders = [0, *(min(quantity, up_to) for up_to, _ in tiers[:-1]), quantity]
+    steps = zip(pairwise(borders), tiers, strict=True)
+    return sum((above - below) * Fraction(price) for (below, above), (_, price) in steps)
 
 
 def rounded(amounts, whole=None):
-    """Amounts to cents that sum to their rounded sum."""
+    """Amounts to cents that sum to their rounded sum, by largest remainder."""
     floors = [amount.numerator // amount.denominator for amount in amounts]
     left = (round(sum(amounts)) if whole is None else whole) - sum(floors)
     rest = sorted(range(len(amounts)), key=lambda i: floors[i] - amounts[i])
     return [floor + (index in rest[:left]) for index, floor in enumerate(floors)]
 
 
-def time_weights(hours, calls, used):
-    """Each hour's cost among those who called in it; without a call, or unused, it is idle."""
-    weights, idle = defaultdict(Fraction), Fraction(0)
-    if not hours:
-        for of_hour in calls.values():
-            for tenant, ns in of_hour.items():
-                weights[tenant] += ns
-        return weights, idle
-    for hour, cost in hours.items():
-        here = calls.get(hour, {})
-        busy = cost * (used.get(hour, 1) if here else 0)
-        for tenant, ns in here.items():
-            weights[tenant] += busy * ns / sum(here.values())
-        idle += cost - busy
-    return weights, idle
+def divide(units, weights):
+    """Whole cents by weight; of equal remainders first tenants, then nobody's lines, by name."""
+    total, sign = sum(weights.values()), -1 if units < 0 else 1
+    lines = sorted(weights, key=lambda line: (ORDER.get(line, 0), line))
+    shares = rounded([abs(units) * Fraction(weights[line]) / total for line in lines])
+    return {line: sign * cents for line, cents in zip(lines, shares, strict=True)}
 
 
-def column(cents, weights, idle, nobody, tenants, idle_mode):
-    """One charge's cents by line."""
-    if not sum(weights.values()):
-        nobody = "__idle__" if idle else nobody
-        even = nobody == "__idle__" and idle_mode == "even" and tenants
-        return divide(cents, dict.fromkeys(tenants, 1) if even else {nobody: 1})
-    if not idle or idle_mode == "weighted":
-        return divide(cents, weights)
-    if idle_mode == "separate" or not tenants:
-        return divide(cents, weights | {"__idle__": idle})
-    both = divide(cents, {"a": sum(weights.values()), "b": idle})
-    found = divide(both["a"], weights)
-    for tenant, even in divide(both["b"], dict.fromkeys(tenants, 1)).items():
-        found[tenant] += even
-    return found
-
-
-def allocate(parts, *, idle_mode, used):  # noqa: C901, PLR0912 - one page of rules
-    """Cents by pool and line, as divided and with commitments counted the other way."""
-    pools = defaultdict(list)
+def cents_of(parts, side):
+    """Each part's cents: pools are rounded first, then the parts of a pool."""
+    pools, cents = defaultdict(list), {}
     for index, part in enumerate(parts):
         pools[part.pool].append(index)
-    units = []
-    for name in ("cents", "other"):
-        exact = [getattr(part, name) for part in parts]
-        sums = rounded([sum(exact[i] for i in of) for of in pools.values()])
-        units.append({})
-        for whole, of in zip(sums, pools.values(), strict=True):
-            units[-1] |= dict(zip(of, rounded([exact[i] for i in of], whole), strict=True))
-    columns, found = {}, (defaultdict(int), defaultdict(int))
+    sums = rounded([sum(parts[i].amounts[side] for i in pool) for pool in pools.values()])
+    for whole, pool in zip(sums, pools.values(), strict=True):
+        cents |= zip(pool, rounded([parts[i].amounts[side] for i in pool], whole), strict=True)
+    return cents
+
+
+def time_weights(part, weights):
+    """Each hour's cost among those who worked in it; what nobody used of it is idle."""
+    totals, idle = {hour: sum(of.values()) for hour, of in part.spent.items()}, Fraction(0)
+    busiest = max([HOUR_NS, *totals.values()])
+    # Of a bill that is not by the hour every nanosecond costs the same, and nothing is idle.
+    for hour, cost in (part.hours or totals).items():
+        spent = totals.get(hour, 0)
+        full = part.sessions.get(hour, 0) * HOUR_NS or busiest
+        by_load = min(Fraction(1), Fraction(spent) / full) if part.is_server_time else 1
+        used = (part.used.get(hour, by_load) if part.hours else 1) if spent else 0
+        for line, ns in part.spent.get(hour, {}).items():
+            weights[line] = weights.get(line, 0) + Fraction(cost) * used * ns / spent
+        idle += Fraction(cost) * (1 - used)
+    return idle
+
+
+def share(part, cents, weights, idle, idle_mode):
+    """One part's cents by line."""
+    tenants = {tenant: 1 for tenant in part.sums if tenant not in ORDER}
+    evenly = idle and idle_mode == "even" and tenants
+    if not sum(weights.values()):
+        nobody = "__idle__" if idle else NOBODY.get(part.driver, "__shared__")
+        return divide(cents, tenants if evenly else {nobody: 1})
+    if not evenly:
+        apart = {"__idle__": idle} if idle and idle_mode != "weighted" else {}
+        return divide(cents, weights | apart)
+    both = divide(cents, {"used": sum(weights.values()), "idle": idle})
+    used, unused = divide(both["used"], weights), divide(both["idle"], tenants)
+    return {line: amount + unused.get(line, 0) for line, amount in used.items()}
+
+
+def weigh(part, direct):
+    """What each line weighs in a part, and what the capacity weighs that nobody used."""
+    weights = {tenant: Fraction(of.get(part.driver, 0)) for tenant, of in part.sums.items()}
+    weights["__unattributed__"] = Fraction(part.unmeasured)
+    idle = time_weights(part, weights) if part.driver == "time" else Fraction(0)
+    if part.driver == "proportional":
+        for cells, column in direct:
+            for line, amount in column.items() if cells <= part.cells else ():
+                weights[line] = weights.get(line, 0) + amount
+    return {line: max(Fraction(0), weight) for line, weight in weights.items()}, idle
+
+
+def allocate(parts, idle_mode):
+    """Cents by pool and line: as divided, and with commitments counted the other way."""
+    sides, direct, found = (cents_of(parts, 0), cents_of(parts, 1)), [], (Counter(), Counter())
     for index, part in sorted(enumerate(parts), key=lambda pair: pair[1].driver == "proportional"):
-        weights, idle = dict.fromkeys(part.sums, Fraction(0)), Fraction(0)
-        weights["__unattributed__"] = Fraction(part.unmeasured)
-        if part.driver == "proportional":
-            for other, cells in columns.items():
-                if parts[other].driver != "proportional" and parts[other].cells <= part.cells:
-                    for line, cents in cells.items():
-                        weights[line] = weights.get(line, 0) + cents
-            weights = {line: max(Fraction(0), Fraction(w)) for line, w in weights.items()}
-        elif part.driver == "time":
-            times, idle = time_weights(part.hours, part.calls, used)
-            weights |= times
-        else:
-            for tenant, sums_of in part.sums.items():
-                weights[tenant] += sums_of[part.driver]
-        nobody = {"time": "__idle__", "requests": "__unattributed__"}
-        more = (weights, idle, nobody.get(part.driver, "__shared__"), part.sums, idle_mode)
-        columns[index] = column(units[0][index], *more)
-        for sums, cells in zip(
-            found, (columns[index], column(units[1][index], *more)), strict=True
-        ):
-            for line, cents in cells.items():
-                sums[part.pool, line] += cents
-    return tuple({key: cents for key, cents in sums.items() if cents} for sums in found)
+        weights, idle = weigh(part, direct)
+        columns = [share(part, cents[index], weights, idle, idle_mode) for cents in sides]
+        if part.driver != "proportional":
+            direct.append((part.cells, columns[0]))
+        for sums, column in zip(found, columns, strict=True):
+            sums.update({(part.pool, line): amount for line, amount in column.items()})
+    return tuple({key: amount for key, amount in sums.items() if amount} for sums in found)

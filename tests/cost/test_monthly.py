@@ -15,6 +15,7 @@ from tenantmetrics.cost import Capacity, Idle, monthly, read_capacity
 from tenantmetrics.cost.statement import LineKind, Usage
 from tenantmetrics.errors import LedgerError, PriceError, ReportError
 from tenantmetrics.records import IDLE, OVERFLOW, UNATTRIBUTED
+from tenantmetrics.report.terminal import as_text
 
 ONE_ACU = Capacity(acu=Decimal(1))
 
@@ -33,8 +34,8 @@ def test_usage_is_summed_exactly_and_prices_are_list_prices(ledger, write_hour):
         calls=5, failed_calls=2, duration_ns=100_000_000, billed_requests=5, request_bytes=500,
         response_bytes=5000, rows_returned=50, rows_written=5,
     )  # fmt: skip
-    assert [pool.amount for pool in statement.pools] == [Decimal("0.000002"), Decimal("0.12")]
-    assert totals(statement) == {"acme": Decimal("0.120002"), UNATTRIBUTED: 0}
+    assert [pool.amount for pool in statement.pools] == [Decimal("0.00"), Decimal("0.12")]
+    assert totals(statement) == {"acme": Decimal("0.12"), UNATTRIBUTED: 0}
     assert statement.estimate
     assert statement.currency == "USD"
 
@@ -82,13 +83,32 @@ def test_calls_without_a_tenant_and_past_the_cap_have_lines_of_their_own(ledger,
     assert any(OVERFLOW in note for note in statement.notes)
 
 
-def test_a_month_of_a_real_size_is_shown_in_cents_and_a_small_one_in_millionths(ledger, write_hour):
-    """Fractions of a cent that are all of the bill are not rounded to nothing."""
-    write_hour("2026-11-20T10:00", {"acme": (1, 1)})
-    small = monthly(ledger, month="2026-11")
-    large = monthly(ledger, month="2026-11", capacity=Capacity(acu_hours=Decimal(1440)))
-    assert (small.quantum, large.quantum) == (Decimal("0.000001"), Decimal("0.01"))
-    assert large.total == Decimal("172.80")
+@pytest.mark.parametrize(
+    ("acu_hours", "tenants", "quantum", "total"),
+    [
+        ("1440", {"acme": (1, 1)}, "0.01", "172.80"),
+        ("0.1", {"acme": (1, 1)}, "0.01", "0.01"),
+        ("0.5", {"acme": (1, 100), "bee": (1, 1)}, "0.01", "0.06"),
+        # Half a cent is none, and less than one; nothing but requests.
+        ("0.02", {"acme": (1, 1)}, "0.000001", "0.002400"),
+        ("0", {"acme": (9, 1), "bee": (1, 1)}, "0.000001", "0.000004"),
+        # Where the others' line has the money, tenants' cents would still be zeros.
+        ("10", {"acme": (1, 1), UNATTRIBUTED: (1, 9999)}, "0.000001", "1.200001"),
+        # Nothing to see in millionths either.
+        ("0", {UNATTRIBUTED: (1, 1)}, "0.01", "0.00"),
+    ],
+)
+def test_an_estimate_is_in_millionths_only_where_every_tenants_cents_would_be_zero(
+    ledger, write_hour, acu_hours, tenants, quantum, total
+):
+    """And then it says so; where one tenant has a cent, all amounts are cents."""
+    write_hour("2026-11-20T10:00", tenants)
+    capacity = Capacity(acu_hours=Decimal(acu_hours))
+    statement = monthly(ledger, month="2026-11", capacity=capacity)
+    assert (f"{statement.quantum}", f"{statement.total}") == (quantum, total)
+    text = as_text(statement)
+    assert ("in millionths of a USD" in text) == (quantum == "0.000001")
+    assert ("0.000000" in text) == (quantum == "0.000001")
 
 
 def test_many_tenants_and_hours_add_up_to_the_cent(ledger, write_hour):
@@ -319,7 +339,7 @@ def test_hours_that_the_capacity_file_lacks_make_a_draft(ledger, write_hour, tmp
     path = tmp_path / "acu.csv"
     path.write_text("hour,acu\n2026-11-20T10:00Z,1\n")
     statement = monthly(ledger, month="2026-11", capacity=Capacity(hourly=read_capacity(path)))
-    assert statement.total == Decimal("0.120001")
+    assert statement.total == Decimal("0.12")
     assert any("lacks 1 hour in" in reason for reason in statement.draft)
     path.write_text("hour,acu\n2026-10-20T10:00Z,1\n")
     with pytest.raises(ReportError, match="no hour of the period"):
@@ -372,7 +392,7 @@ def test_groups_and_revenue_come_from_a_file(ledger, write_hour, tmp_path):
 
 def test_drivers_can_be_chosen_by_pool(ledger, write_hour, tmp_path):
     """Compute by calls, Data API by fixed shares; a tenant with a share and no call has a line."""
-    write_hour("2026-11-20T10:00", {"acme": (3, 1), "bee": (1, 99)})
+    write_hour("2026-11-20T10:00", {"acme": (3_000_000, 1), "bee": (1_000_000, 99)})
     path = tmp_path / "tenants.csv"
     path.write_text("tenant,share\nacme,1\nghost,3\n")
     statement = monthly(
@@ -383,8 +403,8 @@ def test_drivers_can_be_chosen_by_pool(ledger, write_hour, tmp_path):
         drivers={"compute": "calls", "data_api": "fixed"},
     )
     assert {line.tenant: line.amounts for line in statement.lines} == {
-        "acme": (Decimal(0), Decimal("0.09")),
+        "acme": (Decimal("0.35"), Decimal("0.09")),
         "bee": (Decimal(0), Decimal("0.03")),
-        "ghost": (Decimal("0.000001"), Decimal(0)),
+        "ghost": (Decimal("1.05"), Decimal(0)),
         UNATTRIBUTED: (Decimal(0), Decimal(0)),
     }

@@ -108,7 +108,7 @@ def test_weekends_of_earlier_months_are_remembered(days, of, write_hour):
     day, last = datetime.fromisoformat("2026-10-01"), datetime.fromisoformat("2026-11-14")
     while day < last:
         calls = 100 if day.weekday() < 5 else 1
-        write_hour((day + timedelta(hours=23)).isoformat(), {"acme": (calls, calls)})
+        write_hour((day + timedelta(hours=23)).isoformat(), {"acme": (calls * 10**6, calls)})
         day += timedelta(days=1)
     statement = of(
         "tenant,pool,budget\n,data_api,1\n", now="2026-11-14T00:30",

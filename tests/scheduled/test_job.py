@@ -102,6 +102,18 @@ def explorer(account, *months):
     account.post("/moto-api/static/ce/cost-and-usage-results", {"results": results})
 
 
+def export(account, label, amount, invoice):
+    """What AWS writes to S3 of a month."""
+    row = f"{amount},Usage,Data-API-Usage,USD,{label}-01,{label}-20,{label}-20,4,{invoice}"
+    columns = (
+        "line_item_unblended_cost,line_item_line_item_type,line_item_usage_type,"
+        "line_item_currency_code,bill_billing_period_start_date,line_item_usage_start_date,"
+        "line_item_usage_end_date,line_item_usage_amount,bill_invoice_id"
+    )
+    body = f"{columns}\n{row}\n".encode()
+    account.s3.put_object(Bucket="books", Key="cur/cur.csv", Body=body)
+
+
 def test_a_month_is_reported_stored_and_told(account, usage, monkeypatch):
     """Cost Explorer's bill beside the month before: five files, one notification, the sums."""
     monkeypatch.setenv("REPORT_BILL", "cost-explorer")
@@ -147,20 +159,10 @@ def test_an_open_month_is_made_again_until_it_is_closed(account, usage, monkeypa
     label = f"{year}-{month:02}"
     usage(f"{label}-20T10:00")
 
-    def export(amount, invoice):
-        row = f"{amount},Usage,Data-API-Usage,USD,{label}-01,{label}-20,{label}-20,4,{invoice}"
-        columns = (
-            "line_item_unblended_cost,line_item_line_item_type,line_item_usage_type,"
-            "line_item_currency_code,bill_billing_period_start_date,line_item_usage_start_date,"
-            "line_item_usage_end_date,line_item_usage_amount,bill_invoice_id"
-        )
-        body = f"{columns}\n{row}\n".encode()
-        account.s3.put_object(Bucket="books", Key="cur/cur.csv", Body=body)
-
     told = []
     for amount, estimated in (("8.00", True), ("8.00", True), ("8.50", True), ("9.00", False)):
         # AWS writes an export anew until the month is closed; its charges have no invoice before.
-        export(amount, "" if estimated else "INV-1")
+        export(account, label, amount, "" if estimated else "INV-1")
         assert handler({}, None)["status"] == (["DRAFT"] if estimated else ["FINAL"])
         told += account.heard()
     assert handler({}, None)["total"] == "9.00"
@@ -171,7 +173,7 @@ def test_an_open_month_is_made_again_until_it_is_closed(account, usage, monkeypa
     ]
     assert told[1][1].startswith("Made again; before: DRAFT, 8.00 USD.")
     assert told[2][1].startswith("The month is closed: this report takes the place of a draft")
-    export("9.10", "INV-1")
+    export(account, label, "9.10", "INV-1")
     assert handler({"month": label}, None)["total"] == "9.10"
     assert account.heard()[0][0].endswith("9.10 USD (FINAL)")
 
@@ -199,7 +201,7 @@ def test_facts_of_tenants_and_measured_storage_are_read_from_s3(account, usage, 
     document = json.loads(account.s3.get_object(Bucket="books", Key=key)["Body"].read())
     (acme,) = [line for line in document["lines"] if line["tenant"] == "acme"]
     assert acme["revenue"] == "10"
-    assert acme["amounts"]["storage"] == "0.100000"
+    assert acme["amounts"]["storage"] == "0.10"
     monkeypatch.setenv("REPORT_STORAGE", "s3://books/none.csv")
     with pytest.raises(ReportError, match=r"'s3://books/none.csv' cannot be read: .*404"):
         handler({"month": "2026-10"}, None)
@@ -215,12 +217,60 @@ def test_a_failure_is_told_and_raised(account):
     assert account.keys("reports/") == []
 
 
+def test_the_month_is_converted_at_the_rate_of_a_file_on_s3(account, usage, monkeypatch):
+    """The rate and its file stand in the notification; without a rate nothing is made."""
+    monkeypatch.setenv("REPORT_BILL", "cost-explorer")
+    monkeypatch.setenv("REPORT_FORMATS", "json")
+    monkeypatch.setenv("REPORT_CURRENCY", "EUR")
+    usage("2026-10-20T10:00")
+    explorer(account, ("2026-10", "8.00", False))
+    with pytest.raises(ReportError, match="a file of rates is needed for EUR"):
+        handler({"month": "2026-10"}, None)
+    account.heard()
+    body = b"date,from,to,rate\n2026-10-31,USD,EUR,0.5\n"
+    account.s3.put_object(Bucket="books", Key="fx/ecb.csv", Body=body)
+    monkeypatch.setenv("REPORT_RATES", "s3://books/fx/ecb.csv")
+    explorer(account, ("2026-10", "8.00", False))
+    answer = handler({"month": "2026-10"}, None)
+    assert (answer["total"], answer["currency"]) == ("4.00", "EUR")
+    ((subject, text),) = account.heard()
+    assert subject == "Cost per tenant 2026-10: 4.00 EUR (FINAL)"
+    assert "Converted from 8.00 USD at 1 USD = 0.5 EUR, the rate of 2026-10-31 (ecb.csv)" in text
+
+
+def test_budgets_of_the_month_that_runs_are_told_when_one_comes_to_be_over(
+    account, usage, monkeypatch
+):
+    """A day on which nothing changed in that is no news, whatever was spent."""
+    monkeypatch.setenv("REPORT_BILL", "s3://books/cur/cur.csv")
+    monkeypatch.setenv("REPORT_FORMATS", "json")
+    monkeypatch.setenv("REPORT_TENANTS", "s3://books/t.csv")
+    body = b"tenant,budget\nacme,5\n,100\n"
+    account.s3.put_object(Bucket="books", Key="t.csv", Body=body)
+    label = f"{datetime.now(UTC):%Y-%m}"
+    usage(f"{label}-01T00:00")
+    told = []
+    for amount in ("8.00", "9.00"):
+        export(account, label, amount, "")
+        answer = handler({"month": "current"}, None)
+        told.append(account.heard())
+    assert (answer["month"], answer["total"]) == (label, "9.00")
+    assert answer["budgets"] == {"tenant acme": "over"}
+    ((subject, text),), no_news = told
+    assert no_news == []
+    assert subject == f"Cost per tenant {label}: 8.00 USD (DRAFT), 1 budget over"
+    assert "tenant acme: 6.00 of 5.00 USD spent (120.0 %), over by 1.00" in text
+    assert "No forecast of the month" in text
+
+
 @pytest.mark.parametrize(
     ("name", "value", "error"),
     [
         ("REPORT_LEDGER", "/tmp/x", "REPORT_LEDGER = '/tmp/x': must be s3://bucket/..."),
         ("REPORT_TENANTS", "x.csv", "REPORT_TENANTS = 'x.csv': must be s3://bucket/..."),
         ("REPORT_FORMATS", "html,pdf", "REPORT_FORMATS = 'html,pdf'"),
+        ("REPORT_RATES", "ecb.csv", "REPORT_RATES = 'ecb.csv': must be s3://bucket/..."),
+        ("REPORT_FORECAST", "maybe", "REPORT_FORECAST = 'maybe': must be yes or no"),
         ("REPORT_IDLE", "x", "REPORT_IDLE must be one of separate, weighted, even"),
     ],
 )

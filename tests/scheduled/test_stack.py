@@ -26,7 +26,7 @@ def test_every_setting_that_the_stack_passes_is_one_that_the_job_reads():
     """A misspelt name would be passed over in silence."""
     source = Path(settings.__file__).read_text("utf-8")
     passed = [line.split(":")[0].strip() for line in template().splitlines() if " REPORT_" in line]
-    assert len(passed) == 12
+    assert len(passed) == 17
     for name in passed:
         assert f'"{name}"' in source
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tenantmetrics.errors import ConfigError
+from tenantmetrics.sidecar import main
 from tenantmetrics.sidecar.settings import Settings, read_keys, read_token
 
 from .conftest import CLUSTER, SECRET
@@ -27,6 +28,13 @@ def shared(both):
     scripted.seen.clear()
     scripted.asked = b""
     return running, scripted
+
+
+def test_a_wrong_exporter_is_named_with_its_variable(monkeypatch):
+    """Though the sidecar adds its own page to what the environment says."""
+    monkeypatch.setenv("TENANTMETRICS_EXPORTERS", "frobnicate")
+    with pytest.raises(ConfigError, match="from environment TENANTMETRICS_EXPORTERS"):
+        main.run(Settings(port=0), print)
 
 
 def code(answer):

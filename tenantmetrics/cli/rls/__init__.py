@@ -14,7 +14,7 @@ __all__ = ["rls"]
 rls = typer.Typer(
     name="rls",
     no_args_is_help=True,
-    help="Row-level security: write its policies, check them, prove that they hold.",
+    help="Write row-level security, check it, prove that it holds.",
 )
 rls.command()(check)
 rls.command()(prove)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tenantmetrics.cli.rls.target import (
+    COLUMN,
+    VARIABLE,
     ColumnName,
     DatabaseName,
     EndpointUrl,
@@ -19,6 +21,7 @@ from tenantmetrics.cli.rls.target import (
     Schemas,
     SecretArn,
     Url,
+    UserColumn,
     Variable,
     connect,
     ends_with_2,
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["check", "safe"]
 
 
-class Format(StrEnum):
+class FindingsFormat(StrEnum):
     """How findings are printed."""
 
     TABLE = "table"
@@ -56,28 +59,29 @@ def check(
     database: DatabaseName = None,
     region: Region = None,
     endpoint_url: EndpointUrl = None,
-    column: ColumnName = "tenant_id",
-    variable: Variable = "app.current_tenant_id",
-    user_column: Annotated[
-        str | None, typer.Option(help="A column that policies compare with the user, too.")
-    ] = None,
+    column: ColumnName = COLUMN,
+    variable: Variable = VARIABLE,
+    user_column: UserColumn = None,
     schema: Schemas = None,
     role: Roles = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+    format_: Annotated[
+        FindingsFormat, typer.Option("--format", help="How to print.")
+    ] = FindingsFormat.TABLE,
     baseline: Annotated[
-        Path | None, typer.Option(help="File of findings that are known: they are left out.")
+        Path | None, typer.Option(help="File of known findings; they are not reported.")
     ] = None,
     write_baseline: Annotated[
-        Path | None, typer.Option(help="Write all findings of now to such a file.")
+        Path | None, typer.Option(help="Write all current findings to this file.")
     ] = None,
     fail_on: Annotated[
-        FailOn, typer.Option(help="Exit with 1 from this severity on.")
+        FailOn, typer.Option(help="Exit with 1 for a finding of this severity or above.")
     ] = FailOn.WARNING,
 ) -> None:
-    """Check row-level security: tables, policies, keys, roles, views, functions.
+    """Check row-level security.
 
-    Read-only, in a READ ONLY transaction; only the catalogue is read, no row. Exits with 0 if all
-    is well, 1 if something was found, 2 if the database could not be checked.
+    Tables, policies, keys, roles, views and functions. Read-only, in a READ ONLY transaction; only
+    the catalogue is read, no row. Exits with 0 if all is well, 1 if something was found, 2 if the
+    database could not be checked.
     """
     from tenantmetrics.policies.baseline import read_baseline
     from tenantmetrics.policies.baseline import write_baseline as write
@@ -108,7 +112,7 @@ def check(
             known |= {found.key for found in report.findings}
     found = [finding for finding in report.findings if finding.key not in known]
     mended = sorted(known - {finding.key for finding in report.findings})
-    if format_ is Format.JSON:
+    if format_ is FindingsFormat.JSON:
         document = {
             "tables": report.tables,
             "roles": report.roles,
@@ -116,7 +120,7 @@ def check(
             "known": len(report.findings) - len(found),
         }
         print(json.dumps(document, ensure_ascii=False, indent=2))
-    elif format_ is Format.SARIF:
+    elif format_ is FindingsFormat.SARIF:
         print(json.dumps(sarif(found), ensure_ascii=False, indent=2))
     else:
         _print(report, found)

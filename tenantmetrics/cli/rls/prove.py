@@ -10,6 +10,9 @@ import typer
 
 from tenantmetrics.cli.rls.check import safe
 from tenantmetrics.cli.rls.target import (
+    COLUMN,
+    USER_VARIABLE,
+    VARIABLE,
     ColumnName,
     DatabaseName,
     EndpointUrl,
@@ -18,6 +21,8 @@ from tenantmetrics.cli.rls.target import (
     Schemas,
     SecretArn,
     Url,
+    UserColumn,
+    UserVariable,
     Variable,
     connect,
     ends_with_2,
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["prove"]
 
 
-class Format(StrEnum):
+class ProofFormat(StrEnum):
     """How the proof is printed."""
 
     TABLE = "table"
@@ -53,14 +58,10 @@ def prove(
     table: Annotated[
         list[str] | None, typer.Option(help="Only this table. Repeatable. [default: all]")
     ] = None,
-    column: ColumnName = "tenant_id",
-    variable: Variable = "app.current_tenant_id",
-    user_column: Annotated[
-        str | None, typer.Option(help="A column that policies compare with the user, too.")
-    ] = None,
-    user_variable: Annotated[
-        str, typer.Option(help="The variable that holds the user.")
-    ] = "app.current_user_id",
+    column: ColumnName = COLUMN,
+    variable: Variable = VARIABLE,
+    user_column: UserColumn = None,
+    user_variable: UserVariable = USER_VARIABLE,
     schema: Schemas = None,
     functions: Annotated[
         bool,
@@ -69,13 +70,15 @@ def prove(
             help="Call SECURITY DEFINER functions; what they do outside of the database stays.",
         ),
     ] = True,
-    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+    format_: Annotated[
+        ProofFormat, typer.Option("--format", help="How to print.")
+    ] = ProofFormat.TABLE,
 ) -> None:
-    """Prove that tenants are isolated: put in rows of two, and try everything as one of them.
+    """Prove that tenants are isolated.
 
-    In one transaction that is rolled back. Connect as a role that may SET ROLE to the
-    application's. Exits with 0 if all is isolated, 1 if something is not, 2 if something could not
-    be tried.
+    Puts in rows of two tenants and tries every operation as one of them, in one transaction that is
+    rolled back. Connect as a role that may SET ROLE to the application's. Exits with 0 if all is
+    isolated, 1 if something is not, 2 if something could not be tried.
     """
     from tenantmetrics.policies.proof.prove import prove as proved
     from tenantmetrics.policies.scope import Settings
@@ -100,8 +103,8 @@ def prove(
         ) as connection,
     ):
         proof = proved(connection, settings, tables=table or (), functions=functions)
-    if format_ is Format.JSON:
-        document = {"role": proof.role, "proved": [one.as_dict() for one in proof.proved]}
+    if format_ is ProofFormat.JSON:
+        document = {"role": proof.role, "proved": [tried.as_dict() for tried in proof.proved]}
         print(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         _print(proof)
@@ -135,8 +138,8 @@ def _print(proof: Proof) -> None:
     for heading in (*operations, "else"):
         grid.add_column(heading, no_wrap=True)
     by_object: dict[str, dict[str, Verdict]] = {}
-    for one in proof.proved:
-        by_object.setdefault(one.object, {})[one.operation] = one.verdict
+    for tried in proof.proved:
+        by_object.setdefault(tried.object, {})[tried.operation] = tried.verdict
     for name, found in by_object.items():
         rest = [verdict for operation, verdict in found.items() if operation not in operations]
         worst = next((v for v in (Verdict.LEAK, Verdict.UNPROVED) if v in rest), None)
@@ -144,17 +147,17 @@ def _print(proof: Proof) -> None:
         cells = [marks[found[name]] if name in found else "" for name in operations]
         grid.add_row(safe(name).replace("[", r"\["), *cells, other)
     console.print(grid)
-    for one in proof.proved:
-        if one.why and one.verdict in {Verdict.LEAK, Verdict.UNPROVED, Verdict.ISOLATED}:
-            said = "note" if one.verdict is Verdict.ISOLATED else str(one.verdict)
+    for tried in proof.proved:
+        if tried.why and tried.verdict in {Verdict.LEAK, Verdict.UNPROVED, Verdict.ISOLATED}:
+            said = "note" if tried.verdict is Verdict.ISOLATED else str(tried.verdict)
             console.print(
-                f"{said}: {safe(one.object)}: {one.operation}: {one.why}",
+                f"{said}: {safe(tried.object)}: {tried.operation}: {tried.why}",
                 markup=False,
                 soft_wrap=True,
             )
     objects = len(by_object)
-    leaking = len({one.object for one in proof.leaks})
-    unproved = len({one.object for one in proof.unproved} - {one.object for one in proof.leaks})
+    leaking = len({leak.object for leak in proof.leaks})
+    unproved = len({leak.object for leak in proof.unproved} - {leak.object for leak in proof.leaks})
     console.print(
         f"{objects} objects: {leaking} not isolated, {unproved} not proved; nothing was kept",
         markup=False,

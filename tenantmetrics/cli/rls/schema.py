@@ -47,16 +47,18 @@ def schema(
         Path | None, typer.Option("--output", "-o", help="Write to this file.")
     ] = None,
 ) -> None:
-    """Write keys, foreign keys and tenant columns to a file for the setting tenant_schema.
+    """Write the file for the setting tenant_schema.
 
-    Read-only. Nothing of the tables' rows is read.
+    It holds keys, foreign keys and tenant columns. Read-only; no row of a table is read.
     """
     from tenantmetrics import config
     from tenantmetrics.policies.read import read
     from tenantmetrics.policies.tenant_schema import tenant_schema
     from tenantmetrics.report.text import write_files
 
-    columns = config.load(tenant_columns=column or None).tenant_columns
+    columns = config.load(
+        flags={"tenant_columns": "--column"}, tenant_columns=column or None
+    ).tenant_columns
     with ends_with_2():
         with (
             connect(
@@ -77,8 +79,9 @@ def schema(
             return
         write_files({output: text})
     tables = found["tables"].values()
+    owned = sum(bool(table["tenant"]) for table in tables)
+    shared_rows = sum(table["shared"] for table in tables)
     typer.echo(
-        f"wrote {output}: {len(tables)} tables, {sum(bool(one['tenant']) for one in tables)} with "
-        f"a tenant column, {sum(one['shared'] for one in tables)} shared",
+        f"wrote {output}: {len(tables)} tables, {owned} with a tenant column, {shared_rows} shared",
         err=True,
     )

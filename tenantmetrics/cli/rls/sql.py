@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tenantmetrics.cli.rls.target import (
+    COLUMN,
+    USER_VARIABLE,
+    VARIABLE,
     ColumnName,
     DatabaseName,
     EndpointUrl,
@@ -17,6 +20,8 @@ from tenantmetrics.cli.rls.target import (
     Schemas,
     SecretArn,
     Url,
+    UserColumn,
+    UserVariable,
     Variable,
     connect,
     ends_with_2,
@@ -46,14 +51,10 @@ def sql(
         typer.Option(help="Tables whose names match, with * and ?, such as 'app.*'. Repeatable."),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="All tables that have the column.")] = False,
-    column: ColumnName = "tenant_id",
-    variable: Variable = "app.current_tenant_id",
-    user_column: Annotated[
-        str | None, typer.Option(help="A column that must be the session's user, too.")
-    ] = None,
-    user_variable: Annotated[
-        str, typer.Option(help="The variable that holds the user.")
-    ] = "app.current_user_id",
+    column: ColumnName = COLUMN,
+    variable: Variable = VARIABLE,
+    user_column: UserColumn = None,
+    user_variable: UserVariable = USER_VARIABLE,
     schema: Schemas = None,
     role: Roles = None,
     policy: Annotated[str, typer.Option(help="Name of the policy.")] = "tenant_isolation",
@@ -70,9 +71,10 @@ def sql(
         typer.Option(help="Write to this file, and the undo beside it, as NAME.undo.sql."),
     ] = None,
 ) -> None:
-    """Print the SQL that isolates tables by tenant: row-level security, policies, roles, indexes.
+    """Print the SQL that isolates tables by tenant.
 
-    Read-only: the database is only asked for what there is. The SQL may be applied again and again.
+    Row-level security, policies, roles and indexes. Read-only: only the catalogue is read. The SQL
+    can be applied repeatedly.
     """
     from tenantmetrics.policies.migration import Plan, migration
     from tenantmetrics.policies.read import read

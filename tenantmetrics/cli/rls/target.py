@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tenantmetrics.policies.source import DataApiConnection, PostgresConnection
 
 __all__ = [
+    "COLUMN",
+    "USER_VARIABLE",
+    "VARIABLE",
     "ColumnName",
     "DatabaseName",
     "EndpointUrl",
@@ -24,10 +27,17 @@ __all__ = [
     "Schemas",
     "SecretArn",
     "Url",
+    "UserColumn",
+    "UserVariable",
     "Variable",
     "connect",
     "ends_with_2",
 ]
+
+COLUMN = "tenant_id"
+VARIABLE = "app.current_tenant_id"
+USER_VARIABLE = "app.current_user_id"
+"""Defaults of the options below."""
 
 ResourceArn = Annotated[
     str | None,
@@ -44,7 +54,7 @@ DatabaseName = Annotated[str | None, typer.Option(help="The database, for the Da
 Url = Annotated[
     str | None,
     typer.Option(
-        help="Over a connection instead: postgresql://user@host/database. Keep its password in "
+        help="Connect here instead: postgresql://user@host/database. Keep the password in "
         "PGPASSWORD or ~/.pgpass.",
         envvar="TENANTMETRICS_POSTGRES_URL",
     ),
@@ -55,7 +65,13 @@ EndpointUrl = Annotated[
     typer.Option(help="Another Data API endpoint, such as that of `tenantmetrics local`."),
 ]
 ColumnName = Annotated[str, typer.Option(help="The column that holds the tenant.")]
-Variable = Annotated[str, typer.Option(help="The variable that policies compare with.")]
+Variable = Annotated[
+    str, typer.Option(help="The session variable that policies compare with the column.")
+]
+UserColumn = Annotated[
+    str | None, typer.Option(help="A column that policies also compare with the session's user.")
+]
+UserVariable = Annotated[str, typer.Option(help="The session variable that holds the user.")]
 Schemas = Annotated[
     list[str] | None,
     typer.Option("--schema", help="Only this schema. Repeatable. [default: all]"),

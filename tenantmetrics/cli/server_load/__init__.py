@@ -14,7 +14,7 @@ __all__ = ["server_load"]
 server_load = typer.Typer(
     name="server-load",
     no_args_is_help=True,
-    help="What the database and AWS say of their own load, for the report to divide compute by.",
+    help="Record the server's own load, to divide compute by.",
 )
 server_load.command()(activity)
 server_load.command()(db_load)

@@ -50,7 +50,7 @@ def activity(
     region: Region = None,
     endpoint_url: EndpointUrl = None,
 ) -> None:
-    """Look at pg_stat_activity at a steady pace, and write which tenants' sessions work.
+    """Sample pg_stat_activity: whose sessions work.
 
     For clusters that have neither pg_stat_statements nor Performance Insights. A session's tenant
     is in its text's comment or its application_name. Read-only. What it costs is said first.

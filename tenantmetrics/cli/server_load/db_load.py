@@ -20,7 +20,7 @@ def db_load(
     until: Until = None,
     region: Region = None,
 ) -> None:
-    """Write the cluster's load by instance and hour, as CloudWatch has it.
+    """Write CloudWatch's DBLoad by instance and hour.
 
     Run it every hour or every day: each run writes its days anew, as far as they are over. It never
     touches the database. It needs Database Insights or Performance Insights to be on.

@@ -53,7 +53,9 @@ def performance_insights(
     ] = 300,
     region: Region = None,
 ) -> None:
-    """Write the cluster's load by application or user and hour, as Performance Insights has it.
+    """Write Performance Insights' load by name and hour.
+
+    The name is an application's or a user's.
 
     For applications that set application_name (or a role) to the tenant. Run it every day: each run
     writes its days anew, as far as they are over. It never touches the database.

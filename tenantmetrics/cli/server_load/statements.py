@@ -58,10 +58,11 @@ def statements(
     region: Region = None,
     endpoint_url: EndpointUrl = None,
 ) -> None:
-    """Take a snapshot of pg_stat_statements, and write what ran since the last one.
+    """Write what ran since the last snapshot.
 
-    Read-only. Run it every few minutes: the first run keeps a snapshot, each later one writes what
-    ran in between. Texts of statements are never stored. The role needs pg_read_all_stats.
+    Reads pg_stat_statements. Run it every few minutes: the first run keeps a snapshot, each later
+    one writes what ran in between. Read-only. Texts of statements are never stored. The role needs
+    pg_read_all_stats.
     """
     from tenantmetrics import config
     from tenantmetrics.serverside.statements import take

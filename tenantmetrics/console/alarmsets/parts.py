@@ -21,9 +21,11 @@ FLEET_BOARD = "dashboard ${Prefix}-fleet"
 PIPELINE_BOARD = "dashboard ${Prefix}-pipeline"
 
 
-def stat(one: Metric, stat: str, name: str = "m1", *, returned: bool = False) -> Query:
+def stat(metric: Metric, stat: str, name: str = "m1", *, returned: bool = False) -> Query:
     """A metric of ours with its statistic."""
-    return Query(id=name, namespace="${Namespace}", metric=one.name, stat=stat, returned=returned)
+    return Query(
+        id=name, namespace="${Namespace}", metric=metric.name, stat=stat, returned=returned
+    )
 
 
 def rds(name: str, stat: str, query_id: str = "m1", *, returned: bool = False) -> Query:
@@ -43,14 +45,14 @@ def math(expression: str, label: str, name: str = "watched") -> Query:
     return Query(id=name, expression=expression, label=label, returned=True)
 
 
-def series(one: Metric, function: str, by: str, where: str = "") -> tuple[Query, ...]:
+def series(metric: Metric, function: str, by: str, where: str = "") -> tuple[Query, ...]:
     """One query whose every series is watched: GROUP BY and ORDER BY are both needed for that."""
-    schema = ", ".join(['"${Namespace}"', *one.dimensions])
-    text = f"SELECT {function}({one.name}) FROM SCHEMA({schema})"  # noqa: S608 - no input in it
+    schema = ", ".join(['"${Namespace}"', *metric.dimensions])
+    text = f"SELECT {function}({metric.name}) FROM SCHEMA({schema})"  # noqa: S608 - no input in it
     if where:
         text += f" WHERE {where}"
     text += f" GROUP BY {by} ORDER BY {function}() DESC"
-    return (math(text, f"{one.name} by {by}", "q1"),)
+    return (math(text, f"{metric.name} by {by}", "q1"),)
 
 
 DURATION, ERRORS, LOAD = (

@@ -55,9 +55,9 @@ def entries_faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
         yield f"{queries} Metrics Insights queries in one alarm, one is allowed"
 
 
-def _returned(one: dict[str, Any]) -> bool:
+def _returned(metric: dict[str, Any]) -> bool:
     """Whether it is watched; a text is as good as a boolean in a template."""
-    return str(one.get("ReturnData", True)).lower() != "false"
+    return str(metric.get("ReturnData", True)).lower() != "false"
 
 
 def _band_faults(alarm: dict[str, Any], metrics: list[dict[str, Any]]) -> Iterator[str]:
@@ -85,11 +85,13 @@ def _metric_stat_faults(stat: dict[str, Any], known: Known) -> Iterator[str]:
         yield wrong
 
 
-def _series_faults(one: dict[str, Any], text: str, metrics: list[dict[str, Any]]) -> Iterator[str]:
+def _series_faults(
+    metric: dict[str, Any], text: str, metrics: list[dict[str, Any]]
+) -> Iterator[str]:
     """A query by tenant is watched series by series, or metric math makes one series of it."""
     if not insights.is_query(text):
         return
-    if "Period" not in one:
+    if "Period" not in metric:
         yield "a Metrics Insights query in an alarm needs a Period"
     try:
         query = insights.parse_query(text)
@@ -97,20 +99,20 @@ def _series_faults(one: dict[str, Any], text: str, metrics: list[dict[str, Any]]
         return
     if query.group_by and not query.order_by:
         yield "an alarm on several series needs ORDER BY beside GROUP BY"
-    if query.group_by and not _returned(one):
+    if query.group_by and not _returned(metric):
         for other in metrics:
-            if _uses_bare(str(other.get("Expression", "")), str(one.get("Id"))):
+            if _uses_bare(str(other.get("Expression", "")), str(metric.get("Id"))):
                 yield (
-                    f"metric math in an alarm must return one series: {one['Id']} has many, "
-                    f"so MAX({one['Id']}) or the like"
+                    f"metric math in an alarm must return one series: {metric['Id']} has many, "
+                    f"so MAX({metric['Id']}) or the like"
                 )
 
 
 def _query_faults(
-    alarm: dict[str, Any], one: dict[str, Any], text: str, known: Known
+    alarm: dict[str, Any], metric: dict[str, Any], text: str, known: Known
 ) -> Iterator[str]:
     """A query that is watched as it is, over one of our rates."""
-    if not insights.is_query(text) or not _returned(one):
+    if not insights.is_query(text) or not _returned(metric):
         return
     try:
         query = insights.parse_query(text)

@@ -102,22 +102,22 @@ def _key_faults(keys: Any) -> Iterator[str]:
         yield f"the same key twice in Keys: {keys}"
 
 
-def _filter_faults(one: Any) -> Iterator[str]:
-    operators = _MATCHES & set(one) if isinstance(one, dict) else set()
-    if not isinstance(one, dict) or "Match" not in one or len(operators) != 1:
-        shown = json.dumps(one)
+def _filter_faults(entry: Any) -> Iterator[str]:
+    operators = _MATCHES & set(entry) if isinstance(entry, dict) else set()
+    if not isinstance(entry, dict) or "Match" not in entry or len(operators) != 1:
+        shown = json.dumps(entry)
         yield f"filter {shown} needs Match and one of {', '.join(sorted(_MATCHES))}"
         return
     (name,) = operators
-    value = one[name]
-    for other in sorted(set(one) - {"Match", name}):
-        yield f"filter on {one['Match']!r} has no entry {other!r}{close_to(other, _MATCHES)}"
+    value = entry[name]
+    for other in sorted(set(entry) - {"Match", name}):
+        yield f"filter on {entry['Match']!r} has no entry {other!r}{close_to(other, _MATCHES)}"
     if name in _LISTS and not (isinstance(value, list) and 1 <= len(value) <= _MAX_VALUES):
-        yield f"{name} of {one['Match']!r} takes a list of 1 to {_MAX_VALUES} values"
+        yield f"{name} of {entry['Match']!r} takes a list of 1 to {_MAX_VALUES} values"
     if name in _NUMBERS and (isinstance(value, bool) or not isinstance(value, int | float)):
-        yield f"{name} of {one['Match']!r} takes a number, not {value!r}"
+        yield f"{name} of {entry['Match']!r} takes a number, not {value!r}"
     if name == "IsPresent" and not isinstance(value, bool):
-        yield f"IsPresent of {one['Match']!r} takes true or false, not {value!r}"
+        yield f"IsPresent of {entry['Match']!r} takes true or false, not {value!r}"
 
 
 def _path_faults(

@@ -89,7 +89,7 @@ def _schema_faults(file: str, body: Any) -> Iterator[Fault]:
         .read_text("utf-8")
     )
     validator = jsonschema.Draft202012Validator(schema)
-    for error in sorted(validator.iter_errors(body), key=lambda one: list(map(str, one.path))):
+    for error in sorted(validator.iter_errors(body), key=lambda fault: list(map(str, fault.path))):
         path = list(error.absolute_path)
         place = "body"
         if path[:1] == ["widgets"] and len(path) > 1 and isinstance(body["widgets"][path[1]], dict):

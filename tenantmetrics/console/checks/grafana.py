@@ -57,16 +57,16 @@ def check(file: str, body: dict[str, Any]) -> list[Fault]:
     ours = _OURS in f"{body.get('uid')} {body.get('title')} {body.get('tags')}"
     found = [Fault(file, "dashboard", what) for what in _board_faults(body, ours=ours)]
     panels = [panel for panel in body.get("panels", ()) if isinstance(panel, dict)]
-    for number, one in enumerate(panels):
-        whats = [*_place_faults(one, panels[:number])] if ours else []
-        found += [Fault(file, _place(one, number), what) for what in whats]
-    for number, one in enumerate(_every(body)):
-        whats = [*_type_faults(one)]
+    for number, panel in enumerate(panels):
+        whats = [*_place_faults(panel, panels[:number])] if ours else []
+        found += [Fault(file, _place(panel, number), what) for what in whats]
+    for number, panel in enumerate(_every(body)):
+        whats = [*_type_faults(panel)]
         if ours:
-            whats += [*_unit_faults(one), *grafanakeys.member_faults(one)]
-        if one.get("type") != "row":
-            whats += _panel_faults(one, body, ours=ours)
-        found += [Fault(file, _place(one, number), what) for what in whats]
+            whats += [*_unit_faults(panel), *grafanakeys.member_faults(panel)]
+        if panel.get("type") != "row":
+            whats += _panel_faults(panel, body, ours=ours)
+        found += [Fault(file, _place(panel, number), what) for what in whats]
     return found
 
 
@@ -125,9 +125,9 @@ def _own_faults(body: dict[str, Any]) -> Iterator[str]:
         yield "there is no variable 'datasource' of type datasource"
     yield from grafanakeys.member_faults(body)
     used = str([body.get("panels"), _variables(body)])
-    for name, one in variables.items():
-        if one.get("type") == "query":
-            for what in _variable_faults(one, body):
+    for name, variable in variables.items():
+        if variable.get("type") == "query":
+            for what in _variable_faults(variable, body):
                 yield f"variable {name!r}: {what}"
         if not re.search(rf"\$\{{?{re.escape(name)}\b", used):
             yield f"variable {name!r} is used nowhere"

@@ -58,10 +58,10 @@ def expanded(lines: Sequence[Sequence[Any]]) -> list[Line]:
             if kept < 1:
                 wrong = "'...' repeats the line above, and there is none that is longer"
             texts = [*above[: max(kept, 0)], *texts[1:]]
-        for place, one in enumerate(texts):
-            if one == "." and place < len(above):
+        for place, text in enumerate(texts):
+            if text == "." and place < len(above):
                 texts[place] = above[place]
-            elif one == ".":
+            elif text == ".":
                 wrong = "'.' repeats what stands above, and nothing does"
         above = texts or above
         found.append(Line(texts, options, wrong))
@@ -117,9 +117,9 @@ def _axis_faults(properties: Mapping[str, Any]) -> Iterator[str]:
 def _id_faults(lines: Sequence[Line], known: Known) -> Iterator[str]:
     yield from metricmath.ids_faults([line.options["id"] for line in lines if "id" in line.options])
     expressions = {
-        str(one.options.get("id", f"_{number}")): str(one.options["expression"])
-        for number, one in enumerate(lines)
-        if "expression" in one.options
+        str(line.options.get("id", f"_{number}")): str(line.options["expression"])
+        for number, line in enumerate(lines)
+        if "expression" in line.options
     }
     if names := metricmath.circle(expressions):
         yield f"expressions need each other in a circle: {names}"

@@ -99,8 +99,8 @@ def rehearse(alarms: Sequence[Alarm], store: Store, values: Mapping[str, Any]) -
             bool(alarm.rule) and any(tenants.get(name) for name in _children(alarm, prefix))
         )
         firings += _intervals(alarm.id, found, store.end_s)
-    order = {one.id: number for number, one in enumerate(alarms)}
-    firings.sort(key=lambda one: (one.from_s, order[one.alarm], one.who))
+    order = {alarm.id: number for number, alarm in enumerate(alarms)}
+    firings.sort(key=lambda firing: (firing.from_s, order[firing.alarm], firing.who))
     return Rehearsal(tuple(firings), unheard)
 
 
@@ -135,9 +135,9 @@ def _metric(alarm: Alarm, store: Store) -> _States:
     series = value if isinstance(value, dict) else {}
     band = known.get(alarm.band) if alarm.band else None
     states: dict[int, set[str]] = {}
-    for who, one in series.items():
+    for who, values in series.items():
         limits = band[who] if isinstance(band, dict) else None
-        for moment in _alarmed(alarm, one, limits, store):
+        for moment in _alarmed(alarm, values, limits, store):
             # A state holds until the next period ends.
             for minute in range(moment, moment + alarm.period_s, MINUTE_S):
                 states.setdefault(minute, set()).add(who)

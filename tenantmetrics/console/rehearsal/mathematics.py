@@ -207,12 +207,12 @@ def _apply(function: Callable[[float, float], float], left: Value, right: Value)
             return float("nan")
     if isinstance(left, float):
         assert isinstance(right, dict)  # noqa: S101 - for mypy
-        return {name: _points(function, left, one) for name, one in right.items()}
+        return {name: _points(function, left, points) for name, points in right.items()}
     if isinstance(right, float) or set(right) == {""}:
         single = right if isinstance(right, float) else right[""]
-        return {name: _points(function, one, single) for name, one in left.items()}
+        return {name: _points(function, points, single) for name, points in left.items()}
     if set(left) == {""}:
-        return {name: _points(function, left[""], one) for name, one in right.items()}
+        return {name: _points(function, left[""], points) for name, points in right.items()}
     return {name: _points(function, left[name], right[name]) for name in left if name in right}
 
 

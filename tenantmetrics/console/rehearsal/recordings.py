@@ -177,7 +177,7 @@ def _add_document(where: str, text: str, store: Store, seen: set[str]) -> None:
                     else ([value], [1])
                 )
                 pairs = tuple(
-                    (float(one), int(count)) for one, count in zip(values, counts, strict=True)
+                    (float(value), int(count)) for value, count in zip(values, counts, strict=True)
                 )
                 store.add(metric["Name"], dimensions, at_s, pairs)
     except (KeyError, TypeError, ValueError, IndexError) as error:

@@ -153,9 +153,9 @@ def _window(described: dict[str, Any], minute: int, start_s: int) -> Window | No
             "error_rate": described.get("error_rate", 0.0),
             "error": _ERROR,
         }
-        for one in now:
-            if one.get("tenant", tenant) == tenant:
-                mine |= {name: one[name] for name in mine if name in one}
+        for incident in now:
+            if incident.get("tenant", tenant) == tenant:
+                mine |= {name: incident[name] for name in mine if name in incident}
         _calls(series, statements, loads, tenant, mine)
     losses: dict[str, int] = {}
     failures: dict[str, int] = {}
@@ -217,23 +217,23 @@ def _calls(
         if not calls:
             continue
         source = Source.UNATTRIBUTED if tenant == UNATTRIBUTED else Source.CONTEXT
-        one = series.setdefault(
+        counted = series.setdefault(
             SeriesKey(tenant, "ExecuteStatement", outcome, source, "", ""), Series()
         )
-        one.calls += calls
-        one.billed_requests += calls
-        one.attempts += calls
-        one.request_bytes += 200 * calls
-        one.response_bytes += 900 * calls
-        one.rows_returned += 3 * calls
-        one.rows_written += (calls + 1) // 2
+        counted.calls += calls
+        counted.billed_requests += calls
+        counted.attempts += calls
+        counted.request_bytes += 200 * calls
+        counted.response_bytes += 900 * calls
+        counted.rows_returned += 3 * calls
+        counted.rows_written += (calls + 1) // 2
         each, rest = divmod(calls, len(_SPREAD))
         for number, factor in enumerate(_SPREAD):
             count = each + (number < rest)
             duration_ns = int(mine["latency_ms"] * factor * 1e6)
             if count:
-                histogram.record(one, duration_ns, count)
-                one.duration_ns += duration_ns * count
+                histogram.record(counted, duration_ns, count)
+                counted.duration_ns += duration_ns * count
                 time_ns, squares = duration_ns * count, count * round(duration_ns / 1e3) ** 2
                 statements.add(tenant, _STATEMENT, count, time_ns, squares, 0, 0, 0, 0, 0)
                 server_ms = max(0.0, mine["latency_ms"] - mine["overhead_ms"]) * factor

@@ -51,7 +51,7 @@ class Store:
         points = self.series.get(key)
         if points is None:
             points = self.series[key] = {}
-            kind = (name, tuple(one for one, _ in key[1]))
+            kind = (name, tuple(dimension for dimension, _ in key[1]))
             self._by_dimensions.setdefault(kind, {})[key] = points
         points[minute] = points.get(minute, ()) + pairs
         self._running.pop(key, None)

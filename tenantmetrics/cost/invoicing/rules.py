@@ -141,7 +141,7 @@ def read_rules(path: str | os.PathLike[str]) -> Rules:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """What a word may have been meant to be: "; did you mean 'acme'?", or nothing."""
-    by_fold = {one.casefold(): str(one) for one in sorted(known)}
+    by_fold = {name.casefold(): str(name) for name in sorted(known)}
     found = get_close_matches(word.casefold(), list(by_fold), n=1, cutoff=0.6)
     return f"; did you mean {by_fold[found[0]]!r}?" if found else ""
 

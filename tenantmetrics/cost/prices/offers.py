@@ -167,13 +167,13 @@ def _tiers(product: Any, units: int, currencies: set[str]) -> _Tiers | None:
         for dimension in term["priceDimensions"].values()
     ]
     steps = []
-    for one in dimensions:
-        ((currency, text),) = one["pricePerUnit"].items()
+    for dimension in dimensions:
+        ((currency, text),) = dimension["pricePerUnit"].items()
         try:
             price = Decimal(text) * units
-            upper = one.get("endRange", "Inf")
+            upper = dimension.get("endRange", "Inf")
             up_to = None if upper == "Inf" else int(Decimal(upper))
-            start = Decimal(one.get("beginRange", "0"))
+            start = Decimal(dimension.get("beginRange", "0"))
         except (InvalidOperation, ValueError):
             raise PriceError(f"the AWS Price List answered {text!r} as a price") from None
         currencies.add(currency)

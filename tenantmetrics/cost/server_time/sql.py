@@ -1,9 +1,10 @@
 """The SQL over the table of statements, held to the rules of `cost.queries`.
 
-It reads one relation, `statements`: the ledger's `_statements` table. What leaves the database are
-sums of whole numbers; a factor's product with one is floored in each row, so every engine gives the
-same whatever its order. Doubles add whole numbers exactly too, as long as sums stay below 2^53:
-`finest` picks units in which they do. What differs by hour or writer travels as VALUES.
+It reads two relations: `statements`, the ledger's `_statements` table, and `statement_totals`, its
+sums over tenants. What leaves the database are sums of whole numbers; a factor's product with one
+is floored in each row, so every engine gives the same whatever its order. Doubles add whole numbers
+exactly too, as long as sums stay below 2^53: `finest` picks units in which they do. What differs by
+hour or writer travels as VALUES.
 
 `net` below is wall time less the waits between attempts.
 """
@@ -21,6 +22,7 @@ __all__ = [
     "BEGIN_GROUP",
     "RELATION",
     "REST_GROUP",
+    "TOTALS",
     "WORKLESS_GROUP",
     "OfCluster",
     "OfHour",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 RELATION = "statements"
+TOTALS = "statement_totals"
 
 WORKLESS_GROUP = -1
 """The group of the statements that do no work."""
@@ -113,20 +116,15 @@ _SUMS = (
 
 
 def _by_window(period: Period, classes: Mapping[str, int]) -> str:
-    """Sums over tenants first: the rest is then worked out for thousands of rows, not millions."""
+    """Sums over tenants: what is worked out here is for thousands of rows, not millions."""
     rows = [f"({_text(writer)}, {one})" for writer, one in classes.items()]
     return f"""
   SELECT {_HOUR} AS hour, resource_arn AS arn, COALESCE(class, 0) AS class, fingerprint,
          {_KIND} AS kind, calls, net_ns, us2, bytes, rows_written,
          epoch(window_start) AS first_s, epoch(window_start) + window_s AS last_s
-  FROM (
-    SELECT window_start, resource_arn, writer, fingerprint, kind, max(window_s) AS window_s,
-           sum(calls) AS calls, sum({_NET}) AS net_ns, sum(duration_us2) AS us2,
-           sum({_BYTES}) AS bytes, sum(rows_written) AS rows_written
-    FROM statements GROUP BY window_start, resource_arn, writer, fingerprint, kind
-  ) AS by_window
+  FROM {TOTALS}
   LEFT JOIN (VALUES {", ".join(rows) or "('', 0)"}) AS classes(of_writer, class)
-    ON classes.of_writer = by_window.writer
+    ON classes.of_writer = {TOTALS}.writer
   WHERE {_within(period)}
 """  # noqa: S608 - numbers of ours
 

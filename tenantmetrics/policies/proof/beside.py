@@ -87,7 +87,11 @@ class Beside:
         sql = "SELECT pg_get_viewdef(CAST(:oid AS oid))"
         return [
             *(self.session.connection.rows(sql, {"oid": view.oid})[0][0] for view in read),
-            *(one.source for one in self.functions if table in mentioned(self.scope, one)),
+            *(
+                function.source
+                for function in self.functions
+                if table in mentioned(self.scope, function)
+            ),
         ]
 
     def before(self) -> None:
@@ -117,7 +121,7 @@ class Beside:
             )
             if found.verdict is not Verdict.LEAK and self._changes(function):
                 found = Proved(name, "CALL", Verdict.LEAK, "it changes another tenant's rows")
-            if found.verdict is Verdict.ISOLATED and all(_failed(one) for one in seen):
+            if found.verdict is Verdict.ISOLATED and all(_failed(state) for state in seen):
                 state = (seen[0] or "").rpartition(" ")[2]
                 found = Proved(name, "CALL", Verdict.UNPROVED, f"each call fails: SQLSTATE {state}")
             yield found
@@ -199,7 +203,10 @@ class Beside:
         # One that builds its statements may take the name of a table.
         several = mentioned(self.scope, function) or self.scope.tables[:5]
         nothing: dict[str, str] = {}
-        names = [(dict.fromkeys((*_TEXTS, "regclass"), one.name), nothing) for one in several]
+        names = [
+            (dict.fromkeys((*_TEXTS, "regclass"), table_named.name), nothing)
+            for table_named in several
+        ]
         other = {}
         if row is not None:
             other = dict.fromkeys(("text", "character varying"), row.tenant)

@@ -51,12 +51,12 @@ class Proof:
     @property
     def leaks(self) -> list[Proved]:
         """What is not isolated."""
-        return [one for one in self.proved if one.verdict is Verdict.LEAK]
+        return [proved for proved in self.proved if proved.verdict is Verdict.LEAK]
 
     @property
     def unproved(self) -> list[Proved]:
         """What could not be tried."""
-        return [one for one in self.proved if one.verdict is Verdict.UNPROVED]
+        return [proved for proved in self.proved if proved.verdict is Verdict.UNPROVED]
 
 
 def prove(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from re import _parser as regex  # type: ignore[attr-defined]
+from re import _parser as regex
 from typing import Any
 
 from tenantmetrics.policies.catalogue import Column

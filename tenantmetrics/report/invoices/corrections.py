@@ -38,22 +38,22 @@ def corrected(
         ReportError: Two earlier amounts have the same identifier and differ.
     """
     sent: dict[str, Record] = {}
-    for one in earlier:
-        known = sent.setdefault(one.identifier, one)
-        if (known.units, known.customer) != (one.units, one.customer):
-            raise ReportError(f"{one.identifier!r} was exported twice, with different amounts")
+    for record in earlier:
+        known = sent.setdefault(record.identifier, record)
+        if (known.units, known.customer) != (record.units, record.customer):
+            raise ReportError(f"{record.identifier!r} was exported twice, with different amounts")
     made = []
-    for one in now:
+    for record in now:
         revision, units = 1, 0
-        while found := sent.pop(name(one, revision), None):
+        while found := sent.pop(name(record, revision), None):
             units += found.units
             revision += 1
-        if one.units != units:
-            missing = one.units - units
+        if record.units != units:
+            missing = record.units - units
             made.append(
                 replace(
-                    one,
-                    identifier=name(one, revision),
+                    record,
+                    identifier=name(record, revision),
                     units=missing,
                     amount=unit.amount(missing),
                 )

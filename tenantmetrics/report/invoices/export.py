@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 
 from tenantmetrics.cost.inputs import TenantFacts
 from tenantmetrics.cost.invoicing.price import Invoice, with_rules
@@ -90,7 +91,8 @@ def export(
     form = FORMS[kind]
     unit = form.unit(statement.currency)
     charged = sorted(
-        (with_rules(one, rules) for one in invoices if one.export), key=lambda one: one.tenant
+        (with_rules(invoice, rules) for invoice in invoices if invoice.export),
+        key=attrgetter("tenant"),
     )
     customers = _customers(form, charged, rules, facts)
     status = " ".join(
@@ -111,16 +113,16 @@ def export(
     records = [
         replace(
             template,
-            customer=customers[one.tenant],
+            customer=customers[invoice.tenant],
             units=unit.of(line.amount),
             amount=line.amount,
             part=line.part,
             title=line.title,
-            tenant=one.tenant,
+            tenant=invoice.tenant,
         )
-        for one in charged
-        if one.tenant in customers
-        for line in one.lines
+        for invoice in charged
+        if invoice.tenant in customers
+        for line in invoice.lines
     ]
 
     def name(record: Record, revision: int) -> str:
@@ -130,13 +132,13 @@ def export(
         )  # fmt: skip
 
     if earlier is None:
-        made = [replace(one, identifier=name(one, 1)) for one in records if one.units]
+        made = [replace(record, identifier=name(record, 1)) for record in records if record.units]
     else:
         made = corrected(records, earlier, name, unit)
     return Export(
         text=form.write(made),
         records=tuple(made),
-        total=unit.amount(sum(one.units for one in made)),
+        total=unit.amount(sum(record.units for record in made)),
         notes=tuple(_notes(form, charged, customers, statement.currency)),
     )
 
@@ -158,9 +160,9 @@ def read_earlier(kind: InvoiceFormat, origin: str, text: str, month: str) -> lis
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         why = str(error) if isinstance(error, ValueError) else "a field is missing"
         raise ReportError(f"{origin!r} is no export of {kind}: {why}") from None
-    for one in records:
-        if month_of(one.identifier) != month:
-            raise ReportError(f"{origin!r}: {one.identifier!r} is no amount of {month}")
+    for record in records:
+        if month_of(record.identifier) != month:
+            raise ReportError(f"{origin!r}: {record.identifier!r} is no amount of {month}")
     return records
 
 
@@ -169,19 +171,20 @@ def _customers(
 ) -> dict[str, str]:
     """The ids of the tenants that have one."""
     found, missing = {}, []
-    for one in charged:
-        of_file = facts[one.tenant].customers.get(form.customer) if one.tenant in facts else None
-        of_rules = rules.customers.get(one.tenant, {}).get(form.customer)
+    for invoice in charged:
+        tenant = invoice.tenant
+        of_file = facts[tenant].customers.get(form.customer) if tenant in facts else None
+        of_rules = rules.customers.get(tenant, {}).get(form.customer)
         if of_file and of_rules and of_file != of_rules:
             raise ReportError(
-                f"tenant {one.tenant!r} is {form.customer} {of_file!r} in the tenants' file and "
+                f"tenant {tenant!r} is {form.customer} {of_file!r} in the tenants' file and "
                 f"{of_rules!r} in {rules.origin!r}"
             )
         customer = of_rules or of_file
         if customer:
-            found[one.tenant] = _checked(form, one.tenant, customer)
-        elif any(line.amount for line in one.lines):
-            missing.append(one.tenant)
+            found[tenant] = _checked(form, tenant, customer)
+        elif any(line.amount for line in invoice.lines):
+            missing.append(tenant)
     if missing and rules.without_customer is WithoutCustomer.REFUSE:
         has = "has" if len(missing) == 1 else "have"
         raise ReportError(
@@ -202,15 +205,18 @@ def _checked(form: Form, tenant: str, customer: str) -> str:
 def _notes(
     form: Form, charged: Sequence[Invoice], customers: Mapping[str, str], currency: str
 ) -> Iterable[str]:
-    without = [one for one in charged if one.tenant not in customers]
-    missing = [one for one in without if any(line.amount for line in one.lines)]
+    missing = [
+        invoice
+        for invoice in charged
+        if invoice.tenant not in customers and any(line.amount for line in invoice.lines)
+    ]
     if missing:
-        total = sum((one.total for one in missing), Decimal(0))
-        yield (
-            f"not exported, without {form.customer}: {_some([one.tenant for one in missing])}, "
-            f"{total:f} {currency}"
-        )
-    negative = [one.tenant for one in charged if one.total < 0 and one.tenant in customers]
+        total = sum((invoice.total for invoice in missing), Decimal(0))
+        names = _some([invoice.tenant for invoice in missing])
+        yield f"not exported, without {form.customer}: {names}, {total:f} {currency}"
+    negative = [
+        invoice.tenant for invoice in charged if invoice.total < 0 and invoice.tenant in customers
+    ]
     if negative and form.sums_up:
         yield (
             f"{_some(negative)}: the month is a credit, which a meter may take for 0; give a "

@@ -22,7 +22,7 @@ _BATCH = 100
 
 def _write(records: Sequence[Record]) -> str:
     """The file."""
-    events = [_event(one) for one in records]
+    events = [_event(record) for record in records]
     batches = [events[start : start + _BATCH] for start in range(0, len(events), _BATCH)]
     return "".join(json.dumps({"events": batch}, ensure_ascii=False) + "\n" for batch in batches)
 

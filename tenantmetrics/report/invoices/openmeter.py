@@ -22,7 +22,7 @@ __all__ = ["FORM"]
 
 def _write(records: Sequence[Record]) -> str:
     """The file."""
-    events = ",\n ".join(json.dumps(_event(one), ensure_ascii=False) for one in records)
+    events = ",\n ".join(json.dumps(_event(record), ensure_ascii=False) for record in records)
     return f"[\n {events}\n]\n" if events else "[]\n"
 
 

@@ -28,7 +28,8 @@ _METADATA_LENGTH = 500
 
 def _write(records: Sequence[Record]) -> str:
     """The file."""
-    document = {"_meta": {"template_version": 0}, "fixtures": [_request(one) for one in records]}
+    requests = [_request(record) for record in records]
+    document = {"_meta": {"template_version": 0}, "fixtures": requests}
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 

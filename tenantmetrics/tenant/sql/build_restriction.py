@@ -36,6 +36,10 @@ def build_restriction(facts: Facts, names: QueryScope) -> Restriction:
         names: What its names mean.
     """
     sink, optional = facts.main, facts.optional
+    if facts.parent is None and len(sink.constraints) == 1 and _is_all(facts):
+        (key, node), *_ = sink.constraints
+        if isinstance(node, Named) and is_tenants(key) and key not in facts.constants:
+            return node
     classes = _Classes()
     links = sink.links + optional.links
     names.budget.spend(_weight(sink) + _weight(optional))
@@ -79,6 +83,23 @@ def build_restriction(facts: Facts, names: QueryScope) -> Restriction:
     ]
     beside = [part for part in beside if part is not CLEAR and part is not OPEN]
     return Also(whole, tuple(beside)) if beside else whole
+
+
+def _is_all(facts: Facts) -> bool:
+    """Whether nothing is known but what single columns are compared with."""
+    sink, optional = facts.main, facts.optional
+    return not (
+        sink.links
+        or sink.choices
+        or sink.parts
+        or optional.constraints
+        or optional.links
+        or optional.choices
+        or optional.parts
+        or facts.later
+        or facts.beside
+        or facts.changes_all
+    )
 
 
 def _around(facts: Facts, classes: _Classes, names: QueryScope) -> tuple[_Constraints, set[Key]]:

@@ -192,9 +192,11 @@ class QueryScope:
         return None
 
 
-@dataclass(slots=True)
 class Sink:
     """Restrictions that hold together.
+
+    Args:
+        guards: Tests of parameters alone, without which they need not hold.
 
     Attributes:
         constraints: A key and what it is restricted to.
@@ -204,11 +206,14 @@ class Sink:
         guards: Tests of parameters alone.
     """
 
-    constraints: list[tuple[Key, Restriction]] = field(default_factory=list)
-    links: list[tuple[Key, Key]] = field(default_factory=list)
-    choices: list[list[Sink]] = field(default_factory=list)
-    parts: list[Restriction] = field(default_factory=list)
-    guards: list[tuple[Computed, bool]] = field(default_factory=list)
+    __slots__ = ("choices", "constraints", "guards", "links", "parts")
+
+    def __init__(self, guards: list[tuple[Computed, bool]] | None = None) -> None:
+        self.constraints: list[tuple[Key, Restriction]] = []
+        self.links: list[tuple[Key, Key]] = []
+        self.choices: list[list[Sink]] = []
+        self.parts: list[Restriction] = []
+        self.guards: list[tuple[Computed, bool]] = [] if guards is None else guards
 
     def take(self, other: Sink) -> None:
         """Take over all that another holds, and leave it empty."""

@@ -13,7 +13,7 @@ from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 if TYPE_CHECKING:
     from tenantmetrics.tenant.sql.queries import Queries
 
-__all__ = ["set_operation"]
+__all__ = ["rows_of_any", "set_operation"]
 
 
 def set_operation(
@@ -44,7 +44,7 @@ def set_operation(
         if isinstance(operation, exp.Union):
             pending.append(right.node)
         else:
-            whole = _united(pending)
+            whole = rows_of_any(pending)
             if isinstance(operation, exp.Intersect):
                 pending = [Joined((whole, right.node))]
             else:
@@ -57,13 +57,13 @@ def set_operation(
             for index, (name, kind) in enumerate(columns.items())
         }
         star = star or right.star
-    result = _united(pending)
+    result = rows_of_any(pending)
     if own.beside:
         result = UNKNOWN if own.changes_all else Also(result, tuple(own.beside))
     return Derived(result, columns, star)
 
 
-def _united(branches: list[Restriction]) -> Restriction:
+def rows_of_any(branches: list[Restriction]) -> Restriction:
     """Rows of any branch. Branches of which none restricts its rows do not together either."""
     if len(branches) == 1:
         return branches[0]

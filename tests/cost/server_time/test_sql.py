@@ -31,6 +31,7 @@ def opened(month):
         "CREATE VIEW statements AS SELECT to_timestamp(start) AS window_start, * EXCLUDE (start) "
         "FROM given"
     )
+    database.execute(f"CREATE VIEW {queries.STATEMENT_TOTALS} AS {queries.STATEMENT_TOTALS_SQL}")
     return one, database
 
 

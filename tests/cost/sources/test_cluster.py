@@ -74,25 +74,25 @@ def amounts(statement, name):
 
 
 def test_capacity_io_and_storage_are_charged_at_list_prices(ledger, hour, tmp_path):
-    """Half of 100 ACU used in one hour, 20 ACU without a call; 2 million I/O; 72 GB for 2 h."""
+    """Half of 100 ACU used in one hour, 20 ACU without a call; 2 million I/O; 3.6 TB for 2 h."""
     hour("2026-11-20T10", acu=100, cpu=20, of_maximum=40, reads=500_000, writes=250_000)
-    hour("2026-11-20T10", volume=36 * GB)
-    hour("2026-11-20T11", acu=20, reads=250_000, writes=0, volume=36 * GB)
+    hour("2026-11-20T10", volume=3600 * GB)
+    hour("2026-11-20T11", acu=20, reads=250_000, writes=0, volume=3600 * GB)
     statement = monthly(ledger, month="2026-11", capacity=CLUSTER, now_s=NOW_S)
     assert pools(statement) == {
         "compute": Decimal("14.40"),
         "io": Decimal("0.40"),
-        "storage": Decimal("0.01"),
+        "storage": Decimal("1.00"),
     }
     assert amounts(statement, "compute")[IDLE] == Decimal("8.4")
     assert set(amounts(statement, "io")) == {"acme", "bee"}
-    assert amounts(statement, "storage") == {SHARED: Decimal("0.01")}
+    assert amounts(statement, "storage") == {SHARED: Decimal("1.00")}
     assert statement.draft == ()
     assert any("the part that CPU did not use is idle" in note for note in statement.notes)
     measured = tmp_path / "storage.csv"
     measured.write_text("tenant,bytes\nacme,3\nbee,1\n")
     divided = monthly(ledger, month="2026-11", capacity=CLUSTER, storage=measured, now_s=NOW_S)
-    assert amounts(divided, "storage") == {"acme": Decimal("0.0075"), "bee": Decimal("0.0025")}
+    assert amounts(divided, "storage") == {"acme": Decimal("0.75"), "bee": Decimal("0.25")}
 
 
 def test_the_same_hours_in_a_file_give_the_same_statement(ledger, hour, tmp_path):
@@ -113,10 +113,10 @@ def test_the_same_hours_in_a_file_give_the_same_statement(ledger, hour, tmp_path
 
 def test_io_optimized_storage_has_no_charge_for_io(ledger, hour):
     """And another price of compute and of storage."""
-    hour("2026-11-20T10", acu=100, reads=10**6, writes=0, volume=720 * GB)
+    hour("2026-11-20T10", acu=100, reads=10**6, writes=0, volume=7200 * GB)
     io_optimized = Capacity(cluster="shared", io_optimized=True)
     statement = monthly(ledger, month="2026-11", capacity=io_optimized, now_s=NOW_S)
-    assert pools(statement) == {"compute": Decimal("15.6"), "storage": Decimal("0.225")}
+    assert pools(statement) == {"compute": Decimal("15.6"), "storage": Decimal("2.25")}
 
 
 def test_a_clusters_instances_are_added_up(ledger, hour):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from tenantmetrics.tenant.sql.fast_path.statements import plain_plan
 from tenantmetrics.tenant.sql.plan import Plan
 from tenantmetrics.tenant.sql.planner import analysed_plan, plan_of
 from tenantmetrics.tenant.sql.template import skeleton
+from tests.tenant.sql.queries_in_queries import QueriesInQueries
 
 VOCABULARIES = [
     Vocabulary(config.load(values))
@@ -55,6 +58,12 @@ PLACES = [
     "DELETE FROM {0} WHERE tenant_id = :t AND {0} = true",
     "INSERT INTO {0} ({0}, tenant_id) VALUES (:{0}, :t) ON CONFLICT ({0}) DO NOTHING",
     "INSERT INTO b (id, tenant_id) VALUES ({0}, :t), (1, {0})",
+    "SELECT 1 FROM b {0} WHERE EXISTS (SELECT {0} FROM c {0} WHERE {0}.bid = b.{0})",
+    "SELECT id FROM b WHERE tenant_id = :t AND {0} IN (SELECT {0} FROM c WHERE tenant_id = :t)",
+    "WITH {0} AS (SELECT id, {0} FROM b WHERE tenant_id = :t) SELECT {0}.id FROM {0}",
+    "SELECT x.{0} FROM (SELECT {0}, max(id) AS {0} FROM b WHERE tenant_id = :t GROUP BY {0}) x",
+    "SELECT b.id FROM b LEFT {0} JOIN c {0} ON {0}.id = b.{0} WHERE b.tenant_id = :t",
+    "SELECT id FROM b WHERE tenant_id = :t UNION {0} SELECT {0} FROM c WHERE tenant_id = :t",
 ]
 
 words = st.sampled_from([*WORDS, *KEYWORDS]) | st.sampled_from(WORDS)
@@ -131,11 +140,26 @@ def is_the_same(sql: str) -> bool:
     return any(plans)
 
 
-@settings(max_examples=10 * settings.default.max_examples)
+@settings(max_examples=8 * settings.default.max_examples)
 @given(sql=statements)
 def test_any_statement_has_the_plan_of_the_whole_analysis(sql):
     """Names that are keywords, odd values, tenant columns in odd places: the same or not taken."""
     is_the_same(sql)
+
+
+@given(chosen=st.randoms(use_true_random=False))
+def test_queries_in_queries_have_the_plan_of_the_whole_analysis(chosen):
+    """EXISTS, IN, WITH, derived tables, LEFT JOIN and UNION, in each other."""
+    is_the_same(QueriesInQueries(chosen).one())
+
+
+@pytest.mark.long
+def test_thousands_of_queries_in_queries_have_the_plan_of_the_whole_analysis():
+    """Others each time; a message has the seed that repeats them."""
+    seed = random.SystemRandom().getrandbits(32)
+    source = QueriesInQueries(random.Random(seed))
+    taken = sum(is_the_same(source.one()) for _ in range(10_000))
+    assert taken > 2_000, (seed, taken)
 
 
 def test_every_statement_of_the_corpus_has_the_plan_of_the_whole_analysis(cases):
@@ -170,6 +194,20 @@ def test_statements_that_postgresql_judges_have_the_plan_of_the_whole_analysis(
            AND r.tenant_id = b.tenant_id WHERE b.tenant_id = :t ORDER BY b.at DESC LIMIT 10""",
         "SELECT id FROM b WHERE tenant_id = :t AND (status = 'open' OR room IS NULL) AND NOT gone",
         "SELECT count(*) AS n\nFROM bookings\nWHERE bookings.tenant_id = :tenant_id_1",
+        """SELECT id FROM rooms r WHERE tenant_id = :t AND EXISTS (SELECT 1 FROM bookings b
+           WHERE b.room_id = r.id AND b.tenant_id = r.tenant_id LIMIT 1)""",
+        "SELECT * FROM rooms WHERE id IN (SELECT room_id FROM bookings WHERE tenant_id = :t)",
+        """SELECT id FROM rooms r WHERE tenant_id = :t AND NOT EXISTS
+           (SELECT 1 FROM bookings WHERE room_id = r.id AND tenant_id = :t)""",
+        """WITH q AS (SELECT id, tenant_id FROM bookings WHERE tenant_id = :t)
+           SELECT * FROM q JOIN rooms r ON r.id = q.id AND r.tenant_id = q.tenant_id""",
+        """SELECT b.id FROM bookings b LEFT OUTER JOIN rooms r ON r.id = b.room_id
+           AND r.tenant_id = b.tenant_id WHERE b.tenant_id = :t ORDER BY b.at LIMIT 10""",
+        """SELECT x.room_id, x.n FROM (SELECT room_id, tenant_id, count(*) AS n FROM bookings
+           GROUP BY room_id, tenant_id) x WHERE x.tenant_id = :t""",
+        """SELECT id FROM bookings WHERE tenant_id = :t UNION ALL
+           SELECT id FROM archive WHERE tenant_id = :t ORDER BY id""",
+        "DELETE FROM bookings WHERE id IN (SELECT id FROM expired WHERE tenant_id = :t)",
     ],
 )
 def test_what_applications_write_is_read_without_the_parser(sql):

@@ -1,4 +1,4 @@
-"""The grammar of plain statements: tables, conditions of columns and plain values.
+"""The grammar of plain statements: tables, conditions of columns and plain values, queries in them.
 
 A text is a list of tokens, and its *shape* has a letter for each of them: that of
 `SELECT id FROM b WHERE x = :t` is `SnFnWn=v`. The grammar is written over shapes; a place in the
@@ -14,17 +14,22 @@ from sqlglot.dialects.postgres import Postgres
 from tenantmetrics.tenant.sql.parser import PREFIX
 
 __all__ = [
+    "ALIAS",
     "CASTS",
+    "COLUMN",
     "CONDITION",
-    "DELETE",
+    "END",
     "INSERT",
-    "ORDER_AND_LIMIT",
+    "ITEM",
+    "JOIN",
     "RETURNING",
     "ROW",
     "SELECT",
     "SET",
     "SOURCE",
-    "UPDATE",
+    "TAIL",
+    "UNION",
+    "WITH_QUERY",
     "WRITTEN",
     "shape_of",
 ]
@@ -36,6 +41,8 @@ _WORDS = {
     "limit": "l", "offset": "o", "for": "r", "update": "U", "set": "s", "delete": "D",
     "insert": "Y", "into": "T", "values": "V", "default": "X", "on": "J", "conflict": "C",
     "do": "K", "nothing": "Z", "returning": "R", "join": "j", "inner": "k", "now": "w", "::": ":",
+    "exists": "E", "with": "H", "materialized": "M", "union": "N", "all": "A", "left": "f",
+    "outer": "u",
 }  # fmt: skip
 _FUNCTIONS = frozenset(["avg", "count", "max", "min", "sum"])
 # Words that the parser has a meaning for, and that name columns all the same.
@@ -99,29 +106,41 @@ def _listed(item: str) -> str:
 _NAME = "[nctw]"
 _COLUMN = rf"{_NAME}(?:\.{_NAME})?+"
 _VALUE = "(?:v(?::[xt])?+|0)"
-_ITEM = rf"(?:\*|{_NAME}\.\*|(?:c\((?:{_COLUMN}|\*)\)|{_COLUMN})(?:@{_NAME})?+)"
+_ITEM = rf"(?:\*|{_NAME}\.\*|(?:v|c\((?:{_COLUMN}|\*)\)|{_COLUMN})(?:@{_NAME})?+)"
 _WRITTEN = rf"(?:-?+{_VALUE}|w\(\)|X)"
 _ROW = rf"\({_listed(_WRITTEN)}\)"
 
-SELECT = re.compile(rf"SQ?+{_listed(_ITEM)}F")
-UPDATE = re.compile("U")
-DELETE = re.compile("DF")
+WITH_QUERY = re.compile(rf"[H,](?P<name>{_NAME})@(?:~?+M)?+\((?=S)")
+"""`WITH name AS (`, or the comma before the next one."""
+SELECT = re.compile(rf"S(?P<distinct>Q)?+(?P<items>{_listed(_ITEM)})F")
+ITEM = re.compile(
+    rf"(?:(?P<star>(?:{_NAME}\.)?+\*)|(?:(?P<value>v)|(?P<function>c)\((?:(?P<argument>{_COLUMN})"
+    rf"|\*)\)|(?P<column>{_COLUMN}))(?:@(?P<alias>{_NAME}))?+),?+"
+)
+"""One item of a select list."""
 INSERT = re.compile(
     rf"YT(?P<table>{_COLUMN})\((?P<columns>{_listed(_NAME)})\)V(?P<rows>{_listed(_ROW)})"
     rf"(?:JC(?:\({_listed(_NAME)}\))?+KZ)?+"
 )
 """Up to RETURNING."""
 SOURCE = re.compile(rf"(?P<table>{_COLUMN})(?:@?+(?P<alias>{_NAME}))?+")
+ALIAS = re.compile(rf"@?+(?P<alias>{_NAME})")
+JOIN = re.compile("(?P<left>fu?+)j|k?+j|(?P<comma>,)")
 SET = re.compile(rf"s{_listed(rf'{_NAME}=(?:{_COLUMN}[-+]{_VALUE}|{_WRITTEN})')}")
 CONDITION = re.compile(
     rf"(?P<not>~)?+(?P<column>{_COLUMN})(?:=(?:(?P<value>{_VALUE})|(?P<other>{_COLUMN})|-{_VALUE})"
-    rf"|I\((?P<list>{_listed(_VALUE)})\)|(?:<>|!=|[<>]=?+)-?+{_VALUE}|i~?+0"
-    rf"|~I\({_listed(_VALUE)}\)|~?+L{_VALUE}|B{_VALUE}&{_VALUE}|)"
+    rf"|I\((?P<list>{_listed(_VALUE)})\)|(?:<>|!=|[<>]=?+)-?+{_VALUE}|(?P<null>i~?+0)"
+    rf"|~I\({_listed(_VALUE)}\)|~?+L{_VALUE}|B{_VALUE}&{_VALUE}|(?P<query>~?+I\((?=S))|(?P<bare>))"
+    r"|(?P<exists>~?+E\((?=S))"
 )
-ORDER_AND_LIMIT = re.compile(
-    rf"(?:Gy{_listed(_COLUMN)})?+(?:Oy{_listed(f'{_COLUMN}d?+')})?+"
-    rf"(?:l{_VALUE})?+(?:o{_VALUE})?+(?:rU)?+;?+"
+"""Up to the subquery, where it has one."""
+TAIL = re.compile(
+    rf"(?:Gy(?P<group>{_listed(_COLUMN)}))?+(?P<order>Oy{_listed(f'{_COLUMN}d?+')})?+"
+    rf"(?P<cut>(?:l{_VALUE})?+(?:o{_VALUE})?+)"
 )
+UNION = re.compile("NA?+(?=S)")
+END = re.compile("(?:rU)?+;?+")
 RETURNING = re.compile(rf"(?:R{_listed(_ITEM)})?+;?+")
+COLUMN = re.compile(_COLUMN)
 ROW = re.compile(_ROW)
 WRITTEN = re.compile(_WRITTEN)

@@ -135,7 +135,7 @@ class ReachGraph:
         """The restrictions by source, those of sources that close each other together."""
         numbers = list(self.restricted)
         self.budget.spend(len(numbers))
-        if len(numbers) > _MAX_GROUPED:
+        if len(numbers) == 1 or len(numbers) > _MAX_GROUPED:
             return [[self.restricted[number]] for number in numbers]
         reached = {number: self._reached(number) for number in numbers}
         groups: list[list[int]] = []

@@ -1,0 +1,125 @@
+"""The cells of a small CSV file: each knows where it stands, so that whoever refuses it can say so.
+
+Strict: a value that does not parse is an error with file, row and column, never a guess.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from tenantmetrics.errors import ReportError
+
+__all__ = ["Cell", "Path_", "is_blank", "read_rows"]
+
+Path_ = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value of a file, which knows where it stands."""
+
+    path: str
+    row: int
+    column: str
+    text: str
+
+    def wrong(self, wanted: str) -> ReportError:
+        """The error that names file, row and column."""
+        return ReportError(
+            f"{self.path!r} row {self.row}, column {self.column!r}: {self.text!r} is not {wanted}"
+        )
+
+    def duplicate(self, what: str) -> ReportError:
+        """The error of a value that an earlier row has, too."""
+        return ReportError(
+            f"{self.path!r} row {self.row}, column {self.column!r}: duplicate {what} {self.text!r}"
+        )
+
+    def number(self, wanted: str = "a number such as 1234.5") -> Decimal:
+        """The value as a number. Thousands separators are refused: 1,234 may mean two things.
+
+        Raises:
+            ReportError: It is none.
+        """
+        try:
+            value = Decimal(self.text.strip())
+        except InvalidOperation:
+            raise self.wrong(wanted) from None
+        if not value.is_finite() or "_" in self.text:
+            raise self.wrong(wanted)
+        return value
+
+    def amount(self, wanted: str = "a number, 0 or more") -> Decimal:
+        """The value as a number that is not negative.
+
+        Raises:
+            ReportError: It is none.
+        """
+        value = self.number(wanted)
+        if value < 0:
+            raise self.wrong(wanted)
+        return value
+
+    def moment(self) -> datetime:
+        """The value as a moment; UTC where it names no zone.
+
+        Raises:
+            ReportError: It is none.
+        """
+        try:
+            value = datetime.fromisoformat(self.text.strip())
+        except ValueError:
+            raise self.wrong("a time such as 2026-11-20T21:00:00Z") from None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def read_rows(path: Path_, required: tuple[str, ...]) -> Iterator[dict[str, Cell]]:
+    """The rows of a CSV file, by column; row numbers count the header as 1.
+
+    Raises:
+        ReportError: The file cannot be read, has another delimiter, lacks a column, or a row has
+            more or fewer cells than the header.
+    """
+    name = os.fspath(path)
+    try:
+        text = Path(path).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ReportError(f"{name!r} cannot be read: {reason}") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [cell.strip() for cell in next(reader, [])]
+        if missing := [column for column in required if column not in header]:
+            raise ReportError(_missing(name, header, missing))
+        if len(set(header)) < len(header):
+            raise ReportError(f"{name!r} row 1: duplicate column")
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise ReportError(
+                    f"{name!r} row {reader.line_num}: {len(cells)} cells and {len(header)} columns"
+                )
+            row = reader.line_num
+            yield {c: Cell(name, row, c, v) for c, v in zip(header, cells, strict=True)}
+    except csv.Error as error:
+        raise ReportError(f"{name!r} row {reader.line_num}: {error}") from None
+
+
+def _missing(name: str, header: list[str], missing: list[str]) -> str:
+    text = f"{name!r} row 1: column {missing[0]!r} is missing"
+    if len(header) == 1 and (other := [mark for mark in ";\t|" if mark in header[0]]):
+        return f"{text}: unexpected delimiter {other[0]!r}; it must be a comma"
+    return f"{text}; the columns are {', '.join(map(repr, header)) or 'none'}"
+
+
+def is_blank(row: Mapping[str, Cell]) -> bool:
+    """Whether a row is empty, as spreadsheets leave them at the end."""
+    return not any(cell.text.strip() for cell in row.values())

@@ -1,0 +1,234 @@
+"""Reads a plain statement's queries from the shape of its text; names are looked up at once."""
+
+from __future__ import annotations
+
+import re
+
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.fast_path import grammar
+from tenantmetrics.tenant.sql.fast_path.output_columns import describe
+from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery, PlainSource
+from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
+from tenantmetrics.tenant.sql.long_lists import range_of_string
+from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
+
+__all__ = ["PlainReader"]
+
+_MAX_LEVELS = 12
+
+
+class PlainReader:
+    """Reads one statement.
+
+    Args:
+        tokens: Its tokens.
+        vocabulary: The tenant's names.
+
+    Attributes:
+        tokens: Its tokens.
+        shape: Their letters.
+        columns: The tenant columns.
+        summary: What it does and to which tables, in the order of the text.
+        tables: Schema and name of each table, lower case, WITH queries left out.
+        of_schemas: The tenants that its tables' schemas name.
+    """
+
+    __slots__ = (
+        "_count", "_levels", "_vocabulary", "_with", "_written", "columns", "of_schemas", "shape",
+        "summary", "tables", "tokens",
+    )  # fmt: skip
+
+    def __init__(self, tokens: list[str], vocabulary: Vocabulary) -> None:
+        self.tokens = tokens
+        self._vocabulary = vocabulary
+        self.columns = vocabulary.columns
+        self._with: dict[str, PlainQuery] = {}
+        self._written: dict[str, str] = {}
+        self._count = self._levels = 0
+        self.shape = grammar.shape_of(tokens)
+        self.summary: list[str] = []
+        self.tables: list[tuple[str, str]] = []
+        self.of_schemas: list[str] = []
+
+    def match(self, expression: re.Pattern[str], at: int) -> re.Match[str]:
+        """What stands at a place.
+
+        Raises:
+            NotPlainError: Something else.
+        """
+        found = expression.match(self.shape, at)
+        if found is None:
+            raise NotPlainError
+        return found
+
+    def name(self, at: int) -> str:
+        """A name without its quotes, lower case."""
+        return self.tokens[at].strip('"').lower()
+
+    def scope_name(self, at: int) -> str:
+        """The name of a source or of a WITH query, lower case.
+
+        Raises:
+            NotPlainError: Another one differs only in the case of letters.
+        """
+        token = self.tokens[at]
+        name = token.strip('"').lower()
+        written = token.strip('"') if token.startswith('"') else name
+        if self._written.setdefault(name, written) != written:
+            raise NotPlainError
+        return name
+
+    def selects(self) -> list[PlainQuery]:
+        """Read a whole query: the branches of its UNION, or itself."""
+        shape = self.shape
+        at = 0
+        while shape.startswith("H" if at == 0 else ",", at):
+            found = self.match(grammar.WITH_QUERY, at)
+            name = self.scope_name(found.end("name") - 1)
+            if name in self._with or name in self.columns or name in self._vocabulary.tables:
+                raise NotPlainError
+            query, at = self.inside(found.end(), None)
+            if any(not schema and table == name for schema, table in self.tables):
+                # Not itself and not another WITH query, but a table of that name.
+                raise NotPlainError
+            describe(self, query)
+            query.named = True
+            self._with[name] = query
+        query, at = self.select(at, None)
+        found_queries = [query]
+        while (union := grammar.UNION.match(shape, at)) is not None:
+            if query.ordered or query.cut or self._with:
+                raise NotPlainError
+            query, at = self.select(union.end(), None)
+            found_queries.append(query)
+        if grammar.END.fullmatch(shape, at) is None:
+            raise NotPlainError
+        return found_queries
+
+    def select(self, at: int, outer: PlainQuery | None) -> tuple[PlainQuery, int]:
+        """Read a SELECT; it and where it ends."""
+        head = self.match(grammar.SELECT, at)
+        self.summary.append("SELECT")
+        query = PlainQuery(outer)
+        query.items = head.span("items")
+        shape = self.shape
+        at = self.source(query, head.end())
+        while (join := grammar.JOIN.match(shape, at)) is not None:
+            at = self.source(query, join.end())
+            source = next(reversed(query.sources.values()))
+            if join["comma"]:
+                source.comma = True
+                continue
+            if not shape.startswith("J", at):
+                raise NotPlainError
+            source.left = join["left"] is not None
+            at = read_conditions(self, query, at + 1, source.on)
+            if source.left and any(condition.query for condition in source.on):
+                raise NotPlainError
+        if shape.startswith("W", at):
+            at = read_conditions(self, query, at + 1, query.where)
+        tail = self.match(grammar.TAIL, at)
+        if tail["group"]:
+            query.group = tail.span("group")
+        query.ordered, query.cut = tail["order"] is not None, bool(tail["cut"])
+        return query, tail.end()
+
+    def inside(self, at: int, outer: PlainQuery | None) -> tuple[PlainQuery, int]:
+        """Read a query up to the parenthesis that closes it."""
+        self._levels += 1
+        if self._levels > _MAX_LEVELS:
+            raise NotPlainError
+        query, at = self.select(at, outer)
+        self._levels -= 1
+        if not self.shape.startswith(")", at):
+            raise NotPlainError
+        return query, at + 1
+
+    def source(self, query: PlainQuery, at: int) -> int:
+        """Read a table, a WITH query or a derived table, and its alias; where it ends."""
+        inner = None
+        if self.shape.startswith("(S", at):
+            inner, at = self.inside(at + 1, None)
+            describe(self, inner)
+            found = self.match(grammar.ALIAS, at)
+            alias = self.scope_name(found.end() - 1)
+        else:
+            found = self.match(grammar.SOURCE, at)
+            start, end = found.span("table")
+            name = self.name(end - 1)
+            alias = self.scope_name(found.end() - 1)
+            if name in self._vocabulary.tables or name in self.columns:
+                raise NotPlainError
+            schema = self.tokens[start].strip('"') if end - start > 1 else ""
+            inner = self._with.get(name) if not schema else None
+            self._spoken_of(schema, self.tokens[end - 1].strip('"'), inner)
+        if alias in query.sources or alias in self.columns:
+            raise NotPlainError
+        query.sources[alias] = PlainSource(self._count, inner)
+        self._count += 1
+        return found.end()
+
+    def _spoken_of(self, schema: str, name: str, with_query: PlainQuery | None) -> None:
+        tenant = self._vocabulary.of_schema(schema) if schema else None
+        if tenant is not None:
+            self.of_schemas.append(tenant)
+        if with_query is None:
+            self.tables.append((schema.lower(), name.lower()))
+        shown = f"{schema}.{name}" if schema and tenant is None else name
+        self.summary.append(f'"{shown}"' if any(map(str.isspace, shown)) else shown)
+
+    def source_if_told(self, query: PlainQuery, start: int, end: int) -> PlainSource | None:
+        """What a column is of, None where that is not told."""
+        if end - start == 1:
+            return next(iter(query.sources.values())) if len(query.sources) == 1 else None
+        alias = self.name(start)
+        around: PlainQuery | None = query
+        while around is not None:
+            source = around.sources.get(alias)
+            if source is not None:
+                return source
+            around = around.outer
+        return None
+
+    def source_of(self, query: PlainQuery, start: int, end: int) -> PlainSource:
+        """What a column is of.
+
+        Raises:
+            NotPlainError: That is not told, or there is no such column.
+        """
+        source = self.source_if_told(query, start, end)
+        if source is None or not (source.query is None or source.has(self.name(end - 1))):
+            raise NotPlainError
+        return source
+
+    def operand(self, start: int, end: int) -> Operand:
+        """A parameter or a literal, with its cast."""
+        value = self.tokens[start]
+        cast: tuple[str, ...] = ()
+        if end - start > 1:
+            name = grammar.CASTS.get(self.name(end - 1))
+            if name is None:
+                raise NotPlainError
+            cast = (name,)
+        first = value[0]
+        if first == ":":
+            return Operand(parameter=value[1:], cast=cast)
+        if first != "'":
+            slot = slot_of_number(value)
+        elif (ends := range_of_string(value[1:-1])) is not None:
+            return Operand(slot=ends[0], last=ends[1], cast=cast)
+        else:
+            slot = slot_of_string(value[1:-1])
+        if slot is None:
+            raise NotPlainError
+        return Operand(slot=slot, cast=cast)
+
+    def mentions(self) -> bool:
+        """Whether a tenant column occurs."""
+        columns = self.columns
+        return any(
+            token.strip('"').lower() in columns
+            for token, kind in zip(self.tokens, self.shape, strict=True)
+            if kind == "n"
+        )

@@ -1,0 +1,145 @@
+"""Statements at random with EXISTS, IN, WITH, derived tables, LEFT JOIN and UNION in each other."""
+
+from __future__ import annotations
+
+import random
+
+NAMES = (
+    *("id", "id", "tenant_id", "tenant_id", "aid", "bid", "status", "account_id", "created_at"),
+    *('"id"', '"ID"', "Id", "count"),
+)
+TESTS = (
+    *("IN (:t, :u)", "IS NULL", "IS NOT NULL", "LIKE :x", "> 3", "<> 3", "NOT IN (1, 2)", ""),
+    "BETWEEN 1 AND 2",
+)
+VALUES = (
+    *(":t", ":t", "'acme'", "7", ":u", ":t::uuid", "null", "true", ":t::date", "'x'::text", "-1"),
+)
+TABLES = ("a", "b", "c", "d", "organizations", "app.a", "tenant_7.b", '"B"')
+JOINS = ("JOIN", "INNER JOIN", "LEFT JOIN", "LEFT OUTER JOIN", "left join")
+
+
+class QueriesInQueries:
+    """Makes statements, most of which PostgreSQL would take.
+
+    Args:
+        chosen: What chooses.
+    """
+
+    def __init__(self, chosen: random.Random) -> None:
+        self._chosen = chosen
+        self._any = chosen.choice
+        self._aliases = 0
+        self._with: list[str] = []
+
+    def one(self) -> str:
+        """The next statement."""
+        self._aliases, self._with = 0, []
+        with_ = self._with_queries() if self._chance(0.3) else ""
+        kind = self._chosen.random()
+        if kind < 0.7:
+            text = self._select(2, [], count=self._chosen.randint(1, 3))
+            text += self._any(("", " ORDER BY id DESC LIMIT 10", " LIMIT :n OFFSET 5", ";"))
+            return with_ + text + self._any(("", "", "", " FOR UPDATE"))
+        if kind < 0.8:
+            branches = [self._select(1, [], count=2) for _ in range(self._any((2, 2, 3)))]
+            return with_ + self._any((" UNION ", " UNION ALL ")).join(branches)
+        target = self._any(("a", "app.b x", "c AS y"))
+        where = f"WHERE {self._conditions(['a', 'x', 'y'], [], 2)}"
+        if kind < 0.9:
+            returning = self._any(("", " RETURNING id", " RETURNING *"))
+            return f"{with_}UPDATE {target} SET status = :s {where}{returning}"
+        return f"{with_}DELETE FROM {target} {where}"
+
+    def _chance(self, part: float) -> bool:
+        return self._chosen.random() < part
+
+    def _alias(self) -> str:
+        self._aliases += 1
+        return self._any((f"t{self._aliases}",) * 3 + ("x", "y"))
+
+    def _column(self, aliases: list[str]) -> str:
+        name = self._any(NAMES)
+        return name if self._chance(0.25) else f"{self._any(aliases)}.{name}"
+
+    def _with_queries(self) -> str:
+        parts = []
+        for number in range(self._chosen.randint(1, 3)):
+            name = self._any((f"q{number}",) * 3 + ("a",))
+            kept = self._any(("", "", "MATERIALIZED ", "NOT MATERIALIZED "))
+            query = self._select(1, [], count=self._chosen.randint(1, 3))
+            parts.append(f"{name} AS {kept}({query}{self._any(('', '', '', ' LIMIT 3'))})")
+            self._with.append(name)
+        return f"WITH {', '.join(parts)} "
+
+    def _conditions(self, aliases: list[str], outer: list[str], depth: int, most: int = 3) -> str:
+        count = self._chosen.randint(1, most)
+        return " AND ".join(self._condition(aliases, outer, depth) for _ in range(count))
+
+    def _condition(  # noqa: PLR0911 - one kind a line
+        self, aliases: list[str], outer: list[str], depth: int
+    ) -> str:
+        kind = self._chosen.random()
+        all_of = aliases + outer
+        if kind < 0.3:
+            return f"{self._column(aliases)} = {self._column(all_of)}"
+        if kind < 0.55:
+            return f"{self._any(aliases)}.tenant_id = {self._any((':t', ':t', ':u'))}"
+        if kind < 0.63:
+            return f"{self._column(all_of)} = {self._any(VALUES)}"
+        if kind < 0.68:
+            return f"{self._column(all_of)} {self._any(TESTS)}"
+        if kind < 0.72:
+            return f"NOT {self._column(aliases)} = {self._any(VALUES)}"
+        if kind < 0.78:
+            sides = [self._condition(aliases, outer, depth - 1) for _ in range(2)]
+            return f"({self._any((' OR ', ' OR ', ' AND ')).join(sides)})"
+        if depth <= 0:
+            return f"{self._any(aliases)}.status = 'open'"
+        not_ = self._any(("", "", "NOT "))
+        if kind < 0.89:
+            items = self._any(("1", "*", self._any(NAMES), "1 AS a"))
+            limit = self._any(("", "", " LIMIT 1"))
+            return f"{not_}EXISTS ({self._select(depth - 1, all_of, items)}{limit})"
+        tail = self._any(("", "", "", "", " LIMIT 1", " ORDER BY id"))
+        return f"{self._column(aliases)} {not_}IN ({self._select(depth - 1, all_of)}{tail})"
+
+    def _source(self, depth: int) -> tuple[str, str]:
+        """A source of FROM with its alias, and that alias."""
+        if depth > 0 and self._chance(0.12):
+            alias = self._alias()
+            return f"({self._select(depth - 1, [], count=self._any((1, 2, 3)))}) {alias}", alias
+        table = self._any((*TABLES, *self._with, *self._with))
+        if "." not in table and self._chance(0.2):
+            return table, table.strip('"')
+        alias = self._alias()
+        return f"{table} {self._any(('', 'AS '))}{alias}", alias
+
+    def _select(self, depth: int, outer: list[str], items: str = "", count: int = 1) -> str:
+        text, alias = self._source(depth)
+        aliases = [alias]
+        for _ in range(self._any((0, 0, 0, 1, 1, 2))):
+            source, alias = self._source(depth)
+            aliases.append(alias)
+            if self._chance(0.1):
+                text += f", {source}"
+                continue
+            within = depth if self._chance(0.2) else 0
+            text += f" {self._any(JOINS)} {source} ON {self._conditions(aliases, outer, within, 2)}"
+        if self._chance(0.8):
+            text += f" WHERE {self._conditions(aliases, outer, depth)}"
+        if self._chance(0.2):
+            text += f" GROUP BY {', '.join(self._column(aliases) for _ in range(count))}"
+        items = items or ", ".join(self._item(aliases) for _ in range(count))
+        return f"SELECT {self._any(('', '', '', 'DISTINCT '))}{items} FROM {text}"
+
+    def _item(self, aliases: list[str]) -> str:
+        alias = self._any(aliases)
+        return self._any(
+            (
+                *(self._column(aliases), self._column(aliases), f"{alias}.id"),
+                f"{alias}.tenant_id",
+                f"{self._column(aliases)} AS {self._any(('id', 'k', 'm', 'tenant_id'))}",
+                *(f"{alias}.*", "*", "count(*) AS n", f"max({self._column(aliases)}) AS m", "1"),
+            )
+        )
