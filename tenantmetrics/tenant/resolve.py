@@ -34,7 +34,7 @@ from tenantmetrics.tenant.identity.tenant_context import current
 from tenantmetrics.tenant.identity.tenant_ids import from_text
 from tenantmetrics.tenant.session.session_steps import steps_of
 from tenantmetrics.tenant.session.strict import Strict
-from tenantmetrics.tenant.sql.literals import Literal
+from tenantmetrics.tenant.sql.literals import Literals
 from tenantmetrics.tenant.sql.operands import Values, index_parameters
 from tenantmetrics.tenant.sql.plan import Plan, parameters_of
 from tenantmetrics.tenant.sql.plan_cache import Generations
@@ -52,6 +52,7 @@ _MAX_NAMES = 16_384
 _MAX_NAME_CHARS = 64
 _MAX_VALUE_CHARS = 1_024
 """A longer value is evaluated at once: it would wait in the queue."""
+_NO_LITERALS = Literals([])
 _NO_VALUES: Mapping[str, Mapping[str, Any]] = {}
 _EMPTY = Claims()
 _WITHOUT_WORK = Claims(workless=True)
@@ -91,7 +92,7 @@ class Bound:
         self,
         resolver: Resolver,
         plan: Plan,
-        literals: Sequence[Literal] = (),
+        literals: Literals = _NO_LITERALS,
         comment: Claim | None = None,
         fixed: Claims | None = None,
     ) -> None:
@@ -254,7 +255,7 @@ class Resolver:
             tenants = tenants_in_comments(cut.comments, self.vocabulary.comment_keys)
         shares = tuple((tenant, 1) for tenant in tenants)
         bound = Bound(self, plan, cut.literals, Claim(Source.COMMENT, shares) if shares else None)
-        names = parameters_of(plan)
+        names = parameters_of(plan, cut.literals)
         if not names and not plan.sets_only:
             bound.fixed = self._evaluated(bound, [_NO_VALUES], in_transaction=True)
         elif len(names) == 1:

@@ -7,9 +7,10 @@ from enum import Enum
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.long_lists import range_of_string
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parser import PREFIX
-from tenantmetrics.tenant.sql.template import range_of_string, slot_of_number, slot_of_string
+from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 
 __all__ = [
     "SESSION",
