@@ -414,9 +414,12 @@ def _wrong_texts(name: str, texts: tuple[str, ...]) -> str:
     ):
         return f"some of {', '.join(_SOURCES)}, each once"
     if name == "tenant_tables" and not all(map(_TABLE.fullmatch, texts)):
-        return "names of tables, each with the column that is the tenant: organizations:id"
+        return "table names, each with its tenant column: organizations:id"
     if name in {"tenant_functions", "tenant_setters"} and not all(map(_FUNCTION.fullmatch, texts)):
-        return "names of functions, each with the tenant's argument if not the first: name:2"
+        return (
+            "function names, each with the number of its tenant argument if it is "
+            "not the first: name:2"
+        )
     return ""
 
 

@@ -188,7 +188,7 @@ FAULTS = {
         FLEET,
         lambda b: panel(b, "Latency")["gridPos"].update(x=8),
         "panel 'Latency'",
-        "lies over panel 'Error rate'",
+        "overlaps panel 'Error rate'",
     ),
     "fixed data source": (
         FLEET,

@@ -188,7 +188,7 @@ EDITS = {
         ),
         "      ComparisonOperator: GreaterThanThreshold\n      EvaluationPeriods: 10\n",
         "FleetLatencyP99",
-        "no AlarmActions and in no composite: nobody is told when it fires",
+        "no AlarmActions and in no composite alarm: nobody is notified when it fires",
     ),
     "actions switched off": (
         "      MetricName: TenantConflicts\n",
@@ -233,7 +233,7 @@ EDITS = {
         "100 * MAX(q1) / busy",
         "100 * MAX(q1) / watched",
         "LargestShare",
-        "expressions need each other in a circle: watched",
+        "expressions refer to each other in a circle: watched",
     ),
     "PromQL: a range without two data": (
         'histogram_sum(rate({\\"db.client.operation.duration\\"}[5m]',
@@ -319,7 +319,10 @@ def rule(**contribution):
         (rule(Filters=[{"Match": "$.TenantId", "In": ["a"], "Is": 1}]), "has no entry 'Is'"),
         (rule(Filters=[{"Match": "$.TenantId", "IsPresent": True}] * 5), "a list of 4 at most"),
         ({**RULE, "LogGroupNames": ["a*b"]}, "* stands only at the end"),
-        ({**RULE, "LogGroupARNs": ["arn:aws:logs:eu-west-1:1:log-group/x"]}, "exclude each other"),
+        (
+            {**RULE, "LogGroupARNs": ["arn:aws:logs:eu-west-1:1:log-group/x"]},
+            "cannot be used together",
+        ),
         ({**RULE, "LogFormat": "CLF"}, "LogFormat CLF needs Fields"),
         ({**RULE, "Comment": "x" * 8192}, "8192 are allowed"),
     ],
