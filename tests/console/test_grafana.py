@@ -182,7 +182,7 @@ FAULTS = {
         FLEET,
         lambda b: panel(b, "Latency")["gridPos"].update(x=20),
         "panel 'Latency'",
-        "columns 20 to 28 are off the grid",
+        "columns 20 to 28 are outside the grid",
     ),
     "one over the other": (
         FLEET,

@@ -245,7 +245,7 @@ EDITS = {
         "#dashboards:name=tenantmetrics-pipeline",
         "#dashboard:name=tenantmetrics-pipeline",
         "text widget at 0, 0",
-        "leads nowhere",
+        "is not a dashboard's: those begin with",
     ),
     "variable's default that is not offered": (
         "tenant",
