@@ -11,8 +11,9 @@ from tenantmetrics.tenant.sql.evaluate_parameters import NEVER, Computed
 from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parameter_conditions import branches_of, computed
-from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, is_key_name
+from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope
 from tenantmetrics.tenant.sql.proof.joins import Holds, Part, conjuncts
+from tenantmetrics.tenant.sql.proof.key_names import is_key_name
 from tenantmetrics.tenant.sql.proof.ties import Branch
 from tenantmetrics.tenant.sql.restrictions import (
     CLEAR,
