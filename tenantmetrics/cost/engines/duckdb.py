@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -67,7 +68,7 @@ class _Folder:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query; if files turn out to be broken, of the query without them."""
-        text = queries.transpile(sql, queries.Dialect.DUCKDB)
+        text = _by_integers(queries.transpile(sql, queries.Dialect.DUCKDB))
         while True:
             if not self._paths:
                 raise ReportError(self.nothing())
@@ -222,6 +223,16 @@ def _view_totals(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None
         f"CREATE OR REPLACE TEMP VIEW {queries.STATEMENT_TOTALS} AS "  # noqa: S608 - as above
         f"SELECT * FROM {_FROM_FOOTERS} UNION ALL BY NAME {rest}"
     ).fetchall()
+
+
+_HOUR = re.compile(r"CAST\(floor\(epoch\(window_start\) / 3600\) AS BIGINT\)", re.IGNORECASE)
+_COMPARED = re.compile(r"epoch\(window_start\) (>=|<) (\d+)", re.IGNORECASE)
+
+
+def _by_integers(sql: str) -> str:
+    """The same query without the doubles that `epoch` gives: a tenth less for millions of rows."""
+    sql = _HOUR.sub("(epoch_us(window_start) // 3600000000)", sql)
+    return _COMPARED.sub(r"epoch_us(window_start) \1 \g<2>000000", sql)
 
 
 def _reads_statements(sql: str) -> bool:

@@ -243,6 +243,7 @@ class ServerTimeEstimate:
         if not of_hour:
             return []
         calls = math.fsum(hour.calls for hour in self._record.hours.values())
+        statements = {key.fingerprint for part in self.parts for key in part.segment.parts}
         return self._ledger.rows(
             sql.cells(
                 self._period,
@@ -252,6 +253,7 @@ class ServerTimeEstimate:
                 self._numbers,
                 scales=scales,
                 classes=self._record.classes if calls <= _MOST_KEPT_APART else None,
+                few_statements=len(statements) <= len(self._numbers) + _FEWEST_GROUPS,
             )
         )
 
