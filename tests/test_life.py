@@ -1,4 +1,4 @@
-"""The life of a process: nothing lost, doubled or hung at a fork, a signal or the end."""
+"""The life of a process: nothing lost or hung at a signal or the end; `test_forks` has children."""
 
 import json
 import os
@@ -10,79 +10,11 @@ import sys
 import textwrap
 import threading
 import time
-from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
-import tenantmetrics
-from tenantmetrics import life, process
-
-PRELUDE = textwrap.dedent("""
-    import faulthandler, os, signal, sys, threading, time
-    faulthandler.dump_traceback_later(60, exit=True)
-    import tenantmetrics
-    import boto3
-    from botocore.awsrequest import AWSResponse
-    from botocore.config import Config
-
-    class Raw:
-        def stream(self, **_):
-            yield b'{"records": [[{"longValue": 1}]], "numberOfRecordsUpdated": 0}'
-
-    def make_client():
-        made = boto3.client(
-            "rds-data", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x",
-            # Standard mode has a lock of botocore's own that a fork may find held.
-            config=Config(retries={"mode": "legacy"}),
-        )
-        made.meta.events.register(
-            "before-send.rds-data",
-            lambda request, **_: AWSResponse(
-                request.url, 200, {"content-type": "application/json"}, Raw()
-            ),
-        )
-        return tenantmetrics.instrument(made)
-
-    ledger = sys.argv[1]
-
-    def configure(*more, **settings):
-        tenantmetrics.configure(exporters=[f"ledger:{ledger}", *more], **settings)
-
-    def call(times, tenant="acme"):
-        for _ in range(times):
-            with tenantmetrics.tenant(tenant):
-                rds.execute_statement(
-                    resourceArn="arn:aws:rds:us-east-1:1:cluster:c",
-                    secretArn="arn:aws:secretsmanager:us-east-1:1:secret:s", sql="SELECT 1",
-                )
-
-    rds = make_client()
-""")
-
-
-def run(tmp_path, script, *, timeout_s=60.0, **environ):
-    """A process of its own; what it did, in how many seconds."""
-    started = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", PRELUDE + textwrap.dedent(script), str(tmp_path / "ledger")],
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-        env={**os.environ, **environ},
-    )
-    return done, time.monotonic() - started
-
-
-def calls(tmp_path):
-    """Calls in the ledger by tenant."""
-    found = {}
-    for file in Path(tmp_path / "ledger").glob("date=*/*/*.parquet"):
-        for row in pq.read_table(file, partitioning=None).to_pylist():
-            if row["calls"]:
-                found[row["tenant"]] = found.get(row["tenant"], 0) + row["calls"]
-    return found
+from tenantmetrics import life
+from tests.processes import PRELUDE, calls, run
 
 
 def test_a_normal_exit_delivers_everything(tmp_path):
@@ -332,142 +264,6 @@ def test_with_every_endpoint_dead_the_process_ends_within_its_deadline(tmp_path,
     assert calls(tmp_path) == {"acme": 10}
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_children_of_multiprocessing_deliver_their_own(tmp_path, method):
-    """They skip atexit; each still delivers its calls, once, and the parent its own."""
-    module = tmp_path / "work.py"
-    module.write_text(
-        PRELUDE.replace("ledger = sys.argv[1]", f"ledger = {str(tmp_path / 'ledger')!r}")
-        + textwrap.dedent("""
-            configure()
-            if __name__ == "__main__":
-                import multiprocessing
-                context = multiprocessing.get_context(sys.argv[2])
-                call(10, "parent")
-                children = [
-                    context.Process(target=call, args=(5, f"child-{n}")) for n in range(3)
-                ]
-                for child in children: child.start()
-                for child in children: child.join()
-                assert [child.exitcode for child in children] == [0, 0, 0]
-                with context.Pool(2) as pool:
-                    pool.starmap(call, [(2, "pool")] * 6)
-                    pool.close(); pool.join()
-                call(1, "parent")
-        """)
-    )
-    done = subprocess.run(
-        [sys.executable, str(module), "ledger", method],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = calls(tmp_path)
-    assert found == {"parent": 11, "child-0": 5, "child-1": 5, "child-2": 5, "pool": 12}
-
-
-def test_a_forked_worker_as_gunicorn_makes_it_delivers_when_told_to_stop(tmp_path):
-    """Preloaded application, forked workers with a handler of their own, SIGTERM, sys.exit."""
-    script = """
-        # Its thread is not there in a child, which would wait for it at exit.
-        faulthandler.cancel_dump_traceback_later()
-        configure(); call(10, "master")
-        ready, told = os.pipe()
-        workers = []
-        for n in range(3):
-            pid = os.fork()
-            if pid == 0:
-                signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-                call(7, f"worker-{n}")
-                os.write(told, b".")
-                while True: time.sleep(0.05)
-            workers.append(pid)
-        for _ in workers: assert os.read(ready, 1) == b"."
-        for pid in workers: os.kill(pid, signal.SIGTERM)
-        codes = [os.waitpid(pid, 0)[1] for pid in workers]
-        assert codes == [0, 0, 0], codes
-        call(1, "master")
-    """
-    done, _ = run(tmp_path, script)
-    assert done.returncode == 0, done.stderr
-    assert calls(tmp_path) == {"master": 11, "worker-0": 7, "worker-1": 7, "worker-2": 7}
-
-
-FORKS = """
-    import json
-    forks = int(sys.argv[2])
-    configure(flush_interval_s=0.05, export_spread_s=0)
-    stop = threading.Event()
-    done = [0] * 4
-
-    def record(n):
-        while not stop.is_set():
-            call(1, f"parent-{n}")
-            done[n] += 1
-
-    def flush():
-        while not stop.is_set():
-            tenantmetrics.flush(5); tenantmetrics.stats()
-
-    threads = [threading.Thread(target=record, args=(n,)) for n in range(4)]
-    threads.append(threading.Thread(target=flush))
-    for thread in threads: thread.start()
-    hung, bad = 0, []
-    for n in range(forks):
-        pid = os.fork()
-        if pid == 0:
-            try:
-                call(3, f"child-{n}")
-                ok = tenantmetrics.flush(20) and tenantmetrics.stats()["calls"] == 3
-                os._exit(0 if ok else 1)
-            except BaseException:
-                os._exit(2)
-        deadline = time.monotonic() + 30
-        while True:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended: break
-            if time.monotonic() > deadline:
-                hung += 1; os.kill(pid, signal.SIGKILL); os.waitpid(pid, 0); break
-            time.sleep(0.002)
-        if ended and status: bad.append(status)
-    stop.set()
-    for thread in threads: thread.join()
-    # A slow disk may have hundreds of windows to write by now: more than exit's two seconds allow.
-    tenantmetrics.shutdown(120)
-    print(json.dumps({"hung": hung, "bad": bad, "done": done}))
-    faulthandler.cancel_dump_traceback_later()
-"""
-
-
-@pytest.mark.parametrize("forks", [12, pytest.param(300, marks=pytest.mark.long)])
-def test_forks_under_load_hang_no_child_and_double_no_count(tmp_path, forks):
-    """Four threads record and one flushes, so locks are held: both sides' counts are exact."""
-    script = PRELUDE.replace("dump_traceback_later(60", "dump_traceback_later(900")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-c",
-            script + textwrap.dedent(FORKS),
-            str(tmp_path / "ledger"),
-            str(forks),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["hung"], told["bad"]) == (0, [])
-    expected = {f"child-{n}": 3 for n in range(forks)}
-    expected |= {f"parent-{n}": count for n, count in enumerate(told["done"])}
-    assert calls(tmp_path) == expected
-
-
 MANY = """
     from tenantmetrics.capture.request import Request
     from tenantmetrics.records import OK, Claim, Claims, Source
@@ -543,72 +339,6 @@ def test_100000_tenants_against_dead_endpoints_stay_within_bounds(tmp_path):
     # The backlog holds 262,144 series for each exporter, full after four windows.
     assert told["peaks_mb"][-1] < told["peaks_mb"][5] * 1.25
     assert told["peaks_mb"][-1] < 800
-
-
-class Context:
-    def __init__(self, left_ms):
-        self._left_ms = left_ms
-
-    def get_remaining_time_in_millis(self):
-        return self._left_ms
-
-
-@pytest.fixture
-def flushes(monkeypatch):
-    """The budgets that the current pipeline was asked to flush within."""
-    asked = []
-    monkeypatch.setattr(process.current(), "flush", asked.append)
-    return asked
-
-
-def test_a_lambda_handler_flushes_before_it_returns_or_raises(flushes):
-    """And hands on what the handler returned or raised."""
-
-    @tenantmetrics.lambda_handler
-    def handler(event, context):
-        assert flushes == []
-        if event == "bad":
-            raise KeyError(event)
-        return event
-
-    assert handler("good", None) == "good"
-    assert flushes == [1.0]
-    flushes.clear()
-    with pytest.raises(KeyError):
-        handler("bad", None)
-    assert flushes == [1.0]
-    assert handler.__name__ == "handler"
-
-
-def test_a_handler_without_calls_makes_no_pipeline(tmp_path):
-    """Nothing was recorded; even a setting that is wrong does not fail the invocation."""
-    script = """
-        @tenantmetrics.lambda_handler
-        def handler(event, context):
-            return event
-        from tenantmetrics import process
-        tenantmetrics.uninstrument(rds)
-        process._current = None
-        os.environ["TENANTMETRICS_WINDOW_S"] = "7"
-        assert handler("fine", None) == "fine"
-        assert process._current is None
-    """
-    done, _ = run(tmp_path, script, TENANTMETRICS_EXPORTERS="none")
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(
-    ("left_ms", "budgets"), [(60_000, [0.25]), (300, [0.2]), (100, []), (0, [])]
-)
-def test_a_lambda_flush_stays_within_the_invocations_time(flushes, left_ms, budgets):
-    """A flush is never what times an invocation out."""
-
-    @tenantmetrics.lambda_handler(timeout_s=0.25)
-    def handler(_event, _context):
-        return None
-
-    handler({}, Context(left_ms))
-    assert flushes == pytest.approx(budgets)
 
 
 def test_outside_the_main_thread_no_handler_is_installed():

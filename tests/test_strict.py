@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 import tenantmetrics
 from tenantmetrics.catalog import Level
 from tenantmetrics.errors import TenantRefusedError
-from tenantmetrics.export.otlp_data import rows as otlp_rows
+from tenantmetrics.export.otlp_rows import rows as otlp_rows
 from tenantmetrics.export.points import groups
 from tenantmetrics.tenant.session.strict import Strict
 

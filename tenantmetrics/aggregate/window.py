@@ -1,8 +1,7 @@
 """Calls summed into per-tenant windows of wall-clock minutes, in bounded memory.
 
 A call counts in the window in which it ended; its time is split over the windows that it covers.
-Past `max_series` series in the open windows, calls of new keys fold into `__overflow__`: totals
-stay exact, and every folded call is counted as `series_cap`.
+`bounded` holds how many series there may be.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import ceil, log2
 
+from tenantmetrics.aggregate.bounded import BoundedSeries
 from tenantmetrics.aggregate.cells import Cell, CellKey
 from tenantmetrics.aggregate.load import Load
 from tenantmetrics.aggregate.parts import Open, Part, add_in_parts
@@ -19,11 +19,10 @@ from tenantmetrics.aggregate.reached import kind_of
 from tenantmetrics.aggregate.recent import Recent, Snapshot
 from tenantmetrics.aggregate.spans import spans
 from tenantmetrics.aggregate.totals import Reported, Totals
-from tenantmetrics.health import Health, Loss
+from tenantmetrics.health import Health
 from tenantmetrics.histogram import PER_OCTAVE, record, shared_index
 from tenantmetrics.records import (
     OK,
-    OVERFLOW,
     Attribution,
     Call,
     Exemplar,
@@ -37,9 +36,6 @@ from tenantmetrics.statement_table import MAX_ROWS, Rows, StatementTable
 
 __all__ = ["Aggregator"]
 
-_OVERFLOW_SERIES = 256
-"""Series that keep operation and outcome for folded calls; beyond, one series takes all the rest.
-Operations and error codes are few, clusters and databases need not be."""
 _UNATTRIBUTED = Source.UNATTRIBUTED
 _MAX_OPEN = 512
 """Windows open at once. Late calls and long ones need a few; each is a file, and a clock that jumps
@@ -73,14 +69,13 @@ class Aggregator:
     ) -> None:
         self._window_s = window_s
         self._window_ns = window_s * 1_000_000_000
-        self._max_series = max_series
         self._max_statements = max_statement_series
         self._health = health
         self._writer = writer
         self._clock_ns = clock_ns
         self._sequence = 0
         self._open: dict[int, Open] = {}
-        self._series_count = 0
+        self._bounded = BoundedSeries(max_series, health)
         self._rows, self._cells = Rows(), Rows()
         self._split_count = 0
         self._reported = Reported()
@@ -166,7 +161,7 @@ class Aggregator:
         keep = True
         if series is None:
             series_key = SeriesKey(*fields)
-            series = self._series(window.series, series_key)
+            series = self._bounded.series(window.series, series_key)
             # Past the bound of series every call is counted, so every one has to come here.
             keep = series_key in window.series
         kind = kind_of(call)
@@ -193,7 +188,7 @@ class Aggregator:
         turn = self._split_count
         if len(attribution.shares) > 1:
             self._split_count += 1
-        add_in_parts(self._parts(window, call), call, attribution, turn, self._series)
+        add_in_parts(self._parts(window, call), call, attribution, turn, self._bounded.series)
 
     def _parts(self, window: Open, call: Call) -> list[Part]:
         """The windows that a call covers with its time in each, the one of its end first."""
@@ -211,23 +206,6 @@ class Aggregator:
             duration_ns -= part_ns
             waited_ns -= part_waited_ns
         return [(window, duration_ns, waited_ns), *found]
-
-    def _series(self, window: dict[SeriesKey, Series], key: SeriesKey) -> Series:
-        series = window.get(key)
-        if series is None:
-            if self._series_count >= self._max_series:
-                key = self._overflow_key(key)
-                series = window.get(key)
-            if series is None:
-                series = window[key] = Series()
-                self._series_count += 1
-        return series
-
-    def _overflow_key(self, key: SeriesKey) -> SeriesKey:
-        self._health.count(Loss.SERIES_CAP, where="aggregate")
-        if self._series_count >= self._max_series + _OVERFLOW_SERIES:
-            return SeriesKey(OVERFLOW, "", "", Source.UNATTRIBUTED, "", "")
-        return key._replace(tenant=OVERFLOW, source=Source.UNATTRIBUTED)
 
     def refuse(self, noted: Noted) -> None:
         """Take what `strict` refused; it goes out with the next window that is closed.
@@ -247,7 +225,8 @@ class Aggregator:
         Returns:
             The windows, oldest first; one without series where there are only losses to report.
         """
-        opened, self._open, self._series_count = self._open, {}, 0
+        opened, self._open = self._open, {}
+        self._bounded.clear()
         self._rows, self._cells = Rows(), Rows()
         losses, more_failures, more_misuses = self._reported.news(self._health, self.totals)
         refused, self._refused = self._refused, {}

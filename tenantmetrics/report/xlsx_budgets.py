@@ -26,14 +26,15 @@ def fill(sheet: Any, statement: Statement, formats: dict[str, Any]) -> None:
     assert outlook is not None  # noqa: S101 - the caller has looked; for the type checker
     heads = (
         "Budget", "Of", f"Budget, {statement.currency}", "Spent", "Left", "Used", "Status",
-        "Forecast", "95 % from", "95 % to", "Complete days",
+        "Forecast", "95 % from", "95 % to", "Days",
     )  # fmt: skip
     sheet.set_column(0, 0, 10)
     sheet.set_column(1, 1, 30)
-    sheet.set_column(2, len(heads) - 1, 14)
+    sheet.set_column(2, len(heads) - 1, 12)
     sheet.freeze_panes(1, 2)
     for column, head in enumerate(heads):
-        sheet.write_string(0, column, head, formats["head"])
+        style = "head" if column < 2 else "after_head" if head == "Status" else "number_head"  # noqa: PLR2004
+        sheet.write_string(0, column, head, formats[style])
     row = 0
     for row, state in enumerate(outlook.budgets, start=1):
         budget, excel = state.budget, row + 1
@@ -46,7 +47,7 @@ def fill(sheet: Any, statement: Statement, formats: dict[str, Any]) -> None:
             sheet.write_formula(
                 row, 5, f"=D{excel}/C{excel}", formats["percent"], float(state.used)
             )
-        sheet.write_string(row, 6, str(state.status))
+        sheet.write_string(row, 6, str(state.status), formats["after"])
         if (forecast := state.forecast) is not None:
             for column, amount in enumerate((forecast.amount, forecast.low, forecast.high), 7):
                 sheet.write_number(row, column, float(amount), formats["money"])

@@ -25,7 +25,8 @@ from tenantmetrics.console.checks.promql import expand, parse_promql
 from tenantmetrics.console.parameters import PARAMETERS
 from tenantmetrics.console.rehearsal import promeval, scenario
 from tenantmetrics.console.rehearsal.store import Store
-from tenantmetrics.export.otlp_data import Cumulative, batches
+from tenantmetrics.export.otlp_data import batches
+from tenantmetrics.export.otlp_rows import Cumulative
 from tests.parts import lacking
 
 ROOT = Path(__file__).parents[2]

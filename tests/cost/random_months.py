@@ -81,7 +81,9 @@ class World:
         self.sums = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
         self.hours, self.used = set(), {}
         if self.source.random() < 0.3:
-            self.used = {hour: Decimal(self.source.randint(0, 100)) / 100 for hour in HOURS}
+            # Of 9 digits: half a cent of time may fall either way, as the page says.
+            parts = [Decimal(self.source.randint(0, 10**9)) / 10**9 for _ in HOURS]
+            self.used = dict(zip(HOURS, [Decimal(0), Decimal(1), *parts[2:]], strict=True))
         self._ledger()
         self._storage()
 

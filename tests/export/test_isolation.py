@@ -11,7 +11,8 @@ from tenantmetrics.export.cloudwatch import CloudWatchExporter
 from tenantmetrics.export.fanout import Fanout
 from tenantmetrics.export.ledger import LedgerExporter
 from tenantmetrics.export.ledger_s3 import S3LedgerExporter
-from tenantmetrics.export.otlp import OtlpExporter, target
+from tenantmetrics.export.otlp import OtlpExporter
+from tenantmetrics.export.otlp_target import target
 from tenantmetrics.health import Health
 from tenantmetrics.records import Window
 

@@ -27,7 +27,8 @@ import tenantmetrics.export.otlp_http  # noqa: F401
 from tenantmetrics import limits
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.export.base import ExportError
-from tenantmetrics.export.otlp import OtlpExporter, target
+from tenantmetrics.export.otlp import OtlpExporter
+from tenantmetrics.export.otlp_target import target
 from tenantmetrics.records import OK, Exemplar, Window
 
 DELTA = {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta"}

@@ -3,7 +3,7 @@
 import pytest
 
 from tenantmetrics.catalog import METRICS, OTHER, Level, metrics
-from tenantmetrics.export.otlp_data import rows
+from tenantmetrics.export.otlp_rows import rows
 from tenantmetrics.export.points import groups
 from tenantmetrics.records import OVERFLOW, UNATTRIBUTED, SeriesKey, Source, Window
 

@@ -13,6 +13,7 @@ from tenantmetrics.cost.bill.classify import (
     is_other_database,
     is_others,
     is_taken_back,
+    is_undecided,
     pool_of,
     sessions_of,
 )
@@ -82,6 +83,7 @@ class Sorter:
     _providers: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     _foreign: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     _unknown: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    _undecided: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     _ahead: set[str] = field(default_factory=set)
     _cut: Decimal = Decimal(0)
 
@@ -120,6 +122,8 @@ class Sorter:
             self._foreign[row.service] += row.amount
         elif name == "unclassified":
             self._unknown[row.usage_type or row.kind] += row.amount
+        if is_undecided(row.service, row.engine, row.operation, row.usage_type):
+            self._undecided[row.usage_type] += row.amount
         worth = row.amount if row.other is None else row.other
         if name == "compute" and (row.kind in COMMITMENTS or worth != row.amount):
             self._ahead.add(row.kind)
@@ -157,6 +161,11 @@ class Sorter:
             )
         if self._providers:
             yield f"Charges of other providers than AWS were excluded: {_sums(self._providers)}."
+        if self._undecided:
+            yield (
+                "The bill does not say of which engine these instances are, and they are taken for "
+                f"Aurora's: {_most(self._undecided)}."
+            )
         if self._foreign and (worth := sum(self._foreign.values(), Decimal(0))):
             part = worth / self._charged if self._charged else Decimal(0)
             yield (

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenantmetrics import ledger
+from tenantmetrics import ledger, ledger_totals
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines.base import PathLike
+from tenantmetrics.cost.engines.footers import read_totals
 from tenantmetrics.cost.files import Broken, LedgerFiles, find, find_statements, named
 from tenantmetrics.cost.progress import step
 from tenantmetrics.cost.row_counts import rows_of_parquet
@@ -66,15 +68,17 @@ class _Folder:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query; if files turn out to be broken, of the query without them."""
-        text = queries.transpile(sql, queries.Dialect.DUCKDB)
+        text = _by_integers(queries.transpile(sql, queries.Dialect.DUCKDB))
         while True:
             if not self._paths:
                 raise ReportError(self.nothing())
-            statements = self._statements() if queries.STATEMENTS in sql else None
+            statements = self._statements() if _reads_statements(sql) else None
             try:
                 _view(self._database, self._paths)
                 if statements is not None:
                     _view_statements(self._database, statements)
+                if queries.STATEMENT_TOTALS in sql:
+                    _view_totals(self._database, statements or [])
                 with step("reading the usage", partial(self._size, sql), self._database):
                     return self._database.execute(text).fetchall()
             except self._error as error:
@@ -99,7 +103,7 @@ class _Folder:
 
     def _size(self, sql: str) -> int:
         """About how many rows a query reads."""
-        both = queries.STATEMENTS in sql
+        both = _reads_statements(sql)
         if both not in self._sizes:
             paths = [*self._paths, *(self._statements() if both else ())]
             self._sizes[both] = rows_of_parquet(paths, self._database)
@@ -175,7 +179,9 @@ _TYPES = {
 }
 
 
-def _view_statements(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
+def _view_statements(
+    database: duckdb.DuckDBPyConnection, paths: list[Path], name: str = queries.STATEMENTS
+) -> None:
     """The files of the table of statements as one relation, which may be empty."""
     if paths:
         names = [str(path) for path in paths]
@@ -186,7 +192,51 @@ def _view_statements(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> 
             f"NULL::{_TYPES[column.kind]} AS {column.name}" for column in ledger.STATEMENT_COLUMNS
         )
         relation = database.sql(f"SELECT {nulls} WHERE false")
-    relation.create_view(queries.STATEMENTS, replace=True)
+    relation.create_view(name, replace=True)
+
+
+_FROM_FOOTERS, _FROM_ROWS = "totals_from_footers", "statements_without_totals"
+
+
+def _view_totals(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
+    """The statements' sums: from the files' footers, and from the rows where those do not say."""
+    said, others = read_totals(paths)
+    if said is None:
+        database.execute(
+            f"CREATE OR REPLACE TEMP VIEW {queries.STATEMENT_TOTALS} AS "
+            f"{queries.STATEMENT_TOTALS_SQL}"
+        ).fetchall()
+        return
+    database.register("said", said)
+    sums = ", ".join(f"{name}::HUGEINT AS {name}" for name in ledger_totals.SUMS)
+    database.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_FROM_FOOTERS} AS "  # noqa: S608 - names of our own
+        "SELECT to_timestamp(start_s) AS window_start, window_s::INTEGER AS window_s, writer, "
+        f"resource_arn, fingerprint, kind, {sums} FROM said"
+    ).fetchall()
+    database.unregister("said")
+    _view_statements(database, others, _FROM_ROWS)
+    rest = queries.STATEMENT_TOTALS_SQL.replace(
+        f"FROM {queries.STATEMENTS} ", f"FROM {_FROM_ROWS} "
+    )
+    database.execute(
+        f"CREATE OR REPLACE TEMP VIEW {queries.STATEMENT_TOTALS} AS "  # noqa: S608 - as above
+        f"SELECT * FROM {_FROM_FOOTERS} UNION ALL BY NAME {rest}"
+    ).fetchall()
+
+
+_HOUR = re.compile(r"CAST\(floor\(epoch\(window_start\) / 3600\) AS BIGINT\)", re.IGNORECASE)
+_COMPARED = re.compile(r"epoch\(window_start\) (>=|<) (\d+)", re.IGNORECASE)
+
+
+def _by_integers(sql: str) -> str:
+    """The same query without the doubles that `epoch` gives: a tenth less for millions of rows."""
+    sql = _HOUR.sub("(epoch_us(window_start) // 3600000000)", sql)
+    return _COMPARED.sub(r"epoch_us(window_start) \1 \g<2>000000", sql)
+
+
+def _reads_statements(sql: str) -> bool:
+    return queries.STATEMENTS in sql or queries.STATEMENT_TOTALS in sql
 
 
 def _day(moment_s: int) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.server_time import sql
-from tenantmetrics.cost.server_time.division import Cell, Errors, Kept, Known, divided
+from tenantmetrics.cost.server_time.division import divided
+from tenantmetrics.cost.server_time.known import Cell, Errors, Kept, Known
 from tenantmetrics.cost.server_time.matched import MOST_MATCHED, Matched
 from tenantmetrics.cost.server_time.model import (
     HourServerTime,
@@ -23,6 +24,7 @@ from tenantmetrics.cost.server_time.parts import Part, estimate_parts
 from tenantmetrics.cost.server_time.record import Record
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad
 from tenantmetrics.cost.server_time.wall import of_usage
+from tenantmetrics.cost.server_time.works import by_group
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.cost.usage import HourUsage, TenantUsage
 from tenantmetrics.servertime import Verdict, intervals
@@ -159,10 +161,10 @@ class ServerTimeEstimate:
         ones = dict.fromkeys(self.hours, 1.0)
         amounts: dict[str, list[float]] = defaultdict(lambda: [0.0] * 4)
         for number, part in enumerate(self.parts):
-            server = divided(plain[number], self._known(part, ones)).tenants
+            server = divided(plain[number], self._known(part, ones), with_errors=False).tenants
             shares = divided(weighted[number], self._known(part, weights))
             weighed = shares.tenants
-            bounds = intervals(list(weighed.values()), shares.error_ns, shares.common)
+            bounds = intervals(list(weighed.values()), 0.0, shares.common)
             for tenant, one in server.items():
                 amounts[tenant][0] += one.server_ns
             for (tenant, one), (low, high) in zip(weighed.items(), bounds, strict=True):
@@ -241,6 +243,7 @@ class ServerTimeEstimate:
         if not of_hour:
             return []
         calls = math.fsum(hour.calls for hour in self._record.hours.values())
+        statements = {key.fingerprint for part in self.parts for key in part.segment.parts}
         return self._ledger.rows(
             sql.cells(
                 self._period,
@@ -250,6 +253,7 @@ class ServerTimeEstimate:
                 self._numbers,
                 scales=scales,
                 classes=self._record.classes if calls <= _MOST_KEPT_APART else None,
+                few_statements=len(statements) <= len(self._numbers) + _FEWEST_GROUPS,
             )
         )
 
@@ -286,7 +290,6 @@ class ServerTimeEstimate:
             }
             return Known(
                 over.whole,
-                over.error_ns,
                 total,
                 errors=errors,
                 groups_ns=groups,
@@ -306,7 +309,12 @@ class ServerTimeEstimate:
         unmetered = any(one.verdict is Verdict.UNMETERED for one in part.hours.values())
         by_total = part.method is Method.DB_LOAD and not unmetered
         return Known(
-            over.whole, over.error_ns, total, errors=errors, by_total=by_total, tenants_ns=said
+            over.whole,
+            total,
+            errors=errors,
+            by_total=by_total,
+            works=by_group(part.works, self._numbers, sql.REST_GROUP),
+            tenants_ns=said,
         )
 
     def _group_totals(

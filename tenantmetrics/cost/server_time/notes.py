@@ -63,23 +63,28 @@ def _on_overhead(parts: Sequence[Part], where: str) -> Iterator[str]:
         return
     over = parts[0].overhead
     ms = over.whole.mean_ns / 1e6
-    if over.whole.source is OverheadSource.LOWEST_STATEMENT:
+    if over.whole.source is OverheadSource.STATEMENTS:
         yield (
-            f"server time{where}: no {ENOUGH_CALLS} calls without work (BEGIN, set_config, "
-            f"SELECT 1), so a call's overhead is taken for at most {ms:.1f} ms, the mean of the "
-            "cheapest statement; a call of that statement then costs next to nothing, and no "
-            "load is told to be unmetered"
+            f"server time{where}: no calls without work (BEGIN, set_config, SELECT 1), so a call's "
+            f"overhead of {ms:.1f} ms, known to {over.error_ns / 1e6:.1f} ms, is what the cheapest "
+            "statements have in common; the server's own numbers would tell it"
         )
     elif over.whole.source is OverheadSource.FEW_WORKLESS:
         yield (
             f"server time{where}: fewer than {ENOUGH_CALLS} calls without work, so a call's "
             f"overhead of {ms:.1f} ms is known to {over.error_ns / 1e6:.1f} ms only"
         )
+    elif over.workless_ns and ms - over.workless_ns / 1e6 > _WELL_KNOWN * ms:
+        yield (
+            f"server time{where}: calls without work take {over.workless_ns / 1e6:.1f} ms, less "
+            f"than the cheapest statements do; those are taken for look-ups, and a call's overhead "
+            f"for {ms:.1f} ms, known to {over.error_ns / 1e6:.1f} ms; the server's own numbers "
+            "would tell it"
+        )
     elif over.whole.error_ns > _WELL_KNOWN * over.whole.mean_ns:
         yield (
-            f"server time{where}: calls without work are few, or take less than the cheapest "
-            f"statement does, so a call's overhead of {ms:.1f} ms is known to "
-            f"{over.error_ns / 1e6:.1f} ms only; the server's own numbers would tell it"
+            f"server time{where}: calls without work are few, so a call's overhead of {ms:.1f} ms "
+            f"is known to {over.error_ns / 1e6:.1f} ms only; the server's own numbers would tell it"
         )
     if over.slope.is_bound and over.slope.ns_a_byte:
         yield (

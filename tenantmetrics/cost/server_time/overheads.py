@@ -13,7 +13,6 @@ from tenantmetrics.servertime import ENOUGH_CALLS, Moments, Overhead, OverheadSo
 from tenantmetrics.servertime.slope import Group
 
 __all__ = [
-    "BOUND_ERROR",
     "WORK",
     "ClusterOverhead",
     "StatementKey",
@@ -21,11 +20,6 @@ __all__ = [
     "add_slope",
     "cluster_overhead",
 ]
-
-BOUND_ERROR = 0.05
-"""How much of it a mean that is only an upper bound may be too high: what a look-up takes of
-PostgreSQL (0.05 to 1 ms) against what a call to the Data API takes (20 to 60 ms)."""
-
 
 WORK = frozenset({"work", "cold_work"})
 """Kinds of calls that do work. The others: `workless` statements and `begin`, operations such as
@@ -80,6 +74,8 @@ class ClusterOverhead:
         cold_noise: The variance of a call that does, in units of one that does not.
         slope: What a byte adds.
         hours: Overhead of a call by hour, of the writers without an offset.
+        workless_bytes: Bytes of a call without work.
+        workless_ns: The mean of those calls; 0 if there are none.
     """
 
     whole: Overhead = field(default_factory=Overhead)
@@ -92,6 +88,7 @@ class ClusterOverhead:
     slope: Slope = field(default_factory=Slope)
     hours: dict[int, float] = field(default_factory=dict)
     workless_bytes: float = 0.0
+    workless_ns: float = 0.0
 
     def of(self, hour: int, writer_class: int, *, cold: bool) -> float:
         """Overhead of a call without bytes, nanoseconds."""
@@ -102,9 +99,7 @@ class ClusterOverhead:
 
     @property
     def error_ns(self) -> float:
-        """The standard error of its mean; of an upper bound, what it may be too high by too."""
-        if self.whole.source is OverheadSource.LOWEST_STATEMENT:
-            return math.hypot(self.whole.error_ns, BOUND_ERROR * self.whole.mean_ns)
+        """The standard error of its mean."""
         return self.whole.error_ns
 
 
@@ -172,6 +167,7 @@ def _level(
         # BEGIN and COMMIT have their connection as SETs do: they tell nothing of other statements.
         for operation in (_BEGIN, _COMMIT):
             level.pop(operation, None)
+    found.workless_ns = pooled.mean_ns
     found.whole = servertime.overhead(pooled, level.values(), misfit=misfit)
 
 
@@ -226,8 +222,10 @@ def _hours(found: ClusterOverhead, workless_hours: Mapping[int, Mapping[int, Mom
         )
     if found.whole.source is not OverheadSource.WORKLESS:
         return
-    for hour, one in servertime.by_writer(by_hour, found.whole).items():
-        found.hours[hour] = one.mean_ns
+    # Hours differ as their calls without work do, whatever those take less than the others.
+    usual = found.whole._replace(mean_ns=_sum(by_hour.values()).mean_ns)
+    for hour, one in servertime.by_writer(by_hour, usual).items():
+        found.hours[hour] = found.whole.mean_ns + one.mean_ns - usual.mean_ns
 
 
 def add_slope(

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tenantmetrics.cost.server_time.division import LEAST_NS
+from tenantmetrics.cost.server_time.known import LEAST_NS
 from tenantmetrics.cost.server_time.matched import Matched, match
 from tenantmetrics.cost.server_time.model import Method
 from tenantmetrics.cost.server_time.named import named_ns
@@ -21,7 +21,8 @@ from tenantmetrics.cost.server_time.overheads import (
 )
 from tenantmetrics.cost.server_time.record import Record, Segment
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad
-from tenantmetrics.servertime import Metered, OverheadSource, Verdict, between, metered
+from tenantmetrics.cost.server_time.works import works
+from tenantmetrics.servertime import Metered, OverheadSource, Verdict, Work, between, metered
 
 __all__ = ["Part", "estimate_parts"]
 
@@ -41,6 +42,7 @@ class Part:
         tenants: The server's own word by hour, then tenant; Performance Insights and
             samples of `pg_stat_activity` have it.
         load_ns: All server time by its own account; None where nothing says it.
+        works: Calls of each statement and what one of them works, by fingerprint; by the record.
     """
 
     method: Method
@@ -52,6 +54,7 @@ class Part:
     matched: Matched | None = None
     tenants: dict[HourKey, dict[str, float]] = field(default_factory=dict)
     load_ns: float | None = None
+    works: dict[int, tuple[float, Work]] = field(default_factory=dict)
 
 
 def estimate_parts(
@@ -100,10 +103,14 @@ def estimate_parts(
 
 def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
     """What the record says, and where the server has a number, that one."""
-    residues = _residues(part, record)
-    error = part.overhead.error_ns
+    part.works = works(part.segment, part.overhead)
+    rests = _residues(part, record)
+    # That long statements may wait longer makes the record too high, and never the server's load.
+    moved = math.fsum(count * one.moved for count, one in part.works.values())
+    whole = math.fsum(count for count, _ in part.works.values())
+    error = part.overhead.error_ns * moved / whole if whole else 0.0
     for key in part.keys:
-        mine, calls = residues[key]
+        mine, calls = rests[key]
         noise = math.sqrt(calls * part.overhead.whole.variance_ns2 + (calls * error) ** 2)
         if part.method in {Method.RECORD, Method.WALL}:
             part.hours[key] = Metered(mine, 0.0, Verdict.AGREE)
@@ -113,8 +120,8 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
             # What was sampled is itself known to the root of the sessions seen.
             noise = math.hypot(noise, math.sqrt(total * server.sample_s * 1e9))
         part.load_ns = (part.load_ns or 0.0) + total
-        if part.overhead.whole.source is not OverheadSource.WORKLESS:
-            # The overhead is no more than a bound, so nothing can be said to be unmetered.
+        if part.overhead.whole.source is OverheadSource.UNKNOWN:
+            # No overhead is known, so nothing can be said to be unmetered.
             part.hours[key] = Metered(total, 0.0, Verdict.AGREE)
             continue
         found = metered(max(0.0, total - said), max(0.0, mine - said), noise)
@@ -177,9 +184,15 @@ def _residues(part: Part, record: Record) -> dict[HourKey, tuple[float, float]]:
             rest -= one.bytes_ * over.slope.ns_a_byte
             count += one.moments.calls
         rests[key], calls[key] = rest, count
+    whole = math.fsum(calls.values())
+    # In sum, the hours are what the statements work.
+    surplus = math.fsum(rests.values()) - math.fsum(
+        count * one.server_ns for count, one in part.works.values()
+    )
+    for key in part.keys if whole else ():
+        rests[key] -= calls[key] / whole * surplus
     variance = over.whole.variance_ns2
     means = [(rests[key] / calls[key], variance / calls[key]) for key in part.keys if calls[key]]
-    whole = math.fsum(calls.values())
     center = math.fsum(rests.values()) / whole if whole else 0.0
     spread = between(means, center)
     found = {}

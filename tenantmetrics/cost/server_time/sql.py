@@ -1,9 +1,10 @@
 """The SQL over the table of statements, held to the rules of `cost.queries`.
 
-It reads one relation, `statements`: the ledger's `_statements` table. What leaves the database are
-sums of whole numbers; a factor's product with one is floored in each row, so every engine gives the
-same whatever its order. Doubles add whole numbers exactly too, as long as sums stay below 2^53:
-`finest` picks units in which they do. What differs by hour or writer travels as VALUES.
+It reads two relations: `statements`, the ledger's `_statements` table, and `statement_totals`, its
+sums over tenants. What leaves the database are sums of whole numbers; a factor's product with one
+is floored in each row, so every engine gives the same whatever its order. Doubles add whole numbers
+exactly too, as long as sums stay below 2^53: `finest` picks units in which they do. What differs by
+hour or writer travels as VALUES.
 
 `net` below is wall time less the waits between attempts.
 """
@@ -21,6 +22,7 @@ __all__ = [
     "BEGIN_GROUP",
     "RELATION",
     "REST_GROUP",
+    "TOTALS",
     "WORKLESS_GROUP",
     "OfCluster",
     "OfHour",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 RELATION = "statements"
+TOTALS = "statement_totals"
 
 WORKLESS_GROUP = -1
 """The group of the statements that do no work."""
@@ -58,6 +61,7 @@ _KIND = (
     f"WHEN kind = 'cold_workless' AND fingerprint IN ({_OPERATIONS}) THEN 'cold_begin' "
     "ELSE kind END"
 )
+_WORKLESS = "(kind = 'workless' OR kind = 'cold_workless')"
 _NET = "(duration_ns - waited_ns)"
 _BYTES = "(request_bytes + response_bytes)"
 
@@ -113,20 +117,15 @@ _SUMS = (
 
 
 def _by_window(period: Period, classes: Mapping[str, int]) -> str:
-    """Sums over tenants first: the rest is then worked out for thousands of rows, not millions."""
+    """Sums over tenants: what is worked out here is for thousands of rows, not millions."""
     rows = [f"({_text(writer)}, {one})" for writer, one in classes.items()]
     return f"""
   SELECT {_HOUR} AS hour, resource_arn AS arn, COALESCE(class, 0) AS class, fingerprint,
          {_KIND} AS kind, calls, net_ns, us2, bytes, rows_written,
          epoch(window_start) AS first_s, epoch(window_start) + window_s AS last_s
-  FROM (
-    SELECT window_start, resource_arn, writer, fingerprint, kind, max(window_s) AS window_s,
-           sum(calls) AS calls, sum({_NET}) AS net_ns, sum(duration_us2) AS us2,
-           sum({_BYTES}) AS bytes, sum(rows_written) AS rows_written
-    FROM statements GROUP BY window_start, resource_arn, writer, fingerprint, kind
-  ) AS by_window
+  FROM {TOTALS}
   LEFT JOIN (VALUES {", ".join(rows) or "('', 0)"}) AS classes(of_writer, class)
-    ON classes.of_writer = by_window.writer
+    ON classes.of_writer = {TOTALS}.writer
   WHERE {_within(period)}
 """  # noqa: S608 - numbers of ours
 
@@ -221,6 +220,7 @@ def cells(
     *,
     scales: Scales,
     classes: Mapping[str, int] | None = None,
+    few_statements: bool = False,
 ) -> str:
     """Segment, tenant, group of statements, class of writer, cold or not; then sums.
 
@@ -238,6 +238,7 @@ def cells(
         scales: The units of the sums.
         classes: Writers to keep apart, as in `record`. None: sums are over all of them, and over
             cold calls and warm, and bytes are not summed.
+        few_statements: There are no more statements than groups: sums by statement are no more.
     """
     numbers, join_clusters, of_one = _of_clusters(clusters)
     number, cold_ns, byte_ns, more_noise = numbers
@@ -254,7 +255,7 @@ def cells(
     named = [f"({one}, {group})" for one, group in groups.items()]
     cold = "CASE WHEN kind = 'cold_work' OR kind = 'cold_workless' THEN 1 ELSE 0 END"
     group = (
-        f"CASE WHEN kind = 'workless' OR kind = 'cold_workless' THEN CASE WHEN fingerprint IN "
+        f"THEN CASE WHEN fingerprint IN "
         f"({_OPERATIONS}) THEN {BEGIN_GROUP} ELSE {WORKLESS_GROUP} END "
         f"ELSE COALESCE(part, {REST_GROUP}) END"
     )
@@ -296,16 +297,18 @@ def cells(
         join_classes = f"""
   LEFT JOIN (VALUES {", ".join(known) or "('', 0)"}) AS classes(class_writer, class)
     ON classes.class_writer = statements.writer"""
-    return f"""
-SELECT segment, tenant, part, {kept}, CAST(sum(calls) AS BIGINT) AS calls,
-       CAST(sum(floor(rest_ns * {_double(scales.rest)})) AS BIGINT) AS rest_ns,
-       CAST(sum(floor(noise * {_double(scales.noise)})) AS BIGINT) AS noise,
-       CAST(sum(floor(calls * calls_weight)) AS BIGINT) AS weighted_calls,
-       CAST(sum(floor(rest_ns * rest_weight)) AS BIGINT) AS weighted_rest_ns,
-       CAST(sum(floor(noise * noise_weight)) AS BIGINT) AS weighted_noise,
-       {kept_bytes} AS weighted_bytes
-FROM (
-  SELECT segment, tenant, {group} AS part, CAST(calls AS DOUBLE) AS calls,
+    sums = {
+        "calls": "sum(calls)",
+        "rest_ns": f"sum(floor(rest_ns * {_double(scales.rest)}))",
+        "noise": f"sum(floor(noise * {_double(scales.noise)}))",
+        "weighted_calls": "sum(floor(calls * calls_weight))",
+        "weighted_rest_ns": "sum(floor(rest_ns * rest_weight))",
+        "weighted_noise": "sum(floor(noise * noise_weight))",
+    }
+
+    def by_row(what: str, join_parts: str) -> str:
+        return f"""
+  SELECT segment, tenant, {what}, CAST(calls AS DOUBLE) AS calls,
          calls_weight, rest_weight, noise_weight, {rest} AS rest_ns, {noise} AS noise{kept_rows}
   FROM statements{join_clusters}
   JOIN (
@@ -319,10 +322,32 @@ FROM (
     ) AS weighed
   ) AS factors
     ON factors.of_hour = {_HOUR} AND factors.of_cluster = {number}
-  LEFT JOIN (VALUES {", ".join(named) or f"(0, {REST_GROUP})"}) AS parts(of_statement, part)
-    ON parts.of_statement = statements.fingerprint{join_offsets}{join_classes}
+{join_parts}{join_offsets}{join_classes}
 {where}
-) AS by_row GROUP BY segment, tenant, part{kept_keys}
+"""  # noqa: S608 - numbers of ours
+
+    join_parts = f"""
+  LEFT JOIN (VALUES {", ".join(named) or f"(0, {REST_GROUP})"}) AS parts(of_statement, part)
+    ON parts.of_statement = """
+    if few_statements and classes is None:
+        # Each row's group is found for some rows a tenant, and not for each of millions.
+        what = f"fingerprint, CASE WHEN {_WORKLESS} THEN 1 ELSE 0 END AS is_workless"
+        inner = ", ".join(f"{of} AS {name}" for name, of in sums.items())
+        source = f"""
+  SELECT segment, tenant, CASE WHEN is_workless = 1 {group} AS part, {", ".join(sums)}
+  FROM (
+    SELECT segment, tenant, fingerprint, is_workless, {inner}
+    FROM ({by_row(what, "")}) AS by_row
+    GROUP BY segment, tenant, fingerprint, is_workless
+  ) AS by_statement{join_parts}by_statement.fingerprint"""  # noqa: S608 - numbers of ours
+        sums = {name: f"sum({name})" for name in sums}
+    else:
+        what = f"CASE WHEN {_WORKLESS} {group} AS part"
+        source = by_row(what, f"{join_parts}statements.fingerprint")
+    numbers_of = ", ".join(f"CAST({of} AS BIGINT) AS {name}" for name, of in sums.items())
+    return f"""
+SELECT segment, tenant, part, {kept}, {numbers_of}, {kept_bytes} AS weighted_bytes
+FROM ({source}) AS by_part GROUP BY segment, tenant, part{kept_keys}
 """  # noqa: S608 - numbers of ours
 
 

@@ -12,19 +12,18 @@ from tenantmetrics.errors import TenantMetricsError
 from tenantmetrics.export.base import Exporter
 from tenantmetrics.export.checks import TIMEOUT_S, Finding, State, connect, short
 from tenantmetrics.export.destination import Destination, Estimate, Sample
+from tenantmetrics.export.otlp_target import target
 
 __all__ = ["DESTINATION"]
 
 
 def _make(rest: str, config: Config) -> Exporter:
-    from tenantmetrics.export.otlp import OtlpExporter, target  # noqa: PLC0415 - slow to import
+    from tenantmetrics.export.otlp import OtlpExporter  # noqa: PLC0415 - slow to import
 
     return OtlpExporter(target(rest), max_series=config.max_series)
 
 
 def _check(rest: str, config: Config) -> Iterator[Finding]:
-    from tenantmetrics.export.otlp import target  # noqa: PLC0415 - slow to import
-
     del config
     to = target(rest)
     parts = urlsplit(to.url)
@@ -64,8 +63,6 @@ def _check(rest: str, config: Config) -> Iterator[Finding]:
 
 
 def _uses_aws(rest: str) -> bool:
-    from tenantmetrics.export.otlp import target  # noqa: PLC0415 - slow to import
-
     try:
         return bool(target(rest).region)
     except TenantMetricsError:
@@ -79,7 +76,8 @@ def _estimate(sample: Sample) -> Iterator[Estimate]:
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # noqa: PLC0415
 
-    from tenantmetrics.export.otlp_data import batches, rows  # noqa: PLC0415
+    from tenantmetrics.export.otlp_data import batches  # noqa: PLC0415
+    from tenantmetrics.export.otlp_rows import rows  # noqa: PLC0415
 
     given = list(rows(sample.window))
     made = batches(

@@ -7,6 +7,7 @@ All rows have the same columns, so one is parsed, and the tenant's column is rea
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,9 +16,9 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.restrictions import UNKNOWN, Named, Restriction, Rows
-from tenantmetrics.tenant.sql.slot_rows import SlotRows
+from tenantmetrics.tenant.sql.restrictions import UNKNOWN, Named, Restriction
 from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
+from tenantmetrics.tenant.sql.written_rows import ParameterRows, Rows, SlotRows
 
 __all__ = ["BulkRows", "bulk_rows", "rows_node", "tenant_index"]
 
@@ -173,10 +174,8 @@ def _shape(text: str) -> str:
 def _of_parameters(pieces: Iterable[str], first: Operand) -> Restriction:
     """Rows of which each has a parameter for its tenant, all read alike."""
     names = [found[1] for piece in pieces if (found := _PARAMETER.search(piece)) is not None]
-    nodes = {
-        name: Named((Operand(parameter=name, cast=first.cast),)) for name in dict.fromkeys(names)
-    }
-    return Rows(tuple(nodes[name] for name in names))
+    counts = Counter(names)
+    return ParameterRows(tuple(counts), tuple(counts.values()), first.cast)
 
 
 def _slot(value: str) -> int | None:

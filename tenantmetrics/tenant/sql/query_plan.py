@@ -10,6 +10,7 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget, TooMuchWorkError
 from tenantmetrics.tenant.sql.closed_tables import if_closed
 from tenantmetrics.tenant.sql.guarded_tables import are_guarded
+from tenantmetrics.tenant.sql.letter_case import differ_in_case
 from tenantmetrics.tenant.sql.many_row_insert import BulkRows, bulk_rows, rows_node, tenant_index
 from tenantmetrics.tenant.sql.parser import parse_template, token_count
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
@@ -44,9 +45,13 @@ def query_plan(text: str, vocabulary: Vocabulary) -> Plan:
     if rows is not None:
         return _bulk_plan(text, rows, vocabulary)
     parsed = parse_template(text)
-    if isinstance(parsed, str) or len(parsed) != 1:
-        why = parsed if isinstance(parsed, str) else "not one statement"
-        return unparsed_plan(text, vocabulary, why)
+    if not isinstance(parsed, str):
+        if len(parsed) != 1:
+            parsed = "not one statement"
+        elif '"' in text and differ_in_case(text, parsed[0]):
+            parsed = "two of its names differ only in case"
+    if isinstance(parsed, str):
+        return unparsed_plan(text, vocabulary, parsed)
     try:
         statement = with_tenant_tables(parsed[0], vocabulary)
         return _analysed(statement, vocabulary, Budget(_steps(text)))

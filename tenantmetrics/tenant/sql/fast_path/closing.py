@@ -10,8 +10,8 @@ from tenantmetrics.tenant.sql.fast_path.query_tree import (
     PlainQuery,
     PlainSource,
 )
-from tenantmetrics.tenant.sql.proof.columns import is_key_name
 from tenantmetrics.tenant.sql.proof.graph import ReachGraph
+from tenantmetrics.tenant.sql.proof.key_names import key_ties
 
 __all__ = ["PlainReach"]
 
@@ -145,10 +145,11 @@ class PlainReach:
         """Two columns are equal, of which both are tenants' or none is."""
         if one[0] < 0 or two[0] < 0:
             return
-        if one[1] in self._columns or (is_key_name(one[1]) and is_key_name(two[1])):
-            for start, end in ((one, two), (two, one)):
-                if end[2] and holds[0] <= end[0] < holds[1]:
-                    self._graph.edge(start[0], end[0])
+        is_tenant = one[1] in self._columns
+        forward, back = (True, True) if is_tenant else key_ties(one[1], two[1])
+        for start, end, is_tied in ((one, two, forward), (two, one, back)):
+            if is_tied and end[2] and holds[0] <= end[0] < holds[1]:
+                self._graph.edge(start[0], end[0])
 
 
 _NOTHING = (-1, "", False)

@@ -9,8 +9,9 @@ from tenantmetrics.tenant.sql.fast_path import grammar
 from tenantmetrics.tenant.sql.fast_path.output_columns import describe
 from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery, PlainSource
 from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
+from tenantmetrics.tenant.sql.long_lists import range_of_string
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.template import range_of_string, slot_of_number, slot_of_string
+from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 
 __all__ = ["PlainReader"]
 
@@ -34,8 +35,8 @@ class PlainReader:
     """
 
     __slots__ = (
-        "_count", "_levels", "_vocabulary", "_with", "columns", "of_schemas", "shape", "summary",
-        "tables", "tokens",
+        "_count", "_levels", "_vocabulary", "_with", "_written", "columns", "of_schemas", "shape",
+        "summary", "tables", "tokens",
     )  # fmt: skip
 
     def __init__(self, tokens: list[str], vocabulary: Vocabulary) -> None:
@@ -43,6 +44,7 @@ class PlainReader:
         self._vocabulary = vocabulary
         self.columns = vocabulary.columns
         self._with: dict[str, PlainQuery] = {}
+        self._written: dict[str, str] = {}
         self._count = self._levels = 0
         self.shape = grammar.shape_of(tokens)
         self.summary: list[str] = []
@@ -64,13 +66,26 @@ class PlainReader:
         """A name without its quotes, lower case."""
         return self.tokens[at].strip('"').lower()
 
+    def scope_name(self, at: int) -> str:
+        """The name of a source or of a WITH query, lower case.
+
+        Raises:
+            NotPlainError: Another one differs only in the case of letters.
+        """
+        token = self.tokens[at]
+        name = token.strip('"').lower()
+        written = token.strip('"') if token.startswith('"') else name
+        if self._written.setdefault(name, written) != written:
+            raise NotPlainError
+        return name
+
     def selects(self) -> list[PlainQuery]:
         """Read a whole query: the branches of its UNION, or itself."""
         shape = self.shape
         at = 0
         while shape.startswith("H" if at == 0 else ",", at):
             found = self.match(grammar.WITH_QUERY, at)
-            name = self.name(found.end("name") - 1)
+            name = self.scope_name(found.end("name") - 1)
             if name in self._with or name in self.columns or name in self._vocabulary.tables:
                 raise NotPlainError
             query, at = self.inside(found.end(), None)
@@ -137,12 +152,12 @@ class PlainReader:
             inner, at = self.inside(at + 1, None)
             describe(self, inner)
             found = self.match(grammar.ALIAS, at)
-            alias = self.name(found.end() - 1)
+            alias = self.scope_name(found.end() - 1)
         else:
             found = self.match(grammar.SOURCE, at)
             start, end = found.span("table")
             name = self.name(end - 1)
-            alias = name if found["alias"] is None else self.name(found.end() - 1)
+            alias = self.scope_name(found.end() - 1)
             if name in self._vocabulary.tables or name in self.columns:
                 raise NotPlainError
             schema = self.tokens[start].strip('"') if end - start > 1 else ""

@@ -1,0 +1,90 @@
+"""What a call of each statement works, where the server does not say it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tenantmetrics.cost.server_time.overheads import WORK, ClusterOverhead
+from tenantmetrics.cost.server_time.record import Segment
+from tenantmetrics.servertime import Work
+
+__all__ = ["Residue", "by_group", "residues", "works"]
+
+
+@dataclass(slots=True)
+class Residue:
+    """A statement's calls: how many, what they took beyond the overhead, and what they have of it.
+
+    Attributes:
+        calls: How many.
+        rest_ns: Wall time less overhead.
+        cold: Those of them that opened a connection.
+        bytes_: Beyond those of calls without work.
+    """
+
+    calls: float = 0.0
+    rest_ns: float = 0.0
+    cold: float = 0.0
+    bytes_: float = 0.0
+
+
+def residues(segment: Segment, overhead: ClusterOverhead) -> dict[int, Residue]:
+    """Wall time less overhead of the statements that do work, by fingerprint."""
+    found: dict[int, Residue] = {}
+    for key, one in segment.parts.items():
+        if key.kind not in WORK:
+            continue
+        calls = one.moments.calls
+        is_cold = key.kind.startswith("cold")
+        mean = overhead.whole.mean_ns + overhead.offsets.get(key.writer_class, 0.0)
+        mean += overhead.cold_ns if is_cold else 0.0
+        size = one.bytes_ - calls * overhead.workless_bytes
+        residue = found.setdefault(key.fingerprint, Residue())
+        residue.calls += calls
+        residue.rest_ns += one.moments.wall_ns - calls * mean - size * overhead.slope.ns_a_byte
+        residue.cold += calls if is_cold else 0.0
+        residue.bytes_ += size
+    return found
+
+
+def works(segment: Segment, overhead: ClusterOverhead) -> dict[int, tuple[float, Work]]:
+    """Each statement's calls, and what one of them works, by fingerprint."""
+    found = {}
+    for statement, one in residues(segment, overhead).items():
+        if one.calls <= 0:
+            continue
+        error = math.hypot(
+            one.cold / one.calls * overhead.cold_error,
+            one.bytes_ / one.calls * overhead.slope.error,
+        )
+        mean = overhead.whole.mean_ns + one.rest_ns / one.calls
+        found[statement] = one.calls, overhead.whole.work(mean, one.calls, error)
+    return found
+
+
+def by_group(
+    known: Mapping[int, tuple[float, Work]], groups: Mapping[int, int], others: int
+) -> dict[int, Work]:
+    """The same of groups of statements, a call of each by the mean of its statements'.
+
+    Args:
+        known: What `works` gave.
+        groups: The group of a statement.
+        others: The group of those that have none.
+    """
+    members: dict[int, list[tuple[float, Work]]] = {}
+    for statement, one in known.items():
+        members.setdefault(groups.get(statement, others), []).append(one)
+    return {group: _mean(of_group) for group, of_group in members.items()}
+
+
+def _mean(many: Iterable[tuple[float, Work]]) -> Work:
+    known = list(many)
+    calls = math.fsum(count for count, _ in known)
+    return Work(
+        math.fsum(count * one.server_ns for count, one in known) / calls,
+        math.sqrt(math.fsum((count * one.error_ns) ** 2 for count, one in known)) / calls,
+        math.fsum(count * one.moved for count, one in known) / calls,
+    )
