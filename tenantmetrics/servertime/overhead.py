@@ -121,8 +121,10 @@ def overhead(
         error = math.sqrt(_pooled(workless, quietest) / workless.calls)
         sure.append(Kind(workless.mean_ns, error, misfit, works=False))
     found = level([*sure, *kinds], sure)
+    # Noise is more often taken for too small than for too large: the larger of the two spreads.
+    spread = known[0].variance_ns2
     near = [(one, found.is_cheap(kind)) for one, kind in zip(working, kinds, strict=True)]
-    return Overhead(found.mean_ns, _widest(quietest, near), found.error_ns, source, found)
+    return Overhead(found.mean_ns, _widest(spread, near), found.error_ns, source, found)
 
 
 def _kind(mean_ns: float, error_ns: float, overhead_ns: float) -> Kind:

@@ -113,6 +113,9 @@ def match(
         if one.calls > most * _TOLERANCE + 2:
             factor, error = _shared(one, most / one.calls, rests.get(statement), overhead)
             found.errors[statement] = error
+        elif one.calls > most > 0:
+            # Of an execution or two it cannot be told whether they are ours.
+            found.errors[statement] = 1 - most / one.calls
         elif 0 < one.calls < calls:
             factor = min(_MOST_SCALED, calls / one.calls)
         found.factors[statement] = factor
