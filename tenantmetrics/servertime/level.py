@@ -161,7 +161,7 @@ def _between(kinds: Sequence[Kind], bottom: float, top: float) -> Level:
     ]
     best = max(fits)
     weights = [math.exp(fit - best) for fit in fits]
-    return _of([one for one in zip(levels, weights, strict=True) if one[1] > _UNLIKELY])
+    return _of([point for point in zip(levels, weights, strict=True) if point[1] > _UNLIKELY])
 
 
 def _of(weights: Sequence[tuple[float, float]]) -> Level:

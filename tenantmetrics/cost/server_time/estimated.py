@@ -86,9 +86,9 @@ class ServerTimeEstimate:
         mine: dict[int, float] = defaultdict(float)
         rest: dict[int, float] = defaultdict(float)
         for part in self.parts:
-            for (hour, _), one in part.hours.items():
-                mine[hour] += one.metered_ns
-                rest[hour] += one.unmetered_ns
+            for (hour, _), hour_of in part.hours.items():
+                mine[hour] += hour_of.metered_ns
+                rest[hour] += hour_of.unmetered_ns
         for hour in self.usage_hours:
             mine[hour] += self._usage[hour].net_ns
         for hour, ns in self._quiet.items():
@@ -106,9 +106,11 @@ class ServerTimeEstimate:
             parts = [part for part in self.parts if part.method is method]
             hours = {hour for part in parts for hour, _ in part.keys}
             records = [self._record.hours[key] for part in parts for key in part.keys]
-            calls = sum(int(one.calls) for one in records)
-            wall = sum(int(one.net_ns) for one in records)
-            mine = math.fsum(one.metered_ns for part in parts for one in part.hours.values())
+            calls = sum(int(record.calls) for record in records)
+            wall = sum(int(record.net_ns) for record in records)
+            mine = math.fsum(
+                hour_of.metered_ns for part in parts for hour_of in part.hours.values()
+            )
             if method is Method.WALL:
                 hours |= self.usage_hours
                 calls += sum(self._usage[hour].calls for hour in self.usage_hours)
@@ -165,13 +167,13 @@ class ServerTimeEstimate:
             shares = divided(weighted[number], self._known(part, weights))
             weighed = shares.tenants
             bounds = intervals(list(weighed.values()), 0.0, shares.common)
-            for tenant, one in server.items():
-                amounts[tenant][0] += one.server_ns
-            for (tenant, one), (low, high) in zip(weighed.items(), bounds, strict=True):
-                amounts[tenant][1] += one.server_ns
+            for tenant, estimate in server.items():
+                amounts[tenant][0] += estimate.server_ns
+            for (tenant, estimate), (low, high) in zip(weighed.items(), bounds, strict=True):
+                amounts[tenant][1] += estimate.server_ns
                 # Parts of a period err apart, so their half widths add up as squares do.
-                amounts[tenant][2] += (one.server_ns - low) ** 2
-                amounts[tenant][3] += (high - one.server_ns) ** 2
+                amounts[tenant][2] += (estimate.server_ns - low) ** 2
+                amounts[tenant][3] += (high - estimate.server_ns) ** 2
         return _merged(found, amounts, largest)
 
     def _sums(
@@ -236,10 +238,10 @@ class ServerTimeEstimate:
             for key in part.keys:
                 mean = round(over.of(key[0], -1, cold=False))
                 of_hour[key[0], cluster] = sql.OfHour(number, mean, weights[key[0]])
-            for writer, one in self._record.classes.items():
-                if one in over.offsets or one in over.noises:
-                    more = round(over.offsets.get(one, 0.0))
-                    offsets[cluster, writer] = more, over.noises.get(one, 1.0)
+            for writer, class_number in self._record.classes.items():
+                if class_number in over.offsets or class_number in over.noises:
+                    more = round(over.offsets.get(class_number, 0.0))
+                    offsets[cluster, writer] = more, over.noises.get(class_number, 1.0)
         if not of_hour:
             return []
         calls = math.fsum(hour.calls for hour in self._record.hours.values())
@@ -263,8 +265,8 @@ class ServerTimeEstimate:
         walls: dict[int, float] = defaultdict(float)
         matched: set[int] = set()
         for part in self.parts:
-            for statement, one in part.segment.by_statement().items():
-                walls[statement] += one.moments.wall_ns
+            for statement, sums in part.segment.by_statement().items():
+                walls[statement] += sums.moments.wall_ns
             matched |= set(part.matched.work_ns) if part.matched is not None else set()
         missing = {
             statement
@@ -275,18 +277,22 @@ class ServerTimeEstimate:
         walls = {key: wall for key, wall in walls.items() if key in matched or key not in missing}
         order = sorted(walls, key=lambda statement: (-walls[statement], statement))
         groups = {statement: number for number, statement in enumerate(order[:most], 1)}
-        return groups | {one: 0 for one in order[most : most + MOST_MATCHED] if one in matched}
+        return groups | {
+            statement: 0 for statement in order[most : most + MOST_MATCHED] if statement in matched
+        }
 
     def _known(self, part: Part, weights: Mapping[int, float]) -> Known:
         over = part.overhead
-        total = math.fsum(one.metered_ns * weights[hour] for (hour, _), one in part.hours.items())
+        total = math.fsum(
+            hour_of.metered_ns * weights[hour] for (hour, _), hour_of in part.hours.items()
+        )
         errors = Errors(over.offset_errors, over.cold_error, over.slope.error)
         if part.matched is not None:
             groups = self._group_totals(part, part.matched, weights)
             unsure = {
-                self._numbers[one]: error / part.matched.factors[one]
-                for one, error in part.matched.errors.items()
-                if self._numbers.get(one) and part.matched.factors[one]
+                self._numbers[statement]: error / part.matched.factors[statement]
+                for statement, error in part.matched.errors.items()
+                if self._numbers.get(statement) and part.matched.factors[statement]
             }
             return Known(
                 over.whole,
@@ -306,7 +312,7 @@ class ServerTimeEstimate:
                 if part.method is Method.ACTIVITY:
                     apart_ns *= self._server.sample_s
                 said[tenant] = known + ns * weight, variance + ns * apart_ns * weight * weight
-        unmetered = any(one.verdict is Verdict.UNMETERED for one in part.hours.values())
+        unmetered = any(hour_of.verdict is Verdict.UNMETERED for hour_of in part.hours.values())
         by_total = part.method is Method.DB_LOAD and not unmetered
         return Known(
             over.whole,
