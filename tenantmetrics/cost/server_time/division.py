@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tenantmetrics.cost.server_time.common import CommonErrors
 from tenantmetrics.cost.server_time.known import LEAST_NS, WITHOUT_WORK, Cell, Known
-from tenantmetrics.cost.server_time.sql import WORKLESS_GROUP
+from tenantmetrics.cost.server_time.sql_words import WORKLESS_GROUP
 from tenantmetrics.cost.server_time.totals import UNTOLD, group_totals, work_of
 from tenantmetrics.servertime import (
     MISFIT,

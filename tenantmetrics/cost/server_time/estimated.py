@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tenantmetrics.cost.engines import OpenLedger
-from tenantmetrics.cost.server_time import sql
+from tenantmetrics.cost.server_time import sql_cells
 from tenantmetrics.cost.server_time.division import divided
 from tenantmetrics.cost.server_time.grouping import FEWEST_GROUPS, groups_of, known_of
 from tenantmetrics.cost.server_time.known import Cell, Kept
@@ -207,7 +207,7 @@ class ServerTimeEstimate:
             )
         return plain, weighted
 
-    def _scales(self, weights: Mapping[int, float]) -> sql.Scales:
+    def _scales(self, weights: Mapping[int, float]) -> sql_cells.Scales:
         """Units in which all tenants' sums fit into a double."""
         rest = noise = wcalls = wrest = wnoise = 0.0
         for part in self.parts:
@@ -223,21 +223,23 @@ class ServerTimeEstimate:
                 wcalls += one.calls * weight
                 noise += one.calls * max(1.0, noisy)
                 wnoise += one.calls * max(1.0, noisy) * weight * weight
-        return sql.Scales(*map(sql.finest, (rest, noise, wcalls, wrest, wnoise)))
+        return sql_cells.Scales(*map(sql_cells.finest, (rest, noise, wcalls, wrest, wnoise)))
 
-    def _cells(self, weights: Mapping[int, float], scales: sql.Scales) -> list[tuple[Any, ...]]:
+    def _cells(
+        self, weights: Mapping[int, float], scales: sql_cells.Scales
+    ) -> list[tuple[Any, ...]]:
         clusters = {arn: number for number, arn in enumerate(self._record.clusters)}
-        of_cluster: dict[str, sql.OfCluster] = {}
-        of_hour: dict[tuple[int, int], sql.OfHour] = {}
+        of_cluster: dict[str, sql_cells.OfCluster] = {}
+        of_hour: dict[tuple[int, int], sql_cells.OfHour] = {}
         offsets: dict[tuple[int, str], tuple[int, float]] = {}
         for number, part in enumerate(self.parts):
             over, cluster = part.overhead, clusters[part.arn]
-            of_cluster[part.arn] = sql.OfCluster(
+            of_cluster[part.arn] = sql_cells.OfCluster(
                 cluster, round(over.cold_ns), over.slope.ns_a_byte, over.cold_noise
             )
             for key in part.keys:
                 mean = round(over.of(key[0], -1, cold=False))
-                of_hour[key[0], cluster] = sql.OfHour(number, mean, weights[key[0]])
+                of_hour[key[0], cluster] = sql_cells.OfHour(number, mean, weights[key[0]])
             for writer, class_number in self._record.classes.items():
                 if class_number in over.offsets or class_number in over.noises:
                     more = round(over.offsets.get(class_number, 0.0))
@@ -247,7 +249,7 @@ class ServerTimeEstimate:
         calls = math.fsum(hour.calls for hour in self._record.hours.values())
         statements = {key.fingerprint for part in self.parts for key in part.segment.parts}
         return self._ledger.rows(
-            sql.cells(
+            sql_cells.cells(
                 self._period,
                 of_cluster,
                 of_hour,

@@ -6,13 +6,13 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from tenantmetrics.cost.server_time import sql
 from tenantmetrics.cost.server_time.known import Errors, Known
 from tenantmetrics.cost.server_time.matched import MOST_MATCHED, Matched
 from tenantmetrics.cost.server_time.model import Method
 from tenantmetrics.cost.server_time.parts import Part
 from tenantmetrics.cost.server_time.record import Record
 from tenantmetrics.cost.server_time.server import ServerLoad
+from tenantmetrics.cost.server_time.sql_words import REST_GROUP, WORKLESS_GROUP
 from tenantmetrics.cost.server_time.works import by_group
 from tenantmetrics.servertime import Verdict
 
@@ -108,7 +108,7 @@ def known_of(
         total,
         errors=errors,
         by_total=by_total,
-        works=by_group(part.works, numbers, sql.REST_GROUP),
+        works=by_group(part.works, numbers, REST_GROUP),
         tenants_ns=said,
     )
 
@@ -128,15 +128,15 @@ def _group_totals(
         weight = weights[key[0]]
         share = record.hours[key].calls / max(1.0, calls)
         if matched.beyond_ns:
-            totals[sql.REST_GROUP] += matched.beyond_ns * share * weight
+            totals[REST_GROUP] += matched.beyond_ns * share * weight
         for statement, ran in server.statements.get(key, {}).items():
             factor = matched.factors.get(statement)
             beyond = ran.ns * max(0.0, 1 - (factor or 0.0)) * weight * matched.rest_factor
             if beyond:
-                totals[sql.REST_GROUP] += beyond
+                totals[REST_GROUP] += beyond
             if factor is None:
                 continue
             work = statement in matched.work_ns
-            group = numbers.get(statement, 0) if work else sql.WORKLESS_GROUP
+            group = numbers.get(statement, 0) if work else WORKLESS_GROUP
             totals[group] += ran.ns * factor * weight
     return totals
