@@ -121,7 +121,7 @@ def _cast(kind: exp.DataType | None) -> str | None:
     return _CASTS.get(kind.this)
 
 
-def _limit(kind: exp.DataType | None) -> int | None:
+def _limit(kind: object) -> int | None:
     """The slot of the n in varchar(n), None for any other type."""
     if not isinstance(kind, exp.DataType) or kind.this != exp.DType.VARCHAR:
         return None
@@ -179,6 +179,7 @@ def _is_session(node: exp.Expr | None) -> bool:
 def array_operands(node: exp.Expr | None) -> ArrayOf | None:
     """The operands of what follows `= ANY`, None where the text does not tell."""
     cast: tuple[str, ...] = ()
+    fits: int | None = None
     for _ in range(_MAX_WRAPPERS):
         if isinstance(node, exp.Paren):
             node = node.this
@@ -188,24 +189,31 @@ def array_operands(node: exp.Expr | None) -> ArrayOf | None:
                 return None
             element = kind.expressions[0] if len(kind.expressions) == 1 else None
             name = _cast(element) if isinstance(element, exp.DataType) else None
-            if name is None:
+            if name is None and (fits := _limit(element)) is None:
                 return None
-            cast = (name,)
+            cast = (name or "text",)
             node = node.this
         else:
             break
     if isinstance(node, exp.Array):
-        found: ArrayOf = []
-        for element in node.expressions:
-            operand = value_operand(element)
-            if not isinstance(operand, Operand):
-                return None
-            found.append(replace(operand, cast=operand.cast + cast))
-        return found
-    if isinstance(node, exp.StringToArray):
+        return _elements(node, cast, fits)
+    # How long the elements of an array are that is not written out is not looked at.
+    operand = leaf_operand(node) if fits is None else None
+    if isinstance(node, exp.StringToArray) and fits is None:
         return _separated(node, cast)
-    operand = leaf_operand(node)
     return [replace(operand, many=True, cast=cast)] if isinstance(operand, Operand) else None
+
+
+def _elements(node: exp.Array, cast: tuple[str, ...], fits: int | None) -> ArrayOf | None:
+    """`ARRAY[:t, 'acme']` under a cast of all of it."""
+    found: ArrayOf = []
+    for element in node.expressions:
+        operand = value_operand(element)
+        if not isinstance(operand, Operand) or (fits is not None and operand.fits is not None):
+            return None
+        limit = operand.fits if fits is None else fits
+        found.append(replace(operand, cast=operand.cast + cast, fits=limit))
+    return found
 
 
 def _separated(node: exp.StringToArray, cast: tuple[str, ...]) -> ArrayOf | None:
