@@ -249,7 +249,7 @@ METRICS: tuple[Metric, ...] = (
         "UnattributedCalls",
         "tenantmetrics.unattributed_calls",
         "{call}",
-        "Calls whose tenant nothing named; 0 is sent too.",
+        "Calls for which no source named a tenant; 0 is sent too.",
     ),
     _always(
         "TenantConflicts",
@@ -284,14 +284,14 @@ METRICS: tuple[Metric, ...] = (
         "CallsDropped",
         "tenantmetrics.calls_dropped",
         "{call}",
-        "Calls that the numbers lack, or have without a tenant, by reason.",
+        "Calls missing from the numbers, or counted without a tenant, by reason.",
         ("Reason", "tenantmetrics.reason"),
     ),
     _always(
         "ExportFailures",
         "tenantmetrics.export_failures",
         "{window}",
-        "Windows that an exporter failed to deliver or whose delivery nobody can tell.",
+        "Windows that an exporter did not deliver, or whose delivery is uncertain.",
         ("Exporter", "tenantmetrics.exporter"),
     ),
 )

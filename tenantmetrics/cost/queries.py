@@ -135,27 +135,27 @@ def parsed(sql: str) -> exp.Query:
 
 
 def hours(period: Period, most_writers: int) -> str:
-    """Hour since the epoch, cluster, writer; then the fields of `HourUsage` in order.
+    """Hour since the epoch, cluster, writer; the fields of `HourUsage` in order; what was lost.
 
     By hour and cluster with no writer, and by cluster and writer with no hour: those writers with
     the most calls. By window first: the rest is then worked out for thousands of windows, not for
     millions of rows.
     """
     return f"""
-SELECT hour, resource_arn, writer, calls, duration_ns, waited_ns, first_s, last_s FROM (
+SELECT hour, resource_arn, writer, calls, duration_ns, waited_ns, first_s, last_s, lost FROM (
   SELECT hour, resource_arn, writer, sum(calls) AS calls, sum(duration_ns) AS duration_ns,
          sum(waited_ns) AS waited_ns, CAST(floor(min(start_s)) AS BIGINT) AS first_s,
-         CAST(floor(max(start_s)) AS BIGINT) AS last_s,
+         CAST(floor(max(start_s)) AS BIGINT) AS last_s, sum(lost) AS lost,
          row_number() OVER (
            PARTITION BY CASE WHEN writer IS NULL THEN 0 ELSE 1 END
            ORDER BY sum(calls) DESC, writer, resource_arn
          ) AS place
   FROM (
     SELECT {_HOUR} AS hour, resource_arn, writer, epoch(window_start) AS start_s, calls,
-           duration_ns, waited_ns
+           duration_ns, waited_ns, lost
     FROM (
       SELECT window_start, resource_arn, writer, sum(calls) AS calls,
-             sum(duration_ns) AS duration_ns, sum({_WAITED}) AS waited_ns
+             sum(duration_ns) AS duration_ns, sum({_WAITED}) AS waited_ns, sum(lost) AS lost
       FROM usage GROUP BY window_start, resource_arn, writer
     ) AS by_window WHERE {_within(period)}
   ) AS in_period GROUP BY GROUPING SETS ((hour, resource_arn), (resource_arn, writer))

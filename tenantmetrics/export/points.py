@@ -203,7 +203,7 @@ def _essential(
 
 
 def _fold(tenants: dict[str, _Tenant], max_tenants: int) -> dict[str, _Tenant]:
-    """Keep those with the most database time; names that are no tenants do not compete."""
+    """Keep those with the most wall time; names that are not tenants do not compete."""
     real = [name for name in tenants if name not in {UNATTRIBUTED, OVERFLOW}]
     if len(real) <= max_tenants:
         return tenants

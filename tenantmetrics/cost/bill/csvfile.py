@@ -13,8 +13,8 @@ from tenantmetrics.errors import ReportError
 
 __all__ = ["explain", "open_csv"]
 
-# What exports write where a value is missing, besides nothing.
-_NULLS = ["", "NULL", "null"]
+# What exports write where a value is missing, besides nothing: SQL's, Python's and Hive's.
+_NULLS = ["", "NULL", "null", "None", "\\N"]
 
 _REASONS = (
     (r"Expected Number of Columns: (\d+) Found: (\d+)", r"\2 values for \1 columns"),

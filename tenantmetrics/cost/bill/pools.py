@@ -13,10 +13,12 @@ from tenantmetrics.cost.bill.classify import (
     is_other_database,
     is_others,
     is_taken_back,
+    is_undecided,
     pool_of,
     sessions_of,
 )
 from tenantmetrics.cost.bill.model import Charges, Place, PoolCharge
+from tenantmetrics.cost.known import plus
 
 __all__ = ["OF_CLUSTERS", "Row", "Sorter"]
 
@@ -44,6 +46,8 @@ class Row:
         longest_s: The longest charge of compute; None where it is not known.
         other: The amount with commitments counted the other way; None where it is not known.
         invoices: The first and the last of the invoices that they are on, by number.
+        listed: The amount at list prices; None where it is not known.
+        contracted: The amount at agreed prices; None where it is not known.
         cut: Whether a border of the month cut the charges.
     """
 
@@ -65,6 +69,8 @@ class Row:
     longest_s: int | None = None
     other: Decimal | None = None
     invoices: tuple[str, ...] = ()
+    listed: Decimal | None = None
+    contracted: Decimal | None = None
     cut: bool = False
 
 
@@ -82,6 +88,7 @@ class Sorter:
     _providers: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     _foreign: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     _unknown: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    _undecided: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     _ahead: set[str] = field(default_factory=set)
     _cut: Decimal = Decimal(0)
 
@@ -120,6 +127,8 @@ class Sorter:
             self._foreign[row.service] += row.amount
         elif name == "unclassified":
             self._unknown[row.usage_type or row.kind] += row.amount
+        if is_undecided(row.service, row.engine, row.operation, row.usage_type):
+            self._undecided[row.usage_type] += row.amount
         worth = row.amount if row.other is None else row.other
         if name == "compute" and (row.kind in COMMITMENTS or worth != row.amount):
             self._ahead.add(row.kind)
@@ -131,6 +140,8 @@ class Sorter:
         pool: PoolCharge = charges.pools[name]
         pool.amount += row.amount
         pool.other += row.amount if row.other is None else row.other
+        pool.listed = plus(pool.listed, row.listed)
+        pool.contracted = plus(pool.contracted, row.contracted)
         pool.quantity += 0 if is_taken_back(row.kind) else row.quantity
         pool.rows += row.count
         pool.usage_types.add(row.usage_type)
@@ -157,6 +168,11 @@ class Sorter:
             )
         if self._providers:
             yield f"Charges of other providers than AWS were excluded: {_sums(self._providers)}."
+        if self._undecided:
+            yield (
+                "The bill does not say of which engine these instances are, and they are taken for "
+                f"Aurora's: {_most(self._undecided)}."
+            )
         if self._foreign and (worth := sum(self._foreign.values(), Decimal(0))):
             part = worth / self._charged if self._charged else Decimal(0)
             yield (

@@ -61,6 +61,7 @@ _KIND = (
     f"WHEN kind = 'cold_workless' AND fingerprint IN ({_OPERATIONS}) THEN 'cold_begin' "
     "ELSE kind END"
 )
+_WORKLESS = "(kind = 'workless' OR kind = 'cold_workless')"
 _NET = "(duration_ns - waited_ns)"
 _BYTES = "(request_bytes + response_bytes)"
 
@@ -98,7 +99,7 @@ def statements(
         segments: By hour and cluster's number, what they have in common; others are left out.
     """
     arns = (f"({_text(arn)}, {number})" for arn, number in clusters.items())
-    rows = (f"({hour}, {number}, {one})" for (hour, number), one in segments.items())
+    rows = (f"({hour}, {number}, {segment})" for (hour, number), segment in segments.items())
     return f"""
 SELECT segment, class, fingerprint, kind, {_SUMS}
 FROM ({_by_window(period, classes)}) AS whole
@@ -117,7 +118,7 @@ _SUMS = (
 
 def _by_window(period: Period, classes: Mapping[str, int]) -> str:
     """Sums over tenants: what is worked out here is for thousands of rows, not millions."""
-    rows = [f"({_text(writer)}, {one})" for writer, one in classes.items()]
+    rows = [f"({_text(writer)}, {class_number})" for writer, class_number in classes.items()]
     return f"""
   SELECT {_HOUR} AS hour, resource_arn AS arn, COALESCE(class, 0) AS class, fingerprint,
          {_KIND} AS kind, calls, net_ns, us2, bytes, rows_written,
@@ -219,6 +220,7 @@ def cells(
     *,
     scales: Scales,
     classes: Mapping[str, int] | None = None,
+    few_statements: bool = False,
 ) -> str:
     """Segment, tenant, group of statements, class of writer, cold or not; then sums.
 
@@ -236,12 +238,13 @@ def cells(
         scales: The units of the sums.
         classes: Writers to keep apart, as in `record`. None: sums are over all of them, and over
             cold calls and warm, and bytes are not summed.
+        few_statements: There are no more statements than groups: sums by statement are no more.
     """
     numbers, join_clusters, of_one = _of_clusters(clusters)
     number, cold_ns, byte_ns, more_noise = numbers
     rows = (
-        f"({hour}, {of}, {one.segment}, {one.overhead_ns}, '{one.weight!r}')"
-        for (hour, of), one in hours.items()
+        f"({hour}, {of}, {of_hour.segment}, {of_hour.overhead_ns}, '{of_hour.weight!r}')"
+        for (hour, of), of_hour in hours.items()
     )
     extra = [
         f"({of}, {_text(writer)}, {ns}, '{noise!r}')"
@@ -249,10 +252,10 @@ def cells(
         # A writer as all others are needs no row, and where all are, no join on its name.
         if ns or noise != 1.0
     ]
-    named = [f"({one}, {group})" for one, group in groups.items()]
+    named = [f"({statement}, {group})" for statement, group in groups.items()]
     cold = "CASE WHEN kind = 'cold_work' OR kind = 'cold_workless' THEN 1 ELSE 0 END"
     group = (
-        f"CASE WHEN kind = 'workless' OR kind = 'cold_workless' THEN CASE WHEN fingerprint IN "
+        f"THEN CASE WHEN fingerprint IN "
         f"({_OPERATIONS}) THEN {BEGIN_GROUP} ELSE {WORKLESS_GROUP} END "
         f"ELSE COALESCE(part, {REST_GROUP}) END"
     )
@@ -272,10 +275,10 @@ def cells(
   ) AS offsets
     ON offsets.in_cluster = {number} AND offsets.of_writer = statements.writer
 """  # noqa: S608 - numbers of ours
-    if any(one.cold_noise != 1.0 for one in clusters.values()):
+    if any(cluster.cold_noise != 1.0 for cluster in clusters.values()):
         noises.append(f"({_double(1.0)} + {more_noise} * {cold})")
     rest = f"CAST({_NET} - calls * ({overhead}) AS DOUBLE)"
-    if any(one.byte_ns for one in clusters.values()):
+    if any(cluster.byte_ns for cluster in clusters.values()):
         rest += f" - {_BYTES} * {byte_ns}"
     # The join on hours bounds a period of whole ones.
     is_whole = period.start_s % 3600 == 0 == period.end_s % 3600
@@ -285,7 +288,7 @@ def cells(
     kept, kept_keys, kept_bytes, join_classes = "0 AS class_number, 0 AS is_cold", "", "0", ""
     kept_rows = ""
     if classes is not None:
-        known = [f"({_text(writer)}, {one})" for writer, one in classes.items()]
+        known = [f"({_text(writer)}, {class_number})" for writer, class_number in classes.items()]
         kept, kept_keys = "class_number, is_cold", ", class_number, is_cold"
         kept_bytes = "sum(CAST(floor(bytes * weight) AS BIGINT))"
         kept_rows = (
@@ -294,16 +297,18 @@ def cells(
         join_classes = f"""
   LEFT JOIN (VALUES {", ".join(known) or "('', 0)"}) AS classes(class_writer, class)
     ON classes.class_writer = statements.writer"""
-    return f"""
-SELECT segment, tenant, part, {kept}, CAST(sum(calls) AS BIGINT) AS calls,
-       CAST(sum(floor(rest_ns * {_double(scales.rest)})) AS BIGINT) AS rest_ns,
-       CAST(sum(floor(noise * {_double(scales.noise)})) AS BIGINT) AS noise,
-       CAST(sum(floor(calls * calls_weight)) AS BIGINT) AS weighted_calls,
-       CAST(sum(floor(rest_ns * rest_weight)) AS BIGINT) AS weighted_rest_ns,
-       CAST(sum(floor(noise * noise_weight)) AS BIGINT) AS weighted_noise,
-       {kept_bytes} AS weighted_bytes
-FROM (
-  SELECT segment, tenant, {group} AS part, CAST(calls AS DOUBLE) AS calls,
+    sums = {
+        "calls": "sum(calls)",
+        "rest_ns": f"sum(floor(rest_ns * {_double(scales.rest)}))",
+        "noise": f"sum(floor(noise * {_double(scales.noise)}))",
+        "weighted_calls": "sum(floor(calls * calls_weight))",
+        "weighted_rest_ns": "sum(floor(rest_ns * rest_weight))",
+        "weighted_noise": "sum(floor(noise * noise_weight))",
+    }
+
+    def by_row(what: str, join_parts: str) -> str:
+        return f"""
+  SELECT segment, tenant, {what}, CAST(calls AS DOUBLE) AS calls,
          calls_weight, rest_weight, noise_weight, {rest} AS rest_ns, {noise} AS noise{kept_rows}
   FROM statements{join_clusters}
   JOIN (
@@ -317,10 +322,32 @@ FROM (
     ) AS weighed
   ) AS factors
     ON factors.of_hour = {_HOUR} AND factors.of_cluster = {number}
-  LEFT JOIN (VALUES {", ".join(named) or f"(0, {REST_GROUP})"}) AS parts(of_statement, part)
-    ON parts.of_statement = statements.fingerprint{join_offsets}{join_classes}
+{join_parts}{join_offsets}{join_classes}
 {where}
-) AS by_row GROUP BY segment, tenant, part{kept_keys}
+"""  # noqa: S608 - numbers of ours
+
+    join_parts = f"""
+  LEFT JOIN (VALUES {", ".join(named) or f"(0, {REST_GROUP})"}) AS parts(of_statement, part)
+    ON parts.of_statement = """
+    if few_statements and classes is None:
+        # Each row's group is found for some rows a tenant, and not for each of millions.
+        what = f"fingerprint, CASE WHEN {_WORKLESS} THEN 1 ELSE 0 END AS is_workless"
+        inner = ", ".join(f"{of} AS {name}" for name, of in sums.items())
+        source = f"""
+  SELECT segment, tenant, CASE WHEN is_workless = 1 {group} AS part, {", ".join(sums)}
+  FROM (
+    SELECT segment, tenant, fingerprint, is_workless, {inner}
+    FROM ({by_row(what, "")}) AS by_row
+    GROUP BY segment, tenant, fingerprint, is_workless
+  ) AS by_statement{join_parts}by_statement.fingerprint"""  # noqa: S608 - numbers of ours
+        sums = {name: f"sum({name})" for name in sums}
+    else:
+        what = f"CASE WHEN {_WORKLESS} {group} AS part"
+        source = by_row(what, f"{join_parts}statements.fingerprint")
+    numbers_of = ", ".join(f"CAST({of} AS BIGINT) AS {name}" for name, of in sums.items())
+    return f"""
+SELECT segment, tenant, part, {kept}, {numbers_of}, {kept_bytes} AS weighted_bytes
+FROM ({source}) AS by_part GROUP BY segment, tenant, part{kept_keys}
 """  # noqa: S608 - numbers of ours
 
 
@@ -340,9 +367,9 @@ def _of_clusters(clusters: Mapping[str, OfCluster]) -> tuple[tuple[str, ...], st
         )
         return numbers, "", f"resource_arn = {_text(arn)}"
     arns = (
-        f"({_text(arn)}, {one.number}, {one.cold_ns}, {_double(one.byte_ns)}, "
-        f"{_double(one.cold_noise - 1)})"
-        for arn, one in clusters.items()
+        f"({_text(arn)}, {cluster.number}, {cluster.cold_ns}, {_double(cluster.byte_ns)}, "
+        f"{_double(cluster.cold_noise - 1)})"
+        for arn, cluster in clusters.items()
     )
     join = f"""
   JOIN (VALUES {", ".join(arns)}) AS clusters(arn, number, cold_ns, byte_ns, more_noise)

@@ -16,9 +16,9 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.restrictions import UNKNOWN, Named, Restriction, Rows
-from tenantmetrics.tenant.sql.slot_rows import ParameterRows, SlotRows
+from tenantmetrics.tenant.sql.restrictions import UNKNOWN, Named, Restriction
 from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
+from tenantmetrics.tenant.sql.written_rows import ParameterRows, Rows, SlotRows
 
 __all__ = ["BulkRows", "bulk_rows", "rows_node", "tenant_index"]
 

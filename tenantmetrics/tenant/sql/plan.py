@@ -23,13 +23,12 @@ from tenantmetrics.tenant.sql.restrictions import (
     Joined,
     Named,
     Restriction,
-    Rows,
     Same,
     Shared,
     State,
     Touched,
 )
-from tenantmetrics.tenant.sql.slot_rows import ParameterRows, SlotRows
+from tenantmetrics.tenant.sql.written_rows import ParameterRows, Rows, SlotRows
 
 __all__ = ["Plan", "StepPlan", "operands_of", "parameters_of"]
 

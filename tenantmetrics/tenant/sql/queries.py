@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.any_array import unnested
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
 from tenantmetrics.tenant.sql.from_clause import add_from, aliased, shared
@@ -45,7 +46,7 @@ from tenantmetrics.tenant.sql.restrictions import (
 )
 from tenantmetrics.tenant.sql.set_operations import set_operation
 from tenantmetrics.tenant.sql.sqlglot_trees import leftmost, read_from, unwrapped
-from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, unnested, value_operand
+from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, value_operand
 
 __all__ = ["Queries"]
 

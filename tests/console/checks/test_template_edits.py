@@ -62,7 +62,7 @@ EDITS = {
         "    Type: Number",
         "    Type: Numeric",
         "template",
-        "'Numeric' is none of the",
+        "'Numeric' is not one of the",
     ),
     "member of a resource misspelt": (
         "    Condition: HasOtlpMetrics",
@@ -74,13 +74,13 @@ EDITS = {
         "!Ref ErrorRatePercent",
         "!Ref ErrorRatePercentage",
         "FleetErrorRate",
-        "names there are; did you mean 'ErrorRatePercent'?",
+        "names; did you mean 'ErrorRatePercent'?",
     ),
     "parameter in a text that is not there": (
         "${MinimumCalls}, 100 * rate",
         "${MinimalCalls}, 100 * rate",
         "FleetErrorRate",
-        "names there are; did you mean 'MinimumCalls'?",
+        "names; did you mean 'MinimumCalls'?",
     ),
     "parameter that nothing uses": (
         "[!Ref PageTopicArn]\n      OKActions: [!Ref PageTopicArn]",
@@ -104,7 +104,7 @@ EDITS = {
         "DependsOn: [FleetErrorRate,",
         "DependsOn: [FleetErrorRates,",
         "Page",
-        "names there are; did you mean 'FleetErrorRate'?",
+        "names; did you mean 'FleetErrorRate'?",
     ),
     "composite that may be made too early": (
         "DependsOn: [FleetErrorRate, ",
@@ -149,7 +149,7 @@ EDITS = {
         "ExtendedStatistic: p99",
         "Statistic: p99",
         "FleetLatencyP99",
-        "Statistic 'p99' is none of Average, Maximum, Minimum, SampleCount, Sum; ExtendedStatistic",
+        "Statistic 'p99' is not one of Average, Maximum, Minimum, SampleCount, Sum; Extended",
     ),
     "percentile of few calls misspelt": (
         "EvaluateLowSampleCountPercentile: ignore",
@@ -188,7 +188,7 @@ EDITS = {
         ),
         "      ComparisonOperator: GreaterThanThreshold\n      EvaluationPeriods: 10\n",
         "FleetLatencyP99",
-        "no AlarmActions and in no composite: nobody is told when it fires",
+        "no AlarmActions and in no composite alarm: nobody is notified when it fires",
     ),
     "actions switched off": (
         "      MetricName: TenantConflicts\n",
@@ -233,7 +233,7 @@ EDITS = {
         "100 * MAX(q1) / busy",
         "100 * MAX(q1) / watched",
         "LargestShare",
-        "expressions need each other in a circle: watched",
+        "expressions refer to each other in a circle: watched",
     ),
     "PromQL: a range without two data": (
         'histogram_sum(rate({\\"db.client.operation.duration\\"}[5m]',
@@ -318,8 +318,11 @@ def rule(**contribution):
         ),
         (rule(Filters=[{"Match": "$.TenantId", "In": ["a"], "Is": 1}]), "has no entry 'Is'"),
         (rule(Filters=[{"Match": "$.TenantId", "IsPresent": True}] * 5), "a list of 4 at most"),
-        ({**RULE, "LogGroupNames": ["a*b"]}, "* stands only at the end"),
-        ({**RULE, "LogGroupARNs": ["arn:aws:logs:eu-west-1:1:log-group/x"]}, "exclude each other"),
+        ({**RULE, "LogGroupNames": ["a*b"]}, "* is allowed only at the end"),
+        (
+            {**RULE, "LogGroupARNs": ["arn:aws:logs:eu-west-1:1:log-group/x"]},
+            "cannot be used together",
+        ),
         ({**RULE, "LogFormat": "CLF"}, "LogFormat CLF needs Fields"),
         ({**RULE, "Comment": "x" * 8192}, "8192 are allowed"),
     ],

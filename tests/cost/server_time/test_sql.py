@@ -59,6 +59,15 @@ def texts(one):
         "cells without more": sql.cells(
             period, {arn: sql.OfCluster(0, 0, 0.0, 1.0)}, of_hour, {}, {}, scales=SCALES
         ),
+        "cells by statement": sql.cells(
+            period,
+            of_cluster,
+            of_hour,
+            {(0, "writer-1"): (40_000_000, 8.5)},
+            {1: 1, 2: 2, 3: 0},
+            scales=SCALES,
+            few_statements=True,
+        ),
         "cells of two clusters": sql.cells(
             period,
             of_cluster | {"other": sql.OfCluster(1, 0, 0.0, 1.0)},
@@ -80,6 +89,7 @@ def texts(one):
         "statements",
         "cells",
         "cells without more",
+        "cells by statement",
         "cells of two clusters",
         "summaries",
         "tenants",
@@ -96,6 +106,15 @@ def test_an_engines_text_means_the_same(opened, name, dialect):
     back = re.sub(r"STRPTIME\((\w+), '%Y-%m-%d %H:%M:%S'\)", r"\1", back)
     assert sorted(map(repr, database.execute(back).fetchall())) == sorted(map(repr, straight))
     assert straight
+
+
+def test_sums_by_statement_first_come_to_the_same(opened):
+    """Where there are few statements, each row's group is found after they are added up."""
+    one, database = opened
+    by_row, first = (
+        database.execute(texts(one)[name]).fetchall() for name in ("cells", "cells by statement")
+    )
+    assert sorted(by_row) == sorted(first)
 
 
 def test_a_months_query_fits_into_athenas_limit(opened):

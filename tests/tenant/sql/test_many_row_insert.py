@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantmetrics.dataapi.capture import request_of
-from tenantmetrics.tenant.sql.many_row_insert import SlotRows, bulk_rows, rows_node
+from tenantmetrics.tenant.sql.many_row_insert import bulk_rows, rows_node
 from tenantmetrics.tenant.sql.operands import Values
-from tenantmetrics.tenant.sql.restrictions import Named, Rows, State
+from tenantmetrics.tenant.sql.restrictions import Named, State
 from tenantmetrics.tenant.sql.template import skeleton
+from tenantmetrics.tenant.sql.written_rows import Rows, SlotRows
 
 LITERALS = st.sampled_from(["1", "22", "'a'", "'b''c'", "''"])
 OTHERS = st.sampled_from(["NULL", ":p", "now()", "default", "true"])

@@ -32,9 +32,9 @@ from tenantmetrics.tenant.sql.restrictions import (
     Fixed,
     Named,
     Restriction,
-    Rows,
 )
 from tenantmetrics.tenant.sql.set_operations import rows_of_any
+from tenantmetrics.tenant.sql.written_rows import Rows
 
 __all__ = ["plain_plan"]
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.any_array import unnested
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
 from tenantmetrics.tenant.sql.proof.key_names import is_key_name
 from tenantmetrics.tenant.sql.proof.relations import without_inward
 from tenantmetrics.tenant.sql.restrictions import Fixed, Named, State, Touched
-from tenantmetrics.tenant.sql.value_expressions import SESSION, unnested, value_operand
+from tenantmetrics.tenant.sql.value_expressions import SESSION, value_operand
 
 if TYPE_CHECKING:
     from tenantmetrics.tenant.sql.proof.closing import Reach

@@ -1,6 +1,7 @@
-"""The rows of a large INSERT as a restriction, apart from the parser that found them.
+"""The rows that an INSERT writes, as a restriction: shares by number of rows.
 
-Rows that are written alike have their tenants in slots at equal distances, or in parameters.
+Very many rows that are written alike have their tenants in slots at equal distances, or in
+parameters, and need no node each.
 """
 
 from __future__ import annotations
@@ -12,9 +13,38 @@ from dataclasses import dataclass
 from tenantmetrics.records import UNATTRIBUTED
 from tenantmetrics.tenant.sql.operands import Operand, Values
 from tenantmetrics.tenant.sql.parameter_lists import texts_of
-from tenantmetrics.tenant.sql.restrictions import State, Touched
+from tenantmetrics.tenant.sql.restrictions import Named, Restriction, State, Touched
 
-__all__ = ["ParameterRows", "SlotRows"]
+__all__ = ["ParameterRows", "Rows", "SlotRows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that are written, one node each: shares by number of rows, unknown ones on nobody."""
+
+    rows: tuple[Restriction, ...]
+
+    def found(self, values: Values) -> Touched:
+        """Weights are numbers of rows."""
+        shares: dict[str, int] = {}
+        states = set()
+        for row in self.rows:
+            answer = row.found(values)
+            states.add(answer.state)
+            if answer.state is State.KNOWN:
+                # An array in one operand is a row an element.
+                for tenant in _written(row, values) or answer.shares:
+                    shares[tenant] = shares.get(tenant, 0) + 1
+            else:
+                shares[UNATTRIBUTED] = shares.get(UNATTRIBUTED, 0) + 1
+        if State.KNOWN not in states:
+            return Touched(State.SESSION) if states == {State.SESSION} else Touched(State.UNDECIDED)
+        return Touched(State.KNOWN, shares)
+
+
+def _written(row: Restriction, values: Values) -> tuple[str, ...] | None:
+    many = isinstance(row, Named) and len(row.operands) == 1 and row.operands[0].many
+    return row.operands[0].tenants(values) if many else None  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,121 @@
+"""A ledger's files as DuckDB's relations: `usage`, `statements`, and the statements' sums.
+
+Each is made when it is first asked for, and again when its files have changed: a month may be tens
+of thousands of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tenantmetrics import ledger, ledger_totals
+from tenantmetrics.cost import queries
+from tenantmetrics.cost.engines.footers import read_totals
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["Views"]
+
+_TYPES = {
+    ledger.Kind.TIMESTAMP: "TIMESTAMPTZ",
+    ledger.Kind.STRING: "VARCHAR",
+    ledger.Kind.INT32: "INTEGER",
+    ledger.Kind.INT64: "BIGINT",
+}
+
+_FROM_FOOTERS, _FROM_ROWS = "totals_from_footers", "statements_without_totals"
+
+
+class Views:
+    """The relations of one connection.
+
+    Args:
+        database: The connection.
+    """
+
+    def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
+        self._database = database
+        self._made: dict[str, list[Path]] = {}
+
+    def usage(self, paths: list[Path]) -> None:
+        """Make `usage` the rows of these files; columns that those of version 1 lack are 0.
+
+        Args:
+            paths: One or more.
+        """
+        self._make(queries.RELATION, paths, self._usage)
+
+    def statements(self, paths: list[Path]) -> None:
+        """Make `statements` the rows of these files, which may be none."""
+        self._make(queries.STATEMENTS, paths, self._statements)
+
+    def totals(self, paths: list[Path]) -> None:
+        """Make `statement_totals` the sums of these files, which `statements` has too.
+
+        They are from the files' footers, and from the rows where those do not say them.
+        """
+        self._make(queries.STATEMENT_TOTALS, paths, self._totals)
+
+    def _make(self, name: str, paths: list[Path], make: Callable[[str, list[Path]], None]) -> None:
+        if self._made.get(name) != paths:
+            self._made.pop(name, None)
+            make(name, paths)
+            self._made[name] = list(paths)
+
+    def _usage(self, name: str, paths: list[Path]) -> None:
+        by_version: dict[int, list[str]] = {}
+        for path in paths:
+            said = ledger.parse(path.name)
+            by_version.setdefault(said.version if said else ledger.VERSION, []).append(str(path))
+        relations = []
+        for version, names in by_version.items():
+            # Hive partitioning would make DuckDB read types out of folder names for every file.
+            relation = self._database.read_parquet(names, hive_partitioning=False)
+            added = ", ".join(f"0::BIGINT AS {column}" for column in ledger.columns_added(version))
+            relation = relation.project(f"*, {added}" if added else "*")
+            relations.append(relation.project(", ".join(column.name for column in ledger.COLUMNS)))
+        union = relations[0]
+        for relation in relations[1:]:
+            union = union.union(relation)
+        union.create_view(name, replace=True)
+
+    def _statements(self, name: str, paths: list[Path]) -> None:
+        if paths:
+            names = [str(path) for path in paths]
+            relation = self._database.read_parquet(names, hive_partitioning=False)
+            columns = ", ".join(column.name for column in ledger.STATEMENT_COLUMNS)
+            relation = relation.project(columns)
+        else:
+            nulls = ", ".join(
+                f"NULL::{_TYPES[column.kind]} AS {column.name}"
+                for column in ledger.STATEMENT_COLUMNS
+            )
+            relation = self._database.sql(f"SELECT {nulls} WHERE false")
+        relation.create_view(name, replace=True)
+
+    def _totals(self, name: str, paths: list[Path]) -> None:
+        said, others = read_totals(paths)
+        create = f"CREATE OR REPLACE TEMP VIEW {name} AS"
+        if said is None:
+            self._database.execute(f"{create} {queries.STATEMENT_TOTALS_SQL}").fetchall()
+            return
+        self._database.register("said", said)
+        sums = ", ".join(f"{column}::HUGEINT AS {column}" for column in ledger_totals.SUMS)
+        self._database.execute(
+            f"CREATE OR REPLACE TEMP TABLE {_FROM_FOOTERS} AS "  # noqa: S608 - names of our own
+            "SELECT to_timestamp(start_s) AS window_start, window_s::INTEGER AS window_s, writer, "
+            f"resource_arn, fingerprint, kind, {sums} FROM said"
+        ).fetchall()
+        self._database.unregister("said")
+        from_rows = ""
+        if others:
+            self._statements(_FROM_ROWS, others)
+            of_rows = f"FROM {_FROM_ROWS} "
+            sums_of = queries.STATEMENT_TOTALS_SQL.replace(f"FROM {queries.STATEMENTS} ", of_rows)
+            from_rows = f"UNION ALL BY NAME {sums_of}"
+        self._database.execute(
+            f"{create} SELECT * FROM {_FROM_FOOTERS} {from_rows}"  # noqa: S608 - names of our own
+        ).fetchall()
