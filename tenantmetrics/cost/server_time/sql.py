@@ -99,7 +99,7 @@ def statements(
         segments: By hour and cluster's number, what they have in common; others are left out.
     """
     arns = (f"({_text(arn)}, {number})" for arn, number in clusters.items())
-    rows = (f"({hour}, {number}, {one})" for (hour, number), one in segments.items())
+    rows = (f"({hour}, {number}, {segment})" for (hour, number), segment in segments.items())
     return f"""
 SELECT segment, class, fingerprint, kind, {_SUMS}
 FROM ({_by_window(period, classes)}) AS whole
@@ -118,7 +118,7 @@ _SUMS = (
 
 def _by_window(period: Period, classes: Mapping[str, int]) -> str:
     """Sums over tenants: what is worked out here is for thousands of rows, not millions."""
-    rows = [f"({_text(writer)}, {one})" for writer, one in classes.items()]
+    rows = [f"({_text(writer)}, {class_number})" for writer, class_number in classes.items()]
     return f"""
   SELECT {_HOUR} AS hour, resource_arn AS arn, COALESCE(class, 0) AS class, fingerprint,
          {_KIND} AS kind, calls, net_ns, us2, bytes, rows_written,
@@ -243,8 +243,8 @@ def cells(
     numbers, join_clusters, of_one = _of_clusters(clusters)
     number, cold_ns, byte_ns, more_noise = numbers
     rows = (
-        f"({hour}, {of}, {one.segment}, {one.overhead_ns}, '{one.weight!r}')"
-        for (hour, of), one in hours.items()
+        f"({hour}, {of}, {of_hour.segment}, {of_hour.overhead_ns}, '{of_hour.weight!r}')"
+        for (hour, of), of_hour in hours.items()
     )
     extra = [
         f"({of}, {_text(writer)}, {ns}, '{noise!r}')"
@@ -252,7 +252,7 @@ def cells(
         # A writer as all others are needs no row, and where all are, no join on its name.
         if ns or noise != 1.0
     ]
-    named = [f"({one}, {group})" for one, group in groups.items()]
+    named = [f"({statement}, {group})" for statement, group in groups.items()]
     cold = "CASE WHEN kind = 'cold_work' OR kind = 'cold_workless' THEN 1 ELSE 0 END"
     group = (
         f"THEN CASE WHEN fingerprint IN "
@@ -275,10 +275,10 @@ def cells(
   ) AS offsets
     ON offsets.in_cluster = {number} AND offsets.of_writer = statements.writer
 """  # noqa: S608 - numbers of ours
-    if any(one.cold_noise != 1.0 for one in clusters.values()):
+    if any(cluster.cold_noise != 1.0 for cluster in clusters.values()):
         noises.append(f"({_double(1.0)} + {more_noise} * {cold})")
     rest = f"CAST({_NET} - calls * ({overhead}) AS DOUBLE)"
-    if any(one.byte_ns for one in clusters.values()):
+    if any(cluster.byte_ns for cluster in clusters.values()):
         rest += f" - {_BYTES} * {byte_ns}"
     # The join on hours bounds a period of whole ones.
     is_whole = period.start_s % 3600 == 0 == period.end_s % 3600
@@ -288,7 +288,7 @@ def cells(
     kept, kept_keys, kept_bytes, join_classes = "0 AS class_number, 0 AS is_cold", "", "0", ""
     kept_rows = ""
     if classes is not None:
-        known = [f"({_text(writer)}, {one})" for writer, one in classes.items()]
+        known = [f"({_text(writer)}, {class_number})" for writer, class_number in classes.items()]
         kept, kept_keys = "class_number, is_cold", ", class_number, is_cold"
         kept_bytes = "sum(CAST(floor(bytes * weight) AS BIGINT))"
         kept_rows = (
@@ -367,9 +367,9 @@ def _of_clusters(clusters: Mapping[str, OfCluster]) -> tuple[tuple[str, ...], st
         )
         return numbers, "", f"resource_arn = {_text(arn)}"
     arns = (
-        f"({_text(arn)}, {one.number}, {one.cold_ns}, {_double(one.byte_ns)}, "
-        f"{_double(one.cold_noise - 1)})"
-        for arn, one in clusters.items()
+        f"({_text(arn)}, {cluster.number}, {cluster.cold_ns}, {_double(cluster.byte_ns)}, "
+        f"{_double(cluster.cold_noise - 1)})"
+        for arn, cluster in clusters.items()
     )
     join = f"""
   JOIN (VALUES {", ".join(arns)}) AS clusters(arn, number, cold_ns, byte_ns, more_noise)
