@@ -52,8 +52,6 @@ class _Folder:
         self._database = duckdb.connect()
         # After two seconds it would write into the report's own output.
         self._database.execute("SET enable_progress_bar = false").fetchall()
-        # Each query would read every file's footer again, and there may be tens of thousands.
-        self._database.execute("SET parquet_metadata_cache = true").fetchall()
         self._views = Views(self._database)
 
     @property
@@ -65,6 +63,7 @@ class _Folder:
 
     def close(self) -> None:
         self._database.close()
+        self._views.close()
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query; if files turn out to be broken, of the query without them."""
@@ -74,12 +73,12 @@ class _Folder:
                 raise ReportError(self.nothing())
             statements = self._statements() if _reads_statements(sql) else None
             try:
-                self._views.usage(self._paths)
-                if statements is not None:
-                    self._views.statements(statements)
-                if queries.STATEMENT_TOTALS in sql:
-                    self._views.totals(statements or [])
                 with step("reading the usage", partial(self._size, sql), self._database):
+                    self._views.usage(self._paths)
+                    if statements is not None:
+                        self._views.statements(statements)
+                    if queries.STATEMENT_TOTALS in sql:
+                        self._views.totals(statements or [])
                     return self._database.execute(text).fetchall()
             except self._error as error:
                 every = [*self._paths, *(statements or ())]
