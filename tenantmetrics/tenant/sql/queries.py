@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.aggregates import gives_one_row
 from tenantmetrics.tenant.sql.any_array import unnested
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
@@ -165,9 +166,7 @@ class Queries:
         names.budget.spend(_QUERY_STEPS)
         if not isinstance(node, exp.Select) or self._levels >= _MAX_LEVELS:
             return False
-        if node.args.get("group") is None and any(
-            part.find(exp.AggFunc) is not None for part in node.expressions
-        ):
+        if gives_one_row(node):
             return False
         if node.args.get("from_") is None:
             return False
