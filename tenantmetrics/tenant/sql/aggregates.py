@@ -38,7 +38,8 @@ def gives_one_row(select: exp.Select) -> bool:
     if group is not None:
         sets = any(group.args.get(key) for key in ("rollup", "cube", "grouping_sets", "totals"))
         return sets or any(
-            isinstance(part, exp.Tuple | exp.Rollup | exp.Cube | exp.GroupingSets)
+            isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets)
+            or (isinstance(part, exp.Tuple) and not part.expressions)
             for part in group.expressions
         )
     return select.args.get("having") is not None or any(

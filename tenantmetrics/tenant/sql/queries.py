@@ -123,10 +123,12 @@ class Queries:
         items = read_from(node)
         add_from(self, items, names, facts, sink)
         conditions = Conditions(self, names, facts)
-        clauses = [node.args[key].this for key in ("where", "having") if node.args.get(key)]
-        for condition in clauses:
-            conditions.add(condition, sink)
-        rest = [*node.expressions]
+        # Of GROUPING SETS, the rows of some have NULL for whatever tenant.
+        is_apart = node.args.get("having") is not None and gives_one_row(node)
+        for key in ("where", "having"):
+            if (clause := node.args.get(key)) is not None and not (key == "having" and is_apart):
+                conditions.add(clause.this, sink)
+        rest = [*node.expressions, *(_listed(node.args["having"]) if is_apart else ())]
         rest += [
             part
             for key in ("group", "order", "distinct", "limit", "offset", "windows")
