@@ -153,7 +153,7 @@ BODIES = {
         time=TEXT, datacontenttype={"enum": ["application/json"]}, data={"type": "object"},
     ),
     InvoiceFormat.STRIPE_INVOICE_ITEMS: of_fields(
-        {"customer": TEXT, "amount": WHOLE, "currency": {"type": "string", "pattern": "^[a-z]{3}$"}},
+        {"customer": TEXT, "amount": WHOLE, "currency": {"enum": ["usd"]}},
         description={"type": "string", "maxLength": 500},
         period=of_fields({"start": WHOLE, "end": WHOLE}),
         metadata={
