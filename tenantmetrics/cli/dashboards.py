@@ -261,7 +261,7 @@ def _compare(  # noqa: PLR0917 - the options of two commands, in their order
 
     make, found = clients(region)
     if account is None:
-        with asking("find the account: give --account"):
+        with asking("find the account's id; give --account"):
             account = str(make("sts").get_caller_identity()["Account"])
     settings = _settings(
         namespace=namespace,

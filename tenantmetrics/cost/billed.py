@@ -105,6 +105,8 @@ def billed_charges(  # noqa: PLR0917 - what a part of a bill is divided with
                 unmetered_weight=unmetered,
                 quantity=whole.quantity if len(types) == 1 and pool not in _SIGNS else None,
                 other=None if billed.other == billed.amount else billed.other,
+                listed=billed.listed,
+                contracted=billed.contracted,
                 invoice=min(whole.invoices) if len(whole.invoices) == 1 else "",
                 words="; ".join(filter(None, (words, idle_words.get(driver)))) if time else "",
                 people=everyone if driver in {Driver.STORAGE, Driver.FIXED} else people,

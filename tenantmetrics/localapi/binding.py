@@ -140,7 +140,7 @@ def _value(parameter: dict[str, Any], where: str, version: int) -> Value:
     member, content = union(parameter.get("value"), f"{where}.value", _FIELD)
     if member == "isNull":
         if content is not True:
-            raise invalid(f"{where}.value.isNull must be true where it is given")
+            raise invalid(f"{where}.value.isNull must be true if it is given")
         return Value(None, _UNKNOWN)
     if member == "arrayValue":
         if version == 1:

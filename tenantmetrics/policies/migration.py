@@ -268,8 +268,8 @@ def _warnings(catalogue: Catalogue, plan: Plan) -> list[str]:
     for owner_name, tables in bound.items():
         inside = not plan.roles or bool(_memberships(catalogue, owner_name) & set(plan.roles))
         found.append(
-            f"FORCE binds the owner {owner_name!r} of {_some(tables)} too: its migrations, jobs "
-            "and views "
+            f"FORCE applies policies to the owner {owner_name!r} of {_some(tables)}, "
+            "too: its migrations, jobs and views "
             + (
                 f"see no row unless they set {plan.settings.variable}"
                 if inside

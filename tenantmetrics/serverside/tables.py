@@ -256,7 +256,9 @@ def _decoded_files(
 def _start_of(path: PurePosixPath) -> int:
     match = _NAME.fullmatch(path.name)
     if match is None:
-        raise LedgerError(f"file {str(path)!r} is none of the server's tables: move it elsewhere")
+        raise LedgerError(
+            f"file {str(path)!r} is not a table of the server's load: move it elsewhere"
+        )
     if int(match[3]) > VERSION:
         raise LedgerError(
             f"file {str(path)!r} was written by a newer tenantmetrics: upgrade this one"

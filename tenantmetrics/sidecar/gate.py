@@ -93,7 +93,7 @@ class Gate:
         for name, _ in headers:
             if name in seen and name in self._once:
                 raise ApiError(
-                    "ValidationException", f"The header {name.decode('latin-1')} is there twice"
+                    "ValidationException", f"The header {name.decode('latin-1')} was sent twice"
                 )
             seen.add(name)
 

@@ -126,7 +126,7 @@ DASHBOARD_FAULTS = {
         "fleet",
         lambda b: widget(b, "Latency").update(x=20),
         "widget 'Latency'",
-        "columns 20 to 28 are off the grid of 24",
+        "columns 20 to 28 are outside the grid of 24",
     ),
     "widget beyond the last column": (
         "fleet",
@@ -138,7 +138,7 @@ DASHBOARD_FAULTS = {
         "fleet",
         lambda b: widget(b, "Latency").update(x=8),
         "widget 'Latency'",
-        "lies over widget 'Error rate'",
+        "overlaps widget 'Error rate'",
     ),
     "widget without a height": (
         "fleet",
@@ -421,7 +421,7 @@ def sub(resources, name, number, old, new):
 
 # name: (what is done to the resources, the alarm named, the fault named)
 ALARM_FAULTS = {
-    "two forms that exclude each other": (
+    "two forms that cannot be used together": (
         lambda r: alarm(r, "FleetErrorRate").update(MetricName="DatabaseErrors"),
         "FleetErrorRate",
         "an alarm is on one of a metric, Metrics or PromQL; this one is on a metric and Metrics",
@@ -483,7 +483,7 @@ ALARM_FAULTS = {
     "band that nobody defines": (
         lambda r: alarm(r, "BilledRequestsAnomaly").update(ThresholdMetricId="bend"),
         "BilledRequestsAnomaly",
-        "'bend' is the id of none of Metrics",
+        "'bend' is not the id of an entry of Metrics",
     ),
     "comparison that does not exist": (
         lambda r: alarm(r, "ClusterCpu").update(ComparisonOperator="GreaterThan"),

@@ -183,13 +183,13 @@ FAULTS = {
         FLEET,
         lambda b: panel(b, "Latency")["gridPos"].update(x=20),
         "panel 'Latency'",
-        "columns 20 to 28 are off the grid",
+        "columns 20 to 28 are outside the grid",
     ),
     "one over the other": (
         FLEET,
         lambda b: panel(b, "Latency")["gridPos"].update(x=8),
         "panel 'Latency'",
-        "lies over panel 'Error rate'",
+        "overlaps panel 'Error rate'",
     ),
     "fixed data source": (
         FLEET,

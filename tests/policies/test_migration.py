@@ -135,7 +135,7 @@ def test_an_owner_is_told_what_force_does_to_its_jobs(over_url):
     assert written(connection).warnings == []
     admin.execute("ALTER TABLE t OWNER TO jobs")
     (text,) = written(connection).warnings
-    assert "FORCE binds the owner 'jobs' of public.t too" in text
+    assert "FORCE applies policies to the owner 'jobs' of public.t, too" in text
     assert "pg_dump fails" in text
 
 

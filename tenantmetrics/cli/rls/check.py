@@ -126,7 +126,8 @@ def check(
         _print(report, found)
     for rule, name in mended:
         typer.echo(
-            f"tenantmetrics: {rule} of {name} is in the baseline and was not found: take it out",
+            f"tenantmetrics: {rule} of {name} is in the baseline but was not found: "
+            "remove it from there",
             err=True,
         )
     if fail_on is not FailOn.NEVER and any(_fails(finding, fail_on) for finding in found):

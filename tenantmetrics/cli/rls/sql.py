@@ -82,7 +82,7 @@ def sql(
     from tenantmetrics.policies.selection import selected
 
     if not (table or pattern or all_):
-        raise typer.BadParameter("say which tables: --table, --pattern or --all")
+        raise typer.BadParameter("name the tables: --table, --pattern or --all")
     settings = Settings(
         column=column,
         variable=variable,

@@ -106,7 +106,7 @@ def connect(
 
     if url is not None:
         if database is not None or endpoint_url is not None:
-            raise typer.BadParameter("--url goes without --database and --endpoint-url")
+            raise typer.BadParameter("--url cannot be combined with --database or --endpoint-url")
         with PostgresConnection(url) as connection:
             yield connection
         return

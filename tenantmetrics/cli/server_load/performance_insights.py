@@ -36,7 +36,8 @@ def performance_insights(
     by: Annotated[
         list[By] | None,
         typer.Option(
-            help="Tell apart by application_name or user; both may be given. [default: application]"
+            help="Split the load by application_name or user; both may be given. "
+            "[default: application]"
         ),
     ] = None,
     names: Annotated[

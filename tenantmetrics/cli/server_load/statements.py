@@ -49,10 +49,10 @@ def statements(
         ),
     ] = 300,
     repeat: Annotated[
-        bool, typer.Option("--repeat", help="Go on, a snapshot every --every seconds.")
+        bool, typer.Option("--repeat", help="Keep running: a snapshot every --every seconds.")
     ] = False,
     start_anew: Annotated[
-        bool, typer.Option("--start-anew", help="Begin a new series: forget the last snapshot.")
+        bool, typer.Option("--start-anew", help="Forget the last snapshot and begin a new series.")
     ] = False,
     keep_awake: KeepAwake = False,
     region: Region = None,

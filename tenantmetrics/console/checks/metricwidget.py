@@ -56,7 +56,7 @@ def expanded(lines: Sequence[Sequence[Any]]) -> list[Line]:
         if texts[:1] == ["..."]:
             kept = len(above) - len(texts) + 1
             if kept < 1:
-                wrong = "'...' repeats the line above, and there is none that is longer"
+                wrong = "'...' repeats the line above, and no line above is longer"
             texts = [*above[: max(kept, 0)], *texts[1:]]
         for place, text in enumerate(texts):
             if text == "." and place < len(above):
@@ -81,7 +81,7 @@ def widget_faults(properties: Mapping[str, Any], known: Known) -> Iterator[str]:
             yield "neither metrics nor an alarm annotation: the graph is empty"
         return
     if alarmed:
-        yield "metrics and an alarm annotation exclude each other"
+        yield "metrics and an alarm annotation cannot be used together"
     lines = expanded(properties["metrics"])
     yield from _axis_faults(properties)
     yield from _id_faults(lines, known)
@@ -122,7 +122,7 @@ def _id_faults(lines: Sequence[Line], known: Known) -> Iterator[str]:
         if "expression" in line.options
     }
     if names := metricmath.circle(expressions):
-        yield f"expressions need each other in a circle: {names}"
+        yield f"expressions refer to each other in a circle: {names}"
     if all(line.options.get("visible") is False for line in lines):
         yield "every line is invisible: the graph is empty"
     elif known.strict:

@@ -89,7 +89,7 @@ def resource_faults(
             yield from (Finding(name, name, what) for what in whats)
         silent = resource.get("Type") == ALARM and not _properties(resource).get("AlarmActions")
         if silent and not any(titles[name] in rule for rule in rules.values()):
-            what = "no AlarmActions and in no composite: nobody is told when it fires"
+            what = "no AlarmActions and in no composite alarm: nobody is notified when it fires"
             yield Finding(name, name, what)
 
 

@@ -148,6 +148,8 @@ def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amorti
             row = replace(
                 row, amount=row.amount * part, quantity=row.quantity * part, cut=True,
                 other=None if row.other is None else row.other * part,
+                listed=None if row.listed is None else row.listed * part,
+                contracted=None if row.contracted is None else row.contracted * part,
                 hour=None if row.hour is None else max(row.hour, period.hours.start),
             )  # fmt: skip
         if not passes:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from tenantmetrics.cost.known import plus
 from tenantmetrics.errors import ReportError
 
 __all__ = ["Bill", "BillFilter", "Charges", "Place", "PoolCharge", "pattern_of"]
@@ -60,6 +61,8 @@ class PoolCharge:
     Attributes:
         amount: Exact.
         other: The same with commitments counted the other way: when used, or when paid.
+        listed: The same at list prices; None where no charge says it.
+        contracted: The same at agreed prices; None where no charge says it.
         rows: Rows of the file that went in.
         quantity: In the usage types' own units; reported only where they have one and the same.
         usage_types: Those that went in.
@@ -72,6 +75,8 @@ class PoolCharge:
     quantity: Decimal = Decimal(0)
     usage_types: set[str] = field(default_factory=set)
     invoices: set[str] = field(default_factory=set)
+    listed: Decimal | None = None
+    contracted: Decimal | None = None
 
     def add(self, other: PoolCharge) -> None:
         """Take another place's charges in."""
@@ -81,6 +86,8 @@ class PoolCharge:
         self.quantity += other.quantity
         self.usage_types |= other.usage_types
         self.invoices |= other.invoices
+        self.listed = plus(self.listed, other.listed)
+        self.contracted = plus(self.contracted, other.contracted)
 
 
 @dataclass(frozen=True, slots=True)

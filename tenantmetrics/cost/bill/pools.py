@@ -18,6 +18,7 @@ from tenantmetrics.cost.bill.classify import (
     sessions_of,
 )
 from tenantmetrics.cost.bill.model import Charges, Place, PoolCharge
+from tenantmetrics.cost.known import plus
 
 __all__ = ["OF_CLUSTERS", "Row", "Sorter"]
 
@@ -45,6 +46,8 @@ class Row:
         longest_s: The longest charge of compute; None where it is not known.
         other: The amount with commitments counted the other way; None where it is not known.
         invoices: The first and the last of the invoices that they are on, by number.
+        listed: The amount at list prices; None where it is not known.
+        contracted: The amount at agreed prices; None where it is not known.
         cut: Whether a border of the month cut the charges.
     """
 
@@ -66,6 +69,8 @@ class Row:
     longest_s: int | None = None
     other: Decimal | None = None
     invoices: tuple[str, ...] = ()
+    listed: Decimal | None = None
+    contracted: Decimal | None = None
     cut: bool = False
 
 
@@ -135,6 +140,8 @@ class Sorter:
         pool: PoolCharge = charges.pools[name]
         pool.amount += row.amount
         pool.other += row.amount if row.other is None else row.other
+        pool.listed = plus(pool.listed, row.listed)
+        pool.contracted = plus(pool.contracted, row.contracted)
         pool.quantity += 0 if is_taken_back(row.kind) else row.quantity
         pool.rows += row.count
         pool.usage_types.add(row.usage_type)

@@ -18,7 +18,7 @@ from tenantmetrics.cost.statement import Period
 
 __all__ = ["summed"]
 
-_COLUMNS = 25
+_COLUMNS = 27
 """Columns of a group, before those that say whether a value in it is wrong."""
 
 
@@ -80,12 +80,13 @@ def summed(
           sum(quantity), count(*), service, engine, operation, provider, account, payer, region,
           resource, hour, max(longest_s), sum(worth),
           list_distinct([min(nullif(invoice, '')), max(nullif(invoice, ''))]) AS invoices,
-          other, min(the_month), max(the_month)
+          sum(listed), sum(contracted), other, min(the_month), max(the_month)
           {"".join(f", bool_or({name})" for name in looked_at)}
         FROM (
           SELECT {keys}, CASE WHEN {invoice} = '' THEN 1 ELSE 0 END AS uninvoiced,
             {invoice} AS invoice,
             {form.amount} AS amount, {form.other} AS worth, {form.quantity} AS quantity,
+            {form.listed} AS listed, {form.contracted} AS contracted,
             CASE WHEN is_compute AND {form.end} <> '' THEN end_s - start_s END AS longest_s,
             CASE WHEN it_counts THEN NULL ELSE the_month END AS other, the_month{wrong}
           FROM (

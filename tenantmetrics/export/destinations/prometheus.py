@@ -27,7 +27,9 @@ def _read(rest: str) -> tuple[str, int, bool]:
     found = _FORM.fullmatch(rest)
     port = int((found and found["port"]) or _PORT)
     if found is None or port > _MAX_PORT:
-        raise ConfigError("is no address: write prometheus:PORT or prometheus:HOST:PORT[/tenants]")
+        raise ConfigError(
+            "is not an address: write prometheus:PORT or prometheus:HOST:PORT[/tenants]"
+        )
     return (found["host"] or "127.0.0.1").strip("[]"), port, bool(found["tenants"])
 
 

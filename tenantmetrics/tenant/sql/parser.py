@@ -73,6 +73,8 @@ _NO_NAMES = [
 ]
 # The colon comes first, so that the search leaps from one to the next.
 _AWKWARD = re.compile(rf":(?<![:\w]:)(?:(?=[0-9])|(?=(?:{'|'.join(_NO_NAMES)})\b))", re.IGNORECASE)
+# What a JSON path is given: a name, a parameter or a literal, never a query.
+_PASSED = r"(?:'[^']*+'|[\w.:\"]++)(?:\s*::\s*\w++)?\s++as\s++\"?\w++\"?"
 # Clauses that say nothing of rows, and that the parser does not know.
 _UNKNOWN_TO_PARSER = re.compile(
     r"\boverriding\s+(?:system|user)\s+value\b"
@@ -83,6 +85,7 @@ _UNKNOWN_TO_PARSER = re.compile(
     r"|\bdefault\s+'?\w+'?(?:\s*::\s*\w+)?\s+on\s+(?:empty|error)\b"
     r"|\b(?:keep|omit)\s+quotes\b(?:\s+on\s+scalar\s+string\b)?"
     r"|\b(?:error|null|true|false|unknown|empty(?:\s+(?:array|object))?)\s+on\s+(?:error|empty)\b"
+    rf"|\bpassing\s+{_PASSED}(?:\s*,\s*{_PASSED})*+"
     r"|(?<=\breturning)\s+with\s*\(\s*(?:(?:old|new)\s+as\s+\w+[\s,]*)+\)",
     re.IGNORECASE,
 )

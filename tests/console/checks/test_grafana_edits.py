@@ -62,7 +62,7 @@ EDITS = {
         '"type": "prometheus",\n    "uid": "${datasource}"',
         '"type": "loki",\n    "uid": "${datasource}"',
         "panel 'Calls a second'",
-        "data source type 'loki' speaks no PromQL",
+        "data source type 'loki' has no PromQL",
     ),
     "query without expr": (
         "fleet",
