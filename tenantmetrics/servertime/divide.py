@@ -95,8 +95,9 @@ def _scaled(found: Sequence[Divided], total_ns: float) -> list[Divided]:
     kept = [max(0.0, item.server_ns) for item in found]
     total = math.fsum(kept)
     if total <= 0:
-        return [Divided(total_ns / len(found), one.variance_ns2) for one in found]
+        return [Divided(total_ns / len(found), share.variance_ns2) for share in found]
     factor = total_ns / total
     return [
-        Divided(amount * factor, one.variance_ns2) for amount, one in zip(kept, found, strict=True)
+        Divided(amount * factor, share.variance_ns2)
+        for amount, share in zip(kept, found, strict=True)
     ]

@@ -32,6 +32,8 @@ _LONGEST_NS = 10e9
 _RANGE = math.log(_LONGEST_NS / _LONGER_NS)
 _POINTS = 64
 """Levels that are looked at: first all that are possible, then those that are likely."""
+_KEPT = 20
+"""Levels that are kept, about: each as likely as the others."""
 _LOWEST = 0.2
 """The lowest level looked at, as a part of the lowest mean."""
 _WIDE = 5.0
@@ -159,14 +161,24 @@ def _between(kinds: Sequence[Kind], bottom: float, top: float) -> Level:
     ]
     best = max(fits)
     weights = [math.exp(fit - best) for fit in fits]
-    return _of([one for one in zip(levels, weights, strict=True) if one[1] > _UNLIKELY])
+    return _of([point for point in zip(levels, weights, strict=True) if point[1] > _UNLIKELY])
 
 
 def _of(weights: Sequence[tuple[float, float]]) -> Level:
     whole = math.fsum(weight for _, weight in weights)
     mean = math.fsum(weight * at for at, weight in weights) / whole
     variance = math.fsum(weight * (at - mean) ** 2 for at, weight in weights) / whole
-    return Level(mean, math.sqrt(variance), [(at, weight / whole) for at, weight in weights])
+    possible: list[tuple[float, float]] = []
+    for at, weight in sorted(weights):
+        part = weight / whole
+        before, so_far = possible[-1] if possible else (0.0, 1.0)
+        if so_far + part > 1 / _KEPT:
+            possible.append((at, part))
+        else:
+            # What lies close together and is unlikely is one: a statement is held against each.
+            both = so_far + part
+            possible[-1] = ((before * so_far + at * part) / both, both)
+    return Level(mean, math.sqrt(variance), possible)
 
 
 def _error(kind: Kind, at: float) -> float:

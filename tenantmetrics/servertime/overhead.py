@@ -108,21 +108,28 @@ def overhead(
         source = OverheadSource.WORKLESS if enough else OverheadSource.FEW_WORKLESS
     # One call has no spread, and of a skew distribution's few calls it is too small just when
     # their mean is: what most are known by is the spread of both.
-    known = [one for one in (workless, *working[:1]) if one.calls >= ENOUGH_CALLS] or [workless]
-    quietest = math.fsum(one.calls * one.variance_ns2 for one in known) / math.fsum(
-        one.calls for one in known
-    )
-    lowest = min(one.mean_ns for one in known)
+    known = [
+        statement for statement in (workless, *working[:1]) if statement.calls >= ENOUGH_CALLS
+    ] or [workless]
+    quietest = math.fsum(
+        statement.calls * statement.variance_ns2 for statement in known
+    ) / math.fsum(statement.calls for statement in known)
+    lowest = min(statement.mean_ns for statement in known)
     kinds = [
-        _kind(one.mean_ns, math.sqrt(_pooled(one, quietest) / one.calls), lowest) for one in working
+        _kind(statement.mean_ns, math.sqrt(_pooled(statement, quietest) / statement.calls), lowest)
+        for statement in working
     ]
     sure = []
     if workless.calls:
         error = math.sqrt(_pooled(workless, quietest) / workless.calls)
         sure.append(Kind(workless.mean_ns, error, misfit, works=False))
     found = level([*sure, *kinds], sure)
-    near = [(one, found.is_cheap(kind)) for one, kind in zip(working, kinds, strict=True)]
-    return Overhead(found.mean_ns, _widest(quietest, near), found.error_ns, source, found)
+    # Noise is more often taken for too small than for too large: the larger of the two spreads.
+    spread = known[0].variance_ns2
+    near = [
+        (statement, found.is_cheap(kind)) for statement, kind in zip(working, kinds, strict=True)
+    ]
+    return Overhead(found.mean_ns, _widest(spread, near), found.error_ns, source, found)
 
 
 def _kind(mean_ns: float, error_ns: float, overhead_ns: float) -> Kind:
@@ -150,7 +157,7 @@ def _widest(variance_ns2: float, near: Iterable[tuple[Moments, float]]) -> float
         variance_ns2: That of the calls known best.
         near: Statements, and how likely each works next to nothing.
     """
-    weights = [(one.calls * part, one.variance_ns2) for one, part in near]
+    weights = [(statement.calls * part, statement.variance_ns2) for statement, part in near]
     calls = math.fsum(weight for weight, _ in weights)
     if calls < 1:
         return variance_ns2
@@ -169,17 +176,23 @@ def by_writer(workless: Mapping[_K, Moments], whole: Overhead) -> dict[_K, Overh
     """
     variance = whole.variance_ns2
     inside = [kind for kind in workless.values() if kind.calls > 1]
-    degrees = sum(one.calls - 1 for one in inside)
+    degrees = sum(statement.calls - 1 for statement in inside)
     if degrees > 0:
         # Within writers: what differs between them is not noise.
-        variance = sum(one.variance_ns2 * (one.calls - 1) for one in inside) / degrees
-    known = [(one.mean_ns, variance / one.calls) for one in workless.values() if one.calls]
+        variance = (
+            sum(statement.variance_ns2 * (statement.calls - 1) for statement in inside) / degrees
+        )
+    known = [
+        (moments.mean_ns, variance / moments.calls)
+        for moments in workless.values()
+        if moments.calls
+    ]
     spread = between(known, whole.mean_ns)
     found = {}
-    for writer, one in workless.items():
-        noise = variance / one.calls if one.calls else math.inf
+    for writer, moments in workless.items():
+        noise = variance / moments.calls if moments.calls else math.inf
         trust = spread / (spread + noise) if spread else 0.0
-        mean = whole.mean_ns + trust * (one.mean_ns - whole.mean_ns)
+        mean = whole.mean_ns + trust * (moments.mean_ns - whole.mean_ns)
         own = trust * trust * (noise if trust else 0.0) + (1 - trust) ** 2 * spread
         error = math.sqrt(own + (1 - trust) ** 2 * whole.error_ns**2)
         found[writer] = Overhead(mean, variance, error, whole.source)

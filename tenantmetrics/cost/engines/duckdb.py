@@ -7,20 +7,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tenantmetrics import ledger, ledger_totals
+from tenantmetrics import ledger
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines.base import PathLike
-from tenantmetrics.cost.engines.footers import read_totals
+from tenantmetrics.cost.engines.views import Views
 from tenantmetrics.cost.files import Broken, LedgerFiles, find, find_statements, named
 from tenantmetrics.cost.progress import step
 from tenantmetrics.cost.row_counts import rows_of_parquet
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import LedgerError, MissingExtraError, ReportError
-
-if TYPE_CHECKING:
-    import duckdb
 
 __all__ = ["DuckDB"]
 
@@ -55,6 +52,7 @@ class _Folder:
         self._database = duckdb.connect()
         # After two seconds it would write into the report's own output.
         self._database.execute("SET enable_progress_bar = false").fetchall()
+        self._views = Views(self._database)
 
     @property
     def copies(self) -> int:
@@ -65,6 +63,7 @@ class _Folder:
 
     def close(self) -> None:
         self._database.close()
+        self._views.close()
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query; if files turn out to be broken, of the query without them."""
@@ -74,12 +73,12 @@ class _Folder:
                 raise ReportError(self.nothing())
             statements = self._statements() if _reads_statements(sql) else None
             try:
-                _view(self._database, self._paths)
-                if statements is not None:
-                    _view_statements(self._database, statements)
-                if queries.STATEMENT_TOTALS in sql:
-                    _view_totals(self._database, statements or [])
                 with step("reading the usage", partial(self._size, sql), self._database):
+                    self._views.usage(self._paths)
+                    if statements is not None:
+                        self._views.statements(statements)
+                    if queries.STATEMENT_TOTALS in sql:
+                        self._views.totals(statements or [])
                     return self._database.execute(text).fetchall()
             except self._error as error:
                 every = [*self._paths, *(statements or ())]
@@ -127,11 +126,11 @@ class _Folder:
             columns: Sequence[str] = queries.COLUMNS_READ
             relation = queries.RELATION
             if path in (self._statement_files or ()):
-                _view_statements(self._database, [path])
+                self._views.statements([path])
                 columns = [column.name for column in ledger.STATEMENT_COLUMNS]
                 relation = queries.STATEMENTS
             else:
-                _view(self._database, [path])
+                self._views.usage([path])
             # Not max() or count(): those are answered from the statistics, without the data.
             sums = ", ".join(f"bit_xor(hash({column}))" for column in columns)
             self._database.execute(f"SELECT {sums} FROM {relation}").fetchall()  # noqa: S608 - our own names
@@ -150,79 +149,6 @@ class _Folder:
                 f"{named(broken, self._files.root)}; "
                 "a report can be made without what they hold"
             ).about("skip_corrupt")
-
-
-def _view(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
-    """The files as one relation; columns that files of an earlier version lack are 0."""
-    by_version: dict[int, list[str]] = {}
-    for path in paths:
-        name = ledger.parse(path.name)
-        by_version.setdefault(name.version if name else ledger.VERSION, []).append(str(path))
-    relations = []
-    for version, names in by_version.items():
-        # Hive partitioning would make DuckDB read types out of folder names for every file.
-        relation = database.read_parquet(names, hive_partitioning=False)
-        added = ", ".join(f"0::BIGINT AS {name}" for name in ledger.columns_added(version))
-        relation = relation.project(f"*, {added}" if added else "*")
-        relations.append(relation.project(", ".join(column.name for column in ledger.COLUMNS)))
-    union = relations[0]
-    for relation in relations[1:]:
-        union = union.union(relation)
-    union.create_view(queries.RELATION, replace=True)
-
-
-_TYPES = {
-    ledger.Kind.TIMESTAMP: "TIMESTAMPTZ",
-    ledger.Kind.STRING: "VARCHAR",
-    ledger.Kind.INT32: "INTEGER",
-    ledger.Kind.INT64: "BIGINT",
-}
-
-
-def _view_statements(
-    database: duckdb.DuckDBPyConnection, paths: list[Path], name: str = queries.STATEMENTS
-) -> None:
-    """The files of the table of statements as one relation, which may be empty."""
-    if paths:
-        names = [str(path) for path in paths]
-        relation = database.read_parquet(names, hive_partitioning=False)
-        relation = relation.project(", ".join(column.name for column in ledger.STATEMENT_COLUMNS))
-    else:
-        nulls = ", ".join(
-            f"NULL::{_TYPES[column.kind]} AS {column.name}" for column in ledger.STATEMENT_COLUMNS
-        )
-        relation = database.sql(f"SELECT {nulls} WHERE false")
-    relation.create_view(name, replace=True)
-
-
-_FROM_FOOTERS, _FROM_ROWS = "totals_from_footers", "statements_without_totals"
-
-
-def _view_totals(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
-    """The statements' sums: from the files' footers, and from the rows where those do not say."""
-    said, others = read_totals(paths)
-    if said is None:
-        database.execute(
-            f"CREATE OR REPLACE TEMP VIEW {queries.STATEMENT_TOTALS} AS "
-            f"{queries.STATEMENT_TOTALS_SQL}"
-        ).fetchall()
-        return
-    database.register("said", said)
-    sums = ", ".join(f"{name}::HUGEINT AS {name}" for name in ledger_totals.SUMS)
-    database.execute(
-        f"CREATE OR REPLACE TEMP TABLE {_FROM_FOOTERS} AS "  # noqa: S608 - names of our own
-        "SELECT to_timestamp(start_s) AS window_start, window_s::INTEGER AS window_s, writer, "
-        f"resource_arn, fingerprint, kind, {sums} FROM said"
-    ).fetchall()
-    database.unregister("said")
-    _view_statements(database, others, _FROM_ROWS)
-    rest = queries.STATEMENT_TOTALS_SQL.replace(
-        f"FROM {queries.STATEMENTS} ", f"FROM {_FROM_ROWS} "
-    )
-    database.execute(
-        f"CREATE OR REPLACE TEMP VIEW {queries.STATEMENT_TOTALS} AS "  # noqa: S608 - as above
-        f"SELECT * FROM {_FROM_FOOTERS} UNION ALL BY NAME {rest}"
-    ).fetchall()
 
 
 _HOUR = re.compile(r"CAST\(floor\(epoch\(window_start\) / 3600\) AS BIGINT\)", re.IGNORECASE)

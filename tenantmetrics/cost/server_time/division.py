@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tenantmetrics.cost.server_time.common import CommonErrors
 from tenantmetrics.cost.server_time.known import LEAST_NS, WITHOUT_WORK, Cell, Known
-from tenantmetrics.cost.server_time.sql import WORKLESS_GROUP
+from tenantmetrics.cost.server_time.sql_words import WORKLESS_GROUP
 from tenantmetrics.cost.server_time.totals import UNTOLD, group_totals, work_of
 from tenantmetrics.servertime import (
     MISFIT,
@@ -70,7 +70,7 @@ def divided(cells: Sequence[Cell], known: Known, *, with_errors: bool = True) ->
             common.add(group, apart[group], total, None if said else work_of(group, known))
             if error := known.groups_errors.get(group):
                 pairs = zip(members, shares, strict=True)
-                common.add_total(group, {of.tenant: one.server_ns for of, one in pairs}, error)
+                common.add_total(group, {of.tenant: share.server_ns for of, share in pairs}, error)
             part = parts_of.get(group, 0.0) / math.fsum(cell.calls for cell in members)
             for cell in members if part else ():
                 taken[cell.tenant] += part * cell.calls

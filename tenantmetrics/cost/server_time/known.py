@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tenantmetrics.cost.server_time.common import Errors, Kept
-from tenantmetrics.cost.server_time.sql import BEGIN_GROUP, WORKLESS_GROUP
+from tenantmetrics.cost.server_time.sql_words import BEGIN_GROUP, WORKLESS_GROUP
 from tenantmetrics.servertime import Overhead, Work
 
 __all__ = ["LEAST_NS", "WITHOUT_WORK", "Cell", "Errors", "Kept", "Known"]

@@ -65,11 +65,11 @@ class Matched:
             share: The hour's part of the segment's calls.
         """
         mine = total = self.beyond_ns * share
-        for statement, one in ran.items():
+        for statement, executed in ran.items():
             factor = self.factors.get(statement)
             # What goes beyond ours of a statement that is ours belongs to the rest.
-            known = one.ns * max(1.0, factor or 0.0)
-            part = one.ns * (factor or 0.0)
+            known = executed.ns * max(1.0, factor or 0.0)
+            part = executed.ns * (factor or 0.0)
             mine += part + (known - part) * self.rest_factor
             total += known
         return mine, total - mine
@@ -92,32 +92,35 @@ def match(
     """
     view: dict[int, Ran] = {}
     for ran in hours:
-        for statement, one in ran.items():
+        for statement, executed in ran.items():
             known = view.setdefault(statement, Ran())
-            known.calls += one.calls
-            known.ns += one.ns
+            known.calls += executed.calls
+            known.ns += executed.ns
     found = Matched()
     work, workless = segment.by_statement(), segment.workless()
     rests = residues(segment, overhead)
     unmatched_ns = 0.0
-    for statement, one in sorted(view.items()):
+    for statement, executed in sorted(view.items()):
         ours = [known[statement] for known in (work, workless) if statement in known]
         if not statement or not ours:
-            unmatched_ns += one.ns
-            found.strangers.append((statement, one.ns))
+            unmatched_ns += executed.ns
+            found.strangers.append((statement, executed.ns))
             continue
         # A batch is one call and as many executions as parameter sets, each writing a row or more.
         calls = sum(mine.moments.calls for mine in ours)
         most = max(calls, sum(mine.rows_written for mine in ours))
         factor = 1.0
-        if one.calls > most * _TOLERANCE + 2:
-            factor, error = _shared(one, most / one.calls, rests.get(statement), overhead)
+        if executed.calls > most * _TOLERANCE + 2:
+            factor, error = _shared(executed, most / executed.calls, rests.get(statement), overhead)
             found.errors[statement] = error
-        elif 0 < one.calls < calls:
-            factor = min(_MOST_SCALED, calls / one.calls)
+        elif executed.calls > most > 0:
+            # Of an execution or two it cannot be told whether they are ours.
+            found.errors[statement] = 1 - most / executed.calls
+        elif 0 < executed.calls < calls:
+            factor = min(_MOST_SCALED, calls / executed.calls)
         found.factors[statement] = factor
-        unmatched_ns += one.ns * max(0.0, 1 - factor)
-        ns = one.ns * factor
+        unmatched_ns += executed.ns * max(0.0, 1 - factor)
+        ns = executed.ns * factor
         if statement in work:
             # The same text may be counted as both, where a failed call counts as work.
             found.work_ns[statement] = ns
@@ -131,12 +134,12 @@ def match(
 def _rest(found: Matched, segment: Segment, overhead: ClusterOverhead, unmatched_ns: float) -> None:
     """Of the time that did not match, what our own calls that did not match account for."""
     rests = {True: Residue(), False: Residue()}
-    for statement, one in residues(segment, overhead).items():
+    for statement, residue in residues(segment, overhead).items():
         known = statement in found.work_ns
-        rests[known].rest_ns += one.rest_ns
-        rests[known].calls += one.calls
+        rests[known].rest_ns += residue.rest_ns
+        rests[known].calls += residue.calls
         if not known:
-            found.missing.append((statement, one.calls))
+            found.missing.append((statement, residue.calls))
     mine, others = rests[False], rests[True]
     found.unmetered_ns = unmatched_ns
     if not mine.calls:

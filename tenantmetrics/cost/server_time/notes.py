@@ -113,7 +113,7 @@ def _on_strangers(part: Part, server: ServerLoad, where: str) -> Iterator[str]:
     if matched is None or not load:
         return
     joined = matched.matched_ns / load
-    strangers = [one for one in matched.strangers if one[1] >= _WORTH_NAMING * load]
+    strangers = [stranger for stranger in matched.strangers if stranger[1] >= _WORTH_NAMING * load]
     if strangers:
         names = ", ".join(
             f"{server.summaries.get(statement) or 'a statement'} ({ns / load:.1%})"
@@ -131,7 +131,7 @@ def _on_missing(
     matched = part.matched
     if matched is None:
         return
-    calls = math.fsum(one.moments.calls for one in part.segment.by_statement().values())
+    calls = math.fsum(sums.moments.calls for sums in part.segment.by_statement().values())
     missing: dict[int, float] = {}
     for statement, count in matched.missing:
         missing[statement] = missing.get(statement, 0.0) + count

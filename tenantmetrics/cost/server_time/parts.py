@@ -78,8 +78,8 @@ def estimate_parts(
     for arn in {arn for arn, _ in kinds}:
         sums: dict[StatementKey, StatementSums] = {}
         for (of, _), number in numbers.items():
-            for key, one in segments[number].parts.items() if of == arn else ():
-                sums[key] = sums.get(key, StatementSums()).plus(one)
+            for key, known in segments[number].parts.items() if of == arn else ():
+                sums[key] = sums.get(key, StatementSums()).plus(known)
         overheads[arn] = cluster_overhead(sums, record.workless_hours(arn))
         add_slope(overheads[arn], sums, None)
     parts = [
@@ -106,7 +106,7 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
     part.works = works(part.segment, part.overhead)
     rests = _residues(part, record)
     # That long statements may wait longer makes the record too high, and never the server's load.
-    moved = math.fsum(count * one.moved for count, one in part.works.values())
+    moved = math.fsum(count * work.moved for count, work in part.works.values())
     whole = math.fsum(count for count, _ in part.works.values())
     error = part.overhead.error_ns * moved / whole if whole else 0.0
     for key in part.keys:
@@ -156,10 +156,10 @@ def _by_statements(part: Part, record: Record, server: ServerLoad) -> None:
 def _of_warm_calls(segment: Segment, matched: Matched) -> dict[int, float]:
     """Server time by statement of the calls that opened no connection."""
     warm: dict[int, float] = defaultdict(float)
-    for key, one in segment.parts.items():
+    for key, sums in segment.parts.items():
         if key.kind == "work":
-            warm[key.fingerprint] += one.moments.calls
-    calls = {statement: one.moments.calls for statement, one in segment.by_statement().items()}
+            warm[key.fingerprint] += sums.moments.calls
+    calls = {statement: sums.moments.calls for statement, sums in segment.by_statement().items()}
     found = dict.fromkeys(segment.workless(), 0.0)
     for statement, ns in matched.work_ns.items():
         found[statement] = ns * warm[statement] / calls[statement] if calls[statement] else 0.0
@@ -176,18 +176,18 @@ def _residues(part: Part, record: Record) -> dict[HourKey, tuple[float, float]]:
     rests, calls = {}, {}
     for key in part.keys:
         rest = count = 0.0
-        for (number, kind), one in record.hours[key].parts.items():
+        for (number, kind), sums in record.hours[key].parts.items():
             if kind not in WORK:
                 continue
             mean = over.of(key[0], number, cold=kind.startswith("cold"))
-            rest += one.moments.wall_ns - one.moments.calls * mean
-            rest -= one.bytes_ * over.slope.ns_a_byte
-            count += one.moments.calls
+            rest += sums.moments.wall_ns - sums.moments.calls * mean
+            rest -= sums.bytes_ * over.slope.ns_a_byte
+            count += sums.moments.calls
         rests[key], calls[key] = rest, count
     whole = math.fsum(calls.values())
     # In sum, the hours are what the statements work.
     surplus = math.fsum(rests.values()) - math.fsum(
-        count * one.server_ns for count, one in part.works.values()
+        count * work.server_ns for count, work in part.works.values()
     )
     for key in part.keys if whole else ():
         rests[key] -= calls[key] / whole * surplus

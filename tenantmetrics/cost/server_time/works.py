@@ -33,17 +33,17 @@ class Residue:
 def residues(segment: Segment, overhead: ClusterOverhead) -> dict[int, Residue]:
     """Wall time less overhead of the statements that do work, by fingerprint."""
     found: dict[int, Residue] = {}
-    for key, one in segment.parts.items():
+    for key, sums in segment.parts.items():
         if key.kind not in WORK:
             continue
-        calls = one.moments.calls
+        calls = sums.moments.calls
         is_cold = key.kind.startswith("cold")
         mean = overhead.whole.mean_ns + overhead.offsets.get(key.writer_class, 0.0)
         mean += overhead.cold_ns if is_cold else 0.0
-        size = one.bytes_ - calls * overhead.workless_bytes
+        size = sums.bytes_ - calls * overhead.workless_bytes
         residue = found.setdefault(key.fingerprint, Residue())
         residue.calls += calls
-        residue.rest_ns += one.moments.wall_ns - calls * mean - size * overhead.slope.ns_a_byte
+        residue.rest_ns += sums.moments.wall_ns - calls * mean - size * overhead.slope.ns_a_byte
         residue.cold += calls if is_cold else 0.0
         residue.bytes_ += size
     return found
@@ -52,15 +52,15 @@ def residues(segment: Segment, overhead: ClusterOverhead) -> dict[int, Residue]:
 def works(segment: Segment, overhead: ClusterOverhead) -> dict[int, tuple[float, Work]]:
     """Each statement's calls, and what one of them works, by fingerprint."""
     found = {}
-    for statement, one in residues(segment, overhead).items():
-        if one.calls <= 0:
+    for statement, sums in residues(segment, overhead).items():
+        if sums.calls <= 0:
             continue
         error = math.hypot(
-            one.cold / one.calls * overhead.cold_error,
-            one.bytes_ / one.calls * overhead.slope.error,
+            sums.cold / sums.calls * overhead.cold_error,
+            sums.bytes_ / sums.calls * overhead.slope.error,
         )
-        mean = overhead.whole.mean_ns + one.rest_ns / one.calls
-        found[statement] = one.calls, overhead.whole.work(mean, one.calls, error)
+        mean = overhead.whole.mean_ns + sums.rest_ns / sums.calls
+        found[statement] = sums.calls, overhead.whole.work(mean, sums.calls, error)
     return found
 
 
@@ -75,8 +75,8 @@ def by_group(
         others: The group of those that have none.
     """
     members: dict[int, list[tuple[float, Work]]] = {}
-    for statement, one in known.items():
-        members.setdefault(groups.get(statement, others), []).append(one)
+    for statement, counted in known.items():
+        members.setdefault(groups.get(statement, others), []).append(counted)
     return {group: _mean(of_group) for group, of_group in members.items()}
 
 
@@ -84,7 +84,7 @@ def _mean(many: Iterable[tuple[float, Work]]) -> Work:
     known = list(many)
     calls = math.fsum(count for count, _ in known)
     return Work(
-        math.fsum(count * one.server_ns for count, one in known) / calls,
-        math.sqrt(math.fsum((count * one.error_ns) ** 2 for count, one in known)) / calls,
-        math.fsum(count * one.moved for count, one in known) / calls,
+        math.fsum(count * work.server_ns for count, work in known) / calls,
+        math.sqrt(math.fsum((count * work.error_ns) ** 2 for count, work in known)) / calls,
+        math.fsum(count * work.moved for count, work in known) / calls,
     )

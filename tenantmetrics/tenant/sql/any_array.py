@@ -17,6 +17,7 @@ from tenantmetrics.tenant.sql.value_expressions import (
     function_name,
     kept_cast,
     leaf_operand,
+    size_of_cast,
     value_operand,
 )
 
@@ -51,6 +52,7 @@ def query_of(array: exp.Expr | None) -> exp.Expr | None:
 def array_operands(node: exp.Expr | None) -> list[Operand] | None:
     """The operands of what follows `= ANY`, None where the text does not tell."""
     cast: tuple[str, ...] = ()
+    fits: int | None = None
     for _ in range(_MAX_WRAPPERS):
         if isinstance(node, exp.Paren):
             node = node.this
@@ -60,24 +62,31 @@ def array_operands(node: exp.Expr | None) -> list[Operand] | None:
                 return None
             element = kind.expressions[0] if len(kind.expressions) == 1 else None
             name = kept_cast(element) if isinstance(element, exp.DataType) else None
-            if name is None:
+            if name is None and (fits := size_of_cast(element)) is None:
                 return None
-            cast = (name,)
+            cast = (name or "text",)
             node = node.this
         else:
             break
     if isinstance(node, exp.Array):
-        found: list[Operand] = []
-        for element in node.expressions:
-            operand = value_operand(element)
-            if not isinstance(operand, Operand):
-                return None
-            found.append(replace(operand, cast=operand.cast + cast))
-        return found
-    if isinstance(node, exp.StringToArray):
+        return _elements(node, cast, fits)
+    # How long the elements of an array are that is not written out is not looked at.
+    operand = leaf_operand(node) if fits is None else None
+    if isinstance(node, exp.StringToArray) and fits is None:
         return _separated(node, cast)
-    operand = leaf_operand(node)
     return [replace(operand, many=True, cast=cast)] if isinstance(operand, Operand) else None
+
+
+def _elements(node: exp.Array, cast: tuple[str, ...], fits: int | None) -> list[Operand] | None:
+    """`ARRAY[:t, 'acme']` under a cast of all of it."""
+    found: list[Operand] = []
+    for element in node.expressions:
+        operand = value_operand(element)
+        if not isinstance(operand, Operand) or (fits is not None and operand.fits is not None):
+            return None
+        limit = operand.fits if fits is None else fits
+        found.append(replace(operand, cast=operand.cast + cast, fits=limit))
+    return found
 
 
 def _separated(node: exp.StringToArray, cast: tuple[str, ...]) -> list[Operand] | None:

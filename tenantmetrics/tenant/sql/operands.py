@@ -125,6 +125,8 @@ class Operand:
             if (names := values.literals.lists.get(slot)) is not None:
                 return self._of_parameters(names, values)
             elements = values.literals[slot : self.last + 1]
+            if any(self._is_cut(element.text or "", values) for element in elements):
+                return None
             answers = [self.of_literal(element) for element in elements]
             named = [tenants for tenants in answers if tenants is not None]
             whole = len(named) == len(answers)
@@ -137,7 +139,9 @@ class Operand:
 
     def _of_parameters(self, names: tuple[str, ...], values: Values) -> tuple[str, ...] | None:
         """`IN (:t0, …, :t9999)`."""
-        texts = texts_of(names, values.parameters, is_cast=bool(self.cast))
+        texts = None
+        if self.fits is None:
+            texts = texts_of(names, values.parameters, is_cast=bool(self.cast))
         if texts is not None:
             return self._all(dict.fromkeys(texts))
         found: list[str] = []
@@ -155,6 +159,7 @@ class Operand:
         return self._all(text.split(separator)) if text else ()
 
     def _is_cut(self, text: str, values: Values) -> bool:
+        """Whether a cast to varchar(n) makes another text of it."""
         if self.fits is None:
             return False
         limit = values.literals[self.fits].text or ""

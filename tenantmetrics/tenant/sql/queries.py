@@ -106,7 +106,7 @@ class Queries:
         if isinstance(node, exp.Select):
             inner, own = QueryScope(names, self.vocabulary), Facts(facts)
             self.select(node, inner, own, own.main)
-            return self._described(node, inner, build_restriction(own, names))
+            return self._described(node, inner, own, build_restriction(own, names))
         changed = self.changes.derive(node, names)
         if changed is not None:
             return changed
@@ -243,21 +243,30 @@ class Queries:
                 values[name] = Named(tuple(operands))
         return Derived(CLEAR, dict.fromkeys(columns, False), False, values)
 
-    def _described(self, node: exp.Select, names: QueryScope, result: Restriction) -> Derived:
+    def _described(
+        self, node: exp.Select, names: QueryScope, facts: Facts, result: Restriction
+    ) -> Derived:
         """A SELECT's columns, by the names that a query around it sees."""
         columns: dict[str, bool] = {}
         values: dict[str, Restriction] = {}
         star = False
+        # Where tables are read too, what they are compared with has told more already.
+        constants = facts.constants if not facts.tables else frozenset()
         for index, item in enumerate(node.expressions):
             inner = item.unalias()
             if isinstance(inner, exp.Star) or (
                 isinstance(inner, exp.Column) and isinstance(inner.this, exp.Star)
             ):
-                star = True
+                listed = names.listed_values(constants) if inner is item else None
+                for name, place in listed or ():
+                    columns[name] = False
+                    values.update(_constant(name, place, facts))
+                star = star or listed is None
                 continue
             name = (item.alias_or_name or f"?column{index}").lower()
             column = bare(inner)
-            columns[name] = isinstance(column, exp.Column) and names.key(column) is not None
+            key = names.key(column) if isinstance(column, exp.Column) else None
+            columns[name] = key is not None and key not in constants
             value = value_operand(inner)
             if isinstance(value, Operand):
                 values[name] = Named((value,))
@@ -265,7 +274,16 @@ class Queries:
                 values[name] = Fixed(Touched(State.SESSION))
             elif array := unnested(inner):
                 values[name] = Named(tuple(array))
+            elif key in constants:
+                values.update(_constant(name, key, facts))
         return Derived(result, columns, star, values)
+
+
+def _constant(name: str, key: Key | None, facts: Facts) -> Iterator[tuple[str, Restriction]]:
+    """The values of a column that a source of plain values has, if nothing else is said of it."""
+    found = [node for known, node in facts.main.constraints if known == key]
+    if len(found) == 1:
+        yield name, found[0]
 
 
 def _listed(part: object) -> list[exp.Expr]:

@@ -20,6 +20,7 @@ __all__ = [
     "kept_cast",
     "leaf_operand",
     "only_value",
+    "size_of_cast",
     "value_operand",
 ]
 
@@ -86,7 +87,7 @@ def value_operand(  # noqa: C901 - one wrapper a branch
             node = node.this
         elif isinstance(node, exp.Cast):
             cast = kept_cast(node.to)
-            if cast is None and fits is None and (fits := _limit(node.to)) is not None:
+            if cast is None and fits is None and (fits := size_of_cast(node.to)) is not None:
                 cast = "text"
             if cast is None:
                 return None
@@ -117,7 +118,7 @@ def kept_cast(kind: exp.DataType | None) -> str | None:
     return _CASTS.get(kind.this)
 
 
-def _limit(kind: exp.DataType | None) -> int | None:
+def size_of_cast(kind: object) -> int | None:
     """The slot of the n in varchar(n), None for any other type."""
     if not isinstance(kind, exp.DataType) or kind.this != exp.DType.VARCHAR:
         return None
