@@ -83,7 +83,7 @@ def billed_charges(  # noqa: PLR0917 - what a part of a bill is divided with
         idle_words: What says how much of them was idle, by the drivers that weigh time.
     """
     requests = sum(person.usage.billed_requests for person in people)
-    charges = []
+    charges: list[Charge] = []
     for pool, billed in part.charges.pools.items():
         driver = driver_of(pool, drivers)
         # Hours of one machine and of another cannot be added up to a volume, and a credit's
