@@ -46,6 +46,7 @@ _CALL_OF_CALLS = _of(rf"{_WORD}(?:\.\w++)?+", r"\(", f"(?:{_PLAIN}|{_CAST}|{_CAL
 _VALUE = f"(?:{_PLAIN}|{_CAST}|{_CALL_OF_CALLS}|{_ARRAY})"
 _ROW = rf"\({_VALUE}(?:,{_VALUE})*+\)"
 _HEAD = re.compile(r"\s*+insert\s[^()]*+(?:\([^()]*+\))?+\s*+values\s*+(?=\()", re.IGNORECASE)
+_COMMA = re.compile(r"\s*+,")
 _NEXT_ROW = re.compile(r"\)\s*+,\s*+\(")
 _DIGITS = re.compile(r"[0-9]+")
 _PARAMETER = re.compile(r":([A-Za-z0-9_]++)")
@@ -120,7 +121,8 @@ def bulk_rows(template: str) -> BulkRows | None:
         return None
     rows = patterns.rows.match(template, start.end())
     first = patterns.row.match(template, start.end())
-    if rows is None or first is None:
+    if rows is None or first is None or _COMMA.match(template, rows.end()) is not None:
+        # A row behind them is of another kind, and may be somebody else's.
         return None
     short = template[: first.end()] + template[rows.end() :]
     return BulkRows(short, start.end(), rows.end())

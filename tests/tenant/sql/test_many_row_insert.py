@@ -125,3 +125,15 @@ def test_thousands_of_rows_of_anything_else_name_nobody(make_resolver, value):
     assert claims.undecided
     assert not claims.named
     assert not any(step.tenant for step in claims.session)
+
+
+@pytest.mark.parametrize("place", [1, 200, 399])
+@pytest.mark.parametrize("value", ["(SELECT 'bee')", "lower('bee'), f(g(h(1)))", "1 + 1, 2"])
+def test_a_row_of_another_kind_among_thousands_is_not_left_out(make_resolver, place, value):
+    """Whose it is has a part in the answer, or nobody is named."""
+    rows = ["('acme', 1)"] * 400
+    rows[place] = f"({value})" if "," in value else f"({value}, 2)"
+    sql = "INSERT INTO b (tenant_id, x) VALUES " + ", ".join(rows)
+    claims = make_resolver().claims(request_of("ExecuteStatement", {"sql": sql}))
+    assert not claims.named or dict(claims.named[0].shares).keys() > {"acme"}
+    assert claims.undecided or claims.named
