@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from tenantmetrics.cost.known import is_possible
 from tenantmetrics.errors import ReportError
 
 __all__ = ["Cell", "Path_", "is_blank", "read_rows"]
@@ -52,7 +53,7 @@ class Cell:
             value = Decimal(self.text.strip())
         except InvalidOperation:
             raise self.wrong(wanted) from None
-        if not value.is_finite() or "_" in self.text:
+        if not is_possible(value) or "_" in self.text:
             raise self.wrong(wanted)
         return value
 
