@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.aggregates import aggregates
 from tenantmetrics.tenant.sql.any_array import unnested
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.operands import Operand
@@ -128,7 +129,7 @@ def _aggregates(item: exp.Expr) -> bool:
     """Whether it makes one row of many; over a window it does not."""
     return any(
         not isinstance(part.find_ancestor(exp.Window, exp.Query), exp.Window)
-        for part in item.find_all(exp.AggFunc)
+        for part in aggregates(item)
     )
 
 
