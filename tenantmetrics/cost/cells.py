@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Self
 
 from tenantmetrics.cost.known import is_possible
 from tenantmetrics.errors import ReportError
@@ -42,6 +43,19 @@ class Cell:
         return ReportError(
             f"{self.path!r} row {self.row}, column {self.column!r}: duplicate {what} {self.text!r}"
         )
+
+    def named(self, what: str) -> Self:
+        """The cell itself, if it names something.
+
+        Args:
+            what: What it must name, such as "a tenant's name".
+
+        Raises:
+            ReportError: It is blank.
+        """
+        if not self.text.strip():
+            raise self.wrong(what)
+        return self
 
     def number(self, wanted: str = "a number such as 1234.5") -> Decimal:
         """The value as a number. Thousands separators are refused: 1,234 may mean two things.

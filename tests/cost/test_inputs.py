@@ -68,6 +68,13 @@ def test_a_clusters_io_and_volume_are_read_where_they_are_known(file):
         (read_tenants, "tenant,share\nacme,-1\n", "column 'share': '-1' is not a number, 0 or"),
         (read_tenants, "tenant,revenue\nacme,NaN\n", "'NaN' is not a number"),
         (read_tenants, "tenant,revenue\nacme,1e400\n", "'1e400' is not a number"),
+        (
+            read_tenants,
+            "tenant,revenue\n,10\n",
+            "row 2, column 'tenant': '' is not a tenant's name",
+        ),
+        (read_tenants, "tenant,revenue,budget\n,10,\n", "'' is not a tenant's name"),
+        (read_storage, "tenant,bytes\n ,10\n", "' ' is not a tenant's name"),
         (read_tenants, "tenant,revenue\nacme,1_000\n", "'1_000' is not a number"),
         (read_storage, "tenant,bytes\nacme,much\n", "column 'bytes': 'much' is not"),
         (read_storage, "tenant,bytes\na,1\na,2\n", "row 3, column 'tenant'"),
