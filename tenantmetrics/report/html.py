@@ -6,6 +6,7 @@ import os
 from decimal import Decimal
 
 from tenantmetrics.cost.statement import LineKind, Statement
+from tenantmetrics.report.coins import given, left
 from tenantmetrics.report.first import MARGIN, first
 from tenantmetrics.report.html_bars import bars_of
 from tenantmetrics.report.html_paper import paper_of
@@ -60,6 +61,8 @@ def as_html(statement: Statement) -> str:
         used=used,
         most=TOP_ROWS,
         money=lambda amount: money(amount, statement.quantum),
+        given=lambda amount: given(amount, statement),
+        left=lambda amount: left(amount, statement),
         share_of=lambda part: percent(part / statement.total if statement.total else Decimal(0)),
         duration=duration,
         percent=percent,

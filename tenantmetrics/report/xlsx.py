@@ -12,6 +12,7 @@ from typing import Any
 from tenantmetrics.cost.statement import Statement
 from tenantmetrics.errors import MissingExtraError, ReportError
 from tenantmetrics.report import xlsx_budgets, xlsx_trend
+from tenantmetrics.report.coins import coin_of
 from tenantmetrics.report.first import MARGIN, first
 from tenantmetrics.report.model import Report, build
 from tenantmetrics.report.text import write_files
@@ -64,8 +65,7 @@ def as_workbook(statement: Statement) -> bytes:
     out = io.BytesIO()
     # Row by row to a temporary file: 100,000 tenants take no more memory than ten.
     book = xlsxwriter.Workbook(out, {"constant_memory": True})
-    decimals = max(0, -int(statement.quantum.as_tuple().exponent))
-    formats = formats_of(book, "#,##0" + ("." + "0" * decimals if decimals else ""))
+    formats = formats_of(book, statement.quantum, coin_of(statement))
     summary, lines, method = (book.add_worksheet(n) for n in ("Summary", "Lines", "Method"))
     first_pool = 2 + len(statement.group_names) + len(_USAGE)
     _summary(summary, report, formats, first_pool)
@@ -193,12 +193,12 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
             _work(sheet, number, total + 4, row.work, formats)
         if row.revenue is not None:
             revenue = _letter(total + 2)
-            sheet.write_number(number, total + 2, float(row.revenue), formats["money"])
+            sheet.write_number(number, total + 2, float(row.revenue), formats["paid"])
             sheet.write_formula(
                 number,
                 total + 3,
                 f"={revenue}{excel}-{sum_letter}{excel}",
-                formats["money"],
+                formats["paid"],
                 float(row.margin or 0),
             )
     sheet.write_string(end, 0, "Total", formats["bold"])
@@ -223,7 +223,7 @@ def _margins(sheet: Any, report: Report, formats: dict[str, Any], total: int) ->
         for column, value in ((total + 2, report.revenue), (total + 3, report.margin)):
             letter = _letter(column)
             formula = f"=SUM({letter}2:{letter}{end})"
-            sheet.write_formula(end, column, formula, formats["sum"], float(value))
+            sheet.write_formula(end, column, formula, formats["paid_sum"], float(value))
 
 
 def _on_paper(sheet: Any, end: int, columns: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tenantmetrics.cost.statement import Statement
+from tenantmetrics.report.coins import coin_of
 from tenantmetrics.report.outlook import forecast_sentence, remarks
 from tenantmetrics.report.xlsx_text import plain
 
@@ -40,9 +41,11 @@ def fill(sheet: Any, statement: Statement, formats: dict[str, Any]) -> None:
         budget, excel = state.budget, row + 1
         sheet.write_string(row, 0, budget.scope)
         sheet.write_string(row, 1, plain(budget.name))
-        sheet.write_number(row, 2, float(budget.amount), formats["money"])
+        whole = budget.amount == budget.amount.quantize(coin_of(statement))
+        style = formats["paid" if whole else "money"]
+        sheet.write_number(row, 2, float(budget.amount), style)
         sheet.write_number(row, 3, float(state.spent), formats["money"])
-        sheet.write_formula(row, 4, f"=C{excel}-D{excel}", formats["money"], float(state.left))
+        sheet.write_formula(row, 4, f"=C{excel}-D{excel}", style, float(state.left))
         if state.used is not None:
             sheet.write_formula(
                 row, 5, f"=D{excel}/C{excel}", formats["percent"], float(state.used)

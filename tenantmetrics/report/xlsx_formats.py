@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 __all__ = ["formats_of"]
 
 
-def formats_of(book: Any, amount: str) -> dict[str, Any]:
+def formats_of(book: Any, quantum: Decimal, coin: Decimal) -> dict[str, Any]:
     """The workbook's cell formats by name; all texts and numbers of a row stand at its top.
 
     Args:
         book: An XlsxWriter workbook.
-        amount: The number format of an amount that is not negative.
+        quantum: What costs are multiples of.
+        coin: What revenue and budgets are multiples of.
     """
-    money = f"{amount};[Red]-{amount}"
+    money, paid = map(_amount, (quantum, coin))
     kinds: dict[str, dict[str, Any]] = {
         "head": {"bold": True, "bottom": 1, "text_wrap": True},
         "number_head": {"bold": True, "bottom": 1, "text_wrap": True, "align": "right"},
@@ -23,6 +25,8 @@ def formats_of(book: Any, amount: str) -> dict[str, Any]:
         "bold": {"bold": True, "top": 1},
         "money": {"num_format": money},
         "sum": {"num_format": money, "bold": True, "top": 1},
+        "paid": {"num_format": paid},
+        "paid_sum": {"num_format": paid, "bold": True, "top": 1},
         "count": {"num_format": "#,##0"},
         "counts": {"num_format": "#,##0", "bold": True, "top": 1},
         "seconds": {"num_format": "#,##0.000"},
@@ -36,3 +40,9 @@ def formats_of(book: Any, amount: str) -> dict[str, Any]:
         "wrap_after": {"text_wrap": True, "align": "left", "indent": 1},
     }
     return {name: book.add_format({"valign": "top"} | kind) for name, kind in kinds.items()}
+
+
+def _amount(quantum: Decimal) -> str:
+    decimals = max(0, -int(quantum.as_tuple().exponent))
+    plain = "#,##0" + ("." + "0" * decimals if decimals else "")
+    return f"{plain};[Red]-{plain}"

@@ -193,7 +193,7 @@ def _error(kind: Kind, at: float) -> float:
 def _density(kind: Kind, at: float) -> float:
     """How likely a kind has such a mean, if the overhead is at that level."""
     # A kind that fits nowhere, such as calls of another sort, must not decide alone.
-    return math.fsum(_densities(kind, at)) + 1e-6 / kind.mean_ns
+    return math.fsum(_densities(kind, at)) + 1e-6 / max(1.0, kind.mean_ns)
 
 
 def _densities(kind: Kind, at: float) -> tuple[float, float, float]:

@@ -134,7 +134,9 @@ def overhead(
 
 def _kind(mean_ns: float, error_ns: float, overhead_ns: float) -> Kind:
     """A statement's calls: the longer they work, the less their overhead is like the others'."""
-    long = max(0.0, min(1.0, mean_ns / overhead_ns - 1))
+    # Without any overhead, as in a rehearsal, all that takes time is long.
+    longer = mean_ns / overhead_ns - 1 if overhead_ns else float(mean_ns > 0)
+    long = max(0.0, min(1.0, longer))
     return Kind(mean_ns, error_ns, _WORK_MISFIT + (_LONG_MISFIT - _WORK_MISFIT) * long)
 
 

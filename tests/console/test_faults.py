@@ -11,6 +11,7 @@ from tenantmetrics.catalog import NAMESPACE
 from tenantmetrics.console.checks import alarmrule, contributor, logsinsights, search, template
 from tenantmetrics.console.checks.dashboard import check
 from tenantmetrics.console.known import Known
+from tests.together import apart
 
 ROOT = Path(__file__).parents[2]
 KNOWN = Known.of(NAMESPACE)
@@ -593,15 +594,20 @@ def damaged(damage):
     return json.dumps(changed)
 
 
-@pytest.mark.parametrize("name", ALARM_FAULTS)
-def test_a_fault_in_an_alarm_is_named(name, promql):
-    """The file, the alarm and what is wrong, in one line."""
+@pytest.mark.parametrize("names", apart(ALARM_FAULTS, lambda name: ALARM_FAULTS[name][1]), ids=len)
+def test_faults_in_alarms_are_named(names, promql):
+    """The file, the alarm and what is wrong, in one line; beside faults of other alarms."""
     assert promql
-    damage, place, what = ALARM_FAULTS[name]
+
+    def damage(resources):
+        for name in names:
+            ALARM_FAULTS[name][0](resources)
+
     found = list(map(str, template.check("cloudformation.yaml", damaged(damage), KNOWN)))
-    assert any(
-        one.startswith(f"cloudformation.yaml: {place}: ") and what in one for one in found
-    ), found
+    for name in names:
+        _, place, what = ALARM_FAULTS[name]
+        starts = f"cloudformation.yaml: {place}: "
+        assert any(fault.startswith(starts) and what in fault for fault in found), (name, found)
 
 
 @pytest.mark.parametrize("name", PROMQL_FAULTS)

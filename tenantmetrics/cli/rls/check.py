@@ -28,7 +28,7 @@ from tenantmetrics.cli.rls.target import (
 )
 
 if TYPE_CHECKING:
-    from tenantmetrics.policies.check import Report
+    from tenantmetrics.policies.check import CheckReport
     from tenantmetrics.policies.finding import Finding
 
 __all__ = ["check", "safe"]
@@ -140,7 +140,7 @@ def _fails(finding: Finding, fail_on: FailOn) -> bool:
     return finding.severity.rank <= Severity(fail_on.value).rank
 
 
-def _print(report: Report, found: list[Finding]) -> None:
+def _print(report: CheckReport, found: list[Finding]) -> None:
     from rich.console import Console
     from rich.text import Text
 

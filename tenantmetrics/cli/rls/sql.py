@@ -76,7 +76,7 @@ def sql(
     Row-level security, policies, roles and indexes. Read-only: only the catalogue is read. The SQL
     can be applied repeatedly.
     """
-    from tenantmetrics.policies.migration import Plan, migration
+    from tenantmetrics.policies.migration import MigrationPlan, migration
     from tenantmetrics.policies.read import read
     from tenantmetrics.policies.scope import Scope, Settings
     from tenantmetrics.policies.selection import selected
@@ -121,7 +121,9 @@ def sql(
         )
         written = migration(
             catalogue,
-            Plan(tables, settings, roles, policy, not_null=not_null, concurrently=concurrently),
+            MigrationPlan(
+                tables, settings, roles, policy, not_null=not_null, concurrently=concurrently
+            ),
         )
         for text in (*remarks, *written.warnings):
             typer.echo(f"tenantmetrics: warning: {text}", err=True)

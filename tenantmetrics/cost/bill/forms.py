@@ -20,7 +20,7 @@ class Form:
     `amount` counts commitments as was asked for and `other` the other way, NULL where that is not
     known. `listed` and `contracted` are the same at list prices and at agreed ones, NULL where the
     file has no such column. `identity` is what makes a charge the same in two exports; `start` and
-    `end` are the charge's.
+    `end` are the charge's. `corrects` is whether it corrects an earlier one.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Form:
     provider: str = "''"
     listed: str = _UNKNOWN
     contracted: str = _UNKNOWN
+    corrects: str = "FALSE"
     has_usage_types: bool = True
 
 
@@ -215,6 +216,7 @@ def _focus(table: Table, *, amortized: bool) -> Form:
         f"{table.text('ServiceProviderName')})",
         listed=_or_effective(table, "ListCost", effective),
         contracted=_or_effective(table, "ContractedCost", effective),
+        corrects=f"lower({table.text('ChargeClass')}) = 'correction'",
         has_usage_types=table.has("SkuMeter") or table.has("x_UsageType"),
     )
 

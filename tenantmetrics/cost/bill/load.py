@@ -138,7 +138,7 @@ def _read(table: Table, form: Form, period: Period, only: BillFilter, *, amortiz
 
 def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amortized: bool) -> Bill:
     """The grouped charges, each in its pool."""
-    sorter = Sorter()
+    sorter = Sorter(first_hour=period.hours.start)
     outside: dict[str, Decimal] = defaultdict(Decimal)
     outside_rows, is_open = 0, False
     for passes, uninvoiced, part_s, length_s, *values in rows:

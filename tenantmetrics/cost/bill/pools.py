@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from tenantmetrics.cost.bill.classify import (
@@ -48,6 +48,7 @@ class Row:
         invoices: The first and the last of the invoices that they are on, by number.
         listed: The amount at list prices; None where it is not known.
         contracted: The amount at agreed prices; None where it is not known.
+        corrects: Whether the bill calls it a correction of an earlier one.
         cut: Whether a border of the month cut the charges.
     """
 
@@ -71,13 +72,19 @@ class Row:
     invoices: tuple[str, ...] = ()
     listed: Decimal | None = None
     contracted: Decimal | None = None
+    corrects: bool = False
     cut: bool = False
 
 
 @dataclass(slots=True)
 class Sorter:
-    """Takes rows, and knows what became of them."""
+    """Takes rows, and knows what became of them.
 
+    Attributes:
+        first_hour: Of the bill's month, since the epoch: what is before it corrects an earlier one.
+    """
+
+    first_hour: int = 0
     whole: Charges = field(default_factory=Charges)
     places: dict[Place, Charges] = field(default_factory=lambda: defaultdict(Charges))
     currencies: set[str] = field(default_factory=set)
@@ -89,6 +96,7 @@ class Sorter:
     _foreign: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     _unknown: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     _undecided: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    _corrected: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     _ahead: set[str] = field(default_factory=set)
     _cut: Decimal = Decimal(0)
 
@@ -112,6 +120,10 @@ class Sorter:
                 row.resource if of_cluster else "",
                 row.account != "" and row.account == row.payer,
             )
+        if row.corrects or (row.hour is not None and row.hour < self.first_hour):
+            self._corrected[name] += row.amount
+            # Its hour is no hour of this month: it is divided as the rest of its pool is.
+            row = replace(row, hour=None, longest_s=None)
         for charges in (self.whole, self.places[place]):
             self._book(charges, name, row)
 
@@ -140,6 +152,9 @@ class Sorter:
         pool: PoolCharge = charges.pools[name]
         pool.amount += row.amount
         pool.other += row.amount if row.other is None else row.other
+        if name == "unclassified" and is_others(row.service):
+            pool.foreign += row.amount
+            pool.foreign_other += row.amount if row.other is None else row.other
         pool.listed = plus(pool.listed, row.listed)
         pool.contracted = plus(pool.contracted, row.contracted)
         pool.quantity += 0 if is_taken_back(row.kind) else row.quantity
@@ -168,6 +183,11 @@ class Sorter:
             )
         if self._providers:
             yield f"Charges of other providers than AWS were excluded: {_sums(self._providers)}."
+        if self._corrected:
+            of = ", ".join(
+                f"{amount.normalize():f} of {name}" for name, amount in self._corrected.items()
+            )
+            yield (f"Corrections of earlier charges are in the amounts, and of no hour: {of}.")
         if self._undecided:
             yield (
                 "The bill does not say of which engine these instances are, and they are taken for "

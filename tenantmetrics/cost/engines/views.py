@@ -1,7 +1,7 @@
 """A ledger's files as DuckDB's relations: `usage`, `statements`, and the statements' sums.
 
 Each is made when it is first asked for, and again when its files have changed. Thousands of small
-files are copied into one first: opening a file takes a third of a millisecond, whatever is in it,
+files are copied into a few first: opening a file takes a third of a millisecond, whatever is in it,
 and a report asks several times.
 """
 
@@ -30,6 +30,9 @@ _TYPES = {
 
 _MANY, _SMALL_BYTES = 500, 64 * 1024
 """Files, and the bytes that they have on average, from which and up to which they are copied."""
+
+_AT_ONCE = 5_000
+"""Files that are copied in one query: DuckDB keeps 14 KB of each until it is over."""
 
 _FROM_FOOTERS, _FROM_ROWS = "totals_from_footers", "statements_without_totals"
 
@@ -78,6 +81,14 @@ class Views:
             self._made[name] = list(paths)
 
     def _usage(self, name: str, paths: list[Path]) -> None:
+        if _many_and_small(paths):
+            columns = (*queries.COLUMNS_READ, *queries.COLUMNS_SINCE_2)
+            relation = self._copied(name, paths, self._usage_of, columns)
+        else:
+            relation = self._usage_of(paths)
+        relation.create_view(name, replace=True)
+
+    def _usage_of(self, paths: list[Path]) -> duckdb.DuckDBPyRelation:
         by_version: dict[int, list[str]] = {}
         for path in paths:
             said = ledger.parse(path.name)
@@ -92,18 +103,14 @@ class Views:
         union = relations[0]
         for relation in relations[1:]:
             union = union.union(relation)
-        if _many_and_small(paths):
-            union = self._copied(name, union, (*queries.COLUMNS_READ, *queries.COLUMNS_SINCE_2))
-        union.create_view(name, replace=True)
+        return union
 
     def _statements(self, name: str, paths: list[Path]) -> None:
-        if paths:
-            names = [str(path) for path in paths]
-            relation = self._database.read_parquet(names, hive_partitioning=False)
-            columns = ", ".join(column.name for column in ledger.STATEMENT_COLUMNS)
-            relation = relation.project(columns)
-            if _many_and_small(paths):
-                relation = self._copied(name, relation, relation.columns)
+        columns = [column.name for column in ledger.STATEMENT_COLUMNS]
+        if _many_and_small(paths):
+            relation = self._copied(name, paths, self._statements_of, columns)
+        elif paths:
+            relation = self._statements_of(paths)
         else:
             nulls = ", ".join(
                 f"NULL::{_TYPES[column.kind]} AS {column.name}"
@@ -112,17 +119,29 @@ class Views:
             relation = self._database.sql(f"SELECT {nulls} WHERE false")
         relation.create_view(name, replace=True)
 
+    def _statements_of(self, paths: list[Path]) -> duckdb.DuckDBPyRelation:
+        names = [str(path) for path in paths]
+        columns = ", ".join(column.name for column in ledger.STATEMENT_COLUMNS)
+        return self._database.read_parquet(names, hive_partitioning=False).project(columns)
+
     def _copied(
-        self, name: str, relation: duckdb.DuckDBPyRelation, columns: Sequence[str]
+        self,
+        name: str,
+        paths: list[Path],
+        of: Callable[[list[Path]], duckdb.DuckDBPyRelation],
+        columns: Sequence[str],
     ) -> duckdb.DuckDBPyRelation:
-        """The rows in one file, which is gone when the relations are closed."""
+        """The files' rows in a few larger ones, which are gone when the relations are closed."""
         if self._copies is None:
             self._copies = TemporaryDirectory(prefix="tenantmetrics-")
-        target = str(Path(self._copies.name) / f"{name}.parquet")
         # In any order: else the rows would wait in memory for those before them.
         self._database.execute("SET preserve_insertion_order = false").fetchall()
-        relation.project(", ".join(columns)).write_parquet(target, compression="zstd")
-        return self._database.read_parquet(target)
+        parts = []
+        for first in range(0, len(paths), _AT_ONCE):
+            parts.append(str(Path(self._copies.name) / f"{name}-{first}.parquet"))
+            rows = of(paths[first : first + _AT_ONCE]).project(", ".join(columns))
+            rows.write_parquet(parts[-1], compression="zstd")
+        return self._database.read_parquet(parts, hive_partitioning=False)
 
     def _totals(self, name: str, paths: list[Path]) -> None:
         said, others = read_totals(paths)

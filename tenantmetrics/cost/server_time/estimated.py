@@ -184,7 +184,10 @@ class ServerTimeEstimate:
         weighted: dict[int, list[Cell]] = defaultdict(list)
         scales = self._scales(weights)
         kept_of: dict[tuple[Any, Any], Kept] = {}
-        for segment, tenant, of, writer, cold, *sums in self._cells(weights, scales):
+        rows = self._cells(weights, scales)
+        while rows:
+            # Each row goes as its cells come: there may be millions.
+            segment, tenant, of, writer, cold, *sums = rows.pop()
             # Text from Athena, whole numbers from the others.
             calls, rest, noise, wcalls, wrest, wnoise, wbytes = map(float, sums)
             number, group = int(segment), int(of)

@@ -16,8 +16,8 @@ _RANGE_SLOT = "list"
 _SHORT_LIST = 15
 _MAX_WITH_LISTS = 600_000
 """Characters of a text whose lists are folded; one of 60,000 elements is shorter."""
-_MANY_PARAMETERS = 450
-"""More than the parser takes."""
+_MANY_PARAMETERS = 150
+"""Fewer are parsed one by one."""
 _MAX_PARAMETERS = 20_000
 """Parameters in lists of one text, 1 µs each at every call."""
 _STRING = r"'(?:[^']|'')*+'"

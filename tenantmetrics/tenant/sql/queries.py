@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.aggregates import gives_one_row
 from tenantmetrics.tenant.sql.any_array import unnested
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
@@ -122,10 +123,12 @@ class Queries:
         items = read_from(node)
         add_from(self, items, names, facts, sink)
         conditions = Conditions(self, names, facts)
-        clauses = [node.args[key].this for key in ("where", "having") if node.args.get(key)]
-        for condition in clauses:
-            conditions.add(condition, sink)
-        rest = [*node.expressions]
+        # Of GROUPING SETS, the rows of some have NULL for whatever tenant.
+        is_apart = node.args.get("having") is not None and gives_one_row(node)
+        for key in ("where", "having"):
+            if (clause := node.args.get(key)) is not None and not (key == "having" and is_apart):
+                conditions.add(clause.this, sink)
+        rest = [*node.expressions, *(_listed(node.args["having"]) if is_apart else ())]
         rest += [
             part
             for key in ("group", "order", "distinct", "limit", "offset", "windows")
@@ -165,9 +168,7 @@ class Queries:
         names.budget.spend(_QUERY_STEPS)
         if not isinstance(node, exp.Select) or self._levels >= _MAX_LEVELS:
             return False
-        if node.args.get("group") is None and any(
-            part.find(exp.AggFunc) is not None for part in node.expressions
-        ):
+        if gives_one_row(node):
             return False
         if node.args.get("from_") is None:
             return False

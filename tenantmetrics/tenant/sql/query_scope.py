@@ -40,7 +40,7 @@ __all__ = [
 
 Key = tuple[int, str]
 """Number of the source, name of the column."""
-MAX_STEPS = 3_200
+MAX_STEPS = 2_600
 """Steps that the analysis of one statement may take, 1 to 3 µs each. The statements of the corpus
 take 160 at most."""
 _OTHER = "\0"

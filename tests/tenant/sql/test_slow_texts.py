@@ -19,6 +19,7 @@ from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.health import Health
 from tenantmetrics.tenant.resolve import Resolver
 from tenantmetrics.tenant.sql.parser import parse_template
+from tests.tenant.sql.heavy_texts import HeavyTexts
 
 IN_TEST = 40
 IN_LONG_TEST = 700
@@ -76,6 +77,10 @@ ONCE_SLOW = (
     lambda: "SELECT 'x' RETURNING jsonb" + " with wrapper" * 4_000 + " (",
     lambda: "INSERT INTO b (tenant_id, x) VALUES " + ", ".join(
         f"(:t{n}::uuid, :x{n})" for n in range(3_000)),
+    lambda: "INSERT INTO b (tenant_id, x) VALUES " + ", ".join(
+        (f"(:t{n}, {n})", f"('x{n}', NULL)", f"(NULL, {n}, :t{n})")[n % 3] for n in range(3_500)),
+    lambda: "INSERT INTO b (tenant_id, x) VALUES " + ", ".join(
+        (f"(coalesce(:t{n}, 'x'), {n})", f"(:t{n}::uuid, -{n})")[n % 2] for n in range(2_700)),
     lambda: "SELECT 1 FROM b WHERE tenant_id IN (" + ", ".join(
         f":t{n}" for n in range(8_000)) + ")",
     lambda: "SELECT 1 FROM b WHERE tenant_id = ANY(ARRAY[" + ",".join(
@@ -150,6 +155,8 @@ def test_a_few_texts_at_random_are_not_slow(make_resolver):
     make_resolver().claims(request_of("ExecuteStatement", {"sql": UNIT}))
     chosen = random.Random(5)
     assert not _slow_ones(at_random(chosen) for _ in range(IN_TEST))
+    heavy = HeavyTexts(chosen)
+    assert not _slow_ones(heavy.one() for _ in range(IN_TEST))
 
 
 @pytest.mark.long
@@ -159,11 +166,13 @@ def test_of_many_texts_at_random_none_is_slow_or_large(make_resolver):
     seed = random.SystemRandom().getrandbits(32)
     chosen = random.Random(seed)
     assert not _slow_ones(at_random(chosen) for _ in range(IN_LONG_TEST)), seed
+    heavy = HeavyTexts(chosen)
+    assert not _slow_ones(heavy.one() for _ in range(IN_LONG_TEST)), seed
     resolver = make_resolver()
     tracemalloc.start()
     try:
         for _ in range(IN_LONG_TEST // 10):
-            sql = at_random(chosen)
+            sql = chosen.choice((at_random, lambda _: heavy.one()))(chosen)
             tracemalloc.reset_peak()
             before, _ = tracemalloc.get_traced_memory()
             resolver.claims(request_of("ExecuteStatement", {"sql": sql}))

@@ -139,7 +139,11 @@ class PlainReach:
                 if column[2] and holds[0] <= column[0] < holds[1]:
                     self._graph.restrict(column[0], condition.named)
             elif other is not None:
-                self._tie(column, other.output(condition.other_column) or _NOTHING, holds)
+                second = other.output(condition.other_column) or _NOTHING
+                if query is not None and query.cut:
+                    # Which rows LIMIT leaves is not told by a condition on them.
+                    second = (*second[:2], False)
+                self._tie(column, second, holds)
 
     def _tie(self, one: Column, two: Column, holds: _Range) -> None:
         """Two columns are equal, of which both are tenants' or none is."""

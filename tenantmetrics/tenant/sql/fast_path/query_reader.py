@@ -32,11 +32,12 @@ class PlainReader:
         summary: What it does and to which tables, in the order of the text.
         tables: Schema and name of each table, lower case, WITH queries left out.
         of_schemas: The tenants that its tables' schemas name.
+        named: Whether a condition compares a tenant column.
     """
 
     __slots__ = (
-        "_count", "_levels", "_vocabulary", "_with", "_written", "columns", "of_schemas", "shape",
-        "summary", "tables", "tokens",
+        "_count", "_levels", "_vocabulary", "_with", "_written", "columns", "named", "of_schemas",
+        "shape", "summary", "tables", "tokens",
     )  # fmt: skip
 
     def __init__(self, tokens: list[str], vocabulary: Vocabulary) -> None:
@@ -50,6 +51,7 @@ class PlainReader:
         self.summary: list[str] = []
         self.tables: list[tuple[str, str]] = []
         self.of_schemas: list[str] = []
+        self.named = False
 
     def match(self, expression: re.Pattern[str], at: int) -> re.Match[str]:
         """What stands at a place.
@@ -141,6 +143,7 @@ class PlainReader:
             raise NotPlainError
         query, at = self.select(at, outer)
         self._levels -= 1
+        at = self.match(grammar.LOCK, at).end()
         if not self.shape.startswith(")", at):
             raise NotPlainError
         return query, at + 1
@@ -226,6 +229,8 @@ class PlainReader:
 
     def mentions(self) -> bool:
         """Whether a tenant column occurs."""
+        if self.named:
+            return True
         columns = self.columns
         return any(
             token.strip('"').lower() in columns

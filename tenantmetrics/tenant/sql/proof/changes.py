@@ -50,6 +50,9 @@ class ReachChanges:
         holds = Holds().within(self._graph.next)
         self._reach.with_queries.enter(node, scope)
         if isinstance(node, exp.Insert):
+            for beside in (node.args.get("conflict"), node.args.get("returning")):
+                if beside is not None:
+                    self._conditions.opaque(beside, scope)
             self._insert(node, scope, holds)
             return _returned(node)
         if isinstance(node, exp.Merge):
@@ -172,6 +175,12 @@ class ReachChanges:
             self._reach.filtered([tree], condition, scope, Holds().within(start))
             if isinstance(then, exp.Expr):
                 self._conditions.opaque(then, scope)
+            if inserts and then.this is None:
+                # As with an INSERT: which of the columns is the tenant's is not told.
+                self._graph.source(table=True)
+        returning = node.args.get("returning")
+        if returning is not None:
+            self._conditions.opaque(returning, outer)
 
 
 def _returned(node: exp.Insert) -> Relation:

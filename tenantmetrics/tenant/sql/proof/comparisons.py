@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.aggregates import gives_one_row
 from tenantmetrics.tenant.sql.any_array import any_of, array_operands, query_of
 from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of
 from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
@@ -167,13 +168,11 @@ class ReachComparisons:
                 self._conditions.opaque(compared, scope)
             return
         node = unwrapped(query)
-        one_row = (
-            isinstance(node, exp.Select)
-            and node.args.get("group") is None
-            and any(part.find(exp.AggFunc) is not None for part in node.expressions)
-        )
+        one_row = isinstance(node, exp.Select) and gives_one_row(node)
         extreme = (
-            one_row
+            isinstance(node, exp.Select)
+            and one_row
+            and node.args.get("group") is None
             and compared is not None
             and len(node.expressions) == 1
             and isinstance(node.expressions[0].unalias(), exp.Max | exp.Min)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.aggregates import gives_one_row
 from tenantmetrics.tenant.sql.any_array import array_operands
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
@@ -178,7 +179,4 @@ class ReachSources:
 
 def _is_one_row(node: exp.Expr) -> bool:
     """Whether a query gives a row whatever its tables hold."""
-    return not isinstance(node, exp.Select) or (
-        node.args.get("group") is None
-        and any(part.find(exp.AggFunc) is not None for part in node.expressions)
-    )
+    return not isinstance(node, exp.Select) or gives_one_row(node)

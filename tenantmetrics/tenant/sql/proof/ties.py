@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Branch", "ReachTies"]
 
 _BY_TENANT, _NOTHING = Tie(True, True), Tie(False, False)
-_SAME_KEY = (exp.Lower, exp.Upper, exp.Trim, exp.JSONExtract, exp.JSONExtractScalar)
-"""Equal keys stay equal under these."""
+_SAME_KEY = (exp.Lower, exp.Upper, exp.Trim)
+"""What makes two keys equal has to be little: these, and no characters that are cut off."""
 _COMPARISONS = (
     *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE),
     *(exp.Like, exp.ILike, exp.Between, exp.In),
@@ -100,7 +100,7 @@ class ReachTies:
         """The column that an expression stands for; None for anything else."""
         node = bare(node)
         kept = True
-        while isinstance(node, _SAME_KEY):
+        while isinstance(node, _SAME_KEY) and node.args.get("expression") is None:
             node, kept = bare(node.this), False
         if not isinstance(node, exp.Column):
             return None
