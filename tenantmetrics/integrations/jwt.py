@@ -144,7 +144,7 @@ class FromJwt:
         header = self._jwt.get_unverified_header(token)
         kid = header.get("kid")
         if not isinstance(kid, str) or header.get("alg") not in self._algorithms:
-            raise ValueError("no key is named, or another algorithm")
+            raise ValueError("the token names no key, or another algorithm")
         return kid
 
 
@@ -227,7 +227,7 @@ def _checked_key(key: str | bytes, algorithms: Sequence[str]) -> str | bytes | A
             raise ConfigError(f"the secret must have at least {_SECRET_MIN_BYTES} bytes")
         return data
     if b"PRIVATE KEY" in data:
-        raise ConfigError("the key is a private one: verifying needs the public key only")
+        raise ConfigError("the key is private: verifying needs only the public key")
     from cryptography.hazmat.primitives.asymmetric.rsa import (  # noqa: PLC0415 - of the extra
         RSAPublicKey,
     )
@@ -248,7 +248,7 @@ def _check_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         return
-    raise ConfigError("jwks_url must be https: whoever can change the answer makes the tenants")
+    raise ConfigError("jwks_url must be https: whoever can change the response chooses the tenants")
 
 
 def _kind(error: BaseException) -> str:

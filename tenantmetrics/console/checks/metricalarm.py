@@ -169,6 +169,6 @@ def _window_faults(alarm: dict[str, Any], periods: list[Any]) -> Iterator[str]:
     if any(insights.is_query(str(metric.get("Expression", ""))) for metric in metrics):
         most_s = _INSIGHTS_S
         if min(periods) < _MINUTE_S:
-            yield f"period {min(periods)}: Metrics Insights has no finer one than 60 seconds"
+            yield f"period {min(periods)}: Metrics Insights needs at least 60 seconds"
     if (total_s := max(periods) * evaluated) > most_s:
         yield f"Period times EvaluationPeriods is {total_s} s, {most_s} s are allowed"

@@ -52,7 +52,7 @@ def expanded(lines: Sequence[Sequence[Any]]) -> list[Line]:
         texts = [part for part in line if isinstance(part, str)]
         wrong = ""
         if any(isinstance(part, dict) for part in line[:-1]):
-            wrong = "options stand before the end of a line, where they count for nothing"
+            wrong = "options must be the last entry of a line: elsewhere they are ignored"
         if texts[:1] == ["..."]:
             kept = len(above) - len(texts) + 1
             if kept < 1:
@@ -62,7 +62,7 @@ def expanded(lines: Sequence[Sequence[Any]]) -> list[Line]:
             if text == "." and place < len(above):
                 texts[place] = above[place]
             elif text == ".":
-                wrong = "'.' repeats what stands above, and nothing does"
+                wrong = "'.' repeats the value above, and there is none"
         above = texts or above
         found.append(Line(texts, options, wrong))
     return found
@@ -150,7 +150,7 @@ def _line_faults(line: Line, properties: Mapping[str, Any], known: Known) -> Ite
             wrong = metricmath.number_fault(expression, single)
             yield from (wrong,) if wrong else ()
         if insights.is_query(expression) and period is not None and period < 60:  # noqa: PLR2004
-            yield f"period {period}: Metrics Insights has no finer one than 60 seconds"
+            yield f"period {period}: Metrics Insights needs at least 60 seconds"
         return
     if len(texts) < NAMED or len(texts) % 2:
         yield f"metric {texts} is not namespace, name and pairs of dimension and value"

@@ -148,9 +148,11 @@ def _order_faults(
         if title not in children or child == name:
             continue
         if child not in waits:
-            yield f"AlarmRule names {title!r}: without DependsOn {child} it may be made too early"
+            yield (
+                f"AlarmRule names {title!r}: without DependsOn {child} it may be created too early"
+            )
         condition = raw[child].get("Condition")
         if condition and condition != own.get("Condition"):
-            yield f"AlarmRule names {title!r}, which is there only under condition {condition}"
+            yield f"AlarmRule names {title!r}, which exists only under condition {condition}"
         if child in rules and re.search(rf"[\"'(]{re.escape(titles[name])}[\"')]", rules[child]):
             yield f"AlarmRule and that of {title!r} name each other"

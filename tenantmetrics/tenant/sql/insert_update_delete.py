@@ -120,6 +120,10 @@ class DataChanges:
         conflict = node.args.get("conflict")
         for item in conflict.expressions if conflict is not None else []:
             self.assigned(item, alias, names, facts)
+        updates = conflict is not None and bool(conflict.expressions)
+        if updates and not columns and isinstance(body, exp.Values):
+            # Which of the columns that are written is the tenant's is not told.
+            written = UNKNOWN
         if conflict is not None and (where := conflict.args.get("where")) is not None:
             # It restricts the row that is there already, which may be another tenant's.
             Conditions(self.queries, names, facts).add(where.this, facts.main)

@@ -14,7 +14,7 @@ from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.fast_path.statements import plain_plan
 from tenantmetrics.tenant.sql.many_row_insert import bulk_rows
 from tenantmetrics.tenant.sql.parser import token_count, too_long_to_parse
-from tenantmetrics.tenant.sql.plan import Plan
+from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.query_plan import LONG, query_plan, steps_of
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
 from tenantmetrics.tenant.sql.query_summary import clipped
@@ -105,6 +105,13 @@ def _spans(template: str) -> list[tuple[int, int]] | str:
     return spans if len(spans) <= _MAX_STATEMENTS else f"more than {_MAX_STATEMENTS} statements"
 
 
+def _steps(first: str, plan: Plan) -> tuple[StepPlan, ...]:
+    """What a query within a statement does to its session; a cursor's is run when it is fetched."""
+    if first in {"declare", "create"}:
+        return tuple(step._replace(value=None) for step in plan.steps)
+    return plan.steps
+
+
 def _combined(plans: list[Plan]) -> Plan:
     """Several statements in one call, as ExecuteSql takes them: it serves all their tenants."""
     return Plan(
@@ -152,7 +159,7 @@ def _plan(text: str, vocabulary: Vocabulary, budget: Budget | None) -> Plan:
     return replace(
         plan,
         summary=clipped([*utility.prefix.split(" "), *rest.split()]),
-        steps=plan.steps if utility.runs else (),
+        steps=_steps(words[0].text, plan) if utility.runs else (),
         sets_only=False,
         workless=False,
         probes=False,

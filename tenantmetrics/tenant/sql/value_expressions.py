@@ -55,7 +55,7 @@ _MAX_WRAPPERS = 20
 def function_name(node: exp.Expr) -> str:
     """A function call's name in lower case, without its schema; empty for anything else."""
     if isinstance(node, exp.Anonymous):
-        return str(node.this).lower()
+        return node.name.lower()
     return node.sql_name().lower() if isinstance(node, exp.Func) else ""
 
 

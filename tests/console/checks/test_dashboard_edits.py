@@ -105,7 +105,7 @@ EDITS = {
         '"TenantMetrics",\n      "DatabaseErrors",',
         '".",\n      "DatabaseErrors",',
         "widget 'Calls a minute'",
-        "'.' repeats what stands above, and nothing does",
+        "'.' repeats the value above, and there is none",
     ),
     "average of a sum": (
         "fleet",

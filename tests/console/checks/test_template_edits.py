@@ -111,13 +111,13 @@ EDITS = {
         "DependsOn: [FleetErrorRate, ",
         "DependsOn: [",
         "Page",
-        "without DependsOn FleetErrorRate it may be made too early",
+        "without DependsOn FleetErrorRate it may be created too early",
     ),
     "composite on an alarm of a condition": (
         '-fleet-error-rate\\") OR',
         '-throttling\\") OR',
         "Page",
-        "which is there only under condition HasDetailedMetrics",
+        "which exists only under condition HasDetailedMetrics",
     ),
     "composite that never changes": (
         'AlarmRule: !Sub "ALARM(\\"${Prefix}-fleet-error-rate\\") OR',
@@ -228,7 +228,7 @@ EDITS = {
         "100 * MAX(q1) / busy",
         "100 * MAX(busy)",
         "LargestShare",
-        "is one number and no line: TIME_SERIES(",
+        "is a number and not a time series: TIME_SERIES(",
     ),
     "expression on itself": (
         "100 * MAX(q1) / busy",
@@ -252,7 +252,7 @@ EDITS = {
         'increase({\\"tenantmetrics.billed_requests\\"}[1h])',
         '{\\"tenantmetrics.billed_requests\\"}',
         "TenantSpend",
-        "only ever rises: rate() or increase() of it",
+        "is a counter: use rate() or increase() of it",
     ),
     "PromQL: histogram of which no number is taken": (
         'sum by (\\"tenant.id\\") (histogram_sum(rate({\\"db.client.operation.duration\\"}[5m])))',
