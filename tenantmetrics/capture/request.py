@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 from tenantmetrics.records import OK, Claims, SessionKind, Transition
@@ -21,30 +21,10 @@ _NO_CLAIMS = Claims()
 NO_IDENTITY: Mapping[str, Any] = {}
 
 
-class End(NamedTuple):
-    """How a call ended. What runs in every call makes a plain tuple of the same, which is cheaper.
-
-    Attributes:
-        ended_ns: Monotonic clock at the end.
-        ended_at_ns: Wall clock at the end, ns since the epoch.
-        http_status: The last HTTP status, 0 where there is none.
-        outcome: `OK`, or the error's code.
-        response_bytes: Length of the answer's body.
-        rows_returned: Rows in the answer.
-        rows_written: Rows that it says were written.
-        sqlstate: PostgreSQL's SQLSTATE of an error, else "".
-        answered: False where no answer came.
-    """
-
-    ended_ns: int
-    ended_at_ns: int
-    http_status: int = 0
-    outcome: str = OK
-    response_bytes: int = 0
-    rows_returned: int = 0
-    rows_written: int = 0
-    sqlstate: str = ""
-    answered: bool = False
+IDLE_NS = 20_000_000_000
+"""A connection that was idle for so long is taken to be closed: servers close them after 5 s
+(Node.js, uvicorn) to 75 s (nginx); AWS names no time for the Data API. Too short only sets a few
+calls apart as cold that were not."""
 
 
 class Decides(Protocol):
@@ -61,9 +41,28 @@ class Decides(Protocol):
         """
 
 
-Evidence = tuple[Decides, object, str | None]
-"""All that an ordinary call's claims rest on besides database and schema: its text, the value of
-the one parameter that decides, the tenant of the context."""
+class Examined(Protocol):
+    """A call with all that an ordinary call's claims rest on, besides database and schema.
+
+    Attributes:
+        decides: Its text.
+        value: Of the one parameter that decides, None where none does.
+        tenant: The tenant of the context.
+    """
+
+    decides: Decides
+    value: object
+    tenant: str | None
+
+
+class Evidence:
+    """The same without a call."""
+
+    __slots__ = ("decides", "tenant", "value")
+
+    decides: Decides
+    value: object
+    tenant: str | None
 
 
 class Request:
@@ -92,20 +91,30 @@ class Request:
         first_sent_ns: Monotonic clock at the first attempt.
         started_ns: Monotonic clock at the start, then at the last attempt; not read where the first
             is the last.
-        opened_connection: Whether the call had to open a connection, as far as that can be told.
+        opened_connection: Whether the call had to open a connection, as far as that can be told;
+            or since when its connection had been idle, on the monotonic clock: then it did if that
+            is `IDLE_NS`.
         under_way: What its adapter counts the calls under way by, if it does: an entry each.
-        end: How it ended, as the fields of `End`; filled by `Recorder.finish`, None before. A call
-            that was sent (`attempts`) and is dropped without an end was cancelled: the request goes
-            away with the frames of the call, and takes care of it then (`on_abandoned`).
+        ended_ns: Monotonic clock at the end; filled by `Recorder.finish` like all that follows,
+            None before. A call that was sent (`attempts`) and is dropped without an end was
+            cancelled: the request goes away with the frames of the call, and takes care of it then
+            (`on_abandoned`).
+        ended_at_ns: Wall clock at the end, ns since the epoch.
+        http_status: The last HTTP status, 0 where there is none.
+        response_bytes: Length of the answer's body.
+        rows_returned: Rows in the answer.
+        rows_written: Rows that it says were written.
+        failure: Of a call that failed its outcome, its SQLSTATE, and whether there was an answer.
     """
 
     # Slots: CPython reads and writes them in a tenth of the time of an attribute that a class has a
     # default for.
     __slots__ = (
-        "attempts", "batch", "claims", "database", "end", "first_sent_ns", "identity",
-        "in_transaction", "opened_connection", "operation", "parameters", "request_bytes", "schema",
-        "session", "session_kind", "sql", "started_ns", "target", "trace", "transition",
-        "under_way",
+        "attempts", "batch", "claims", "database", "ended_at_ns", "ended_ns", "failure",
+        "first_sent_ns", "http_status", "identity", "in_transaction", "opened_connection",
+        "operation", "parameters", "request_bytes", "response_bytes", "rows_returned",
+        "rows_written", "schema", "session", "session_kind", "sql", "started_ns", "target", "trace",
+        "transition", "under_way",
     )  # fmt: skip
     on_abandoned: ClassVar[Callable[[Request], object] | None] = None
     """Takes requests that were sent and dropped without an end; set by the process's recorder."""
@@ -144,16 +153,39 @@ class Request:
         self.attempts = 0
         self.first_sent_ns = 0
         self.started_ns = 0
-        self.opened_connection = False
-        self.under_way: list[None] | None = None
-        self.end: tuple[int, int, int, str, int, int, int, str, bool] | None = None
+        self.opened_connection: bool | int = False
+        self.under_way: list[int] | None = None
+        self.ended_ns: int | None = None
+        self.failure: tuple[str, str, bool] | None = None
+
+    def end(  # noqa: PLR0917 - in this order on the path of every call
+        self,
+        ended_ns: int,
+        ended_at_ns: int,
+        http_status: int = 0,
+        outcome: str = OK,
+        response_bytes: int = 0,
+        rows_returned: int = 0,
+        rows_written: int = 0,
+        sqlstate: str = "",
+        answered: bool = True,
+    ) -> None:
+        """Fill in how it ended; the arguments are `Recorder.finish`'s and the wall clock."""
+        self.ended_ns = ended_ns
+        self.ended_at_ns = ended_at_ns
+        self.http_status = http_status
+        self.response_bytes = response_bytes
+        self.rows_returned = rows_returned
+        self.rows_written = rows_written
+        if outcome != OK or sqlstate or not answered:
+            self.failure = (outcome, sqlstate, answered)
 
     def settle_unsent(self) -> None:
         """Fill in what a first attempt would have; asked of calls without one that are over."""
 
     def __del__(self) -> None:
         # A cancelled task, a killed greenlet, KeyboardInterrupt: botocore has no event for them.
-        if self.attempts and self.end is None and self.on_abandoned is not None:
+        if self.attempts and self.ended_ns is None and self.on_abandoned is not None:
             self.__class__.on_abandoned(self)  # type: ignore[misc]  # a function of a class
 
 

@@ -16,7 +16,7 @@ three and not one more. State lives in the call's own `context`. A call with inv
 never sent and not metered.
 
 `opened_connection` cannot be asked of urllib3 in public. A call is taken to have opened one when
-more calls are under way than ever before, or when nothing was under way for `_IDLE_NS`. That is
+more calls are under way than ever before, or when nothing was under way for `IDLE_NS`. That is
 right for urllib3's pool, which hands out the connection used last, up to `max_pool_connections`;
 the clients of one instrumented session count together.
 """
@@ -30,6 +30,7 @@ from time import monotonic_ns, time_ns
 from typing import Any
 
 from tenantmetrics.capture.recorder import Recorder
+from tenantmetrics.capture.request import IDLE_NS
 from tenantmetrics.capture.size import rows
 from tenantmetrics.dataapi.capture import Statement, request_of
 from tenantmetrics.errors import TenantRefusedError
@@ -46,9 +47,6 @@ _KEY = "tenantmetrics"
 _AWS = ".amazonaws.com"
 _SQLSTATE = re.compile(r"SQLState: ([0-9A-Z]{5})\b")
 _OUTCOME_MAX_CHARS = 128
-_IDLE_NS = 20_000_000_000
-"""Servers close idle connections after 5 s (Node.js, uvicorn) to 75 s (nginx); AWS names no time
-for the Data API. Too short only sets a few calls apart as cold that were not."""
 # `model.name` is a property, and costs more than this comparison.
 _BUILDS_STATEMENT = "before-parameter-build.rds-data.ExecuteStatement"
 _EVENTS = ("before-parameter-build", "request-created", "after-call", "after-call-error")
@@ -65,9 +63,10 @@ class BotocoreInstrumentation:
         self._recorder = recorder
         self._url_of_aws = ""
         # One entry a call. A list and not a number: two threads may count at once.
-        self._under_way: list[None] = []
+        self._under_way: list[int] = []
         self._most = 0
         self._quiet_since_ns = 0
+        self._alone_since_ns = 0
         recorder.watch(self)
 
     def register(self, emitter: Any) -> None:
@@ -109,23 +108,25 @@ class BotocoreInstrumentation:
             if examine is not None and event_name == _BUILDS_STATEMENT:
                 get = params.get
                 session = get("transactionId", "")
+                statement = Statement()
+                statement.attempts = 0
                 try:
-                    target = params["resourceArn"]
-                    evidence = examine(params["sql"], get("parameters"), session)
+                    statement.target = params["resourceArn"]
+                    usual = examine(statement, params["sql"], get("parameters"), session)
                 except Exception:  # noqa: BLE001 - the long way counts it, or botocore refuses it
-                    evidence = None
-                if evidence is not None:
-                    context[_KEY] = statement = Statement()
-                    statement.attempts = 0
-                    statement.evidence = evidence
+                    usual = False
+                if usual:
                     statement.session = session
-                    statement.target = target
                     statement.database = get("database", "")
                     statement.schema = get("schema", "")
-                    statement.trace = statement.end = None
+                    statement.trace = statement.failure = statement.ended_ns = None
+                    context[_KEY] = statement
                     trace = recorder.trace
                     if trace is not None:
-                        statement.trace = trace(statement)
+                        try:
+                            statement.trace = trace(statement)
+                        except Exception as error:  # noqa: BLE001 - nor must a tracer's bug
+                            recorder.failed(error, "trace")
                     return
             request = request_of(model.name, params)
             if recorder.start(request):
@@ -160,17 +161,30 @@ class BotocoreInstrumentation:
                 return
             ours.request_bytes = len(request.data)
             ours.under_way = under_way = self._under_way
-            under_way.append(None)
-            many = len(under_way)
             ours.attempts = 1
             ours.first_sent_ns = now_ns = monotonic_ns()
-            if many > self._most or (many == 1 and now_ns - self._quiet_since_ns > _IDLE_NS):
-                ours.opened_connection = True
-                self._most = many
+            under_way.append(now_ns)
+            if under_way[0] is now_ns and self._most:  # alone, as most calls are
+                ours.opened_connection = self._quiet_since_ns
+                self._alone_since_ns = now_ns
             else:
-                ours.opened_connection = False
+                ours.opened_connection = self._is_one_more(len(under_way))
         except Exception as error:  # noqa: BLE001 - our bug must not fail their query
             self._recorder.failed(error, "request-created")
+
+    def _is_one_more(self, many: int) -> bool:
+        """Whether there are more calls under way than connections that were opened before.
+
+        Args:
+            many: Calls under way, the one in question among them.
+        """
+        if self._alone_since_ns - self._quiet_since_ns > IDLE_NS:
+            self._most = 1  # those that were opened before are closed
+            self._quiet_since_ns = self._alone_since_ns
+        if many <= self._most:
+            return False
+        self._most = many
+        return True
 
     def _on_response(
         self,
@@ -202,11 +216,19 @@ class BotocoreInstrumentation:
             if status < 300:  # noqa: PLR2004 - botocore's own border between result and error
                 records = parsed.get("records")
                 if records is not None:  # the usual answer, without the calls for another
-                    request.end = (
-                        ended_ns, time_ns(), status, OK, response_bytes, len(records),
-                        parsed.get("numberOfRecordsUpdated", 0), "", True,
-                    )  # fmt: skip
-                    self._recorder.record(request)
+                    request.ended_ns = ended_ns
+                    request.ended_at_ns = time_ns()
+                    request.http_status = status
+                    request.response_bytes = response_bytes
+                    request.rows_returned = len(records)
+                    request.rows_written = parsed.get("numberOfRecordsUpdated", 0)
+                    recorder = self._recorder
+                    waiting = recorder.queue
+                    queue = waiting.queue
+                    if len(queue) < waiting.open_until:
+                        queue.append(request)
+                    else:
+                        recorder.record(request)
                 else:
                     returned, written = rows(parsed)
                     if not request.session:
