@@ -23,7 +23,13 @@ from time import monotonic_ns, time_ns
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakSet
 
-from tenantmetrics.capture.request import NO_IDENTITY, Examined, Request, kinds_of_requests
+from tenantmetrics.capture.request import (
+    NO_IDENTITY,
+    Examined,
+    Request,
+    Underway,
+    kinds_of_requests,
+)
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.life import in_children
@@ -309,5 +315,5 @@ _state = _State()
 recorder = Recorder()
 """The process's own."""
 
-Request.on_abandoned = recorder.abandon
+Underway.on_abandoned = recorder.abandon
 in_children(_after_fork)

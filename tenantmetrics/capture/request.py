@@ -65,7 +65,70 @@ class Evidence:
     tenant: str | None
 
 
-class Request:
+class Underway:
+    """What is known of every call while it is under way; see `Request`."""
+
+    # Slots: CPython reads and writes them in a tenth of the time of an attribute that a class has a
+    # default for. And no more than needed: the garbage collector looks at each of every call.
+    __slots__ = (
+        "attempts", "database", "ended_at_ns", "ended_ns", "failure", "first_sent_ns",
+        "http_status", "opened_connection", "request_bytes", "response_bytes", "rows_returned",
+        "rows_written", "schema", "session", "started_ns", "target", "trace", "under_way",
+    )  # fmt: skip
+    on_abandoned: ClassVar[Callable[[Any], object] | None] = None
+    """Takes requests that were sent and dropped without an end; set by the process's recorder."""
+
+    attempts: int
+    database: str
+    ended_at_ns: int
+    ended_ns: int | None
+    failure: tuple[str, str, bool] | None
+    first_sent_ns: int
+    http_status: int
+    opened_connection: bool | int
+    request_bytes: int
+    response_bytes: int
+    rows_returned: int
+    rows_written: int
+    schema: str
+    session: str
+    started_ns: int
+    target: str
+    trace: tuple[int, int] | None
+    under_way: list[int] | None
+
+    def end(  # noqa: PLR0917 - in this order on the path of every call
+        self,
+        ended_ns: int,
+        ended_at_ns: int,
+        http_status: int = 0,
+        outcome: str = OK,
+        response_bytes: int = 0,
+        rows_returned: int = 0,
+        rows_written: int = 0,
+        sqlstate: str = "",
+        answered: bool = True,
+    ) -> None:
+        """Fill in how it ended; the arguments are `Recorder.finish`'s and the wall clock."""
+        self.ended_at_ns = ended_at_ns
+        self.http_status = http_status
+        self.response_bytes = response_bytes
+        self.rows_returned = rows_returned
+        self.rows_written = rows_written
+        if outcome != OK or sqlstate or not answered:
+            self.failure = (outcome, sqlstate, answered)
+        self.ended_ns = ended_ns
+
+    def settle_unsent(self) -> None:
+        """Fill in what a first attempt would have; asked of calls without one that are over."""
+
+    def __del__(self) -> None:
+        # A cancelled task, a killed greenlet, KeyboardInterrupt: botocore has no event for them.
+        if self.attempts and self.ended_ns is None and self.on_abandoned is not None:
+            self.__class__.on_abandoned(self)  # type: ignore[misc]  # a function of a class
+
+
+class Request(Underway):
     """One call before it is sent, and its state until it comes back.
 
     Attributes:
@@ -107,17 +170,10 @@ class Request:
         failure: Of a call that failed its outcome, its SQLSTATE, and whether there was an answer.
     """
 
-    # Slots: CPython reads and writes them in a tenth of the time of an attribute that a class has a
-    # default for.
     __slots__ = (
-        "attempts", "batch", "claims", "database", "ended_at_ns", "ended_ns", "failure",
-        "first_sent_ns", "http_status", "identity", "in_transaction", "opened_connection",
-        "operation", "parameters", "request_bytes", "response_bytes", "rows_returned",
-        "rows_written", "schema", "session", "session_kind", "sql", "started_ns", "target", "trace",
-        "transition", "under_way",
+        "batch", "claims", "identity", "in_transaction", "operation", "parameters", "session_kind",
+        "sql", "transition",
     )  # fmt: skip
-    on_abandoned: ClassVar[Callable[[Request], object] | None] = None
-    """Takes requests that were sent and dropped without an end; set by the process's recorder."""
 
     def __init__(  # noqa: PLR0917 - in this order on the path of every call
         self,
@@ -148,45 +204,15 @@ class Request:
         self.transition = transition
         self.identity = identity
         self.claims = _NO_CLAIMS
-        self.trace: tuple[int, int] | None = None
+        self.trace = None
         self.request_bytes = 0
         self.attempts = 0
         self.first_sent_ns = 0
         self.started_ns = 0
-        self.opened_connection: bool | int = False
-        self.under_way: list[int] | None = None
-        self.ended_ns: int | None = None
-        self.failure: tuple[str, str, bool] | None = None
-
-    def end(  # noqa: PLR0917 - in this order on the path of every call
-        self,
-        ended_ns: int,
-        ended_at_ns: int,
-        http_status: int = 0,
-        outcome: str = OK,
-        response_bytes: int = 0,
-        rows_returned: int = 0,
-        rows_written: int = 0,
-        sqlstate: str = "",
-        answered: bool = True,
-    ) -> None:
-        """Fill in how it ended; the arguments are `Recorder.finish`'s and the wall clock."""
-        self.ended_ns = ended_ns
-        self.ended_at_ns = ended_at_ns
-        self.http_status = http_status
-        self.response_bytes = response_bytes
-        self.rows_returned = rows_returned
-        self.rows_written = rows_written
-        if outcome != OK or sqlstate or not answered:
-            self.failure = (outcome, sqlstate, answered)
-
-    def settle_unsent(self) -> None:
-        """Fill in what a first attempt would have; asked of calls without one that are over."""
-
-    def __del__(self) -> None:
-        # A cancelled task, a killed greenlet, KeyboardInterrupt: botocore has no event for them.
-        if self.attempts and self.ended_ns is None and self.on_abandoned is not None:
-            self.__class__.on_abandoned(self)  # type: ignore[misc]  # a function of a class
+        self.opened_connection = False
+        self.under_way = None
+        self.ended_ns = None
+        self.failure = None
 
 
 def plain_string(value: Any) -> str:
@@ -195,8 +221,11 @@ def plain_string(value: Any) -> str:
 
 
 def kinds_of_requests() -> frozenset[type]:
-    """`Request` and what adapters have derived from it, for who looks among all objects."""
-    return frozenset([Request, *Request.__subclasses__()])
+    """`Request` and what adapters have beside it, for who looks among all objects."""
+    kinds: list[type] = [Underway]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return frozenset(kinds)
 
 
 class TenantSource(Protocol):

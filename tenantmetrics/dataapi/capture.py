@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tenantmetrics.capture.request import Decides, Request, plain_string
+from tenantmetrics.capture.request import Decides, Request, Underway, plain_string
 from tenantmetrics.records import Claims, SessionKind, Transition
 
 __all__ = ["TRANSITIONS", "Statement", "request_of"]
@@ -18,8 +18,8 @@ TRANSITIONS = {
 """What operations without SQL do to their session."""
 
 
-class Statement(Request):
-    """An ordinary statement, for the short way: made at a third of a request's cost.
+class Statement(Underway):
+    """An ordinary statement, for the short way: reads as a `Request` at a third of its cost.
 
     What its claims rest on is read at once, since the caller may change the parameters afterwards
     (`Recorder.examine`, which fills in `decides`, `value` and `tenant`); the claims themselves are
@@ -43,12 +43,12 @@ class Statement(Request):
     tenant: str | None
 
     @property
-    def in_transaction(self) -> bool:  # type: ignore[override]
+    def in_transaction(self) -> bool:
         """Whether a transaction is open: the Data API has them by their ids only."""
         return self.session != ""
 
     @property
-    def claims(self) -> Claims:  # type: ignore[override]
+    def claims(self) -> Claims:
         """What it says of its tenant, worked out when it is asked for; raises nothing."""
         return self.decides.claims(self.value, self.tenant, self.database, self.schema)
 

@@ -47,6 +47,9 @@ _KEY = "tenantmetrics"
 _AWS = ".amazonaws.com"
 _SQLSTATE = re.compile(r"SQLState: ([0-9A-Z]{5})\b")
 _OUTCOME_MAX_CHARS = 128
+_NEVER_NS = -IDLE_NS - 1
+_FIRST_ERROR_STATUS = 300
+"""botocore's own border between a result and an error."""
 # `model.name` is a property, and costs more than this comparison.
 _BUILDS_STATEMENT = "before-parameter-build.rds-data.ExecuteStatement"
 _EVENTS = ("before-parameter-build", "request-created", "after-call", "after-call-error")
@@ -62,11 +65,11 @@ class BotocoreInstrumentation:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._url_of_aws = ""
-        # One entry a call. A list and not a number: two threads may count at once.
+        # One entry a call, when it was sent. Calls take the last one away, whosever it is: how many
+        # there are is what counts, and a list can be counted on by two threads at once.
         self._under_way: list[int] = []
-        self._most = 0
-        self._quiet_since_ns = 0
-        self._alone_since_ns = 0
+        self._most = 1
+        self._quiet_since_ns = _NEVER_NS
         recorder.watch(self)
 
     def register(self, emitter: Any) -> None:
@@ -108,7 +111,7 @@ class BotocoreInstrumentation:
             if examine is not None and event_name == _BUILDS_STATEMENT:
                 get = params.get
                 session = get("transactionId", "")
-                statement = Statement()
+                statement: Any = Statement()
                 statement.attempts = 0
                 try:
                     statement.target = params["resourceArn"]
@@ -164,23 +167,23 @@ class BotocoreInstrumentation:
             ours.attempts = 1
             ours.first_sent_ns = now_ns = monotonic_ns()
             under_way.append(now_ns)
-            if under_way[0] is now_ns and self._most:  # alone, as most calls are
+            if under_way[0] is now_ns:  # alone, as most calls are
                 ours.opened_connection = self._quiet_since_ns
-                self._alone_since_ns = now_ns
             else:
-                ours.opened_connection = self._is_one_more(len(under_way))
+                ours.opened_connection = self._is_one_more(under_way)
         except Exception as error:  # noqa: BLE001 - our bug must not fail their query
             self._recorder.failed(error, "request-created")
 
-    def _is_one_more(self, many: int) -> bool:
+    def _is_one_more(self, under_way: list[int]) -> bool:
         """Whether there are more calls under way than connections that were opened before.
 
         Args:
-            many: Calls under way, the one in question among them.
+            under_way: An entry for each call under way; the first one came when none was.
         """
-        if self._alone_since_ns - self._quiet_since_ns > IDLE_NS:
+        many = len(under_way)
+        if under_way[0] - self._quiet_since_ns > IDLE_NS:
             self._most = 1  # those that were opened before are closed
-            self._quiet_since_ns = self._alone_since_ns
+            self._quiet_since_ns = under_way[0]
         if many <= self._most:
             return False
         self._most = many
@@ -202,47 +205,63 @@ class BotocoreInstrumentation:
                 request = context[_KEY]
             except KeyError:
                 return
-            if request.attempts:
+            try:
                 under_way = request.under_way
                 under_way.pop()
                 if not under_way:
                     self._quiet_since_ns = ended_ns
+            except AttributeError:
+                pass  # it was answered without being sent
             status = http_response.status_code
             try:
                 # What the property `content` keeps, at a tenth of the property's cost.
                 response_bytes = len(http_response._content)  # noqa: SLF001
             except (AttributeError, TypeError):
                 response_bytes = _body_length(http_response)
-            if status < 300:  # noqa: PLR2004 - botocore's own border between result and error
-                records = parsed.get("records")
-                if records is not None:  # the usual answer, without the calls for another
-                    request.ended_ns = ended_ns
-                    request.ended_at_ns = time_ns()
-                    request.http_status = status
-                    request.response_bytes = response_bytes
-                    request.rows_returned = len(records)
-                    request.rows_written = parsed.get("numberOfRecordsUpdated", 0)
-                    recorder = self._recorder
-                    waiting = recorder.queue
-                    queue = waiting.queue
-                    if len(queue) < waiting.open_until:
-                        queue.append(request)
-                    else:
-                        recorder.record(request)
-                else:
-                    returned, written = rows(parsed)
-                    if not request.session:
-                        request.session = parsed.get("transactionId", "")
-                    self._recorder.finish(
-                        request, ended_ns, status, OK, response_bytes, returned, written
-                    )
+            records = parsed.get("records")
+            if records is None or status >= _FIRST_ERROR_STATUS:
+                self._finish(request, parsed, context, ended_ns, status, response_bytes)
+                return
+            # The usual answer, without the calls for another.
+            request.ended_at_ns = time_ns()
+            request.http_status = status
+            request.response_bytes = response_bytes
+            request.rows_returned = len(records)
+            try:
+                request.rows_written = parsed["numberOfRecordsUpdated"]
+            except KeyError:
+                request.rows_written = 0
+            request.ended_ns = ended_ns
+            recorder = self._recorder
+            into = recorder.queue
+            queue = into.queue
+            if len(queue) < into.open_until:
+                queue.append(request)
             else:
-                outcome, sqlstate = _error(parsed, context)
-                self._recorder.finish(
-                    request, ended_ns, status, outcome, response_bytes, sqlstate=sqlstate
-                )
+                recorder.record(request)
         except Exception as error:  # noqa: BLE001 - our bug must not fail their query
             self._recorder.failed(error, "after-call")
+
+    def _finish(  # noqa: PLR0917 - in the order of `Recorder.finish`
+        self,
+        request: Any,
+        parsed: dict[str, Any],
+        context: dict[str, Any],
+        ended_ns: int,
+        status: int,
+        response_bytes: int,
+    ) -> None:
+        """Close a call whose answer is an error, or has no rows as ExecuteStatement's."""
+        if status < _FIRST_ERROR_STATUS:
+            returned, written = rows(parsed)
+            if not request.session:
+                request.session = parsed.get("transactionId", "")
+            self._recorder.finish(request, ended_ns, status, OK, response_bytes, returned, written)
+        else:
+            outcome, sqlstate = _error(parsed, context)
+            self._recorder.finish(
+                request, ended_ns, status, outcome, response_bytes, sqlstate=sqlstate
+            )
 
     def _on_error(self, exception: BaseException, context: dict[str, Any], **_: Any) -> None:
         """Close a call that got no response: nobody can say whether AWS ran or billed it."""

@@ -183,8 +183,9 @@ class Resolver:
             KeyError: A parameter is not as the Data API has them.
             TypeError: Likewise, or the text is not a string.
         """
-        bound = self._texts.young.get(sql)
-        if bound is None:
+        try:
+            bound = self._texts.young[sql]
+        except KeyError:
             if not sql or sql.__class__ is not str:
                 return False
             bound = self.bound(sql)
