@@ -33,6 +33,13 @@ def _metered(made: Any, tenant: str | None) -> Iterator[None]:
     assert tenantmetrics.flush(60)
 
 
+@contextmanager
+def _peer() -> Iterator[None]:
+    # Made now, and not before: the first thread beside the caller's is ours.
+    with _opentelemetry()():
+        yield
+
+
 def main() -> None:
     """Make the calls."""
     import tenantmetrics
@@ -40,12 +47,11 @@ def main() -> None:
     tenantmetrics.configure(exporters=["none"], trace_link=False)
     made = client()
     calls = range(int(sys.argv[1]))
-    of_peer = _opentelemetry()
     around: dict[str, Callable[[], AbstractContextManager[Any]]] = {
         PLAIN: nullcontext,
         METERED[0]: lambda: _metered(made, None),
         METERED[1]: lambda: _metered(made, "acme"),
-        PEER: of_peer,
+        PEER: _peer,
     }
     for variant in VARIANTS:
         with around[variant]():

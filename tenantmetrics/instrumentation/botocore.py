@@ -181,13 +181,17 @@ class BotocoreInstrumentation:
             under_way: An entry for each call under way; the first one came when none was.
         """
         many = len(under_way)
-        if under_way[0] - self._quiet_since_ns > IDLE_NS:
-            self._most = 1  # those that were opened before are closed
-            self._quiet_since_ns = under_way[0]
+        self._forget_closed(under_way[0])
+        self._quiet_since_ns = under_way[-1]  # it is not quiet; none of these looks again
         if many <= self._most:
             return False
         self._most = many
         return True
+
+    def _forget_closed(self, sent_ns: int) -> None:
+        """Count connections anew where a call was the first after a long quiet."""
+        if sent_ns - self._quiet_since_ns > IDLE_NS:
+            self._most = 1
 
     def _on_response(
         self,
@@ -209,6 +213,8 @@ class BotocoreInstrumentation:
                 under_way = request.under_way
                 under_way.pop()
                 if not under_way:
+                    if self._most > 1:
+                        self._forget_closed(request.first_sent_ns)
                     self._quiet_since_ns = ended_ns
             except AttributeError:
                 pass  # it was answered without being sent
