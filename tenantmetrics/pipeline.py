@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from tenantmetrics.aggregate.window import Aggregator
 from tenantmetrics.aggregate.worker import Worker
 from tenantmetrics.calllog import CallLog
+from tenantmetrics.capture.entries import ClaimsOf, Entries, Queue, Record
 from tenantmetrics.capture.finished import call_maker
-from tenantmetrics.capture.recorder import ClaimsOf, Entries, Queue, Record, Recorder
+from tenantmetrics.capture.recorder import Recorder
 from tenantmetrics.capture.request import Request
 from tenantmetrics.capture.trace import link
 from tenantmetrics.config import Config

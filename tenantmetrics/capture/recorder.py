@@ -15,85 +15,29 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic_ns, time_ns
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 from weakref import WeakSet
 
-from tenantmetrics.capture.request import (
-    NO_IDENTITY,
-    Examined,
-    Request,
-    Underway,
-    kinds_of_requests,
+from tenantmetrics.capture.entries import (
+    ClaimsOf,
+    Entries,
+    Examine,
+    NoQueue,
+    Queue,
+    Record,
+    Trace,
 )
+from tenantmetrics.capture.request import NO_IDENTITY, Request, Underway, kinds_of_requests
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.life import in_children
-from tenantmetrics.records import CANCELLED, OK, Claims
+from tenantmetrics.records import CANCELLED, OK
 
 __all__ = ["ClaimsOf", "Entries", "Record", "Recorder", "recorder"]
-
-ClaimsOf = Callable[[Request], Claims]
-"""Whose the call claims to be, worked out on the caller's thread."""
-
-Examine = Callable[[Examined, str, Any, object], bool]
-"""Fills in what the claims of a usual call rest on, on the caller's thread: of (call, text,
-parameters, whether a transaction is open); False where it takes `ClaimsOf` to find them."""
-
-Trace = Callable[[Request], tuple[int, int] | None]
-"""The ids of the current trace and span, None where there is none."""
-
-Record = Callable[[Request], None]
-"""Takes a finished request, of which `capture.finished` makes the `Call`; must not block."""
-
-
-class Queue(Protocol):
-    """Where finished requests may go without a call of a function, as long as there is room.
-
-    Attributes:
-        queue: Takes them at its end.
-        open_until: Its length from which on `Record` is to be asked.
-    """
-
-    queue: deque[Any]
-    open_until: int
-
-
-class _NoQueue:
-    """Every request goes to `Record`."""
-
-    def __init__(self) -> None:
-        self.queue: deque[Any] = deque()
-        self.open_until = 0
-
-
-class Entries(NamedTuple):
-    """What the recorder calls into.
-
-    Attributes:
-        claims: Raises `TenantRefusedError` under `strict`.
-        record: Where finished requests go.
-        health: Where failures are counted.
-        trace: None where traces are not linked.
-        forget: Takes the key of a session that is over.
-        leave: Takes a request as `record` does, but under no lock: for calls that the garbage
-            collector closes, wherever it runs.
-        examine: The short way for usual calls; None where every call takes the long one.
-        queue: What `record` puts requests into; None where it does more than that.
-    """
-
-    claims: ClaimsOf
-    record: Record
-    health: Health
-    trace: Trace | None = None
-    forget: Callable[[str], None] | None = None
-    leave: Record | None = None
-    examine: Examine | None = None
-    queue: Queue | None = None
 
 
 class Adapter(Protocol):
@@ -128,7 +72,7 @@ class Recorder:
         """Whether it points at a pipeline."""
         self.examine: Examine | None = None
         """The short way for usual calls, which `start` need not see; None where there is none."""
-        self.queue: Queue = _NoQueue()
+        self.queue: Queue = NoQueue()
         """Where `record` puts a finished request, if there is room."""
         self.trace: Trace | None = None
         """Ids of the current trace and span; None where traces are not linked."""
@@ -149,7 +93,7 @@ class Recorder:
         self._claims = entries.claims
         self.record = entries.record
         self._health = entries.health
-        self.queue = entries.queue or _NoQueue()
+        self.queue = entries.queue or NoQueue()
         self.trace = entries.trace
         self.examine = entries.examine if self._covered is None else None
         self._forget = entries.forget

@@ -23,9 +23,6 @@ the clients of one instrumented session count together.
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Mapping
 from time import monotonic_ns, time_ns
 from typing import Any
 
@@ -34,6 +31,7 @@ from tenantmetrics.capture.request import IDLE_NS
 from tenantmetrics.capture.size import rows
 from tenantmetrics.dataapi.capture import Statement, request_of
 from tenantmetrics.errors import TenantRefusedError
+from tenantmetrics.instrumentation.answers import body_length, error_of
 from tenantmetrics.life import unforked
 from tenantmetrics.records import OK
 
@@ -45,8 +43,6 @@ sent to no endpoint of AWS."""
 
 _KEY = "tenantmetrics"
 _AWS = ".amazonaws.com"
-_SQLSTATE = re.compile(r"SQLState: ([0-9A-Z]{5})\b")
-_OUTCOME_MAX_CHARS = 128
 _NEVER_NS = -IDLE_NS - 1
 _FIRST_ERROR_STATUS = 300
 """botocore's own border between a result and an error."""
@@ -223,7 +219,7 @@ class BotocoreInstrumentation:
                 # What the property `content` keeps, at a tenth of the property's cost.
                 response_bytes = len(http_response._content)  # noqa: SLF001
             except (AttributeError, TypeError):
-                response_bytes = _body_length(http_response)
+                response_bytes = body_length(http_response)
             records = parsed.get("records")
             if records is None or status >= _FIRST_ERROR_STATUS:
                 self._finish(request, parsed, context, ended_ns, status, response_bytes)
@@ -264,7 +260,7 @@ class BotocoreInstrumentation:
                 request.session = parsed.get("transactionId", "")
             self._recorder.finish(request, ended_ns, status, OK, response_bytes, returned, written)
         else:
-            outcome, sqlstate = _error(parsed, context)
+            outcome, sqlstate = error_of(parsed, context)
             self._recorder.finish(
                 request, ended_ns, status, outcome, response_bytes, sqlstate=sqlstate
             )
@@ -302,27 +298,3 @@ def unregister(emitter: Any) -> None:
     """Undo `BotocoreInstrumentation.register`; harmless where nothing was registered."""
     for event in _EVENTS:
         emitter.unregister(f"{event}.rds-data", unique_id=f"{_KEY}.{event}")
-
-
-def _body_length(http_response: Any) -> int:
-    """Length of a body that is not at hand: aiobotocore's is a coroutine, a Stubber's is not there.
-
-    What the header says is what botocore would have read: neither asks for compressed responses.
-    """
-    content = None
-    with contextlib.suppress(AttributeError, TypeError):
-        content = http_response.content
-        return len(content)
-    close = getattr(content, "close", None)
-    if close is not None:
-        close()  # never awaited here; Python would warn
-    headers = getattr(http_response, "headers", None) or {}
-    return int(headers.get("content-length") or 0)
-
-
-def _error(parsed: Mapping[str, Any], context: Mapping[str, Any]) -> tuple[str, str]:
-    """An error's code as botocore will raise it, and PostgreSQL's SQLSTATE from its text."""
-    error = parsed.get("Error") or {}
-    code = context.get("error_code_override") or error.get("Code") or "Unknown"
-    found = _SQLSTATE.search(str(error.get("Message") or ""))
-    return str(code)[:_OUTCOME_MAX_CHARS], found.group(1) if found else ""
