@@ -36,7 +36,15 @@ RANK = (
 EXPORT = "SELECT id, amount, note FROM reading WHERE tenant = :tenant ORDER BY id LIMIT :most"
 ATTACH = "UPDATE reading SET note = left(:note, 20) WHERE tenant = :tenant AND id = :id"
 NOTHING = "SELECT 1"
+PART = (
+    "SELECT sum(amount) FROM reading WHERE tenant = :tenant AND id BETWEEN :low AND :high "
+    "AND note <> ''"
+)
+LOAD = "INSERT INTO reading (tenant, id, amount, note) VALUES (:tenant, :id, :amount, 'loaded')"
+HOT = "UPDATE reading SET amount = amount + 1 WHERE tenant = 'everybody' AND id = 0"
+RARE = frozenset({"load", "fail", "hot", "nothing"})
 NEW_IDS = 10_000_000
+BURST_EVERY_S, BURST_S = 6.0, 1.5
 
 
 class Tenant(threading.Thread):
@@ -74,8 +82,10 @@ class Tenant(threading.Thread):
 
     def run(self) -> None:
         """Call until the time is over."""
-        end = time.monotonic() + self._settings["seconds"]
+        begin = time.monotonic()
+        end = begin + self._settings["seconds"]
         habits = self._habits
+        time.sleep(habits["start"] * self._settings["seconds"])
         kinds, weights = zip(*habits["mix"].items(), strict=True)
         with tenantmetrics.tenant(habits["name"]):
             while time.monotonic() < end:
@@ -91,6 +101,9 @@ class Tenant(threading.Thread):
                 except ClientError:
                     pass  # given up after five attempts
                 time.sleep(self._random.expovariate(1 / habits["pause_s"]))
+                into = (time.monotonic() - begin) % BURST_EVERY_S
+                if habits["bursts"] and into > BURST_S:
+                    time.sleep(max(0.0, min(end - time.monotonic(), BURST_EVERY_S - into)))
 
     @property
     def _where(self) -> dict[str, str]:
@@ -109,7 +122,9 @@ class Tenant(threading.Thread):
     def _call(self, kind: str, more: dict[str, str] | None = None) -> None:
         rows = self._habits["rows"]
         tenant = {"tenant": self._habits["name"]}
-        if kind in ("look_up", "change"):
+        if kind in RARE:
+            self._rare(kind, tenant, more)
+        elif kind in ("look_up", "change"):
             sql = LOOK_UP if kind == "look_up" else CHANGE
             self._execute(sql, tenant | {"id": self._random.randrange(rows)}, more)
         elif kind == "range":
@@ -124,22 +139,56 @@ class Tenant(threading.Thread):
                 "note": "x" * self._random.randrange(900_000),
             }
             self._execute(ATTACH, tenant | values, more)
-        elif kind == "nothing":
-            self._execute(NOTHING, {}, more)
         elif kind == "export":
-            most = self._random.randrange(500, 3000)
-            self._execute(EXPORT, tenant | {"most": most}, more)
+            least, most = self._habits["answer"]
+            self._execute(EXPORT, tenant | {"most": self._random.randrange(least, most)}, more)
+        elif kind == "part":
+            low, high = self._random.randrange(rows), self._habits["part"]
+            self._execute(PART, tenant | {"low": low, "high": low + high}, more)
         else:
             self._execute(SUM if kind == "sum" else RANK, tenant, more)
 
-    def _execute(self, sql: str, values: dict[str, Any], more: dict[str, str] | None) -> None:
-        parameters = [
-            {"name": name, "value": {"longValue" if isinstance(v, int) else "stringValue": v}}
-            for name, v in values.items()
-        ]
-        self._client.execute_statement(
-            **self._where, database="postgres", sql=sql, parameters=parameters, **(more or {})
+    def _rare(self, kind: str, tenant: dict[str, Any], more: dict[str, str] | None) -> None:
+        if kind == "load":
+            self._load(self._random.randrange(50, 500), more)
+        elif kind == "fail":
+            there = self._random.randrange(self._habits["rows"])
+            self._execute(ADD, tenant | {"id": there}, more)
+        elif kind == "hot":
+            self._execute(HOT, {}, more)
+        else:
+            self._execute(NOTHING, {}, more)
+
+    def _load(self, rows: int, more: dict[str, str] | None) -> None:
+        self._added += rows
+        self._client.batch_execute_statement(
+            **self._where,
+            database="postgres",
+            sql=LOAD,
+            parameterSets=[
+                _parameters(
+                    {"tenant": self._habits["name"], "id": self._added - number, "amount": number}
+                )
+                for number in range(rows)
+            ],
+            **(more or {}),
         )
+
+    def _execute(self, sql: str, values: dict[str, Any], more: dict[str, str] | None) -> None:
+        self._client.execute_statement(
+            **self._where,
+            database="postgres",
+            sql=sql,
+            parameters=_parameters(values),
+            **(more or {}),
+        )
+
+
+def _parameters(values: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "value": {"longValue" if isinstance(v, int) else "stringValue": v}}
+        for name, v in values.items()
+    ]
 
 
 def main() -> None:

@@ -40,6 +40,8 @@ class Workload:
         large: How many times the rows of one heavy tenant are what they would be.
         idle: How many tenants make calls without work only.
         busy: Processes that only burn CPU meanwhile.
+        times: How long it lasts, in lengths of a workload.
+        habits: What is different of each tenant, in turn.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Workload:
     large: float = 1.0
     idle: int = 0
     busy: int = 0
+    times: float = 1.0
+    habits: tuple[dict[str, Any], ...] = ()
 
 
 WORKLOADS = (
@@ -77,6 +81,47 @@ WORKLOADS = (
     Workload("100 tenants", tenants=100, pace=0.12),
     Workload("idle tenants", idle=4),
     Workload("busy machine", pace=2.0, busy=4),
+    Workload(
+        "three of a kind each",
+        tenants=6,
+        habits=(
+            {"mix": {"sum": 1}, "pause_s": 0.2},
+            {"mix": {"look_up": 1}, "pause_s": 0.01},
+            {"mix": {"rank": 1, "export": 1}, "pause_s": 0.4},
+        ),
+    ),
+    Workload("batches", tenants=12, habits=({"mix": {"load": 1}, "pause_s": 0.3}, *({},) * 5)),
+    Workload(
+        "answers of 3 to 3,000 rows",
+        tenants=12,
+        habits=tuple(
+            {"mix": {"export": 40, "sum": 20, "look_up": 40}, "answer": (n, 2 * n)}
+            for n in (2, 15, 150, 1500)
+        ),
+    ),
+    Workload("bursts", habits=({"bursts": True, "pause_s": 0.02}, {}, {"bursts": True})),
+    Workload("one comes late", tenants=12, habits=(*({},) * 5, {"start": 0.75, "pause_s": 0.05})),
+    Workload(
+        "lock waits",
+        tenants=12,
+        transactions=0.6,
+        habits=({}, {"mix": {"hot": 30, "sum": 20, "look_up": 50}}, {}),
+    ),
+    Workload("a few seconds", times=0.15),
+    Workload("hardly a call without work", transactions=0.004),
+    Workload(
+        "calls that fail",
+        tenants=12,
+        habits=({"mix": CHATTY | {"fail": 60}}, {}, {}, {"mix": {"fail": 1}, "pause_s": 0.1}),
+    ),
+    Workload(
+        "nothing quick",
+        tenants=12,
+        habits=tuple(
+            {"mix": {"part": 80, "sum": 20}, "part": rows, "pause_s": 0.1}
+            for rows in (2_000, 10_000, 5_000)
+        ),
+    ),
 )
 
 
@@ -102,6 +147,11 @@ def tenants(workload: Workload, seed: int) -> list[dict[str, Any]]:
                 "pause_s": pause_s * source.uniform(0.5, 2) / workload.pace,
                 "transactions": 0.02 if silent else workload.transactions,
                 "cold": workload.cold if number % 2 else 0.0,
+                "start": 0.0,
+                "bursts": False,
+                "answer": (500, 3000),
+                "part": 0,
             }
+            | (workload.habits[number % len(workload.habits)] if workload.habits else {})
         )
     return found

@@ -24,7 +24,10 @@ import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tenantmetrics.ledger_totals import StatementTotal
 
 TENANTS = 10_000
 OPERATIONS = 5
@@ -72,6 +75,7 @@ def _generate(root: Path, hours: Sequence[int], writer: str = "bench-0") -> None
     from pyarrow import parquet
 
     from tenantmetrics import ledger
+    from tenantmetrics.ledger_totals import KEY, Totals, encode
     from tenantmetrics.records import Window
 
     schema = ledger.arrow_schema()
@@ -104,6 +108,7 @@ def _generate(root: Path, hours: Sequence[int], writer: str = "bench-0") -> None
     ]
     by_statement = ledger.arrow_schema(ledger.STATEMENT_COLUMNS)
     statements = [_statements(database, writer, by_statement.names) for _ in range(8)]
+    totals = [_totals(database, table) for table in statements]
     for number, hour in enumerate(hours):
         table = tables[number % len(tables)]
         start_s = START_S + hour * 3600
@@ -116,7 +121,15 @@ def _generate(root: Path, hours: Sequence[int], writer: str = "bench-0") -> None
         beside = root / ledger.statements_path(window)
         beside.parent.mkdir(parents=True, exist_ok=True)
         table = statements[number % len(statements)].set_column(0, "window_start", moment)
-        parquet.write_table(table.cast(by_statement), beside, compression="zstd")
+        with (
+            beside.open("wb") as file,
+            parquet.ParquetWriter(file, by_statement, compression="zstd") as rows,
+        ):
+            rows.write_table(table.cast(by_statement))
+            if not os.environ.get("REPORT_BENCH_PLAIN_FOOTERS"):
+                sums = totals[number % len(totals)]
+                said = Totals(table.num_rows, file.tell(), start_s, 3600, writer, sums)
+                rows.add_key_value_metadata({KEY: encode(said)})
 
 
 def _statements(database: Any, writer: str, names: Sequence[str]) -> Any:
@@ -140,6 +153,17 @@ def _statements(database: Any, writer: str, names: Sequence[str]) -> Any:
         """
     ).to_arrow_table()
     return table.select(list(names))
+
+
+def _totals(database: Any, table: Any) -> list[StatementTotal]:
+    """What the exporter puts into the file's footer."""
+    from tenantmetrics.cost import queries
+    from tenantmetrics.ledger_totals import SUMS, StatementTotal
+
+    database.register(queries.STATEMENTS, table)
+    columns = ", ".join(("resource_arn", "fingerprint", "kind", *SUMS))
+    rows = database.execute(f"SELECT {columns} FROM ({queries.STATEMENT_TOTALS_SQL})").fetchall()
+    return [StatementTotal(*row[:3], tuple(row[3:])) for row in rows]
 
 
 def _best(script: str, root: Path) -> tuple[float, float, float, int]:

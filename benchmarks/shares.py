@@ -48,12 +48,15 @@ class Run:
         truth_ns: Server time by tenant.
         calls: Calls of tenants by the view's count.
         unmetered_ns: Server time of everybody else.
+        statements: The truth by tenant, fingerprint: executions and nanoseconds; for whoever wants
+            to know where an error comes from.
     """
 
     ledger: Path
     truth_ns: dict[str, float] = field(default_factory=dict)
     calls: int = 0
     unmetered_ns: float = 0.0
+    statements: list[tuple[str, int, int, float]] = field(default_factory=list)
 
 
 def prepare(url: str, habits: list[dict[str, Any]]) -> None:
@@ -78,6 +81,7 @@ def prepare(url: str, habits: list[dict[str, Any]]) -> None:
             if there.fetchone() is None:
                 connection.execute(f"CREATE ROLE {name} LOGIN")
             connection.execute(f"GRANT ALL ON reading TO {name}")
+        connection.execute("INSERT INTO reading VALUES ('everybody', 0, 0, '')")
         connection.execute("VACUUM ANALYZE reading")
         connection.execute("CHECKPOINT")
         connection.execute("SELECT pg_stat_statements_reset()")
@@ -93,6 +97,7 @@ def run(url: str, workload: Workload, folder: Path, seed: int) -> Run:
     from tenantmetrics.serverside import tables
     from tenantmetrics.serverside.sql import Postgres
     from tenantmetrics.serverside.statements import take
+    from tenantmetrics.sqltext.fingerprint import fingerprint
 
     habits = tenants(workload, seed)
     prepare(url, habits)
@@ -101,6 +106,7 @@ def run(url: str, workload: Workload, folder: Path, seed: int) -> Run:
         secrets.append(Secret(secret_arn(one["name"]), one["name"]))
         one["secret"] = secrets[-1].arn
     found = Run(folder)
+    seconds = SECONDS * workload.times
     with contextlib.ExitStack() as stack:
         endpoints = [
             stack.enter_context(
@@ -120,7 +126,7 @@ def run(url: str, workload: Workload, folder: Path, seed: int) -> Run:
         started = time.time()
         with (
             stranger(url, workload.unmetered_s),
-            drift(endpoints, workload.places, workload.drift, SECONDS),
+            drift(endpoints, workload.places, workload.drift, seconds),
             busy(workload.busy),
         ):
             processes = [
@@ -139,7 +145,7 @@ def run(url: str, workload: Workload, folder: Path, seed: int) -> Run:
                         "endpoint": endpoint.url,
                         "cluster": cluster,
                         "ledger": str(folder),
-                        "seconds": SECONDS,
+                        "seconds": seconds,
                         "seed": seed,
                         "tenants": mine,
                     },
@@ -151,15 +157,17 @@ def run(url: str, workload: Workload, folder: Path, seed: int) -> Run:
         ended = time.time()
         with psycopg.connect(url) as connection:
             rows = connection.execute(
-                "SELECT rolname, sum(total_exec_time + total_plan_time), sum(calls) "
-                "FROM pg_stat_statements JOIN pg_roles ON pg_roles.oid = userid GROUP BY 1"
+                "SELECT rolname, query, total_exec_time + total_plan_time, calls "
+                "FROM pg_stat_statements JOIN pg_roles ON pg_roles.oid = userid"
             ).fetchall()
         snapshot()
     names = {one["name"] for one in habits}
-    for role, milliseconds, calls in rows:
+    found.truth_ns = dict.fromkeys(sorted(names), 0.0)
+    for role, query, milliseconds, calls in rows:
         if role in names:
-            found.truth_ns[role] = milliseconds * 1e6
+            found.truth_ns[role] += milliseconds * 1e6
             found.calls += int(calls)
+            found.statements.append((role, fingerprint(query), int(calls), milliseconds * 1e6))
         else:
             found.unmetered_ns += milliseconds * 1e6
     start_s, period_s = int(started), max(1, round(ended - started))
@@ -214,7 +222,7 @@ def main() -> None:
         + f"; held {HELD:.0%}\n"
     )
     print(
-        f"{'':22} {'calls':>6} {'server':>8} {'unmetered':>9}   "
+        f"{'':28} {'calls':>6} {'server':>8} {'unmetered':>9}   "
         + "   ".join(f"{method + ': moved, held':>24}" for method in methods)
     )
     sums: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
@@ -237,14 +245,14 @@ def main() -> None:
                     )
             truth_s = sum(found.truth_ns.values()) / 1e9
             print(
-                f"{workload.name:22} {found.calls:>6,} {truth_s:>6.1f} s "
+                f"{workload.name:28} {found.calls:>6,} {truth_s:>6.1f} s "
                 f"{found.unmetered_ns / 1e9:>7.1f} s   "
                 + "   ".join(f"{moved:>16.1%} {held:>7.0%}" for moved, held, _ in judged.values()),
                 flush=True,
             )
     for name, worse, worst in (("mean", _mean, _mean), ("worst", max, min)):
         print(
-            f"{name:22} {'':>6} {'':>8} {'':>9}   "
+            f"{name:28} {'':>6} {'':>8} {'':>9}   "
             + "   ".join(
                 f"{worse([moved for moved, _ in rows]):>16.1%} "
                 f"{worst([held for _, held in rows]):>7.0%}"

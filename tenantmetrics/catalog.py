@@ -81,6 +81,8 @@ class Metric:
         form: How it is put into a datum.
         instrument: OpenTelemetry's kind of data point.
         help: One sentence: what it counts.
+        measure: The sum of `tenantmetrics.measures` that it publishes as it is, which is all that
+            the exporters need to fill it; empty where `export/` computes it.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Metric:
     form: Form
     instrument: Instrument
     help: str
+    measure: str = ""
 
     @property
     def fleet(self) -> bool:
@@ -162,6 +165,7 @@ def _detailed(
     twin: str,
     unit: tuple[str, str],
     about: str,
+    measure: str,
     *,
     dimensions: tuple[str, ...] = _TENANT,
     instrument: Instrument = Instrument.COUNTER,
@@ -177,6 +181,7 @@ def _detailed(
         form=Form.SUM,
         instrument=instrument,
         help=about,
+        measure=measure,
     )
 
 
@@ -212,12 +217,14 @@ METRICS: tuple[Metric, ...] = (
         instrument=Instrument.COUNTER,
         help="The tenant's Data API requests as AWS meters them, in 32 KB steps; in CloudWatch,"
         " DatabaseLoad's SampleCount.",
+        measure="billed_requests",
     ),
     _detailed(
         "DatabaseOperations",
         "tenantmetrics.operations",
         ("Count", "{call}"),
         "The tenant's calls by API operation and outcome ('ok' or the error's code).",
+        "calls",
         dimensions=("TenantId", "Operation", "StatusCode"),
     ),
     _detailed(
@@ -225,18 +232,21 @@ METRICS: tuple[Metric, ...] = (
         "tenantmetrics.request.size",
         ("Bytes", "By"),
         "Bytes of the tenant's request bodies.",
+        "request_bytes",
     ),
     _detailed(
         "ResponseBytes",
         "tenantmetrics.response.size",
         ("Bytes", "By"),
         "Bytes of the tenant's response bodies.",
+        "response_bytes",
     ),
     _detailed(
         "RowsReturned",
         "db.client.response.returned_rows",
         ("Count", "{row}"),
         "Rows that the tenant's calls returned.",
+        "rows_returned",
         instrument=Instrument.HISTOGRAM,
     ),
     _detailed(
@@ -244,12 +254,13 @@ METRICS: tuple[Metric, ...] = (
         "tenantmetrics.rows_written",
         ("Count", "{row}"),
         "Rows that the tenant's calls inserted, updated or deleted.",
+        "rows_written",
     ),
     _always(
         "UnattributedCalls",
         "tenantmetrics.unattributed_calls",
         "{call}",
-        "Calls whose tenant nothing named; 0 is sent too.",
+        "Calls for which no source named a tenant; 0 is sent too.",
     ),
     _always(
         "TenantConflicts",
@@ -284,14 +295,14 @@ METRICS: tuple[Metric, ...] = (
         "CallsDropped",
         "tenantmetrics.calls_dropped",
         "{call}",
-        "Calls that the numbers lack, or have without a tenant, by reason.",
+        "Calls missing from the numbers, or counted without a tenant, by reason.",
         ("Reason", "tenantmetrics.reason"),
     ),
     _always(
         "ExportFailures",
         "tenantmetrics.export_failures",
         "{window}",
-        "Windows that an exporter failed to deliver or whose delivery nobody can tell.",
+        "Windows that an exporter did not deliver, or whose delivery is uncertain.",
         ("Exporter", "tenantmetrics.exporter"),
     ),
 )

@@ -44,7 +44,7 @@ class Config:
     """Every setting, validated by `load`.
 
     Attributes:
-        exporters: Where windows go, several fed apart from each other: `cloudwatch`, `emf`, `otlp`,
+        exporters: Where windows go; several are independent: `cloudwatch`, `emf`, `otlp`,
             `otlp:URL`, `ledger:FOLDER`, `ledger:s3://BUCKET/PREFIX`, the name of an exporter of
             another package, or an object (`configure` only). Empty, or `none`, is nowhere; not
             given, `load` chooses: `emf` in Lambda, `otlp` where OTEL_EXPORTER_OTLP_ENDPOINT is set,
@@ -62,10 +62,10 @@ class Config:
         metric_level: What CloudWatch and EMF get: `essential`, or `detailed`, which adds
             operations, bytes and rows.
         max_metric_tenants: Tenants with CloudWatch metrics of their own in a window, those with the
-            most database time; the rest fold into `__other__`.
+            most wall time; the rest fold into `__other__`.
         spool_path: Folder that keeps windows for S3 while S3 is out of reach; empty is
             `tenantmetrics-spool-UID` in the system's folder for temporary files.
-        spool_bytes: Bytes that the spool may take; beyond it the oldest windows go and are counted.
+        spool_bytes: Bytes that the spool may take; beyond it the oldest are dropped and counted.
         slow_call_s: Calls that take longer are logged, without literals; 0 logs none.
         log_errors: Whether calls that fail are logged, without the error's text.
         trace_link: Whether the current OpenTelemetry span gets `tenant.id` and histograms carry its
@@ -77,8 +77,8 @@ class Config:
         tenant_columns: Columns that carry the tenant, lower case.
         tenant_variables: Session variables that carry the tenant, lower case.
         tenant_sources: Which sources are used, the one that wins first; names, or objects of one's
-            own with a method `tenant(request)`. A source that is left out is not asked.
-        tenant_tables: Tables whose rows are tenants, each with the column that is the tenant:
+            own with a method `tenant(request)`. A source that is not listed is not used.
+        tenant_tables: Tables whose rows are tenants, each with its tenant column:
             `organizations:id`.
         tenant_schema: File with the tables' keys, foreign keys and tenant columns, as
             `tenantmetrics rls schema` writes it; empty: their names and statements alone tell.
@@ -414,9 +414,12 @@ def _wrong_texts(name: str, texts: tuple[str, ...]) -> str:
     ):
         return f"some of {', '.join(_SOURCES)}, each once"
     if name == "tenant_tables" and not all(map(_TABLE.fullmatch, texts)):
-        return "names of tables, each with the column that is the tenant: organizations:id"
+        return "table names, each with its tenant column: organizations:id"
     if name in {"tenant_functions", "tenant_setters"} and not all(map(_FUNCTION.fullmatch, texts)):
-        return "names of functions, each with the tenant's argument if not the first: name:2"
+        return (
+            "function names, each with the number of its tenant argument if it is "
+            "not the first: name:2"
+        )
     return ""
 
 

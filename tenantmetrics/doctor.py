@@ -79,7 +79,9 @@ def _credentials() -> Iterator[Finding]:
         for name in session.get_available_regions("cloudwatch", partition)
     }
     if where not in known:
-        yield Finding("aws: region", State.WARNING, f"{where!r} is none that boto3 knows: a typo?")
+        yield Finding(
+            "aws: region", State.WARNING, f"{where!r} is not a region that boto3 knows: a typo?"
+        )
     yield from aws_call(
         "aws: identity", lambda: aws_client("sts").get_caller_identity(), "sts:GetCallerIdentity"
     )

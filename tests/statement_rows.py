@@ -25,6 +25,9 @@ class Opened:
             "CREATE VIEW statements AS SELECT to_timestamp(start) AS window_start, "
             "* EXCLUDE (start) FROM given"
         )
+        self._database.execute(
+            f"CREATE VIEW {queries.STATEMENT_TOTALS} AS {queries.STATEMENT_TOTALS_SQL}"
+        )
 
     def rows(self, sql):
         text = queries.transpile(sql, queries.Dialect.DUCKDB)

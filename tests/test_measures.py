@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tenantmetrics import ledger
 from tenantmetrics.cost.queries import COLUMNS_READ
-from tenantmetrics.cost.sources.staging import Document
+from tenantmetrics.cost.sources.documents import Document
 from tenantmetrics.cost.statement import Period, Statement, Usage
 from tenantmetrics.histogram import add
 from tenantmetrics.measures import MEASURES, REPORTED, SUMS, Fold

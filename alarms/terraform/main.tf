@@ -107,7 +107,7 @@ resource "aws_cloudwatch_metric_alarm" "throttling" {
   count = var.detailed_metrics ? 1 : 0
 
   alarm_name          = "${var.prefix}-throttling"
-  alarm_description   = "Means: The Data API turned a tenant's calls away for their number. Look: dashboard ${var.prefix}-tenant, calls by outcome, for the tenant named as contributor. Do: Slow that tenant's job down, batch its statements, or ask AWS for a higher quota."
+  alarm_description   = "Means: The Data API throttled a tenant's calls. Look: dashboard ${var.prefix}-tenant, calls by outcome, for the tenant named as contributor. Do: Slow that tenant's job down, batch its statements, or ask AWS for a higher quota."
   alarm_actions       = [var.notify_topic_arn]
   ok_actions          = [var.notify_topic_arn]
   comparison_operator = "GreaterThanOrEqualToThreshold"
@@ -129,7 +129,7 @@ resource "aws_cloudwatch_metric_alarm" "statement_timeouts" {
   count = var.detailed_metrics ? 1 : 0
 
   alarm_name          = "${var.prefix}-statement-timeouts"
-  alarm_description   = "Means: A tenant's statements ran into the Data API's 45 seconds. Look: dashboard ${var.prefix}-tenant, calls by outcome, for the tenant named as contributor. Do: Find the statement and give it an index, a limit or continueAfterTimeout."
+  alarm_description   = "Means: A tenant's statements hit the Data API's limit of 45 seconds. Look: dashboard ${var.prefix}-tenant, calls by outcome, for the tenant named as contributor. Do: Find the statement and give it an index, a limit or continueAfterTimeout."
   alarm_actions       = [var.notify_topic_arn]
   ok_actions          = [var.notify_topic_arn]
   comparison_operator = "GreaterThanOrEqualToThreshold"
@@ -313,7 +313,7 @@ resource "aws_cloudwatch_metric_alarm" "tenant_spend" {
   count = var.otlp_metrics ? 1 : 0
 
   alarm_name          = "${var.prefix}-tenant-spend"
-  alarm_description   = "Means: A tenant's billed requests of the last hour are more than ${var.spend_factor} times its usual hour of the day before, and more than ${var.spend_floor_requests}. Look: dashboard ${var.prefix}-tenant for the contributor, billed requests and cost to date. Do: A new job or a loop that calls without end: tell its owner; growth: its plan."
+  alarm_description   = "Means: A tenant's billed requests of the last hour are more than ${var.spend_factor} times its usual hour of the day before, and more than ${var.spend_floor_requests}. Look: dashboard ${var.prefix}-tenant for the contributor, billed requests and cost to date. Do: A new job or an endless loop: tell its owner; growth: its plan."
   alarm_actions       = [var.notify_topic_arn]
   ok_actions          = [var.notify_topic_arn]
   evaluation_interval = 60
@@ -329,7 +329,7 @@ resource "aws_cloudwatch_metric_alarm" "tenant_spend" {
 
 resource "aws_cloudwatch_metric_alarm" "billed_requests_anomaly" {
   alarm_name          = "${var.prefix}-billed-requests-anomaly"
-  alarm_description   = "Means: The number of billed requests of the fleet is far above what is usual for this hour of the week. Look: dashboard ${var.prefix}-fleet, top tenants by billed requests and by load. Do: Find the tenant that rose; a loop or a new job: tell its owner; growth: its plan."
+  alarm_description   = "Means: The number of billed requests of the fleet is far above what is usual for this hour of the week. Look: dashboard ${var.prefix}-fleet, top tenants by billed requests and by load. Do: Find the tenant that grew; a loop or a new job: tell its owner; growth: its plan."
   alarm_actions       = [var.notify_topic_arn]
   ok_actions          = [var.notify_topic_arn]
   comparison_operator = "GreaterThanUpperThreshold"
@@ -360,7 +360,7 @@ resource "aws_cloudwatch_metric_alarm" "billed_requests_anomaly" {
 
 resource "aws_cloudwatch_metric_alarm" "database_time_anomaly" {
   alarm_name          = "${var.prefix}-database-time-anomaly"
-  alarm_description   = "Means: The load (estimated server time) of the fleet is far above what is usual for this hour of the week. Look: dashboard ${var.prefix}-fleet, top tenants by billed requests and by load. Do: Find the tenant that rose; a loop or a new job: tell its owner; growth: its plan."
+  alarm_description   = "Means: The load (estimated server time) of the fleet is far above what is usual for this hour of the week. Look: dashboard ${var.prefix}-fleet, top tenants by billed requests and by load. Do: Find the tenant that grew; a loop or a new job: tell its owner; growth: its plan."
   alarm_actions       = [var.notify_topic_arn]
   ok_actions          = [var.notify_topic_arn]
   comparison_operator = "GreaterThanUpperThreshold"
@@ -391,7 +391,7 @@ resource "aws_cloudwatch_metric_alarm" "database_time_anomaly" {
 
 resource "aws_cloudwatch_metric_alarm" "fleet_spend" {
   alarm_name          = "${var.prefix}-fleet-spend"
-  alarm_description   = "Means: Data API and compute of the last day come to more than ${var.fleet_usd_a_day} USD at the prices set here (an estimate). Look: dashboard ${var.prefix}-fleet, estimated cost a day; tenantmetrics report for whose it is. Do: Expected growth: raise the threshold. Else the tenant that rose, or the cluster's maximum capacity."
+  alarm_description   = "Means: Data API and compute of the last day come to more than ${var.fleet_usd_a_day} USD at the prices set here (an estimate). Look: dashboard ${var.prefix}-fleet, estimated cost a day; tenantmetrics report for the cost by tenant. Do: Expected growth: raise the threshold. Else the tenant that rose, or the cluster's maximum capacity."
   alarm_actions       = [var.notify_topic_arn]
   ok_actions          = [var.notify_topic_arn]
   comparison_operator = "GreaterThanThreshold"
@@ -570,7 +570,7 @@ resource "aws_cloudwatch_metric_alarm" "cluster_connections" {
 
 resource "aws_cloudwatch_metric_alarm" "cluster_acu" {
   alarm_name          = "${var.prefix}-cluster-acu"
-  alarm_description   = "Means: Capacity is above ${var.acu_percent} % of the cluster's maximum for 15 minutes. Look: dashboard ${var.prefix}-fleet, capacity against calls and load. Do: Expected load: raise the maximum. Else the tenant or statement that rose."
+  alarm_description   = "Means: Capacity is above ${var.acu_percent} % of the cluster's maximum for 15 minutes. Look: dashboard ${var.prefix}-fleet, capacity against calls and load. Do: Expected load: raise the maximum. Otherwise find the tenant or statement that grew."
   alarm_actions       = [var.notify_topic_arn]
   ok_actions          = [var.notify_topic_arn]
   comparison_operator = "GreaterThanThreshold"
@@ -590,7 +590,7 @@ resource "aws_cloudwatch_metric_alarm" "cluster_acu" {
 
 resource "aws_cloudwatch_metric_alarm" "calls_lost" {
   alarm_name          = "${var.prefix}-calls-lost"
-  alarm_description   = "Means: Calls are missing in the numbers; the contributor is the reason. Look: dashboard ${var.prefix}-pipeline, calls lost by reason; the log line tenantmetrics.loss. Do: queue_full: a larger queue_size. export_dropped: the exporter's endpoint. Others: report them with the log line."
+  alarm_description   = "Means: Calls are missing from the numbers; the contributor is the reason. Look: dashboard ${var.prefix}-pipeline, calls lost by reason; the log line tenantmetrics.loss. Do: queue_full: a larger queue_size. export_dropped: the exporter's endpoint. Others: report them with the log line."
   alarm_actions       = [var.notify_topic_arn]
   ok_actions          = [var.notify_topic_arn]
   comparison_operator = "GreaterThanThreshold"
@@ -630,7 +630,7 @@ resource "aws_cloudwatch_metric_alarm" "export_failures" {
 
 resource "aws_cloudwatch_metric_alarm" "series_overflow" {
   alarm_name          = "${var.prefix}-series-overflow"
-  alarm_description   = "Means: Calls were folded into __overflow__: more series than max_series in a minute. Look: dashboard ${var.prefix}-pipeline; the number of tenants a minute. Do: Raise max_series, or find what makes tenant names without end."
+  alarm_description   = "Means: Calls were folded into __overflow__: more series than max_series in a minute. Look: dashboard ${var.prefix}-pipeline; the number of tenants a minute. Do: Raise max_series, or find what keeps making new tenant names."
   alarm_actions       = [var.notify_topic_arn]
   ok_actions          = [var.notify_topic_arn]
   comparison_operator = "GreaterThanThreshold"
@@ -662,7 +662,7 @@ resource "aws_cloudwatch_metric_alarm" "no_data" {
 
 resource "aws_cloudwatch_composite_alarm" "page" {
   alarm_name        = "${var.prefix}-page"
-  alarm_description = "Means: Customers are hurt now: calls fail, all are slow, one tenant may see another's rows, or nothing is seen at all. Look: the alarm of ${var.prefix} that is in ALARM; its description says where next. Do: What that alarm's description says; all other alarms can wait until the morning."
+  alarm_description = "Means: Customers are affected now: calls fail, all are slow, one tenant may see another's rows, or nothing is seen at all. Look: the alarm of ${var.prefix} that is in ALARM; its description says where next. Do: What that alarm's description says; all other alarms can wait until the morning."
   alarm_actions     = [var.page_topic_arn]
   ok_actions        = [var.page_topic_arn]
   alarm_rule        = "ALARM(\"${var.prefix}-fleet-error-rate\") OR ALARM(\"${var.prefix}-fleet-latency\") OR ALARM(\"${var.prefix}-noisy-neighbour\") OR ALARM(\"${var.prefix}-tenant-conflicts\") OR ALARM(\"${var.prefix}-no-data\")"

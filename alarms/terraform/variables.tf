@@ -19,12 +19,12 @@ variable "cluster_id" {
 }
 
 variable "page_topic_arn" {
-  description = "SNS topic that wakes somebody."
+  description = "SNS topic that pages somebody."
   type        = string
 }
 
 variable "notify_topic_arn" {
-  description = "SNS topic that is read in the morning."
+  description = "SNS topic for what can wait until the morning."
   type        = string
 }
 
@@ -53,7 +53,7 @@ variable "undecided_calls" {
 }
 
 variable "minimum_calls" {
-  description = "Calls a minute below which rates do not count."
+  description = "Calls a minute below which rates are ignored."
   type        = number
   default     = 5
 }
@@ -125,13 +125,13 @@ variable "resuming_calls" {
 }
 
 variable "anomaly_band" {
-  description = "Standard deviations that are still usual."
+  description = "Width of the anomaly band, in standard deviations."
   type        = number
   default     = 3
 }
 
 variable "spend_factor" {
-  description = "Times its usual hour that a tenant may spend."
+  description = "How many times its usual hour a tenant may use."
   type        = number
   default     = 4
 }

@@ -77,7 +77,7 @@ def _text(sql: str | None, file: Path | None) -> str:
         try:
             text = sys.stdin.read()
         except UnicodeDecodeError as error:
-            raise TenantMetricsError(f"standard input is not text: {error}") from None
+            raise TenantMetricsError(f"standard input is not UTF-8 text: {error}") from None
     else:
         text = sql
     # Bytes that are no UTF-8 come from the command line as lone surrogates.

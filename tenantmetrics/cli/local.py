@@ -144,7 +144,7 @@ def local(
     except _StoppedError:
         pass
     if endings:
-        raise LocalApiError(f"the embedded PostgreSQL has gone: {endings[0]}")
+        raise LocalApiError(f"the embedded PostgreSQL stopped: {endings[0]}")
 
 
 def _key_pair(text: str | None) -> tuple[str, str]:

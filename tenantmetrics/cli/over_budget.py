@@ -89,17 +89,18 @@ def fail_over(statement: Statement, wanted: FailOver | None) -> None:
 
 def _line(state: BudgetState, statement: Statement, *, by_forecast: bool) -> str:
     """Which budget is over by how much; "" where it is not."""
+    from tenantmetrics.report.coins import given, left
     from tenantmetrics.report.outlook import interval
     from tenantmetrics.report.text import money
 
     quantum, limit = statement.quantum, state.budget.amount
-    of = f"of {money(limit, quantum)} {statement.currency}"
+    of = f"of {given(limit, statement)} {statement.currency}"
     name = f"{state.budget.scope} {state.budget.name}"
     if state.left < 0:
-        over = money(-state.left, quantum)
+        over = left(-state.left, statement)
         return f"{name}: spent {money(state.spent, quantum)} {of}, {over} over"
     if by_forecast and state.forecast is not None and state.forecast.amount > limit:
-        over = money(state.forecast.amount - limit, quantum)
+        over = left(state.forecast.amount - limit, statement)
         amount = f"{money(state.forecast.amount, quantum)} ({interval(state.forecast, quantum)})"
         return f"{name}: forecast {amount} {of}, {over} over"
     return ""

@@ -29,7 +29,7 @@ def refresh(
     region: Annotated[str, typer.Option(help="Whose prices.")] = "us-east-1",
     base: Annotated[
         Path | None,
-        typer.Option(help="Price file that gives what AWS does not answer."),
+        typer.Option(help="Price file for prices that AWS does not list."),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite the file, and print what changes.")
@@ -53,7 +53,7 @@ def refresh(
     try:
         client = boto3.client("pricing", region_name=API_REGION)
     except (BotoCoreError, ValueError) as error:
-        raise PriceError(f"the AWS Price List cannot be asked: {error}") from None
+        raise PriceError(f"the AWS Price List cannot be reached: {error}") from None
     try:
         listed, kept = fetch(
             client,
@@ -72,4 +72,4 @@ def refresh(
     typer.echo(f"wrote {output}", err=True)
     for name in kept:
         where = "kept from the base file" if name in {*listed.flat, *listed.tiers} else "left out"
-        typer.echo(f"tenantmetrics: warning: AWS answered no {name}: {where}", err=True)
+        typer.echo(f"tenantmetrics: warning: AWS lists no {name}: {where}", err=True)

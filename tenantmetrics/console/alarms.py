@@ -16,7 +16,8 @@ def names(prefix: str) -> list[str]:
 _PAGE = Alarm(
     id="page",
     severity=Severity.PAGE,
-    means="Customers are hurt now: calls fail, all are slow, one tenant may see another's rows, "
+    means="Customers are affected now: calls fail, all are slow, one tenant may see "
+    "another's rows, "
     "or nothing is seen at all.",
     look="the alarm of ${Prefix} that is in ALARM; its description says where next.",
     do="What that alarm's description says; all other alarms can wait until the morning.",

@@ -22,4 +22,4 @@ def folder(name: str) -> Path:
     for root in (_HERE / "_data", _HERE.parent.parent):
         if (root / name).is_dir():
             return root / name
-    raise ConsoleError(f"this installation lacks its {name}: install the wheel again")
+    raise ConsoleError(f"the installed package has no {name}: reinstall it")

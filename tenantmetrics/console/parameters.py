@@ -13,8 +13,10 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         name="ClusterId", default="my-aurora-cluster", about="DBClusterIdentifier of the cluster."
     ),
-    Parameter(name="PageTopicArn", default=None, about="SNS topic that wakes somebody."),
-    Parameter(name="NotifyTopicArn", default=None, about="SNS topic that is read in the morning."),
+    Parameter(name="PageTopicArn", default=None, about="SNS topic that pages somebody."),
+    Parameter(
+        name="NotifyTopicArn", default=None, about="SNS topic for what can wait until the morning."
+    ),
     Parameter(
         name="DetailedMetrics",
         default="false",
@@ -40,7 +42,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         about="Calls a minute that do not restrict their rows to their session's tenant.",
     ),
     Parameter(
-        name="MinimumCalls", default=5, about="Calls a minute below which rates do not count."
+        name="MinimumCalls", default=5, about="Calls a minute below which rates are ignored."
     ),
     Parameter(name="ErrorRatePercent", default=5, about="Fleet: failed calls, percent."),
     Parameter(name="LatencyMs", default=500, about="Fleet: average latency, milliseconds."),
@@ -70,8 +72,12 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         name="ResumingCalls", default=3, about="Calls of a tenant a minute to a paused database."
     ),
-    Parameter(name="AnomalyBand", default=3, about="Standard deviations that are still usual."),
-    Parameter(name="SpendFactor", default=4, about="Times its usual hour that a tenant may spend."),
+    Parameter(
+        name="AnomalyBand", default=3, about="Width of the anomaly band, in standard deviations."
+    ),
+    Parameter(
+        name="SpendFactor", default=4, about="How many times its usual hour a tenant may use."
+    ),
     Parameter(
         name="SpendFloorRequests",
         default=10000,

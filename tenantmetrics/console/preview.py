@@ -20,7 +20,7 @@ from tenantmetrics.console.chart import Chart, Line, number, plan
 from tenantmetrics.console.parameters import PARAMETERS
 from tenantmetrics.console.rehearsal.evaluate import Rehearsal, rehearse
 from tenantmetrics.console.rehearsal.mathematics import Value, evaluate
-from tenantmetrics.console.rehearsal.store import Store, statistic
+from tenantmetrics.console.rehearsal.store import MetricStore, statistic
 from tenantmetrics.console.settings import Settings
 from tenantmetrics.console.templating import markdown, render
 from tenantmetrics.errors import ConsoleError
@@ -85,7 +85,7 @@ class Tile:
     rows: list[tuple[str, ...]] = field(default_factory=list)
 
 
-def busiest(store: Store) -> str:
+def busiest(store: MetricStore) -> str:
     """The tenant with the highest load, for whom the tenant dashboard is drawn.
 
     Raises:
@@ -98,7 +98,7 @@ def busiest(store: Store) -> str:
     return max(found, key=lambda key: (store.total(key, 0, store.end_s)[0], key[1]))[1][0][1]
 
 
-def page(store: Store, settings: Settings, *, tenant: str, recording: str) -> str:
+def page(store: MetricStore, settings: Settings, *, tenant: str, recording: str) -> str:
     """The page, as HTML.
 
     Args:
@@ -134,7 +134,7 @@ def page(store: Store, settings: Settings, *, tenant: str, recording: str) -> st
     return render("preview.html.j2", about=about, boards=boards)
 
 
-def lines(properties: Mapping[str, Any], store: Store) -> list[Line]:
+def lines(properties: Mapping[str, Any], store: MetricStore) -> list[Line]:
     """The visible lines of a metric widget.
 
     Raises:
@@ -169,7 +169,7 @@ def lines(properties: Mapping[str, Any], store: Store) -> list[Line]:
 def _value(
     line: list[Any],
     options: Mapping[str, Any],
-    store: Store,
+    store: MetricStore,
     known: Mapping[str, Value],
     period_s: int,
 ) -> Value | None:
@@ -185,7 +185,7 @@ def _value(
         return None
 
 
-def _tile(widget: Mapping[str, Any], store: Store, found: Rehearsal) -> Tile:
+def _tile(widget: Mapping[str, Any], store: MetricStore, found: Rehearsal) -> Tile:
     properties = widget["properties"]
     tile = Tile(
         kind=widget["type"],
@@ -204,7 +204,7 @@ def _tile(widget: Mapping[str, Any], store: Store, found: Rehearsal) -> Tile:
     return tile
 
 
-def _fill_graph(tile: Tile, properties: Mapping[str, Any], store: Store) -> None:
+def _fill_graph(tile: Tile, properties: Mapping[str, Any], store: MetricStore) -> None:
     drawn = lines(properties, store)
     if not drawn:
         tile.nothing = _NO_DATA
@@ -223,7 +223,7 @@ def _fill_graph(tile: Tile, properties: Mapping[str, Any], store: Store) -> None
         )
 
 
-def _state(arn: str, store: Store, found: Rehearsal) -> State:
+def _state(arn: str, store: MetricStore, found: Rehearsal) -> State:
     name = arn.rsplit(":", 1)[1]
     mine = [firing for firing in found.firings if name.endswith(f"-{firing.alarm}")]
     longest = max((len(firing.alarm) for firing in mine), default=0)
@@ -239,7 +239,7 @@ def _state(arn: str, store: Store, found: Rehearsal) -> State:
     return State(name, state, f" · fired{often} {times}")
 
 
-def _fill_table(tile: Tile, query: str, store: Store) -> None:
+def _fill_table(tile: Tile, query: str, store: MetricStore) -> None:
     """The two tables that a recording can answer; any other query as text."""
     tenant = re.search(r"TenantId = '((?:[^'\\]|\\.)*)'", query)
     whose = tenant.group(1) if tenant else ""
@@ -256,7 +256,7 @@ def _fill_table(tile: Tile, query: str, store: Store) -> None:
         tile.nothing = _NO_DATA
 
 
-def _errors(store: Store, tenant: str) -> list[tuple[str, ...]]:
+def _errors(store: MetricStore, tenant: str) -> list[tuple[str, ...]]:
     rows = []
     for key, points in store.select(
         "DatabaseOperations", ["TenantId", "Operation", "StatusCode"]
@@ -269,7 +269,7 @@ def _errors(store: Store, tenant: str) -> list[tuple[str, ...]]:
     return [(operation, code, number(calls), last) for calls, operation, code, last in rows]
 
 
-def _slowest(store: Store, tenant: str) -> list[tuple[str, ...]]:
+def _slowest(store: MetricStore, tenant: str) -> list[tuple[str, ...]]:
     points = store.series.get(("DatabaseDuration", (("TenantId", tenant),)), {})
     rows = sorted(((max(values)[0], minute) for minute, values in points.items()), reverse=True)
     return [(_clock(minute), number(value)) for value, minute in rows[:_SLOWEST_MAX]]

@@ -14,6 +14,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from tenantmetrics.cost.drivers import NOBODY, WORDS, Consumer, Driver, weight_of
+from tenantmetrics.cost.known import plus
 from tenantmetrics.cost.statement import Line, LineKind, Pool, Usage
 from tenantmetrics.records import IDLE, SHARED, UNATTRIBUTED
 
@@ -44,6 +45,8 @@ class Charge:
             to `__unattributed__`.
         quantity: How much was bought, in the unit of the price; None where units are mixed.
         other: The amount with commitments counted the other way; None where it is the same.
+        listed: The amount at list prices; None where that is not known.
+        contracted: The amount at agreed prices; None where that is not known.
         invoice: Number of the invoice that it is on; "" where there is none, or several.
         words: Where its hours come from.
         people: Whom it is divided among; all if None.
@@ -60,6 +63,8 @@ class Charge:
     unmetered_weight: int = 0
     quantity: Decimal | None = None
     other: Decimal | None = None
+    listed: Decimal | None = None
+    contracted: Decimal | None = None
     invoice: str = ""
     words: str = ""
     people: Sequence[Consumer] | None = None
@@ -229,6 +234,8 @@ def _pools(
         pools[charge.name] = Pool(
             charge.name, charge.title, amount, driver, charge.detail, charge.quantity,
             invoice=charge.invoice,
+            listed=plus(known.listed if known else None, charge.listed),
+            contracted=plus(known.contracted if known else None, charge.contracted),
         )  # fmt: skip
         if charge.words:
             words.setdefault(charge.name, {})[charge.words] = None

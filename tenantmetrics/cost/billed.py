@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from tenantmetrics.cost.allocate import Charge
 from tenantmetrics.cost.bill import Bill
-from tenantmetrics.cost.bill.model import Charges
+from tenantmetrics.cost.bill.model import Charges, PoolCharge
 from tenantmetrics.cost.capacity import (
     Load,
     Weights,
@@ -22,6 +23,9 @@ from tenantmetrics.cost.inputs import HourlyCapacity
 from tenantmetrics.cost.list_prices import TITLES
 
 __all__ = ["billed_charges", "billed_notes", "billed_weights", "hours_without_compute"]
+
+_OTHER_SERVICES = "services without a pool"
+"""What they are of, in the place of a cluster."""
 
 _SIGNS = ("credits", "taxes")
 """Pools that are parts of other charges' prices."""
@@ -79,7 +83,7 @@ def billed_charges(  # noqa: PLR0917 - what a part of a bill is divided with
         idle_words: What says how much of them was idle, by the drivers that weigh time.
     """
     requests = sum(person.usage.billed_requests for person in people)
-    charges = []
+    charges: list[Charge] = []
     for pool, billed in part.charges.pools.items():
         driver = driver_of(pool, drivers)
         # Hours of one machine and of another cannot be added up to a volume, and a credit's
@@ -94,24 +98,48 @@ def billed_charges(  # noqa: PLR0917 - what a part of a bill is divided with
         if driver is Driver.BILLED_REQUESTS:
             unmetered = max(0, round(billed.quantity) - requests)
         time = driver in {Driver.SERVER_TIME, Driver.WALL_TIME} and people
-        charges.append(
-            Charge(
-                pool,
-                TITLES[pool],
-                billed.amount,
-                driver,
-                detail,
-                idle_weight=idle_weights.get(driver, 0),
-                unmetered_weight=unmetered,
-                quantity=whole.quantity if len(types) == 1 and pool not in _SIGNS else None,
-                other=None if billed.other == billed.amount else billed.other,
-                invoice=min(whole.invoices) if len(whole.invoices) == 1 else "",
-                words="; ".join(filter(None, (words, idle_words.get(driver)))) if time else "",
-                people=everyone if driver in {Driver.STORAGE, Driver.FIXED} else people,
-                cells=part.cells,
-            )
+        charge = Charge(
+            pool,
+            TITLES[pool],
+            billed.amount,
+            driver,
+            detail,
+            idle_weight=idle_weights.get(driver, 0),
+            unmetered_weight=unmetered,
+            quantity=whole.quantity if len(types) == 1 and pool not in _SIGNS else None,
+            other=None if billed.other == billed.amount else billed.other,
+            listed=billed.listed,
+            contracted=billed.contracted,
+            invoice=min(whole.invoices) if len(whole.invoices) == 1 else "",
+            words="; ".join(filter(None, (words, idle_words.get(driver)))) if time else "",
+            people=everyone if driver in {Driver.STORAGE, Driver.FIXED} else people,
+            cells=part.cells,
         )
+        charges += _by_service(charge, billed)
     return charges
+
+
+def _by_service(charge: Charge, billed: PoolCharge) -> Iterable[Charge]:
+    """What is of services without a pool, apart: credits and taxes of others are none of theirs.
+
+    Their own stay with them.
+    """
+    if not billed.foreign and not billed.foreign_other:
+        return [charge]
+    foreign = replace(
+        charge,
+        amount=billed.foreign,
+        other=None if charge.other is None else billed.foreign_other,
+        cells=frozenset({_OTHER_SERVICES}),
+    )
+    rest = replace(
+        charge,
+        amount=billed.amount - billed.foreign,
+        other=None if charge.other is None else billed.other - billed.foreign_other,
+        listed=None,
+        contracted=None,
+    )
+    return [rest, foreign]
 
 
 def hours_without_compute(charges: Charges, hours: Iterable[int]) -> int:

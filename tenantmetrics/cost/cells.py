@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Self
 
+from tenantmetrics.cost.known import is_possible
 from tenantmetrics.errors import ReportError
 
 __all__ = ["Cell", "Path_", "is_blank", "read_rows"]
@@ -42,6 +44,19 @@ class Cell:
             f"{self.path!r} row {self.row}, column {self.column!r}: duplicate {what} {self.text!r}"
         )
 
+    def named(self, what: str) -> Self:
+        """The cell itself, if it names something.
+
+        Args:
+            what: What it must name, such as "a tenant's name".
+
+        Raises:
+            ReportError: It is blank.
+        """
+        if not self.text.strip():
+            raise self.wrong(what)
+        return self
+
     def number(self, wanted: str = "a number such as 1234.5") -> Decimal:
         """The value as a number. Thousands separators are refused: 1,234 may mean two things.
 
@@ -52,7 +67,7 @@ class Cell:
             value = Decimal(self.text.strip())
         except InvalidOperation:
             raise self.wrong(wanted) from None
-        if not value.is_finite() or "_" in self.text:
+        if not is_possible(value) or "_" in self.text:
             raise self.wrong(wanted)
         return value
 

@@ -21,6 +21,9 @@ from tenantmetrics.errors import ReportError
 
 __all__ = ["Matched", "Part", "match"]
 
+_NAMED = 5
+"""Clusters that a note names one by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -228,6 +231,21 @@ class _Matching:
         ):
             words = ", ".join(f"{arn or 'no named cluster'} ({calls[arn]:,} calls)" for arn in free)
             yield f"Usage of clusters without a charge on the bill bears none of others': {words}."
+        billed = {short(place.resource) for place in self.given}
+        here = {short(arn) for arn in self.called}
+        strange = sorted(
+            {
+                short(cluster)
+                for alias, cluster in self.names.aliases.items()
+                if short(cluster) not in here | billed and short(alias) not in billed
+            }
+        )
+        if strange:
+            more = f" and {len(strange) - _NAMED:,} more" if len(strange) > _NAMED else ""
+            yield (
+                "The file of clusters names some that were neither called nor charged for: "
+                f"{', '.join(strange[:_NAMED])}{more}."
+            )
         sure = [p for p in self.guessed if len(self.given[p]) == 1]
         if sure:
             of_what = ", ".join(sorted({short(self.given[p][0]) or "usage that names no cluster"

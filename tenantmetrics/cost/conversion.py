@@ -101,7 +101,12 @@ def convert(statement: Statement, rate: ExchangeRate) -> Statement:
     )
     units, columns = parts.rounded(quantum, total)
     pools = tuple(
-        replace(pool, amount=unit * quantum)
+        replace(
+            pool,
+            amount=unit * quantum,
+            listed=_converted(pool.listed, factor),
+            contracted=_converted(pool.contracted, factor),
+        )
         for pool, unit in zip(statement.pools, units, strict=True)
     )
     lines = tuple(
@@ -169,6 +174,14 @@ def smallest_coin(currency: str) -> Decimal:
     from babel.numbers import get_currency_precision  # noqa: PLC0415 - an extra, and slow to load
 
     return Decimal(1).scaleb(-get_currency_precision(currency))
+
+
+def _converted(amount: Decimal | None, factor: Fraction) -> Decimal | None:
+    """What is not divided needs no rounding to coins."""
+    if amount is None:
+        return None
+    product = _times(amount, factor)
+    return Decimal(product.numerator) / Decimal(product.denominator)
 
 
 def _times(amount: Decimal, factor: Fraction) -> Fraction:

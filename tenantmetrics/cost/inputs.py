@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from tenantmetrics.cost.cells import Path_, read_rows
+from tenantmetrics.cost.cells import Path_, is_blank, read_rows
 from tenantmetrics.cost.period import part_of
 from tenantmetrics.cost.statement import Period
 
@@ -119,12 +119,14 @@ def read_tenants(path: Path_) -> dict[str, TenantFacts]:
     """
     facts: dict[str, TenantFacts] = {}
     for row in read_rows(path, ("tenant",)):
+        if is_blank(row):
+            continue
         if BUDGET in row:
-            pool = row.pop(POOL, None)
-            if not row["tenant"].text.strip() or (pool and pool.text.strip()):
+            pool, budget = row.pop(POOL, None), row.pop(BUDGET)
+            of_nobody = not row["tenant"].text.strip() and budget.text.strip()
+            if of_nobody or (pool and pool.text.strip()):
                 continue
-            del row[BUDGET]
-        tenant = row.pop("tenant")
+        tenant = row.pop("tenant").named("a tenant's name")
         if tenant.text in facts:
             raise tenant.duplicate("tenant")
         revenue = row.pop("revenue", None)
@@ -147,7 +149,9 @@ def read_storage(path: Path_) -> dict[str, int]:
     """
     measured: dict[str, int] = {}
     for row in read_rows(path, ("tenant", "bytes")):
-        tenant = row["tenant"]
+        if is_blank(row):
+            continue
+        tenant = row["tenant"].named("a tenant's name")
         if tenant.text in measured:
             raise tenant.duplicate("tenant")
         measured[tenant.text] = round(row["bytes"].amount("a number of bytes, 0 or more"))

@@ -20,6 +20,9 @@ from tenantmetrics.errors import ReportError
 __all__ = ["OfClusters", "clusters_of_bill", "clusters_of_capacity"]
 
 
+_RELATIONS = {queries.RELATION, queries.STATEMENTS, queries.STATEMENT_TOTALS}
+
+
 def clusters_of_bill(clusters: Sequence[str], only: BillFilter | None) -> list[str]:
     """The clusters that a bill's filter leaves.
 
@@ -86,7 +89,7 @@ class OfClusters:
         query = sqlglot.parse_one(sql, read=queries.Dialect.DUCKDB)
         arns = [exp.Literal.string(arn) for arn in self._arns]
         for table in list(query.find_all(exp.Table)):
-            if table.name not in {queries.RELATION, queries.STATEMENTS}:
+            if table.name not in _RELATIONS:
                 continue
             wanted: exp.Condition = exp.column("resource_arn").isin(*arns)
             if table.name == queries.RELATION:

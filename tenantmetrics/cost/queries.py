@@ -22,6 +22,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 import sqlglot
+from sqlglot import exp
 
 from tenantmetrics.cost.statement import Period, Usage
 
@@ -30,10 +31,13 @@ __all__ = [
     "COLUMNS_SINCE_2",
     "RELATION",
     "STATEMENTS",
+    "STATEMENT_TOTALS",
+    "STATEMENT_TOTALS_SQL",
     "Dialect",
     "days",
     "hours",
     "losses",
+    "parsed",
     "tenants",
     "transpile",
     "wholeness",
@@ -45,6 +49,17 @@ RELATION = "usage"
 
 STATEMENTS = "statements"
 """Its table of statements, for `cost.server_time`; without rows in a ledger of version 1."""
+
+STATEMENT_TOTALS = "statement_totals"
+"""Its sums by window and statement, over all tenants. Files may say them without their rows."""
+
+STATEMENT_TOTALS_SQL = f"""
+SELECT window_start, max(window_s) AS window_s, writer, resource_arn, fingerprint, kind,
+       sum(calls) AS calls, sum(duration_ns - waited_ns) AS net_ns, sum(duration_us2) AS us2,
+       sum(request_bytes + response_bytes) AS bytes, sum(rows_written) AS rows_written
+FROM {STATEMENTS} GROUP BY window_start, writer, resource_arn, fingerprint, kind
+"""  # noqa: S608 - names of our own
+"""The same from the rows."""
 
 COLUMNS_READ = (
     "window_start",
@@ -99,32 +114,48 @@ class Dialect(StrEnum):
 
 
 def transpile(sql: str, dialect: Dialect) -> str:
-    """A query of this file in an engine's dialect."""
-    return sqlglot.transpile(sql, read=Dialect.DUCKDB, write=dialect)[0]
+    """A query of this stage in an engine's dialect.
+
+    DuckDB has `STATEMENT_TOTALS` as a relation of its own; the others work it out of the rows.
+    """
+    if dialect is Dialect.DUCKDB:
+        return sql  # as it is written
+    return parsed(sql).sql(dialect)
+
+
+def parsed(sql: str) -> exp.Query:
+    """A query of this stage for engines that have the tables' rows and nothing else."""
+    query = sqlglot.parse_one(sql, read=Dialect.DUCKDB)
+    assert isinstance(query, exp.Query)  # noqa: S101 - a SELECT of ours, for the type checker
+    for table in list(query.find_all(exp.Table)):
+        if table.name == STATEMENT_TOTALS:
+            sums = sqlglot.parse_one(STATEMENT_TOTALS_SQL, read=Dialect.DUCKDB)
+            table.replace(exp.Subquery(this=sums, alias=exp.to_identifier(table.alias_or_name)))
+    return query
 
 
 def hours(period: Period, most_writers: int) -> str:
-    """Hour since the epoch, cluster, writer; then the fields of `HourUsage` in order.
+    """Hour since the epoch, cluster, writer; the fields of `HourUsage` in order; what was lost.
 
     By hour and cluster with no writer, and by cluster and writer with no hour: those writers with
     the most calls. By window first: the rest is then worked out for thousands of windows, not for
     millions of rows.
     """
     return f"""
-SELECT hour, resource_arn, writer, calls, duration_ns, waited_ns, first_s, last_s FROM (
+SELECT hour, resource_arn, writer, calls, duration_ns, waited_ns, first_s, last_s, lost FROM (
   SELECT hour, resource_arn, writer, sum(calls) AS calls, sum(duration_ns) AS duration_ns,
          sum(waited_ns) AS waited_ns, CAST(floor(min(start_s)) AS BIGINT) AS first_s,
-         CAST(floor(max(start_s)) AS BIGINT) AS last_s,
+         CAST(floor(max(start_s)) AS BIGINT) AS last_s, sum(lost) AS lost,
          row_number() OVER (
            PARTITION BY CASE WHEN writer IS NULL THEN 0 ELSE 1 END
            ORDER BY sum(calls) DESC, writer, resource_arn
          ) AS place
   FROM (
     SELECT {_HOUR} AS hour, resource_arn, writer, epoch(window_start) AS start_s, calls,
-           duration_ns, waited_ns
+           duration_ns, waited_ns, lost
     FROM (
       SELECT window_start, resource_arn, writer, sum(calls) AS calls,
-             sum(duration_ns) AS duration_ns, sum({_WAITED}) AS waited_ns
+             sum(duration_ns) AS duration_ns, sum({_WAITED}) AS waited_ns, sum(lost) AS lost
       FROM usage GROUP BY window_start, resource_arn, writer
     ) AS by_window WHERE {_within(period)}
   ) AS in_period GROUP BY GROUPING SETS ((hour, resource_arn), (resource_arn, writer))

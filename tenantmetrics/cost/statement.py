@@ -87,6 +87,8 @@ class Pool:
         other: The same charges with commitments counted the other way: when used where `amount`
             has them when paid, when paid where it has them when used. None where that is unknown.
         invoice: Number of the invoice that it is on; "" where there is none, or several.
+        listed: The same charges at list prices, exact; None where that is not known.
+        contracted: The same at agreed prices, exact; None where that is not known.
     """
 
     name: str
@@ -97,6 +99,8 @@ class Pool:
     quantity: Decimal | None = None
     other: Decimal | None = None
     invoice: str = ""
+    listed: Decimal | None = None
+    contracted: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

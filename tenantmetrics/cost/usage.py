@@ -141,6 +141,7 @@ class LedgerUsage:
         self.calls: dict[str, int] = {}
         self.writers: dict[str, int] = {}
         self._hours: dict[int, HourUsage] | None = None
+        self._lost = 0
         self._ledger = (engine or DuckDB()).open(path, period, skip_corrupt=skip_corrupt)
 
     def __enter__(self) -> Self:
@@ -176,11 +177,14 @@ class LedgerUsage:
             return self._hours
         found: dict[int, HourUsage] = {}
         self.calls, self.writers = {}, {}
-        for hour, arn, writer, *numbers in self._rows(queries.hours(self._period, MOST_WRITERS)):
+        self._lost = 0
+        sums = self._rows(queries.hours(self._period, MOST_WRITERS))
+        for hour, arn, writer, *numbers, lost in sums:
             one = HourUsage(*map(int, numbers))
             if hour is None or hour == "":
                 self.writers[writer] = self.writers.get(writer, 0) + one.calls
                 continue
+            self._lost += int(lost)
             known = found.get(int(hour))
             found[int(hour)] = one if known is None else known.plus(one)
             if one.calls or one.duration_ns:
@@ -191,7 +195,9 @@ class LedgerUsage:
         return self._hours
 
     def losses(self) -> dict[str, int]:
-        """What the writers lost, by reason."""
+        """What the writers lost, by reason. Where `hours` found nothing lost, nothing is read."""
+        if self._hours is not None and not self._lost:
+            return {}
         rows = self._rows(queries.losses(self._period))
         return {reason: int(amount) for reason, amount in sorted(rows)}
 

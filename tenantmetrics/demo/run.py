@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from rich.table import Table
 import tenantmetrics
 from tenantmetrics.cost import Capacity, monthly
 from tenantmetrics.dataapi.fields import sql_parameters
+from tenantmetrics.demo.capacity import awake
 from tenantmetrics.demo.check import Check, compare
 from tenantmetrics.demo.schema import APPLICATION_ROLE, HEAVY, STATEMENTS, TENANTS
 from tenantmetrics.demo.shares import Shares, compare_shares
@@ -29,7 +30,6 @@ from tenantmetrics.report import csv, html, terminal
 
 __all__ = ["run"]
 
-_ACU = Decimal(2)
 _DATABASE = "hotel"
 _GUESTS, _EVALUATIONS = 3, 2
 _OVERHEAD = "overhead:median=0.02:p99=0.04"
@@ -82,7 +82,9 @@ def run(output: Path, duration_s: float, console: Console, *, overhead: bool = T
         server_time.clear()
         before = endpoint.requests.total
         tenantmetrics.configure(exporters=[f"ledger:{ledger}"], flush_interval_s=5)
+        started_s = time.time()
         workload = _load(endpoint, duration_s, console)
+        ended_s = time.time()
         if not tenantmetrics.shutdown(_FLUSH_TIMEOUT_S):
             raise ReportError(f"the ledger in {ledger} could not be written: is the disk full?")
         received = endpoint.requests.total - before
@@ -93,7 +95,8 @@ def run(output: Path, duration_s: float, console: Console, *, overhead: bool = T
         workload.rows_checked,
         workload.rows_of_others,
     )
-    statement = monthly(ledger, capacity=Capacity(acu=_ACU))
+    hourly = awake(folder / "capacity.csv", started_s, ended_s)
+    statement = monthly(ledger, capacity=Capacity(hourly=hourly))
     csv.write(statement, folder / "report.csv")
     html.write(statement, folder / "report.html")
     console.print()
@@ -237,12 +240,13 @@ def _print_files(folder: Path, console: Console) -> None:
     for name, about in (
         ("report.html", "the same with a chart: open it in a browser"),
         ("report.csv", "for a spreadsheet"),
+        ("capacity.csv", "what the cluster had, hour by hour: for report --capacity"),
         ("ledger/", "Parquet, one file a writer and window"),
     ):
         console.print(f"  {folder / name}  [dim]{about}[/]", soft_wrap=True, highlight=False)
     console.print("\nnext:")
     for command in (
-        f"report --ledger {folder / 'ledger'} --acu 2 --idle weighted",
+        f"report --ledger {folder / 'ledger'} --capacity {folder / 'capacity.csv'} --idle weighted",
         "explain \"SELECT * FROM bookings WHERE tenant_id = 'acme'\"",
         "local",
     ):

@@ -24,7 +24,7 @@ from typing import Any
 from tenantmetrics import ledger
 from tenantmetrics.errors import ConfigError, MissingExtraError
 from tenantmetrics.export.base import ExportError
-from tenantmetrics.export.ledger_statements import printable, write_statements
+from tenantmetrics.export.ledger_statements import ROWS_A_TOTAL, printable, write_statements
 from tenantmetrics.life import unforked
 from tenantmetrics.measures import BY_STATEMENT, MEASURES
 from tenantmetrics.records import UNATTRIBUTED, Series, SeriesKey, Source, Window
@@ -121,7 +121,8 @@ def set_up_arrow() -> None:
     window = Window(
         0, 60, "", 0, {SeriesKey("", "", "", Source.UNATTRIBUTED, "", ""): Series()}, {}
     )
-    window.statements.add("", ("", "", 0, "", ""), *[0] * len(BY_STATEMENT))
+    for tenant in range(ROWS_A_TOTAL):  # so many that they are added up too
+        window.statements.add(str(tenant), ("", "", 0, "", ""), *[0] * len(BY_STATEMENT))
     with unforked:
         for _ in files(window):
             pass

@@ -3,6 +3,7 @@
 The columns are handed over as they lie in memory, and sorted by Arrow, which lets other threads run
 meanwhile: a quarter of a million rows as Python's lists would stop the application for a second.
 Written a part at a time, since names repeated in every row take far more memory than the table.
+The footer has each statement's sums over all tenants, where that saves a reader much.
 """
 
 from __future__ import annotations
@@ -11,14 +12,21 @@ from array import array
 from collections.abc import Sequence
 from typing import IO, Any
 
-from tenantmetrics import ledger
+from tenantmetrics import ledger, ledger_totals
+from tenantmetrics.ledger_totals import StatementTotal, Totals
 from tenantmetrics.measures import BY_STATEMENT
 from tenantmetrics.records import Window
 
-__all__ = ["printable", "write_statements"]
+__all__ = ["ROWS_A_TOTAL", "printable", "write_statements"]
 
 _ROWS = 32_768
 """Rows written at once: one row group, 5 MB in memory."""
+
+ROWS_A_TOTAL = 32
+"""Rows that stand for one sum in the footer, at the least: it then adds two bytes to each."""
+
+_MOST = 2**62
+"""Sums stay well below what an integer of 64 bits holds, or are left to the reader."""
 
 
 def write_statements(window: Window, file: IO[bytes]) -> None:
@@ -77,6 +85,49 @@ def write_statements(window: Window, file: IO[bytes]) -> None:
             }
             arrays = [columns[field.name].cast(field.type) for field in schema]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+        totals = _totals(pa, window, of_statement, measures)
+        if totals:
+            # Where the data ends and the footer begins.
+            said = Totals(
+                len(statements), file.tell(), window.start_s, window.length_s,
+                same["writer"].as_py(), totals,
+            )  # fmt: skip
+            writer.add_key_value_metadata({ledger_totals.KEY: ledger_totals.encode(said)})
+
+
+def _totals(
+    pa: Any, window: Window, of_statement: Any, measures: dict[str, Any]
+) -> list[StatementTotal]:
+    """Each statement's sums; none where they are too many or too large."""
+    import pyarrow.compute as pc  # noqa: PLC0415 - loaded by the exporters' constructors
+
+    statements = window.statements.statements
+    names = {(arn, fingerprint, str(kind)) for arn, _, fingerprint, _, kind in statements}
+    if len(names) * ROWS_A_TOTAL > len(of_statement):
+        return []
+    if any(
+        pc.sum(column.cast(pa.float64(), safe=False)).as_py() > _MOST
+        for column in measures.values()
+    ):
+        return []
+    table = pa.table({"statement": of_statement, **measures})
+    # Not on Arrow's thread pool, which a forked child does not have.
+    grouped = table.group_by("statement", use_threads=False)
+    sums: dict[tuple[str, int, str], list[int]] = {}
+    for row in grouped.aggregate([(name, "sum") for name in measures]).to_pylist():
+        arn, _, fingerprint, _, kind = statements[row["statement"]]
+        of = {name: row[f"{name}_sum"] for name in measures}
+        mine = (
+            of["calls"], of["duration_ns"] - of["waited_ns"], of["duration_us2"],
+            of["request_bytes"] + of["response_bytes"], of["rows_written"],
+        )  # fmt: skip
+        known = sums.setdefault((arn, fingerprint, str(kind)), [0] * len(mine))
+        sums[arn, fingerprint, str(kind)] = [a + b for a, b in zip(known, mine, strict=True)]
+    arns = _strings(pa, [arn for arn, _, _ in sums]).to_pylist()
+    return [
+        StatementTotal(arn, fingerprint, kind, tuple(numbers))
+        for arn, ((_, fingerprint, kind), numbers) in zip(arns, sums.items(), strict=True)
+    ]
 
 
 def _ranks(pa: Any, values: Sequence[Any]) -> Any:

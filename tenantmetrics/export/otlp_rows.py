@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, cast
 
-from tenantmetrics.catalog import metric
+from tenantmetrics.catalog import METRICS, Instrument, metric
 from tenantmetrics.export.points import CONFLICTS, TOLD_ELSEWHERE, refused
 from tenantmetrics.health import Loss
 from tenantmetrics.histogram import add
@@ -14,13 +14,12 @@ from tenantmetrics.records import OK, UNATTRIBUTED, Misuse, Series, Window
 __all__ = ["Cumulative", "Row", "rows"]
 
 _LOAD = metric("DatabaseLoad").twin
-_COUNTERS = (
-    ("tenantmetrics.billed_requests", "billed_requests"),
-    ("tenantmetrics.operations", "calls"),
-    ("tenantmetrics.request.size", "request_bytes"),
-    ("tenantmetrics.response.size", "response_bytes"),
-    ("tenantmetrics.rows_written", "rows_written"),
+_COUNTERS = tuple(
+    (published.twin, published.measure)
+    for published in METRICS
+    if published.measure and published.instrument is Instrument.COUNTER
 )
+"""Sums that are published as they are."""
 
 Attributes = tuple[tuple[str, str], ...]
 

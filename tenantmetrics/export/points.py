@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from heapq import nlargest
 from typing import NamedTuple
 
-from tenantmetrics.catalog import OTHER, Level, Metric, metric
+from tenantmetrics.catalog import OTHER, Level, Metric, metric, metrics
 from tenantmetrics.dimension import dimension_value
 from tenantmetrics.export.values import values
 from tenantmetrics.health import Loss
@@ -53,14 +53,11 @@ _FLEET_ERRORS = metric("DatabaseErrors", fleet=True)
 _FLEET_LOAD = metric("DatabaseLoad", fleet=True)
 _OPERATIONS = metric("DatabaseOperations")
 _SUMS = tuple(
-    (metric(name), field)
-    for name, field in (
-        ("RequestBytes", "request_bytes"),
-        ("ResponseBytes", "response_bytes"),
-        ("RowsReturned", "rows_returned"),
-        ("RowsWritten", "rows_written"),
-    )
+    published
+    for published in metrics(Level.DETAILED)
+    if published.measure and published.dimensions == _DURATION.dimensions
 )
+"""A tenant's sums that are published as they are."""
 _UNATTRIBUTED = metric("UnattributedCalls")
 _CONFLICTS = metric("TenantConflicts")
 _OVERFLOW = metric("SeriesOverflow")
@@ -179,9 +176,9 @@ def _fleet(fleet: _Tenant, values_max: int) -> list[Point]:
 def _tenant(tenant: _Tenant, level: Level, values_max: int) -> list[Point]:
     points = _essential(tenant, values_max, _DURATION, _ERRORS, _LOAD)
     if level is Level.DETAILED:
-        for one, field in _SUMS:
-            if amount := getattr(tenant.sums, field):
-                points.append(Point(one, ((amount, 1),)))
+        for published in _SUMS:
+            if amount := getattr(tenant.sums, published.measure):
+                points.append(Point(published, ((amount, 1),)))
     return points
 
 
@@ -203,7 +200,7 @@ def _essential(
 
 
 def _fold(tenants: dict[str, _Tenant], max_tenants: int) -> dict[str, _Tenant]:
-    """Keep those with the most database time; names that are no tenants do not compete."""
+    """Keep those with the most wall time; names that are not tenants do not compete."""
     real = [name for name in tenants if name not in {UNATTRIBUTED, OVERFLOW}]
     if len(real) <= max_tenants:
         return tenants

@@ -186,7 +186,7 @@ class PrometheusExporter(Collector):
             )
         yield calls
         for name, about in (
-            ("unattributed_calls", "Calls whose tenant nothing named."),
+            ("unattributed_calls", "Calls for which no source named a tenant."),
             ("tenant_conflicts", "Calls whose sources named different tenants."),
             (
                 "undecided_calls",
@@ -197,7 +197,12 @@ class PrometheusExporter(Collector):
             value = self._always["overflow" if name == "series_overflow" else name]
             yield CounterMetricFamily(f"tenantmetrics_{name}", about, value=value)
         for name, about, label, counts in (
-            ("calls_dropped", "Calls that the numbers lack, by reason.", "reason", self._dropped),
+            (
+                "calls_dropped",
+                "Calls missing from the numbers, by reason.",
+                "reason",
+                self._dropped,
+            ),
             ("export_failures", "Windows not delivered.", "exporter", self._failures),
         ):
             family = CounterMetricFamily(

@@ -123,7 +123,7 @@ def request_of(event: Any) -> WebRequest:
     http = context.get("http") if isinstance(context, Mapping) else None
     if not isinstance(context, Mapping) or not (http or "httpMethod" in event):
         raise ConfigError(
-            "http_handler: the event is none of API Gateway, a Function URL or a load balancer"
+            "http_handler: the event is not from API Gateway, a Function URL or a load balancer"
         )
     if http:
         method, path = http.get("method", ""), event.get("rawPath", "")

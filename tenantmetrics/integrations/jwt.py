@@ -123,7 +123,7 @@ class FromJwt:
             )
             found = name_of(claims[self._claim])
         except (self._jwt.PyJWTError, TypeError, ValueError, RecursionError) as error:
-            raise RefusedRequestError(f"the token does not hold: {_kind(error)}", 401) from None
+            raise RefusedRequestError(f"the token is not valid: {_kind(error)}", 401) from None
         if found is None:
             raise RefusedRequestError("the token's tenant is empty", 401)
         return found
@@ -144,7 +144,7 @@ class FromJwt:
         header = self._jwt.get_unverified_header(token)
         kid = header.get("kid")
         if not isinstance(kid, str) or header.get("alg") not in self._algorithms:
-            raise ValueError("no key is named, or another algorithm")
+            raise ValueError("the token names no key, or another algorithm")
         return kid
 
 
@@ -184,7 +184,7 @@ class _Keys:
                 if self.needs_fetch(kid):
                     self._fetch()
         if time.monotonic() - self._fetched_s >= self._lifespan_s:
-            raise ValueError("the key set cannot be had")
+            raise ValueError("the key set cannot be fetched")
         found = self._keys.get(kid)
         if found is None:
             raise ValueError("no such key")
@@ -209,7 +209,7 @@ def _check_algorithms(algorithms: Sequence[str]) -> None:
     if isinstance(algorithms, str) or not given:
         raise ConfigError("algorithms must be a list such as ['RS256']")
     if unknown := given - _SECRET - _PAIRS:
-        raise ConfigError(f"algorithms {sorted(unknown)} are none that may be trusted")
+        raise ConfigError(f"algorithms {sorted(unknown)} are not trusted for tokens")
     if given & _SECRET and given & _PAIRS:
         raise ConfigError(
             "algorithms of secrets (HS…) and of key pairs do not mix: a public key would do as "
@@ -227,7 +227,7 @@ def _checked_key(key: str | bytes, algorithms: Sequence[str]) -> str | bytes | A
             raise ConfigError(f"the secret must have at least {_SECRET_MIN_BYTES} bytes")
         return data
     if b"PRIVATE KEY" in data:
-        raise ConfigError("the key is a private one: verifying needs the public key only")
+        raise ConfigError("the key is private: verifying needs only the public key")
     from cryptography.hazmat.primitives.asymmetric.rsa import (  # noqa: PLC0415 - of the extra
         RSAPublicKey,
     )
@@ -238,7 +238,7 @@ def _checked_key(key: str | bytes, algorithms: Sequence[str]) -> str | bytes | A
     try:
         found = load_pem_public_key(data)
     except ValueError:
-        raise ConfigError("the key is no public key in PEM") from None
+        raise ConfigError("the key is not a public key in PEM") from None
     if isinstance(found, RSAPublicKey) and found.key_size < _RSA_MIN_BITS:
         raise ConfigError(f"an RSA key must have at least {_RSA_MIN_BITS} bits")
     return found
@@ -248,7 +248,7 @@ def _check_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         return
-    raise ConfigError("jwks_url must be https: whoever can change the answer makes the tenants")
+    raise ConfigError("jwks_url must be https: whoever can change the response chooses the tenants")
 
 
 def _kind(error: BaseException) -> str:

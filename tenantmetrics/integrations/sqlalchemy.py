@@ -99,7 +99,8 @@ class _Listener:
         row = connection.execute(text(f"{sql}, {_BYPASSES}"), values).one()
         if row[-1] and not self._bypass_allowed:
             raise RlsError(
-                "the role is a superuser or has BYPASSRLS, so that policies do not bind it: use "
+                "the role is a superuser or has BYPASSRLS, so that policies do not "
+                "apply to it: use "
                 "another role, or allow it where nothing is read in a tenant's name"
             )
 

@@ -94,7 +94,7 @@ class FromHeader(_AtOnce):
 
     def __init__(self, name: str, *, underscores_dropped: bool = False) -> None:
         if not _TOKEN.fullmatch(name) or "_" in name:
-            raise ConfigError(f"{name!r} is no header's name (RFC 9110, 5.1; proxies drop '_')")
+            raise ConfigError(f"{name!r} is not a header name (RFC 9110, 5.1; proxies drop '_')")
         self._name = name
         self._dropped = underscores_dropped or "-" not in name
 
@@ -184,7 +184,7 @@ class FromHost(_AtOnce):
             return None
         found = _HOST.fullmatch(sent.lower())
         if found is None:
-            raise RefusedRequestError("the host name is none")
+            raise RefusedRequestError("the host name is not valid")
         host = found.group(1).removesuffix(".")
         if host in self._hosts:
             return self._hosts[host]
@@ -216,7 +216,7 @@ class FromSession(_AtOnce):
         try:
             return name_of(request.session().get(self._key))
         except TypeError:
-            raise RefusedRequestError("the session's tenant is no name", 401) from None
+            raise RefusedRequestError("the session's tenant is not a name", 401) from None
 
     def waits(self, request: WebRequest) -> bool:
         """A session may be in a database; Starlette's is in a cookie, and in the scope already."""
@@ -238,7 +238,7 @@ class FromAuthorizer(_AtOnce):
         try:
             return name_of(request.claims.get(self._claim))
         except TypeError:
-            raise RefusedRequestError("the authorizer's tenant is no name", 401) from None
+            raise RefusedRequestError("the authorizer's tenant is not a name", 401) from None
 
 
 class FromFunction:

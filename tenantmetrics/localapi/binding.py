@@ -13,7 +13,7 @@ from tenantmetrics.dataapi import guesses
 from tenantmetrics.dataapi.errors import ApiError, bad_request, invalid, malformed
 from tenantmetrics.dataapi.requests import is_well_formed
 
-__all__ = ["Statement", "Value", "bind_parameters", "prepare"]
+__all__ = ["BoundStatement", "Value", "bind_parameters", "prepare"]
 
 _INT8_MIN, _INT8_MAX = -(2**63), 2**63 - 1
 _TEXT, _BINARY = 0, 1
@@ -43,7 +43,7 @@ class Value(NamedTuple):
     format: int = _TEXT
 
 
-class Statement(NamedTuple):
+class BoundStatement(NamedTuple):
     """A statement with PostgreSQL's own placeholders.
 
     Attributes:
@@ -55,7 +55,7 @@ class Statement(NamedTuple):
     names: tuple[str, ...]
 
 
-def prepare(sql: str, names: Mapping[str, Any]) -> Statement:
+def prepare(sql: str, names: Mapping[str, Any]) -> BoundStatement:
     """Put `$n` where the text has `:name`; a repeated name is the same `$n`.
 
     Args:
@@ -78,7 +78,7 @@ def prepare(sql: str, names: Mapping[str, Any]) -> Statement:
         return f"${numbers.setdefault(name, len(numbers) + 1)}"
 
     rewritten = sqltext.rewrite(sql, placeholder, names)
-    return Statement(rewritten.encode(), tuple(numbers))
+    return BoundStatement(rewritten.encode(), tuple(numbers))
 
 
 def _is_colon_of_sql(before: str) -> bool:
@@ -140,7 +140,7 @@ def _value(parameter: dict[str, Any], where: str, version: int) -> Value:
     member, content = union(parameter.get("value"), f"{where}.value", _FIELD)
     if member == "isNull":
         if content is not True:
-            raise invalid(f"{where}.value.isNull must be true where it is given")
+            raise invalid(f"{where}.value.isNull must be true if it is given")
         return Value(None, _UNKNOWN)
     if member == "arrayValue":
         if version == 1:

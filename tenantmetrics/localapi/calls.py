@@ -15,7 +15,7 @@ from tenantmetrics.localapi.clusters import Directory
 from tenantmetrics.localapi.connection import Connection, ConnectionLostError
 from tenantmetrics.localapi.failures import refused, succeed
 from tenantmetrics.localapi.results import ResponseTooLargeError, ends_transaction
-from tenantmetrics.localapi.sessions import Pool, Transaction, Transactions
+from tenantmetrics.localapi.sessions import SessionPool, Transaction, Transactions
 
 __all__ = ["Calls", "Session", "connected", "use_schema"]
 
@@ -53,7 +53,7 @@ class Calls:
     def __init__(
         self,
         directory: Directory,
-        pool: Pool,
+        pool: SessionPool,
         transactions: Transactions,
         *,
         version: int,

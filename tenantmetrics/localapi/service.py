@@ -12,7 +12,7 @@ from tenantmetrics.dataapi.errors import ApiError, invalid, malformed
 from tenantmetrics.dataapi.requests import Request, read_request
 from tenantmetrics.dataapi.transaction import COMMITTED, ROLLED_BACK
 from tenantmetrics.localapi import executesql
-from tenantmetrics.localapi.binding import Statement, Value, bind_parameters, prepare
+from tenantmetrics.localapi.binding import BoundStatement, Value, bind_parameters, prepare
 from tenantmetrics.localapi.calls import Calls, Session, connected, use_schema
 from tenantmetrics.localapi.clusters import Directory
 from tenantmetrics.localapi.connection import ConnectionLostError
@@ -28,7 +28,7 @@ from tenantmetrics.localapi.results import (
     result_too_large,
 )
 from tenantmetrics.localapi.servertime import METER, Meter, ServerTime
-from tenantmetrics.localapi.sessions import Pool, PoolMode, Transactions
+from tenantmetrics.localapi.sessions import PoolMode, SessionPool, Transactions
 
 __all__ = ["Answer", "Service"]
 
@@ -74,7 +74,7 @@ class Service:
         self.server_time = server_time
         self._version = version
         self._types: dict[str, dict[int, PgType]] = {}
-        self.pool = Pool(mode, clock, timed=server_time is not None)
+        self.pool = SessionPool(mode, clock, timed=server_time is not None)
         self.transactions = Transactions(clock)
         self._calls = Calls(
             directory,
@@ -165,7 +165,7 @@ class Service:
     async def _answer(
         self,
         session: Session,
-        statement: Statement,
+        statement: BoundStatement,
         values: dict[str, Value],
         request: Request,
     ) -> Answer:
@@ -307,7 +307,7 @@ class Service:
     async def _query(
         self,
         session: Session,
-        statement: Statement,
+        statement: BoundStatement,
         values: dict[str, Value],
         request: Request,
     ) -> tuple[ResultSet, Outcome]:

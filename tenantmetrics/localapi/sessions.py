@@ -14,7 +14,7 @@ from tenantmetrics.dataapi import guesses
 from tenantmetrics.dataapi.errors import ApiError, database_error
 from tenantmetrics.localapi.connection import Connection, ConnectionLostError
 
-__all__ = ["Pool", "PoolMode", "Transaction", "Transactions"]
+__all__ = ["PoolMode", "SessionPool", "Transaction", "Transactions"]
 
 TRANSACTION_IDLE_S = 180.0
 """A transaction without calls is rolled back after 3 minutes (AWS, BeginTransaction)."""
@@ -40,7 +40,7 @@ class PoolMode(StrEnum):
     wrong with pooled sessions, not a claim about AWS."""
 
 
-class Pool:
+class SessionPool:
     """Open connections by connection string; a call outside transactions borrows one.
 
     At most `_MAX_ACTIVE` are borrowed at a time and `_MAX_IDLE` are kept, of all databases and

@@ -37,7 +37,7 @@ def read_baseline(path: Path) -> Baseline:
     except OSError as error:
         raise RlsError(f"cannot read the baseline {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
-        raise RlsError(f"{path} is no baseline: write one anew") from None
+        raise RlsError(f"{path} is not a baseline: write a new one") from None
 
 
 def write_baseline(path: Path, findings: Sequence[Finding]) -> None:

@@ -11,7 +11,7 @@ from tenantmetrics.policies.names import qualified
 
 __all__ = [
     "Catalogue",
-    "Check",
+    "CheckConstraint",
     "Column",
     "ForeignKey",
     "Function",
@@ -96,7 +96,7 @@ class ForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckConstraint:
     """A CHECK constraint of a table, by the numbers of its columns."""
 
     name: str
@@ -122,7 +122,7 @@ class Table:
     policies: list[Policy] = field(default_factory=list)
     indexes: list[Index] = field(default_factory=list)
     foreign_keys: list[ForeignKey] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
+    checks: list[CheckConstraint] = field(default_factory=list)
 
     @property
     def sql(self) -> str:

@@ -10,11 +10,11 @@ from tenantmetrics.policies.rules import RULES
 from tenantmetrics.policies.scope import Scope, Settings
 from tenantmetrics.policies.source import Connection
 
-__all__ = ["Report", "check", "examine"]
+__all__ = ["CheckReport", "check", "examine"]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CheckReport:
     """What the check says.
 
     Attributes:
@@ -28,7 +28,7 @@ class Report:
     roles: list[str]
 
 
-def check(connection: Connection, settings: Settings) -> Report:
+def check(connection: Connection, settings: Settings) -> CheckReport:
     """Look at a database's row-level security; nothing is written.
 
     Args:
@@ -43,7 +43,7 @@ def check(connection: Connection, settings: Settings) -> Report:
     return examine(Scope(catalogue, settings))
 
 
-def examine(scope: Scope) -> Report:
+def examine(scope: Scope) -> CheckReport:
     """Every rule over a catalogue that was read."""
     findings = [
         Finding(rule, fault.severity or rule.severity, fault.object, fault.why, fault.mend)
@@ -54,7 +54,7 @@ def examine(scope: Scope) -> Report:
     ordered = sorted(
         unique.values(), key=lambda found: (found.severity.rank, found.rule.id, found.object)
     )
-    return Report(
+    return CheckReport(
         findings=ordered,
         tables=[table.sql for table in scope.tables],
         roles=[role.name for role in scope.roles],

@@ -18,7 +18,7 @@ from tenantmetrics.sqltext import TokenKind, tokenize
 
 __all__ = [
     "Binding",
-    "Call",
+    "FunctionCall",
     "binding",
     "calls_of",
     "compared_columns",
@@ -30,7 +30,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """A function that an expression calls; the schema is empty where none is written."""
 
     schema: str
@@ -293,7 +293,7 @@ def session_user(text: str) -> bool:
     )
 
 
-def calls_of(text: str) -> list[Call]:
+def calls_of(text: str) -> list[FunctionCall]:
     """Every function that a text calls: a name before a parenthesis, whatever it is called by."""
     tokens = [token for token in tokenize(text) if token.kind not in _BLANK]
     found = []
@@ -304,7 +304,7 @@ def calls_of(text: str) -> list[Call]:
         schema = ""
         if index > 1 and text[tokens[index - 1].start : tokens[index - 1].end] == ".":
             schema = _name(text[tokens[index - 2].start : tokens[index - 2].end])
-        found.append(Call(schema, _name(text[token.start : token.end])))
+        found.append(FunctionCall(schema, _name(text[token.start : token.end])))
     return found
 
 

@@ -15,7 +15,7 @@ from tenantmetrics.policies.catalogue import Catalogue, Policy, Table
 from tenantmetrics.policies.names import literal, qualified, quoted, role
 from tenantmetrics.policies.scope import ROW_PRIVILEGES, Settings, tied
 
-__all__ = ["Migration", "Plan", "migration"]
+__all__ = ["Migration", "MigrationPlan", "migration"]
 
 _NAME_MAX_BYTES = 63
 _COMMANDS = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
@@ -23,7 +23,7 @@ _ORDER = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MigrationPlan:
     """What a migration shall do.
 
     Attributes:
@@ -58,7 +58,7 @@ class Migration:
     warnings: list[str]
 
 
-def migration(catalogue: Catalogue, plan: Plan) -> Migration:
+def migration(catalogue: Catalogue, plan: MigrationPlan) -> Migration:
     """The migration of a plan.
 
     Args:
@@ -115,7 +115,7 @@ def _role(catalogue: Catalogue, name: str, up: list[str], down: list[str]) -> No
             down.append(f"ALTER ROLE {quoted(name)} {word};")
 
 
-def _schemas(catalogue: Catalogue, plan: Plan, up: list[str], down: list[str]) -> None:
+def _schemas(catalogue: Catalogue, plan: MigrationPlan, up: list[str], down: list[str]) -> None:
     for schema in sorted({table.schema for table in plan.tables}):
         users = catalogue.schema_users.get(schema, frozenset())
         for name in plan.roles:
@@ -125,7 +125,7 @@ def _schemas(catalogue: Catalogue, plan: Plan, up: list[str], down: list[str]) -
                 down.insert(0, f"REVOKE USAGE ON SCHEMA {sql} FROM {quoted(name)};")
 
 
-def _table(catalogue: Catalogue, plan: Plan, table: Table) -> tuple[list[str], list[str]]:
+def _table(catalogue: Catalogue, plan: MigrationPlan, table: Table) -> tuple[list[str], list[str]]:
     column = plan.settings.column
     condition = tied(plan.settings, table, column)
     mine = next((policy for policy in table.policies if policy.name == plan.policy), None)
@@ -171,7 +171,9 @@ def _created(table: Table, policy: Policy) -> str:
     )
 
 
-def _grants(catalogue: Catalogue, plan: Plan, table: Table, up: list[str], down: list[str]) -> None:
+def _grants(
+    catalogue: Catalogue, plan: MigrationPlan, table: Table, up: list[str], down: list[str]
+) -> None:
     """Privileges for a role that has none on the table; one that has some has what it needs."""
     for name in plan.roles:
         names = _memberships(catalogue, name) | {""}
@@ -205,7 +207,7 @@ def _memberships(catalogue: Catalogue, name: str) -> set[str]:
     return found
 
 
-def _index(catalogue: Catalogue, plan: Plan, table: Table) -> tuple[list[str], list[str]]:
+def _index(catalogue: Catalogue, plan: MigrationPlan, table: Table) -> tuple[list[str], list[str]]:
     column = plan.settings.column
     above = {other.oid for other in plan.tables if other.kind == "p"}
     if table.is_partition and above & set(table.parents):
@@ -253,7 +255,7 @@ def _index_name(catalogue: Catalogue, table: Table, column: str) -> str:
     return name
 
 
-def _warnings(catalogue: Catalogue, plan: Plan) -> list[str]:
+def _warnings(catalogue: Catalogue, plan: MigrationPlan) -> list[str]:
     found = []
     if not plan.roles:
         found.append(
@@ -268,8 +270,8 @@ def _warnings(catalogue: Catalogue, plan: Plan) -> list[str]:
     for owner_name, tables in bound.items():
         inside = not plan.roles or bool(_memberships(catalogue, owner_name) & set(plan.roles))
         found.append(
-            f"FORCE binds the owner {owner_name!r} of {_some(tables)} too: its migrations, jobs "
-            "and views "
+            f"FORCE applies policies to the owner {owner_name!r} of {_some(tables)}, "
+            "too: its migrations, jobs and views "
             + (
                 f"see no row unless they set {plan.settings.variable}"
                 if inside

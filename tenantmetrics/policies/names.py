@@ -41,7 +41,7 @@ def quoted(name: str) -> str:
         RlsError: PostgreSQL cannot have such a name.
     """
     if not name or "\0" in name:
-        raise RlsError(f"{name!r} is no name that PostgreSQL can have")
+        raise RlsError(f"{name!r} is not a name that PostgreSQL accepts")
     if _PLAIN.fullmatch(name) and name not in _RESERVED:
         return name
     return '"' + name.replace('"', '""') + '"'
@@ -77,13 +77,13 @@ def parse(text: str) -> list[str]:
     while True:
         found = _PART.match(text, position)
         if found is None:
-            raise RlsError(f'{text!r} is no name: write table, schema.table or "Quoted Name"')
+            raise RlsError(f'{text!r} is not a name: write table, schema.table or "Quoted Name"')
         parts.append(found[1].replace('""', '"') if found[1] else found[2].strip())
         position = found.end()
         if position == len(text):
             return parts
         if text[position] != ".":
-            raise RlsError(f'{text!r} is no name: write table, schema.table or "Quoted Name"')
+            raise RlsError(f'{text!r} is not a name: write table, schema.table or "Quoted Name"')
         position += 1
 
 

@@ -10,7 +10,7 @@ from tenantmetrics.errors import RlsError
 from tenantmetrics.policies import queries
 from tenantmetrics.policies.catalogue import (
     Catalogue,
-    Check,
+    CheckConstraint,
     Column,
     ForeignKey,
     Function,
@@ -150,7 +150,7 @@ def _table(oid: int, found: dict[str, Any]) -> Table:
             for key in found["foreign_keys"] or ()
         ],
         checks=[
-            Check(**check | {"columns": tuple(check["columns"] or ())})
+            CheckConstraint(**check | {"columns": tuple(check["columns"] or ())})
             for check in found["checks"] or ()
         ],
     )

@@ -79,13 +79,13 @@ def selected(  # noqa: C901 - one case after the other
             continue
         if column not in table.columns:
             if not every:
-                remarks.append(f"{table.sql} has no column {column!r}: it is left out")
+                remarks.append(f"{table.sql} has no column {column!r}: skipped")
         elif table.kind == "f":
-            remarks.append(f"{table.sql} is a foreign table, which can have no policies: left out")
+            remarks.append(f"{table.sql} is a foreign table, which cannot have policies: skipped")
         else:
             found[table.oid] = table
     for table in list(found.values()):
         found |= {child.oid: child for child in catalogue.descendants(table.oid)}
     if not found:
-        raise RlsError(f"no table with a column {column!r} is meant").about("column")
+        raise RlsError(f"no table matches that has a column {column!r}").about("column")
     return sorted(found.values(), key=lambda table: (table.schema, table.name)), remarks

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from tenantmetrics.cost.statement import LineKind, Statement
+from tenantmetrics.report.coins import given
 from tenantmetrics.report.model import Report
 from tenantmetrics.report.text import money
 
@@ -24,12 +25,12 @@ def first(report: Report) -> tuple[str, ...]:
 
 
 def _losses(report: Report) -> Iterator[str]:
-    quantum, losses = report.statement.quantum, report.losses
+    statement, losses = report.statement, report.losses
     if not losses:
         return
     named = [
-        f"{row.tenant} (pays {money(row.revenue or Decimal(0), quantum)}, costs "
-        f"{money(row.total, quantum)})"
+        f"{row.tenant} (pays {given(row.revenue or Decimal(0), statement)}, costs "
+        f"{money(row.total, statement.quantum)})"
         for row in losses[:_MOST]
     ]
     verb = "s cost more than they pay" if len(losses) > 1 else " costs more than it pays"

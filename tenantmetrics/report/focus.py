@@ -4,7 +4,8 @@ The mandatory columns of FOCUS 1.2 and the Allocated columns of 1.3; the tenant 
 `x_TenantId` too. Of each pool the rows' costs sum to the pool and their ratios to 1. The origin
 charge counts as a quantity of one, so a row's quantity is its ratio. BilledCost is what was billed
 and EffectiveCost what it is worth with commitments counted when they are used; where the bill tells
-of one only, both are that. List and contracted prices are not known: those costs are the effective.
+of one only, both are that. ListCost and ContractedCost are the bill's own, divided as the pool is;
+where the bill has none, and at list prices, they are the effective cost. FOCUS wants no null there.
 https://focus.finops.org/focus-specification/v1-3
 """
 
@@ -14,6 +15,7 @@ import csv
 import io
 import json
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -74,9 +76,11 @@ def as_focus(statement: Statement) -> str:
     for index, pool in enumerate(statement.pools):
         of_pool = _OfPool.of(report, pool)
         writer.writerows(
-            of_pool.row(row, tenant, tags, *of_pool.costs(row, index), meaning=meaning) + converted
-            for row, tenant, tags, meaning in rows
-            if row.amounts[index] or (row.others and row.others[index])
+            of_pool.row(row, tenant, tags, *costs, meaning=meaning) + converted
+            for (row, tenant, tags, meaning), *costs in zip(
+                rows, *of_pool.costs(report, index), strict=True
+            )
+            if costs[0] or costs[1]
         )
     return out.getvalue()
 
@@ -142,13 +146,34 @@ class _OfPool:
             has_quantity=has_quantity,
         )  # fmt: skip
 
-    def costs(self, row: Row, index: int) -> tuple[Decimal, Decimal]:
-        """A row's amount in the pool of that number, and the same counted the other way."""
-        amount = row.amounts[index]
-        return amount, row.others[index] if row.others else amount
+    def costs(self, report: Report, index: int) -> Iterator[Sequence[Decimal]]:
+        """The rows' amounts in the pool of that number, and the same counted in three other ways.
 
-    def row(
-        self, row: Row, tenant: str, tags: str, amount: Decimal, other: Decimal, *, meaning: str
+        They are: with commitments counted the other way, at list prices, at agreed prices.
+        """
+        amounts = [row.amounts[index] for row in report.rows]
+        others = [row.others[index] if row.others else row.amounts[index] for row in report.rows]
+        effective = amounts if self.is_amortized else others
+        pool, quantum = report.statement.pools[index], report.statement.quantum
+        yield from (amounts, others)
+        for cost in (pool.listed, pool.contracted):
+            shares = effective if any(effective) else amounts
+            if cost is None or not sum(shares, Decimal(0)):
+                yield effective
+            else:
+                yield _shared(cost, shares, quantum)
+
+    def row(  # noqa: PLR0917 - the values that differ from row to row
+        self,
+        row: Row,
+        tenant: str,
+        tags: str,
+        amount: Decimal,
+        other: Decimal,
+        listed: Decimal,
+        contracted: Decimal,
+        *,
+        meaning: str,
     ) -> tuple[str, ...]:
         """One row, its values in the order of `COLUMNS`."""
         means = f', "x_Meaning": {meaning}' if meaning else ""
@@ -167,11 +192,26 @@ class _OfPool:
             f"{self.methods}{means}}}"
         )
         return (
-            billed, *self.first, effective, effective, "AWS", effective,
+            billed, *self.first, f"{contracted:f}", effective, "AWS", f"{listed:f}",
             ratio if self.has_quantity else "", *self.last, details,
             tenant, tenant, tags, tenant if row.kind is LineKind.TENANT else "", str(row.kind),
             self.status,
         )  # fmt: skip
+
+
+def _shared(cost: Decimal, shares: Sequence[Decimal], quantum: Decimal) -> list[Decimal]:
+    """A cost by shares of either sign, in whole quanta that add up to it: by largest remainder."""
+    units = round(cost / quantum)
+    weights = [int(share / quantum) for share in shares]
+    total = sum(weights)
+    if total < 0:
+        total, weights = -total, [-weight for weight in weights]
+    parts = [divmod(units * weight, total) for weight in weights]
+    found = [part for part, _ in parts]
+    left = units - sum(found)
+    for place in sorted(range(len(parts)), key=lambda place: -parts[place][1])[:left]:
+        found[place] += 1
+    return [part * quantum for part in found]
 
 
 def _methods(statement: Statement, pool: Pool) -> str:

@@ -6,17 +6,17 @@ import os
 from decimal import Decimal
 
 from tenantmetrics.cost.statement import LineKind, Statement
+from tenantmetrics.report.coins import given, left
 from tenantmetrics.report.first import MARGIN, first
-from tenantmetrics.report.model import Report, Row, build
+from tenantmetrics.report.html_bars import bars_of
+from tenantmetrics.report.html_paper import paper_of
+from tenantmetrics.report.model import MEANING, Report, Row, build
 from tenantmetrics.report.outlook import forecast_sentence, interval, remarks, used
 from tenantmetrics.report.templating import template
 from tenantmetrics.report.text import duration, money, percent, visible, write_files
 from tenantmetrics.report.work import coverage
 
-__all__ = ["TOP_BARS", "TOP_ROWS", "as_html", "write"]
-
-TOP_BARS = 15
-"""Tenants in the chart, one bar each; the rest fold into one bar."""
+__all__ = ["TOP_ROWS", "as_html", "write"]
 
 TOP_ROWS = 1_000
 """Tenants in the table; a browser takes seconds over more, and the CSV has them all."""
@@ -30,12 +30,14 @@ def as_html(statement: Statement) -> str:
         MissingExtraError: Jinja2 is not installed.
     """
     report = build(statement)
-    axis, bars = _bars(report)
+    axis, bars = bars_of(report)
     return template("report.html").render(
         report=report,
         statement=statement,
         rows=report.folded(TOP_ROWS),
         axis=axis,
+        paper=paper_of(report),
+        meaning=MEANING,
         bars=bars,
         tenant=LineKind.TENANT,
         pool_sums=_pool_sums(report),
@@ -59,6 +61,8 @@ def as_html(statement: Statement) -> str:
         used=used,
         most=TOP_ROWS,
         money=lambda amount: money(amount, statement.quantum),
+        given=lambda amount: given(amount, statement),
+        left=lambda amount: left(amount, statement),
         share_of=lambda part: percent(part / statement.total if statement.total else Decimal(0)),
         duration=duration,
         percent=percent,
@@ -77,48 +81,9 @@ def write(statement: Statement, path: str | os.PathLike[str]) -> None:
     write_files({path: as_html(statement)})
 
 
-def _bars(report: Report) -> tuple[str, list[tuple[Row, list[tuple[int, str, str]]]]]:
-    """Where the axis is, and each bar's row and pieces: (pool number, x, width).
-
-    All in thousandths of the drawing. Charges go to the right of the axis, credits to its left.
-    """
-    rows = [row for row in report.folded(TOP_BARS) if any(row.amounts)]
-    # The folded row may be a thousand times the longest bar: it is named, not drawn.
-    single = [row for row in rows if row.folded == 1]
-    right = max((_charged(row) for row in single), default=Decimal(0))
-    left = max((_credited(row) for row in single), default=Decimal(0))
-    scale = Decimal(1000) / (left + right) if left + right else Decimal(0)
-    bars: list[tuple[Row, list[tuple[int, str, str]]]] = []
-    for row in rows:
-        if row.folded > 1 and (_charged(row) > right or _credited(row) > left):
-            bars.append((row, []))
-            continue
-        end = start = left * scale
-        pieces = []
-        for number, amount in enumerate(row.amounts):
-            width = abs(amount) * scale
-            if amount < 0:
-                start -= width
-            x = start if amount < 0 else end
-            if width:
-                pieces.append((number, f"{x:.2f}", f"{width:.2f}"))
-            if amount > 0:
-                end += width
-        bars.append((row, pieces))
-    return f"{left * scale:.2f}", bars
-
-
 def _rate(row: Row) -> str:
     """What a thousand of a row's calls cost, in four digits."""
     return f"{row.total * 1000 / row.usage.calls:.4g}" if row.usage.calls else ""
-
-
-def _charged(row: Row) -> Decimal:
-    return sum((amount for amount in row.amounts if amount > 0), Decimal(0))
-
-
-def _credited(row: Row) -> Decimal:
-    return -sum((amount for amount in row.amounts if amount < 0), Decimal(0))
 
 
 def _pool_sums(report: Report) -> list[Decimal]:

@@ -157,9 +157,11 @@ class Report:
     def meaning(self, row: Row) -> str:
         """What a line stands for, and of idle capacity, what says how much it is."""
         words = MEANING[row.kind] if row.kind else ""
-        if row.kind is LineKind.IDLE and self.statement.idle_by:
-            return f"{words}: {self.statement.idle_by}"
-        return words
+        return f"{words}: {why}" if (why := self.why(row)) else words
+
+    def why(self, row: Row) -> str:
+        """Of idle capacity, what says how much it is; "" of other lines."""
+        return self.statement.idle_by if row.kind is LineKind.IDLE else ""
 
     @property
     def losses(self) -> tuple[Row, ...]:

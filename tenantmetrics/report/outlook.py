@@ -8,6 +8,7 @@ from typing import Any
 
 from tenantmetrics.cost.budget_model import MONTH_OVER, BudgetState, Forecast, Outlook
 from tenantmetrics.cost.statement import Statement
+from tenantmetrics.report.coins import given, left
 from tenantmetrics.report.text import guarded, money, percent
 
 __all__ = [
@@ -42,11 +43,11 @@ def interval(forecast: Forecast, quantum: Decimal) -> str:
 def sentence(state: BudgetState, statement: Statement) -> str:
     """How one budget stands."""
     quantum, budget = statement.quantum, state.budget
-    of = f"{money(state.spent, quantum)} of {money(budget.amount, quantum)} {statement.currency}"
+    of = f"{money(state.spent, quantum)} of {given(budget.amount, statement)} {statement.currency}"
     part = f" ({used(state)})" if used(state) else ""
     words = f"{budget.scope} {budget.name}: {of} spent{part}, {state.status}"
     if state.left < 0:
-        words += f" by {money(-state.left, quantum)}"
+        words += f" by {left(-state.left, statement)}"
     if state.forecast is not None:
         forecast = money(state.forecast.amount, quantum)
         words += f"; forecast {forecast} ({interval(state.forecast, quantum)})"

@@ -15,6 +15,7 @@ from rich.text import Text
 from tenantmetrics.cost.budget_model import BudgetStatus
 from tenantmetrics.cost.statement import LineKind, Statement
 from tenantmetrics.records import UNATTRIBUTED
+from tenantmetrics.report.coins import given, left
 from tenantmetrics.report.first import MARGIN, first
 from tenantmetrics.report.formats import TOP
 from tenantmetrics.report.model import Report, Row, build
@@ -86,8 +87,7 @@ def show(statement: Statement, console: Console | None = None, *, top: int = TOP
     total = money(statement.total, statement.quantum)
     console.print(Text(f"{len(report.rows):,} lines add up to {total} {statement.currency}."))
     if any(row.revenue is not None for row in report.rows):
-        quantum = statement.quantum
-        of_all = f"{money(report.margin, quantum)} of {money(report.revenue, quantum)}"
+        of_all = f"{left(report.margin, statement)} of {given(report.revenue, statement)}"
         console.print(Text(f"Margin: {of_all} {statement.currency} revenue. {MARGIN}"))
     _show_outlook(statement, console, top)
     _show_time(report, console)

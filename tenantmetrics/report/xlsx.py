@@ -12,10 +12,12 @@ from typing import Any
 from tenantmetrics.cost.statement import Statement
 from tenantmetrics.errors import MissingExtraError, ReportError
 from tenantmetrics.report import xlsx_budgets, xlsx_trend
+from tenantmetrics.report.coins import coin_of
 from tenantmetrics.report.first import MARGIN, first
 from tenantmetrics.report.model import Report, build
 from tenantmetrics.report.text import write_files
 from tenantmetrics.report.work import Work
+from tenantmetrics.report.xlsx_formats import formats_of
 from tenantmetrics.report.xlsx_text import plain
 
 __all__ = ["as_workbook", "write"]
@@ -38,6 +40,12 @@ _WIDE, _NARROW = 140, 40
 _A4 = 9
 """The paper's number in Excel."""
 
+_COLUMNS_A_PAGE = 18
+"""Of the sheet of lines, beside the tenant's: more are too small to read on A4 across."""
+
+_METHOD_WIDTH = 95
+"""Of the sheet on the method, in characters: fits on A4 across, as one column is not made to."""
+
 
 def as_workbook(statement: Statement) -> bytes:
     """The statement as an Excel workbook.
@@ -57,28 +65,16 @@ def as_workbook(statement: Statement) -> bytes:
     out = io.BytesIO()
     # Row by row to a temporary file: 100,000 tenants take no more memory than ten.
     book = xlsxwriter.Workbook(out, {"constant_memory": True})
-    decimals = max(0, -int(statement.quantum.as_tuple().exponent))
-    amount = "#,##0" + ("." + "0" * decimals if decimals else "")
-    formats = {
-        "head": book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"}),
-        "title": book.add_format({"bold": True, "font_size": 15}),
-        "alert": book.add_format({"bold": True, "font_color": "#9C2A10"}),
-        "bold": book.add_format({"bold": True, "top": 1}),
-        "money": book.add_format({"num_format": f"{amount};[Red]-{amount}"}),
-        "sum": book.add_format({"num_format": f"{amount};[Red]-{amount}", "bold": True, "top": 1}),
-        "count": book.add_format({"num_format": "#,##0"}),
-        "counts": book.add_format({"num_format": "#,##0", "bold": True, "top": 1}),
-        "seconds": book.add_format({"num_format": "#,##0.000"}),
-        "percent": book.add_format({"num_format": "0.0%"}),
-        "wrap": book.add_format({"text_wrap": True, "valign": "top"}),
-    }
+    formats = formats_of(book, statement.quantum, coin_of(statement))
     summary, lines, method = (book.add_worksheet(n) for n in ("Summary", "Lines", "Method"))
     first_pool = 2 + len(statement.group_names) + len(_USAGE)
     _summary(summary, report, formats, first_pool)
     _lines(lines, report, formats, first_pool)
     _method(method, report, formats)
     if report.comparison is not None:
-        xlsx_trend.fill(book.add_worksheet("Trend"), report.comparison, formats)
+        xlsx_trend.fill(
+            book.add_worksheet("Trend"), report.comparison, statement.period.label, formats
+        )
     if statement.outlook is not None:
         xlsx_budgets.fill(book.add_worksheet("Budgets"), statement, formats)
     book.close()
@@ -105,6 +101,7 @@ def _summary(sheet: Any, report: Report, formats: dict[str, Any], first_pool: in
     sheet.set_landscape()
     sheet.set_paper(_A4)
     sheet.fit_to_pages(1, 0)
+    sheet.set_row(0, 22)
     sheet.write_string(0, 0, report.title, formats["title"])
     sheet.write_string(1, 0, " ".join(report.status) or "FINAL", formats["alert"])
     row = 2
@@ -117,8 +114,9 @@ def _summary(sheet: Any, report: Report, formats: dict[str, Any], first_pool: in
         row += 1
     row += 1
     heads = ("Pool", f"Amount, {statement.currency}", "Sum of lines", "Difference", "How", "By")
-    for column, head in enumerate(heads):
-        sheet.write_string(row, column, head, formats["head"])
+    styles = ("head", *["number_head"] * 3, "after_head", "after_head")
+    for column, (head, style) in enumerate(zip(heads, styles, strict=True)):
+        sheet.write_string(row, column, head, formats[style])
     top = row + 1
     for index, pool in enumerate(statement.pools):
         row += 1
@@ -126,14 +124,14 @@ def _summary(sheet: Any, report: Report, formats: dict[str, Any], first_pool: in
         value = float(pool.amount)
         longest = max(pool.detail, pool.driver, key=len)
         sheet.set_row(row, _height(longest, _NARROW))
-        sheet.write_string(row, 0, pool.title)
+        sheet.write_string(row, 0, pool.title, formats["text"])
         sheet.write_number(row, 1, value, formats["money"])
         sheet.write_formula(
             row, 2, f"=SUM(Lines!{letter}2:{letter}{last})", formats["money"], value
         )
         sheet.write_formula(row, 3, f"=ROUND(B{row + 1}-C{row + 1},6)", formats["money"], 0)
-        sheet.write_string(row, 4, pool.detail, formats["wrap"])
-        sheet.write_string(row, 5, pool.driver, formats["wrap"])
+        sheet.write_string(row, 4, pool.detail, formats["wrap_after"])
+        sheet.write_string(row, 5, pool.driver, formats["wrap_after"])
     row += 1
     sheet.print_area(0, 0, row, 5)
     sheet.write_string(row, 0, "Total", formats["bold"])
@@ -154,10 +152,13 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
         *(_WORK if statement.server_time else ()),
     ]  # fmt: skip
     sheet.set_column(0, 0, 30)
-    sheet.set_column(1, len(heads) - 1, 14)
+    sheet.set_column(1, len(heads) - 1, 12)
     sheet.freeze_panes(1, 1)
+    sheet.set_row(0, _height("two lines", 5))
+    texts = 2 + len(statement.group_names)
     for column, head in enumerate(heads):
-        sheet.write_string(0, column, plain(head), formats["head"])
+        style = "head" if column < texts else "number_head"
+        sheet.write_string(0, column, plain(head), formats[style])
     first, last = _letter(first_pool), _letter(total - 1)
     sum_letter = _letter(total)
     end = len(report.rows) + 1
@@ -192,12 +193,12 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
             _work(sheet, number, total + 4, row.work, formats)
         if row.revenue is not None:
             revenue = _letter(total + 2)
-            sheet.write_number(number, total + 2, float(row.revenue), formats["money"])
+            sheet.write_number(number, total + 2, float(row.revenue), formats["paid"])
             sheet.write_formula(
                 number,
                 total + 3,
                 f"={revenue}{excel}-{sum_letter}{excel}",
-                formats["money"],
+                formats["paid"],
                 float(row.margin or 0),
             )
     sheet.write_string(end, 0, "Total", formats["bold"])
@@ -222,17 +223,20 @@ def _margins(sheet: Any, report: Report, formats: dict[str, Any], total: int) ->
         for column, value in ((total + 2, report.revenue), (total + 3, report.margin)):
             letter = _letter(column)
             formula = f"=SUM({letter}2:{letter}{end})"
-            sheet.write_formula(end, column, formula, formats["sum"], float(value))
+            sheet.write_formula(end, column, formula, formats["paid_sum"], float(value))
 
 
 def _on_paper(sheet: Any, end: int, columns: int) -> None:
-    """All columns side by side on A4, the head and the tenant on every page."""
+    """Columns side by side on A4, the head and the tenant on every page.
+
+    More than fit on one page in letters that one can read go to a second beside it.
+    """
     sheet.set_landscape()
     sheet.set_paper(_A4)
     sheet.repeat_rows(0)
     sheet.repeat_columns(0)
     sheet.print_area(0, 0, end, columns - 1)
-    sheet.fit_to_pages(1, 0)
+    sheet.fit_to_pages(-(-columns // _COLUMNS_A_PAGE), 0)
 
 
 def _work(sheet: Any, number: int, first: int, work: Work, formats: dict[str, Any]) -> None:
@@ -243,7 +247,10 @@ def _work(sheet: Any, number: int, first: int, work: Work, formats: dict[str, An
 
 
 def _method(sheet: Any, report: Report, formats: dict[str, Any]) -> None:
-    sheet.set_column(0, 0, 110)
+    sheet.set_column(0, 0, _METHOD_WIDTH)
+    sheet.set_landscape()
+    sheet.set_paper(_A4)
+    sheet.fit_to_pages(1, 0)
     texts = ["How the bill was divided", *report.method()]
     if report.differences:
         texts += ["", "Where wall time would have charged another", *report.differences]
@@ -252,6 +259,7 @@ def _method(sheet: Any, report: Report, formats: dict[str, Any]) -> None:
     heads.add("Where wall time would have charged another")
     for row, text in enumerate([*texts, *report.statement.notes]):
         style = formats["head" if text in heads else "wrap"]
+        sheet.set_row(row, _height(text, _METHOD_WIDTH))
         sheet.write_string(row, 0, text, style)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tenantmetrics.cost.statement import Statement
+from tenantmetrics.report.coins import coin_of
 from tenantmetrics.report.outlook import forecast_sentence, remarks
 from tenantmetrics.report.xlsx_text import plain
 
@@ -26,27 +27,30 @@ def fill(sheet: Any, statement: Statement, formats: dict[str, Any]) -> None:
     assert outlook is not None  # noqa: S101 - the caller has looked; for the type checker
     heads = (
         "Budget", "Of", f"Budget, {statement.currency}", "Spent", "Left", "Used", "Status",
-        "Forecast", "95 % from", "95 % to", "Complete days",
+        "Forecast", "95 % from", "95 % to", "Days",
     )  # fmt: skip
     sheet.set_column(0, 0, 10)
     sheet.set_column(1, 1, 30)
-    sheet.set_column(2, len(heads) - 1, 14)
+    sheet.set_column(2, len(heads) - 1, 12)
     sheet.freeze_panes(1, 2)
     for column, head in enumerate(heads):
-        sheet.write_string(0, column, head, formats["head"])
+        style = "head" if column < 2 else "after_head" if head == "Status" else "number_head"  # noqa: PLR2004
+        sheet.write_string(0, column, head, formats[style])
     row = 0
     for row, state in enumerate(outlook.budgets, start=1):
         budget, excel = state.budget, row + 1
         sheet.write_string(row, 0, budget.scope)
         sheet.write_string(row, 1, plain(budget.name))
-        sheet.write_number(row, 2, float(budget.amount), formats["money"])
+        whole = budget.amount == budget.amount.quantize(coin_of(statement))
+        style = formats["paid" if whole else "money"]
+        sheet.write_number(row, 2, float(budget.amount), style)
         sheet.write_number(row, 3, float(state.spent), formats["money"])
-        sheet.write_formula(row, 4, f"=C{excel}-D{excel}", formats["money"], float(state.left))
+        sheet.write_formula(row, 4, f"=C{excel}-D{excel}", style, float(state.left))
         if state.used is not None:
             sheet.write_formula(
                 row, 5, f"=D{excel}/C{excel}", formats["percent"], float(state.used)
             )
-        sheet.write_string(row, 6, str(state.status))
+        sheet.write_string(row, 6, str(state.status), formats["after"])
         if (forecast := state.forecast) is not None:
             for column, amount in enumerate((forecast.amount, forecast.low, forecast.high), 7):
                 sheet.write_number(row, column, float(amount), formats["money"])

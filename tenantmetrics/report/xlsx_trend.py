@@ -10,20 +10,25 @@ from tenantmetrics.report.xlsx_text import plain
 __all__ = ["fill"]
 
 
-def fill(sheet: Any, comparison: Comparison, formats: dict[str, Any]) -> None:
+_A4 = 9
+"""The paper's number in Excel."""
+
+
+def fill(sheet: Any, comparison: Comparison, label: str, formats: dict[str, Any]) -> None:
     """Write what changed into a sheet.
 
     Args:
         sheet: An empty XlsxWriter worksheet.
         comparison: What changed.
+        label: The month that is compared, such as "2026-11".
         formats: The workbook's, by their names in `xlsx`.
     """
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, 5, 16)
     sheet.freeze_panes(1, 1)
-    heads = ("Pool", comparison.label, "This month", "Change", "By volume", "By price")
+    heads = ("Pool", comparison.label, label, "Change", "By volume", "By price")
     for column, head in enumerate(heads):
-        sheet.write_string(0, column, head, formats["head"])
+        sheet.write_string(0, column, head, formats["number_head" if column else "head"])
     row = 0
     for row, pool in enumerate(comparison.pools, start=1):
         sheet.write_string(row, 0, pool.title)
@@ -33,7 +38,7 @@ def fill(sheet: Any, comparison: Comparison, formats: dict[str, Any]) -> None:
         sheet.write_formula(row, 3, f"=C{row + 1}-B{row + 1}", formats["money"], change)
         for column, part in ((4, pool.by_volume), (5, pool.by_price)):
             if part is None:
-                sheet.write_string(row, column, "unknown")
+                sheet.write_string(row, column, "unknown", formats["right"])
             else:
                 sheet.write_number(row, column, float(part), formats["money"])
     end = row + 1
@@ -48,4 +53,7 @@ def fill(sheet: Any, comparison: Comparison, formats: dict[str, Any]) -> None:
         sheet.write_number(line, 2, float(one.after), formats["money"])
         sheet.write_formula(line, 3, f"=C{line + 1}-B{line + 1}", formats["money"],
                             float(one.change))  # fmt: skip
-        sheet.write_string(line, 4, f"mostly {one.pool}, by {one.driver}")
+        sheet.write_string(line, 4, f"mostly {one.pool}, by {one.driver}", formats["after"])
+    sheet.set_landscape()
+    sheet.set_paper(_A4)
+    sheet.fit_to_pages(1, 0)

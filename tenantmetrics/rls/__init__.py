@@ -82,7 +82,7 @@ def execute(
 
     context = Context(tenant=tenant, user=user, variables=variables or {})
     target = _target(resourceArn, secretArn, database)
-    statement = single.Statement(sql, parameters, context, rules or Rules(), target, settings)
+    statement = single.SingleStatement(sql, parameters, context, rules or Rules(), target, settings)
     return single.execute(client, statement)
 
 
@@ -106,7 +106,7 @@ async def execute_async(
 
     context = Context(tenant=tenant, user=user, variables=variables or {})
     target = _target(resourceArn, secretArn, database)
-    statement = single.Statement(sql, parameters, context, rules or Rules(), target, settings)
+    statement = single.SingleStatement(sql, parameters, context, rules or Rules(), target, settings)
     return await single.execute_async(client, statement)
 
 

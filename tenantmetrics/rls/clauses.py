@@ -130,7 +130,7 @@ def _words(sql: str) -> Iterator[_Word]:
         closes = kind is TokenKind.SYMBOL and text in {")", "]"}
         depth -= closes
         if depth < 0:
-            raise NotCutError("a bracket closes that was not opened")
+            raise NotCutError("a closing bracket has no opening one")
         yield _Word(text, kind, start, end, depth)
         depth += opens
     if depth:
@@ -147,7 +147,7 @@ def _main(words: list[_Word]) -> int:
             opens and words[at - 1].text == ")"
         ):
             return at
-    raise NotCutError("nothing stands behind WITH", applies=False)
+    raise NotCutError("nothing follows WITH", applies=False)
 
 
 class _Pieces:

@@ -158,7 +158,7 @@ def _tenant(context: Context, rules: Rules) -> str:
     try:
         return str(UUID(_text("tenant", tenant, rules.max_chars)))
     except ValueError:
-        raise RlsError(f"tenant {_shown(tenant)} is no UUID: nothing was sent") from None
+        raise RlsError(f"tenant {_shown(tenant)} is not a UUID: nothing was sent") from None
 
 
 def _checked(what: str, value: str, rules: Rules) -> str:
@@ -179,7 +179,7 @@ def _text(what: str, value: str, most: int) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise RlsError(f"{what} holds half a character (a lone surrogate)") from None
+        raise RlsError(f"{what} holds a lone surrogate, which is half a character") from None
     if "\0" in value:
         raise RlsError(f"{what} holds the character U+0000, which PostgreSQL cannot store")
     return value

@@ -34,7 +34,7 @@ from tenantmetrics.rls.rules import Context, Rules, settings
 from tenantmetrics.rls.transaction import RlsTransaction
 from tenantmetrics.tenant.identity.tenant_context import tenant as tenant_block
 
-__all__ = ["Statement", "execute", "execute_async"]
+__all__ = ["SingleStatement", "execute", "execute_async"]
 
 _OF_THE_FORM = frozenset({"0A000", "42601", "42804", "42883", "42P18"})
 """Not supported, syntax, types that do not fit, no such function, no type: what the new form may
@@ -46,7 +46,7 @@ _MAX_KEPT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class SingleStatement:
     """One statement of one tenant.
 
     Attributes:
@@ -104,7 +104,7 @@ class _Checked(NamedTuple):
         return tenant_block(name) if name else contextlib.nullcontext()
 
 
-def execute(client: Any, statement: Statement) -> dict[str, Any]:
+def execute(client: Any, statement: SingleStatement) -> dict[str, Any]:
     """Run a statement; see `tenantmetrics.rls.execute`.
 
     Args:
@@ -128,7 +128,7 @@ def execute(client: Any, statement: Statement) -> dict[str, Any]:
         return tx.execute(statement.sql, checked.values, **statement.more)
 
 
-async def execute_async(client: Any, statement: Statement) -> dict[str, Any]:
+async def execute_async(client: Any, statement: SingleStatement) -> dict[str, Any]:
     """The same with a client of aiobotocore.
 
     Args:

@@ -113,7 +113,7 @@ ACTIVITY = Table(
         _PERIOD,
         _ARN,
         Column("samples", Kind.INT64, "how often pg_stat_activity was looked at"),
-        Column("tenant", Kind.STRING, "by comment or application_name; empty = none named"),
+        Column("tenant", Kind.STRING, "by comment or application_name; empty = not named"),
         Column("fingerprint", Kind.INT64, "of the running text; 0 = none"),
         Column("active_samples", Kind.INT64, "active sessions seen, over all samples"),
     ),

@@ -6,20 +6,22 @@ bytes and whether the call had to open a connection. What is sought is each tena
 time. The error is the spread of the overhead, so **means** are used: errors cancel, and shrink with
 the square root of the calls. A low percentile would leave the spread with whoever calls often.
 
-1. *Overhead* (`overhead`). `f` = mean of the calls without work (BEGIN, set_config, SELECT 1,
-   ROLLBACK). Calls with work are of another kind, and theirs may differ by some percent (`MISFIT`):
-   cheap statements, whose means are the overhead and a look-up's time, tell by how much. Without
-   any call that does no work, the lowest mean of a statement is an upper bound of `f`, and is said
-   to be one. Writers in several places have an offset each (`writers`), fitted to calls of the
-   same kind. It grows by a slope with the bytes (`slope`), which is fitted where statements differ
-   enough in bytes.
+1. *Overhead* (`overhead`, `level`). Calls without work (BEGIN, set_config, SELECT 1, ROLLBACK) take
+   nothing else. Calls with work are of another kind, and theirs may differ by some percent
+   (`MISFIT`). How long a statement works is not known, but how such times are spread is: of a
+   level of the overhead each kind of calls says how well it fits, and `f` is the mean over all
+   levels, each by that. Without any call that does no work it is what the cheapest statements have
+   in common. A statement that cannot be told from the overhead works next to nothing. Writers in
+   several places have an offset each (`writers`), fitted to calls of the same kind. Overhead grows
+   by a slope with the bytes (`slope`), which is fitted where statements differ enough in bytes.
 2. *Residue*. Of a cell (tenant, statement, writer, hour): `r = wall - calls * f - bytes * slope`.
    Its expectation is the cell's server time, its variance that of one
    call's overhead times the calls. It may be negative, and
    must stay so until all is summed up: cutting cells at 0 would charge those who call often.
 3. *The server's own number* (`load`), where there is one: of all statements (DBLoad), or of each
    (pg_stat_statements). What is above the metered calls' residues by more than chance is unmetered.
-   The rest is what the tenants' estimates are made to add up to.
+   The rest is what the statements are made to add up to: each gives way by how little its own
+   time is known, long ones before look-ups.
 4. *Division* (`divide`). In a group (a statement) the residues are corrected by one amount a call,
    so that they add up to the group's total, and each tenant's is drawn to the group's mean a call,
    as far as chance alone would explain the difference (James and Stein; DerSimonian and Laird's
@@ -37,6 +39,7 @@ from __future__ import annotations
 
 from tenantmetrics.servertime.divide import Divided, Part, divide
 from tenantmetrics.servertime.interval import Common, Estimated, intervals
+from tenantmetrics.servertime.level import Kind, Level, Work, level
 from tenantmetrics.servertime.live import Cell, LiveLoad
 from tenantmetrics.servertime.load import Metered, Verdict, metered
 from tenantmetrics.servertime.moments import ENOUGH_CALLS, Moments
@@ -60,6 +63,8 @@ __all__ = [
     "Common",
     "Divided",
     "Estimated",
+    "Kind",
+    "Level",
     "LiveLoad",
     "Metered",
     "Moments",
@@ -69,11 +74,13 @@ __all__ = [
     "Part",
     "Slope",
     "Verdict",
+    "Work",
     "between",
     "by_writer",
     "divide",
     "fit",
     "intervals",
+    "level",
     "metered",
     "offsets",
     "overhead",

@@ -56,21 +56,21 @@ def divide(parts: Sequence[Part], total_ns: float | None = None) -> list[Divided
     surplus = (rest - whole) / calls
     mean = whole / calls
     means = [
-        (part.rest_ns / part.calls - surplus, part.noise_ns2 / (part.calls * part.calls))
-        for part in parts
-        if part.calls > 0
+        (rest_ns / count - surplus, noise_ns2 / (count * count))
+        for count, rest_ns, noise_ns2 in parts
+        if count > 0
     ]
     spread = between(means, mean)
     highest = _upper(means, mean, spread)
     found = []
-    for part in parts:
-        expected = part.calls * mean
-        apart = part.rest_ns - part.calls * surplus - expected
-        true_variance = part.calls * part.calls * spread
-        known = true_variance + part.noise_ns2
+    for count, rest_ns, noise_ns2 in parts:
+        expected = count * mean
+        apart = rest_ns - count * surplus - expected
+        true_variance = count * count * spread
+        known = true_variance + noise_ns2
         trust = true_variance / known if known > 0 else 0.0
-        own = trust * trust * part.noise_ns2 * (1 - part.calls / calls)
-        hidden = (1 - trust) ** 2 * part.calls * part.calls * highest
+        own = trust * trust * noise_ns2 * (1 - count / calls)
+        hidden = (1 - trust) ** 2 * count * count * highest
         found.append(Divided(expected + trust * apart, own + hidden))
     return found if total_ns is None else _scaled(found, total_ns)
 
@@ -95,8 +95,9 @@ def _scaled(found: Sequence[Divided], total_ns: float) -> list[Divided]:
     kept = [max(0.0, item.server_ns) for item in found]
     total = math.fsum(kept)
     if total <= 0:
-        return [Divided(total_ns / len(found), one.variance_ns2) for one in found]
+        return [Divided(total_ns / len(found), share.variance_ns2) for share in found]
     factor = total_ns / total
     return [
-        Divided(amount * factor, one.variance_ns2) for amount, one in zip(kept, found, strict=True)
+        Divided(amount * factor, share.variance_ns2)
+        for amount, share in zip(kept, found, strict=True)
     ]

@@ -63,19 +63,19 @@ def intervals(
     total = math.fsum(estimate.server_ns for estimate in estimates)
     if total <= 0:
         return [(0.0, 0.0) for _ in estimates]
-    calls = math.fsum(one.calls for one in estimates)
-    variance = math.fsum(one.variance_ns2 for one in estimates)
-    wholes = [math.fsum(one.amounts) for one in common]
+    calls = math.fsum(estimate.calls for estimate in estimates)
+    variance = math.fsum(estimate.variance_ns2 for estimate in estimates)
+    wholes = [math.fsum(error.amounts) for error in common]
     found = []
-    for number, one in enumerate(estimates):
-        share = one.server_ns / total
+    for number, estimate in enumerate(estimates):
+        share = estimate.server_ns / total
         squared = (
-            (1 - share) ** 2 * one.variance_ns2
-            + share**2 * (variance - one.variance_ns2)
-            + (one.calls - share * calls) ** 2 * error_ns**2
+            (1 - share) ** 2 * estimate.variance_ns2
+            + share**2 * (variance - estimate.variance_ns2)
+            + (estimate.calls - share * calls) ** 2 * error_ns**2
         )
         for shared, whole in zip(common, wholes, strict=True):
             squared += ((shared.amounts[number] - share * whole) * shared.error_ns) ** 2
         half = z * math.sqrt(max(0.0, squared))
-        found.append((max(0.0, one.server_ns - half), min(total, one.server_ns + half)))
+        found.append((max(0.0, estimate.server_ns - half), min(total, estimate.server_ns + half)))
     return found

@@ -58,8 +58,8 @@ class _Cluster:
         """Let older windows count for less; whether anything is left."""
         self.workless = self.workless.times(FADING)
         self.cold_workless = self.cold_workless.times(FADING)
-        faded = {key: one.times(FADING) for key, one in self.statements.items()}
-        self.statements = {key: one for key, one in faded.items() if one.calls >= 1}
+        faded = {key: moments.times(FADING) for key, moments in self.statements.items()}
+        self.statements = {key: moments for key, moments in faded.items() if moments.calls >= 1}
         return self.workless.calls >= 1 or self.cold_workless.calls >= 1 or bool(self.statements)
 
     def take(self, cell: Cell) -> None:
@@ -102,10 +102,10 @@ class LiveLoad:
             Server time by tenant, nanoseconds, 0 or more; every tenant of the window is in it.
         """
         known = list(cells)
-        self._clusters = {arn: one for arn, one in self._clusters.items() if one.fade()}
+        self._clusters = {arn: cluster for arn, cluster in self._clusters.items() if cluster.fade()}
         for cell in known if learn_from is None else learn_from:
             self._clusters.setdefault(cell.cluster, _Cluster()).take(cell)
-        means = {arn: one.means_ns() for arn, one in self._clusters.items()}
+        means = {arn: cluster.means_ns() for arn, cluster in self._clusters.items()}
         found: dict[str, float] = {}
         # What calls took whose overhead is known, by tenant, for those whose overhead is not.
         usual: dict[str, tuple[float, float]] = {}

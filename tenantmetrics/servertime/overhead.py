@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
+from tenantmetrics.servertime.level import Kind, Level, Work, level
 from tenantmetrics.servertime.moments import ENOUGH_CALLS, Moments
 
 __all__ = [
-    "LOOK_UP_NS",
     "MISFIT",
     "OPERATIONS_MISFIT",
     "Overhead",
@@ -20,23 +20,21 @@ __all__ = [
     "overhead",
 ]
 
-LOOK_UP_NS = 500_000.0
-"""How near a cheap statement's mean is to the overhead beyond chance: an indexed look-up runs for
-0.05 ms from memory, and for 1 ms with a join or two."""
 MISFIT = 0.05
 """How much of its mean one kind of call's overhead differs from another's, as a deviation. A SET in
 a transaction has its connection; a look-up on its own waits for one, and its wall time holds bursts
 in which the machine was busy. Between kinds of calls on a busy machine, 3 to 7 % were measured."""
 OPERATIONS_MISFIT = 0.2
 """The same where nothing but BEGIN and ROLLBACK does no work: they are operations of their own."""
-_APART = 2.0
-"""Standard errors from which on two means contradict each other."""
-_DOUBT = 0.25
-"""A cheapest statement that is apart by no more than this part of the overhead may be a look-up
-whose overhead is larger, or a statement of some milliseconds: the record cannot tell which."""
-_MANY_CALLS = 10 * ENOUGH_CALLS
-"""From so many calls on, their own spread tells their mean's error. A skew distribution's spread is
-too small in small samples just when its mean is."""
+_WORK_MISFIT = 0.03
+"""The same between one statement that works and another: their calls are alike."""
+_LONG_MISFIT = 0.25
+"""The same of statements that work longer than their overhead takes: on a busy machine whoever
+works long is kept waiting longer too; 10 to 60 % were measured there, nothing on an idle one."""
+_MOST_RESTLESS = 4.0
+"""A kind's own spread counts up to so many times that of the quietest: the rest is its work's."""
+_MOST_KINDS = 50
+"""Statements that the overhead is told by, the cheapest: longer ones say next to nothing of it."""
 
 _K = TypeVar("_K", bound=Hashable)
 
@@ -48,8 +46,8 @@ class OverheadSource(StrEnum):
     """Calls that do no work, enough of them."""
     FEW_WORKLESS = "few workless"
     """Calls that do no work, fewer than `ENOUGH_CALLS`: a mean with a large error."""
-    LOWEST_STATEMENT = "lowest statement"
-    """The statement with the lowest mean: an upper bound, as if that one took no time at all."""
+    STATEMENTS = "statements"
+    """Statements that do work; the cheapest are taken for look-ups if they lie together."""
     UNKNOWN = "unknown"
     """Nothing: it is taken for 0."""
 
@@ -63,12 +61,27 @@ class Overhead(NamedTuple):
         error_ns: The standard error of the mean, nanoseconds; of other kinds of calls than it was
             measured by too.
         source: What it is known from.
+        level: All that it may be; None if it is unknown.
     """
 
     mean_ns: float = 0.0
     variance_ns2: float = 0.0
     error_ns: float = 0.0
     source: OverheadSource = OverheadSource.UNKNOWN
+    level: Level | None = None
+
+    def work(self, mean_ns: float, calls: float, error_ns: float = 0.0) -> Work:
+        """What a call of a statement works.
+
+        Args:
+            mean_ns: The mean wall time of its calls, with nothing in it but overhead and work.
+            calls: How many they are.
+            error_ns: The standard error of what was taken off the mean.
+        """
+        if self.level is None or not calls:
+            return Work(max(0.0, mean_ns - self.mean_ns), self.mean_ns, 1.0)
+        error = math.hypot(math.sqrt(self.variance_ns2 / calls), error_ns)
+        return self.level.work(_kind(mean_ns, error, self.mean_ns))
 
 
 def overhead(
@@ -77,80 +90,80 @@ def overhead(
     """The overhead of a call, from the best that there is.
 
     Calls without work are another kind of calls than those with work, so their overhead may differ
-    (`MISFIT`). Cheap statements tell by how much: their means are the overhead and a look-up's
-    time. Those that do not contradict what is known so far each count by what they are known to.
+    (`MISFIT`). Cheap statements tell by how much; `level` says how.
 
     Args:
         workless: The calls that do no work.
         statements: Those that do, one a statement.
         misfit: How far the overhead of calls without work may be from the others', as a part of it.
     """
-    cheapest = sorted(
+    working = sorted(
         (statement for statement in statements if statement.calls >= ENOUGH_CALLS), key=_at_most
-    )
-    if workless.calls >= ENOUGH_CALLS:
-        known = _of(workless, OverheadSource.WORKLESS, misfit)
-        if cheapest and workless.calls < _MANY_CALLS:
-            spread = max(known.variance_ns2, cheapest[0].variance_ns2)
-            error = math.hypot(math.sqrt(spread / workless.calls), misfit * workless.mean_ns)
-            known = known._replace(error_ns=error)
-    elif not cheapest:
-        few = OverheadSource.FEW_WORKLESS if workless.calls else OverheadSource.UNKNOWN
-        return _of(workless, few, misfit)
-    elif workless.calls and workless.mean_ns <= cheapest[0].mean_ns:
-        # One call has no spread; the statement's is at least the overhead's.
-        spread = max(workless.variance_ns2, cheapest[0].variance_ns2)
-        error = math.hypot(math.sqrt(spread / workless.calls), misfit * workless.mean_ns)
-        known = Overhead(workless.mean_ns, spread, error, OverheadSource.FEW_WORKLESS)
-    else:
-        known = _of(cheapest[0], OverheadSource.LOWEST_STATEMENT)
-        cheapest = cheapest[1:]
-    near = []
-    for one in cheapest:
-        closer = _with_cheap(known, one)
-        if closer is not None:
-            known = closer
-            near.append(one)
-    apart = cheapest[0].mean_ns - known.mean_ns if cheapest and not near else 0.0
-    if 0 < apart <= _DOUBT * known.mean_ns and known.source is not OverheadSource.LOWEST_STATEMENT:
-        error = max(known.error_ns, apart / 2)
-        known = known._replace(mean_ns=known.mean_ns + apart / 2, error_ns=error)
-    return known._replace(variance_ns2=_widest(known.variance_ns2, near))
+    )[:_MOST_KINDS]
+    if not working and not workless.calls:
+        return Overhead()
+    source = OverheadSource.STATEMENTS
+    if workless.calls:
+        enough = workless.calls >= ENOUGH_CALLS
+        source = OverheadSource.WORKLESS if enough else OverheadSource.FEW_WORKLESS
+    # One call has no spread, and of a skew distribution's few calls it is too small just when
+    # their mean is: what most are known by is the spread of both.
+    known = [
+        statement for statement in (workless, *working[:1]) if statement.calls >= ENOUGH_CALLS
+    ] or [workless]
+    quietest = math.fsum(
+        statement.calls * statement.variance_ns2 for statement in known
+    ) / math.fsum(statement.calls for statement in known)
+    lowest = min(statement.mean_ns for statement in known)
+    kinds = [
+        _kind(statement.mean_ns, math.sqrt(_pooled(statement, quietest) / statement.calls), lowest)
+        for statement in working
+    ]
+    sure = []
+    if workless.calls:
+        error = math.sqrt(_pooled(workless, quietest) / workless.calls)
+        sure.append(Kind(workless.mean_ns, error, misfit, works=False))
+    found = level([*sure, *kinds], sure)
+    # Noise is more often taken for too small than for too large: the larger of the two spreads.
+    spread = known[0].variance_ns2
+    near = [
+        (statement, found.is_cheap(kind)) for statement, kind in zip(working, kinds, strict=True)
+    ]
+    return Overhead(found.mean_ns, _widest(spread, near), found.error_ns, source, found)
+
+
+def _kind(mean_ns: float, error_ns: float, overhead_ns: float) -> Kind:
+    """A statement's calls: the longer they work, the less their overhead is like the others'."""
+    # Without any overhead, as in a rehearsal, all that takes time is long.
+    longer = mean_ns / overhead_ns - 1 if overhead_ns else float(mean_ns > 0)
+    long = max(0.0, min(1.0, longer))
+    return Kind(mean_ns, error_ns, _WORK_MISFIT + (_LONG_MISFIT - _WORK_MISFIT) * long)
 
 
 def _at_most(moments: Moments) -> float:
     """What a statement's mean is at the most: one of few calls is not the lowest by chance."""
-    return moments.mean_ns + _APART * math.sqrt(moments.variance_ns2 / moments.calls)
+    return moments.mean_ns + 2 * math.sqrt(moments.variance_ns2 / moments.calls)
 
 
-def _with_cheap(known: Overhead, cheap: Moments) -> Overhead | None:
-    """What is known, and a cheap statement's mean, each by its precision; None if they disagree."""
-    own = known.error_ns**2
-    noise = cheap.variance_ns2 / cheap.calls + LOOK_UP_NS**2
-    if known.source is OverheadSource.LOWEST_STATEMENT:
-        # Two statements of the same sort: either may have met the busy minutes.
-        noise += (MISFIT * cheap.mean_ns) ** 2
-    apart = cheap.mean_ns - known.mean_ns
-    if own <= 0 or abs(apart) > _APART * math.sqrt(noise + own):
-        return None
-    mean = known.mean_ns + own / (own + noise) * apart
-    return known._replace(mean_ns=mean, error_ns=math.sqrt(own * noise / (own + noise)))
+def _pooled(moments: Moments, usual_ns2: float) -> float:
+    """A kind's variance, drawn to the usual one as far as its calls are few."""
+    calls = moments.calls + ENOUGH_CALLS
+    own = (moments.calls * moments.variance_ns2 + ENOUGH_CALLS * usual_ns2) / calls
+    return min(_MOST_RESTLESS * usual_ns2, own)
 
 
-def _widest(variance_ns2: float, near: Sequence[Moments]) -> float:
-    """The variance of one call: that of calls with work is the larger, for they last longer."""
-    calls = math.fsum(one.calls for one in near)
-    if not calls:
+def _widest(variance_ns2: float, near: Iterable[tuple[Moments, float]]) -> float:
+    """The variance of one call: that of calls with work is the larger, for they last longer.
+
+    Args:
+        variance_ns2: That of the calls known best.
+        near: Statements, and how likely each works next to nothing.
+    """
+    weights = [(statement.calls * part, statement.variance_ns2) for statement, part in near]
+    calls = math.fsum(weight for weight, _ in weights)
+    if calls < 1:
         return variance_ns2
-    return max(variance_ns2, math.fsum(one.calls * one.variance_ns2 for one in near) / calls)
-
-
-def _of(moments: Moments, source: OverheadSource, misfit: float = MISFIT) -> Overhead:
-    if not moments.calls:
-        return Overhead()
-    variance = moments.variance_ns2
-    error = math.hypot(math.sqrt(variance / moments.calls), misfit * moments.mean_ns)
-    return Overhead(moments.mean_ns, variance, error, source)
+    return max(variance_ns2, math.fsum(weight * own for weight, own in weights) / calls)
 
 
 def by_writer(workless: Mapping[_K, Moments], whole: Overhead) -> dict[_K, Overhead]:
@@ -165,17 +178,23 @@ def by_writer(workless: Mapping[_K, Moments], whole: Overhead) -> dict[_K, Overh
     """
     variance = whole.variance_ns2
     inside = [kind for kind in workless.values() if kind.calls > 1]
-    degrees = sum(one.calls - 1 for one in inside)
+    degrees = sum(statement.calls - 1 for statement in inside)
     if degrees > 0:
         # Within writers: what differs between them is not noise.
-        variance = sum(one.variance_ns2 * (one.calls - 1) for one in inside) / degrees
-    known = [(one.mean_ns, variance / one.calls) for one in workless.values() if one.calls]
+        variance = (
+            sum(statement.variance_ns2 * (statement.calls - 1) for statement in inside) / degrees
+        )
+    known = [
+        (moments.mean_ns, variance / moments.calls)
+        for moments in workless.values()
+        if moments.calls
+    ]
     spread = between(known, whole.mean_ns)
     found = {}
-    for writer, one in workless.items():
-        noise = variance / one.calls if one.calls else math.inf
+    for writer, moments in workless.items():
+        noise = variance / moments.calls if moments.calls else math.inf
         trust = spread / (spread + noise) if spread else 0.0
-        mean = whole.mean_ns + trust * (one.mean_ns - whole.mean_ns)
+        mean = whole.mean_ns + trust * (moments.mean_ns - whole.mean_ns)
         own = trust * trust * (noise if trust else 0.0) + (1 - trust) ** 2 * spread
         error = math.sqrt(own + (1 - trust) ** 2 * whole.error_ns**2)
         found[writer] = Overhead(mean, variance, error, whole.source)

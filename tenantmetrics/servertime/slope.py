@@ -53,12 +53,12 @@ def fit(groups: Iterable[Group], variance_ns2: float) -> Slope:
         The slope; 0 where it is more than a byte can cost, or not significantly above 0, which does
         not make it known to be 0, or where too few groups are there.
     """
-    known = [one for one in groups if one.calls > 0]
-    calls = math.fsum(one.calls for one in known)
+    known = [group for group in groups if group.calls > 0]
+    calls = math.fsum(group.calls for group in known)
     if len(known) < 3 or not calls:  # noqa: PLR2004 - two points always lie on a line
         return Slope()
-    mean_bytes = math.fsum(one.bytes_ for one in known) / calls
-    mean_ns = math.fsum(one.wall_ns for one in known) / calls
+    mean_bytes = math.fsum(group.bytes_ for group in known) / calls
+    mean_ns = math.fsum(group.wall_ns for group in known) / calls
     spread = together = 0.0
     for group in known:
         away = group.bytes_ / group.calls - mean_bytes
@@ -68,9 +68,14 @@ def fit(groups: Iterable[Group], variance_ns2: float) -> Slope:
         return Slope()
     slope = together / spread
     misfit = math.fsum(
-        one.calls
-        * (one.wall_ns / one.calls - mean_ns - slope * (one.bytes_ / one.calls - mean_bytes)) ** 2
-        for one in known
+        group.calls
+        * (
+            group.wall_ns / group.calls
+            - mean_ns
+            - slope * (group.bytes_ / group.calls - mean_bytes)
+        )
+        ** 2
+        for group in known
     ) / (len(known) - 2)
     error = math.sqrt(max(variance_ns2, misfit) / spread)
     believed = _SIGNIFICANT * error < slope <= _MOST_NS

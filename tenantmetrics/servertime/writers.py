@@ -57,21 +57,24 @@ def offsets(
         two writers: one differs from nobody.
     """
     cells = {
-        (writer, kind): one
+        (writer, kind): moments
         for writer, kinds in sums.items()
-        for kind, one in kinds.items()
-        if one.calls >= _FEWEST and one.variance_ns2 > 0
+        for kind, moments in kinds.items()
+        if moments.calls >= _FEWEST and moments.variance_ns2 > 0
     }
     writers = sorted({writer for writer, _ in cells}, key=repr)
     if len(writers) < 2:  # noqa: PLR2004 - one writer differs from nobody
         return {}
     # A few quick calls have a small spread by chance, and would count for too much.
     floors = _variances(cells, writers, workless)
-    noises = {key: max(one.variance_ns2, floors[key[0]]) for key, one in cells.items()}
+    noises = {key: max(moments.variance_ns2, floors[key[0]]) for key, moments in cells.items()}
     kinds = sorted({kind for _, kind in cells}, key=repr)
     shifts = dict.fromkeys(writers, 0.0)
     known = _fit(cells, noises, kinds, shifts, workless)
-    calls = {w: math.fsum(one.calls for (of, _), one in cells.items() if of == w) for w in writers}
+    calls = {
+        w: math.fsum(moments.calls for (of, _), moments in cells.items() if of == w)
+        for w in writers
+    }
     center = math.fsum(calls[w] * shifts[w] for w in writers) / math.fsum(calls.values())
     found = {w: (shifts[w] - center, 1 / known[w]) for w in writers if known[w] > 0}
     spread = between(found.values(), 0.0)
@@ -97,23 +100,23 @@ def _fit(
     for _ in range(_ROUNDS):
         above = dict.fromkeys(kinds, 0.0)
         weights = dict.fromkeys(kinds, 0.0)
-        for (writer, kind), one in cells.items():
-            weight = one.calls / noises[writer, kind]
+        for (writer, kind), moments in cells.items():
+            weight = moments.calls / noises[writer, kind]
             weights[kind] += weight
-            above[kind] += weight * (one.mean_ns - shifts[writer])
+            above[kind] += weight * (moments.mean_ns - shifts[writer])
         means = {kind: above[kind] / weights[kind] for kind in kinds}
         lowest = min(means.values())
         total = dict.fromkeys(shifts, 0.0)
         known = dict.fromkeys(shifts, 0.0)
-        for (writer, kind), one in cells.items():
-            own = one.calls / noises[writer, kind]
+        for (writer, kind), moments in cells.items():
+            own = moments.calls / noises[writer, kind]
             others = weights[kind] - own
             if others <= 0:
                 continue
             differs = 0.0 if kind in workless else (means[kind] - lowest) ** 2
             weight = 1 / (1 / own + 1 / others + differs)
-            rest = (means[kind] * weights[kind] - own * (one.mean_ns - shifts[writer])) / others
-            total[writer] += weight * (one.mean_ns - rest)
+            rest = (means[kind] * weights[kind] - own * (moments.mean_ns - shifts[writer])) / others
+            total[writer] += weight * (moments.mean_ns - rest)
             known[writer] += weight
         for writer, weight in known.items():
             if weight:
@@ -130,24 +133,26 @@ def _variances(
     A writer that is far has a larger spread too: the deviation grows with the mean.
     """
     pooled: dict[_K, Moments] = {}
-    for (_, kind), one in cells.items():
-        pooled[kind] = pooled.get(kind, Moments()).plus(one)
+    for (_, kind), moments in cells.items():
+        pooled[kind] = pooled.get(kind, Moments()).plus(moments)
     most = min(
-        one.mean_ns + (2 / math.sqrt(one.calls) + _CHEAP) * math.sqrt(one.variance_ns2)
-        for one in pooled.values()
+        moments.mean_ns + (2 / math.sqrt(moments.calls) + _CHEAP) * math.sqrt(moments.variance_ns2)
+        for moments in pooled.values()
     )
-    cheap = {kind for kind, one in pooled.items() if one.mean_ns <= most} | set(workless)
-    known = {key: one for key, one in cells.items() if key[1] in cheap}
+    cheap = {kind for kind, moments in pooled.items() if moments.mean_ns <= most} | set(workless)
+    known = {key: moments for key, moments in cells.items() if key[1] in cheap}
     all_calls = math.fsum(group.calls for group in known.values())
-    all_wall = math.fsum(one.wall_ns for one in known.values())
-    squares = math.fsum(one.calls * one.mean_ns**2 for one in known.values())
-    relative = math.fsum(one.calls * one.variance_ns2 for one in known.values()) / squares
+    all_wall = math.fsum(moments.wall_ns for moments in known.values())
+    squares = math.fsum(moments.calls * moments.mean_ns**2 for moments in known.values())
+    relative = (
+        math.fsum(moments.calls * moments.variance_ns2 for moments in known.values()) / squares
+    )
     found = {}
     for writer in writers:
-        mine = [one for (of, _), one in known.items() if of == writer]
-        calls = math.fsum(one.calls for one in mine)
-        wall = math.fsum(one.wall_ns for one in mine)
+        mine = [moments for (of, _), moments in known.items() if of == writer]
+        calls = math.fsum(moments.calls for moments in mine)
+        wall = math.fsum(moments.wall_ns for moments in mine)
         mean = (wall + ENOUGH_CALLS * all_wall / all_calls) / (calls + ENOUGH_CALLS)
-        own = math.fsum(one.calls * one.variance_ns2 for one in mine)
+        own = math.fsum(moments.calls * moments.variance_ns2 for moments in mine)
         found[writer] = (own + ENOUGH_CALLS * relative * mean**2) / (calls + ENOUGH_CALLS)
     return found

@@ -164,7 +164,7 @@ class Application:
         if self._under_way >= self._settings.max_calls:
             raise ApiError(
                 "ServiceUnavailableError",
-                f"The sidecar has {self._under_way} calls under way, as many as it may",
+                f"The sidecar has {self._under_way} calls under way, which is its limit",
             )
         self._under_way += 1
 

@@ -25,7 +25,7 @@ LOOK_EVERY_S = 5.0
 """How often botocore is asked whether it wants to refresh: without need it costs microseconds."""
 REREAD_S = 60.0
 """How often a chain that gives no time of expiry is gone through anew."""
-_NOTHING = "no provider of botocore's chain has any"
+_NOTHING = "no provider of botocore's chain has credentials"
 _AGAIN_S = 1.0
 """The least time between two look-ups, however many calls are refused."""
 
@@ -112,7 +112,7 @@ class Keeper:
             return
         self._trouble = trouble
         if trouble:
-            does = "the last ones are used" if self.key is not None else "calls are refused"
+            does = "the previous ones stay in use" if self.key is not None else "calls are refused"
             logger().warning("sidecar.no_credentials", reason=trouble, meanwhile=does)
         else:
             logger().info("sidecar.credentials_found")

@@ -93,7 +93,7 @@ class Gate:
         for name, _ in headers:
             if name in seen and name in self._once:
                 raise ApiError(
-                    "ValidationException", f"The header {name.decode('latin-1')} is there twice"
+                    "ValidationException", f"The header {name.decode('latin-1')} was sent twice"
                 )
             seen.add(name)
 
@@ -109,7 +109,7 @@ class Gate:
             hook = _unique if listed else None
             content = json.loads(body.decode(), object_pairs_hook=hook)
         except _RepeatedError:
-            raise ApiError("ValidationException", "The body has a name twice") from None
+            raise ApiError("ValidationException", "The body has a duplicate key") from None
         except (ValueError, RecursionError):
             content = None
         if not isinstance(content, dict):

@@ -99,7 +99,7 @@ def _check_access(settings: Settings) -> None:
     if settings.token and not _TOKEN.fullmatch(settings.token):
         raise ConfigError("the token must be 16 to 200 letters, digits and ._~- (not shown)")
     if settings.keys is not None and not settings.keys:
-        raise ConfigError("the file of keys has none: nobody could call")
+        raise ConfigError("the keys file has no keys: every call would be refused")
 
 
 def _check_names(settings: Settings) -> None:

@@ -15,7 +15,7 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.identity.source_precedence import Precedence, marked
 from tenantmetrics.tenant.resolve import Resolver
 from tenantmetrics.tenant.session.session_variables import Session
-from tenantmetrics.tenant.sql.plan import Plan, operands_of
+from tenantmetrics.tenant.sql.plan import Plan, operands_of, parameters_of
 from tenantmetrics.tenant.sql.planner import plan_of
 from tenantmetrics.tenant.sql.sql_comments import tenants_in_comments
 from tenantmetrics.tenant.sql.template import slot_spans
@@ -23,6 +23,8 @@ from tenantmetrics.tenant.unnamed import in_plain_words, why_unnamed
 
 __all__ = ["Explanation", "Mark", "explain"]
 
+_MAX_MISSING = 10
+"""Parameters that are shown by their names."""
 WARNINGS = {
     Misuse.SOURCES_DISAGREE: "two sources name different tenants",
     Misuse.OTHER_TENANTS_ROWS: "it reads or writes rows of another tenant",
@@ -123,13 +125,14 @@ def explain(config: Config, params: Mapping[str, Any]) -> Explanation:
     attribution = marked(claims, precedence.attribute(claims.named, session.named_in_call, misuses))
     cut, literals, comments = slot_spans(sql)
     plan = plan_of(cut.template, resolver.vocabulary)
-    marks = _marks(sql, plan, literals, comments, resolver.vocabulary)
+    wanted = parameters_of(plan, cut.literals)
+    marks = _marks(sql, plan, wanted, literals, comments, vocabulary=resolver.vocabulary)
     return Explanation(
         sql,
         claims,
         attribution,
         tuple(sorted(set(marks), key=lambda mark: (mark.start, mark.end))),
-        tuple(_reasons(plan, claims, attribution, params, resolver.vocabulary)),
+        tuple(_reasons(plan, wanted, claims, attribution, params, vocabulary=resolver.vocabulary)),
         tuple(WARNINGS[misuse] for misuse in attribution.misuses),
     )
 
@@ -137,18 +140,18 @@ def explain(config: Config, params: Mapping[str, Any]) -> Explanation:
 def _marks(
     sql: str,
     plan: Plan,
+    wanted: frozenset[str],
     literals: Sequence[tuple[int, int]],
     comments: Sequence[tuple[int, int]],
+    *,
     vocabulary: Vocabulary,
 ) -> list[Mark]:
-    operands = operands_of(plan)
-    wanted = {operand.parameter for operand in operands if operand.parameter is not None}
     marks = [
         Mark(start, end, f"parameter :{name}")
         for name, start, end in parameters(sql)
         if name in wanted
     ]
-    for operand in operands:
+    for operand in operands_of(plan):
         if operand.slot is not None and operand.slot < len(literals):
             last = operand.last if operand.last is not None else operand.slot
             marks.append(Mark(literals[operand.slot][0], literals[last][1], "literal"))
@@ -185,24 +188,24 @@ def _named_places(sql: str, plan: Plan, vocabulary: Vocabulary) -> Iterator[Mark
 
 def _reasons(
     plan: Plan,
+    wanted: frozenset[str],
     claims: Claims,
     attribution: Attribution,
     params: Mapping[str, Any],
+    *,
     vocabulary: Vocabulary,
 ) -> list[str]:
     found: list[str] = []
     given = {p["name"] for p in params.get("parameters", ()) if "name" in p}
-    missing = sorted(
-        operand.parameter
-        for operand in operands_of(plan)
-        if operand.parameter is not None and operand.parameter not in given
-    )
+    missing = sorted(wanted - given)
     for claim in claims.named:
         names = ", ".join(tenant for tenant, _ in claim.shares)
         found.append(f"{claim.source} names {names}")
     found += _session_reasons(claims)
     if missing:
-        found.append(f"the tenant is the value of :{', :'.join(missing)}, which was not given")
+        shown = ", ".join(f":{name}" for name in missing[:_MAX_MISSING])
+        shown += f" and {more:,} more" if (more := len(missing) - _MAX_MISSING) > 0 else ""
+        found.append(f"the tenant is the value of {shown}, which was not given")
     if plan.confirms:
         found.append("current_setting() reads the session's tenant and names none itself")
     if plan.why:

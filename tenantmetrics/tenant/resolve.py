@@ -20,30 +20,27 @@ from tenantmetrics.life import unforked
 from tenantmetrics.records import (
     Claim,
     Claims,
-    Misuse,
-    SessionStep,
-    SessionVerb,
     Source,
     Transition,
 )
 from tenantmetrics.refusals import Refusal
 from tenantmetrics.sqltext.fingerprint import fingerprint
+from tenantmetrics.tenant.bound_text import Bound, Key
+from tenantmetrics.tenant.evaluate_plan import evaluated
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.identity.source_precedence import asked_sources
 from tenantmetrics.tenant.identity.tenant_context import current
 from tenantmetrics.tenant.identity.tenant_ids import from_text
-from tenantmetrics.tenant.session.session_steps import steps_of
 from tenantmetrics.tenant.session.strict import Strict
-from tenantmetrics.tenant.sql.literals import Literal
-from tenantmetrics.tenant.sql.operands import Values, index_parameters
+from tenantmetrics.tenant.sql.operands import index_parameters
 from tenantmetrics.tenant.sql.plan import Plan, parameters_of
 from tenantmetrics.tenant.sql.plan_cache import Generations
-from tenantmetrics.tenant.sql.restrictions import UNKNOWN, State, evaluate
-from tenantmetrics.tenant.sql.shares import split
+from tenantmetrics.tenant.sql.restrictions import UNKNOWN
 from tenantmetrics.tenant.sql.sql_comments import tenants_in_comments
 from tenantmetrics.tenant.sql.template import skeleton
+from tenantmetrics.tenant.surroundings import Surroundings
 
-__all__ = ["Bound", "Resolver"]
+__all__ = ["Resolver"]
 
 _MAX_TEXT_CHARS = 8_000_000
 """Characters of all cached texts, 16 MB at most; 4,096 statements of ordinary length are 2 MB."""
@@ -61,57 +58,6 @@ _OF_TRANSITION = {
     Transition.ROLLBACK: _WITHOUT_WORK,
     Transition.COMMIT: Claims(fingerprint=fingerprint("COMMIT")),
 }
-# A third of the time of the named tuple's own constructor.
-_new = tuple.__new__
-
-_Key = tuple[object, str | None, str, str]
-"""What claims are remembered by, a text apart: the value of its parameter, context, database,
-schema."""
-
-
-class Bound:
-    """A text: its plan, and what the plan is filled with besides parameters.
-
-    Attributes:
-        plan: What the text's skeleton says.
-        literals: The text's literals by slot.
-        comment: What its comments name.
-        fixed: The claims, where no parameter can change them.
-        parameter: The parameter that decides, where it is a single one.
-        sets_only: Whether the claims depend on `Request.in_transaction` too.
-        memo: Claims with what is said around the text: by the value of the parameter that decides,
-            context, database and schema.
-    """
-
-    __slots__ = (
-        "comment", "fixed", "literals", "memo", "parameter", "plan", "resolver", "sets_only",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        resolver: Resolver,
-        plan: Plan,
-        literals: Sequence[Literal] = (),
-        comment: Claim | None = None,
-        fixed: Claims | None = None,
-    ) -> None:
-        self.resolver = resolver
-        self.plan = plan
-        self.literals = literals
-        self.comment = comment
-        self.fixed = fixed
-        self.parameter: str | None = None
-        self.sets_only = plan.sets_only
-        self.memo: dict[_Key, Claims] = {}
-
-    def claims(self, value: object, context: str | None, database: str, schema: str) -> Claims:
-        """The claims of a usual call; see `capture.request.Decides`."""
-        key = (value, context, database, schema)
-        try:
-            return self.memo.get(key) or self.resolver.remembered(self, key)
-        except Exception as error:  # noqa: BLE001 - the call counts, without a tenant
-            self.resolver.failed(error)
-            return _EMPTY
 
 
 class Resolver:
@@ -128,12 +74,10 @@ class Resolver:
         self._texts: Generations[Bound] = Generations(config.max_plans, _MAX_TEXT_CHARS)
         self._plans: Generations[Plan] = Generations(config.max_plans, _MAX_TEXT_CHARS)
         self._count = 0
-        self._contexts: dict[str, Claim] = {}
-        self._databases: dict[str, Claim | None] = {"": None}
         asked = asked_sources(config.tenant_sources)
+        self._surroundings = Surroundings(self.vocabulary, asked)
         self._asked = asked
         self._current = current if Source.CONTEXT in asked else _nobody
-        self._asks_statement = Source.STATEMENT in asked
         self._own = tuple(source for source in config.tenant_sources if not isinstance(source, str))
         self._strict = Strict(config)
         self._textless = {
@@ -237,7 +181,7 @@ class Resolver:
             bound, _sets(request), in_transaction=request.in_transaction
         )
         own = self._of_own_sources(request) if self._own else None
-        return self._with_surroundings(
+        return self._surroundings.added(
             claims, own, self._current(), request.database, request.schema
         )
 
@@ -265,7 +209,7 @@ class Resolver:
             tenants = tenants_in_comments(cut.comments, self.vocabulary.comment_keys)
         shares = tuple((tenant, 1) for tenant in tenants)
         bound = Bound(self, plan, cut.literals, Claim(Source.COMMENT, shares) if shares else None)
-        names = parameters_of(plan)
+        names = parameters_of(plan, cut.literals)
         if not names and not plan.sets_only:
             bound.fixed = self._evaluated(bound, [_NO_VALUES], in_transaction=True)
         elif len(names) == 1:
@@ -273,13 +217,13 @@ class Resolver:
         self._texts.put(sql, bound)
         return bound
 
-    def remembered(self, bound: Bound, key: _Key) -> Claims:
+    def remembered(self, bound: Bound, key: Key) -> Claims:
         """A usual call's claims, worked out and kept for the next one that is like it."""
         value, tenant, database, schema = key
         claims = bound.fixed or self._evaluated(
             bound, [_sole(bound.parameter, value)], in_transaction=True
         )
-        claims = self._with_surroundings(claims, None, tenant, database, schema)
+        claims = self._surroundings.added(claims, None, tenant, database, schema)
         if any(_length(part) > _MAX_NAME_CHARS for part in key):
             return claims
         if self._count >= _MAX_NAMES:
@@ -301,79 +245,13 @@ class Resolver:
         *,
         in_transaction: bool,
     ) -> Claims:
-        plan = bound.plan
-        answers: list[Mapping[str, int]] = []
-        steps: list[SessionStep] = []
-        misuses = dict.fromkeys(plan.misuses)
-        undecided = exposed = False
-        for parameters in sets:
-            values = Values(bound.literals, parameters)
-            if self._asks_statement:
-                state, shares, misuse = evaluate(plan.node, values)
-                answers.append(shares)
-                if misuse is not None:
-                    misuses[misuse] = None
-                undecided = undecided or state is State.UNDECIDED
-                exposed = exposed or state is State.UNDECIDED or state is State.OPEN
-                undecided = undecided or (plan.mentions and state in {State.OPEN, State.CLEAR})
-            if plan.steps:
-                steps += steps_of(plan.steps, values, self.vocabulary)
-        named: list[Claim] = []
-        if any(answers):
-            named.append(Claim(Source.STATEMENT, split(answers)))
-        if bound.comment is not None:
-            named.append(bound.comment)
-            if len(bound.comment.shares) > 1:
-                misuses[Misuse.SOURCES_DISAGREE] = None
-        if plan.schemas and Source.SCHEMA in self._asked:
-            named.append(Claim(Source.SCHEMA, tuple((tenant, 1) for tenant in plan.schemas)))
-        if (
-            plan.sets_only
-            and not in_transaction
-            and any(step.verb is SessionVerb.SET for step in steps)
-            and all(step.local for step in steps)
-        ):
-            misuses[Misuse.LOCAL_OUTSIDE_TRANSACTION] = None
-        return Claims(
-            plan.summary,
-            tuple(named),
-            tuple(steps),
-            tuple(misuses),
-            undecided,
-            plan.fingerprint,
-            plan.workless,
-            exposed and not plan.guarded,
+        return evaluated(
+            bound,
+            sets,
+            in_transaction=in_transaction,
+            asked=self._asked,
+            vocabulary=self.vocabulary,
         )
-
-    def _with_surroundings(
-        self, claims: Claims, own: str | None, tenant: str | None, database: str, schema: str
-    ) -> Claims:
-        """The claims of a call with what is said around its text: context, schema, database."""
-        named = claims.named
-        if own is not None:
-            named = (Claim(Source.CUSTOM, ((own, 1),)), *named)
-        if tenant is not None:
-            context = self._contexts.get(tenant)
-            if context is None:
-                context = Claim(Source.CONTEXT, ((tenant, 1),))
-                if len(self._contexts) >= _MAX_NAMES:
-                    self._contexts = {}
-                self._contexts[tenant] = context
-            named = (context, *named)
-        asks_schema = bool(schema) and Source.SCHEMA in self._asked
-        of_schema = self.vocabulary.of_schema(schema) if asks_schema else None
-        if of_schema and all(claim.source is not Source.SCHEMA for claim in named):
-            named = (*named, Claim(Source.SCHEMA, ((of_schema, 1),)))
-        if database:
-            if database not in self._databases:
-                self._database(database)
-            claim = self._databases[database]
-            if claim is not None:
-                named = (*named, claim)
-        if named is claims.named:
-            return claims
-        summary, _, *rest = claims
-        return _new(Claims, (summary, named, *rest))
 
     def _of_own_sources(self, request: Request) -> str | None:
         """The tenant that the first of the sources of one's own names."""
@@ -387,15 +265,6 @@ class Resolver:
             if tenant is not None:
                 return tenant
         return None
-
-    def _database(self, name: str) -> None:
-        """Keep ready what a database's name says."""
-        asks = Source.DATABASE in self._asked
-        tenant = self.vocabulary.of_database(name) if asks else None
-        claim = Claim(Source.DATABASE, ((tenant, 1),)) if tenant is not None else None
-        if len(self._databases) >= _MAX_NAMES:
-            self._databases = {"": None}
-        self._databases[name] = claim
 
     def judge(self, request: Request) -> Refusal | None:
         """Why `strict` refuses the call, None where it does not; see `tenant.session.strict`."""

@@ -11,6 +11,7 @@ from tenantmetrics.catalog import NAMESPACE
 from tenantmetrics.console.checks import alarmrule, contributor, logsinsights, search, template
 from tenantmetrics.console.checks.dashboard import check
 from tenantmetrics.console.known import Known
+from tests.together import apart
 
 ROOT = Path(__file__).parents[2]
 KNOWN = Known.of(NAMESPACE)
@@ -126,7 +127,7 @@ DASHBOARD_FAULTS = {
         "fleet",
         lambda b: widget(b, "Latency").update(x=20),
         "widget 'Latency'",
-        "columns 20 to 28 are off the grid of 24",
+        "columns 20 to 28 are outside the grid of 24",
     ),
     "widget beyond the last column": (
         "fleet",
@@ -138,7 +139,7 @@ DASHBOARD_FAULTS = {
         "fleet",
         lambda b: widget(b, "Latency").update(x=8),
         "widget 'Latency'",
-        "lies over widget 'Error rate'",
+        "overlaps widget 'Error rate'",
     ),
     "widget without a height": (
         "fleet",
@@ -421,7 +422,7 @@ def sub(resources, name, number, old, new):
 
 # name: (what is done to the resources, the alarm named, the fault named)
 ALARM_FAULTS = {
-    "two forms that exclude each other": (
+    "two forms that cannot be used together": (
         lambda r: alarm(r, "FleetErrorRate").update(MetricName="DatabaseErrors"),
         "FleetErrorRate",
         "an alarm is on one of a metric, Metrics or PromQL; this one is on a metric and Metrics",
@@ -483,7 +484,7 @@ ALARM_FAULTS = {
     "band that nobody defines": (
         lambda r: alarm(r, "BilledRequestsAnomaly").update(ThresholdMetricId="bend"),
         "BilledRequestsAnomaly",
-        "'bend' is the id of none of Metrics",
+        "'bend' is not the id of an entry of Metrics",
     ),
     "comparison that does not exist": (
         lambda r: alarm(r, "ClusterCpu").update(ComparisonOperator="GreaterThan"),
@@ -593,15 +594,20 @@ def damaged(damage):
     return json.dumps(changed)
 
 
-@pytest.mark.parametrize("name", ALARM_FAULTS)
-def test_a_fault_in_an_alarm_is_named(name, promql):
-    """The file, the alarm and what is wrong, in one line."""
+@pytest.mark.parametrize("names", apart(ALARM_FAULTS, lambda name: ALARM_FAULTS[name][1]), ids=len)
+def test_faults_in_alarms_are_named(names, promql):
+    """The file, the alarm and what is wrong, in one line; beside faults of other alarms."""
     assert promql
-    damage, place, what = ALARM_FAULTS[name]
+
+    def damage(resources):
+        for name in names:
+            ALARM_FAULTS[name][0](resources)
+
     found = list(map(str, template.check("cloudformation.yaml", damaged(damage), KNOWN)))
-    assert any(
-        one.startswith(f"cloudformation.yaml: {place}: ") and what in one for one in found
-    ), found
+    for name in names:
+        _, place, what = ALARM_FAULTS[name]
+        starts = f"cloudformation.yaml: {place}: "
+        assert any(fault.startswith(starts) and what in fault for fault in found), (name, found)
 
 
 @pytest.mark.parametrize("name", PROMQL_FAULTS)

@@ -24,7 +24,7 @@ from tenantmetrics.console.checks import grafana as checks
 from tenantmetrics.console.checks.promql import expand, parse_promql
 from tenantmetrics.console.parameters import PARAMETERS
 from tenantmetrics.console.rehearsal import promeval, scenario
-from tenantmetrics.console.rehearsal.store import Store
+from tenantmetrics.console.rehearsal.store import MetricStore
 from tenantmetrics.export.otlp_data import batches
 from tenantmetrics.export.otlp_rows import Cumulative
 from tests.parts import lacking
@@ -183,13 +183,13 @@ FAULTS = {
         FLEET,
         lambda b: panel(b, "Latency")["gridPos"].update(x=20),
         "panel 'Latency'",
-        "columns 20 to 28 are off the grid",
+        "columns 20 to 28 are outside the grid",
     ),
     "one over the other": (
         FLEET,
         lambda b: panel(b, "Latency")["gridPos"].update(x=8),
         "panel 'Latency'",
-        "lies over panel 'Error rate'",
+        "overlaps panel 'Error rate'",
     ),
     "fixed data source": (
         FLEET,
@@ -486,7 +486,7 @@ def test_the_noisy_neighbours_rule_means_the_same_to_prometheus(prometheus, prom
     )  # fmt: skip
     found = {one["metric"]["tenant_id"]: float(one["value"][1]) for one in ask(prometheus, theirs)}
     assert list(found) == who
-    store = Store()
+    store = MetricStore()
     store.add_windows(scenario.windows(tomllib.loads(TRAFFIC)))
     ours = promeval.evaluate(parse_promql(text), store, store.end_s)
     assert {labels[0][1]: value for labels, value in ours.items()} == pytest.approx(found, rel=0.05)

@@ -15,7 +15,7 @@ from tenantmetrics.console.chart import Line, chart, number
 from tenantmetrics.console.preview import busiest, lines
 from tenantmetrics.console.preview import page as draw
 from tenantmetrics.console.rehearsal import recordings
-from tenantmetrics.console.rehearsal.store import Store
+from tenantmetrics.console.rehearsal.store import MetricStore
 from tenantmetrics.console.settings import Settings
 from tenantmetrics.errors import ConsoleError
 
@@ -113,7 +113,7 @@ def test_the_busiest_tenant_is_shown_unless_another_is_named(store):
     odd = draw(store, Settings(), tenant='q"u\\ote', recording="x")
     assert "Tenant <code>q&quot;u\\ote</code>" in odd
     with pytest.raises(ConsoleError, match="knows no tenant"):
-        busiest(Store())
+        busiest(MetricStore())
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

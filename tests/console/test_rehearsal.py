@@ -18,7 +18,7 @@ from tenantmetrics.console.parameters import PARAMETERS
 from tenantmetrics.console.rehearsal import recordings, scenario
 from tenantmetrics.console.rehearsal.evaluate import rehearse
 from tenantmetrics.console.rehearsal.mathematics import evaluate
-from tenantmetrics.console.rehearsal.store import Store, statistic
+from tenantmetrics.console.rehearsal.store import MetricStore, statistic
 from tenantmetrics.errors import ConsoleError, LedgerError
 from tenantmetrics.export.emf import documents
 from tenantmetrics.export.ledger import LedgerExporter
@@ -312,7 +312,7 @@ def alarm(**given):
 
 def series(numbers):
     """A store of one metric, a number or None a minute."""
-    store = Store()
+    store = MetricStore()
     store.covers(START_S, START_S + 60 * len(numbers))
     for minute, number in enumerate(numbers):
         if number is not None:
@@ -355,13 +355,13 @@ def test_statistics_are_those_of_the_values():
 def test_math_meets_series_where_both_have_a_datum():
     """A division by zero leaves no datum; one series meets each of several."""
     known = {"a": {"x": {0: 1.0, 60: 2.0}, "y": {0: 3.0}}, "b": {"": {0: 2.0, 60: 0.0}}}
-    assert evaluate("100 * a / b", Store(), known, 60) == {"x": {0: 50.0}, "y": {0: 150.0}}
-    assert evaluate("IF(b > 1, a, 7)", Store(), known, 60) == {
+    assert evaluate("100 * a / b", MetricStore(), known, 60) == {"x": {0: 50.0}, "y": {0: 150.0}}
+    assert evaluate("IF(b > 1, a, 7)", MetricStore(), known, 60) == {
         "x": {0: 1.0, 60: 7.0},
         "y": {0: 3.0, 60: 7.0},
     }
     with pytest.raises(ConsoleError, match="cannot compute STDDEV"):
-        evaluate("STDDEV(a)", Store(), known, 60)
+        evaluate("STDDEV(a)", MetricStore(), known, 60)
 
 
 def run(*arguments, code=0):

@@ -5,7 +5,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 ORDER = {"__unattributed__": 1, "__unmetered__": 3, "__idle__": 4, "__shared__": 5}
-NOBODY = {"time": "__idle__", "requests": "__unattributed__"}
+NOBODY = {"time": "__idle__", "requests": "__unattributed__", "nothing": "unclassified"}
 HOUR_NS = 3600 * 10**9
 
 

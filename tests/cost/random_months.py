@@ -30,11 +30,12 @@ POOLS = {
     "data_api": ("Data-API-Usage", "requests"), "compute": ("Aurora:ServerlessV2Usage", "time"),
     "io": ("Aurora:StorageIOUsage", "rows"), "storage": ("Aurora:StorageUsage", "stored"),
     "credits": ("Aurora:ServerlessV2Usage", "proportional"), "taxes": ("", "proportional"),
+    "unclassified": ("BoxUsage:m5.large", "nothing"),
 }  # fmt: skip
 COLUMNS = (
     "BilledCost", "EffectiveCost", "BillingAccountId", "SubAccountId", "BillingCurrency",
     "BillingPeriodStart", "ChargeCategory", "ChargePeriodStart", "ChargePeriodEnd",
-    "ConsumedQuantity", "RegionId", "ResourceId", "x_UsageType",
+    "ConsumedQuantity", "RegionId", "ResourceId", "x_UsageType", "ServiceName",
 )  # fmt: skip
 MS = 10**6
 
@@ -81,7 +82,9 @@ class World:
         self.sums = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
         self.hours, self.used = set(), {}
         if self.source.random() < 0.3:
-            self.used = {hour: Decimal(self.source.randint(0, 100)) / 100 for hour in HOURS}
+            # Of 9 digits: half a cent of time may fall either way, as the page says.
+            parts = [Decimal(self.source.randint(0, 10**9)) / 10**9 for _ in HOURS]
+            self.used = dict(zip(HOURS, [Decimal(0), Decimal(1), *parts[2:]], strict=True))
         self._ledger()
         self._storage()
 
@@ -260,6 +263,7 @@ class _Bill:
             requests = self.source.randint(0, 60000)
             self._charge("data_api", account, "", HOUR, 0, 40000, requests)
             self._charge("taxes", account, "", HOUR, 0, 70000)
+            self._charge("unclassified", account, "", HOUR, 0, 60000)
 
     def _charge(self, pool, account, cluster, hour, low, high, quantity=0):
         amount = worth = Decimal(self.source.randint(low, high)) / 1000
@@ -281,7 +285,7 @@ class _Bill:
             # A zone's month needs the files of both of AWS's.
             for month in ("2026-10", "2026-11", "2026-12"):
                 first, middle = f"{month}-01T00:00:00Z", f"{month}-15T00:00:00Z"
-                nothing = [0, "us-east-1", "", "Data-API-Usage"]
+                nothing = [0, "us-east-1", "", "Data-API-Usage", "Amazon RDS"]
                 writer.writerow([0, 0, "9", ACCOUNTS[0], "USD", first, "Usage", middle, middle,
                                  *nothing])  # fmt: skip
             for pool, account, cluster, hour, amount, worth, quantity in self.charges:
@@ -289,7 +293,8 @@ class _Bill:
                 end = f"2026-11-20T{hour - HOUR + 11:02}:00:00Z"
                 kind = {"credits": "Credit", "taxes": "Tax"}.get(pool, "Usage")
                 money = [amount, worth, "9", account, "USD", "2026-11-01T00:00:00Z"]
-                more = [quantity, "us-east-1", cluster, POOLS[pool][0]]
+                service = "Amazon EC2" if pool == "unclassified" else "Amazon RDS"
+                more = [quantity, "us-east-1", cluster, POOLS[pool][0], service]
                 writer.writerow([*money, kind, at, end, *more])
         return path
 
@@ -303,6 +308,10 @@ class _Bill:
         return sorted(parts, key=lambda part: (order.index(part.pool), sorted(part.cells)))
 
     def _part(self, pool, account, cluster, charges):
+        if pool == "unclassified":
+            # Another service's: taxes and credits of RDS are none of it.
+            sides = [Fraction(charges[0][side]) * 100 for side in (1, 2)]
+            return Part(pool, POOLS[pool][1], tuple(sides), cells=frozenset({"elsewhere"}))
         of_account = [name for name in self.clusters if name.split(":")[4] == account]
         clusters = [cluster] if cluster else of_account
         sides = [sum(Fraction(charge[side]) * 100 for charge in charges) for side in (1, 2)]

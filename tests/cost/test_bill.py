@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -11,11 +12,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tenantmetrics.cost import AllocationRequest, monthly
 from tenantmetrics.cost.bill import BillFilter, load
 from tenantmetrics.cost.bill.classify import pool_of
 from tenantmetrics.cost.bill.table import key_of
 from tenantmetrics.cost.period import parse_month
 from tenantmetrics.errors import ReportError
+from tenantmetrics.export.ledger import LedgerExporter
+from tenantmetrics.records import Series, SeriesKey, Source, Window
+from tenantmetrics.report.focus import as_focus
 
 NOVEMBER = parse_month("2026-11")
 NISE = Path(__file__).parent / "data" / "nise-2026-10.csv.gz"
@@ -153,9 +158,27 @@ def test_every_charge_is_in_a_pool_and_the_total_is_the_files(write, make_row, n
     assert bill.account in {"111122223333", "1111"}
 
 
-def test_a_cur_that_koku_nise_generated_has_the_total_of_a_plain_sum():
-    """96 line items in the legacy form, of many regions."""
+@pytest.fixture
+def nise(tmp_path):
+    """The file that koku-nise generated, its databases of a class that Aurora has."""
+    path = tmp_path / NISE.name
+    with gzip.open(NISE, "rt", newline="") as old, gzip.open(path, "wt", newline="") as new:
+        new.write(old.read().replace("db.m5.xlarge", "db.r5.xlarge"))
+    return path
+
+
+def test_instances_of_a_class_that_aurora_does_not_have_are_excluded_and_told():
+    """Nothing in koku-nise's file says of which engine its db.m5.xlarge are: the class does."""
     bill = load([NISE], parse_month("2026-10"))
+    assert bill.pools.keys() == {"unclassified"}
+    assert bill.total == 48
+    assert any("not Aurora were excluded: 17.088 USD of AmazonRDS." in note for note in bill.notes)
+
+
+def test_a_cur_that_koku_nise_generated_has_the_total_of_a_plain_sum(nise):
+    """96 line items in the legacy form, of many regions; the engine that is not named is noted."""
+    bill = load([nise], parse_month("2026-10"))
+    assert any("does not say of which engine these instances are" in note for note in bill.notes)
     with gzip.open(NISE, "rt", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 96
@@ -166,9 +189,9 @@ def test_a_cur_that_koku_nise_generated_has_the_total_of_a_plain_sum():
     assert len(bill.regions) > 10
 
 
-def test_amortized_moves_commitments_to_where_they_are_used():
+def test_amortized_moves_commitments_to_where_they_are_used(nise):
     """The savings plans of koku-nise's file: covered usage counts by its effective cost."""
-    bill = load([NISE], parse_month("2026-10"), amortized=True)
+    bill = load([nise], parse_month("2026-10"), amortized=True)
     with gzip.open(NISE, "rt", newline="") as file:
         rows = list(csv.DictReader(file))
     expected = sum(
@@ -226,9 +249,26 @@ def test_filters_keep_what_they_name_and_tell_what_they_left_out(write):
         BillFilter.of(None, None, "team")
 
 
-def test_legacy_tags_are_columns(write):
+@pytest.mark.parametrize("word", ["NULL", "null", "None", "\\N"])
+def test_a_word_for_nothing_is_nothing(write, word):
+    """No cluster, region or account is called None; an amount that is counted must be there."""
+    rows = [
+        cur_row("2", "Aurora:ServerlessV2Usage", line_item_resource_id=word, product_region=word,
+                line_item_usage_amount=word),
+        cur_row("1", "Aurora:StorageUsage", line_item_resource_id="", product_region="",
+                line_item_usage_amount="3"),
+    ]  # fmt: skip
+    bill = load([write(rows)], NOVEMBER)
+    assert bill.total == 3
+    assert {place.resource for place in bill.places} == {""}
+    rows[0]["line_item_unblended_cost"] = word
+    with pytest.raises(ReportError, match="is not a number"):
+        load([write(rows)], NOVEMBER)
+
+
+def test_legacy_tags_are_columns(nise):
     """resourceTags/user:team in a legacy file answers the same filter."""
-    bill = load([NISE], parse_month("2026-10"), only=BillFilter(tag=("team", "booking")))
+    bill = load([nise], parse_month("2026-10"), only=BillFilter(tag=("team", "booking")))
     assert bill.pools.keys() == {"compute"}
 
 
@@ -510,6 +550,16 @@ def test_a_cluster_is_named_as_a_whole(write, cluster, total):
         {"line_item_product_code": "AmazonRDS", "product_database_engine": "PostgreSQL"},
         {"line_item_product_code": "AmazonRDS", "line_item_operation": "CreateDBInstance:0014"},
         {"line_item_product_code": "AmazonRDS", "line_item_operation": "CreateDBInstance:0002"},
+        # Classes, standbys and storage that Aurora does not have.
+        {"line_item_usage_type": "EUW2-InstanceUsage:db.t4g.micro"},
+        {"line_item_usage_type": "InstanceUsage:db.m6g.large"},
+        {"line_item_usage_type": "HeavyUsage:db.m5.xlarge"},
+        {"line_item_usage_type": "EU-Multi-AZUsage:db.r6g.large"},
+        {"line_item_usage_type": "Multi-AZClusterUsage:db.r6gd.large"},
+        {"line_item_usage_type": "RDS:GP3-Storage"},
+        {"line_item_usage_type": "USW2-RDS:Multi-AZ-GP2-Storage"},
+        {"line_item_usage_type": "RDS:PIOPS-Storage-IO2"},
+        {"line_item_usage_type": "RDS:ChargedBackupUsage"},
     ],
 )
 def test_databases_that_are_not_aurora_are_left_out_and_told(write, more):
@@ -521,7 +571,8 @@ def test_databases_that_are_not_aurora_are_left_out_and_told(write, more):
     other = {**blank, "line_item_usage_end_date": "2026-11-21 00:00:00", **more}
     usage_type = "InstanceUsage:db.r6g.large"
     rows = [cur_row(hour, usage_type, hour=hour, **aurora) for hour in (1, 2)]
-    bill = load([write([*rows, cur_row(15, usage_type, **other)])], NOVEMBER)
+    charge = cur_row(15, usage_type, **other)
+    bill = load([write([*rows, charge])], NOVEMBER)
     assert bill.total == 3
     assert len(bill.compute_by_hour) == 2
     assert any("not Aurora were excluded: 15 USD of" in note for note in bill.notes)
@@ -578,3 +629,77 @@ def test_an_amount_that_is_not_finite_is_refused(tmp_path, amount):
     path.write_text(json.dumps(explorer([(amount, "x", "Usage")])))
     with pytest.raises(ReportError, match="'x': the amount is not a number"):
         load([path], NOVEMBER)
+
+
+def told_of(bill, pool):
+    """List and contracted cost of a pool."""
+    found = bill.pools[pool]
+    return found.listed, found.contracted
+
+
+def test_list_and_contracted_cost_of_focus_are_kept(write):
+    """By pool; where a charge says none, it is what the charge is worth."""
+    costs = {"ListCost": "20", "ContractedCost": "15"}
+    rows = [
+        focus_row("10", "Aurora:ServerlessV2Usage", **costs),
+        focus_row("4", "Aurora:ServerlessV2Usage", ListCost="", ContractedCost="3"),
+        focus_row("-2", "Aurora:ServerlessV2Usage", "Credit", ListCost="-2", ContractedCost=""),
+    ]
+    bill = load([write(rows)], NOVEMBER)
+    assert told_of(bill, "compute") == (24, 18)
+    assert told_of(bill, "credits") == (-2, -2)
+    assert bill.total == 12
+    without = load([write([focus_row("10", "Aurora:ServerlessV2Usage")])], NOVEMBER)
+    assert told_of(without, "compute") == (None, None)
+    rows[0]["ListCost"] = "1,234"
+    with pytest.raises(ReportError, match="column 'ListCost': '1,234' is not a number"):
+        load([write(rows)], NOVEMBER)
+
+
+def test_the_list_cost_of_a_cur_is_what_usage_costs_on_demand(write):
+    """A negation, a fee and a tax have none of their own; agreed prices are not in a CUR."""
+    plan = {
+        "savings_plan_savings_plan_effective_cost": "0",
+        "savings_plan_total_commitment_to_date": "0", "savings_plan_used_commitment": "0",
+        "reservation_effective_cost": "0",
+    }  # fmt: skip
+    acu = "Aurora:ServerlessV2Usage"
+
+    def charge(amount, kind, listed, effective="0"):
+        more = {"savings_plan_savings_plan_effective_cost": effective}
+        return cur_row(amount, acu, kind, pricing_public_on_demand_cost=listed, **{**plan, **more})
+
+    rows = [
+        charge("10", "SavingsPlanCoveredUsage", "10", effective="7"),
+        charge("-10", "SavingsPlanNegation", "-10"),
+        charge("5", "Usage", "6"),
+        charge("1", "Tax", ""),
+    ]
+    bill = load([write(rows)], NOVEMBER)
+    assert told_of(bill, "compute") == (16, None)
+    assert told_of(bill, "taxes") == (1, None)
+    assert bill.pools["compute"].amount == 5
+    assert told_of(load([write(rows)], NOVEMBER, amortized=True), "compute") == (16, None)
+
+
+def test_focus_out_has_the_bills_own_list_and_contracted_cost(write, tmp_path):
+    """From a bill to FOCUS rows: what the file says, divided among the tenants that used it."""
+    arn = "arn:aws:rds:us-east-1:4444:cluster:c"
+    series = {
+        SeriesKey(name, "ExecuteStatement", "ok", Source.SESSION, arn, "a"): Series(
+            calls, 10**9, billed_requests=calls
+        )
+        for name, calls in (("acme", 3), ("bee", 1))
+    }
+    start_s = 1_795_132_800  # 2026-11-20
+    LedgerExporter(tmp_path / "ledger").export(
+        [Window(start_s, 60, "w", 0, series, {})], float("inf")
+    )
+    rows = [focus_row("10", "Data-API-Usage", ConsumedQuantity="4", ResourceId="", ListCost="16",
+                      ContractedCost="12")]  # fmt: skip
+    made = monthly(AllocationRequest(usage=tmp_path / "ledger", month="2026-11", bill=write(rows)))
+    found = list(csv.DictReader(io.StringIO(as_focus(made))))
+    assert [(row["x_TenantId"], row["BilledCost"], row["ListCost"], row["ContractedCost"])
+            for row in found] == [
+        ("acme", "7.50", "12.00", "9.00"), ("bee", "2.50", "4.00", "3.00"),
+    ]  # fmt: skip

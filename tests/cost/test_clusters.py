@@ -19,6 +19,8 @@ START_S = 1_795_168_800  # 2026-11-20 10:00 UTC
 ARN = "arn:aws:rds:{1}:{2}:cluster:{0}"
 ACCOUNT, OTHER = "111122223333", "444455556666"
 ACU, API, TAX = "Aurora:ServerlessV2Usage", "Data-API-Usage", ""
+NOW_S = 1_796_500_000  # December
+IO = "Aurora:StorageIOUsage"
 
 
 def arn(name, region="us-east-1", account=ACCOUNT):
@@ -234,6 +236,83 @@ def test_what_files_say_of_tenants_is_of_all_clusters(calls, bill, tmp_path):
     statement = monthly(usage, month="2026-11", bill=path, storage=stored)
     assert of(statement, "storage") == {"a": 1, "b": 3, SHARED: 4}
     assert of(statement, "compute") == {"a": 10, "b": 6}
+
+
+@pytest.mark.parametrize("name", ["Prod", "PROD", ARN.format("Prod", "us-east-1", ACCOUNT), "pRo?"])
+def test_a_clusters_name_is_known_in_any_case(calls, bill, name):
+    """RDS stores it in lower case, whatever it was given."""
+    ledger = calls((arn("prod"), "a", 1, 0))
+    path = bill((10, IO, arn("prod"), 0), (5, IO, arn("product"), 0))
+    statement = monthly(
+        ledger, month="2026-11", bill=path, bill_filter=BillFilter(cluster=name), now_s=NOW_S
+    )
+    assert totals(statement) == {"a": 10}
+
+
+@pytest.mark.parametrize(
+    ("kind", "pool", "amount"), [("Credit", "credits", -8), ("Tax", "taxes", 8)]
+)
+def test_credits_and_taxes_are_not_of_services_without_a_pool(calls, bill, kind, pool, amount):
+    """Those of RDS are RDS's: what EC2 costs on the same bill bears nothing of them."""
+    ledger = calls((arn("prod"), "a", 3, 0), (arn("prod"), "b", 1, 0))
+    rds = {"ServiceName": "Amazon Relational Database Service"}
+    ec2 = {"ServiceName": "Amazon Elastic Compute Cloud"}
+    path = bill(
+        (40, IO, arn("prod"), 0, rds), (4, "Aurora:Unknown", arn("prod"), 0, rds),
+        (amount, "", "", None, {**rds, "ChargeCategory": kind}),
+        (500, "BoxUsage:m5.large", "", 0, ec2),
+        (amount, "", "", None, {**ec2, "ChargeCategory": kind}),
+    )  # fmt: skip
+    statement = monthly(ledger, month="2026-11", bill=path, now_s=NOW_S)
+    # What of RDS's own is in no pool bears its part.
+    sign = 1 if amount > 0 else -1
+    assert of(statement, pool) == {
+        "a": Decimal("5.45") * sign, "b": Decimal("1.82") * sign,
+        "unclassified": Decimal("0.73") * sign,
+    }  # fmt: skip
+    assert of(statement, "unclassified") == {"unclassified": 504 + amount}
+
+
+@pytest.mark.parametrize(
+    ("amount", "more", "expected"),
+    [
+        # A late charge, and a refund: in proportion to this month's hours, whatever hour it names.
+        (5, {"ChargeClass": "Correction"}, {"a": 12, IDLE: 3}),
+        (-5, {"ChargeClass": "Correction"}, {"a": 4, IDLE: 1}),
+        (5, {}, {"a": 12, IDLE: 3}),
+    ],
+)
+def test_a_correction_of_an_earlier_month_is_no_hour_of_this_one(
+    calls, bill, amount, more, expected
+):
+    """It is named, and makes no hour idle in which nobody could have called."""
+    ledger = calls((arn("prod"), "a", 1, 0))
+    earlier = {
+        "ChargePeriodStart": "2026-10-10T10:00:00Z", "ChargePeriodEnd": "2026-10-11T10:00:00Z",
+        **more,
+    }  # fmt: skip
+    path = bill(
+        (8, ACU, arn("prod"), 0, dict.fromkeys(more, "")),
+        (2, ACU, arn("prod"), 1, dict.fromkeys(more, "")),
+        (amount, ACU, arn("prod"), 0, earlier),
+    )
+    statement = monthly(
+        ledger, month="2026-11", bill=path, drivers={"compute": "wall_time"}, now_s=NOW_S
+    )
+    assert of(statement, "compute") == expected
+    assert any(f"of no hour: {amount} of compute" in note for note in statement.notes)
+
+
+def test_clusters_of_the_file_that_nobody_called_are_named(calls, bill, tmp_path):
+    """Every row of it is used or named."""
+    path = tmp_path / "clusters.csv"
+    path.write_text("cluster,resource\nprod,cluster-ABC\nghost,cluster-XYZ\n")
+    statement = monthly(
+        calls((arn("prod"), "a", 1, 0)), month="2026-11", bill=bill((10, IO, "cluster-ABC", 0)),
+        clusters=path, now_s=NOW_S,
+    )  # fmt: skip
+    assert totals(statement) == {"a": 10}
+    assert any("neither called nor charged for: ghost." in note for note in statement.notes)
 
 
 def test_a_bill_of_cost_explorer_is_of_all_clusters(calls, tmp_path):

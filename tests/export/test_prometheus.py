@@ -122,5 +122,5 @@ def test_a_port_that_is_taken_fails_nothing_and_is_tried_again():
 @pytest.mark.parametrize("wrong", ["prometheus:x", "prometheus:99999", "prometheus:h:1:2"])
 def test_an_address_that_is_none_is_told(wrong):
     """With how it is written."""
-    with pytest.raises(ConfigError, match="prometheus:HOST:PORT"):
+    with pytest.raises(ConfigError, match=r"prometheus:\[HOST:\]PORT"):
         build(load({}, exporters=[wrong]).exporters)

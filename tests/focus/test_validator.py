@@ -32,7 +32,20 @@ def statement(**changes):
         amount = Decimal(number * (-1 if name == "credits" else 1))
         other = amount * 2 if name == "compute" else None
         invoice = "" if name == "taxes" else "INV-1"
-        pools.append(Pool(name, title, amount, "calls", "", other=other, invoice=invoice))
+        listed = amount * 2 if name in {"compute", "io", "credits"} else None
+        pools.append(
+            Pool(
+                name,
+                title,
+                amount,
+                "calls",
+                "",
+                other=other,
+                invoice=invoice,
+                listed=listed,
+                contracted=None if listed is None else listed / 3,
+            )
+        )
         columns.append((amount, amount if other is None else other))
     kinds = {
         "acme": LineKind.TENANT, "=cmd": LineKind.TENANT, "Zoë": LineKind.TENANT,

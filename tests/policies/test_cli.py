@@ -79,7 +79,7 @@ def test_a_baseline_hides_what_is_known_and_nothing_new(check, made, tmp_path):
     assert "RLS001" not in done.stdout
     made.execute("ALTER TABLE b ENABLE ROW LEVEL SECURITY")
     assert (
-        "RLS001 of public.b is in the baseline and was not found"
+        "RLS001 of public.b is in the baseline but was not found"
         in check("--baseline", file).stderr
     )
 
@@ -104,7 +104,7 @@ def test_the_proof_is_a_table_and_what_is_not_isolated(data_api, made):
     prove = ("prove", "--url", data_api.psycopg_url)
     done = run(*prove)
     assert done.exit_code == 1, done.output
-    assert "not isolated: public.v: SELECT: the view shows another's rows" in done.stdout
+    assert "not isolated: public.v: SELECT: the view shows another tenant's rows" in done.stdout
     assert "2 objects: 1 not isolated, 0 not proved; nothing was kept" in done.stdout
     assert json.loads(run(*prove, "--format", "json").stdout)["role"] == "app"
     made.execute("ALTER VIEW v SET (security_invoker = true)")

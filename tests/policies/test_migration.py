@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from tenantmetrics.cli.app import app
 from tenantmetrics.errors import RlsError
 from tenantmetrics.policies.check import check
-from tenantmetrics.policies.migration import Plan, migration
+from tenantmetrics.policies.migration import MigrationPlan, migration
 from tenantmetrics.policies.read import read
 from tenantmetrics.policies.scope import Settings
 from tenantmetrics.policies.selection import selected
@@ -45,7 +45,7 @@ def written(connection, *, roles=("app",), settings=None, every=True, tables=(),
     found = catalogue(connection)
     settings = settings or Settings()
     chosen, _ = selected(found, settings.column, every=every, tables=tables)
-    return migration(found, Plan(chosen, settings, roles, **plan))
+    return migration(found, MigrationPlan(chosen, settings, roles, **plan))
 
 
 def test_what_it_writes_passes_the_check_and_its_undo_leaves_no_trace(database):
@@ -135,7 +135,7 @@ def test_an_owner_is_told_what_force_does_to_its_jobs(over_url):
     assert written(connection).warnings == []
     admin.execute("ALTER TABLE t OWNER TO jobs")
     (text,) = written(connection).warnings
-    assert "FORCE binds the owner 'jobs' of public.t too" in text
+    assert "FORCE applies policies to the owner 'jobs' of public.t, too" in text
     assert "pg_dump fails" in text
 
 

@@ -34,7 +34,7 @@ def test_every_name_and_text_arrives_as_it_is(made):
 @pytest.mark.parametrize("text", ["", "a.", ".a", 'a"b', '"a', "a..b", " ", '"a"b'])
 def test_what_is_no_name_is_refused(text):
     """In words that say how to write one."""
-    with pytest.raises(RlsError, match="is no name"):
+    with pytest.raises(RlsError, match="is not a name"):
         parse(text)
 
 

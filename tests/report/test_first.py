@@ -8,9 +8,11 @@ from decimal import Decimal
 import pytest
 
 from tenantmetrics.cost.statement import LineKind, Period
+from tenantmetrics.report.coins import given, left
 from tenantmetrics.report.first import MARGIN, first
 from tenantmetrics.report.formats import Format, in_format
 from tenantmetrics.report.model import build
+from tenantmetrics.report.terminal import as_text
 
 OCTOBER = Period("2026-10", 1790812800, 1793491200)
 LOSS = "a (pays 1.00, costs 5.01)"
@@ -91,3 +93,19 @@ def test_small_estimates_name_their_unit(make_statement):
         "millionths" in caveat for caveat in build(make_statement({"a": (1, 1)})).caveats
     )
     assert LineKind.TENANT in {row.kind for row in build(small).rows}
+
+
+def test_what_tenants_pay_is_in_cents_whatever_their_costs_are_in(make_statement):
+    """Millionths are for costs whose cents would be zeros; revenue and budgets have cents."""
+    small = make_statement({"a": (1, 1)}, quantum=Decimal("0.000001"))
+    lines = tuple(replace(line, revenue=Decimal(9)) if line.tenant == "a" else line
+                  for line in small.lines)  # fmt: skip
+    statement = replace(small, lines=lines)
+    text, page = as_text(statement), in_format(statement, Format.HTML).decode()
+    assert "Margin: 8.98 of 9.00 USD revenue." in text
+    assert "9.000000" not in text + page
+    assert 'data-label="Revenue">9.00<' in page
+    assert "0.020000" in text
+    assert given(Decimal("0.0005"), statement) == "0.0005"
+    assert left(Decimal("-0.0005"), statement) == "-0.000500"
+    assert given(Decimal("1234.5"), make_statement({"a": (1, 1)})) == "1,234.50"

@@ -121,6 +121,72 @@ def test_at_400_pixels_nothing_is_wider_than_the_page(make_statement, chromium, 
     assert int(title[1]) <= int(title[2]) <= 400
 
 
+def many_pools(make_statement):
+    """Every pool there is, with long names of what divides it, revenue and large amounts."""
+    amount = Decimal("1234567.89")
+    pools = tuple(
+        Pool(name, title, amount, "tenants with metrics of their own, equally", "1 charge (x)")
+        for name, title in TITLES.items()
+    )
+    lines = tuple(
+        Line(name, LineKind.TENANT, Usage(10**9, 10**6), (amount / 3,) * len(pools), revenue=amount)
+        for name in ("hotel-a", "hotel-b", "hotel-c")
+    )
+    made = make_statement({"a": (1, 1)})
+    return replace(made, pools=pools, lines=lines)
+
+
+def told_by(chromium, page, html, script):
+    """What a script says of a page; its policy, tested elsewhere, is taken out."""
+    html = re.sub(r"<meta http-equiv.*?>", "", html)
+    page.write_text(
+        html.replace("</body>", f"<script>onload=()=>{{document.title={script}}}</script>")
+    )
+    found = re.search(r"<title>(.*?)</title>", chromium("--window-size=700,900", "--dump-dom",
+                                                        page.as_uri()).stdout)  # fmt: skip
+    assert found is not None
+    return found[1]
+
+
+def test_what_a_pool_is_divided_by_is_never_broken_inside_a_word(
+    make_statement, chromium, tmp_path
+):
+    """In a narrow window, beside a long explanation: every word stands on one line."""
+    statement = many_pools(make_statement)
+    detail = "28 charges (APN1-Aurora:ServerlessV2IOOptimizedUsage); " * 5
+    pools = tuple(replace(pool, detail=detail) for pool in statement.pools)
+    broken = """(()=>{let all=0,broken=0;for(const cell of document.querySelectorAll('td.driver')){
+      const text=cell.firstChild;if(!text)continue;
+      for(const word of text.data.matchAll(/\\S+/g)){const range=document.createRange();
+        range.setStart(text,word.index);range.setEnd(text,word.index+word[0].length);
+        all++;broken+=range.getClientRects().length>1}}return broken+' of '+all})()"""
+    html = render(replace(statement, pools=pools))
+    assert told_by(chromium, tmp_path / "x.html", html, broken) == f"0 of {7 * len(pools)}"
+
+
+def test_on_paper_no_column_is_cut_off_however_many_pools(make_statement, chromium, tmp_path):
+    """Sixteen pools of millions, with revenue: the table is no wider than A4 across."""
+    html = render(many_pools(make_statement))
+    for old, new in (
+        ("@media print", "@media all"),
+        ("@media screen", "@media not all"),
+        ("<main>", "<main style='width:273mm'>"),
+    ):
+        html = html.replace(old, new)
+    part = "document.querySelector('table.lines').scrollWidth/document.querySelector('main')"
+    assert float(told_by(chromium, tmp_path / "x.html", html, f"{part}.clientWidth")) <= 1
+
+
+def test_tenants_bars_are_to_scale_beside_a_line_that_dwarfs_them(make_statement):
+    """Idle capacity of a hundred times the largest tenant fills its bar and says so."""
+    page = render(make_statement({"a": (2, 0), "b": (1, 0)}))
+    chart = page[page.index('id="chart"') : page.index('id="reconciliation"')]
+    assert re.search(r'<bdi>a</bdi>.*?width="1000.00"', chart, re.DOTALL)
+    assert re.search(r'<bdi>b</bdi>.*?width="500.00"', chart, re.DOTALL)
+    assert re.search(r"<bdi>__idle__</bdi> <small[^>]*>shortened", chart)
+    assert "shortened" not in render(make_statement({"a": (200, 0), "b": (1, 0)}))
+
+
 def test_it_prints_to_a4(make_statement, chromium, tmp_path):
     """The PDF has pages of A4, with the total on them."""
     page, pdf = tmp_path / "bill.html", tmp_path / "bill.pdf"

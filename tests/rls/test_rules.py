@@ -27,7 +27,7 @@ def test_a_uuid_has_one_spelling(spelling):
 
 def test_what_is_no_uuid_is_refused():
     """Where tenants are UUIDs."""
-    with pytest.raises(RlsError, match="no UUID"):
+    with pytest.raises(RlsError, match="not a UUID"):
         settings(Context(tenant="acme"), Rules(uuid=True))
 
 

@@ -114,7 +114,7 @@ def test_a_private_endpoint_of_aws_is_still_aws(url, elsewhere, monkeypatch):
         (["--ledger", "x", "--resource-arn", ARN], "give --secret-arn and --database"),
         (
             ["--ledger", "x", "--resource-arn", ARN, "--url", "x", "--database", "app"],
-            "--url goes without --database",
+            "--url cannot be combined with --database",
         ),
         (["--ledger", "x", "--resource-arn", ARN, "--every", "1"], "'--every'"),
         (["--resource-arn", ARN], "--ledger"),

@@ -190,7 +190,7 @@ def test_other_tools_read_it_and_the_path_tells_them_the_date(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("copy of x.parquet", b"", "none of the server's tables"),
+        ("copy of x.parquet", b"", "not a table of the server's load"),
         ("20261128T120000Z-x.v2.parquet", b"", "written by a newer tenantmetrics"),
         ("20261328T120000Z-x.v1.parquet", b"", "names no time"),
         ("20261128T120000Z-x.v1.parquet", b"PAR1 half a file", "cannot be read"),

@@ -168,9 +168,9 @@ def test_cheap_statements_sharpen_what_few_calls_without_work_say():
     few = moments(100, 21)
     alone = overhead(few, [moments(1000, 60)])
     helped = overhead(few, [moments(1000, 60), moments(4000, 20), moments(4000, 20.2)])
-    assert alone.mean_ns == pytest.approx(21e6)
-    assert helped.mean_ns == pytest.approx(20.1e6, rel=0.01)
-    assert helped.error_ns < alone.error_ns / 3
+    assert alone.mean_ns == pytest.approx(21e6, rel=0.01)
+    assert helped.mean_ns == pytest.approx(20.1e6, rel=0.02)
+    assert helped.error_ns < alone.error_ns / 1.5
 
 
 def test_a_statement_of_few_calls_is_not_the_cheapest_by_chance():
@@ -180,5 +180,5 @@ def test_a_statement_of_few_calls_is_not_the_cheapest_by_chance():
         return Moments(calls, calls * mean_ms * 1e6, calls * ((mean_ms * 1e3) ** 2 + 15e3**2))
 
     found = overhead(Moments(), [moments(40, 18.5), moments(4000, 20)])
-    assert found.source is OverheadSource.LOWEST_STATEMENT
-    assert found.mean_ns == pytest.approx(20e6, rel=0.01)
+    assert found.source is OverheadSource.STATEMENTS
+    assert found.mean_ns == pytest.approx(20e6, rel=0.02)

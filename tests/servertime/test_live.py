@@ -3,6 +3,8 @@
 import math
 import random
 
+import pytest
+
 from tenantmetrics.servertime import Cell, LiveLoad, Moments
 from tenantmetrics.servertime.live import MAX_DEBTS
 
@@ -48,27 +50,28 @@ def test_calls_that_open_a_connection_are_taken_apart():
             cell("b", [180e6] * 5, cold=True),
         ]
     )
-    assert found == {"a": 100_000_000, "b": 100_000_000}
+    assert found == pytest.approx({"a": 100_000_000, "b": 100_000_000})
     found = live.window(
         [
             cell("b", [170e6] * 30, statement=0, workless=True, cold=True),
             cell("b", [180e6] * 5, cold=True),
         ]
     )
-    assert found == {"b": 50_000_000}
+    assert found["b"] == pytest.approx(50_000_000, rel=0.01)
 
 
 def test_without_calls_that_do_no_work_the_cheapest_statement_is_the_overhead():
-    """The look-ups come to nothing, the aggregate to what it takes more than they."""
+    """The look-ups come to next to nothing, the aggregate to what it takes more than they."""
     found = LiveLoad().window([cell("a", [20e6] * 50), cell("b", [120e6] * 50, statement=2)])
-    assert found == {"a": 0, "b": 5_000_000_000}
+    assert found["a"] < 0.01 * found["b"]
+    assert abs(found["b"] - 5e9) < 0.01 * 5e9
 
 
 def test_memory_does_not_grow_with_the_tenants_seen():
     """Debts are remembered of the largest only, and of clusters that fell silent nothing."""
     live = LiveLoad()
     base = [cell("a", [20e6] * 40, statement=0, workless=True)]
-    live.window(base + [cell(f"t{n}", [5e6]) for n in range(MAX_DEBTS + 50)])
+    live.window(base + [cell(f"t{n}", [5e6], statement=n + 1) for n in range(MAX_DEBTS + 50)])
     assert len(live._debts) == MAX_DEBTS
     for _ in range(100):
         live.window([])

@@ -168,7 +168,7 @@ def test_without_calls_that_do_no_work_the_overhead_is_an_upper_bound():
             total = total.plus(sums.moments)
         statements.append(total)
     bound = overhead(Sums().moments, statements)
-    assert bound.source is OverheadSource.LOWEST_STATEMENT
+    assert bound.source is OverheadSource.STATEMENTS
     assert bound.mean_ns + 3 * bound.error_ns > MEAN_NS
     few = Sums()
     for _ in range(5):

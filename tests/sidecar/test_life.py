@@ -297,7 +297,7 @@ def test_credentials_that_are_missing_are_told_once():
     with structlog.testing.capture_logs() as logs:
         asyncio.run(look())
     (line,) = logs
-    assert line["reason"] == "no provider of botocore's chain has any"
+    assert line["reason"] == "no provider of botocore's chain has credentials"
     assert line["meanwhile"] == "calls are refused"
 
 

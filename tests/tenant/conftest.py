@@ -58,9 +58,12 @@ def corpus() -> Iterator[Case]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "case" in metafunc.fixturenames:
-        cases = list(corpus())
-        metafunc.parametrize("case", cases, ids=[f"{case.idea}-{case.name}" for case in cases])
+    if "cases_of_file" in metafunc.fixturenames:
+        # By file: a test of its own for each statement would cost more than the statement.
+        files: dict[str, list[Case]] = {}
+        for case in corpus():
+            files.setdefault(case.idea, []).append(case)
+        metafunc.parametrize("cases_of_file", files.values(), ids=files)
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenantmetrics.cli.aws_options import EndpointUrl, Region
 from tenantmetrics.cli.rls.target import (
     COLUMN,
     VARIABLE,
     ColumnName,
     DatabaseName,
-    EndpointUrl,
-    Region,
     ResourceArn,
     Roles,
     Schemas,
@@ -28,7 +27,7 @@ from tenantmetrics.cli.rls.target import (
 )
 
 if TYPE_CHECKING:
-    from tenantmetrics.policies.check import Report
+    from tenantmetrics.policies.check import CheckReport
     from tenantmetrics.policies.finding import Finding
 
 __all__ = ["check", "safe"]
@@ -126,7 +125,8 @@ def check(
         _print(report, found)
     for rule, name in mended:
         typer.echo(
-            f"tenantmetrics: {rule} of {name} is in the baseline and was not found: take it out",
+            f"tenantmetrics: {rule} of {name} is in the baseline but was not found: "
+            "remove it from there",
             err=True,
         )
     if fail_on is not FailOn.NEVER and any(_fails(finding, fail_on) for finding in found):
@@ -139,7 +139,7 @@ def _fails(finding: Finding, fail_on: FailOn) -> bool:
     return finding.severity.rank <= Severity(fail_on.value).rank
 
 
-def _print(report: Report, found: list[Finding]) -> None:
+def _print(report: CheckReport, found: list[Finding]) -> None:
     from rich.console import Console
     from rich.text import Text
 

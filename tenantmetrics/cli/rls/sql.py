@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenantmetrics.cli.aws_options import EndpointUrl, Region
 from tenantmetrics.cli.rls.target import (
     COLUMN,
     USER_VARIABLE,
     VARIABLE,
     ColumnName,
     DatabaseName,
-    EndpointUrl,
-    Region,
     ResourceArn,
     Roles,
     Schemas,
@@ -76,13 +75,13 @@ def sql(
     Row-level security, policies, roles and indexes. Read-only: only the catalogue is read. The SQL
     can be applied repeatedly.
     """
-    from tenantmetrics.policies.migration import Plan, migration
+    from tenantmetrics.policies.migration import MigrationPlan, migration
     from tenantmetrics.policies.read import read
     from tenantmetrics.policies.scope import Scope, Settings
     from tenantmetrics.policies.selection import selected
 
     if not (table or pattern or all_):
-        raise typer.BadParameter("say which tables: --table, --pattern or --all")
+        raise typer.BadParameter("name the tables: --table, --pattern or --all")
     settings = Settings(
         column=column,
         variable=variable,
@@ -121,7 +120,9 @@ def sql(
         )
         written = migration(
             catalogue,
-            Plan(tables, settings, roles, policy, not_null=not_null, concurrently=concurrently),
+            MigrationPlan(
+                tables, settings, roles, policy, not_null=not_null, concurrently=concurrently
+            ),
         )
         for text in (*remarks, *written.warnings):
             typer.echo(f"tenantmetrics: warning: {text}", err=True)

@@ -20,8 +20,6 @@ __all__ = [
     "VARIABLE",
     "ColumnName",
     "DatabaseName",
-    "EndpointUrl",
-    "Region",
     "ResourceArn",
     "Roles",
     "Schemas",
@@ -58,11 +56,6 @@ Url = Annotated[
         "PGPASSWORD or ~/.pgpass.",
         envvar="TENANTMETRICS_POSTGRES_URL",
     ),
-]
-Region = Annotated[str | None, typer.Option(help="Region. [default: boto3's own]")]
-EndpointUrl = Annotated[
-    str | None,
-    typer.Option(help="Another Data API endpoint, such as that of `tenantmetrics local`."),
 ]
 ColumnName = Annotated[str, typer.Option(help="The column that holds the tenant.")]
 Variable = Annotated[
@@ -106,7 +99,7 @@ def connect(
 
     if url is not None:
         if database is not None or endpoint_url is not None:
-            raise typer.BadParameter("--url goes without --database and --endpoint-url")
+            raise typer.BadParameter("--url cannot be combined with --database or --endpoint-url")
         with PostgresConnection(url) as connection:
             yield connection
         return

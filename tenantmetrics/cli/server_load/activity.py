@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
+from tenantmetrics.cli.aws_options import EndpointUrl, Region
 from tenantmetrics.cli.server_load.target import (
     DatabaseName,
-    EndpointUrl,
     KeepAwake,
     Ledger,
-    Region,
     ResourceArn,
     SecretArn,
     Url,
@@ -32,9 +31,7 @@ def activity(
     *,
     ledger: Ledger,
     resource_arn: ResourceArn,
-    interval: Annotated[
-        float, typer.Option(min=1, max=300, help="Seconds between two looks at the sessions.")
-    ],
+    interval: Annotated[float, typer.Option(min=1, max=300, help="Seconds between two samples.")],
     for_: Annotated[str, typer.Option("--for", help="How long, such as 600, 10m, 8h or 30d.")],
     secret_arn: SecretArn = None,
     database: DatabaseName = None,

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenantmetrics.cli.aws_options import EndpointUrl, Region
 from tenantmetrics.cli.server_load.target import (
     DatabaseName,
-    EndpointUrl,
     KeepAwake,
     Ledger,
-    Region,
     ResourceArn,
     SecretArn,
     Url,
@@ -49,10 +48,10 @@ def statements(
         ),
     ] = 300,
     repeat: Annotated[
-        bool, typer.Option("--repeat", help="Go on, a snapshot every --every seconds.")
+        bool, typer.Option("--repeat", help="Keep running: a snapshot every --every seconds.")
     ] = False,
     start_anew: Annotated[
-        bool, typer.Option("--start-anew", help="Begin a new series: forget the last snapshot.")
+        bool, typer.Option("--start-anew", help="Forget the last snapshot and begin a new series.")
     ] = False,
     keep_awake: KeepAwake = False,
     region: Region = None,

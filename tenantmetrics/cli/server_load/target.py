@@ -14,10 +14,8 @@ from tenantmetrics.serverside.sql import DataApi, Postgres
 
 __all__ = [
     "DatabaseName",
-    "EndpointUrl",
     "KeepAwake",
     "Ledger",
-    "Region",
     "ResourceArn",
     "SecretArn",
     "Url",
@@ -43,20 +41,15 @@ SecretArn = Annotated[
     ),
 ]
 DatabaseName = Annotated[
-    str | None, typer.Option(help="Database to ask through the Data API; it tells of all.")
+    str | None, typer.Option(help="Database to connect to through the Data API; any will do.")
 ]
 Url = Annotated[
     str | None,
     typer.Option(
-        help="Ask over a connection instead: postgresql://user@host/database. Keep its password "
+        help="Connect here instead: postgresql://user@host/database. Keep the password "
         "in PGPASSWORD or ~/.pgpass.",
         envvar="TENANTMETRICS_POSTGRES_URL",
     ),
-]
-Region = Annotated[str | None, typer.Option(help="Region. [default: boto3's own]")]
-EndpointUrl = Annotated[
-    str | None,
-    typer.Option(help="Another Data API endpoint, such as that of `tenantmetrics local`."),
 ]
 KeepAwake = Annotated[
     bool,
@@ -81,7 +74,7 @@ def connect(
     """
     if url is not None:
         if database is not None or endpoint_url is not None:
-            raise typer.BadParameter("--url goes without --database and --endpoint-url")
+            raise typer.BadParameter("--url cannot be combined with --database or --endpoint-url")
         return Postgres(url)
     if secret_arn is None or database is None:
         raise typer.BadParameter(

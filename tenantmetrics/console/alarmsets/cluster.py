@@ -41,7 +41,7 @@ ALARMS: tuple[Alarm, ...] = (
         id="cluster-acu",
         means="Capacity is above ${AcuPercent} % of the cluster's maximum for 15 minutes.",
         look=f"{FLEET_BOARD}, capacity against calls and load.",
-        do="Expected load: raise the maximum. Else the tenant or statement that rose.",
+        do="Expected load: raise the maximum. Otherwise find the tenant or statement that grew.",
         queries=(rds("ACUUtilization", "Average", returned=True),),
         threshold="${AcuPercent}",
         period_s=300,

@@ -19,7 +19,7 @@ def _anomaly(name: str, statistic: str, what: str) -> Alarm:
         id=name,
         means=f"{what} of the fleet is far above what is usual for this hour of the week.",
         look=f"{FLEET_BOARD}, top tenants by billed requests and by load.",
-        do="Find the tenant that rose; a loop or a new job: tell its owner; growth: its plan.",
+        do="Find the tenant that grew; a loop or a new job: tell its owner; growth: its plan.",
         queries=(
             stat(ALL_LOAD, statistic, returned=True),
             Query(
@@ -44,7 +44,7 @@ ALARMS: tuple[Alarm, ...] = (
         id="fleet-spend",
         means="Data API and compute of the last day come to more than ${FleetUsdADay} USD at the "
         "prices set here (an estimate).",
-        look=f"{FLEET_BOARD}, estimated cost a day; tenantmetrics report for whose it is.",
+        look=f"{FLEET_BOARD}, estimated cost a day; tenantmetrics report for the cost by tenant.",
         do="Expected growth: raise the threshold. Else the tenant that rose, or the cluster's "
         "maximum capacity.",
         queries=(

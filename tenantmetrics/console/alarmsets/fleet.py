@@ -83,14 +83,14 @@ ALARMS: tuple[Alarm, ...] = (
         "throttling",
         "ThrottlingException",
         "ThrottledCalls",
-        "The Data API turned a tenant's calls away for their number.",
+        "The Data API throttled a tenant's calls.",
         "Slow that tenant's job down, batch its statements, or ask AWS for a higher quota.",
     ),
     _code(
         "statement-timeouts",
         "StatementTimeoutException",
         "TimedOutCalls",
-        "A tenant's statements ran into the Data API's 45 seconds.",
+        "A tenant's statements hit the Data API's limit of 45 seconds.",
         "Find the statement and give it an index, a limit or continueAfterTimeout.",
     ),
     _code(

@@ -15,7 +15,7 @@ __all__ = ["ALARMS"]
 ALARMS: tuple[Alarm, ...] = (
     Alarm(
         id="calls-lost",
-        means="Calls are missing in the numbers; the contributor is the reason.",
+        means="Calls are missing from the numbers; the contributor is the reason.",
         look=f"{PIPELINE_BOARD}, calls lost by reason; the log line tenantmetrics.loss.",
         do="queue_full: a larger queue_size. export_dropped: the exporter's endpoint. Others: "
         "report them with the log line.",
@@ -36,7 +36,7 @@ ALARMS: tuple[Alarm, ...] = (
         id="series-overflow",
         means="Calls were folded into __overflow__: more series than max_series in a minute.",
         look=f"{PIPELINE_BOARD}; the number of tenants a minute.",
-        do="Raise max_series, or find what makes tenant names without end.",
+        do="Raise max_series, or find what keeps making new tenant names.",
         queries=(stat(metric("SeriesOverflow"), "Sum", returned=True),),
         threshold="0",
         periods=5,

@@ -136,7 +136,7 @@ EXACT: tuple[Alarm, ...] = (
         means="A tenant's billed requests of the last hour are more than ${SpendFactor} times its "
         "usual hour of the day before, and more than ${SpendFloorRequests}.",
         look=f"{TENANT_BOARD} for the contributor, billed requests and cost to date.",
-        do="A new job or a loop that calls without end: tell its owner; growth: its plan.",
+        do="A new job or an endless loop: tell its owner; growth: its plan.",
         promql=f"({_BY} (increase({_B}[1h]))"
         f" > ${{SpendFactor}} * {_BY} (increase({_B}[1d] offset 1h)) / 24)"
         f" and ({_BY} (increase({_B}[1h])) > ${{SpendFloorRequests}})"

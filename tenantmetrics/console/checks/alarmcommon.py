@@ -49,7 +49,7 @@ def _description_faults(description: Any, *, runbook: bool) -> Iterator[str]:
         yield f"AlarmDescription has {count} characters, {_DESCRIPTION_CHARS} allowed"
     for said in _SAID if runbook else ():
         if said not in str(description):
-            yield f"AlarmDescription lacks {said!r}: who is woken must read what to do"
+            yield f"AlarmDescription lacks {said!r}: whoever is paged must read what to do"
 
 
 def _action_faults(action: str, arns: list[Any]) -> Iterator[str]:

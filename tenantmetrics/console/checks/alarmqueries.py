@@ -37,7 +37,7 @@ def entries_faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
         if "Expression" in metric
     }
     if names := metricmath.circle(expressions):
-        yield f"expressions need each other in a circle: {names}"
+        yield f"expressions refer to each other in a circle: {names}"
     single = {str(metric.get("Id")) for metric in metrics if "MetricStat" in metric}
     for metric in metrics:
         if ("MetricStat" in metric) == ("Expression" in metric):
@@ -67,7 +67,10 @@ def _band_faults(alarm: dict[str, Any], metrics: list[dict[str, Any]]) -> Iterat
     found = [metric for metric in metrics if metric.get("Id") == band]
     if not found:
         ids = [str(metric.get("Id")) for metric in metrics]
-        yield f"ThresholdMetricId {band!r} is the id of none of Metrics{close_to(str(band), ids)}"
+        yield (
+            f"ThresholdMetricId {band!r} is not the id of an entry of "
+            f"Metrics{close_to(str(band), ids)}"
+        )
     elif "ANOMALY_DETECTION_BAND" not in str(found[0].get("Expression", "")):
         yield f"ThresholdMetricId {band!r} is not an ANOMALY_DETECTION_BAND"
 

@@ -85,14 +85,14 @@ def _contribution_faults(rule: dict[str, Any], contribution: dict[str, Any]) -> 
 
 def _group_faults(rule: dict[str, Any]) -> Iterator[str]:
     if "LogGroupNames" in rule and "LogGroupARNs" in rule:
-        yield "LogGroupNames and LogGroupARNs exclude each other"
+        yield "LogGroupNames and LogGroupARNs cannot be used together"
     groups = rule.get("LogGroupNames", rule.get("LogGroupARNs"))
     if not isinstance(groups, list) or not groups:
         yield "LogGroupNames must name at least one log group"
         return
     for group in groups:
         if "LogGroupNames" in rule and "*" in str(group)[:-1]:
-            yield f"log group {group!r}: * stands only at the end of a name"
+            yield f"log group {group!r}: * is allowed only at the end of a name"
 
 
 def _key_faults(keys: Any) -> Iterator[str]:

@@ -53,7 +53,7 @@ def check(file: str, text: str, known: Known) -> list[Fault]:
         place = _place(widget)
         x, width = widget.get("x", 0), widget.get("width", 6)
         if x + width > COLUMNS:
-            what = f"columns {x} to {x + width} are off the grid of {COLUMNS}"
+            what = f"columns {x} to {x + width} are outside the grid of {COLUMNS}"
             found.append(Fault(file, place, what))
         for what in _widget_faults(widget, known):
             found.append(Fault(file, place, what))
@@ -133,7 +133,7 @@ def _grid_faults(file: str, widgets: list[dict[str, Any]]) -> Iterator[Fault]:
                 and widget["y"] < other["y"] + other["height"]
                 and other["y"] < widget["y"] + widget["height"]
             ):
-                yield Fault(file, _place(widget), f"lies over {_place(other)}")
+                yield Fault(file, _place(widget), f"overlaps {_place(other)}")
         placed.append(widget)
 
 
@@ -176,11 +176,14 @@ def _link_faults(markdown: str) -> Iterator[str]:
     for match in _LINK.finditer(markdown):
         name = match.group(1)
         if "#dashboards:" not in match.group():
-            yield f"link {match.group()[2:-1]!r} leads nowhere: dashboards are at #dashboards:name="
+            yield (
+                f"link {match.group()[2:-1]!r} is not a dashboard's: those begin with "
+                "#dashboards:name="
+            )
         elif name.rpartition("-")[2] not in _BOARDS and (
             hint := close_to(name.rpartition("-")[2], _BOARDS)
         ):
-            yield f"link to the dashboard {name!r}, which is none of ours{hint}"
+            yield f"link to the dashboard {name!r}, which is not one of ours{hint}"
 
 
 def _variable_faults(
@@ -188,7 +191,10 @@ def _variable_faults(
 ) -> Iterator[str]:
     text = json.dumps(widgets, ensure_ascii=False)
     if variable["type"] == "pattern" and not re.search(re.escape(variable["pattern"]), text):
-        yield f"pattern {variable['pattern']!r} occurs in no widget: choosing would change nothing"
+        yield (
+            f"pattern {variable['pattern']!r} occurs in no widget: choosing a value "
+            "would change nothing"
+        )
     if variable["type"] == "property" and f'"{variable["property"]}"' not in text:
         searched = re.search(rf"\b{re.escape(variable['property'])}\b", text)
         if known.strict or not searched:
@@ -196,7 +202,7 @@ def _variable_faults(
     default = variable.get("defaultValue")
     offered = [choice["value"] for choice in variable.get("values", ())]
     if offered and default is not None and default not in offered:
-        yield f"defaultValue {default!r} is none of its values" + close_to(
+        yield f"defaultValue {default!r} is not one of its values" + close_to(
             str(default), map(str, offered)
         )
     for value in {str(option) for option in offered if offered.count(option) > 1}:

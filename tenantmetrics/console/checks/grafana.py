@@ -153,7 +153,7 @@ def _place_faults(panel: dict[str, Any], before: list[dict[str, Any]]) -> Iterat
     if place["h"] < 1 or place["y"] < 0:
         yield f"gridPos h {place['h']} and y {place['y']} are not a place in the grid"
     if not 0 <= place["x"] < place["x"] + place["w"] <= COLUMNS:
-        yield f"columns {place['x']} to {place['x'] + place['w']} are off the grid of {COLUMNS}"
+        yield f"columns {place['x']} to {place['x'] + place['w']} are outside the grid of {COLUMNS}"
     for other in before:
         there = other.get("gridPos") or {}
         if (
@@ -163,7 +163,7 @@ def _place_faults(panel: dict[str, Any], before: list[dict[str, Any]]) -> Iterat
             and place["y"] < there["y"] + there["h"]
             and there["y"] < place["y"] + place["h"]
         ):
-            yield f"lies over panel {other.get('title')!r}"
+            yield f"overlaps panel {other.get('title')!r}"
 
 
 def _type_faults(panel: dict[str, Any]) -> Iterator[str]:
@@ -214,7 +214,7 @@ def _source_faults(source: Any, targets: list[dict[str, Any]]) -> Iterator[str]:
         if found.get("uid") != _SOURCE:
             yield f"data source {found.get('uid')!r} is fixed: {_SOURCE} lets the reader choose"
         if found.get("type", "prometheus") != "prometheus":
-            yield f"data source type {found['type']!r} speaks no PromQL: prometheus does"
+            yield f"data source type {found['type']!r} has no PromQL: use prometheus"
     if not targets:
         yield "has no query"
     for target in targets:

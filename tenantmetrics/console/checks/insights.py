@@ -150,10 +150,11 @@ def _dimension_faults(query: Query, known: Known) -> list[str]:
     for name, sign, value in query.where:
         if sign == "=" and wanted.setdefault(name, value) != value:
             found.append(
-                f"WHERE wants {name} to be {wanted[name]!r} and {value!r} at once: no series is"
+                f"WHERE wants {name} to be {wanted[name]!r} and {value!r} at once: no "
+                "series can match"
             )
     found += [
-        f"WHERE wants {name} to be {value!r} and not to be: no series is"
+        f"WHERE wants {name} to be {value!r} and not to be: no series can match"
         for name, sign, value in query.where
         if sign == "!=" and wanted.get(name) == value
     ]

@@ -135,6 +135,6 @@ def _shown(message: str) -> str:
         return message
     if len(there) <= 5:  # noqa: PLR2004 - as many as are read at a glance
         return message + close_to(str(wrong), map(str, there))
-    return f"{match[1]} is none of the {len(there)} names there are" + close_to(
+    return f"{match[1]} is not one of the {len(there)} names" + close_to(
         str(wrong), map(str, there)
     )

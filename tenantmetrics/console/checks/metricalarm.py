@@ -119,7 +119,7 @@ def _threshold_faults(alarm: dict[str, Any]) -> Iterator[str]:
     missing = alarm.get("TreatMissingData", "missing")
     if not is_open(missing) and missing not in _MISSING:
         yield (
-            f"TreatMissingData {missing!r} is none of {', '.join(_MISSING)}"
+            f"TreatMissingData {missing!r} is not one of {', '.join(_MISSING)}"
             f"{close_to(str(missing), _MISSING)}"
         )
 
@@ -138,7 +138,7 @@ def _metric_faults(alarm: dict[str, Any], known: Known) -> Iterator[str]:
     if "Statistic" in alarm and stat not in _STATISTICS:
         extended = search.stat_fault(stat) is None
         hint = "; ExtendedStatistic takes it" if extended else close_to(str(stat), _STATISTICS)
-        yield f"Statistic {stat!r} is none of {', '.join(_STATISTICS)}{hint}"
+        yield f"Statistic {stat!r} is not one of {', '.join(_STATISTICS)}{hint}"
         return
     yield from stat_faults(namespace, str(name), str(stat), known)
     low = alarm.get("EvaluateLowSampleCountPercentile")
@@ -169,6 +169,6 @@ def _window_faults(alarm: dict[str, Any], periods: list[Any]) -> Iterator[str]:
     if any(insights.is_query(str(metric.get("Expression", ""))) for metric in metrics):
         most_s = _INSIGHTS_S
         if min(periods) < _MINUTE_S:
-            yield f"period {min(periods)}: Metrics Insights has no finer one than 60 seconds"
+            yield f"period {min(periods)}: Metrics Insights needs at least 60 seconds"
     if (total_s := max(periods) * evaluated) > most_s:
         yield f"Period times EvaluationPeriods is {total_s} s, {most_s} s are allowed"

@@ -168,7 +168,7 @@ def math_faults(text: str, known: Known, defined: set[str], *, alarm: bool = Fal
         elif node.kind == "operator" and node.value == "/" and node.parts[1] == _ZERO:
             found.append("metric math divides by zero")
     if not any(node.kind == "id" or node.value in _SOURCES for node in every):
-        found.append(f"metric math {text!r} has no time series in it; TIME_SERIES(x) makes one")
+        found.append(f"metric math {text!r} has no time series in it: TIME_SERIES(x) makes one")
     return found
 
 
@@ -201,7 +201,7 @@ def number_fault(text: str, single: Collection[str]) -> str | None:
         return None
     if not any(node.kind == "id" for node in walk(tree)) or not _number(tree, single):
         return None
-    return f"metric math {text!r} is one number and no line: TIME_SERIES({text})"
+    return f"metric math {text!r} is a number and not a time series: TIME_SERIES({text})"
 
 
 def _number(node: Node, single: Collection[str]) -> bool:

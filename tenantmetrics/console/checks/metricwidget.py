@@ -52,17 +52,17 @@ def expanded(lines: Sequence[Sequence[Any]]) -> list[Line]:
         texts = [part for part in line if isinstance(part, str)]
         wrong = ""
         if any(isinstance(part, dict) for part in line[:-1]):
-            wrong = "options stand before the end of a line, where they count for nothing"
+            wrong = "options must be the last entry of a line: elsewhere they are ignored"
         if texts[:1] == ["..."]:
             kept = len(above) - len(texts) + 1
             if kept < 1:
-                wrong = "'...' repeats the line above, and there is none that is longer"
+                wrong = "'...' repeats the line above, and no line above is longer"
             texts = [*above[: max(kept, 0)], *texts[1:]]
         for place, text in enumerate(texts):
             if text == "." and place < len(above):
                 texts[place] = above[place]
             elif text == ".":
-                wrong = "'.' repeats what stands above, and nothing does"
+                wrong = "'.' repeats the value above, and there is none"
         above = texts or above
         found.append(Line(texts, options, wrong))
     return found
@@ -81,7 +81,7 @@ def widget_faults(properties: Mapping[str, Any], known: Known) -> Iterator[str]:
             yield "neither metrics nor an alarm annotation: the graph is empty"
         return
     if alarmed:
-        yield "metrics and an alarm annotation exclude each other"
+        yield "metrics and an alarm annotation cannot be used together"
     lines = expanded(properties["metrics"])
     yield from _axis_faults(properties)
     yield from _id_faults(lines, known)
@@ -122,7 +122,7 @@ def _id_faults(lines: Sequence[Line], known: Known) -> Iterator[str]:
         if "expression" in line.options
     }
     if names := metricmath.circle(expressions):
-        yield f"expressions need each other in a circle: {names}"
+        yield f"expressions refer to each other in a circle: {names}"
     if all(line.options.get("visible") is False for line in lines):
         yield "every line is invisible: the graph is empty"
     elif known.strict:
@@ -150,7 +150,7 @@ def _line_faults(line: Line, properties: Mapping[str, Any], known: Known) -> Ite
             wrong = metricmath.number_fault(expression, single)
             yield from (wrong,) if wrong else ()
         if insights.is_query(expression) and period is not None and period < 60:  # noqa: PLR2004
-            yield f"period {period}: Metrics Insights has no finer one than 60 seconds"
+            yield f"period {period}: Metrics Insights needs at least 60 seconds"
         return
     if len(texts) < NAMED or len(texts) % 2:
         yield f"metric {texts} is not namespace, name and pairs of dimension and value"

@@ -89,7 +89,7 @@ def resource_faults(
             yield from (Finding(name, name, what) for what in whats)
         silent = resource.get("Type") == ALARM and not _properties(resource).get("AlarmActions")
         if silent and not any(titles[name] in rule for rule in rules.values()):
-            what = "no AlarmActions and in no composite: nobody is told when it fires"
+            what = "no AlarmActions and in no composite alarm: nobody is notified when it fires"
             yield Finding(name, name, what)
 
 
@@ -148,9 +148,11 @@ def _order_faults(
         if title not in children or child == name:
             continue
         if child not in waits:
-            yield f"AlarmRule names {title!r}: without DependsOn {child} it may be made too early"
+            yield (
+                f"AlarmRule names {title!r}: without DependsOn {child} it may be created too early"
+            )
         condition = raw[child].get("Condition")
         if condition and condition != own.get("Condition"):
-            yield f"AlarmRule names {title!r}, which is there only under condition {condition}"
+            yield f"AlarmRule names {title!r}, which exists only under condition {condition}"
         if child in rules and re.search(rf"[\"'(]{re.escape(titles[name])}[\"')]", rules[child]):
             yield f"AlarmRule and that of {title!r} name each other"

@@ -131,7 +131,7 @@ def promql_faults(
     ]
     if ours:
         if not selectors:
-            found.append("PromQL names no metric: it always says the same")
+            found.append("PromQL names no metric: its result never changes")
         found += _label_faults(tree, selectors, known, dialect)
         found += _use_faults(tree, known, ())
         found += [what for node in walk(tree) for what in _window_faults(node, text)]
@@ -212,7 +212,7 @@ def _use_faults(node: Any, known: dict[str, Metric], above: tuple[str, ...]) -> 
         if native and not any(function.startswith("histogram_") for function in above):
             yield f"PromQL: {name} is a histogram: histogram_count(), _sum() or _quantile() of it"
         if not _RANGED.intersection(above):
-            yield f"PromQL: {name} only ever rises: rate() or increase() of it"
+            yield f"PromQL: {name} is a counter: use rate() or increase() of it"
         return
     if kind == "Call":
         above = (*above, str(node.func.name))

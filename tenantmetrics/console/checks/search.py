@@ -113,7 +113,9 @@ def search_faults(text: str, known: Known) -> list[str]:
         return [*found, f"SEARCH does not parse: {error}"]
     ours = search.namespace == known.own
     if known.strict and search.namespace is None:
-        found.append("SEARCH has no {namespace, dimensions} at the start: it would look everywhere")
+        found.append(
+            "SEARCH has no {namespace, dimensions} at the start: it would search all metrics"
+        )
     metrics = [term for term in search.terms if term.name == "MetricName"]
     if ours and not metrics:
         found.append("SEARCH names no MetricName: every metric of the schema would be drawn")

@@ -1,4 +1,4 @@
-"""Alarms over a `Store`: when each would have fired, and for whom.
+"""Alarms over a `MetricStore`: when each would have fired, and for whom.
 
 CloudWatch's rules are followed as its user guide states them: M of the last N periods, missing
 periods as the alarm says, each series of a GROUP BY a contributor of its own, composites from the
@@ -19,7 +19,7 @@ from tenantmetrics.console.checks import alarmrule, insights, promql
 from tenantmetrics.console.checks.metricmath import Node
 from tenantmetrics.console.rehearsal import promeval
 from tenantmetrics.console.rehearsal.mathematics import Series, Value, evaluate
-from tenantmetrics.console.rehearsal.store import MINUTE_S, Points, Store, statistic
+from tenantmetrics.console.rehearsal.store import MINUTE_S, MetricStore, Points, statistic
 
 __all__ = ["Firing", "Rehearsal", "rehearse"]
 
@@ -64,7 +64,7 @@ _States = dict[int, frozenset[str]]
 """Moment → contributors in ALARM; a moment without an entry is OK. "" is an alarm without any."""
 
 
-def rehearse(alarms: Sequence[Alarm], store: Store, values: Mapping[str, Any]) -> Rehearsal:
+def rehearse(alarms: Sequence[Alarm], store: MetricStore, values: Mapping[str, Any]) -> Rehearsal:
     """Run alarms over a recording.
 
     Args:
@@ -104,7 +104,7 @@ def rehearse(alarms: Sequence[Alarm], store: Store, values: Mapping[str, Any]) -
     return Rehearsal(tuple(firings), unheard)
 
 
-def _unpublished(alarm: Alarm, store: Store) -> str:
+def _unpublished(alarm: Alarm, store: MetricStore) -> str:
     """Metrics that the recording lacks; others of ours are zero or missing by design."""
     names = {key[0] for key in store.series}
     lacking = [
@@ -121,7 +121,7 @@ def _unpublished(alarm: Alarm, store: Store) -> str:
     return ", ".join(lacking)
 
 
-def _metric(alarm: Alarm, store: Store) -> _States:
+def _metric(alarm: Alarm, store: MetricStore) -> _States:
     known: dict[str, Value] = {}
     for query in alarm.queries:
         if query.metric:
@@ -144,7 +144,9 @@ def _metric(alarm: Alarm, store: Store) -> _States:
     return {moment: frozenset(who) for moment, who in sorted(states.items())}
 
 
-def _alarmed(alarm: Alarm, series: Series, band: Series | None, store: Store) -> Iterator[int]:
+def _alarmed(
+    alarm: Alarm, series: Series, band: Series | None, store: MetricStore
+) -> Iterator[int]:
     """Ends of the periods at which M of the last N were bad."""
     compare = _COMPARE[alarm.comparison]
     first = store.start_s - store.start_s % alarm.period_s
@@ -163,7 +165,7 @@ def _alarmed(alarm: Alarm, series: Series, band: Series | None, store: Store) ->
             yield start + alarm.period_s
 
 
-def _promql(alarm: Alarm, store: Store) -> _States:
+def _promql(alarm: Alarm, store: MetricStore) -> _States:
     """Contributors that the query returned for the whole pending period, and not yet recovered."""
     tree = promql.parse_promql(alarm.promql)
     since: dict[str, int] = {}
@@ -194,7 +196,7 @@ def _children(alarm: Alarm, prefix: str) -> list[str]:
 
 def _composite(
     alarm: Alarm,
-    store: Store,
+    store: MetricStore,
     states: Mapping[str, _States],
     tenants: Mapping[str, bool],
     prefix: str,

@@ -1,4 +1,4 @@
-"""Metric math and Metrics Insights over a `Store`, as CloudWatch would answer them.
+"""Metric math and Metrics Insights over a `MetricStore`, as CloudWatch would answer them.
 
 A value is a number, or series by label: one series has the label "". An operation on two series is
 done where both have a datum; a division by zero leaves none.
@@ -12,7 +12,7 @@ from statistics import fmean, median
 
 from tenantmetrics.console.checks import insights, metricmath, search
 from tenantmetrics.console.checks.metricmath import Node
-from tenantmetrics.console.rehearsal.store import Points, Store, statistic
+from tenantmetrics.console.rehearsal.store import MetricStore, Points, statistic
 from tenantmetrics.errors import ConsoleError
 
 __all__ = ["Series", "Value", "evaluate"]
@@ -49,7 +49,7 @@ _OPERATORS: dict[str, Callable[[float, float], float]] = {
 }
 
 
-def evaluate(text: str, store: Store, known: Mapping[str, Value], period_s: int) -> Value:
+def evaluate(text: str, store: MetricStore, known: Mapping[str, Value], period_s: int) -> Value:
     """The value of an expression.
 
     Args:
@@ -69,7 +69,7 @@ def evaluate(text: str, store: Store, known: Mapping[str, Value], period_s: int)
 class _Evaluation:
     """One expression's tree, walked with its surroundings at hand."""
 
-    def __init__(self, store: Store, known: Mapping[str, Value], period_s: int) -> None:
+    def __init__(self, store: MetricStore, known: Mapping[str, Value], period_s: int) -> None:
         self._store, self._known, self._period_s = store, known, period_s
 
     def value(self, node: Node) -> Value:
@@ -255,7 +255,7 @@ def _merge(first: Value, second: Value) -> Value:
     }
 
 
-def _insights(query: insights.Query, store: Store, period_s: int) -> Value:
+def _insights(query: insights.Query, store: MetricStore, period_s: int) -> Value:
     stat = _INSIGHTS.get(query.function, "Sum")
     grouped: dict[str, Points] = {}
     for key, points in store.select(query.metric, query.schema or ()).items():

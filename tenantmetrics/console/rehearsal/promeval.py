@@ -1,4 +1,4 @@
-"""The part of PromQL that our alarms use, over a `Store`, as CloudWatch's PromQL would answer it.
+"""The part of PromQL that our alarms use, over a `MetricStore`, as CloudWatch would answer it.
 
 Data points are the minutes' increases, so `increase` over a range is their sum, and `rate` that by
 the range's seconds; Prometheus extrapolates to the range's edges and differs by a minute's worth.
@@ -12,7 +12,7 @@ from typing import Any
 
 from tenantmetrics.catalog import METRICS, Form
 from tenantmetrics.console.checks import promql
-from tenantmetrics.console.rehearsal.store import Store
+from tenantmetrics.console.rehearsal.store import MetricStore
 from tenantmetrics.errors import ConsoleError
 
 __all__ = ["Vector", "evaluate"]
@@ -36,7 +36,7 @@ _TWINS = {
 }
 
 
-def evaluate(node: Any, store: Store, at_s: int, seen: Seen | None = None) -> Any:
+def evaluate(node: Any, store: MetricStore, at_s: int, seen: Seen | None = None) -> Any:
     """The value of a tree from `promql.parse` at a moment.
 
     Args:
@@ -68,7 +68,7 @@ def evaluate(node: Any, store: Store, at_s: int, seen: Seen | None = None) -> An
     raise ConsoleError(f"the rehearsal cannot compute PromQL's {kind}")
 
 
-def _call(node: Any, store: Store, at_s: int, seen: Seen) -> Any:
+def _call(node: Any, store: MetricStore, at_s: int, seen: Seen) -> Any:
     name = node.func.name
     (argument,) = node.args
     if name in {"rate", "increase"}:
@@ -87,7 +87,7 @@ def _call(node: Any, store: Store, at_s: int, seen: Seen) -> Any:
 
 
 def _increase(
-    selector: Any, store: Store, at_s: int, range_s: int, seen: Seen
+    selector: Any, store: MetricStore, at_s: int, range_s: int, seen: Seen
 ) -> dict[Labels, _Pair]:
     twin = promql.metric_name(selector) or ""
     metric = _TWINS.get(twin)
@@ -113,7 +113,7 @@ def _increase(
     return found
 
 
-def _sum(node: Any, store: Store, at_s: int, seen: Seen) -> Vector:
+def _sum(node: Any, store: MetricStore, at_s: int, seen: Seen) -> Vector:
     if str(node.op) != "sum":
         raise ConsoleError(f"the rehearsal cannot compute PromQL's {node.op}()")
     value = evaluate(node.expr, store, at_s, seen)

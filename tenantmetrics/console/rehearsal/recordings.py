@@ -1,4 +1,4 @@
-"""Recordings as a `Store`: a ledger, EMF documents, or a scenario described in a TOML file."""
+"""Recordings as a `MetricStore`: a ledger, EMF documents, or a scenario in a TOML file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from tenantmetrics import ledger
 from tenantmetrics.aggregate.load import Load
 from tenantmetrics.console.rehearsal import scenario
-from tenantmetrics.console.rehearsal.store import Store
+from tenantmetrics.console.rehearsal.store import MetricStore
 from tenantmetrics.cost.files import find, find_statements
 from tenantmetrics.errors import ConsoleError, LedgerError, MissingExtraError
 from tenantmetrics.measures import BY_STATEMENT
@@ -21,7 +21,7 @@ from tenantmetrics.statement_table import StatementTable
 __all__ = ["load", "windows"]
 
 
-def load(path: Path) -> Store:
+def load(path: Path) -> MetricStore:
     """Read a recording: a folder is a ledger, `*.toml` a scenario, any other file EMF documents.
 
     A ledger knows no tenant conflicts, no export failures and nothing of the cluster; EMF documents
@@ -32,7 +32,7 @@ def load(path: Path) -> Store:
         ConsoleError: The file cannot be read, or is none of these.
         LedgerError: The ledger is missing, empty or broken.
     """
-    store = Store()
+    store = MetricStore()
     if path.is_dir():
         store.add_windows(windows(path))
         # Whether there were conflicts is not in a ledger: no zero may say that there were none.
@@ -145,7 +145,7 @@ _FIELDS = (
 )
 
 
-def _add_documents(path: Path, store: Store) -> None:
+def _add_documents(path: Path, store: MetricStore) -> None:
     """EMF documents, one a line, as CloudWatch Logs exports them; repeated ones count once."""
     seen: set[str] = set()
     try:
@@ -158,7 +158,7 @@ def _add_documents(path: Path, store: Store) -> None:
         raise ConsoleError(f"recording {str(path)!r} cannot be read: it is not UTF-8") from None
 
 
-def _add_document(where: str, text: str, store: Store, seen: set[str]) -> None:
+def _add_document(where: str, text: str, store: MetricStore, seen: set[str]) -> None:
     start = text.find("{")  # an export writes the time before the document
     if start < 0 or text in seen:
         return

@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from tenantmetrics import histogram
-from tenantmetrics.console.rehearsal.store import MINUTE_S, Store
+from tenantmetrics.console.rehearsal.store import MINUTE_S, MetricStore
 from tenantmetrics.errors import ConsoleError
 from tenantmetrics.records import OK, UNATTRIBUTED, Misuse, Series, SeriesKey, Source, Window
 from tenantmetrics.refusals import REFUSED
@@ -65,7 +65,7 @@ _PROBES = 60
 _SPREAD = (0.6, 0.8, 0.9, 1.0, 1.0, 1.1, 1.2, 1.4)
 
 
-def play(path: Path, store: Store, cluster: str = "my-aurora-cluster") -> None:
+def play(path: Path, store: MetricStore, cluster: str = "my-aurora-cluster") -> None:
     """Add what a scenario would have published.
 
     Args:

@@ -11,7 +11,7 @@ from tenantmetrics.catalog import Level
 from tenantmetrics.export.points import groups
 from tenantmetrics.records import Window
 
-__all__ = ["MINUTE_S", "Key", "Points", "Store", "statistic"]
+__all__ = ["MINUTE_S", "Key", "MetricStore", "Points", "statistic"]
 
 MINUTE_S = 60
 
@@ -26,7 +26,7 @@ Points = dict[int, Pairs]
 """Start of the minute, s since the epoch → its values."""
 
 
-class Store:
+class MetricStore:
     """Metrics by name and dimensions.
 
     Attributes:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from tenantmetrics.cost.bill.classify import is_aws, is_other_database, pool_of
 from tenantmetrics.cost.bill.forms import Form
 from tenantmetrics.cost.bill.table import Table
-from tenantmetrics.cost.period import billing_months
+from tenantmetrics.cost.period import billing_months, parse_month
 from tenantmetrics.cost.statement import Period
 
 __all__ = ["charges_by_hour"]
@@ -31,18 +31,20 @@ def charges_by_hour(
 
     Returns:
         By the hour that a charge begins in; None for charges of no hour or of more than a day, such
-        as a month's fee or tax.
+        as a month's fee or tax, and for corrections of earlier charges.
     """
     chosen = ", ".join(f"'{month}'" for month in billing_months(period))
     start, end = (
         f"epoch(TRY_CAST({text} AS TIMESTAMPTZ))::BIGINT" for text in (form.start, form.end)
     )
+    first_s = parse_month(min(billing_months(period))).start_s
     found: dict[int | None, dict[str, Decimal]] = {}
     for kind, usage_type, service, engine, operation, provider, hour, amount in table.query(
         f"""
         SELECT {form.kind}, {form.usage_type}, {form.service}, {form.engine}, {form.operation},
           {form.provider},
-          CASE WHEN coalesce({end}, {start}) - {start} <= {_LONGEST_S} THEN {start} // 3600 END,
+          CASE WHEN coalesce({end}, {start}) - {start} <= {_LONGEST_S} AND {start} >= {first_s}
+            AND NOT {form.corrects} THEN {start} // 3600 END,
           sum({form.amount})
         FROM bill WHERE {form.billing_month} IN ({chosen}) AND {passes}
         GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY ALL

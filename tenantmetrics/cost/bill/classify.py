@@ -15,6 +15,7 @@ __all__ = [
     "is_other_database",
     "is_others",
     "is_taken_back",
+    "is_undecided",
     "pool_of",
     "sessions_of",
 ]
@@ -74,6 +75,18 @@ _AURORA_OPERATIONS = frozenset({"0016", "0021"})
 codes", and the price list's `operation`)."""
 
 
+_NEVER_AURORA = re.compile(
+    r"(?:[A-Za-z0-9]+-)?(?:"
+    # Classes that Aurora does not have.
+    r"(?:InstanceUsage|HeavyUsage):db\.(?:[cmz]\w*\..*|t\w+\.micro|t4g\.small|t\w+\.2?xlarge)"
+    # A standby, and storage of an instance's own: Aurora has volumes of a cluster's.
+    r"|Multi-AZ(?:Cluster)?Usage:.*|RDS:(?:Multi-AZ(?:Cluster)?-|Mirror)?(?:GP\d|PIOPS|IO\d|Storage).*"
+    r"|RDS:ChargedBackupUsage)"
+)
+"""Usage types of databases that are not Aurora's, whatever else a charge says (Aurora user guide,
+"Supported DB engines for DB instance classes"; RDS's usage types in AWS's price list)."""
+
+
 def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "", text.lower())
 
@@ -112,8 +125,30 @@ def is_other_database(service: str, engine: str, operation: str, usage_type: str
         return True
     if engine and engine.lower() != "any":
         return "aurora" not in engine.lower()
-    code = re.fullmatch(r"CreateDBInstance:(\d{4}).*", operation)
-    return code is not None and code[1] not in _AURORA_OPERATIONS
+    if _NEVER_AURORA.fullmatch(usage_type):
+        return True
+    code = _code(operation)
+    return code != "" and code not in _AURORA_OPERATIONS
+
+
+def is_undecided(service: str, engine: str, operation: str, usage_type: str) -> bool:
+    """Whether a charge is for an instance, and nothing says of which engine.
+
+    Args:
+        service: As `is_other_database`.
+        engine: As there.
+        operation: As there.
+        usage_type: As there.
+    """
+    if not re.search(r"(InstanceUsage|HeavyUsage):db\.", usage_type):
+        return False
+    return not engine and "aurora" not in _plain(service) and not _code(operation)
+
+
+def _code(operation: str) -> str:
+    """The engine's number in an operation, "" where there is none."""
+    found = re.fullmatch(r"CreateDBInstance:(\d{4}).*", operation)
+    return found[1] if found else ""
 
 
 def pool_of(kind: str, usage_type: str, service: str = "", operation: str = "") -> str:

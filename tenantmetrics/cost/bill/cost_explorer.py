@@ -13,6 +13,7 @@ from typing import Any
 
 from tenantmetrics.cost.bill.model import Bill
 from tenantmetrics.cost.bill.pools import Row, Sorter
+from tenantmetrics.cost.known import is_possible
 from tenantmetrics.cost.period import billing_months
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
@@ -135,6 +136,6 @@ def _charge(
         raise ReportError(f"{where}, {usage_type!r}: metric {metric} is missing") from None
     except InvalidOperation:
         raise ReportError(f"{where}, {usage_type!r}: the amount is not a number") from None
-    if not all(number.is_finite() for number in (amount, quantity, more or amount)):
+    if not all(is_possible(number) for number in (amount, quantity, more or amount)):
         raise ReportError(f"{where}, {usage_type!r}: the amount is not a number")
     return Row(kind, usage_type, currency, amount, quantity, 1, other=more)

@@ -10,13 +10,17 @@ from tenantmetrics.errors import ReportError
 __all__ = ["Form", "form_of"]
 
 
+_UNKNOWN = "CAST(NULL AS DECIMAL(38, 18))"
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """SQL expressions over the view `bill`; all but the two numbers are texts.
 
     `amount` counts commitments as was asked for and `other` the other way, NULL where that is not
-    known. `identity` is what makes a charge the same in two exports; `start` and `end` are the
-    charge's.
+    known. `listed` and `contracted` are the same at list prices and at agreed ones, NULL where the
+    file has no such column. `identity` is what makes a charge the same in two exports; `start` and
+    `end` are the charge's. `corrects` is whether it corrects an earlier one.
     """
 
     name: str
@@ -40,6 +44,9 @@ class Form:
     operation: str
     invoice: str | None
     provider: str = "''"
+    listed: str = _UNKNOWN
+    contracted: str = _UNKNOWN
+    corrects: str = "FALSE"
     has_usage_types: bool = True
 
 
@@ -94,10 +101,9 @@ def _cur(table: Table, *, amortized: bool) -> Form:
         engine=table.text("product_database_engine"),
         operation=table.text("line_item_operation"),
         invoice=table.text("bill_invoice_id") if table.has("bill_invoice_id") else None,
+        listed=_listed_of_cur(table, paid if used == _UNKNOWN else used),
     )
 
-
-_UNKNOWN = "CAST(NULL AS DECIMAL(38, 18))"
 
 _EFFECTIVE = (
     "savings_plan_savings_plan_effective_cost",
@@ -154,8 +160,33 @@ def _amortized(table: Table, paid: str, *, is_asked: bool) -> str:
     )
 
 
+def _listed_of_cur(table: Table, effective: str) -> str:
+    """SQL of what usage costs on demand; what is no usage costs what it costs.
+
+    Agreed prices are not in a CUR: what is billed has them, and commitments, in it.
+    """
+    kind = table.text("line_item_line_item_type")
+    return _or_effective(
+        table, "pricing_public_on_demand_cost", effective, f"{kind} IN ({_USAGE_OF_CUR})"
+    )
+
+
+_USAGE_OF_CUR = "'Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage'"
+
+
+def _or_effective(table: Table, column: str, effective: str, where: str = "TRUE") -> str:
+    """SQL of a column's cost, or the effective one where it says none; NULL without the column."""
+    if not table.has(column):
+        return _UNKNOWN
+    amount = table.amount(column, optional=True)
+    return f"CASE WHEN {where} AND {table.text(column)} <> '' THEN {amount} ELSE {effective} END"
+
+
 def _focus(table: Table, *, amortized: bool) -> Form:
     table.require("ChargeCategory", "BillingCurrency", "BillingPeriodStart", "ChargePeriodStart")
+    effective = table.amount(
+        "EffectiveCost" if table.has("EffectiveCost") else "BilledCost", optional=True
+    )
     # AWS adds the usage type as a column of its own; others have it as the meter at best.
     meter, added = table.text("SkuMeter"), table.text("x_UsageType")
     return Form(
@@ -183,6 +214,9 @@ def _focus(table: Table, *, amortized: bool) -> Form:
         # FOCUS 1.3 renamed the column.
         provider=f"coalesce(nullif({table.text('ProviderName')}, ''), "
         f"{table.text('ServiceProviderName')})",
+        listed=_or_effective(table, "ListCost", effective),
+        contracted=_or_effective(table, "ContractedCost", effective),
+        corrects=f"lower({table.text('ChargeClass')}) = 'correction'",
         has_usage_types=table.has("SkuMeter") or table.has("x_UsageType"),
     )
 

@@ -138,7 +138,7 @@ def _read(table: Table, form: Form, period: Period, only: BillFilter, *, amortiz
 
 def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amortized: bool) -> Bill:
     """The grouped charges, each in its pool."""
-    sorter = Sorter()
+    sorter = Sorter(first_hour=period.hours.start)
     outside: dict[str, Decimal] = defaultdict(Decimal)
     outside_rows, is_open = 0, False
     for passes, uninvoiced, part_s, length_s, *values in rows:
@@ -148,6 +148,8 @@ def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amorti
             row = replace(
                 row, amount=row.amount * part, quantity=row.quantity * part, cut=True,
                 other=None if row.other is None else row.other * part,
+                listed=None if row.listed is None else row.listed * part,
+                contracted=None if row.contracted is None else row.contracted * part,
                 hour=None if row.hour is None else max(row.hour, period.hours.start),
             )  # fmt: skip
         if not passes:

@@ -8,20 +8,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from tenantmetrics.cost.known import plus
 from tenantmetrics.errors import ReportError
 
 __all__ = ["Bill", "BillFilter", "Charges", "Place", "PoolCharge", "pattern_of"]
 
 
 def pattern_of(cluster: str) -> str:
-    """A regular expression of the whole of a resource that names a cluster.
+    """A regular expression of the whole of a resource that names a cluster, in any case.
+
+    Names of clusters are not case-sensitive (RDS API, CreateDBCluster, "stored as a lowercase
+    string").
 
     Args:
         cluster: A cluster's name, resource id or ARN; `*` and `?`, which none of them can have,
             stand for any characters and for one.
     """
-    escaped = re.escape(cluster).replace(r"\*", ".*").replace(r"\?", ".")
-    return escaped if cluster.startswith("arn:") else f"(arn:.*:)?{escaped}"
+    escaped = re.escape(cluster.lower()).replace(r"\*", ".*").replace(r"\?", ".")
+    named = escaped if cluster.lower().startswith("arn:") else f"(arn:.*:)?{escaped}"
+    return f"(?i:{named})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,10 @@ class PoolCharge:
     Attributes:
         amount: Exact.
         other: The same with commitments counted the other way: when used, or when paid.
+        listed: The same at list prices; None where no charge says it.
+        contracted: The same at agreed prices; None where no charge says it.
+        foreign: What of the amount is of services that have no pool.
+        foreign_other: The same of `other`.
         rows: Rows of the file that went in.
         quantity: In the usage types' own units; reported only where they have one and the same.
         usage_types: Those that went in.
@@ -72,6 +81,10 @@ class PoolCharge:
     quantity: Decimal = Decimal(0)
     usage_types: set[str] = field(default_factory=set)
     invoices: set[str] = field(default_factory=set)
+    listed: Decimal | None = None
+    contracted: Decimal | None = None
+    foreign: Decimal = Decimal(0)
+    foreign_other: Decimal = Decimal(0)
 
     def add(self, other: PoolCharge) -> None:
         """Take another place's charges in."""
@@ -81,6 +94,10 @@ class PoolCharge:
         self.quantity += other.quantity
         self.usage_types |= other.usage_types
         self.invoices |= other.invoices
+        self.foreign += other.foreign
+        self.foreign_other += other.foreign_other
+        self.listed = plus(self.listed, other.listed)
+        self.contracted = plus(self.contracted, other.contracted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from tenantmetrics.cost.bill.classify import (
@@ -13,10 +13,12 @@ from tenantmetrics.cost.bill.classify import (
     is_other_database,
     is_others,
     is_taken_back,
+    is_undecided,
     pool_of,
     sessions_of,
 )
 from tenantmetrics.cost.bill.model import Charges, Place, PoolCharge
+from tenantmetrics.cost.known import plus
 
 __all__ = ["OF_CLUSTERS", "Row", "Sorter"]
 
@@ -44,6 +46,9 @@ class Row:
         longest_s: The longest charge of compute; None where it is not known.
         other: The amount with commitments counted the other way; None where it is not known.
         invoices: The first and the last of the invoices that they are on, by number.
+        listed: The amount at list prices; None where it is not known.
+        contracted: The amount at agreed prices; None where it is not known.
+        corrects: Whether the bill calls it a correction of an earlier one.
         cut: Whether a border of the month cut the charges.
     """
 
@@ -65,13 +70,21 @@ class Row:
     longest_s: int | None = None
     other: Decimal | None = None
     invoices: tuple[str, ...] = ()
+    listed: Decimal | None = None
+    contracted: Decimal | None = None
+    corrects: bool = False
     cut: bool = False
 
 
 @dataclass(slots=True)
 class Sorter:
-    """Takes rows, and knows what became of them."""
+    """Takes rows, and knows what became of them.
 
+    Attributes:
+        first_hour: Of the bill's month, since the epoch: what is before it corrects an earlier one.
+    """
+
+    first_hour: int = 0
     whole: Charges = field(default_factory=Charges)
     places: dict[Place, Charges] = field(default_factory=lambda: defaultdict(Charges))
     currencies: set[str] = field(default_factory=set)
@@ -82,6 +95,8 @@ class Sorter:
     _providers: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     _foreign: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     _unknown: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    _undecided: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    _corrected: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     _ahead: set[str] = field(default_factory=set)
     _cut: Decimal = Decimal(0)
 
@@ -105,6 +120,10 @@ class Sorter:
                 row.resource if of_cluster else "",
                 row.account != "" and row.account == row.payer,
             )
+        if row.corrects or (row.hour is not None and row.hour < self.first_hour):
+            self._corrected[name] += row.amount
+            # Its hour is no hour of this month: it is divided as the rest of its pool is.
+            row = replace(row, hour=None, longest_s=None)
         for charges in (self.whole, self.places[place]):
             self._book(charges, name, row)
 
@@ -120,6 +139,8 @@ class Sorter:
             self._foreign[row.service] += row.amount
         elif name == "unclassified":
             self._unknown[row.usage_type or row.kind] += row.amount
+        if is_undecided(row.service, row.engine, row.operation, row.usage_type):
+            self._undecided[row.usage_type] += row.amount
         worth = row.amount if row.other is None else row.other
         if name == "compute" and (row.kind in COMMITMENTS or worth != row.amount):
             self._ahead.add(row.kind)
@@ -131,6 +152,11 @@ class Sorter:
         pool: PoolCharge = charges.pools[name]
         pool.amount += row.amount
         pool.other += row.amount if row.other is None else row.other
+        if name == "unclassified" and is_others(row.service):
+            pool.foreign += row.amount
+            pool.foreign_other += row.amount if row.other is None else row.other
+        pool.listed = plus(pool.listed, row.listed)
+        pool.contracted = plus(pool.contracted, row.contracted)
         pool.quantity += 0 if is_taken_back(row.kind) else row.quantity
         pool.rows += row.count
         pool.usage_types.add(row.usage_type)
@@ -157,6 +183,16 @@ class Sorter:
             )
         if self._providers:
             yield f"Charges of other providers than AWS were excluded: {_sums(self._providers)}."
+        if self._corrected:
+            of = ", ".join(
+                f"{amount.normalize():f} of {name}" for name, amount in self._corrected.items()
+            )
+            yield (f"Corrections of earlier charges are in the amounts, and of no hour: {of}.")
+        if self._undecided:
+            yield (
+                "The bill does not say of which engine these instances are, and they are taken for "
+                f"Aurora's: {_most(self._undecided)}."
+            )
         if self._foreign and (worth := sum(self._foreign.values(), Decimal(0))):
             part = worth / self._charged if self._charged else Decimal(0)
             yield (

@@ -18,7 +18,7 @@ from tenantmetrics.cost.statement import Period
 
 __all__ = ["summed"]
 
-_COLUMNS = 25
+_COLUMNS = 28
 """Columns of a group, before those that say whether a value in it is wrong."""
 
 
@@ -64,7 +64,8 @@ def summed(
         "usage_type": "usage_type", "currency": form.currency, "service": form.service,
         "engine": form.engine, "operation": form.operation, "provider": form.provider,
         "account": form.account, "payer": form.payer, "region": form.region,
-        "resource": of_cluster, "hour": "CASE WHEN is_compute THEN start_s // 3600 END",
+        "resource": of_cluster, "corrects": form.corrects,
+        "hour": "CASE WHEN is_compute THEN start_s // 3600 END",
     }  # fmt: skip
     keys = ", ".join(
         f"CASE WHEN it_counts THEN {sql} END AS {name}" for name, sql in groups.items()
@@ -80,12 +81,13 @@ def summed(
           sum(quantity), count(*), service, engine, operation, provider, account, payer, region,
           resource, hour, max(longest_s), sum(worth),
           list_distinct([min(nullif(invoice, '')), max(nullif(invoice, ''))]) AS invoices,
-          other, min(the_month), max(the_month)
+          sum(listed), sum(contracted), corrects, other, min(the_month), max(the_month)
           {"".join(f", bool_or({name})" for name in looked_at)}
         FROM (
           SELECT {keys}, CASE WHEN {invoice} = '' THEN 1 ELSE 0 END AS uninvoiced,
             {invoice} AS invoice,
             {form.amount} AS amount, {form.other} AS worth, {form.quantity} AS quantity,
+            {form.listed} AS listed, {form.contracted} AS contracted,
             CASE WHEN is_compute AND {form.end} <> '' THEN end_s - start_s END AS longest_s,
             CASE WHEN it_counts THEN NULL ELSE the_month END AS other, the_month{wrong}
           FROM (

@@ -15,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
 
 from tenantmetrics.cost import queries
@@ -198,7 +197,7 @@ class _Table:
         return f"the ledger {self._ledger!r} holds nothing for {self._period.label}"
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        query = _parsed(sql)
+        query = queries.parsed(sql)
         by_statement = any(table.name == queries.STATEMENTS for table in query.find_all(exp.Table))
         if by_statement and not self._has_statements:
             return []  # grouped sums of nothing
@@ -261,7 +260,7 @@ def over_partitions(sql: str, table: exp.Table, period: Period) -> str:
         table: The table that stands for the relation that the query reads.
         period: What the query sums: other days are not even listed, let alone scanned and paid for.
     """
-    query = _parsed(sql)
+    query = queries.parsed(sql)
     names = {read.name for read in query.find_all(exp.Table)}
     relation = queries.STATEMENTS if queries.STATEMENTS in names else queries.RELATION
     days = [exp.Literal.string(str(day)) for day in days_of(period)]
@@ -271,12 +270,6 @@ def over_partitions(sql: str, table: exp.Table, period: Period) -> str:
         columns = tuple(column.name for column in STATEMENT_COLUMNS)
     usage = exp.select(*columns).from_(table).where(of_period)
     return query.with_(relation, as_=usage).sql(queries.Dialect.ATHENA)
-
-
-def _parsed(sql: str) -> exp.Query:
-    query = sqlglot.parse_one(sql, read=queries.Dialect.DUCKDB)
-    assert isinstance(query, exp.Query)  # noqa: S101 - a SELECT of ours, for the type checker
-    return query
 
 
 def _windows(objects: Mapping[FileName, str]) -> dict[tuple[str, int, int], str]:

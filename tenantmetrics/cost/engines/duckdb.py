@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tenantmetrics import ledger
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines.base import PathLike
+from tenantmetrics.cost.engines.views import Views
 from tenantmetrics.cost.files import Broken, LedgerFiles, find, find_statements, named
 from tenantmetrics.cost.progress import step
 from tenantmetrics.cost.row_counts import rows_of_parquet
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import LedgerError, MissingExtraError, ReportError
-
-if TYPE_CHECKING:
-    import duckdb
 
 __all__ = ["DuckDB"]
 
@@ -53,6 +52,7 @@ class _Folder:
         self._database = duckdb.connect()
         # After two seconds it would write into the report's own output.
         self._database.execute("SET enable_progress_bar = false").fetchall()
+        self._views = Views(self._database)
 
     @property
     def copies(self) -> int:
@@ -63,19 +63,22 @@ class _Folder:
 
     def close(self) -> None:
         self._database.close()
+        self._views.close()
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query; if files turn out to be broken, of the query without them."""
-        text = queries.transpile(sql, queries.Dialect.DUCKDB)
+        text = _by_integers(queries.transpile(sql, queries.Dialect.DUCKDB))
         while True:
             if not self._paths:
                 raise ReportError(self.nothing())
-            statements = self._statements() if queries.STATEMENTS in sql else None
+            statements = self._statements() if _reads_statements(sql) else None
             try:
-                _view(self._database, self._paths)
-                if statements is not None:
-                    _view_statements(self._database, statements)
                 with step("reading the usage", partial(self._size, sql), self._database):
+                    self._views.usage(self._paths)
+                    if statements is not None:
+                        self._views.statements(statements)
+                    if queries.STATEMENT_TOTALS in sql:
+                        self._views.totals(statements or [])
                     return self._database.execute(text).fetchall()
             except self._error as error:
                 every = [*self._paths, *(statements or ())]
@@ -99,7 +102,7 @@ class _Folder:
 
     def _size(self, sql: str) -> int:
         """About how many rows a query reads."""
-        both = queries.STATEMENTS in sql
+        both = _reads_statements(sql)
         if both not in self._sizes:
             paths = [*self._paths, *(self._statements() if both else ())]
             self._sizes[both] = rows_of_parquet(paths, self._database)
@@ -123,11 +126,11 @@ class _Folder:
             columns: Sequence[str] = queries.COLUMNS_READ
             relation = queries.RELATION
             if path in (self._statement_files or ()):
-                _view_statements(self._database, [path])
+                self._views.statements([path])
                 columns = [column.name for column in ledger.STATEMENT_COLUMNS]
                 relation = queries.STATEMENTS
             else:
-                _view(self._database, [path])
+                self._views.usage([path])
             # Not max() or count(): those are answered from the statistics, without the data.
             sums = ", ".join(f"bit_xor(hash({column}))" for column in columns)
             self._database.execute(f"SELECT {sums} FROM {relation}").fetchall()  # noqa: S608 - our own names
@@ -148,45 +151,18 @@ class _Folder:
             ).about("skip_corrupt")
 
 
-def _view(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
-    """The files as one relation; columns that files of an earlier version lack are 0."""
-    by_version: dict[int, list[str]] = {}
-    for path in paths:
-        name = ledger.parse(path.name)
-        by_version.setdefault(name.version if name else ledger.VERSION, []).append(str(path))
-    relations = []
-    for version, names in by_version.items():
-        # Hive partitioning would make DuckDB read types out of folder names for every file.
-        relation = database.read_parquet(names, hive_partitioning=False)
-        added = ", ".join(f"0::BIGINT AS {name}" for name in ledger.columns_added(version))
-        relation = relation.project(f"*, {added}" if added else "*")
-        relations.append(relation.project(", ".join(column.name for column in ledger.COLUMNS)))
-    union = relations[0]
-    for relation in relations[1:]:
-        union = union.union(relation)
-    union.create_view(queries.RELATION, replace=True)
+_HOUR = re.compile(r"CAST\(floor\(epoch\(window_start\) / 3600\) AS BIGINT\)", re.IGNORECASE)
+_COMPARED = re.compile(r"epoch\(window_start\) (>=|<) (\d+)", re.IGNORECASE)
 
 
-_TYPES = {
-    ledger.Kind.TIMESTAMP: "TIMESTAMPTZ",
-    ledger.Kind.STRING: "VARCHAR",
-    ledger.Kind.INT32: "INTEGER",
-    ledger.Kind.INT64: "BIGINT",
-}
+def _by_integers(sql: str) -> str:
+    """The same query without the doubles that `epoch` gives: a tenth less for millions of rows."""
+    sql = _HOUR.sub("(epoch_us(window_start) // 3600000000)", sql)
+    return _COMPARED.sub(r"epoch_us(window_start) \1 \g<2>000000", sql)
 
 
-def _view_statements(database: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
-    """The files of the table of statements as one relation, which may be empty."""
-    if paths:
-        names = [str(path) for path in paths]
-        relation = database.read_parquet(names, hive_partitioning=False)
-        relation = relation.project(", ".join(column.name for column in ledger.STATEMENT_COLUMNS))
-    else:
-        nulls = ", ".join(
-            f"NULL::{_TYPES[column.kind]} AS {column.name}" for column in ledger.STATEMENT_COLUMNS
-        )
-        relation = database.sql(f"SELECT {nulls} WHERE false")
-    relation.create_view(queries.STATEMENTS, replace=True)
+def _reads_statements(sql: str) -> bool:
+    return queries.STATEMENTS in sql or queries.STATEMENT_TOTALS in sql
 
 
 def _day(moment_s: int) -> str:

@@ -14,15 +14,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from tenantmetrics.servertime import MISFIT, Common
+from tenantmetrics.servertime import Common, Work
 
 __all__ = ["CommonErrors", "Errors", "Kept"]
 
 _Key = tuple[str, int]
-
-_LONG_MISFIT = 0.25
-"""`MISFIT` of statements that work longer than their overhead takes: on a busy machine whoever
-works long is kept waiting longer too; 10 to 60 % were measured there, nothing on an idle one."""
 
 
 class Kept(NamedTuple):
@@ -72,53 +68,54 @@ class CommonErrors:
 
     Args:
         errors: What they are.
-        mean_ns: Mean overhead of a call.
+        level_ns: The standard error of the overhead's mean.
     """
 
-    def __init__(self, errors: Errors, mean_ns: float) -> None:
+    def __init__(self, errors: Errors, level_ns: float) -> None:
         self._errors = errors
-        self._mean_ns = mean_ns
-        self._misfits_ns: dict[int, float] = {}
-        self._totals: dict[int, float] = {}
+        self._level_ns = level_ns
+        self._groups: dict[_Key, float] = {}
         self._amounts: dict[_Key, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-        self._calls = 0.0
 
     def add(
-        self,
-        group: int,
-        cells: Iterable[Calls],
-        rest_ns: float,
-        total_ns: float | None,
+        self, group: int, cells: Iterable[Calls], total_ns: float, work: Work | None = None
     ) -> None:
         """Take a group of statements.
 
         Args:
             group: Its number.
             cells: Whose calls.
-            rest_ns: What they took beyond the overhead.
-            total_ns: The group's server time where the server says it.
+            total_ns: The group's server time.
+            work: How well a call's is known; None where the server says what the group took.
         """
         calls: dict[str, float] = defaultdict(float)
         amounts: dict[_Key, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        offsets, errors = self._errors.offsets, self._errors
         for cell in cells:
             tenant, count, kept = cell.tenant, cell.calls, cell.kept
             calls[tenant] += count
-            amounts["byte", 0][tenant] += cell.bytes_
-            amounts["writer", kept.writer_class][tenant] += count
-            if kept.cold:
+            # What has no error moves nobody.
+            if errors.byte_ns:
+                amounts["byte", 0][tenant] += cell.bytes_
+            if offsets and offsets.get(kept.writer_class):
+                amounts["writer", kept.writer_class][tenant] += count
+            if kept.cold and errors.cold_ns:
                 amounts["cold", 0][tenant] += count
-            if total_ns is None:
-                amounts["statement", group][tenant] += count
         whole = math.fsum(calls.values())
-        self._calls += whole
-        long = max(0.0, min(1.0, rest_ns / whole / self._mean_ns)) if self._mean_ns > 0 else 0.0
-        self._misfits_ns[group] = self._mean_ns * (MISFIT + (_LONG_MISFIT - MISFIT) * long)
+        moved = 0.0
+        if work is not None:
+            moved = work.moved
+            self._groups["group", group] = work.error_ns
+            self._amounts["group", group].update(calls)
+            for tenant, count in calls.items():
+                self._amounts["level", 0][tenant] += count * moved
         for key, mine in amounts.items():
             error = self._error(key)
             if not error:
                 continue
-            mean = 0.0 if total_ns is None else math.fsum(mine.values()) / whole
-            most = math.inf if total_ns is None else total_ns / 2 / error
+            # What moves all of a group moves it as far as its time is not known.
+            mean = (1 - moved) * math.fsum(mine.values()) / whole
+            most = math.inf if work is not None else total_ns / 2 / error
             for tenant, count in calls.items():
                 apart = mine.get(tenant, 0.0) - count * mean
                 self._amounts[key][tenant] += max(-most, min(most, apart))
@@ -132,32 +129,40 @@ class CommonErrors:
             error: The standard error, as a part of it.
         """
         self._amounts["total", group].update(server_ns)
-        self._totals[group] = error
+        self._groups["total", group] = error
 
-    def of(self, tenants: Iterable[str], calls: Mapping[str, float] | None = None) -> list[Common]:
+    def add_untold(self, parts: Mapping[str, float], error_ns: float) -> None:
+        """Take the error of the server's number, where the groups are made to add up to it.
+
+        Args:
+            parts: What part of the difference each tenant took.
+            error_ns: The standard error of the number.
+        """
+        self._amounts["untold", 0].update(parts)
+        self._groups["untold", 0] = error_ns
+
+    def of(self, tenants: Iterable[str], parts: Mapping[str, float]) -> list[Common]:
         """The errors, with amounts in the tenants' order.
 
         Args:
             tenants: The tenants.
-            calls: Their calls, where residues were corrected by one amount a call.
+            parts: What part of the sum's difference from the server's number each of them took;
+                empty where nothing was made to add up to one.
         """
         names = list(tenants)
         found = []
         for key, mine in sorted(self._amounts.items()):
-            mean = math.fsum(mine.values()) / self._calls if calls and self._calls else 0.0
-            amounts = [
-                mine.get(name, 0.0) - mean * (calls.get(name, 0.0) if calls else 0.0)
-                for name in names
-            ]
+            whole = math.fsum(mine.values()) if parts and key[0] != "untold" else 0.0
+            amounts = [mine.get(name, 0.0) - whole * parts.get(name, 0.0) for name in names]
             found.append(Common(amounts, self._error(key)))
         return found
 
     def _error(self, key: _Key) -> float:
         kind, number = key
+        if key in self._groups:
+            return self._groups[key]
         if kind == "writer":
             return self._errors.offsets.get(number, 0.0)
-        if kind == "total":
-            return self._totals[number]
         if kind == "cold":
             return self._errors.cold_ns
-        return self._errors.byte_ns if kind == "byte" else self._misfits_ns[number]
+        return self._errors.byte_ns if kind == "byte" else self._level_ns

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tenantmetrics.cost.server_time.common import CommonErrors, Errors, Kept
-from tenantmetrics.cost.server_time.sql import BEGIN_GROUP, WORKLESS_GROUP
+from tenantmetrics.cost.server_time.common import CommonErrors
+from tenantmetrics.cost.server_time.known import LEAST_NS, WITHOUT_WORK, Cell, Known
+from tenantmetrics.cost.server_time.sql_words import WORKLESS_GROUP
+from tenantmetrics.cost.server_time.totals import UNTOLD, group_totals, work_of
 from tenantmetrics.servertime import (
     MISFIT,
     Common,
@@ -21,63 +22,11 @@ from tenantmetrics.servertime import (
     divide,
 )
 
-__all__ = ["LEAST_NS", "Cell", "Errors", "Kept", "Known", "Shares", "divided"]
-
-LEAST_NS = 20_000
-"""No call that does work takes less of the server: what parsing and planning a look-up takes."""
+__all__ = ["Shares", "divided"]
 
 _MOST_RESTLESS = 4.0
 """A statement whose overhead is larger than others' has a larger spread too, but so many times at
 the most: of few calls the overhead is hardly known."""
-
-_WITHOUT_WORK = frozenset({WORKLESS_GROUP, BEGIN_GROUP})
-
-
-class Cell(NamedTuple):
-    """A tenant's calls of a group of statements.
-
-    Attributes:
-        tenant: The tenant.
-        group: The group.
-        calls: How many; weighted, where the rest is.
-        rest_ns: Wall time less overhead.
-        noise: Its variance, in units of one call's.
-        bytes_: Request and response bodies.
-        kept: What else these calls have in common.
-    """
-
-    tenant: str
-    group: int
-    calls: float
-    rest_ns: float
-    noise: float
-    bytes_: float = 0.0
-    kept: Kept = Kept()
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a segment before it is divided.
-
-    Attributes:
-        overhead: One call's.
-        error_ns: Standard error of its mean.
-        total_ns: What all tenants get.
-        errors: Standard errors of what else was taken off.
-        by_total: The total is the server's own number, and tells the overhead's mean better.
-        groups_ns: What a group's tenants get, where the server says it.
-        groups_errors: The error of what a group gets, as a part of it, where others run it too.
-        tenants_ns: What the server says of a tenant at the least, with the variance of that.
-    """
-
-    overhead: Overhead
-    error_ns: float
-    total_ns: float
-    errors: Errors = field(default_factory=Errors)
-    by_total: bool = False
-    groups_ns: Mapping[int, float] | None = None
-    groups_errors: Mapping[int, float] = field(default_factory=dict)
-    tenants_ns: Mapping[str, tuple[float, float]] | None = None
 
 
 class Shares(NamedTuple):
@@ -85,77 +34,90 @@ class Shares(NamedTuple):
 
     Attributes:
         tenants: Each tenant's server time.
-        error_ns: The standard error that all calls have in common.
-        common: Those that some have, in the order of `tenants`.
+        common: Errors that several have in common, in the order of `tenants`.
     """
 
     tenants: dict[str, Estimated]
-    error_ns: float
     common: list[Common]
 
 
-def divided(cells: Sequence[Cell], known: Known) -> Shares:
+def divided(cells: Sequence[Cell], known: Known, *, with_errors: bool = True) -> Shares:
     """Divide a segment.
 
     Args:
         cells: All of the segment.
         known: What else is known.
+        with_errors: Whether the errors that several tenants have in common are wanted.
     """
-    common = CommonErrors(known.errors, known.overhead.mean_ns)
-    groups: dict[int, dict[str, Cell]] = defaultdict(dict)
+    common = CommonErrors(known.errors, known.overhead.error_ns)
     apart: dict[int, list[Cell]] = defaultdict(list)
-    for cell in sorted(cells):
+    for cell in cells:
         if cell.calls > 0:
             apart[cell.group].append(cell)
-            of_group = groups[cell.group]
-            of_group[cell.tenant] = _plus(of_group.get(cell.tenant), cell)
-    variance_ns2 = known.overhead.variance_ns2
-    apart_ns2 = _apart(groups.get(WORKLESS_GROUP, {}).values(), variance_ns2)
-    surplus_ns, error_ns = _surplus(groups, known)
+    groups = {group: _by_tenant(members) for group, members in sorted(apart.items())}
+    apart_ns2 = _apart(groups.get(WORKLESS_GROUP, ()), known.overhead.variance_ns2)
+    totals, parts_of = group_totals(groups, known)
+    said = known.groups_ns is not None
     server: dict[str, float] = defaultdict(float)
     variance: dict[str, float] = defaultdict(float)
     calls: dict[str, float] = defaultdict(float)
-    for group, by_tenant in sorted(groups.items()):
-        members = list(by_tenant.values())
-        total = None if known.groups_ns is None else known.groups_ns.get(group, 0.0)
-        if group in _WITHOUT_WORK:
-            shares = _by_calls(members, total or 0.0)
-        else:
-            restless, own_ns2 = 1.0, apart_ns2
-            if total is not None:
-                restless = _restless(members, total, known.overhead)
-                own_ns2 = max(own_ns2, _long_misfit(members, total, known.overhead) ** 2)
-            parts = [
-                Part(
-                    cell.calls,
-                    cell.rest_ns - cell.calls * surplus_ns,
-                    restless * cell.noise * variance_ns2 + cell.calls * cell.calls * own_ns2,
-                )
-                for cell in members
-            ]
-            shares = divide(parts, total)
-            rest = math.fsum(part.rest_ns for part in parts)
-            common.add(group, apart[group], rest, total)
+    taken: dict[str, float] = defaultdict(float)
+    for group, members in groups.items():
+        total = totals[group]
+        works = group not in WITHOUT_WORK
+        shares = _shares(members, total, known, apart_ns2) if works else _by_calls(members, total)
+        if works and with_errors:
+            common.add(group, apart[group], total, None if said else work_of(group, known))
             if error := known.groups_errors.get(group):
-                amounts = (share.server_ns for share in shares)
-                common.add_total(group, dict(zip(by_tenant, amounts, strict=True)), error)
-        for cell, share in zip(members, shares, strict=True):
-            server[cell.tenant] += share.server_ns
-            most = math.inf if total is None else (total / 2) ** 2
-            variance[cell.tenant] += min(most, share.variance_ns2)
-            calls[cell.tenant] += 0.0 if group in _WITHOUT_WORK else cell.calls
+                pairs = zip(members, shares, strict=True)
+                common.add_total(group, {of.tenant: share.server_ns for of, share in pairs}, error)
+            part = parts_of.get(group, 0.0) / math.fsum(cell.calls for cell in members)
+            for cell in members if part else ():
+                taken[cell.tenant] += part * cell.calls
+        most = (total / 2) ** 2 if said else math.inf
+        for cell, (server_ns, own) in zip(members, shares, strict=True):
+            tenant = cell.tenant
+            server[tenant] += server_ns
+            variance[tenant] += min(most, own)
+            calls[tenant] += cell.calls if works else 0.0
     tenants = _settled(server, variance, calls, known)
-    return Shares(tenants, error_ns, common.of(tenants, calls if known.by_total else None))
+    if not with_errors:
+        return Shares(tenants, [])
+    if known.by_total:
+        common.add_untold(taken, UNTOLD * known.total_ns)
+    return Shares(tenants, common.of(tenants, taken))
 
 
-def _plus(known: Cell | None, cell: Cell) -> Cell:
-    if known is None:
-        return cell
-    return known._replace(
-        calls=known.calls + cell.calls,
-        rest_ns=known.rest_ns + cell.rest_ns,
-        noise=known.noise + cell.noise,
-    )
+def _by_tenant(cells: list[Cell]) -> list[Cell]:
+    """A group's cells, one a tenant; puts those given in order where that matters."""
+    if len({cell.tenant for cell in cells}) == len(cells):
+        return cells
+    # Sums of doubles hang on their order, and rows come in any.
+    cells.sort()
+    found: dict[str, Cell] = {}
+    for cell in cells:
+        known = found.get(cell.tenant)
+        if known is not None:
+            cell = known._replace(  # noqa: PLW2901 - the sum so far
+                calls=known.calls + cell.calls,
+                rest_ns=known.rest_ns + cell.rest_ns,
+                noise=known.noise + cell.noise,
+            )
+        found[cell.tenant] = cell
+    return list(found.values())
+
+
+def _shares(
+    members: Sequence[Cell], total_ns: float, known: Known, apart_ns2: float
+) -> list[Divided]:
+    """What each tenant gets of a group of statements that do work."""
+    variance_ns2 = known.overhead.variance_ns2 * _restless(members, total_ns, known.overhead)
+    own_ns2 = max(apart_ns2, _long_misfit(members, total_ns, known.overhead) ** 2)
+    parts = [
+        Part(count, rest_ns, noise * variance_ns2 + count * count * own_ns2)
+        for _, _, count, rest_ns, noise, _, _ in members
+    ]
+    return divide(parts, total_ns)
 
 
 def _apart(cells: Iterable[Cell], variance_ns2: float) -> float:
@@ -194,24 +156,6 @@ def _long_misfit(cells: Iterable[Cell], total_ns: float, overhead: Overhead) -> 
     if not calls or overhead.mean_ns <= 0:
         return 0.0
     return MISFIT * overhead.mean_ns * min(1.0, total_ns / calls / overhead.mean_ns)
-
-
-def _surplus(groups: Mapping[int, Mapping[str, Cell]], known: Known) -> tuple[float, float]:
-    """What a call's overhead is more than was thought, so that residues add up to the total."""
-    if not known.by_total:
-        return 0.0, 0.0 if known.groups_ns is not None else known.error_ns
-    work = [
-        cell
-        for group, cells in groups.items()
-        if group not in _WITHOUT_WORK
-        for cell in cells.values()
-    ]
-    calls = math.fsum(cell.calls for cell in work)
-    if not calls:
-        return 0.0, 0.0
-    rest = math.fsum(cell.rest_ns for cell in work)
-    noise = math.fsum(cell.noise for cell in work) * known.overhead.variance_ns2
-    return (rest - known.total_ns) / calls, math.sqrt(noise) / calls
 
 
 def _by_calls(cells: Iterable[Cell], total_ns: float) -> list[Divided]:

@@ -107,13 +107,14 @@ def _whole_hours(record: Record, hours: Mapping[int, HourUsage]) -> set[int]:
     """The hours that the table of statements holds (nearly) all calls of."""
     calls: dict[int, float] = {}
     net: dict[int, float] = {}
-    for (hour, _), one in record.hours.items():
-        calls[hour] = calls.get(hour, 0.0) + one.calls
-        net[hour] = net.get(hour, 0.0) + one.net_ns
+    for (hour, _), known in record.hours.items():
+        calls[hour] = calls.get(hour, 0.0) + known.calls
+        net[hour] = net.get(hour, 0.0) + known.net_ns
     return {
         hour
-        for hour, one in hours.items()
-        if hour in calls and (calls[hour] >= _WHOLE * one.calls or net[hour] >= _WHOLE * one.net_ns)
+        for hour, used in hours.items()
+        if hour in calls
+        and (calls[hour] >= _WHOLE * used.calls or net[hour] >= _WHOLE * used.net_ns)
     }
 
 

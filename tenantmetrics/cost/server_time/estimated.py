@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tenantmetrics.cost.engines import OpenLedger
-from tenantmetrics.cost.server_time import sql
-from tenantmetrics.cost.server_time.division import Cell, Errors, Kept, Known, divided
-from tenantmetrics.cost.server_time.matched import MOST_MATCHED, Matched
+from tenantmetrics.cost.server_time import sql_cells
+from tenantmetrics.cost.server_time.division import divided
+from tenantmetrics.cost.server_time.grouping import FEWEST_GROUPS, groups_of, known_of
+from tenantmetrics.cost.server_time.known import Cell, Kept
 from tenantmetrics.cost.server_time.model import (
     HourServerTime,
     Method,
@@ -19,19 +20,16 @@ from tenantmetrics.cost.server_time.model import (
     TenantServerTime,
 )
 from tenantmetrics.cost.server_time.notes import notes_on
-from tenantmetrics.cost.server_time.parts import Part, estimate_parts
+from tenantmetrics.cost.server_time.parts import estimate_parts
 from tenantmetrics.cost.server_time.record import Record
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad
 from tenantmetrics.cost.server_time.wall import of_usage
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.cost.usage import HourUsage, TenantUsage
-from tenantmetrics.servertime import Verdict, intervals
+from tenantmetrics.servertime import intervals
 
 __all__ = ["ServerTimeEstimate"]
 
-_MOST_CELLS = 200_000
-"""Tenants times statements that are divided one by one: some seconds in Python."""
-_FEWEST_GROUPS = 20
 _MOST_KEPT_APART = 5_000_000
 """Calls up to which writers and cold calls are looked at tenant by tenant: of more, what the errors
 of their overheads move is less than a thousandth, and the sums would be millions of rows."""
@@ -84,9 +82,9 @@ class ServerTimeEstimate:
         mine: dict[int, float] = defaultdict(float)
         rest: dict[int, float] = defaultdict(float)
         for part in self.parts:
-            for (hour, _), one in part.hours.items():
-                mine[hour] += one.metered_ns
-                rest[hour] += one.unmetered_ns
+            for (hour, _), hour_of in part.hours.items():
+                mine[hour] += hour_of.metered_ns
+                rest[hour] += hour_of.unmetered_ns
         for hour in self.usage_hours:
             mine[hour] += self._usage[hour].net_ns
         for hour, ns in self._quiet.items():
@@ -104,9 +102,11 @@ class ServerTimeEstimate:
             parts = [part for part in self.parts if part.method is method]
             hours = {hour for part in parts for hour, _ in part.keys}
             records = [self._record.hours[key] for part in parts for key in part.keys]
-            calls = sum(int(one.calls) for one in records)
-            wall = sum(int(one.net_ns) for one in records)
-            mine = math.fsum(one.metered_ns for part in parts for one in part.hours.values())
+            calls = sum(int(record.calls) for record in records)
+            wall = sum(int(record.net_ns) for record in records)
+            mine = math.fsum(
+                hour_of.metered_ns for part in parts for hour_of in part.hours.values()
+            )
             if method is Method.WALL:
                 hours |= self.usage_hours
                 calls += sum(self._usage[hour].calls for hour in self.usage_hours)
@@ -154,22 +154,26 @@ class ServerTimeEstimate:
         found = of_usage(usage) if self.usage_hours else {}
         largest = max((factors.get(hour, 0.0) for hour in self.hours), default=0.0) or 1.0
         weights = {hour: factors.get(hour, 0.0) / largest for hour in self.hours}
-        self._numbers = self._groups(len(usage))
+        self._numbers = groups_of(self.parts, len(usage))
         plain, weighted = self._sums(weights)
         ones = dict.fromkeys(self.hours, 1.0)
         amounts: dict[str, list[float]] = defaultdict(lambda: [0.0] * 4)
         for number, part in enumerate(self.parts):
-            server = divided(plain[number], self._known(part, ones)).tenants
-            shares = divided(weighted[number], self._known(part, weights))
+            known = [
+                known_of(part, of_hours, self._numbers, self._record, self._server)
+                for of_hours in (ones, weights)
+            ]
+            server = divided(plain[number], known[0], with_errors=False).tenants
+            shares = divided(weighted[number], known[1])
             weighed = shares.tenants
-            bounds = intervals(list(weighed.values()), shares.error_ns, shares.common)
-            for tenant, one in server.items():
-                amounts[tenant][0] += one.server_ns
-            for (tenant, one), (low, high) in zip(weighed.items(), bounds, strict=True):
-                amounts[tenant][1] += one.server_ns
+            bounds = intervals(list(weighed.values()), 0.0, shares.common)
+            for tenant, estimate in server.items():
+                amounts[tenant][0] += estimate.server_ns
+            for (tenant, estimate), (low, high) in zip(weighed.items(), bounds, strict=True):
+                amounts[tenant][1] += estimate.server_ns
                 # Parts of a period err apart, so their half widths add up as squares do.
-                amounts[tenant][2] += (one.server_ns - low) ** 2
-                amounts[tenant][3] += (high - one.server_ns) ** 2
+                amounts[tenant][2] += (estimate.server_ns - low) ** 2
+                amounts[tenant][3] += (high - estimate.server_ns) ** 2
         return _merged(found, amounts, largest)
 
     def _sums(
@@ -180,7 +184,10 @@ class ServerTimeEstimate:
         weighted: dict[int, list[Cell]] = defaultdict(list)
         scales = self._scales(weights)
         kept_of: dict[tuple[Any, Any], Kept] = {}
-        for segment, tenant, of, writer, cold, *sums in self._cells(weights, scales):
+        rows = self._cells(weights, scales)
+        while rows:
+            # Each row goes as its cells come: there may be millions.
+            segment, tenant, of, writer, cold, *sums = rows.pop()
             # Text from Athena, whole numbers from the others.
             calls, rest, noise, wcalls, wrest, wnoise, wbytes = map(float, sums)
             number, group = int(segment), int(of)
@@ -203,7 +210,7 @@ class ServerTimeEstimate:
             )
         return plain, weighted
 
-    def _scales(self, weights: Mapping[int, float]) -> sql.Scales:
+    def _scales(self, weights: Mapping[int, float]) -> sql_cells.Scales:
         """Units in which all tenants' sums fit into a double."""
         rest = noise = wcalls = wrest = wnoise = 0.0
         for part in self.parts:
@@ -219,30 +226,33 @@ class ServerTimeEstimate:
                 wcalls += one.calls * weight
                 noise += one.calls * max(1.0, noisy)
                 wnoise += one.calls * max(1.0, noisy) * weight * weight
-        return sql.Scales(*map(sql.finest, (rest, noise, wcalls, wrest, wnoise)))
+        return sql_cells.Scales(*map(sql_cells.finest, (rest, noise, wcalls, wrest, wnoise)))
 
-    def _cells(self, weights: Mapping[int, float], scales: sql.Scales) -> list[tuple[Any, ...]]:
+    def _cells(
+        self, weights: Mapping[int, float], scales: sql_cells.Scales
+    ) -> list[tuple[Any, ...]]:
         clusters = {arn: number for number, arn in enumerate(self._record.clusters)}
-        of_cluster: dict[str, sql.OfCluster] = {}
-        of_hour: dict[tuple[int, int], sql.OfHour] = {}
+        of_cluster: dict[str, sql_cells.OfCluster] = {}
+        of_hour: dict[tuple[int, int], sql_cells.OfHour] = {}
         offsets: dict[tuple[int, str], tuple[int, float]] = {}
         for number, part in enumerate(self.parts):
             over, cluster = part.overhead, clusters[part.arn]
-            of_cluster[part.arn] = sql.OfCluster(
+            of_cluster[part.arn] = sql_cells.OfCluster(
                 cluster, round(over.cold_ns), over.slope.ns_a_byte, over.cold_noise
             )
             for key in part.keys:
                 mean = round(over.of(key[0], -1, cold=False))
-                of_hour[key[0], cluster] = sql.OfHour(number, mean, weights[key[0]])
-            for writer, one in self._record.classes.items():
-                if one in over.offsets or one in over.noises:
-                    more = round(over.offsets.get(one, 0.0))
-                    offsets[cluster, writer] = more, over.noises.get(one, 1.0)
+                of_hour[key[0], cluster] = sql_cells.OfHour(number, mean, weights[key[0]])
+            for writer, class_number in self._record.classes.items():
+                if class_number in over.offsets or class_number in over.noises:
+                    more = round(over.offsets.get(class_number, 0.0))
+                    offsets[cluster, writer] = more, over.noises.get(class_number, 1.0)
         if not of_hour:
             return []
         calls = math.fsum(hour.calls for hour in self._record.hours.values())
+        statements = {key.fingerprint for part in self.parts for key in part.segment.parts}
         return self._ledger.rows(
-            sql.cells(
+            sql_cells.cells(
                 self._period,
                 of_cluster,
                 of_hour,
@@ -250,86 +260,9 @@ class ServerTimeEstimate:
                 self._numbers,
                 scales=scales,
                 classes=self._record.classes if calls <= _MOST_KEPT_APART else None,
+                few_statements=len(statements) <= len(self._numbers) + FEWEST_GROUPS,
             )
         )
-
-    def _groups(self, tenants: int) -> dict[int, int]:
-        """The statements that are divided one by one: those that took most of the clients' time."""
-        most = min(MOST_MATCHED, max(_FEWEST_GROUPS, _MOST_CELLS // max(1, tenants)))
-        walls: dict[int, float] = defaultdict(float)
-        matched: set[int] = set()
-        for part in self.parts:
-            for statement, one in part.segment.by_statement().items():
-                walls[statement] += one.moments.wall_ns
-            matched |= set(part.matched.work_ns) if part.matched is not None else set()
-        missing = {
-            statement
-            for part in self.parts
-            for statement, _ in (part.matched.missing if part.matched is not None else ())
-        }
-        # Ours that no view shows are one group, because their time is known as one.
-        walls = {key: wall for key, wall in walls.items() if key in matched or key not in missing}
-        order = sorted(walls, key=lambda statement: (-walls[statement], statement))
-        groups = {statement: number for number, statement in enumerate(order[:most], 1)}
-        return groups | {one: 0 for one in order[most : most + MOST_MATCHED] if one in matched}
-
-    def _known(self, part: Part, weights: Mapping[int, float]) -> Known:
-        over = part.overhead
-        total = math.fsum(one.metered_ns * weights[hour] for (hour, _), one in part.hours.items())
-        errors = Errors(over.offset_errors, over.cold_error, over.slope.error)
-        if part.matched is not None:
-            groups = self._group_totals(part, part.matched, weights)
-            unsure = {
-                self._numbers[one]: error / part.matched.factors[one]
-                for one, error in part.matched.errors.items()
-                if self._numbers.get(one) and part.matched.factors[one]
-            }
-            return Known(
-                over.whole,
-                over.error_ns,
-                total,
-                errors=errors,
-                groups_ns=groups,
-                groups_errors=unsure,
-            )
-        said: dict[str, tuple[float, float]] = {}
-        for (hour, _), names in part.tenants.items():
-            for tenant, ns in names.items():
-                known, variance = said.get(tenant, (0.0, 0.0))
-                weight = weights[hour]
-                # A session that is seen stands for the time to the next sample, give or take its
-                # root. Performance Insights looks every second.
-                apart_ns = 1e9
-                if part.method is Method.ACTIVITY:
-                    apart_ns *= self._server.sample_s
-                said[tenant] = known + ns * weight, variance + ns * apart_ns * weight * weight
-        unmetered = any(one.verdict is Verdict.UNMETERED for one in part.hours.values())
-        by_total = part.method is Method.DB_LOAD and not unmetered
-        return Known(
-            over.whole, over.error_ns, total, errors=errors, by_total=by_total, tenants_ns=said
-        )
-
-    def _group_totals(
-        self, part: Part, matched: Matched, weights: Mapping[int, float]
-    ) -> dict[int, float]:
-        totals: dict[int, float] = defaultdict(float)
-        calls = math.fsum(self._record.hours[key].calls for key in part.keys)
-        for key in part.keys:
-            weight = weights[key[0]]
-            share = self._record.hours[key].calls / max(1.0, calls)
-            if matched.beyond_ns:
-                totals[sql.REST_GROUP] += matched.beyond_ns * share * weight
-            for statement, ran in self._server.statements.get(key, {}).items():
-                factor = matched.factors.get(statement)
-                beyond = ran.ns * max(0.0, 1 - (factor or 0.0)) * weight * matched.rest_factor
-                if beyond:
-                    totals[sql.REST_GROUP] += beyond
-                if factor is None:
-                    continue
-                work = statement in matched.work_ns
-                group = self._numbers.get(statement, 0) if work else sql.WORKLESS_GROUP
-                totals[group] += ran.ns * factor * weight
-        return totals
 
 
 def _merged(

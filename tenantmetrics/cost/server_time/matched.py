@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tenantmetrics.cost.server_time.overheads import WORK, ClusterOverhead
+from tenantmetrics.cost.server_time.overheads import ClusterOverhead
 from tenantmetrics.cost.server_time.record import Segment
 from tenantmetrics.cost.server_time.server import Ran
+from tenantmetrics.cost.server_time.works import Residue, residues
 from tenantmetrics.servertime import ENOUGH_CALLS, MISFIT, Verdict, metered
 from tenantmetrics.servertime.load import Z
 
@@ -64,11 +65,11 @@ class Matched:
             share: The hour's part of the segment's calls.
         """
         mine = total = self.beyond_ns * share
-        for statement, one in ran.items():
+        for statement, executed in ran.items():
             factor = self.factors.get(statement)
             # What goes beyond ours of a statement that is ours belongs to the rest.
-            known = one.ns * max(1.0, factor or 0.0)
-            part = one.ns * (factor or 0.0)
+            known = executed.ns * max(1.0, factor or 0.0)
+            part = executed.ns * (factor or 0.0)
             mine += part + (known - part) * self.rest_factor
             total += known
         return mine, total - mine
@@ -91,32 +92,35 @@ def match(
     """
     view: dict[int, Ran] = {}
     for ran in hours:
-        for statement, one in ran.items():
+        for statement, executed in ran.items():
             known = view.setdefault(statement, Ran())
-            known.calls += one.calls
-            known.ns += one.ns
+            known.calls += executed.calls
+            known.ns += executed.ns
     found = Matched()
     work, workless = segment.by_statement(), segment.workless()
-    residues = _by_statement(segment, overhead)
+    rests = residues(segment, overhead)
     unmatched_ns = 0.0
-    for statement, one in sorted(view.items()):
+    for statement, executed in sorted(view.items()):
         ours = [known[statement] for known in (work, workless) if statement in known]
         if not statement or not ours:
-            unmatched_ns += one.ns
-            found.strangers.append((statement, one.ns))
+            unmatched_ns += executed.ns
+            found.strangers.append((statement, executed.ns))
             continue
         # A batch is one call and as many executions as parameter sets, each writing a row or more.
         calls = sum(mine.moments.calls for mine in ours)
         most = max(calls, sum(mine.rows_written for mine in ours))
         factor = 1.0
-        if one.calls > most * _TOLERANCE + 2:
-            factor, error = _shared(one, most / one.calls, residues.get(statement), overhead)
+        if executed.calls > most * _TOLERANCE + 2:
+            factor, error = _shared(executed, most / executed.calls, rests.get(statement), overhead)
             found.errors[statement] = error
-        elif 0 < one.calls < calls:
-            factor = min(_MOST_SCALED, calls / one.calls)
+        elif executed.calls > most > 0:
+            # Of an execution or two it cannot be told whether they are ours.
+            found.errors[statement] = 1 - most / executed.calls
+        elif 0 < executed.calls < calls:
+            factor = min(_MOST_SCALED, calls / executed.calls)
         found.factors[statement] = factor
-        unmatched_ns += one.ns * max(0.0, 1 - factor)
-        ns = one.ns * factor
+        unmatched_ns += executed.ns * max(0.0, 1 - factor)
+        ns = executed.ns * factor
         if statement in work:
             # The same text may be counted as both, where a failed call counts as work.
             found.work_ns[statement] = ns
@@ -129,14 +133,14 @@ def match(
 
 def _rest(found: Matched, segment: Segment, overhead: ClusterOverhead, unmatched_ns: float) -> None:
     """Of the time that did not match, what our own calls that did not match account for."""
-    residues = {True: _Residue(), False: _Residue()}
-    for statement, one in _by_statement(segment, overhead).items():
+    rests = {True: Residue(), False: Residue()}
+    for statement, residue in residues(segment, overhead).items():
         known = statement in found.work_ns
-        residues[known].rest_ns += one.rest_ns
-        residues[known].calls += one.calls
+        rests[known].rest_ns += residue.rest_ns
+        rests[known].calls += residue.calls
         if not known:
-            found.missing.append((statement, one.calls))
-    mine, others = residues[False], residues[True]
+            found.missing.append((statement, residue.calls))
+    mine, others = rests[False], rests[True]
     found.unmetered_ns = unmatched_ns
     if not mine.calls:
         return
@@ -159,30 +163,8 @@ def _rest(found: Matched, segment: Segment, overhead: ClusterOverhead, unmatched
         found.beyond_ns = mine.rest_ns - unmatched_ns
 
 
-@dataclass(slots=True)
-class _Residue:
-    calls: float = 0.0
-    rest_ns: float = 0.0
-
-
-def _by_statement(segment: Segment, overhead: ClusterOverhead) -> dict[int, _Residue]:
-    """Wall time less overhead of the statements that do work."""
-    found: dict[int, _Residue] = {}
-    for key, one in segment.parts.items():
-        if key.kind not in WORK:
-            continue
-        mean = overhead.whole.mean_ns + overhead.offsets.get(key.writer_class, 0.0)
-        mean += overhead.cold_ns if key.kind.startswith("cold") else 0.0
-        size = one.bytes_ - one.moments.calls * overhead.workless_bytes
-        residue = found.setdefault(key.fingerprint, _Residue())
-        residue.rest_ns += one.moments.wall_ns - one.moments.calls * mean
-        residue.rest_ns -= size * overhead.slope.ns_a_byte
-        residue.calls += one.moments.calls
-    return found
-
-
 def _shared(
-    ran: Ran, part: float, mine: _Residue | None, overhead: ClusterOverhead
+    ran: Ran, part: float, mine: Residue | None, overhead: ClusterOverhead
 ) -> tuple[float, float]:
     """What part of a statement's time is ours, where others run it too, and the error of that.
 

@@ -21,6 +21,8 @@ _NAMED = 3
 """Statements that did not match are named up to so many."""
 _WELL_KNOWN = 0.06
 """The part of the overhead from which on an error of it is worth a note."""
+_APART = 0.03
+"""The part of the overhead by which calls without work take less, from which on that is noted."""
 _WORTH_NAMING = 0.01
 """The part of the server's time from which on what did not match is worth a note."""
 
@@ -63,23 +65,28 @@ def _on_overhead(parts: Sequence[Part], where: str) -> Iterator[str]:
         return
     over = parts[0].overhead
     ms = over.whole.mean_ns / 1e6
-    if over.whole.source is OverheadSource.LOWEST_STATEMENT:
+    if over.whole.source is OverheadSource.STATEMENTS:
         yield (
-            f"server time{where}: no {ENOUGH_CALLS} calls without work (BEGIN, set_config, "
-            f"SELECT 1), so a call's overhead is taken for at most {ms:.1f} ms, the mean of the "
-            "cheapest statement; a call of that statement then costs next to nothing, and no "
-            "load is told to be unmetered"
+            f"server time{where}: no calls without work (BEGIN, set_config, SELECT 1), so a call's "
+            f"overhead of {ms:.1f} ms, known to {over.error_ns / 1e6:.1f} ms, is what the cheapest "
+            "statements have in common; the server's own numbers would tell it"
         )
     elif over.whole.source is OverheadSource.FEW_WORKLESS:
         yield (
             f"server time{where}: fewer than {ENOUGH_CALLS} calls without work, so a call's "
             f"overhead of {ms:.1f} ms is known to {over.error_ns / 1e6:.1f} ms only"
         )
+    elif over.workless_ns and ms - over.workless_ns / 1e6 > _APART * ms:
+        yield (
+            f"server time{where}: calls without work take {over.workless_ns / 1e6:.1f} ms, less "
+            "than the cheapest statements do; those may be look-ups or work for so long, so a "
+            f"call's overhead of {ms:.1f} ms is known to {over.error_ns / 1e6:.1f} ms only; the "
+            "server's own numbers would tell it"
+        )
     elif over.whole.error_ns > _WELL_KNOWN * over.whole.mean_ns:
         yield (
-            f"server time{where}: calls without work are few, or take less than the cheapest "
-            f"statement does, so a call's overhead of {ms:.1f} ms is known to "
-            f"{over.error_ns / 1e6:.1f} ms only; the server's own numbers would tell it"
+            f"server time{where}: calls without work are few, so a call's overhead of {ms:.1f} ms "
+            f"is known to {over.error_ns / 1e6:.1f} ms only; the server's own numbers would tell it"
         )
     if over.slope.is_bound and over.slope.ns_a_byte:
         yield (
@@ -108,7 +115,7 @@ def _on_strangers(part: Part, server: ServerLoad, where: str) -> Iterator[str]:
     if matched is None or not load:
         return
     joined = matched.matched_ns / load
-    strangers = [one for one in matched.strangers if one[1] >= _WORTH_NAMING * load]
+    strangers = [stranger for stranger in matched.strangers if stranger[1] >= _WORTH_NAMING * load]
     if strangers:
         names = ", ".join(
             f"{server.summaries.get(statement) or 'a statement'} ({ns / load:.1%})"
@@ -126,7 +133,7 @@ def _on_missing(
     matched = part.matched
     if matched is None:
         return
-    calls = math.fsum(one.moments.calls for one in part.segment.by_statement().values())
+    calls = math.fsum(sums.moments.calls for sums in part.segment.by_statement().values())
     missing: dict[int, float] = {}
     for statement, count in matched.missing:
         missing[statement] = missing.get(statement, 0.0) + count

@@ -13,7 +13,7 @@ from tenantmetrics.servertime import ENOUGH_CALLS, Moments, Overhead, OverheadSo
 from tenantmetrics.servertime.slope import Group
 
 __all__ = [
-    "BOUND_ERROR",
+    "UNSURE",
     "WORK",
     "ClusterOverhead",
     "StatementKey",
@@ -22,10 +22,9 @@ __all__ = [
     "cluster_overhead",
 ]
 
-BOUND_ERROR = 0.05
-"""How much of it a mean that is only an upper bound may be too high: what a look-up takes of
-PostgreSQL (0.05 to 1 ms) against what a call to the Data API takes (20 to 60 ms)."""
-
+UNSURE = 0.1
+"""How much lower the overhead may be, as a part of it, where no call without work tells it: what
+the cheapest statements take (0.05 to some ms) against what a call takes (20 to 60)."""
 
 WORK = frozenset({"work", "cold_work"})
 """Kinds of calls that do work. The others: `workless` statements and `begin`, operations such as
@@ -80,6 +79,8 @@ class ClusterOverhead:
         cold_noise: The variance of a call that does, in units of one that does not.
         slope: What a byte adds.
         hours: Overhead of a call by hour, of the writers without an offset.
+        workless_bytes: Bytes of a call without work.
+        workless_ns: The mean of those calls; 0 if there are none.
     """
 
     whole: Overhead = field(default_factory=Overhead)
@@ -92,6 +93,7 @@ class ClusterOverhead:
     slope: Slope = field(default_factory=Slope)
     hours: dict[int, float] = field(default_factory=dict)
     workless_bytes: float = 0.0
+    workless_ns: float = 0.0
 
     def of(self, hour: int, writer_class: int, *, cold: bool) -> float:
         """Overhead of a call without bytes, nanoseconds."""
@@ -102,9 +104,7 @@ class ClusterOverhead:
 
     @property
     def error_ns(self) -> float:
-        """The standard error of its mean; of an upper bound, what it may be too high by too."""
-        if self.whole.source is OverheadSource.LOWEST_STATEMENT:
-            return math.hypot(self.whole.error_ns, BOUND_ERROR * self.whole.mean_ns)
+        """The standard error of its mean."""
         return self.whole.error_ns
 
 
@@ -120,20 +120,20 @@ def cluster_overhead(
     """
     sums: dict[int, dict[int, Moments]] = defaultdict(dict)
     workless_bytes = workless_calls = 0.0
-    calls = math.fsum(one.moments.calls for key, one in parts.items() if key.kind == "workless")
+    calls = math.fsum(part.moments.calls for key, part in parts.items() if key.kind == "workless")
     without = {"workless"} if calls >= ENOUGH_CALLS else {"workless", "begin"}
-    for key, one in parts.items():
+    for key, part in parts.items():
         if key.kind in without:
             statement = _WORKLESS
-            workless_bytes += one.bytes_
-            workless_calls += one.moments.calls
+            workless_bytes += part.bytes_
+            workless_calls += part.moments.calls
         elif key.kind in {"work", "begin"}:
             # What BEGIN takes is about the overhead: it counts as a cheap statement does.
             statement = key.fingerprint if key.kind == "work" else _BEGIN
         else:
             continue
         known = sums[key.writer_class].get(statement, Moments())
-        sums[key.writer_class][statement] = known.plus(one.moments)
+        sums[key.writer_class][statement] = known.plus(part.moments)
     found = ClusterOverhead()
     found.workless_bytes = workless_bytes / workless_calls if workless_calls else 0.0
     misfit = servertime.MISFIT if without == {"workless"} else servertime.OPERATIONS_MISFIT
@@ -159,7 +159,7 @@ def _level(
     """The overhead over all writers, their offsets taken off."""
     # What differs between writers is no noise, so it is taken off before anything is averaged.
     level: dict[int, Moments] = defaultdict(Moments)
-    quietest = min((one.variance_ns2 for one in writers.values()), default=0.0)
+    quietest = min((offset.variance_ns2 for offset in writers.values()), default=0.0)
     for writer, kinds in sums.items():
         shift, part = 0.0, 1.0
         if writer in writers:
@@ -172,16 +172,20 @@ def _level(
         # BEGIN and COMMIT have their connection as SETs do: they tell nothing of other statements.
         for operation in (_BEGIN, _COMMIT):
             level.pop(operation, None)
+    found.workless_ns = pooled.mean_ns
     found.whole = servertime.overhead(pooled, level.values(), misfit=misfit)
+    if found.whole.source is OverheadSource.STATEMENTS:
+        error = math.hypot(found.whole.error_ns, UNSURE * found.whole.mean_ns)
+        found.whole = found.whole._replace(error_ns=error)
 
 
 def _cold(found: ClusterOverhead, parts: Mapping[StatementKey, StatementSums]) -> None:
     """What opening a connection adds: by workless calls, or by statements run both ways."""
     sums: dict[tuple[int, bool], Moments] = {}
     cold = warm = Moments()
-    for key, one in parts.items():
+    for key, part in parts.items():
         shift = found.offsets.get(key.writer_class, 0.0)
-        moments = one.moments.shifted(-shift)
+        moments = part.moments.shifted(-shift)
         if key.kind == "workless":
             warm = warm.plus(moments)
         elif key.kind == "cold_workless":
@@ -191,8 +195,8 @@ def _cold(found: ClusterOverhead, parts: Mapping[StatementKey, StatementSums]) -
             place = (statement, key.kind.startswith("cold"))
             sums[place] = sums.get(place, Moments()).plus(moments)
     pairs = [(cold, warm)] + [
-        (one, sums[statement, False])
-        for (statement, is_cold), one in sums.items()
+        (moments, sums[statement, False])
+        for (statement, is_cold), moments in sums.items()
         if is_cold and (statement, False) in sums
     ]
     weights = differences = 0.0
@@ -222,12 +226,14 @@ def _hours(found: ClusterOverhead, workless_hours: Mapping[int, Mapping[int, Mom
     by_hour = {}
     for hour, classes in workless_hours.items():
         by_hour[hour] = _sum(
-            one.shifted(-found.offsets.get(number, 0.0)) for number, one in classes.items()
+            moments.shifted(-found.offsets.get(number, 0.0)) for number, moments in classes.items()
         )
     if found.whole.source is not OverheadSource.WORKLESS:
         return
-    for hour, one in servertime.by_writer(by_hour, found.whole).items():
-        found.hours[hour] = one.mean_ns
+    # Hours differ as their calls without work do, whatever those take less than the others.
+    usual = found.whole._replace(mean_ns=_sum(by_hour.values()).mean_ns)
+    for hour, mean in servertime.by_writer(by_hour, usual).items():
+        found.hours[hour] = found.whole.mean_ns + mean.mean_ns - usual.mean_ns
 
 
 def add_slope(
@@ -244,21 +250,21 @@ def add_slope(
             bound is used.
     """
     whole: dict[int, StatementSums] = {}
-    for key, one in parts.items():
+    for key, part in parts.items():
         if key.kind not in {"work", "workless"}:
             continue
         if server_ns is None and key.kind == "workless":
             continue
         shift = found.offsets.get(key.writer_class, 0.0)
-        moved = StatementSums(one.moments.shifted(-shift), one.bytes_)
+        moved = StatementSums(part.moments.shifted(-shift), part.bytes_)
         whole[key.fingerprint] = whole.get(key.fingerprint, StatementSums()).plus(moved)
     groups = [
         Group(
-            one.moments.calls,
-            one.moments.wall_ns - (server_ns or {}).get(statement, 0.0),
-            one.bytes_,
+            sums.moments.calls,
+            sums.moments.wall_ns - (server_ns or {}).get(statement, 0.0),
+            sums.bytes_,
         )
-        for statement, one in sorted(whole.items())
+        for statement, sums in sorted(whole.items())
         if server_ns is None or statement in server_ns
     ]
     if server_ns is not None:
@@ -269,6 +275,6 @@ def add_slope(
 
 def _sum(many: Iterable[Moments]) -> Moments:
     total = Moments()
-    for one in many:
-        total = total.plus(one)
+    for moments in many:
+        total = total.plus(moments)
     return total

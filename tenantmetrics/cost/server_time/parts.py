@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tenantmetrics.cost.server_time.division import LEAST_NS
+from tenantmetrics.cost.server_time.known import LEAST_NS
 from tenantmetrics.cost.server_time.matched import Matched, match
 from tenantmetrics.cost.server_time.model import Method
 from tenantmetrics.cost.server_time.named import named_ns
@@ -21,7 +21,8 @@ from tenantmetrics.cost.server_time.overheads import (
 )
 from tenantmetrics.cost.server_time.record import Record, Segment
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad
-from tenantmetrics.servertime import Metered, OverheadSource, Verdict, between, metered
+from tenantmetrics.cost.server_time.works import works
+from tenantmetrics.servertime import Metered, OverheadSource, Verdict, Work, between, metered
 
 __all__ = ["Part", "estimate_parts"]
 
@@ -41,6 +42,7 @@ class Part:
         tenants: The server's own word by hour, then tenant; Performance Insights and
             samples of `pg_stat_activity` have it.
         load_ns: All server time by its own account; None where nothing says it.
+        works: Calls of each statement and what one of them works, by fingerprint; by the record.
     """
 
     method: Method
@@ -52,6 +54,7 @@ class Part:
     matched: Matched | None = None
     tenants: dict[HourKey, dict[str, float]] = field(default_factory=dict)
     load_ns: float | None = None
+    works: dict[int, tuple[float, Work]] = field(default_factory=dict)
 
 
 def estimate_parts(
@@ -75,8 +78,8 @@ def estimate_parts(
     for arn in {arn for arn, _ in kinds}:
         sums: dict[StatementKey, StatementSums] = {}
         for (of, _), number in numbers.items():
-            for key, one in segments[number].parts.items() if of == arn else ():
-                sums[key] = sums.get(key, StatementSums()).plus(one)
+            for key, known in segments[number].parts.items() if of == arn else ():
+                sums[key] = sums.get(key, StatementSums()).plus(known)
         overheads[arn] = cluster_overhead(sums, record.workless_hours(arn))
         add_slope(overheads[arn], sums, None)
     parts = [
@@ -100,10 +103,16 @@ def estimate_parts(
 
 def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
     """What the record says, and where the server has a number, that one."""
-    residues = _residues(part, record)
-    error = part.overhead.error_ns
+    part.works = works(part.segment, part.overhead)
+    rests = _residues(part, record)
+    # That long statements may wait longer makes the record too high, and never the server's load.
+    moved = math.fsum(count * work.moved for count, work in part.works.values())
+    whole = math.fsum(count for count, _ in part.works.values())
+    error = part.overhead.error_ns * moved / whole if whole else 0.0
+    # Nor is anything unmetered that is ours if calls without work have the overhead of the others.
+    doubt_ns = max(0.0, part.overhead.whole.mean_ns - part.overhead.workless_ns)
     for key in part.keys:
-        mine, calls = residues[key]
+        mine, calls = rests[key]
         noise = math.sqrt(calls * part.overhead.whole.variance_ns2 + (calls * error) ** 2)
         if part.method in {Method.RECORD, Method.WALL}:
             part.hours[key] = Metered(mine, 0.0, Verdict.AGREE)
@@ -114,10 +123,11 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
             noise = math.hypot(noise, math.sqrt(total * server.sample_s * 1e9))
         part.load_ns = (part.load_ns or 0.0) + total
         if part.overhead.whole.source is not OverheadSource.WORKLESS:
-            # The overhead is no more than a bound, so nothing can be said to be unmetered.
+            # The cheapest statements may work for longer than look-ups do: what the load is more
+            # than the record says may be theirs, so nothing can be said to be unmetered.
             part.hours[key] = Metered(total, 0.0, Verdict.AGREE)
             continue
-        found = metered(max(0.0, total - said), max(0.0, mine - said), noise)
+        found = metered(max(0.0, total - said), max(0.0, mine + calls * doubt_ns - said), noise)
         part.hours[key] = found._replace(metered_ns=found.metered_ns + said)
 
 
@@ -149,10 +159,10 @@ def _by_statements(part: Part, record: Record, server: ServerLoad) -> None:
 def _of_warm_calls(segment: Segment, matched: Matched) -> dict[int, float]:
     """Server time by statement of the calls that opened no connection."""
     warm: dict[int, float] = defaultdict(float)
-    for key, one in segment.parts.items():
+    for key, sums in segment.parts.items():
         if key.kind == "work":
-            warm[key.fingerprint] += one.moments.calls
-    calls = {statement: one.moments.calls for statement, one in segment.by_statement().items()}
+            warm[key.fingerprint] += sums.moments.calls
+    calls = {statement: sums.moments.calls for statement, sums in segment.by_statement().items()}
     found = dict.fromkeys(segment.workless(), 0.0)
     for statement, ns in matched.work_ns.items():
         found[statement] = ns * warm[statement] / calls[statement] if calls[statement] else 0.0
@@ -169,17 +179,23 @@ def _residues(part: Part, record: Record) -> dict[HourKey, tuple[float, float]]:
     rests, calls = {}, {}
     for key in part.keys:
         rest = count = 0.0
-        for (number, kind), one in record.hours[key].parts.items():
+        for (number, kind), sums in record.hours[key].parts.items():
             if kind not in WORK:
                 continue
             mean = over.of(key[0], number, cold=kind.startswith("cold"))
-            rest += one.moments.wall_ns - one.moments.calls * mean
-            rest -= one.bytes_ * over.slope.ns_a_byte
-            count += one.moments.calls
+            rest += sums.moments.wall_ns - sums.moments.calls * mean
+            rest -= sums.bytes_ * over.slope.ns_a_byte
+            count += sums.moments.calls
         rests[key], calls[key] = rest, count
+    whole = math.fsum(calls.values())
+    # In sum, the hours are what the statements work.
+    surplus = math.fsum(rests.values()) - math.fsum(
+        count * work.server_ns for count, work in part.works.values()
+    )
+    for key in part.keys if whole else ():
+        rests[key] -= calls[key] / whole * surplus
     variance = over.whole.variance_ns2
     means = [(rests[key] / calls[key], variance / calls[key]) for key in part.keys if calls[key]]
-    whole = math.fsum(calls.values())
     center = math.fsum(rests.values()) / whole if whole else 0.0
     spread = between(means, center)
     found = {}

@@ -54,17 +54,17 @@ class Segment:
     def by_statement(self) -> dict[int, StatementSums]:
         """The sums of the statements that do work."""
         found: dict[int, StatementSums] = {}
-        for key, one in self.parts.items():
+        for key, sums in self.parts.items():
             if key.kind in WORK:
-                found[key.fingerprint] = found.get(key.fingerprint, StatementSums()).plus(one)
+                found[key.fingerprint] = found.get(key.fingerprint, StatementSums()).plus(sums)
         return found
 
     def workless(self) -> dict[int, StatementSums]:
         """The sums of those that do none."""
         found: dict[int, StatementSums] = {}
-        for key, one in self.parts.items():
+        for key, sums in self.parts.items():
             if key.kind not in WORK:
-                found[key.fingerprint] = found.get(key.fingerprint, StatementSums()).plus(one)
+                found[key.fingerprint] = found.get(key.fingerprint, StatementSums()).plus(sums)
         return found
 
 
@@ -144,16 +144,16 @@ class Record:
         Of statements where there are enough, else of operations such as BEGIN too.
         """
         calls = sum(
-            one.moments.calls
+            sums.moments.calls
             for (_, of), known in self.hours.items()
-            for (_, kind), one in known.parts.items()
+            for (_, kind), sums in known.parts.items()
             if of == arn and kind == "workless"
         )
         begins = calls < ENOUGH_CALLS
         return {
             hour: {
-                number: one.moments
-                for (number, kind), one in known.parts.items()
+                number: sums.moments
+                for (number, kind), sums in known.parts.items()
                 if kind == "workless" or (begins and kind == "begin")
             }
             for (hour, of), known in sorted(self.hours.items())
@@ -162,5 +162,5 @@ class Record:
 
 
 def _statement(sums: list[object]) -> StatementSums:
-    calls, net_ns, us2, size, *more = (int(str(one)) for one in sums)
+    calls, net_ns, us2, size, *more = (int(str(text)) for text in sums)
     return StatementSums(Moments(calls, net_ns, us2), size, more[0] if more else 0)

@@ -104,6 +104,8 @@ def read_server(where: str | os.PathLike[str], start_s: int, end_s: int) -> Serv
 
 def _statements(found: ServerLoad, rows: Any, start_s: int, end_s: int) -> None:
     """Sum the snapshots' deltas by hour: a month of them is millions of rows."""
+    if not rows.num_rows:
+        return
     import pyarrow.compute as pc  # noqa: PLC0415 - an extra
 
     table = tables.STATEMENTS.name

@@ -35,7 +35,7 @@ class WallEstimate:
     hours: Mapping[int, HourServerTime] = field(init=False)
 
     def __post_init__(self) -> None:
-        hours = {hour: HourServerTime(one.net_ns) for hour, one in self.usage.items()}
+        hours = {hour: HourServerTime(used.net_ns) for hour, used in self.usage.items()}
         object.__setattr__(self, "hours", hours)
 
     @property
@@ -55,9 +55,9 @@ class WallEstimate:
             MethodCoverage(
                 method=Method.WALL,
                 hours=len(self.usage),
-                calls=sum(one.calls for one in self.usage.values()),
-                wall_ns=sum(one.duration_ns for one in self.usage.values()),
-                metered_ns=sum(one.net_ns for one in self.usage.values()),
+                calls=sum(hour.calls for hour in self.usage.values()),
+                wall_ns=sum(hour.duration_ns for hour in self.usage.values()),
+                metered_ns=sum(hour.net_ns for hour in self.usage.values()),
             ),
         )
 
@@ -75,9 +75,9 @@ def of_usage(usage: Sequence[TenantUsage]) -> dict[str, TenantServerTime]:
     It has no interval: how much of the wall time is overhead is what is not known here.
     """
     return {
-        one.tenant: TenantServerTime(
-            one.tenant, one.net_ns, one.net_weight, one.net_weight, one.net_weight
+        tenant.tenant: TenantServerTime(
+            tenant.tenant, tenant.net_ns, tenant.net_weight, tenant.net_weight, tenant.net_weight
         )
-        for one in usage
-        if one.net_ns
+        for tenant in usage
+        if tenant.net_ns
     }

@@ -133,17 +133,17 @@ class CloudWatch:
                 "Id": f"q{number}",
                 "MetricStat": {
                     "Metric": {
-                        "Namespace": one.namespace,
-                        "MetricName": one.metric,
-                        "Dimensions": [{"Name": n, "Value": v} for n, v in one.dimensions],
+                        "Namespace": series.namespace,
+                        "MetricName": series.metric,
+                        "Dimensions": [{"Name": n, "Value": v} for n, v in series.dimensions],
                     },
                     "Period": step_s,
-                    "Stat": one.statistic,
+                    "Stat": series.statistic,
                 },
             }
-            for number, one in enumerate(batch)
+            for number, series in enumerate(batch)
         ]
-        found: dict[Wanted, dict[int, float]] = {one: {} for one in batch}
+        found: dict[Wanted, dict[int, float]] = {series: {} for series in batch}
         status: dict[str, str] = {}
         pages = self._client.get_paginator("get_metric_data")
         for page in pages.paginate(MetricDataQueries=queries, **span):

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tenantmetrics.cost.period import day
+from tenantmetrics.cost.sources.documents import Document, Staged, Whose
 from tenantmetrics.cost.sources.logfiles import DamagedError, Events, log_files
-from tenantmetrics.cost.sources.staging import DifferError, Document, Staged, Staging, Whose
+from tenantmetrics.cost.sources.staging import DifferError, Staging
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.dimension import original_name
 from tenantmetrics.errors import ReportError

@@ -15,7 +15,8 @@ from typing import Any
 
 from tenantmetrics import limits
 from tenantmetrics.cost.sources.cloudwatch import HOUR_S, CloudWatch, Wanted, kept_since
-from tenantmetrics.cost.sources.staging import Document, Staged, Staging, Whose
+from tenantmetrics.cost.sources.documents import Document, Staged, Whose
+from tenantmetrics.cost.sources.staging import Staging
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.dimension import dimension_value, original_name
 from tenantmetrics.errors import ReportError
@@ -176,7 +177,7 @@ class MetricUsage:
     ) -> Iterator[Document]:
         """One owner's hours."""
         for at_s in sorted({at_s for wanted in fields.values() for at_s in found[wanted]}):
-            values = {field: found[one].get(at_s, 0.0) for field, one in fields.items()}
+            values = {field: found[series].get(at_s, 0.0) for field, series in fields.items()}
             values["billed_requests"] = values.get("billed_requests", 0.0) + values.pop(
                 "billed_before", 0.0
             )

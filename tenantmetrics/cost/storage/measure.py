@@ -85,10 +85,10 @@ def measure(
             if schema_owner:
                 which = "database" if owner else "schema"
                 shares, how = {schema_owner: 1}, f"the tenant's own {which}"
-                one = MeasuredTable(_name(table), table.total_bytes, how, 1)
+                measured = MeasuredTable(_name(table), table.total_bytes, how, 1)
             else:
-                shares, one = _divide(reader, table, count_bytes)
-            done.append(one)
+                shares, measured = _divide(reader, table, count_bytes)
+            done.append(measured)
             left -= table.total_bytes
             for tenant, part in _parts(table.total_bytes, shares).items():
                 totals[tenant] += part
@@ -96,7 +96,7 @@ def measure(
         totals[owner or SHARED] += max(0, left)
         how = "the tenant's own database" if owner else "belongs to all"
         done.append(MeasuredTable(f"{reader.database} {REST}", max(0, left), how))
-    done.sort(key=lambda one: (-one.total_bytes, one.name))
+    done.sort(key=lambda table: (-table.total_bytes, table.name))
     return Storage(dict(totals), tuple(done))
 
 
@@ -104,8 +104,8 @@ def _divide(reader: Reader, table: Table, count_bytes: int) -> tuple[dict[str, i
     """Rows by tenant, and how they were counted."""
 
     def shared(why: str, *, is_blind: bool = False) -> tuple[dict[str, int], MeasuredTable]:
-        one = MeasuredTable(_name(table), table.total_bytes, why, is_blind=is_blind)
-        return {SHARED: 1}, one
+        measured = MeasuredTable(_name(table), table.total_bytes, why, is_blind=is_blind)
+        return {SHARED: 1}, measured
 
     if not table.column:
         return shared("no tenant column")

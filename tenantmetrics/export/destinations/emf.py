@@ -39,7 +39,9 @@ def _check(rest: str, config: Config) -> Iterator[Finding]:
         return
     scheme, (host, port) = address
     if scheme == "udp":
-        yield Finding("emf: agent", State.WARNING, f"udp://{host}:{port}: nobody acknowledges")
+        yield Finding(
+            "emf: agent", State.WARNING, f"udp://{host}:{port}: UDP is never acknowledged"
+        )
         return
     yield connect("emf: agent", host, port)
 

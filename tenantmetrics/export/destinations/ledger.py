@@ -27,7 +27,7 @@ def _refuse_malformed(rest: str) -> None:
     if not rest:
         raise ConfigError("needs a folder: write ledger:/var/lib/tenantmetrics")
     if not _on_s3(rest) and ("://" in rest or rest.lower().startswith("s3:")):
-        raise ConfigError("is no folder: write ledger:FOLDER or ledger:s3://BUCKET/PREFIX")
+        raise ConfigError("is not a folder: write ledger:FOLDER or ledger:s3://BUCKET/PREFIX")
 
 
 def _make(rest: str, config: Config) -> Exporter:

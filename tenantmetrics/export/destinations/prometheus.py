@@ -27,7 +27,7 @@ def _read(rest: str) -> tuple[str, int, bool]:
     found = _FORM.fullmatch(rest)
     port = int((found and found["port"]) or _PORT)
     if found is None or port > _MAX_PORT:
-        raise ConfigError("is no address: write prometheus:PORT or prometheus:HOST:PORT[/tenants]")
+        raise ConfigError("is not an address: write prometheus:[HOST:]PORT[/tenants]")
     return (found["host"] or "127.0.0.1").strip("[]"), port, bool(found["tenants"])
 
 
@@ -69,7 +69,7 @@ def _check(rest: str, config: Config) -> Iterator[Finding]:
 
 DESTINATION = Destination(
     name="prometheus",
-    forms="prometheus:PORT, prometheus:HOST:PORT, either with /tenants",
+    forms="prometheus:[HOST:]PORT[/tenants]",
     make=_make,
     check=_check,
 )

@@ -107,7 +107,11 @@ class Beside:
             seen = self._seen(view)
             what = "materialised view" if view.materialised else "view"
             yield self._compared(
-                view.sql, "SELECT", self._before[view.oid], seen, f"the {what} shows another's rows"
+                view.sql,
+                "SELECT",
+                self._before[view.oid],
+                seen,
+                f"the {what} shows another tenant's rows",
             )
         for function in self.functions:
             seen = self._called(function)
@@ -135,7 +139,7 @@ class Beside:
         says: str,
     ) -> Proved:
         if None in before or None in after:
-            return Proved(name, operation, Verdict.UNPROVED, "it could not be asked")
+            return Proved(name, operation, Verdict.UNPROVED, "it could not be read")
         first, again = before[::2], before[1::2]
         if first != again:
             return Proved(

@@ -343,7 +343,7 @@ class Probes:
 
     def _merge(self) -> tuple[Verdict, str]:
         if self.scope.catalogue.version < _MERGE_SINCE:
-            return Verdict.NOT_THERE, "PostgreSQL has it from 15 on"
+            return Verdict.NOT_THERE, "it needs PostgreSQL 15"
         where, values = self.where(self.b, "w")
         head = (
             f"MERGE INTO {self.table.sql} USING (SELECT 1 AS tenantmetrics_one) tenantmetrics_s"
@@ -386,7 +386,7 @@ class Probes:
     def _copy(self) -> tuple[Verdict, str]:
         connection = self.session.connection
         if not connection.copies:
-            return Verdict.NOT_THERE, "the Data API has none"
+            return Verdict.NOT_THERE, "the Data API has no COPY"
         if self._seen is Verdict.LEAK:
             return Verdict.LEAK, "COPY TO gives another tenant's rows, as SELECT does"
         if self.column in self.rights.select:
@@ -460,7 +460,7 @@ class Probes:
                 values[name] = value
         done = self.as_a(*inserting(self.table, self._permitted(values)))
         if done.sqlstate == "23505":
-            return Verdict.LEAK, "a tenant learns whether another has the value"
+            return Verdict.LEAK, "a tenant learns whether another tenant has the value"
         return Verdict.ISOLATED, ""
 
 

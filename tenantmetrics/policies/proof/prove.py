@@ -110,8 +110,8 @@ def _try_role(session: Session) -> None:
     done = session.undone(work)
     if done.sqlstate:
         raise RlsError(
-            f"who is connected cannot become {session.role!r} (SQLSTATE {done.sqlstate}): connect "
-            "as a member of it, or as itself"
+            f"the connected role cannot become {session.role!r} (SQLSTATE {done.sqlstate}): "
+            "connect as a member of it, or as that role"
         )
 
 

@@ -14,8 +14,8 @@ _ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 RULES: tuple[Rule, ...] = (
     Rule("RLS001", "rls-off", _ERROR, "row-level security is off", tables.rls_off),
-    Rule("RLS002", "rls-not-forced", _WARNING, "it does not bind the owner", tables.not_forced),
-    Rule("RLS003", "no-policy", _WARNING, "no policy lets anybody in", tables.no_policy),
+    Rule("RLS002", "rls-not-forced", _WARNING, "it does not apply to the owner", tables.not_forced),
+    Rule("RLS003", "no-policy", _WARNING, "no policy lets any row through", tables.no_policy),
     Rule("RLS004", "partition-open", _ERROR, "a partition without it", tables.partition_open),
     Rule("RLS005", "child-open", _ERROR, "an inheriting child without it", tables.inherited_open),
     Rule("RLS006", "tenant-nullable", _WARNING, "the tenant may be NULL", tables.nullable),
@@ -104,7 +104,7 @@ RULES: tuple[Rule, ...] = (
         "RLS028",
         "definer-function",
         _ERROR,
-        "a SECURITY DEFINER function that no policy binds",
+        "a SECURITY DEFINER function that bypasses policies",
         relations.definer_function,
     ),
     Rule(

@@ -115,7 +115,7 @@ def free_branch(scope: Scope) -> Iterator[Fault]:
             yield Fault(
                 name,
                 f"{clause} has an OR with a branch that is not tied to the tenant: whoever meets "
-                "it crosses tenants, and the tenant column's index serves nobody. "
+                "it sees all tenants, and no query can use the tenant column's index. "
                 "Give such users a role with a policy of its own.",
                 altered(scope, table, policy),
             )
@@ -146,7 +146,7 @@ def missing_check(scope: Scope) -> Iterator[Fault]:
         if not policy.permissive or policy.with_check or policy.command not in _WRITES:
             continue
         if policy.command == "a":
-            why = "The policy is for INSERT and has no WITH CHECK: it lets nothing in."
+            why = "The policy is for INSERT and has no WITH CHECK: it lets no row in."
         elif not binding(policy.using, scope.tenant_column(table)).binds:
             continue
         else:
@@ -261,8 +261,8 @@ def column_wrapped(scope: Scope) -> Iterator[Fault]:
         if (cast or any(column in wrapped_columns(text) for text in texts)) and not served:
             yield Fault(
                 name,
-                f"{quoted(column)} is compared inside a function or a cast: its index does not "
-                "serve.",
+                f"{quoted(column)} is compared inside a function or a cast: an index on it "
+                "cannot be used.",
                 altered(scope, table, policy),
             )
 
@@ -273,7 +273,7 @@ def compares_role(scope: Scope) -> Iterator[Fault]:
         if any(session_user(text) for _, text, _ in clauses(policy)):
             yield Fault(
                 name,
-                "A column is compared with current_user or session_user: behind one pool every "
-                "tenant is the same role.",
+                "A column is compared with current_user or session_user: behind a pool of "
+                "connections every tenant has the same role.",
                 altered(scope, table, policy),
             )

@@ -61,8 +61,9 @@ def unique_without_tenant(scope: Scope) -> Iterator[Fault]:
                 )
             yield Fault(
                 f"unique key {quoted(index.constraint or index.name)} on {table.sql}",
-                f"The key does not hold the tenant column {quoted(column)}: a tenant that "
-                "inserts a value learns whether another has it, and no two can have it.",
+                f"The key does not contain the tenant column {quoted(column)}: a tenant that "
+                "inserts a value learns whether another has it, and no two tenants can "
+                "have the same.",
                 mend,
             )
 
@@ -107,8 +108,8 @@ def across_tenants(scope: Scope) -> Iterator[Fault]:
             yield Fault(
                 f"foreign key {quoted(key.name)} on {table.sql}",
                 f"A row may point at another tenant's in {parent.sql}: foreign keys are checked "
-                "without row-level security, so that a tenant learns which keys exist and can hold "
-                "on to them.",
+                "without row-level security, so that a tenant learns which keys exist and can "
+                "keep them from being deleted.",
                 "\n".join(lines),
             )
 

@@ -42,14 +42,14 @@ def owners_view(scope: Scope) -> Iterator[Fault]:
             f"{min(reasons)}: it shows every tenant's rows."
             if reasons
             else f"The view reads {_some(read)} with the rights of its owner {view.owner!r}: the "
-            "policies of the owner hold, not those of whoever asks."
+            "owner's policies apply, not those of the role that queries it."
         )
         if scope.catalogue.version >= _INVOKER_SINCE:
             mend = f"ALTER VIEW {view.sql} SET (security_invoker = true);"
         else:
             mend = (
                 f"-- PostgreSQL {scope.catalogue.version} has no security_invoker: give "
-                f"{view.sql} an owner whom the policies bind"
+                f"{view.sql} an owner that the policies apply to"
             )
         severity = None if reasons else Severity.WARNING
         yield Fault(view.sql, why, mend, severity if reached else Severity.INFO)
@@ -115,7 +115,7 @@ def definer_function(scope: Scope) -> Iterator[Fault]:
         yield Fault(
             f"function {function.sql}",
             f"The function is SECURITY DEFINER, {what} and runs as {function.owner!r}, who "
-            f"{min(reasons)}: no policy holds in it.{path}",
+            f"{min(reasons)}: no policy applies in it.{path}",
             f"ALTER {_kind(function)} {function.sql} SECURITY INVOKER;",
             Severity.WARNING if builds else None,
         )
@@ -128,7 +128,7 @@ def definer_path(scope: Scope) -> Iterator[Fault]:
             yield Fault(
                 f"function {function.sql}",
                 "The function is SECURITY DEFINER and sets no search_path: whoever calls it "
-                "chooses which tables and functions its names mean.",
+                "decides which tables and functions its names refer to.",
                 f"ALTER {_kind(function)} {function.sql} SET search_path = pg_catalog, pg_temp;",
             )
 

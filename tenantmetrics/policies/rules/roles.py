@@ -19,8 +19,8 @@ def superuser(scope: Scope) -> Iterator[Fault]:
         if role in scope.roles:
             yield Fault(
                 f"role {quoted(role.name)}",
-                "The application connects as a superuser, whom no policy binds. Let it connect "
-                "as a role that is none.",
+                "The application connects as a superuser, and no policy applies to it. "
+                "Let it connect as another role.",
                 f"ALTER ROLE {quoted(role.name)} NOSUPERUSER;"
                 if not role.bootstrap
                 else f"-- {quoted(role.name)} stays a superuser: CREATE ROLE application LOGIN "
@@ -29,7 +29,7 @@ def superuser(scope: Scope) -> Iterator[Fault]:
         elif role.login and not role.bootstrap and not scope.settings.roles:
             yield Fault(
                 f"role {quoted(role.name)}",
-                "The role can log in and is a superuser, whom no policy binds.",
+                "The role can log in and is a superuser: no policy applies to it.",
                 f"ALTER ROLE {quoted(role.name)} NOSUPERUSER;",
                 Severity.WARNING,
             )
@@ -59,7 +59,7 @@ def bypasses(scope: Scope) -> Iterator[Fault]:
             )
             yield Fault(
                 f"role {quoted(role.name)}",
-                "The role has BYPASSRLS: no policy binds it"
+                "The role has BYPASSRLS: no policy applies to it"
                 + (", although policies name it." if named else "."),
                 f"ALTER ROLE {quoted(role.name)} NOBYPASSRLS;",
                 Severity.ERROR if mine else Severity.WARNING,

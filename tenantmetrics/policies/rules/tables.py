@@ -86,8 +86,8 @@ def not_forced(scope: Scope) -> Iterator[Fault]:
             ]
             yield Fault(
                 table.sql,
-                f"Row-level security is not forced: it does not bind the owner {table.owner!r}, "
-                "nor views and SECURITY DEFINER functions that the owner owns."
+                "Row-level security is not forced: it does not apply to the owner "
+                f"{table.owner!r}, nor to the owner's views and SECURITY DEFINER functions."
                 + (" The application is the owner." if users else ""),
                 f"ALTER TABLE {table.sql} FORCE ROW LEVEL SECURITY;",
                 Severity.ERROR if users else None,
@@ -95,7 +95,7 @@ def not_forced(scope: Scope) -> Iterator[Fault]:
 
 
 def no_policy(scope: Scope) -> Iterator[Fault]:
-    """Row-level security is on, and no policy lets anybody in."""
+    """Row-level security is on, and no policy lets any row through."""
     for table in _own(scope):
         if table.rls and not any(policy.permissive for policy in table.policies):
             # A partition that is only reached through its parent needs no policy.
@@ -105,7 +105,8 @@ def no_policy(scope: Scope) -> Iterator[Fault]:
             what = "only restrictive policies" if table.policies else "no policy"
             yield Fault(
                 table.sql,
-                f"Row-level security is on with {what}: nobody whom it binds sees or writes a row.",
+                f"Row-level security is on with {what}: no role that it applies to sees "
+                "or writes a row.",
                 policy_sql(scope, table),
             )
 
@@ -120,8 +121,8 @@ def _open_below(scope: Scope, *, partitions: bool) -> Iterator[Fault]:
             what = "a partition" if partitions else "an inheriting child"
             yield Fault(
                 table.sql,
-                f"The table is {what} of {above.sql}, whose policies do not hold for it when it is "
-                f"named itself, and {', '.join(map(repr, who))} may name it.",
+                f"The table is {what} of {above.sql}, whose policies do not apply when it is "
+                f"queried by its own name, and {', '.join(map(repr, who))} may query it.",
                 _switch_on(scope, table),
             )
 
@@ -149,8 +150,8 @@ def nullable(scope: Scope) -> Iterator[Fault]:
             continue
         yield Fault(
             table.sql,
-            f"The tenant column {quoted(name)} may be NULL: such a row is nobody's, seen by no "
-            "tenant, and by all of them as soon as a policy treats NULL as a value.",
+            f"The tenant column {quoted(name)} may be NULL: such a row belongs to no tenant. None "
+            "sees it, and all do as soon as a policy treats NULL as a value.",
             f"ALTER TABLE {table.sql} ALTER COLUMN {quoted(name)} SET NOT NULL;",
         )
 

@@ -34,7 +34,8 @@ def _event(one: Record) -> dict[str, Any]:
         "code": one.event_name,
         "timestamp": one.moment_s,
         "precise_total_amount_cents": str(one.units),
-        "properties": properties(one),
+        # A whole number is two of the kinds that Lago's schema allows one of.
+        "properties": {name: str(value) for name, value in properties(one).items()},
     }
 
 

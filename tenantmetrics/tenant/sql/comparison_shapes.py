@@ -1,4 +1,4 @@
-"""The shapes of a comparison: `(…) IS TRUE`, `= ANY (…)`, `(a, b) = (c, d)`."""
+"""The shapes of a comparison: `(…) IS TRUE`, `(a, b) = (c, d)`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.sql.value_expressions import bare, function_name
 
-__all__ = ["any_of", "elements", "pairs_of", "query_of", "truth"]
+__all__ = ["elements", "pairs_of", "truth"]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _EQ_OR_IS = (exp.EQ, exp.Is)
 _PREDICATE_OR_CONNECTOR_OR_NOT_OR_IN = (exp.Predicate, exp.Connector, exp.Not, exp.In)
-_SELECT_OR_SUBQUERY_OR_SETOPERATION = (exp.Select, exp.Subquery, exp.SetOperation)
 
 
 def truth(node: exp.Expr, negated: bool) -> tuple[exp.Expr, bool] | None:
@@ -32,26 +31,6 @@ def truth(node: exp.Expr, negated: bool) -> tuple[exp.Expr, bool] | None:
         if isinstance(inner, _PREDICATE_OR_CONNECTOR_OR_NOT_OR_IN):
             return inner, not node.expression.this
     return None
-
-
-def any_of(node: exp.Expr | None) -> exp.Expr | None:
-    """What stands in ANY(…) or SOME(…)."""
-    if isinstance(node, exp.Any):
-        inside: exp.Expr = node.this
-        return inside
-    if isinstance(node, exp.Anonymous) and function_name(node) == "some" and node.expressions:
-        only: exp.Expr = node.expressions[0]
-        return only
-    return None
-
-
-def query_of(array: exp.Expr | None) -> exp.Expr | None:
-    """The query of `ANY (SELECT …)` and `ANY (ARRAY(SELECT …))`, without what is around it."""
-    inner = bare(array)
-    if isinstance(inner, exp.Array) and len(inner.expressions) == 1:
-        only: exp.Expr = inner.expressions[0]
-        return only if isinstance(only, _SELECT_OR_SUBQUERY_OR_SETOPERATION) else inner
-    return inner
 
 
 def elements(node: exp.Expr | None) -> list[exp.Expr] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.any_array import array_operands
 from tenantmetrics.tenant.sql.conditions import Conditions
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import (
@@ -23,7 +24,7 @@ from tenantmetrics.tenant.sql.query_scope import (
 )
 from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Shared
 from tenantmetrics.tenant.sql.sqlglot_trees import is_join_in_parentheses
-from tenantmetrics.tenant.sql.value_expressions import array_operands, function_name, value_operand
+from tenantmetrics.tenant.sql.value_expressions import function_name, value_operand
 
 if TYPE_CHECKING:
     from tenantmetrics.tenant.sql.queries import Queries

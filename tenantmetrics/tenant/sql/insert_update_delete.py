@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.any_array import unnested
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
 from tenantmetrics.tenant.sql.from_clause import add_from
@@ -27,12 +28,12 @@ from tenantmetrics.tenant.sql.restrictions import (
     Either,
     Named,
     Restriction,
-    Rows,
 )
 from tenantmetrics.tenant.sql.saved_rows import saved_tenant
 from tenantmetrics.tenant.sql.schema_conflicts import may_overwrite_others
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
-from tenantmetrics.tenant.sql.value_expressions import bare, unnested
+from tenantmetrics.tenant.sql.value_expressions import bare
+from tenantmetrics.tenant.sql.written_rows import Rows
 from tenantmetrics.tenant.sql.written_values import alias_of, value_node
 
 if TYPE_CHECKING:
@@ -119,6 +120,10 @@ class DataChanges:
         conflict = node.args.get("conflict")
         for item in conflict.expressions if conflict is not None else []:
             self.assigned(item, alias, names, facts)
+        updates = conflict is not None and bool(conflict.expressions)
+        if updates and not columns and isinstance(body, exp.Values):
+            # Which of the columns that are written is the tenant's is not told.
+            written = UNKNOWN
         if conflict is not None and (where := conflict.args.get("where")) is not None:
             # It restricts the row that is there already, which may be another tenant's.
             Conditions(self.queries, names, facts).add(where.this, facts.main)

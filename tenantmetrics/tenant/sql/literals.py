@@ -32,12 +32,30 @@ class Literals(Sequence[Literal]):
 
     Args:
         written: With their quotes.
+
+    Attributes:
+        lists: The names of very many parameters that stand in one list, by the slot of the list.
     """
 
-    __slots__ = ("_written",)
+    __slots__ = ("_written", "lists")
 
     def __init__(self, written: list[str]) -> None:
         self._written = written
+        self.lists: dict[int, tuple[str, ...]] = {}
+
+    def add_list(self, names: tuple[str, ...]) -> int:
+        """Give a list of parameters a slot.
+
+        Args:
+            names: Their names, in order.
+
+        Returns:
+            The slot.
+        """
+        slot = len(self._written)
+        self._written.append(_PARAMETERS)
+        self.lists[slot] = names
+        return slot
 
     def __len__(self) -> int:
         return len(self._written)
@@ -54,8 +72,14 @@ class Literals(Sequence[Literal]):
         return _read(self._written[index])
 
 
+_PARAMETERS = ":"
+"""Stands for a list of parameters among the literals."""
+
+
 def _read(written: str) -> Literal:
     first = written[0]
+    if first == _PARAMETERS:
+        return _new(Literal, (None, False))
     if first in ".0123456789":
         return _new(Literal, (written, True))
     if first == "'" and "'" not in written[1:-1]:

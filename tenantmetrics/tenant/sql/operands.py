@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tenantmetrics.tenant.identity.tenant_ids import from_field, from_number, from_text, from_uuid
+from tenantmetrics.tenant.sql.array_literals import array_elements
 from tenantmetrics.tenant.sql.budget import Budget
-from tenantmetrics.tenant.sql.literals import Literal
+from tenantmetrics.tenant.sql.literals import Literal, Literals
+from tenantmetrics.tenant.sql.parameter_lists import texts_of
 
 __all__ = [
     "MAX_EVALUATION_STEPS",
     "Operand",
     "Values",
-    "array_elements",
     "field_of",
     "index_parameters",
 ]
@@ -38,9 +39,7 @@ class Values:
 
     __slots__ = ("budget", "known", "literals", "parameters")
 
-    def __init__(
-        self, literals: Sequence[Literal], parameters: Mapping[str, Mapping[str, Any]]
-    ) -> None:
+    def __init__(self, literals: Literals, parameters: Mapping[str, Mapping[str, Any]]) -> None:
         self.literals = literals
         self.parameters = parameters
         self.budget = Budget(MAX_EVALUATION_STEPS)
@@ -54,6 +53,18 @@ _READERS: dict[str, Callable[[str], str | None]] = {
 }
 
 
+def _uuid_or_text(text: str) -> str | None:
+    return from_uuid(text) or from_text(text)
+
+
+_QUICK_READERS: dict[tuple[str, ...], Callable[[str], str | None]] = {
+    (): from_text,
+    ("text",): from_text,
+    ("uuid",): _uuid_or_text,
+}
+"""What `Operand.of_text` does with a text that is not empty, under the usual casts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operand:
     """A literal, a parameter or a constant, as the text has it.
@@ -61,7 +72,8 @@ class Operand:
     Attributes:
         parameter: Name of a parameter, else None.
         slot: Index of a literal, else None.
-        last: Index of the last literal where it stands for a list of them, else None.
+        last: Index of the last literal where it stands for a list of them, else None. A list of
+            parameters is one slot.
         text: A constant that is neither, else None; all three None is NULL.
         cast: How the value is read, innermost cast first: "text", "uuid", "number".
         many: It is an array, each element of which counts.
@@ -80,37 +92,65 @@ class Operand:
     fits: int | None = None
     separator: int | None = None
 
-    def tenants(self, values: Values) -> tuple[str, ...] | None:  # noqa: PLR0911 - one kind a line
+    def tenants(self, values: Values) -> tuple[str, ...] | None:
         """The tenants it names: none for NULL and empty text; None where that is not known."""
         if self.separator is not None:
             return self._separated(self.string(values), values.literals[self.separator].text)
         if self.parameter is not None:
-            given = values.parameters.get(self.parameter)
-            if given is None:
-                return None
-            value, hint = field_of(given), given.get("typeHint")
-            if self.many:
-                return self._of_array(value)
-            if not self.cast and not self.sign:
-                found = from_field(value, hint)
-                return (found,) if found is not None else _nobody(value)
-            text = _plain(value)
-            if text is None:
-                return _nobody(value)
-            return None if self._is_cut(text, values) else self._read(text)
+            return self.of_parameter(values.parameters.get(self.parameter), values)
         if self.slot is not None:
-            if self.last is not None:
-                elements = values.literals[self.slot : self.last + 1]
-                answers = [self.of_literal(element) for element in elements]
-                named = [tenants for tenants in answers if tenants is not None]
-                whole = len(named) == len(answers)
-                return tuple(tenant for tenants in named for tenant in tenants) if whole else None
-            if self.many:
-                text = values.literals[self.slot].text
-                return self._all(array_elements(text)) if text is not None else None
-            literal = values.literals[self.slot]
-            return None if self._is_cut(literal.text or "", values) else self.of_literal(literal)
-        return () if self.text is None else self._read(self.text)
+            return self._of_slot(self.slot, values)
+        return () if self.text is None else self.of_text(self.text)
+
+    def of_parameter(
+        self, given: Mapping[str, Any] | None, values: Values
+    ) -> tuple[str, ...] | None:
+        """The tenants that a parameter in this place names; None where that is not known."""
+        if given is None:
+            return None
+        value = field_of(given)
+        if self.many:
+            return self._of_array(value)
+        if not self.cast and not self.sign:
+            found = from_field(value, given.get("typeHint"))
+            return (found,) if found is not None else _nobody(value)
+        text = _plain(value)
+        if text is None:
+            return _nobody(value)
+        return None if self._is_cut(text, values) else self.of_text(text)
+
+    def _of_slot(self, slot: int, values: Values) -> tuple[str, ...] | None:
+        """A literal, or a list of them."""
+        if self.last is not None:
+            if (names := values.literals.lists.get(slot)) is not None:
+                return self._of_parameters(names, values)
+            elements = values.literals[slot : self.last + 1]
+            if any(self._is_cut(element.text or "", values) for element in elements):
+                return None
+            answers = [self.of_literal(element) for element in elements]
+            named = [tenants for tenants in answers if tenants is not None]
+            whole = len(named) == len(answers)
+            return tuple(tenant for tenants in named for tenant in tenants) if whole else None
+        if self.many:
+            text = values.literals[slot].text
+            return self._all(array_elements(text)) if text is not None else None
+        literal = values.literals[slot]
+        return None if self._is_cut(literal.text or "", values) else self.of_literal(literal)
+
+    def _of_parameters(self, names: tuple[str, ...], values: Values) -> tuple[str, ...] | None:
+        """`IN (:t0, …, :t9999)`."""
+        texts = None
+        if self.fits is None:
+            texts = texts_of(names, values.parameters, is_cast=bool(self.cast))
+        if texts is not None:
+            return self._all(dict.fromkeys(texts))
+        found: list[str] = []
+        for name in names:
+            tenants = self.of_parameter(values.parameters.get(name), values)
+            if tenants is None:
+                return None
+            found += tenants
+        return tuple(found)
 
     def _separated(self, text: str | None, separator: str | None) -> tuple[str, ...] | None:
         """`string_to_array(:tenants, ',')`."""
@@ -119,6 +159,7 @@ class Operand:
         return self._all(text.split(separator)) if text else ()
 
     def _is_cut(self, text: str, values: Values) -> bool:
+        """Whether a cast to varchar(n) makes another text of it."""
         if self.fits is None:
             return False
         limit = values.literals[self.fits].text or ""
@@ -131,7 +172,7 @@ class Operand:
         if literal.number and not self.cast:
             found = from_number(self.sign + literal.text)
             return (found,) if found is not None else None
-        return self._read(literal.text)
+        return self.of_text(literal.text)
 
     def is_null(self, values: Values) -> bool | None:
         """Whether the value is NULL, None where that is not known."""
@@ -150,7 +191,8 @@ class Operand:
             return _plain(field_of(given)) if given is not None else None
         return values.literals[self.slot].text if self.slot is not None else self.text
 
-    def _read(self, text: str) -> tuple[str, ...] | None:
+    def of_text(self, text: str) -> tuple[str, ...] | None:
+        """The tenants that a text in this place names; None where that is not known."""
         if not text and not self.cast:
             return ()
         kept: str | None = self.sign + text
@@ -161,13 +203,17 @@ class Operand:
             kept = _READERS[cast](kept.strip() if cast == "number" else kept) or from_text(kept)
         return (kept,) if kept is not None else None
 
-    def _all(self, elements: Sequence[str | None] | None) -> tuple[str, ...] | None:
+    def _all(self, elements: Iterable[str | None] | None) -> tuple[str, ...] | None:
         if elements is None:
             return None
+        read = _QUICK_READERS.get(self.cast) if not self.sign else None
+        if read is not None:
+            named = [read(element) for element in elements if element]
+            return tuple([tenant for tenant in named if tenant is not None])
         tenants: list[str] = []
         for element in elements:
             if element is not None:
-                found = self._read(element)
+                found = self.of_text(element)
                 if found is None:
                     return None
                 tenants += found
@@ -207,7 +253,9 @@ def index_parameters(parameters: Any) -> Mapping[str, Mapping[str, Any]]:
     return {
         parameter["name"]: parameter
         for parameter in reversed(parameters)
-        if isinstance(parameter, Mapping) and isinstance(parameter.get("name"), str)
+        # Dictionaries by far most of them; to ask for a Mapping takes three times as long.
+        if (parameter.__class__ is dict or isinstance(parameter, Mapping))
+        and isinstance(parameter.get("name"), str)
     }
 
 
@@ -224,51 +272,3 @@ def _plain(value: Any) -> str | None:
         return None
     text = value.get("stringValue")
     return text if isinstance(text, str) else from_field(value)
-
-
-def array_elements(text: str) -> list[str | None] | None:
-    """The elements of an array literal `{a,"b c",NULL}`; None where it is more than a flat list."""
-    text = text.strip()
-    if not text.startswith("{") or not text.endswith("}"):
-        return None
-    body = text[1:-1].strip()
-    if not body:
-        return []
-    if "{" in body or "\\" in body or '"' in body:
-        return _quoted_elements(body)
-    return [None if part.strip().upper() == "NULL" else part.strip() for part in body.split(",")]
-
-
-def _quoted_elements(body: str) -> list[str | None] | None:
-    elements: list[str | None] = []
-    position = 0
-    while position <= len(body):
-        while position < len(body) and body[position].isspace():
-            position += 1
-        if position < len(body) and body[position] == '"':
-            piece, position = _one_quoted(body, position + 1)
-            elements.append(piece)
-        else:
-            end = body.find(",", position)
-            end = len(body) if end < 0 else end
-            piece = body[position:end].strip()
-            if not piece or any(character in piece for character in '{}\\"'):
-                return None
-            elements.append(None if piece.upper() == "NULL" else piece)
-            position = end
-        rest = body[position:].lstrip()
-        if rest and not rest.startswith(","):
-            return None
-        position = len(body) - len(rest) + 1
-    return elements
-
-
-def _one_quoted(body: str, position: int) -> tuple[str, int]:
-    """A quoted element from behind its first quote, and where it ends."""
-    kept: list[str] = []
-    while position < len(body) and body[position] != '"':
-        if body[position] == "\\":
-            position += 1
-        kept.append(body[position : position + 1])
-        position += 1
-    return "".join(kept), position + 1

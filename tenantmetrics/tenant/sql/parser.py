@@ -10,10 +10,12 @@ from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
 
-__all__ = ["PREFIX", "parse_template", "token_count"]
+__all__ = ["PREFIX", "parse_template", "parsing_weight", "token_count", "too_long_to_parse"]
 
-_MAX_TOKENS = 1_500
-"""3 to 7 ms on one 2.5 GHz core; a statement beyond it is not analysed."""
+_MAX_TOKENS = 1_300
+"""3 to 5 ms on one 2.5 GHz core; a statement beyond it is not analysed."""
+_MAX_PARSED_TWICE = 3_000
+"""Characters; a longer text that the parser may not take is not tried as it is first."""
 _MAX_CHARS = 14_000
 """6 ms for the tokenizer alone."""
 _MAX_DEPTH = 40
@@ -51,6 +53,13 @@ _MAX_BARE_JOINS = 6
 _JOIN = re.compile(r"\b(?:(?:cross|natural)\s[\s\w]*?)?join\b|\b(?:on|using)\b", re.IGNORECASE)
 _TOKEN = re.compile(r"""'[^']*+'|"[^"]*+"|\w++|[^\w\s]""")
 _BRACKET = 8
+_PARENTHESIS = 4
+_SUBSCRIPTED = 32
+_ARRAY = re.compile(r"array\s*+\[", re.IGNORECASE)
+_LIGHT = 1_200
+"""Characters of a text that weighs little enough, unless it has subscripts."""
+_MAX_WEIGHT = 2_200
+"""5 ms; what brackets weigh was measured with the parser's version of today."""
 _SHORT = 300
 _MAX_RUN = 40
 """NOT NOT NOT …, - - - …, CASE CASE …: recursion without parentheses."""
@@ -64,6 +73,8 @@ _NO_NAMES = [
 ]
 # The colon comes first, so that the search leaps from one to the next.
 _AWKWARD = re.compile(rf":(?<![:\w]:)(?:(?=[0-9])|(?=(?:{'|'.join(_NO_NAMES)})\b))", re.IGNORECASE)
+# What a JSON path is given: a name, a parameter or a literal, never a query.
+_PASSED = r"(?:'[^']*+'|[\w.:\"]++)(?:\s*::\s*\w++)?\s++as\s++\"?\w++\"?"
 # Clauses that say nothing of rows, and that the parser does not know.
 _UNKNOWN_TO_PARSER = re.compile(
     r"\boverriding\s+(?:system|user)\s+value\b"
@@ -74,6 +85,7 @@ _UNKNOWN_TO_PARSER = re.compile(
     r"|\bdefault\s+'?\w+'?(?:\s*::\s*\w+)?\s+on\s+(?:empty|error)\b"
     r"|\b(?:keep|omit)\s+quotes\b(?:\s+on\s+scalar\s+string\b)?"
     r"|\b(?:error|null|true|false|unknown|empty(?:\s+(?:array|object))?)\s+on\s+(?:error|empty)\b"
+    rf"|\bpassing\s+{_PASSED}(?:\s*,\s*{_PASSED})*+"
     r"|(?<=\breturning)\s+with\s*\(\s*(?:(?:old|new)\s+as\s+\w+[\s,]*)+\)",
     re.IGNORECASE,
 )
@@ -137,6 +149,16 @@ def token_count(template: str) -> int:
     return len(_TOKEN.findall(template)) + _BRACKET * template.count("[")
 
 
+def parsing_weight(template: str) -> int:
+    """What it takes to parse a template, in tokens outside of brackets, 2 µs each."""
+    brackets = template.count("[")
+    subscripts = brackets
+    if brackets:
+        subscripts -= template.count("[]") + len(_ARRAY.findall(template))
+    weight = len(_TOKEN.findall(template)) + _PARENTHESIS * template.count("(")
+    return weight + _BRACKET * brackets + _SUBSCRIPTED * subscripts
+
+
 def parse_template(template: str) -> list[exp.Expr] | str:
     """The statements of a template; or, where they are not to be had, why not.
 
@@ -145,11 +167,8 @@ def parse_template(template: str) -> list[exp.Expr] | str:
     """
     if len(template) > _MAX_CHARS:
         return f"longer than {_MAX_CHARS} characters without its literals"
-    # Counted before the parser's own tokenizer, which takes ten times as long.
-    if len(template) > _MAX_TOKENS and token_count(template) > _MAX_TOKENS:
-        return f"more than {_MAX_TOKENS} tokens"
-    if too_deep := _depth(template):
-        return too_deep
+    if too_much := too_long_to_parse(template) or _depth(template):
+        return too_much
     if template.lower().count("join") > _MAX_BARE_JOINS and _bare_joins(template) > _MAX_BARE_JOINS:
         return f"more than {_MAX_BARE_JOINS} joins without a condition"
     if "operator" in template or "OPERATOR" in template:
@@ -158,15 +177,15 @@ def parse_template(template: str) -> list[exp.Expr] | str:
         template = _AWKWARD.sub(":" + PREFIX, template)
     _thread.quiet = True
     try:
-        tokens = _thread.tokenizer.tokenize(template)
+        if len(template) > _MAX_PARSED_TWICE:
+            template = _plainer(template)
         try:
-            parsed = _thread.parser.parse(tokens, template)
+            parsed = _parsed(template)
         except SqlglotError:
-            plainer = _UNKNOWN_TO_PARSER.sub(" ", template)
-            plainer = _VALUES_FIRST.sub(_VALUES_SECOND, plainer)
+            plainer = _plainer(template)
             if plainer == template:
                 raise
-            parsed = _thread.parser.parse(_thread.tokenizer.tokenize(plainer), plainer)
+            parsed = _parsed(plainer)
     except (
         SqlglotError,
         RecursionError,
@@ -180,6 +199,28 @@ def parse_template(template: str) -> list[exp.Expr] | str:
     finally:
         _thread.quiet = False
     return [statement for statement in parsed if statement is not None]
+
+
+def _parsed(template: str) -> list[exp.Expr | None]:
+    return _thread.parser.parse(_thread.tokenizer.tokenize(template), template)
+
+
+def _plainer(template: str) -> str:
+    """A template without what the parser does not know."""
+    plainer = _UNKNOWN_TO_PARSER.sub(" ", template)
+    return _VALUES_FIRST.sub(_VALUES_SECOND, plainer)
+
+
+def too_long_to_parse(template: str) -> str:
+    """Why a template takes too long to be parsed; empty if it does not."""
+    if len(template) <= _LIGHT and "[" not in template:
+        return ""
+    # Counted before the parser's own tokenizer, which takes ten times as long.
+    if token_count(template) > _MAX_TOKENS:
+        return f"more than {_MAX_TOKENS} tokens"
+    if parsing_weight(template) > _MAX_WEIGHT:
+        return f"more than {_MAX_WEIGHT} tokens where a bracket counts as several"
+    return ""
 
 
 def _depth(template: str) -> str:

@@ -6,12 +6,14 @@ steps what it does to its session; both are filled with the values of each call.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tenantmetrics.records import Misuse, SessionVerb
 from tenantmetrics.tenant.sql.closed_tables import Closed
 from tenantmetrics.tenant.sql.evaluate_parameters import Computed
+from tenantmetrics.tenant.sql.literals import Literals
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
@@ -21,13 +23,12 @@ from tenantmetrics.tenant.sql.restrictions import (
     Joined,
     Named,
     Restriction,
-    Rows,
     Same,
     Shared,
     State,
     Touched,
 )
-from tenantmetrics.tenant.sql.slot_rows import SlotRows
+from tenantmetrics.tenant.sql.written_rows import MixedRows, ParameterRows, Rows, SlotRows
 
 __all__ = ["Plan", "StepPlan", "operands_of", "parameters_of"]
 
@@ -91,16 +92,44 @@ class Plan:
 
 _NODES = (Named, Rows, Either, Guarded, Same, Joined, Also, Closed, Computed)
 """Every field of these is one of them, an operand, a tuple of them, or a word."""
+_LEAVES = (Operand, SlotRows, ParameterRows, MixedRows)
 
 
-def operands_of(plan: Plan, *, of_rows: bool = True) -> list[Operand]:
+def operands_of(plan: Plan) -> list[Operand]:
     """The values that can change what a plan finds, in no particular order.
 
     Args:
         plan: The plan.
-        of_rows: Whether the literals of very many rows are among them.
     """
     found: list[Operand] = []
+    for part in _leaves(plan):
+        found += [part] if isinstance(part, Operand) else part.operands()
+    return found
+
+
+def parameters_of(plan: Plan, literals: Literals) -> frozenset[str]:
+    """The parameters that can change what a plan finds.
+
+    Args:
+        plan: The plan.
+        literals: Those of the text, which has the names of parameters in long lists.
+    """
+    names: set[str] = set()
+    for part in _leaves(plan):
+        if isinstance(part, ParameterRows):
+            names.update(part.names)
+        elif isinstance(part, MixedRows):
+            names.update(part.parameters.names)
+        elif isinstance(part, Operand):
+            if part.parameter is not None:
+                names.add(part.parameter)
+            elif part.last is not None and part.slot is not None:
+                names.update(literals.lists.get(part.slot, ()))
+    return frozenset(names)
+
+
+def _leaves(plan: Plan) -> Iterator[Operand | SlotRows | ParameterRows | MixedRows]:
+    """What a plan reads values by."""
     todo: list[object] = [plan.node, *plan.steps]
     seen: set[int] = set()
     while todo:
@@ -109,18 +138,9 @@ def operands_of(plan: Plan, *, of_rows: bool = True) -> list[Operand]:
             if id(part) not in seen:
                 seen.add(id(part))
                 todo.append(part.node)
-        elif isinstance(part, SlotRows):
-            found += part.operands() if of_rows else ()
-        elif isinstance(part, Operand):
-            found.append(part)
+        elif isinstance(part, _LEAVES):
+            yield part
         elif isinstance(part, tuple):
             todo.extend(part)
         elif isinstance(part, _NODES):
             todo.extend(getattr(part, name) for name in part.__slots__)
-    return found
-
-
-def parameters_of(plan: Plan) -> frozenset[str]:
-    """The parameters that can change what a plan finds."""
-    operands = operands_of(plan, of_rows=False)
-    return frozenset(operand.parameter for operand in operands if operand.parameter is not None)

@@ -10,11 +10,12 @@ from tenantmetrics.sqltext import statement_spans
 from tenantmetrics.sqltext.fingerprint import fingerprint, fingerprint_of
 from tenantmetrics.sqltext.lexer import plain_tokens
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.fast_path.statements import plain_plan
 from tenantmetrics.tenant.sql.many_row_insert import bulk_rows
-from tenantmetrics.tenant.sql.parser import token_count
-from tenantmetrics.tenant.sql.plan import Plan
-from tenantmetrics.tenant.sql.query_plan import LONG, query_plan
+from tenantmetrics.tenant.sql.parser import token_count, too_long_to_parse
+from tenantmetrics.tenant.sql.plan import Plan, StepPlan
+from tenantmetrics.tenant.sql.query_plan import LONG, query_plan, steps_of
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
 from tenantmetrics.tenant.sql.query_summary import clipped
 from tenantmetrics.tenant.sql.restrictions import Either
@@ -34,7 +35,7 @@ _MAX_PLAIN = 3_000
 _MAX_FINGERPRINTED = 8_000
 """Characters without literals; a longer text has no fingerprint."""
 _MAX_FINGERPRINTED_TOKENS = 2_000
-"""1.2 to 4 ms."""
+"""1.2 to 2 ms; half as many where brackets make each take twice the time."""
 _QUERY = re.compile(r"\s*+(?:select|insert|update|delete)\s", re.IGNORECASE)
 
 
@@ -61,10 +62,8 @@ def _fingerprint(template: str) -> int:
         template = template if rows is None else rows.short
     if len(template) > _MAX_FINGERPRINTED or template.endswith(TOO_LONG):
         return 0
-    if (
-        len(template) > _MAX_FINGERPRINTED_TOKENS
-        and token_count(template) > _MAX_FINGERPRINTED_TOKENS
-    ):
+    most = _MAX_FINGERPRINTED_TOKENS // (2 if "[" in template else 1)
+    if len(template) > most and token_count(template) > most:
         return 0
     return fingerprint(template)
 
@@ -76,13 +75,16 @@ def analysed_plan(template: str, vocabulary: Vocabulary) -> Plan:
     if ";" in template and template.index(";") == len(template.rstrip()) - 1:
         template = template[: template.index(";")]
     if ";" not in template:
-        return _plan(template, vocabulary)
+        return _plan(template, vocabulary, None)
     spans = _spans(template)
     if isinstance(spans, str):
         return Plan(node=UNKNOWN, mentions=True, why=spans)
     if not spans:
         return Plan()
-    plans = [_plan(template[start:end], vocabulary) for start, end in spans]
+    if len(spans) > 1 and (too_long := too_long_to_parse(template)):
+        return Plan(node=UNKNOWN, mentions=True, why=too_long)
+    budget = Budget(steps_of(template))
+    plans = [_plan(template[start:end], vocabulary, budget) for start, end in spans]
     begun = False
     for index, plan in enumerate(plans):
         verbs = {step.verb for step in plan.steps}
@@ -101,6 +103,13 @@ def _spans(template: str) -> list[tuple[int, int]] | str:
         return f"several statements in more than {_MAX_SEVERAL} characters"
     spans = statement_spans(template)
     return spans if len(spans) <= _MAX_STATEMENTS else f"more than {_MAX_STATEMENTS} statements"
+
+
+def _steps(first: str, plan: Plan) -> tuple[StepPlan, ...]:
+    """What a query within a statement does to its session; a cursor's is run when it is fetched."""
+    if first in {"declare", "create"}:
+        return tuple(step._replace(value=None) for step in plan.steps)
+    return plan.steps
 
 
 def _combined(plans: list[Plan]) -> Plan:
@@ -126,14 +135,14 @@ def _combined(plans: list[Plan]) -> Plan:
 _ENDS = {SessionVerb.COMMIT, SessionVerb.ROLLBACK}
 
 
-def _plan(text: str, vocabulary: Vocabulary) -> Plan:
+def _plan(text: str, vocabulary: Vocabulary, budget: Budget | None) -> Plan:
     if _QUERY.match(text):
-        return query_plan(text, vocabulary)
+        return query_plan(text, vocabulary, budget)
     words = utility_tokens(text)
     if not words:
         return Plan()
     if needs_parser(words):
-        return query_plan(text, vocabulary)
+        return query_plan(text, vocabulary, budget)
     utility = read_utility(words)
     if utility.inner < 0:
         return Plan(
@@ -145,12 +154,12 @@ def _plan(text: str, vocabulary: Vocabulary) -> Plan:
             probes=utility.workless,
         )
     inner = ("SELECT " if utility.call else "") + text[utility.inner : utility.end]
-    plan = query_plan(inner, vocabulary)
+    plan = query_plan(inner, vocabulary, budget)
     rest = plan.summary.removeprefix("SELECT") if utility.call else plan.summary
     return replace(
         plan,
         summary=clipped([*utility.prefix.split(" "), *rest.split()]),
-        steps=plan.steps if utility.runs else (),
+        steps=_steps(words[0].text, plan) if utility.runs else (),
         sets_only=False,
         workless=False,
         probes=False,

@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.aggregates import gives_one_row
+from tenantmetrics.tenant.sql.any_array import unnested
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
 from tenantmetrics.tenant.sql.from_clause import add_from, aliased, shared
@@ -45,7 +47,7 @@ from tenantmetrics.tenant.sql.restrictions import (
 )
 from tenantmetrics.tenant.sql.set_operations import set_operation
 from tenantmetrics.tenant.sql.sqlglot_trees import leftmost, read_from, unwrapped
-from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, unnested, value_operand
+from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, value_operand
 
 __all__ = ["Queries"]
 
@@ -105,7 +107,7 @@ class Queries:
         if isinstance(node, exp.Select):
             inner, own = QueryScope(names, self.vocabulary), Facts(facts)
             self.select(node, inner, own, own.main)
-            return self._described(node, inner, build_restriction(own, names))
+            return self._described(node, inner, own, build_restriction(own, names))
         changed = self.changes.derive(node, names)
         if changed is not None:
             return changed
@@ -121,10 +123,12 @@ class Queries:
         items = read_from(node)
         add_from(self, items, names, facts, sink)
         conditions = Conditions(self, names, facts)
-        clauses = [node.args[key].this for key in ("where", "having") if node.args.get(key)]
-        for condition in clauses:
-            conditions.add(condition, sink)
-        rest = [*node.expressions]
+        # Of GROUPING SETS, the rows of some have NULL for whatever tenant.
+        is_apart = node.args.get("having") is not None and gives_one_row(node)
+        for key in ("where", "having"):
+            if (clause := node.args.get(key)) is not None and not (key == "having" and is_apart):
+                conditions.add(clause.this, sink)
+        rest = [*node.expressions, *(_listed(node.args["having"]) if is_apart else ())]
         rest += [
             part
             for key in ("group", "order", "distinct", "limit", "offset", "windows")
@@ -164,9 +168,7 @@ class Queries:
         names.budget.spend(_QUERY_STEPS)
         if not isinstance(node, exp.Select) or self._levels >= _MAX_LEVELS:
             return False
-        if node.args.get("group") is None and any(
-            part.find(exp.AggFunc) is not None for part in node.expressions
-        ):
+        if gives_one_row(node):
             return False
         if node.args.get("from_") is None:
             return False
@@ -242,21 +244,30 @@ class Queries:
                 values[name] = Named(tuple(operands))
         return Derived(CLEAR, dict.fromkeys(columns, False), False, values)
 
-    def _described(self, node: exp.Select, names: QueryScope, result: Restriction) -> Derived:
+    def _described(
+        self, node: exp.Select, names: QueryScope, facts: Facts, result: Restriction
+    ) -> Derived:
         """A SELECT's columns, by the names that a query around it sees."""
         columns: dict[str, bool] = {}
         values: dict[str, Restriction] = {}
         star = False
+        # Where tables are read too, what they are compared with has told more already.
+        constants = facts.constants if not facts.tables else frozenset()
         for index, item in enumerate(node.expressions):
             inner = item.unalias()
             if isinstance(inner, exp.Star) or (
                 isinstance(inner, exp.Column) and isinstance(inner.this, exp.Star)
             ):
-                star = True
+                listed = names.listed_values(constants) if inner is item else None
+                for name, place in listed or ():
+                    columns[name] = False
+                    values.update(_constant(name, place, facts))
+                star = star or listed is None
                 continue
             name = (item.alias_or_name or f"?column{index}").lower()
             column = bare(inner)
-            columns[name] = isinstance(column, exp.Column) and names.key(column) is not None
+            key = names.key(column) if isinstance(column, exp.Column) else None
+            columns[name] = key is not None and key not in constants
             value = value_operand(inner)
             if isinstance(value, Operand):
                 values[name] = Named((value,))
@@ -264,7 +275,16 @@ class Queries:
                 values[name] = Fixed(Touched(State.SESSION))
             elif array := unnested(inner):
                 values[name] = Named(tuple(array))
+            elif key in constants:
+                values.update(_constant(name, key, facts))
         return Derived(result, columns, star, values)
+
+
+def _constant(name: str, key: Key | None, facts: Facts) -> Iterator[tuple[str, Restriction]]:
+    """The values of a column that a source of plain values has, if nothing else is said of it."""
+    found = [node for known, node in facts.main.constraints if known == key]
+    if len(found) == 1:
+        yield name, found[0]
 
 
 def _listed(part: object) -> list[exp.Expr]:

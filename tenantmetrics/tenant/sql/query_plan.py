@@ -10,8 +10,9 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget, TooMuchWorkError
 from tenantmetrics.tenant.sql.closed_tables import if_closed
 from tenantmetrics.tenant.sql.guarded_tables import are_guarded
+from tenantmetrics.tenant.sql.letter_case import differ_in_case
 from tenantmetrics.tenant.sql.many_row_insert import BulkRows, bulk_rows, rows_node, tenant_index
-from tenantmetrics.tenant.sql.parser import parse_template, token_count
+from tenantmetrics.tenant.sql.parser import parse_template, parsing_weight
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.proof.closing import closing_restrictions
 from tenantmetrics.tenant.sql.queries import Queries
@@ -25,7 +26,7 @@ from tenantmetrics.tenant.sql.unparsed import unparsed_plan
 from tenantmetrics.tenant.sql.value_expressions import function_name
 from tenantmetrics.tenant.sql.workless import does_no_work
 
-__all__ = ["LONG", "query_plan"]
+__all__ = ["LONG", "query_plan", "steps_of"]
 
 _OF_ONE_TABLE = 2
 """Tokens of the summary of a statement about one table: `SELECT bookings`."""
@@ -33,23 +34,28 @@ _NAME_NOBODY = (UNKNOWN, OPEN, CLEAR)
 LONG = 4_000
 
 
-def query_plan(text: str, vocabulary: Vocabulary) -> Plan:
+def query_plan(text: str, vocabulary: Vocabulary, budget: Budget | None = None) -> Plan:
     """The plan of one statement that the parser is needed for.
 
     Args:
         text: The statement, literals replaced by slots.
         vocabulary: The tenant's names.
+        budget: The steps that its analysis may take; None for those of one that is alone.
     """
     rows = bulk_rows(text) if len(text) > LONG else None
     if rows is not None:
         return _bulk_plan(text, rows, vocabulary)
     parsed = parse_template(text)
-    if isinstance(parsed, str) or len(parsed) != 1:
-        why = parsed if isinstance(parsed, str) else "not one statement"
-        return unparsed_plan(text, vocabulary, why)
+    if not isinstance(parsed, str):
+        if len(parsed) != 1:
+            parsed = "not one statement"
+        elif '"' in text and differ_in_case(text, parsed[0]):
+            parsed = "two of its names differ only in case"
+    if isinstance(parsed, str):
+        return unparsed_plan(text, vocabulary, parsed)
     try:
         statement = with_tenant_tables(parsed[0], vocabulary)
-        return _analysed(statement, vocabulary, Budget(_steps(text)))
+        return _analysed(statement, vocabulary, budget or Budget(steps_of(text)))
     except RecursionError:
         return unparsed_plan(text, vocabulary, "nested too deep")
     except TooMuchWorkError:
@@ -74,14 +80,15 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
         return replace(plan, node=UNKNOWN, steps=(), why="many rows beside something else")
     if index is None:
         return plan
-    return replace(plan, node=rows_node(rows, text, index, plan.node))
+    node = rows_node(rows, text, index, plan.node)
+    return replace(plan, node=node, why="many rows of many kinds" if node is UNKNOWN else "")
 
 
-def _steps(text: str) -> int:
-    """Steps that an analysis may take: what took long to parse has fewer left."""
+def steps_of(text: str) -> int:
+    """Steps that the analysis of a text may take: what took long to parse has fewer left."""
     if len(text) < LONG // 2:
         return MAX_STEPS
-    return min(MAX_STEPS, MAX_STEPS + 400 - 3 * token_count(text) // 2)
+    return min(MAX_STEPS, MAX_STEPS - 200 - 4 * parsing_weight(text) // 5)
 
 
 def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Plan:

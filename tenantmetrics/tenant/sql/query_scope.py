@@ -9,7 +9,7 @@ what one of them is compared with holds for all.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -40,7 +40,7 @@ __all__ = [
 
 Key = tuple[int, str]
 """Number of the source, name of the column."""
-MAX_STEPS = 3_200
+MAX_STEPS = 2_600
 """Steps that the analysis of one statement may take, 1 to 3 µs each. The statements of the corpus
 take 160 at most."""
 _OTHER = "\0"
@@ -144,6 +144,16 @@ class QueryScope:
         if source.star or index >= len(columns) or not columns[index][1]:
             return None
         return (source.number, columns[index][0])
+
+    def listed_values(self, constants: Container[Key]) -> list[tuple[str, Key]] | None:
+        """The columns of the only source, where it is one of plain values, as `unnest` is."""
+        if len(self.sources) != 1:
+            return None
+        (source,) = self.sources.values()
+        if source.columns is None or source.star:
+            return None
+        keys = [(name, (source.number, name)) for name in source.columns]
+        return keys if any(key in constants for _, key in keys) else None
 
     def other_key(self, column: exp.Column) -> Key | None:
         """The key of a real table's column that is no tenant's, where it is sure whose it is."""

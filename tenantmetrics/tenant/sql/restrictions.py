@@ -29,7 +29,6 @@ __all__ = [
     "Joined",
     "Named",
     "Restriction",
-    "Rows",
     "Same",
     "Shared",
     "State",
@@ -115,35 +114,6 @@ class Named:
             for tenant in tenants:
                 shares[tenant] = 1
         return Touched(State.KNOWN, shares) if shares else _UNDECIDED
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows that are written, one node each: shares by number of rows, unknown ones on nobody."""
-
-    rows: tuple[Restriction, ...]
-
-    def found(self, values: Values) -> Touched:
-        """Weights are numbers of rows."""
-        shares: dict[str, int] = {}
-        states = set()
-        for row in self.rows:
-            answer = row.found(values)
-            states.add(answer.state)
-            if answer.state is State.KNOWN:
-                # An array in one operand is a row an element.
-                for tenant in _written(row, values) or answer.shares:
-                    shares[tenant] = shares.get(tenant, 0) + 1
-            else:
-                shares[UNATTRIBUTED] = shares.get(UNATTRIBUTED, 0) + 1
-        if State.KNOWN not in states:
-            return Touched(State.SESSION) if states == {State.SESSION} else _UNDECIDED
-        return Touched(State.KNOWN, shares)
-
-
-def _written(row: Restriction, values: Values) -> tuple[str, ...] | None:
-    many = isinstance(row, Named) and len(row.operands) == 1 and row.operands[0].many
-    return row.operands[0].tenants(values) if many else None  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from tenantmetrics.tenant.sql.schema_ties import facts_of
 from tenantmetrics.tenant.sql.value_expressions import bare, value_operand
 from tenantmetrics.tenant.sql.written_values import alias_of
 
-__all__ = ["may_overwrite_others"]
+__all__ = ["may_overwrite_others", "overwrites_by_key"]
 
 
 def may_overwrite_others(node: exp.Insert, vocabulary: Vocabulary) -> bool:
@@ -36,6 +36,28 @@ def may_overwrite_others(node: exp.Insert, vocabulary: Vocabulary) -> bool:
     if not tenants.isdisjoint(_columns(conflict, facts)):
         return False
     where = conflict.args.get("where")
+    return where is None or not any(
+        not negated and _is_own(part, tenants, alias_of(target))
+        for part, negated in conjuncts(where.this)
+    )
+
+
+def overwrites_by_key(node: exp.Insert, vocabulary: Vocabulary) -> bool:
+    """Whether an INSERT may change the row that is there, by a key that is not the tenant's.
+
+    Args:
+        node: The statement.
+        vocabulary: The tenant's names.
+    """
+    conflict = node.args.get("conflict")
+    if conflict is None or not conflict.expressions:
+        return False
+    keys = [key.find(exp.Identifier) for key in conflict.args.get("conflict_keys") or []]
+    tenants = set(vocabulary.columns)
+    if any(key is not None and key.name.lower() in tenants for key in keys):
+        return False
+    where = conflict.args.get("where")
+    target = node.this.this if isinstance(node.this, exp.Schema) else node.this
     return where is None or not any(
         not negated and _is_own(part, tenants, alias_of(target))
         for part, negated in conjuncts(where.this)

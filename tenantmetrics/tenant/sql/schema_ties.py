@@ -16,7 +16,8 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.schema_file import Root, TableFacts, TenantSchema
-from tenantmetrics.tenant.sql.proof.columns import Output, is_key_name
+from tenantmetrics.tenant.sql.proof.columns import Output
+from tenantmetrics.tenant.sql.proof.key_names import key_ties
 
 __all__ = ["Tie", "facts_of", "tie_of"]
 
@@ -52,32 +53,32 @@ def tie_of(left: Output, right: Output, schema: TenantSchema | None) -> Tie:
         right: The other.
         schema: What is known of the tables; without it their names decide.
     """
-    by_name = is_key_name(left.name) and is_key_name(right.name)
+    by_name = Tie(*key_ties(left.name, right.name))
     if schema is None or not (left.of or right.of):
-        return _BOTH if by_name else _NONE
+        return by_name
     ties = [
-        _tie((one, left.name), (other, right.name), schema, by_name=by_name)
+        _tie((one, left.name), (other, right.name), schema, by_name)
         for one, other in itertools.product(left.of or (None,), right.of or (None,))
     ]
     return Tie(all(tie.forward for tie in ties), all(tie.back for tie in ties))
 
 
-def _tie(left: _Column, right: _Column, schema: TenantSchema, *, by_name: bool) -> Tie:
+def _tie(left: _Column, right: _Column, schema: TenantSchema, by_name: Tie) -> Tie:
     first, second = _roots(left), _roots(right)
     if first and second:
         common = first & second
         if any(map(schema.is_owned, common)):
             return _BOTH
         return Tie(_own(right) in common, _own(left) in common)
-    if _is_no_key(left) or _is_no_key(right) or not by_name:
+    if _is_no_key(left) or _is_no_key(right):
         return _NONE
     if first is not None and second is not None and not (first or second):
         return _NONE
     # One of them may be a key by a foreign key that nobody declared.
     known = first or second
     if not known or any(map(schema.is_owned, known)):
-        return _BOTH
-    return Tie(_own(right) in known, _own(left) in known)
+        return by_name
+    return Tie(by_name.forward and _own(right) in known, by_name.back and _own(left) in known)
 
 
 def _roots(column: _Column) -> frozenset[Root] | None:

@@ -8,13 +8,23 @@ from tenantmetrics.records import SessionVerb
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import StepPlan
+from tenantmetrics.tenant.sql.proof.joins import is_comma
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
 from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Restriction, State, Touched
+from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_operand
 
 __all__ = ["session_step", "tenant_of_call"]
 
-_CHOOSING = (exp.Case, exp.If, exp.And, exp.Or, exp.Where, exp.Having, exp.Join, exp.Filter)
+_CHOOSING = (
+    *(exp.Case, exp.If, exp.And, exp.Or, exp.Where, exp.Having, exp.Filter),
+    *(exp.Exists, exp.Intersect, exp.Except, exp.Update, exp.Delete, exp.Merge, exp.Returning),
+    *(exp.OnConflict, exp.Limit, exp.Offset, exp.Fetch),
+)
+"""What is below these may not be run, or not for any row."""
+_SETS = (exp.Explode, exp.Unnest, exp.GenerateSeries, exp.ExplodingGenerateSeries)
+_MAY_CUT = ("limit", "offset", "having", "laterals")
+_MAX_LEVELS = 8
 
 
 def session_step(call: exp.Anonymous, vocabulary: Vocabulary) -> StepPlan | None:
@@ -37,38 +47,87 @@ def _if_it_runs(call: exp.Expr, step: StepPlan) -> StepPlan:
 
     `SELECT set_config(…) WHERE false` sets nothing, and neither does a branch that is not taken.
     """
-    part, above = call, call.parent
+    return step if _is_run(call) else step._replace(value=None)
+
+
+def _is_run(node: exp.Expr, levels: int = 0) -> bool:
+    """Whether a part of a statement is run for sure.
+
+    Args:
+        node: A call, or the place where a WITH query is read.
+        levels: WITH queries that read each other, so far.
+    """
+    part, above = node, node.parent
     while above is not None:
-        if isinstance(above, _CHOOSING) or (
-            isinstance(above, exp.Coalesce) and part is not above.this
+        if isinstance(above, exp.Join):
+            if not isinstance(node, exp.Table) or not is_comma(above):
+                return False
+        elif (
+            isinstance(above, _CHOOSING)
+            or (isinstance(above, exp.Coalesce) and part is not above.this)
+            or (isinstance(above, exp.Select) and part.arg_key != "with_" and _may_cut(above, part))
         ):
-            return step._replace(value=None)
-        if isinstance(above, exp.Select) and _may_give_no_row(above, part):
-            return step._replace(value=None)
+            return False
+        elif isinstance(above, exp.CTE):
+            return isinstance(above.this, exp.DML) or _is_read(above, levels)
         part, above = above, above.parent
-    return step
+    return True
 
 
-def _may_give_no_row(select: exp.Select, part: exp.Expr) -> bool:
+def _is_read(cte: exp.CTE, levels: int) -> bool:
+    """Whether all rows of a WITH query are read for sure."""
+    name = cte.alias.lower()
+    return levels < _MAX_LEVELS and any(
+        table.name.lower() == name
+        and cte not in _ctes_around(table)
+        and isinstance(table.parent, exp.From | exp.Join)
+        and _is_run(table, levels + 1)
+        for table in cte.root().find_all(exp.Table)
+    )
+
+
+def _ctes_around(node: exp.Expr) -> list[exp.Expr]:
+    found: list[exp.Expr] = []
+    above = node.find_ancestor(exp.CTE)
+    while above is not None:
+        found.append(above)
+        above = above.find_ancestor(exp.CTE)
+    return found
+
+
+def _may_cut(select: exp.Select, part: exp.Expr | None = None) -> bool:
+    """Whether a query may give no row.
+
+    Args:
+        select: The query.
+        part: Its part that the call stands in: FROM or a join, whose rows are judged by themselves.
+    """
     where = select.args.get("where")
     if where is not None and not (isinstance(where.this, exp.Boolean) and where.this.this):
         return True
-    if any(select.args.get(key) is not None for key in ("limit", "offset", "having")):
+    if any(select.args.get(key) for key in _MAY_CUT):
+        return True
+    joins = select.args.get("joins") or []
+    if part is not None and part.arg_key in {"from_", "joins"}:
+        return not all(map(is_comma, joins))
+    if joins or any(isinstance(one, _SETS) for item in select.expressions for one in item.walk()):
         return True
     from_ = select.args.get("from_")
-    table = from_.this if from_ is not None else None
+    source = from_.this if from_ is not None else None
+    if isinstance(source, exp.Subquery):
+        inner = unwrapped(source.this)
+        return not isinstance(inner, exp.Select) or _may_cut(inner)
     # What reads a table gives no row where the table is empty.
-    return (
-        part.arg_key == "expressions"
-        and isinstance(table, exp.Table)
-        and not isinstance(table.this, exp.Func)
-    )
+    return source is not None and not isinstance(source, exp.Values)
 
 
 def _set_config(node: exp.Anonymous) -> StepPlan:
     """`set_config(name, value, is_local)`, each of which may be a parameter."""
     arguments = [*node.expressions, None, None, None][:3]
     name = value_operand(arguments[0])
+    if not isinstance(name, Operand):
+        # A name that is put together, or read from rows: it may be that of any variable.
+        return StepPlan(SessionVerb.SET, body=Operand())
     value = value_operand(arguments[1])
     local = bare(arguments[2])
     how: bool | Operand = False
@@ -78,7 +137,7 @@ def _set_config(node: exp.Anonymous) -> StepPlan:
         how = operand
     return StepPlan(
         SessionVerb.SET,
-        name if isinstance(name, Operand) else "",
+        name,
         value if isinstance(value, Operand) else None,
         how,
     )

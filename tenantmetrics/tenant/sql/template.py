@@ -8,16 +8,16 @@ filled with the literals of the text by their position, so it is made once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tenantmetrics.sqltext import Token, TokenKind, tokenize
-from tenantmetrics.tenant.sql.literals import CONTINUED, Literal, Literals
+from tenantmetrics.tenant.sql.literals import CONTINUED, Literals
+from tenantmetrics.tenant.sql.long_lists import folded, literals_or_lists, with_lists_folded
 
 __all__ = [
     "TOO_LONG",
     "Skeleton",
-    "range_of_string",
     "skeleton",
     "slot_of_number",
     "slot_of_string",
@@ -27,9 +27,7 @@ __all__ = [
 TOO_LONG = "$too_long$"
 """Ends a template whose text was cut; no PostgreSQL statement holds it outside a literal."""
 _STRING_SLOT = "slot"
-_RANGE_SLOT = "list"
 _NUMBER_SLOT = 8_800_000_000
-_SHORT_LIST = 15
 _MAX_TOKENS = 3_800
 """Tokens of one text that are looked at, 8 ms; what is longer names nobody."""
 _MAX_SLOTS = 100_000
@@ -41,8 +39,6 @@ _MAX_LITERALS_OF_LONG = 60_000
 _MAX_TEXT = 1_500_000
 """Characters of a text that are looked at, 15 to 30 ms a million."""
 _MAX_QUOTES = 400_000
-_MAX_WITH_LISTS = 600_000
-"""Characters of a text whose lists are folded; one of 60,000 elements is shorter."""
 
 
 class Skeleton(NamedTuple):
@@ -55,7 +51,7 @@ class Skeleton(NamedTuple):
     """
 
     template: str
-    literals: Sequence[Literal]
+    literals: Literals
     comments: tuple[str, ...]
 
 
@@ -68,19 +64,6 @@ _DOLLAR = re.compile(r"\$(?:(?<=[\w$\x80-\U0010FFFF]\$)|(?![0-9]))")
 _UNUSUAL_QUOTE = re.compile(r"""'(?:(?<=[^\w'][eEbBxXnN]')|[ \t\f\v]*+[\n\r]\s*+')""")
 _BLOCK = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"
 _COMMENTED = re.compile(rf"\s*+({_BLOCK})?+((?:[^/]|/(?!\*))*+)({_BLOCK})?+\s*+", re.DOTALL)
-_STRING = r"'(?:[^']|'')*+'"
-_NUMBER = (
-    r"[0-9](?<![\w.:$\x80-\U0010FFFF][0-9])(?:[xXoObB][0-9a-fA-F_]++|[0-9_]*+"
-    r"(?:\.[0-9_]++)?+)(?![\w.])"
-)
-_LITERAL = re.compile(rf"""({_STRING}|"(?:[^"]|"")*+"|{_NUMBER})""")
-_ELEMENT = rf"\s*+-?+(?:{_STRING}|{_NUMBER})(?:::[A-Za-z_]\w*+)?+\s*+"
-_LIST = (
-    rf"(?<![\w$.\x80-\U0010FFFF])(?i:in\s*+\(|array\s*+\[)"
-    rf"{_ELEMENT}(?:,{_ELEMENT}){{{_SHORT_LIST},}}+(?=[)\]])"
-)
-_LITERAL_OR_LIST = re.compile(rf"""({_STRING}|"(?:[^"]|"")*+"|{_NUMBER}|{_LIST})""")
-_SIGN_OR_CAST = re.compile(r"-|::\w+")
 
 
 def skeleton(sql: str) -> Skeleton:
@@ -88,7 +71,7 @@ def skeleton(sql: str) -> Skeleton:
     comments: tuple[str, ...] = ()
     body = sql
     if len(sql) > _LONG_TEXT and (len(sql) > _MAX_TEXT or sql.count("'") > _MAX_QUOTES):
-        return Skeleton(TOO_LONG, (), ())
+        return Skeleton(TOO_LONG, Literals([]), ())
     if "/*" in sql:
         # Programs put their comment before or behind the statement, where it is easily told.
         ends = _COMMENTED.fullmatch(sql)
@@ -103,14 +86,14 @@ def skeleton(sql: str) -> Skeleton:
 
 
 def _slotted(body: str, sql: str, comments: tuple[str, ...]) -> Skeleton:
-    listed = body.count(",") >= _SHORT_LIST and len(body) <= _MAX_WITH_LISTS
-    pieces = (_LITERAL_OR_LIST if listed else _LITERAL).split(body)
+    pieces = literals_or_lists(body).split(body)
     if len(pieces) > 2 * (_MAX_LITERALS if len(sql) <= _LONG_TEXT else _MAX_LITERALS_OF_LONG):
-        return Skeleton(TOO_LONG, (), comments)
+        return Skeleton(TOO_LONG, Literals([]), comments)
     between = "".join(pieces[::2])
     if "'" in between or '"' in between:
         return _tokenized(sql)
     written: list[str] = []
+    literals = Literals(written)
     for index in range(1, len(pieces), 2):
         piece = pieces[index]
         first = piece[0]
@@ -121,73 +104,8 @@ def _slotted(body: str, sql: str, comments: tuple[str, ...]) -> Skeleton:
             pieces[index] = str(_NUMBER_SLOT + len(written))
             written.append(piece)
         elif first != '"':
-            pieces[index] = _folded(piece, written)
-    template = "".join(pieces)
-    if template.count(":") > _MANY_PARAMETERS:
-        template = _PARAMETERS.sub(r"\1\2::char(1)", template)
-    return Skeleton(template, Literals(written), comments)
-
-
-def _folded(text: str, written: list[str]) -> str:
-    """A long list as one slot that stands for a range of slots."""
-    pieces = _LITERAL.split(text)
-    first = len(written)
-    written += pieces[1::2]
-    around = _SIGN_OR_CAST.findall(",".join(pieces[::2]))
-    return pieces[0].rstrip("- \t\n\r\f\v") + _range(first, len(written) - 1, around)
-
-
-_SLOT = re.compile(rf"'{_STRING_SLOT}([0-9]+)'|88([0-9]{{8}})")
-_SLOT_WITH_CAST = rf"-?(?:'{_STRING_SLOT}[0-9]+'|88[0-9]{{8}})(?:::[A-Za-z_]\w*+)?"
-_LIST_OF_SLOTS = re.compile(
-    rf"(\b(?:in\s*\(|array\s*\[)\s*)"
-    rf"({_SLOT_WITH_CAST}(?:\s*,\s*{_SLOT_WITH_CAST}){{{_SHORT_LIST},}}+)(?=\s*[)\]])",
-    re.IGNORECASE,
-)
-
-
-def _fold_slots(found: re.Match[str]) -> str:
-    """The same where the literals are slots already."""
-    text = found.group(2)
-    first = _SLOT.search(text)
-    last = _SLOT.search(text, text.rfind(","))
-    assert first is not None and last is not None  # noqa: S101, PT018 - the list is made of slots
-    ends = [int(slot.group(1) or slot.group(2)) for slot in (first, last)]
-    return f"{found.group(1)}{_range(ends[0], ends[1], _SIGN_OR_CAST.findall(text))}"
-
-
-def _range(first: int, last: int, around: list[str]) -> str:
-    """A slot for a range of them.
-
-    Args:
-        first: The first one.
-        last: The last one.
-        around: The signs and casts that stand around them.
-    """
-    slot = f"'{_RANGE_SLOT}{first}_{last}'"
-    if not around:
-        return slot
-    alike = len(set(around)) == 1 and len(around) == last - first + 1
-    # Of values with signs, and with different casts, it is not told whom they name.
-    return slot + (around[0] if alike and around[0] != "-" else "::char(1)")
-
-
-_MANY_PARAMETERS = 450
-_PARAMETER = r":\w++(?:::[A-Za-z_]\w*+)?"
-_PARAMETERS = re.compile(
-    rf"(\b(?:in\s*\(|array\s*\[)\s*)({_PARAMETER})"
-    rf"((?:\s*,\s*{_PARAMETER}){{{_MANY_PARAMETERS // 3},}}+)(?=\s*[)\]])",
-    re.IGNORECASE,
-)
-"""More than the parser takes; whom they name is not told."""
-
-
-def range_of_string(content: str) -> tuple[int, int] | None:
-    """The first and last slot that a folded list stands for."""
-    if not content.startswith(_RANGE_SLOT):
-        return None
-    first, _, last = content[len(_RANGE_SLOT) :].partition("_")
-    return int(first), int(last)
+            pieces[index] = folded(piece, written, literals)
+    return Skeleton("".join(pieces), literals, comments)
 
 
 def slot_of_string(content: str) -> int | None:
@@ -267,10 +185,6 @@ def _tokenized(sql: str) -> Skeleton:
         else:
             pieces.append(text)
     if end < len(sql):
-        return Skeleton(f"{''.join(pieces[:20])} {TOO_LONG}", (), tuple(comments))
-    template = "".join(pieces)
-    if len(literals) > _SHORT_LIST:
-        template = _LIST_OF_SLOTS.sub(_fold_slots, template)
-    if template.count(":") > _MANY_PARAMETERS:
-        template = _PARAMETERS.sub(r"\1\2::char(1)", template)
-    return Skeleton(template, Literals(literals), tuple(comments))
+        return Skeleton(f"{''.join(pieces[:20])} {TOO_LONG}", Literals([]), tuple(comments))
+    found = Literals(literals)
+    return Skeleton(with_lists_folded("".join(pieces), found), found, tuple(comments))

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.comparison_shapes import any_of, elements, pairs_of, query_of
+from tenantmetrics.tenant.sql.any_array import any_of, array_operands, query_of
+from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of
 from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, QueryScope, Sink
 from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Restriction, State, Touched
-from tenantmetrics.tenant.sql.value_expressions import SESSION, array_operands, bare, value_operand
+from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, value_operand
 
 if TYPE_CHECKING:
     from tenantmetrics.tenant.sql.conditions import Conditions

@@ -167,6 +167,8 @@ def _wrapping(first: str, words: list[UtilityToken]) -> Utility:
         if word.kind is not TokenKind.WORD:
             continue
         analyze = analyze or (first == "explain" and word.text in {"analyze", "analyse"})
+        if before.text in {"analyze", "analyse"} and word.text in {"false", "off"}:
+            analyze = False
         if depth > 0 and before.text != "(":
             continue
         if after and word.text in _QUERIES:

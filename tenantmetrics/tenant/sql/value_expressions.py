@@ -1,4 +1,4 @@
-"""Expressions that stand for a value: literal, parameter, cast, array, the session's own."""
+"""Expressions that stand for a value: literal, parameter, cast, the session's own."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ from enum import Enum
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.long_lists import range_of_string
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parser import PREFIX
-from tenantmetrics.tenant.sql.template import range_of_string, slot_of_number, slot_of_string
+from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 
 __all__ = [
     "SESSION",
-    "ArrayOf",
     "SessionValue",
-    "array_operands",
     "bare",
     "function_name",
+    "kept_cast",
     "leaf_operand",
     "only_value",
-    "unnested",
+    "size_of_cast",
     "value_operand",
 ]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _PAREN_OR_COLLATE = (exp.Paren, exp.Collate)
-_EXPLODE_OR_UNNEST = (exp.Explode, exp.Unnest)
 _SUBQUERY_OR_SELECT = (exp.Subquery, exp.Select)
 
 
@@ -37,7 +36,6 @@ class SessionValue(Enum):
 
 
 SESSION = SessionValue.SESSION
-ArrayOf = list[Operand]
 
 _CASTS = {
     exp.DType.TEXT: "text",
@@ -57,14 +55,14 @@ _MAX_WRAPPERS = 20
 def function_name(node: exp.Expr) -> str:
     """A function call's name in lower case, without its schema; empty for anything else."""
     if isinstance(node, exp.Anonymous):
-        return str(node.this).lower()
+        return node.name.lower()
     return node.sql_name().lower() if isinstance(node, exp.Func) else ""
 
 
 def bare(node: exp.Expr | None) -> exp.Expr | None:
     """An expression without the parentheses, casts that keep identity, and collations around it."""
     for _ in range(_MAX_WRAPPERS):
-        keeps = isinstance(node, exp.Cast) and _cast(node.to) is not None
+        keeps = isinstance(node, exp.Cast) and kept_cast(node.to) is not None
         if node is None or not (keeps or isinstance(node, _PAREN_OR_COLLATE)):
             break
         node = node.this
@@ -88,8 +86,8 @@ def value_operand(  # noqa: C901 - one wrapper a branch
         if isinstance(node, _PAREN_OR_COLLATE):
             node = node.this
         elif isinstance(node, exp.Cast):
-            cast = _cast(node.to)
-            if cast is None and fits is None and (fits := _limit(node.to)) is not None:
+            cast = kept_cast(node.to)
+            if cast is None and fits is None and (fits := size_of_cast(node.to)) is not None:
                 cast = "text"
             if cast is None:
                 return None
@@ -112,7 +110,7 @@ def value_operand(  # noqa: C901 - one wrapper a branch
     return operand
 
 
-def _cast(kind: exp.DataType | None) -> str | None:
+def kept_cast(kind: exp.DataType | None) -> str | None:
     """How a cast reads a text, None where it may change which tenant it names."""
     if not isinstance(kind, exp.DataType) or kind.expressions:
         # varchar(3) cuts, numeric(4,0) rounds.
@@ -120,7 +118,7 @@ def _cast(kind: exp.DataType | None) -> str | None:
     return _CASTS.get(kind.this)
 
 
-def _limit(kind: exp.DataType | None) -> int | None:
+def size_of_cast(kind: object) -> int | None:
     """The slot of the n in varchar(n), None for any other type."""
     if not isinstance(kind, exp.DataType) or kind.this != exp.DType.VARCHAR:
         return None
@@ -173,54 +171,3 @@ def _is_session(node: exp.Expr | None) -> bool:
     if isinstance(node, exp.Nullif):
         node = bare(node.this)
     return isinstance(node, exp.Func) and function_name(node) == "current_setting"
-
-
-def array_operands(node: exp.Expr | None) -> ArrayOf | None:
-    """The operands of what follows `= ANY`, None where the text does not tell."""
-    cast: tuple[str, ...] = ()
-    for _ in range(_MAX_WRAPPERS):
-        if isinstance(node, exp.Paren):
-            node = node.this
-        elif isinstance(node, exp.Cast):
-            kind = node.to
-            if not isinstance(kind, exp.DataType) or kind.this != exp.DType.ARRAY or cast:
-                return None
-            element = kind.expressions[0] if len(kind.expressions) == 1 else None
-            name = _cast(element) if isinstance(element, exp.DataType) else None
-            if name is None:
-                return None
-            cast = (name,)
-            node = node.this
-        else:
-            break
-    if isinstance(node, exp.Array):
-        found: ArrayOf = []
-        for element in node.expressions:
-            operand = value_operand(element)
-            if not isinstance(operand, Operand):
-                return None
-            found.append(replace(operand, cast=operand.cast + cast))
-        return found
-    if isinstance(node, exp.StringToArray):
-        return _separated(node, cast)
-    operand = leaf_operand(node)
-    return [replace(operand, many=True, cast=cast)] if isinstance(operand, Operand) else None
-
-
-def _separated(node: exp.StringToArray, cast: tuple[str, ...]) -> ArrayOf | None:
-    """`string_to_array(:tenants, ',')`, where no word stands for NULL."""
-    parting, operand = node.expression, leaf_operand(bare(node.this))
-    if not isinstance(parting, exp.Literal) or not parting.is_string or node.args.get("null"):
-        return None
-    separator = slot_of_string(parting.this)
-    if separator is None or not isinstance(operand, Operand):
-        return None
-    return [replace(operand, many=True, cast=cast, separator=separator)]
-
-
-def unnested(item: exp.Expr | None) -> ArrayOf | None:
-    """The operands of `unnest(:array)`; empty where the text does not tell, None for others."""
-    if isinstance(item, _EXPLODE_OR_UNNEST):
-        inner = item.expressions[0] if isinstance(item, exp.Unnest) else item.this
-        return array_operands(inner) or []
-    return None

@@ -105,7 +105,7 @@ EDITS = {
         '"TenantMetrics",\n      "DatabaseErrors",',
         '".",\n      "DatabaseErrors",',
         "widget 'Calls a minute'",
-        "'.' repeats what stands above, and nothing does",
+        "'.' repeats the value above, and there is none",
     ),
     "average of a sum": (
         "fleet",
@@ -161,7 +161,7 @@ EDITS = {
         '"expression": "100 * rate"',
         '"expression": "100 * rate + percent"',
         "widget 'Error rate, %'",
-        "expressions need each other in a circle: percent",
+        "expressions refer to each other in a circle: percent",
     ),
     "label with a property that is none": (
         "fleet",
@@ -245,7 +245,7 @@ EDITS = {
         "#dashboards:name=tenantmetrics-pipeline",
         "#dashboard:name=tenantmetrics-pipeline",
         "text widget at 0, 0",
-        "leads nowhere",
+        "is not a dashboard's: those begin with",
     ),
     "variable's default that is not offered": (
         "tenant",
@@ -255,7 +255,7 @@ EDITS = {
         ),
         '"values": [{"value": "acme"}]',
         "variable 'tenant'",
-        "defaultValue '__FIRST' is none of its values",
+        "defaultValue '__FIRST' is not one of its values",
     ),
     "variable with a label that is too long": (
         "tenant",

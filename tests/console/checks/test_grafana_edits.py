@@ -62,7 +62,7 @@ EDITS = {
         '"type": "prometheus",\n    "uid": "${datasource}"',
         '"type": "loki",\n    "uid": "${datasource}"',
         "panel 'Calls a second'",
-        "data source type 'loki' speaks no PromQL",
+        "data source type 'loki' has no PromQL",
     ),
     "query without expr": (
         "fleet",
@@ -161,7 +161,7 @@ EDITS = {
         "sum(rate(tenantmetrics_unattributed_calls_total[$__rate_interval]))",
         "sum(tenantmetrics_unattributed_calls_total)",
         "panel 'Calls whose tenant is unknown, or two of them; calls that strict refused'",
-        "only ever rises",
+        "is a counter: use rate() or increase()",
     ),
     "histogram of which no number is taken": (
         "fleet",

@@ -54,7 +54,7 @@ def test_where_one_alarm_has_a_runbook_line_all_must(faults):
     """It was forgotten then."""
     told = {**CPU, "AlarmDescription": "Means: x. Look: y. Do: z."}
     assert faults(told, CPU) == [
-        f"AlarmDescription lacks {part!r}: who is woken must read what to do"
+        f"AlarmDescription lacks {part!r}: whoever is paged must read what to do"
         for part in ("Means:", "Look:", "Do:")
     ]
 
@@ -63,7 +63,9 @@ def test_where_one_alarm_has_a_runbook_line_all_must(faults):
 def test_an_alarm_that_tells_nobody_is_found(faults, change):
     """Whatever it watches; an action for OK is none for ALARM."""
     silent = {key: value for key, value in CPU.items() if key != "AlarmActions"} | change
-    assert faults(silent) == ["no AlarmActions and in no composite: nobody is told when it fires"]
+    assert faults(silent) == [
+        "no AlarmActions and in no composite alarm: nobody is notified when it fires"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import sqlglot
 
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.queries import Dialect
-from tenantmetrics.cost.server_time import sql
+from tenantmetrics.cost.server_time import sql, sql_cells
 
-SCALES = sql.Scales(2.0**-3, 2.0**10, 2.0**20, 2.0**-4, 2.0**9)
+SCALES = sql_cells.Scales(2.0**-3, 2.0**10, 2.0**20, 2.0**-4, 2.0**9)
 
 
 @pytest.fixture
@@ -31,6 +31,7 @@ def opened(month):
         "CREATE VIEW statements AS SELECT to_timestamp(start) AS window_start, * EXCLUDE (start) "
         "FROM given"
     )
+    database.execute(f"CREATE VIEW {queries.STATEMENT_TOTALS} AS {queries.STATEMENT_TOTALS_SQL}")
     return one, database
 
 
@@ -39,15 +40,15 @@ def texts(one):
     arn = one.rows[0][5]
     classes = {"writer-0": 1, "writer-1": 2}
     first, second = one.hours
-    of_cluster = {arn: sql.OfCluster(0, 61_000_000, 1.5, 2.25)}
+    of_cluster = {arn: sql_cells.OfCluster(0, 61_000_000, 1.5, 2.25)}
     of_hour = {
-        (first, 0): sql.OfHour(0, 21_000_000, 1.0),
-        (second, 0): sql.OfHour(1, 23_000_000, 0.1),
+        (first, 0): sql_cells.OfHour(0, 21_000_000, 1.0),
+        (second, 0): sql_cells.OfHour(1, 23_000_000, 0.1),
     }
     return {
         "record": sql.record(period, classes),
         "statements": sql.statements(period, classes, {arn: 0}, {(first, 0): 0, (second, 0): 1}),
-        "cells": sql.cells(
+        "cells": sql_cells.cells(
             period,
             of_cluster,
             of_hour,
@@ -55,12 +56,21 @@ def texts(one):
             {1: 1, 2: 2, 3: 0},
             scales=SCALES,
         ),
-        "cells without more": sql.cells(
-            period, {arn: sql.OfCluster(0, 0, 0.0, 1.0)}, of_hour, {}, {}, scales=SCALES
+        "cells without more": sql_cells.cells(
+            period, {arn: sql_cells.OfCluster(0, 0, 0.0, 1.0)}, of_hour, {}, {}, scales=SCALES
         ),
-        "cells of two clusters": sql.cells(
+        "cells by statement": sql_cells.cells(
             period,
-            of_cluster | {"other": sql.OfCluster(1, 0, 0.0, 1.0)},
+            of_cluster,
+            of_hour,
+            {(0, "writer-1"): (40_000_000, 8.5)},
+            {1: 1, 2: 2, 3: 0},
+            scales=SCALES,
+            few_statements=True,
+        ),
+        "cells of two clusters": sql_cells.cells(
+            period,
+            of_cluster | {"other": sql_cells.OfCluster(1, 0, 0.0, 1.0)},
             of_hour,
             {},
             {1: 1},
@@ -79,6 +89,7 @@ def texts(one):
         "statements",
         "cells",
         "cells without more",
+        "cells by statement",
         "cells of two clusters",
         "summaries",
         "tenants",
@@ -97,15 +108,24 @@ def test_an_engines_text_means_the_same(opened, name, dialect):
     assert straight
 
 
+def test_sums_by_statement_first_come_to_the_same(opened):
+    """Where there are few statements, each row's group is found after they are added up."""
+    one, database = opened
+    by_row, first = (
+        database.execute(texts(one)[name]).fetchall() for name in ("cells", "cells by statement")
+    )
+    assert sorted(by_row) == sorted(first)
+
+
 def test_a_months_query_fits_into_athenas_limit(opened):
     """720 hours of two clusters, 32 writers of their own and 2,000 statements: 262,144 bytes."""
     one, _ = opened
     clusters = {f"arn:aws:rds:us-east-1:123456789012:cluster:name-{n}": n for n in range(2)}
-    text = sql.cells(
+    text = sql_cells.cells(
         one.period,
-        {arn: sql.OfCluster(n, 61_000_000, 1.5, 2.25) for arn, n in clusters.items()},
+        {arn: sql_cells.OfCluster(n, 61_000_000, 1.5, 2.25) for arn, n in clusters.items()},
         {
-            (494_000 + hour, n): sql.OfHour(n, 20_000_000 + hour, 1 / (hour + 3))
+            (494_000 + hour, n): sql_cells.OfHour(n, 20_000_000 + hour, 1 / (hour + 3))
             for hour in range(720)
             for n in range(2)
         },

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenantmetrics import ledger
-from tenantmetrics.cost.sources.staging import DifferError, Document, Staging, Whose
+from tenantmetrics.cost.sources.documents import Document, Whose
+from tenantmetrics.cost.sources.staging import DifferError, Staging
 from tenantmetrics.records import UNATTRIBUTED
 
 

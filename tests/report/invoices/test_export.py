@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,6 +124,59 @@ def test_lago_events_are_bodies_of_at_most_100():
         "precise_total_amount_cents": "100",
     }
     assert first["properties"]["amount"] == "1.00"
+
+
+TEXT, WHOLE = {"type": "string", "minLength": 1}, {"type": "integer"}
+
+
+def of_fields(required, **optional):
+    """An object of these fields and no others."""
+    return {
+        "type": "object", "required": list(required), "additionalProperties": False,
+        "properties": {**required, **optional},
+    }  # fmt: skip
+
+
+# What the providers' own descriptions of their APIs ask of a body.
+BODIES = {
+    InvoiceFormat.LAGO_EVENTS: of_fields(
+        {"transaction_id": TEXT, "external_subscription_id": TEXT, "code": TEXT},
+        timestamp={"oneOf": [WHOLE, TEXT]},
+        precise_total_amount_cents=TEXT,
+        properties={
+            "type": "object",
+            "additionalProperties": {"oneOf": [TEXT, WHOLE, {"type": "number"}]},
+        },
+    ),
+    InvoiceFormat.OPENMETER_EVENTS: of_fields(
+        {"id": TEXT, "source": TEXT, "specversion": TEXT, "type": TEXT, "subject": TEXT},
+        time=TEXT, datacontenttype={"enum": ["application/json"]}, data={"type": "object"},
+    ),
+    InvoiceFormat.STRIPE_INVOICE_ITEMS: of_fields(
+        {"customer": TEXT, "amount": WHOLE, "currency": {"enum": ["usd"]}},
+        description={"type": "string", "maxLength": 500},
+        period=of_fields({"start": WHOLE, "end": WHOLE}),
+        metadata={
+            "type": "object", "maxProperties": 50,
+            "additionalProperties": {"type": "string", "maxLength": 500},
+        },
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_each_body_has_the_form_that_its_provider_publishes(kind):
+    """No field that the provider does not know, and each of the one kind that it allows."""
+    text = exported(kind, TWO).text
+    if kind is InvoiceFormat.LAGO_EVENTS:
+        bodies = [event for line in text.splitlines() for event in json.loads(line)["events"]]
+    elif kind is InvoiceFormat.OPENMETER_EVENTS:
+        bodies = json.loads(text)
+    else:
+        bodies = [request["params"] for request in json.loads(text)["fixtures"]]
+    assert len(bodies) == 3
+    for body in bodies:
+        jsonschema.validate(body, BODIES[kind], jsonschema.Draft202012Validator)
 
 
 def test_openmeter_events_are_cloudevents_in_a_batch():

@@ -101,8 +101,9 @@ class QueriesInQueries:
             items = self._any(("1", "*", self._any(NAMES), "1 AS a"))
             limit = self._any(("", "", " LIMIT 1"))
             return f"{not_}EXISTS ({self._select(depth - 1, all_of, items)}{limit})"
-        tail = self._any(("", "", "", "", " LIMIT 1", " ORDER BY id"))
-        return f"{self._column(aliases)} {not_}IN ({self._select(depth - 1, all_of)}{tail})"
+        tail = self._any(("", "", "", "", " LIMIT 1", " ORDER BY id", " FOR UPDATE SKIP LOCKED"))
+        in_ = self._any((f"{not_}IN", f"{not_}IN", "="))
+        return f"{self._column(aliases)} {in_} ({self._select(depth - 1, all_of)}{tail})"
 
     def _source(self, depth: int) -> tuple[str, str]:
         """A source of FROM with its alias, and that alias."""

@@ -9,11 +9,11 @@ import pytest
 from sqlglot import exp
 
 from tenantmetrics.localapi.postgres import embedded
-from tenantmetrics.tenant.sql.evaluate_parameters import Unclear
 from tenantmetrics.tenant.sql.operands import Values
 from tenantmetrics.tenant.sql.parameter_conditions import computed
 from tenantmetrics.tenant.sql.parser import parse_template
 from tenantmetrics.tenant.sql.template import skeleton
+from tenantmetrics.tenant.sql.value_operations import Unclear
 
 EXPRESSIONS = 1_500
 TOLD_AT_LEAST = 0.5

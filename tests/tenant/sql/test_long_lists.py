@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tenantmetrics.dataapi.capture import request_of
@@ -65,14 +67,71 @@ def test_a_list_of_tenants_with_different_casts_is_undecided(resolver):
     assert claims.undecided
 
 
-def test_more_parameters_than_the_parser_takes_name_nobody(resolver):
-    """As tenants they are undecided; fewer are all named."""
+UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd38{:04x}"
+FIELDS = [
+    {"value": {"stringValue": "acme"}},
+    {"value": {"stringValue": "x y"}},
+    {"value": {"stringValue": ""}},
+    {"value": {"stringValue": "__idle__"}},
+    {"value": {"stringValue": UUID.format(7)}},
+    {"value": {"stringValue": UUID.format(7).upper()}, "typeHint": "UUID"},
+    {"value": {"stringValue": "042"}},
+    {"value": {"stringValue": "042"}, "typeHint": "DECIMAL"},
+    {"value": {"longValue": 42}},
+    {"value": {"booleanValue": True}},
+    {"value": {"isNull": True}},
+    {"value": {}},
+]
+PLACES = [
+    ("SELECT * FROM b WHERE tenant_id IN ({})", ":p{}"),
+    ("SELECT * FROM b WHERE tenant_id IN ({})", ":p{}::uuid"),
+    ("SELECT * FROM b WHERE tenant_id = ANY(ARRAY[{}])", ":p{}::text"),
+    ("DELETE FROM b WHERE x = 'in (' AND tenant_id in ( {} )", "CAST(:p{} AS int)"),
+    ("INSERT INTO b (tenant_id) VALUES ({})", ":p{}"),
+    ("INSERT INTO b (tenant_id) VALUES ({})", ":p{}::uuid"),
+]
+
+
+def shares_of(resolver, place, element, fields):
+    between = "), (" if place.startswith("INSERT") else ", "
+    sql = place.format(between.join(map(element.format, range(len(fields)))))
+    parameters = [{"name": f"p{number}", **field} for number, field in enumerate(fields)]
+    claims = resolver.claims(request_of("ExecuteStatement", {"sql": sql, "parameters": parameters}))
+    return [dict(claim.shares) for claim in claims.named], claims.undecided
+
+
+@pytest.mark.parametrize(("place", "element"), PLACES)
+def test_more_parameters_than_the_parser_takes_are_read_as_few_are(resolver, place, element):
+    """Each as by itself: texts, numbers, NULL, with hints and casts; alone and in pairs."""
+    pairs = itertools.combinations(FIELDS, 2)
+    for kinds in [[field] for field in FIELDS] + [list(pair) for pair in pairs]:
+        few = shares_of(resolver, place, element, kinds)
+        assert shares_of(resolver, place, element, kinds * (600 // len(kinds))) == few, kinds
+
+
+@pytest.mark.parametrize(("place", "element"), PLACES)
+def test_thousands_of_parameters_name_a_tenant_each(resolver, place, element):
+    """Five thousand tenants, as many shares."""
+    fields = [{"value": {"stringValue": UUID.format(number)}} for number in range(COUNT)]
+    (shares,), undecided = shares_of(resolver, place, element, fields)
+    assert len(shares) == COUNT
+    assert not undecided
+    fields[7] = {"value": {"stringValue": "acme"}}
+    assert "acme" in shares_of(resolver, place, element, fields)[0][0]
+
+
+def test_a_list_with_a_parameter_that_was_not_given_is_undecided(resolver):
+    """And so is one of more than 20,000, or with different casts."""
     sql = "SELECT * FROM b WHERE tenant_id IN ({})"
-    few = claims_of(resolver, sql.format(":p0, :p1"), p0="acme", p1="bee")
-    assert named_by_statement(few) == {"acme", "bee"}
-    many = claims_of(resolver, sql.format(listed(":p{}")), p0="acme", p1="bee")
-    assert not named_by_statement(many)
-    assert many.undecided
+    claims = claims_of(resolver, sql.format(listed(":p{}")), p0="acme", p1="bee")
+    assert not named_by_statement(claims)
+    assert claims.undecided
+    fields = [{"value": {"stringValue": "acme"}}] * 20_001
+    assert shares_of(resolver, sql, ":p{}", fields) == ([], True)
+    assert shares_of(resolver, sql, ":p{}", fields[1:]) == ([{"acme": 1}], False)
+    mixed = sql.format(listed(":p{}", 500) + ", :p1::text")
+    values = {f"p{number}": "acme" for number in range(500)}
+    assert claims_of(resolver, mixed, **values).undecided
 
 
 @pytest.mark.parametrize("count", [100, 300, 440, 460, 700, 1_300, 3_000])

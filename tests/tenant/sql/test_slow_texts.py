@@ -7,6 +7,7 @@ for a plain statement on the same machine. What stands in the list of the slowes
 from __future__ import annotations
 
 import random
+import re
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable
@@ -18,10 +19,12 @@ from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.health import Health
 from tenantmetrics.tenant.resolve import Resolver
 from tenantmetrics.tenant.sql.parser import parse_template
+from tests.tenant.sql.heavy_texts import HeavyTexts
 
 IN_TEST = 40
 IN_LONG_TEST = 700
 TEXT_CHARS = 65_536
+PARAMETER = re.compile(r":(\w+)")
 UNIT = "SELECT a, b FROM c JOIN d ON d.id = c.did WHERE c.tenant_id = 't' AND d.x IN (1, 2, 3)"
 UNITS = 400
 """A text of 64 kB may take as long as so many parses of the plain one (0.1 ms): four times the
@@ -72,6 +75,16 @@ ONCE_SLOW = (
     lambda: "INSERT INTO b (tenant_id, x) VALUES " + "('t'::numeric(1), " * 3_000,
     lambda: "UPDATE b SET x = 1 FROM (VALUES (1)) v" + ", (VALUES (1)) v" * 3_000,
     lambda: "SELECT 'x' RETURNING jsonb" + " with wrapper" * 4_000 + " (",
+    lambda: "INSERT INTO b (tenant_id, x) VALUES " + ", ".join(
+        f"(:t{n}::uuid, :x{n})" for n in range(3_000)),
+    lambda: "INSERT INTO b (tenant_id, x) VALUES " + ", ".join(
+        (f"(:t{n}, {n})", f"('x{n}', NULL)", f"(NULL, {n}, :t{n})")[n % 3] for n in range(3_500)),
+    lambda: "INSERT INTO b (tenant_id, x) VALUES " + ", ".join(
+        (f"(coalesce(:t{n}, 'x'), {n})", f"(:t{n}::uuid, -{n})")[n % 2] for n in range(2_700)),
+    lambda: "SELECT 1 FROM b WHERE tenant_id IN (" + ", ".join(
+        f":t{n}" for n in range(8_000)) + ")",
+    lambda: "SELECT 1 FROM b WHERE tenant_id = ANY(ARRAY[" + ",".join(
+        f"CAST(:t{n} AS uuid)" for n in range(2_700)) + "])",
     lambda: "WITH c0 AS (SELECT * FROM b), "
     + ", ".join(f"c{n} AS (SELECT x.* FROM c{n - 1} x JOIN c{n - 1} y USING (id))"
                 for n in range(1, 500)) + " SELECT * FROM c499",
@@ -111,7 +124,11 @@ def _limit_s() -> float:
 
 def _first_sight(sql: str, limit_s: float) -> float:
     """Its time as a part of the bound, the least of some: a busy machine makes one take longer."""
-    request = request_of("ExecuteStatement", {"sql": sql, "transactionId": "t"})
+    names = dict.fromkeys(PARAMETER.findall(sql))
+    values = [{"name": name, "value": {"stringValue": f"of {name}"}} for name in names]
+    request = request_of(
+        "ExecuteStatement", {"sql": sql, "transactionId": "t", "parameters": values}
+    )
     part = _took_s(lambda: Resolver(config.load({}), Health()).claims(request)) / limit_s
     for _ in range(4):
         if part <= 1:
@@ -138,6 +155,8 @@ def test_a_few_texts_at_random_are_not_slow(make_resolver):
     make_resolver().claims(request_of("ExecuteStatement", {"sql": UNIT}))
     chosen = random.Random(5)
     assert not _slow_ones(at_random(chosen) for _ in range(IN_TEST))
+    heavy = HeavyTexts(chosen)
+    assert not _slow_ones(heavy.one() for _ in range(IN_TEST))
 
 
 @pytest.mark.long
@@ -147,11 +166,13 @@ def test_of_many_texts_at_random_none_is_slow_or_large(make_resolver):
     seed = random.SystemRandom().getrandbits(32)
     chosen = random.Random(seed)
     assert not _slow_ones(at_random(chosen) for _ in range(IN_LONG_TEST)), seed
+    heavy = HeavyTexts(chosen)
+    assert not _slow_ones(heavy.one() for _ in range(IN_LONG_TEST)), seed
     resolver = make_resolver()
     tracemalloc.start()
     try:
         for _ in range(IN_LONG_TEST // 10):
-            sql = at_random(chosen)
+            sql = chosen.choice((at_random, lambda _: heavy.one()))(chosen)
             tracemalloc.reset_peak()
             before, _ = tracemalloc.get_traced_memory()
             resolver.claims(request_of("ExecuteStatement", {"sql": sql}))

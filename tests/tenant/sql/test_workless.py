@@ -137,9 +137,10 @@ def test_claims_carry_what_the_plan_says(resolver):
         assert claims.workless is (sql == "SELECT 1")
 
 
-def test_a_template_has_the_fingerprint_of_its_text(case):
+def test_a_template_has_the_fingerprint_of_its_text(cases_of_file):
     """Slots and blanks are what literals and comments are folded to anyhow."""
-    assert planned(case.sql).fingerprint == fingerprint(case.sql)
+    for case in cases_of_file:
+        assert planned(case.sql).fingerprint == fingerprint(case.sql), case.name
 
 
 def test_a_statement_of_many_rows_has_the_fingerprint_of_one_row():

@@ -12,7 +12,13 @@ from tenantmetrics.console.checks.logsinsights.language import (
     SLIP,
     UNITS,
 )
-from tenantmetrics.console.checks.logsinsights.trees import Found, calls, subtrees, token_of, tokens
+from tenantmetrics.console.checks.logsinsights.trees import (
+    QueryFault,
+    calls,
+    subtrees,
+    token_of,
+    tokens,
+)
 from tenantmetrics.console.known import close_to
 
 if TYPE_CHECKING:
@@ -25,7 +31,7 @@ _AGGREGATES = frozenset(name.lower() for name in AGGREGATES)
 _PERIODS = frozenset({"bin", "datefloor", "dateceil"})
 
 
-def expression_faults(command: Tree[Token], *, ours: bool, counted: bool) -> Iterator[Found]:
+def expression_faults(command: Tree[Token], *, ours: bool, counted: bool) -> Iterator[QueryFault]:
     """What is wrong with the functions of a command.
 
     Args:
@@ -39,32 +45,32 @@ def expression_faults(command: Tree[Token], *, ours: bool, counted: bool) -> Ite
         if limits is None:
             if ours or close_to(name.value, FUNCTIONS, SLIP):
                 hint = close_to(name.value, FUNCTIONS)
-                yield Found(name.start_pos or 0, f"there is no function {name.value!r}{hint}")
+                yield QueryFault(name.start_pos or 0, f"there is no function {name.value!r}{hint}")
             continue
         given = len(call.children) - 1
         if not limits[0] <= given <= limits[1]:
-            yield Found(name.start_pos or 0, f"{name.value}() {_wanted(limits, given)}")
+            yield QueryFault(name.start_pos or 0, f"{name.value}() {_wanted(limits, given)}")
         if name.value.lower() in _PERIODS:
             yield from _period_faults(call, ours=ours)
     is_stats = command.data in {"stats", "bare_stats"}
     if not is_stats and not counted:
         for name in _aggregates(command):
             what = f"{name.value}() is an aggregate, which only stats computes"
-            yield Found(name.start_pos or 0, what)
+            yield QueryFault(name.start_pos or 0, what)
     if is_stats:
         yield from _stats_faults(command)
 
 
-def _stats_faults(command: Tree[Token]) -> Iterator[Found]:
+def _stats_faults(command: Tree[Token]) -> Iterator[QueryFault]:
     columns = [child for child in command.children if _is(child, "column")]
     functions = {token_of(call).value.lower() for column in columns for call in calls(column)}  # type: ignore[arg-type]
     if not functions & _AGGREGATES and functions <= set(_ARGUMENTS):
         what = "stats without an aggregate such as count(*)"
-        yield Found(token_of(command).start_pos or 0, what)
+        yield QueryFault(token_of(command).start_pos or 0, what)
     for group in subtrees(command, "by"):
         for name in _aggregates(group):
             what = f"{name.value}() after by: groups are made of fields, not of aggregates"
-            yield Found(name.start_pos or 0, what)
+            yield QueryFault(name.start_pos or 0, what)
     for call in calls(command):
         if token_of(call).value.lower() in _AGGREGATES:
             for argument in call.children[1:]:
@@ -72,7 +78,7 @@ def _stats_faults(command: Tree[Token]) -> Iterator[Found]:
                     continue
                 for name in _aggregates(argument):
                     what = f"{name.value}() inside {token_of(call).value}(): use a second stats"
-                    yield Found(name.start_pos or 0, what)
+                    yield QueryFault(name.start_pos or 0, what)
 
 
 def _aggregates(tree: Tree[Token]) -> Iterator[Token]:
@@ -96,7 +102,7 @@ def _wanted(limits: tuple[int, int], given: int) -> str:
     return f"takes {amount} argument{'s' * (amount[-2:] not in {'1', ' 1'})}, not {given}"
 
 
-def _period_faults(call: Tree[Token], *, ours: bool) -> Iterator[Found]:
+def _period_faults(call: Tree[Token], *, ours: bool) -> Iterator[QueryFault]:
     """A time without a unit, with one that is not known, or beyond its unit's cap."""
     name = token_of(call)
     last = call.children[-1]
@@ -110,7 +116,7 @@ def _period_faults(call: Tree[Token], *, ours: bool) -> Iterator[Found]:
     unit = text[len(amount) :]
     if unit not in UNITS:
         what = f"{name.value}({text}): no unit of time, such as {amount}m"
-        yield Found(name.start_pos or 0, what)
+        yield QueryFault(name.start_pos or 0, what)
     elif ours and amount.isdigit() and int(amount) > (cap := PERIOD_CAPS.get(unit, int(amount))):
         what = f"{name.value}({text}) counts as {cap}{unit}: use a larger unit"
-        yield Found(name.start_pos or 0, what)
+        yield QueryFault(name.start_pos or 0, what)

@@ -10,9 +10,9 @@ from tenantmetrics.console.checks.fault import Syntax
 from tenantmetrics.console.checks.logsinsights.expressions import expression_faults
 from tenantmetrics.console.checks.logsinsights.language import MAX_CHARS, MAX_LIMIT, MAX_ROWS
 from tenantmetrics.console.checks.logsinsights.parsing import UnknownCommand, at, parse_query
-from tenantmetrics.console.checks.logsinsights.scope import Scope
+from tenantmetrics.console.checks.logsinsights.scope import FieldScope
 from tenantmetrics.console.checks.logsinsights.trees import (
-    Found,
+    QueryFault,
     calls,
     subqueries,
     subtrees,
@@ -78,9 +78,9 @@ def view_fault(text: str, view: str) -> str | None:
     return None
 
 
-def _query_faults(query: Tree[Token], *, ours: bool) -> Iterator[Found]:
+def _query_faults(query: Tree[Token], *, ours: bool) -> Iterator[QueryFault]:
     """Faults of a query, command by command, and of the queries inside it."""
-    scope = Scope(ours=ours)
+    scope = FieldScope(ours=ours)
     for command in query.children:
         yield from _command_faults(command, ours=ours)  # type: ignore[arg-type]
         yield from expression_faults(command, ours=ours, counted=scope.counted)  # type: ignore[arg-type]
@@ -90,10 +90,10 @@ def _query_faults(query: Tree[Token], *, ours: bool) -> Iterator[Found]:
             yield from _query_faults(subquery, ours=ours)
 
 
-def _command_faults(command: Tree[Token], *, ours: bool) -> Iterator[Found]:
+def _command_faults(command: Tree[Token], *, ours: bool) -> Iterator[QueryFault]:
     if command.data == "bare_stats" and ours:
         name = token_of(next(calls(command)))
-        yield Found(name.start_pos or 0, f"no command {name.value!r}: write stats before it")
+        yield QueryFault(name.start_pos or 0, f"no command {name.value!r}: write stats before it")
     if command.data == "limit":
         yield from _limit_faults(command, MAX_ROWS if ours else MAX_LIMIT)
     for glob in subtrees(command, "glob"):
@@ -104,26 +104,26 @@ def _command_faults(command: Tree[Token], *, ours: bool) -> Iterator[Found]:
         for token in tokens(command, "EQUALS", "COMPARISON"):
             if token.value in {"==", "<>"}:
                 right = {"==": "=", "<>": "!="}[token.value]
-                yield Found(token.start_pos or 0, f"{token.value} is written {right} here")
+                yield QueryFault(token.start_pos or 0, f"{token.value} is written {right} here")
 
 
-def _limit_faults(command: Tree[Token], most: int) -> Iterator[Found]:
+def _limit_faults(command: Tree[Token], most: int) -> Iterator[QueryFault]:
     (number,) = tokens(command, "NUMBER")
     if not number.value.isdigit() or not 1 <= int(number.value) <= most:
-        yield Found(number.start_pos or 0, f"limit {number.value!r} is not within 1 to {most}")
+        yield QueryFault(number.start_pos or 0, f"limit {number.value!r} is not within 1 to {most}")
 
 
-def _glob_faults(glob: Tree[Token]) -> Iterator[Found]:
+def _glob_faults(glob: Tree[Token]) -> Iterator[QueryFault]:
     """As many names as asterisks, which is what `parse` asks for."""
     (pattern, *_) = tokens(glob, "STRING")
     names = sum(1 for _ in subtrees(glob, "alias"))
     asterisks = pattern.value.count("*")
     if asterisks != names:
         what = f"the pattern has {asterisks} asterisks and as names {names} fields"
-        yield Found(pattern.start_pos or 0, f"parse: {what}: they must be as many")
+        yield QueryFault(pattern.start_pos or 0, f"parse: {what}: they must be as many")
 
 
-def _regex_faults(token: Token) -> Iterator[Found]:
+def _regex_faults(token: Token) -> Iterator[QueryFault]:
     regex = token.value
     body = re.sub(r"/[a-z]*$", "", regex[1:])
     try:
@@ -131,4 +131,4 @@ def _regex_faults(token: Token) -> Iterator[Found]:
     except re.error as error:
         if str(error).startswith(_BROKEN_REGEX):  # what Java's and Python's have in common
             what = f"regular expression {regex} is broken: {error}"
-            yield Found(token.start_pos or 0, what)
+            yield QueryFault(token.start_pos or 0, what)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tenantmetrics.console.checks.logsinsights.language import EMF_FIELDS, OWN_FIELDS, SLIP
-from tenantmetrics.console.checks.logsinsights.trees import Found, subtrees, token_of, tokens
+from tenantmetrics.console.checks.logsinsights.trees import QueryFault, subtrees, token_of, tokens
 from tenantmetrics.console.known import close_to
 
 if TYPE_CHECKING:
     from lark import Token, Tree
 
-__all__ = ["Scope"]
+__all__ = ["FieldScope"]
 
 _GROUP = re.compile(r"\(\?<(\w+)>")
 _DEFAULT_NAMES = {"addtotals": "Total", "sessionize": "session_id", "countfrequent": "_approxcount"}
@@ -29,7 +29,7 @@ _MAX_LAG = 100
 """Fields of autoregress that are known by name; nobody looks further back."""
 
 
-class Scope:
+class FieldScope:
     """The fields that a command may use.
 
     Attributes:
@@ -44,7 +44,7 @@ class Scope:
         """What stats left; None while there are all fields of a record."""
         self._any = False
 
-    def faults(self, command: Tree[Token]) -> Iterator[Found]:
+    def faults(self, command: Tree[Token]) -> Iterator[QueryFault]:
         """Fields of a command that no record has, or that stats did not leave."""
         if command.data in {"source", "lookup", "join"} or self._any:
             return
@@ -58,7 +58,7 @@ class Scope:
                 continue
             seen.add(name)
             if what := self._fault(name):
-                yield Found(token_of(field).start_pos or 0, what)
+                yield QueryFault(token_of(field).start_pos or 0, what)
 
     def after(self, command: Tree[Token]) -> None:
         """Take note of what a command makes and of what it leaves."""

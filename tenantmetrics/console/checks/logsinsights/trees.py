@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from lark import Token, Tree
 
-__all__ = ["Found", "calls", "subqueries", "subtrees", "token_of", "tokens"]
+__all__ = ["QueryFault", "calls", "subqueries", "subtrees", "token_of", "tokens"]
 
 
-class Found(NamedTuple):
+class QueryFault(NamedTuple):
     """A fault, and where it begins in the text, from 0."""
 
     position: int

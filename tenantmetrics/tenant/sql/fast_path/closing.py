@@ -10,8 +10,8 @@ from tenantmetrics.tenant.sql.fast_path.query_tree import (
     PlainQuery,
     PlainSource,
 )
-from tenantmetrics.tenant.sql.proof.columns import is_key_name
 from tenantmetrics.tenant.sql.proof.graph import ReachGraph
+from tenantmetrics.tenant.sql.proof.key_names import key_ties
 
 __all__ = ["PlainReach"]
 
@@ -139,16 +139,21 @@ class PlainReach:
                 if column[2] and holds[0] <= column[0] < holds[1]:
                     self._graph.restrict(column[0], condition.named)
             elif other is not None:
-                self._tie(column, other.output(condition.other_column) or _NOTHING, holds)
+                second = other.output(condition.other_column) or _NOTHING
+                if query is not None and query.cut:
+                    # Which rows LIMIT leaves is not told by a condition on them.
+                    second = (*second[:2], False)
+                self._tie(column, second, holds)
 
     def _tie(self, one: Column, two: Column, holds: _Range) -> None:
         """Two columns are equal, of which both are tenants' or none is."""
         if one[0] < 0 or two[0] < 0:
             return
-        if one[1] in self._columns or (is_key_name(one[1]) and is_key_name(two[1])):
-            for start, end in ((one, two), (two, one)):
-                if end[2] and holds[0] <= end[0] < holds[1]:
-                    self._graph.edge(start[0], end[0])
+        is_tenant = one[1] in self._columns
+        forward, back = (True, True) if is_tenant else key_ties(one[1], two[1])
+        for start, end, is_tied in ((one, two, forward), (two, one, back)):
+            if is_tied and end[2] and holds[0] <= end[0] < holds[1]:
+                self._graph.edge(start[0], end[0])
 
 
 _NOTHING = (-1, "", False)

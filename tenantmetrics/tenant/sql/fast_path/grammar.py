@@ -15,6 +15,7 @@ from tenantmetrics.tenant.sql.parser import PREFIX
 
 __all__ = [
     "ALIAS",
+    "ALONE",
     "CASTS",
     "COLUMN",
     "CONDITION",
@@ -22,6 +23,7 @@ __all__ = [
     "INSERT",
     "ITEM",
     "JOIN",
+    "LOCK",
     "RETURNING",
     "ROW",
     "SELECT",
@@ -42,13 +44,17 @@ _WORDS = {
     "insert": "Y", "into": "T", "values": "V", "default": "X", "on": "J", "conflict": "C",
     "do": "K", "nothing": "Z", "returning": "R", "join": "j", "inner": "k", "now": "w", "::": ":",
     "exists": "E", "with": "H", "materialized": "M", "union": "N", "all": "A", "left": "f",
-    "outer": "u",
+    "outer": "u", "any": "a", "interval": "e", "nulls": "b", "first": "h", "last": "h",
+    "skip": "z", "locked": "q", "gen_random_uuid": "w",
 }  # fmt: skip
-_FUNCTIONS = frozenset(["avg", "count", "max", "min", "sum"])
+_AGGREGATES = frozenset(["avg", "count", "max", "min", "sum"])
+_OF_ONE = frozenset(["abs", "length", "lower", "upper"])
+_OF_SEVERAL = frozenset(["coalesce", "greatest", "least"])
+"""Functions of plain values that say nothing of tenants."""
 # Words that the parser has a meaning for, and that name columns all the same.
 _NAMES_TOO = frozenset(
     [
-        *("comment", "file", "first", "format", "index", "name", "namespace", "next", "number"),
+        *("comment", "file", "format", "index", "name", "namespace", "next", "number"),
         *("object", "percent", "point", "range", "schema", "sequence", "session", "settings"),
         *("type", "view"),
     ],
@@ -87,7 +93,8 @@ class _Kinds(dict[str, str]):
 
 _KINDS = _Kinds(dict.fromkeys(_FOREIGN, "?"))
 for _kind, _tokens in (
-    *(("n", _NAMES_TOO), ("c", _FUNCTIONS), ("x", _TYPES), ("t", _TYPES_AND_NAMES)),
+    *(("n", _NAMES_TOO), ("c", _AGGREGATES), ("g", _OF_ONE), ("m", _OF_SEVERAL)),
+    *(("x", _TYPES), ("t", _TYPES_AND_NAMES)),
     *((symbol, [symbol]) for symbol in "*(),.=<>!+-;"),
     *((letter, [word, word.upper()]) for word, letter in _WORDS.items()),
 ):
@@ -103,43 +110,55 @@ def _listed(item: str) -> str:
     return f"{item}(?:,{item})*+"
 
 
-_NAME = "[nctw]"
+_NAME = "[ncgmtwhzq]"
 _COLUMN = rf"{_NAME}(?:\.{_NAME})?+"
 _VALUE = "(?:v(?::[xt])?+|0)"
-_ITEM = rf"(?:\*|{_NAME}\.\*|(?:v|c\((?:{_COLUMN}|\*)\)|{_COLUMN})(?:@{_NAME})?+)"
-_WRITTEN = rf"(?:-?+{_VALUE}|w\(\)|X)"
+_AGGREGATE = rf"c\((?:Q?+{_COLUMN}|\*)\)"
+_ARGUMENT = rf"(?:{_AGGREGATE}|{_COLUMN}|{_VALUE})"
+_CALL = rf"(?:g\({_ARGUMENT}\)|m\({_listed(_ARGUMENT)}\)|w\(\))"
+_ITEM = rf"(?:\*|{_NAME}\.\*|(?:v|{_AGGREGATE}|{_CALL}|{_COLUMN})(?:@{_NAME})?+)"
+_CALL_OF_VALUES = rf"(?:g\({_VALUE}\)|m\({_listed(_VALUE)}\)|w\(\))"
+_WRITTEN = rf"(?:-?+{_VALUE}|X|{_CALL_OF_VALUES})"
+_ASSIGNED = rf"{_NAME}=(?:{_COLUMN}[-+]{_VALUE}|{_WRITTEN}|{_CALL}|{_COLUMN})"
 _ROW = rf"\({_listed(_WRITTEN)}\)"
 
 WITH_QUERY = re.compile(rf"[H,](?P<name>{_NAME})@(?:~?+M)?+\((?=S)")
 """`WITH name AS (`, or the comma before the next one."""
 SELECT = re.compile(rf"S(?P<distinct>Q)?+(?P<items>{_listed(_ITEM)})F")
 ITEM = re.compile(
-    rf"(?:(?P<star>(?:{_NAME}\.)?+\*)|(?:(?P<value>v)|(?P<function>c)\((?:(?P<argument>{_COLUMN})"
-    rf"|\*)\)|(?P<column>{_COLUMN}))(?:@(?P<alias>{_NAME}))?+),?+"
+    rf"(?:(?P<star>(?:{_NAME}\.)?+\*)|(?:(?P<value>v|{_CALL}|c\(Q{_COLUMN}\))|(?P<function>c)\("
+    rf"(?:(?P<argument>{_COLUMN})|\*)\)|(?P<column>{_COLUMN}))(?:@(?P<alias>{_NAME}))?+),?+"
 )
 """One item of a select list."""
 INSERT = re.compile(
     rf"YT(?P<table>{_COLUMN})\((?P<columns>{_listed(_NAME)})\)V(?P<rows>{_listed(_ROW)})"
-    rf"(?:JC(?:\({_listed(_NAME)}\))?+KZ)?+"
+    rf"(?:JC(?:\({_listed(_NAME)}\))?+K(?:Z|U(?P<set>s{_listed(_ASSIGNED)})))?+"
 )
 """Up to RETURNING."""
 SOURCE = re.compile(rf"(?P<table>{_COLUMN})(?:@?+(?P<alias>{_NAME}))?+")
 ALIAS = re.compile(rf"@?+(?P<alias>{_NAME})")
 JOIN = re.compile("(?P<left>fu?+)j|k?+j|(?P<comma>,)")
-SET = re.compile(rf"s{_listed(rf'{_NAME}=(?:{_COLUMN}[-+]{_VALUE}|{_WRITTEN})')}")
+SET = re.compile(f"s{_listed(_ASSIGNED)}")
 CONDITION = re.compile(
-    rf"(?P<not>~)?+(?P<column>{_COLUMN})(?:=(?:(?P<value>{_VALUE})|(?P<other>{_COLUMN})|-{_VALUE})"
-    rf"|I\((?P<list>{_listed(_VALUE)})\)|(?:<>|!=|[<>]=?+)-?+{_VALUE}|(?P<null>i~?+0)"
-    rf"|~I\({_listed(_VALUE)}\)|~?+L{_VALUE}|B{_VALUE}&{_VALUE}|(?P<query>~?+I\((?=S))|(?P<bare>))"
-    r"|(?P<exists>~?+E\((?=S))"
+    rf"(?:g\((?P<inner>{_COLUMN})\)|(?P<outer>{_COLUMN})->>?+v)(?P<call>=|<>|!=){_VALUE}"
+    rf"|(?P<not>~)?+(?P<column>{_COLUMN})"
+    rf"(?:=(?:(?P<value>{_VALUE})|a\((?P<any>v)\)|(?P<other>{_COLUMN})|-{_VALUE})"
+    rf"|I\((?P<list>{_listed(_VALUE)})\)|(?P<null>i~?+0)"
+    rf"|(?:<>|!=|[<>]=?+)(?:-?+{_VALUE}|w\(\)(?:[-+](?:e?+v))?+)"
+    rf"|~I\({_listed(_VALUE)}\)|~?+L{_VALUE}|B{_VALUE}&{_VALUE}|(?P<query>(?:~?+I|=)\((?=S))|(?P<bare>))"
+    r"|(?P<exists>~?+E\((?=S))|(?P<test>v(?::[xt])?+(?:i~?+0|(?:=|<>|!=)v))"
 )
 """Up to the subquery, where it has one."""
 TAIL = re.compile(
-    rf"(?:Gy(?P<group>{_listed(_COLUMN)}))?+(?P<order>Oy{_listed(f'{_COLUMN}d?+')})?+"
+    rf"(?:Gy(?P<group>{_listed(f'(?:{_COLUMN}|v)')}))?+"
+    rf"(?P<order>Oy{_listed(f'(?:{_ARGUMENT}|{_CALL})d?+(?:bh)?+')})?+"
     rf"(?P<cut>(?:l{_VALUE})?+(?:o{_VALUE})?+)"
 )
 UNION = re.compile("NA?+(?=S)")
-END = re.compile("(?:rU)?+;?+")
+LOCK = re.compile("(?:rU(?:zq)?+)?+")
+END = re.compile(f"{LOCK.pattern};?+")
+ALONE = re.compile(rf"(?:@{_NAME})?+;?+")
+"""Behind `SELECT EXISTS (…)`."""
 RETURNING = re.compile(rf"(?:R{_listed(_ITEM)})?+;?+")
 COLUMN = re.compile(_COLUMN)
 ROW = re.compile(_ROW)

@@ -60,7 +60,7 @@ def only_column(reader: PlainReader, query: PlainQuery) -> tuple[PlainSource, st
         NotPlainError: It is no plain column, or a tenant's.
     """
     found = grammar.ITEM.fullmatch(reader.shape, *query.items)
-    if found is None or query.cut or found["column"] is None:
+    if found is None or found["column"] is None:
         raise NotPlainError
     start, end = found.span("column")
     name = reader.name(end - 1)
@@ -113,6 +113,9 @@ class _Grouped:
     """The columns of GROUP BY."""
 
     def __init__(self, reader: PlainReader, query: PlainQuery) -> None:
+        if "v" in reader.shape[slice(*query.group)]:
+            # By their place.
+            raise NotPlainError
         parts = grammar.COLUMN.finditer(reader.shape, *query.group)
         self._tokens = reader.tokens
         self._exact = {"".join(self._tokens[slice(*part.span())]) for part in parts}

@@ -9,8 +9,9 @@ from tenantmetrics.tenant.sql.fast_path import grammar
 from tenantmetrics.tenant.sql.fast_path.output_columns import describe
 from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery, PlainSource
 from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
+from tenantmetrics.tenant.sql.long_lists import range_of_string
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.template import range_of_string, slot_of_number, slot_of_string
+from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 
 __all__ = ["PlainReader"]
 
@@ -31,11 +32,12 @@ class PlainReader:
         summary: What it does and to which tables, in the order of the text.
         tables: Schema and name of each table, lower case, WITH queries left out.
         of_schemas: The tenants that its tables' schemas name.
+        named: Whether a condition compares a tenant column.
     """
 
     __slots__ = (
-        "_count", "_levels", "_vocabulary", "_with", "columns", "of_schemas", "shape", "summary",
-        "tables", "tokens",
+        "_count", "_levels", "_vocabulary", "_with", "_written", "columns", "named", "of_schemas",
+        "shape", "summary", "tables", "tokens",
     )  # fmt: skip
 
     def __init__(self, tokens: list[str], vocabulary: Vocabulary) -> None:
@@ -43,11 +45,13 @@ class PlainReader:
         self._vocabulary = vocabulary
         self.columns = vocabulary.columns
         self._with: dict[str, PlainQuery] = {}
+        self._written: dict[str, str] = {}
         self._count = self._levels = 0
         self.shape = grammar.shape_of(tokens)
         self.summary: list[str] = []
         self.tables: list[tuple[str, str]] = []
         self.of_schemas: list[str] = []
+        self.named = False
 
     def match(self, expression: re.Pattern[str], at: int) -> re.Match[str]:
         """What stands at a place.
@@ -64,13 +68,26 @@ class PlainReader:
         """A name without its quotes, lower case."""
         return self.tokens[at].strip('"').lower()
 
+    def scope_name(self, at: int) -> str:
+        """The name of a source or of a WITH query, lower case.
+
+        Raises:
+            NotPlainError: Another one differs only in the case of letters.
+        """
+        token = self.tokens[at]
+        name = token.strip('"').lower()
+        written = token.strip('"') if token.startswith('"') else name
+        if self._written.setdefault(name, written) != written:
+            raise NotPlainError
+        return name
+
     def selects(self) -> list[PlainQuery]:
         """Read a whole query: the branches of its UNION, or itself."""
         shape = self.shape
         at = 0
         while shape.startswith("H" if at == 0 else ",", at):
             found = self.match(grammar.WITH_QUERY, at)
-            name = self.name(found.end("name") - 1)
+            name = self.scope_name(found.end("name") - 1)
             if name in self._with or name in self.columns or name in self._vocabulary.tables:
                 raise NotPlainError
             query, at = self.inside(found.end(), None)
@@ -126,6 +143,7 @@ class PlainReader:
             raise NotPlainError
         query, at = self.select(at, outer)
         self._levels -= 1
+        at = self.match(grammar.LOCK, at).end()
         if not self.shape.startswith(")", at):
             raise NotPlainError
         return query, at + 1
@@ -137,12 +155,12 @@ class PlainReader:
             inner, at = self.inside(at + 1, None)
             describe(self, inner)
             found = self.match(grammar.ALIAS, at)
-            alias = self.name(found.end() - 1)
+            alias = self.scope_name(found.end() - 1)
         else:
             found = self.match(grammar.SOURCE, at)
             start, end = found.span("table")
             name = self.name(end - 1)
-            alias = name if found["alias"] is None else self.name(found.end() - 1)
+            alias = self.scope_name(found.end() - 1)
             if name in self._vocabulary.tables or name in self.columns:
                 raise NotPlainError
             schema = self.tokens[start].strip('"') if end - start > 1 else ""
@@ -211,6 +229,8 @@ class PlainReader:
 
     def mentions(self) -> bool:
         """Whether a tenant column occurs."""
+        if self.named:
+            return True
         columns = self.columns
         return any(
             token.strip('"').lower() in columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tenantmetrics.tenant.sql.fast_path import grammar
@@ -17,7 +18,7 @@ __all__ = ["read_conditions"]
 
 _OUTSIDE = -1
 """Stands for all sources of the queries around one."""
-_TRUE_OF_NULL = frozenset(["null", "bare", "exists"])
+_TRUE_OF_NULL = frozenset(["null", "bare", "exists", "call", "test"])
 """Conditions that may be true for a row that lacks their columns."""
 
 
@@ -78,12 +79,33 @@ def _read(
     group = match.lastgroup
     found.needs = group not in _TRUE_OF_NULL
     if group == "exists":
-        found.negated = match["exists"][0] == "~"
-        found.query, at = reader.inside(match.end(), query)
-        if not found.negated:
-            _has_to_exist(reader, found.query)
-            _is_tied(found.query)
-        return at
+        return _exists(reader, query, match, found)
+    if group == "call":
+        end = max(match.end("inner"), match.end("outer"))
+        if reader.name(end - 1) in reader.columns:
+            raise NotPlainError
+    elif group != "test":
+        return _of_column(reader, query, match, found)
+    return match.end()
+
+
+def _exists(
+    reader: PlainReader, query: PlainQuery, match: re.Match[str], found: PlainCondition
+) -> int:
+    """`EXISTS (SELECT …)`, or NOT."""
+    found.negated = match["exists"][0] == "~"
+    found.query, at = reader.inside(match.end(), query)
+    if not found.negated:
+        _has_to_exist(reader, found.query)
+        _is_tied(found.query)
+    return at
+
+
+def _of_column(
+    reader: PlainReader, query: PlainQuery, match: re.Match[str], found: PlainCondition
+) -> int:
+    """A condition of a column; where it ends."""
+    group = match.lastgroup
     start, end = match.span("column")
     found.column = name = reader.name(end - 1)
     is_tenant = name in reader.columns
@@ -103,6 +125,7 @@ def _read(
     elif is_tenant:
         found.source = reader.source_of(query, start, end)
         found.named = _named(reader, match)
+        reader.named = True
     elif several and found.needs:
         found.source = reader.source_if_told(query, start, end)
     return match.end()
@@ -113,6 +136,8 @@ def _named(reader: PlainReader, match: re.Match[str]) -> Named:
     group = match.lastgroup
     if group == "value":
         return Named((reader.operand(*match.span("value")),))
+    if group == "any":
+        return Named((replace(reader.operand(*match.span("any")), many=True),))
     if group != "list":
         raise NotPlainError
     values = grammar.WRITTEN.finditer(reader.shape, *match.span("list"))
@@ -122,7 +147,7 @@ def _named(reader: PlainReader, match: re.Match[str]) -> Named:
 def _in_query(
     reader: PlainReader, query: PlainQuery, match: re.Match[str], found: PlainCondition
 ) -> int:
-    """`column IN (SELECT column …)`: the two columns are equal, unless it is NOT IN."""
+    """`column IN (SELECT column …)`, or `=`: the two columns are equal, unless it is NOT IN."""
     if found.column in reader.columns:
         raise NotPlainError
     found.negated = match["query"][0] == "~"

@@ -24,17 +24,18 @@ from tenantmetrics.tenant.sql.fast_path.restrictions import PlainRestrictions
 from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.plan import Plan
 from tenantmetrics.tenant.sql.proof.graph import ReachGraph
-from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, QueryScope
+from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, Facts, QueryScope
 from tenantmetrics.tenant.sql.restrictions import (
     CLEAR,
     OPEN,
     UNKNOWN,
+    Also,
     Fixed,
     Named,
     Restriction,
-    Rows,
 )
 from tenantmetrics.tenant.sql.set_operations import rows_of_any
+from tenantmetrics.tenant.sql.written_rows import Rows
 
 __all__ = ["plain_plan"]
 
@@ -58,6 +59,12 @@ def plain_plan(template: str, tokens: list[str], vocabulary: Vocabulary) -> Plan
 def _plan(reader: PlainReader, vocabulary: Vocabulary) -> Plan:
     shape = reader.shape
     first = shape[:1]
+    if shape.startswith("SE("):
+        reader.summary.append("SELECT")
+        query, at = reader.inside(3, None)
+        if grammar.ALONE.fullmatch(shape, at) is None:
+            raise NotPlainError
+        return _planned(reader, _node(reader, [query], vocabulary, shown=True), vocabulary)
     if first == "S" or first == "H":  # noqa: PLR1714 - of one letter
         return _planned(reader, _node(reader, reader.selects(), vocabulary), vocabulary)
     if first == "Y":
@@ -84,8 +91,10 @@ def _plan(reader: PlainReader, vocabulary: Vocabulary) -> Plan:
     return _planned(reader, _node(reader, [target], vocabulary), vocabulary)
 
 
-def _node(reader: PlainReader, queries: list[PlainQuery], vocabulary: Vocabulary) -> Restriction:
-    """Whose rows they are, of any of these."""
+def _node(
+    reader: PlainReader, queries: list[PlainQuery], vocabulary: Vocabulary, *, shown: bool = False
+) -> Restriction:
+    """Whose rows they are, of any of these; or of one of which is shown whether it has any."""
     several = len(reader.summary) > _OF_ONE_TABLE
     if several and vocabulary.schema is not None:
         # Keys decide then what belongs together.
@@ -97,7 +106,11 @@ def _node(reader: PlainReader, queries: list[PlainQuery], vocabulary: Vocabulary
             return restricting[0].named or OPEN if restricting else OPEN
     budget = Budget(MAX_STEPS)
     restrictions = PlainRestrictions(QueryScope(None, vocabulary, budget))
-    node = rows_of_any([restrictions.of_query(query) for query in queries])
+    if shown:
+        node = restrictions.of_query(queries[0], Facts())
+        node = CLEAR if node is CLEAR or node is OPEN else Also(CLEAR, (node,))
+    else:
+        node = rows_of_any([restrictions.of_query(query) for query in queries])
     if not several or (isinstance(node, Fixed) and node in (UNKNOWN, OPEN, CLEAR)):
         return node
     graph = ReachGraph(budget)
@@ -120,6 +133,14 @@ def _inserted(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
         raise NotPlainError
     reader.summary.append("INSERT INTO")
     reader.source(PlainQuery(None), found.start("table"))
+    if found["set"] and (
+        vocabulary.schema is not None
+        or not columns.keys().isdisjoint(
+            reader.name(at) for at in range(found.start("set") + 1, found.end("set"))
+        )
+    ):
+        # The row that is there may be somebody else's, or is given to somebody.
+        raise NotPlainError
     names = [reader.name(at) for at in range(*found.span("columns"), 2)]
     ranked = [(columns[name], index) for index, name in enumerate(names) if name in columns]
     if not ranked:

@@ -11,6 +11,7 @@ from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts
 from tenantmetrics.tenant.sql.proof.relations import WithQuery, without_inward
 from tenantmetrics.tenant.sql.restrictions import Named
 from tenantmetrics.tenant.sql.saved_rows import saved_tenant
+from tenantmetrics.tenant.sql.schema_conflicts import overwrites_by_key
 from tenantmetrics.tenant.sql.sqlglot_trees import read_from, unwrapped
 from tenantmetrics.tenant.sql.value_expressions import bare, value_operand
 
@@ -49,6 +50,9 @@ class ReachChanges:
         holds = Holds().within(self._graph.next)
         self._reach.with_queries.enter(node, scope)
         if isinstance(node, exp.Insert):
+            for beside in (node.args.get("conflict"), node.args.get("returning")):
+                if beside is not None:
+                    self._conditions.opaque(beside, scope)
             self._insert(node, scope, holds)
             return _returned(node)
         if isinstance(node, exp.Merge):
@@ -96,6 +100,7 @@ class ReachChanges:
             isinstance(body, exp.Select)
             and _reads_one_table(body)
             and self._is_value(node.this, body.expressions)
+            and not overwrites_by_key(node, self._vocabulary)
         ):
             # Defaults that are copied to a tenant: what is written is that tenant's.
             for part in (*body.expressions, body.args.get("where")):
@@ -103,6 +108,11 @@ class ReachChanges:
                     self._conditions.opaque(part, scope)
             return
         relation = self._reach.query(node.expression, scope, holds)
+        if not isinstance(node.this, exp.Schema) and relation.star is None:
+            # Which of the columns gets a value is not told: it may be the tenant's.
+            if isinstance(body, exp.Values) or any(o.value for o in relation.outputs.values()):
+                self._graph.source(table=True)
+            return
         index = self._tenant_index(node.this)
         outputs = list(relation.outputs.values())
         if index is None or index >= len(outputs):
@@ -165,6 +175,12 @@ class ReachChanges:
             self._reach.filtered([tree], condition, scope, Holds().within(start))
             if isinstance(then, exp.Expr):
                 self._conditions.opaque(then, scope)
+            if inserts and then.this is None:
+                # As with an INSERT: which of the columns is the tenant's is not told.
+                self._graph.source(table=True)
+        returning = node.args.get("returning")
+        if returning is not None:
+            self._conditions.opaque(returning, outer)
 
 
 def _returned(node: exp.Insert) -> Relation:

@@ -196,11 +196,10 @@ class Reach:
         self._joined(tree.right, of_sides[1], scope, right)
         for part, negated in tree.on:
             self.conditions.take(part, negated, scope, ons)
-        names = tree.using
-        if tree.natural:
-            names = (*self.vocabulary.columns, "id")
-        for name in names:
+        for name in tree.using:
             self.ties.tie_using(name, tree, scope, ons)
+        for name in (*self.vocabulary.columns, "id") if tree.natural else ():
+            self.ties.tie_using(name, tree, scope, ons, natural=True)
 
     def _set_operation(self, node: exp.SetOperation, outer: ReachScope) -> Relation:
         scope = ReachScope(outer, self.vocabulary)

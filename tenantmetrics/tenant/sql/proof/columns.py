@@ -12,74 +12,7 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.identity.schema_file import TableFacts
 from tenantmetrics.tenant.sql.restrictions import Restriction
 
-__all__ = ["Binding", "Output", "ReachScope", "Relation", "is_key_name"]
-
-_NO_KEYS = frozenset(
-    [
-        "active",
-        "amount",
-        "category",
-        "city",
-        "color",
-        "colour",
-        "comment",
-        "content",
-        "count",
-        "country",
-        "created",
-        "currency",
-        "date",
-        "day",
-        "deleted",
-        "description",
-        "enabled",
-        "flag",
-        "gender",
-        "hour",
-        "kind",
-        "label",
-        "lang",
-        "language",
-        "level",
-        "locale",
-        "method",
-        "month",
-        "name",
-        "note",
-        "notes",
-        "number",
-        "order",
-        "position",
-        "price",
-        "priority",
-        "public",
-        "quantity",
-        "rank",
-        "region",
-        "role",
-        "sort",
-        "stage",
-        "state",
-        "status",
-        "text",
-        "time",
-        "timezone",
-        "title",
-        "type",
-        "unit",
-        "updated",
-        "value",
-        "visibility",
-        "week",
-        "year",
-    ],
-)
-"""Columns by which rows of different tenants are equal without belonging together."""
-
-
-def is_key_name(name: str) -> bool:
-    """Whether rows that are equal in a column of this name belong together."""
-    return name not in _NO_KEYS and not name.endswith(("_at", "_on", "_date", "_type", "_status"))
+__all__ = ["Binding", "Output", "ReachScope", "Relation"]
 
 
 class Output(NamedTuple):

@@ -37,9 +37,11 @@ def without_inward(relation: Relation) -> None:
 
 
 def standing_for(relation: Relation, number: int) -> Relation:
-    """The same columns, all from one source."""
+    """The same columns, all from one source; a value that is written there is of no source."""
     outputs = {
         name: Output((number,), output.name, True, output.inward, of=output.of)
+        if output.whole and output.sources
+        else Output()
         for name, output in relation.outputs.items()
     }
     star = relation.star
@@ -52,8 +54,9 @@ def renamed(relation: Relation, names: list[str]) -> Relation:
     old = list(relation.outputs.values())
     if relation.star is not None:
         # Which column of the table it is is not known, nor whether it is a tenant's.
-        renamed = {name: relation.star._replace(name=f"\0{name}") for name in names}
-        return Relation(renamed, relation.star, relation.tables)
+        star = relation.star
+        columns = {name: star._replace(name=star.name or f"\0\0{name}") for name in names}
+        return Relation(columns, star, relation.tables)
     outputs = {
         name: old[index] if index < len(old) else Output() for index, name in enumerate(names)
     }

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.aggregates import gives_one_row
+from tenantmetrics.tenant.sql.any_array import array_operands
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
 from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts, expanded, is_comma
@@ -13,7 +15,7 @@ from tenantmetrics.tenant.sql.proof.relations import WithQuery, renamed
 from tenantmetrics.tenant.sql.restrictions import Named
 from tenantmetrics.tenant.sql.schema_ties import facts_of
 from tenantmetrics.tenant.sql.sqlglot_trees import alias_columns, is_join_in_parentheses, unwrapped
-from tenantmetrics.tenant.sql.value_expressions import array_operands, function_name, value_operand
+from tenantmetrics.tenant.sql.value_expressions import function_name, value_operand
 
 if TYPE_CHECKING:
     from tenantmetrics.tenant.sql.proof.closing import Reach
@@ -177,7 +179,4 @@ class ReachSources:
 
 def _is_one_row(node: exp.Expr) -> bool:
     """Whether a query gives a row whatever its tables hold."""
-    return not isinstance(node, exp.Select) or (
-        node.args.get("group") is None
-        and any(part.find(exp.AggFunc) is not None for part in node.expressions)
-    )
+    return not isinstance(node, exp.Select) or gives_one_row(node)

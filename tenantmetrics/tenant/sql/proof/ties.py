@@ -10,8 +10,9 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of, truth
 from tenantmetrics.tenant.sql.evaluate_parameters import Computed
-from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, is_key_name
+from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope
 from tenantmetrics.tenant.sql.proof.joins import Holds, Tree, conjuncts
+from tenantmetrics.tenant.sql.proof.key_names import OF_KEY, is_key_name
 from tenantmetrics.tenant.sql.proof.relations import origins
 from tenantmetrics.tenant.sql.restrictions import Restriction
 from tenantmetrics.tenant.sql.schema_ties import Tie, tie_of
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Branch", "ReachTies"]
 
 _BY_TENANT, _NOTHING = Tie(True, True), Tie(False, False)
-_SAME_KEY = (exp.Lower, exp.Upper, exp.Trim, exp.JSONExtract, exp.JSONExtractScalar)
-"""Equal keys stay equal under these."""
+_SAME_KEY = (exp.Lower, exp.Upper, exp.Trim)
+"""What makes two keys equal has to be little: these, and no characters that are cut off."""
 _COMPARISONS = (
     *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE),
     *(exp.Like, exp.ILike, exp.Between, exp.In),
@@ -99,7 +100,7 @@ class ReachTies:
         """The column that an expression stands for; None for anything else."""
         node = bare(node)
         kept = True
-        while isinstance(node, _SAME_KEY):
+        while isinstance(node, _SAME_KEY) and node.args.get("expression") is None:
             node, kept = bare(node.this), False
         if not isinstance(node, exp.Column):
             return None
@@ -108,7 +109,7 @@ class ReachTies:
             return None
         output = found[0] if len(found) == 1 else self.one_of(found)
         # A function of a tenant is no tenant; one of a status is no key either.
-        return output if kept or not is_key_name(output.name) else output._replace(name="\0")
+        return output if kept or not is_key_name(output.name) else output._replace(name=OF_KEY)
 
     def one_of(self, outputs: Sequence[Output]) -> Output:
         """A column of one of several sources, of which the text does not tell."""
@@ -216,13 +217,27 @@ class ReachTies:
         else:
             self._graph.edge_from_all(starts, end)
 
-    def tie_using(self, name: str, tree: Tree, scope: ReachScope, holds: Holds) -> None:
-        """`USING (id)`: the columns of that name on both sides are equal."""
+    def tie_using(
+        self, name: str, tree: Tree, scope: ReachScope, holds: Holds, *, natural: bool = False
+    ) -> None:
+        """`USING (id)`: the columns of that name on both sides are equal.
+
+        Args:
+            name: The column's.
+            tree: The join.
+            scope: What names mean.
+            holds: For which sources they are equal.
+            natural: NATURAL: only if both sides have such a column.
+        """
         sides: tuple[list[Output], list[Output]] = ([], [])
         for binding in scope.bindings.values():
             output = binding.relation.output(name)
             if output is None or not output.sources:
                 continue
+            if natural and name not in binding.relation.outputs:
+                facts = output.of
+                if not facts or any(name not in table.columns for table in facts):
+                    continue
             number = output.sources[0]
             if tree.left.low <= number < tree.left.high:
                 sides[0].append(output)

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, Relation
 from tenantmetrics.tenant.sql.proof.joins import Holds
+from tenantmetrics.tenant.sql.proof.recursion import forget_what_changes
 from tenantmetrics.tenant.sql.proof.relations import (
     WithQuery,
     renamed,
@@ -79,9 +80,10 @@ class ReachWithQueries:
         seed = self._graph.source()
         self._graph.edge_from_all(first.tables, seed)
         inner = ReachScope(cte.scope, self._vocabulary)
-        inner.ctes[cte.node.alias.lower()] = standing_for(
-            renamed(first, names) if names else first, seed
-        )
+        name = cte.node.alias.lower()
+        handed_on = standing_for(renamed(first, names) if names else first, seed)
+        forget_what_changes(handed_on, name, body, self._vocabulary.columns)
+        inner.ctes[name] = handed_on
         rest = self._reach.query(body, inner, Holds().within(start))
         whole = self._graph.source()
         self._graph.edge_from_all((*first.tables, *rest.tables), whole)

@@ -1,0 +1,177 @@
+"""A ledger's files as DuckDB's relations: `usage`, `statements`, and the statements' sums.
+
+Each is made when it is first asked for, and again when its files have changed. Thousands of small
+files are copied into a few first: opening a file takes a third of a millisecond, whatever is in it,
+and a report asks several times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from tenantmetrics import ledger, ledger_totals
+from tenantmetrics.cost import queries
+from tenantmetrics.cost.engines.footers import read_totals
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["Views"]
+
+_TYPES = {
+    ledger.Kind.TIMESTAMP: "TIMESTAMPTZ",
+    ledger.Kind.STRING: "VARCHAR",
+    ledger.Kind.INT32: "INTEGER",
+    ledger.Kind.INT64: "BIGINT",
+}
+
+_MANY, _SMALL_BYTES = 500, 64 * 1024
+"""Files, and the bytes that they have on average, from which and up to which they are copied."""
+
+_AT_ONCE = 5_000
+"""Files that are copied in one query: DuckDB keeps 14 KB of each until it is over."""
+
+_FROM_FOOTERS, _FROM_ROWS = "totals_from_footers", "statements_without_totals"
+
+
+class Views:
+    """The relations of one connection.
+
+    Args:
+        database: The connection.
+    """
+
+    def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
+        self._database = database
+        self._made: dict[str, list[Path]] = {}
+        self._copies: TemporaryDirectory[str] | None = None
+
+    def close(self) -> None:
+        """Remove copies; the connection is closed by then."""
+        if self._copies is not None:
+            self._copies.cleanup()
+            self._copies = None
+
+    def usage(self, paths: list[Path]) -> None:
+        """Make `usage` the rows of these files; columns that those of version 1 lack are 0.
+
+        Args:
+            paths: One or more.
+        """
+        self._make(queries.RELATION, paths, self._usage)
+
+    def statements(self, paths: list[Path]) -> None:
+        """Make `statements` the rows of these files, which may be none."""
+        self._make(queries.STATEMENTS, paths, self._statements)
+
+    def totals(self, paths: list[Path]) -> None:
+        """Make `statement_totals` the sums of these files, which `statements` has too.
+
+        They are from the files' footers, and from the rows where those do not say them.
+        """
+        self._make(queries.STATEMENT_TOTALS, paths, self._totals)
+
+    def _make(self, name: str, paths: list[Path], make: Callable[[str, list[Path]], None]) -> None:
+        if self._made.get(name) != paths:
+            self._made.pop(name, None)
+            make(name, paths)
+            self._made[name] = list(paths)
+
+    def _usage(self, name: str, paths: list[Path]) -> None:
+        if _many_and_small(paths):
+            columns = (*queries.COLUMNS_READ, *queries.COLUMNS_SINCE_2)
+            relation = self._copied(name, paths, self._usage_of, columns)
+        else:
+            relation = self._usage_of(paths)
+        relation.create_view(name, replace=True)
+
+    def _usage_of(self, paths: list[Path]) -> duckdb.DuckDBPyRelation:
+        by_version: dict[int, list[str]] = {}
+        for path in paths:
+            said = ledger.parse(path.name)
+            by_version.setdefault(said.version if said else ledger.VERSION, []).append(str(path))
+        relations = []
+        for version, names in by_version.items():
+            # Hive partitioning would make DuckDB read types out of folder names for every file.
+            relation = self._database.read_parquet(names, hive_partitioning=False)
+            added = ", ".join(f"0::BIGINT AS {column}" for column in ledger.columns_added(version))
+            relation = relation.project(f"*, {added}" if added else "*")
+            relations.append(relation.project(", ".join(column.name for column in ledger.COLUMNS)))
+        union = relations[0]
+        for relation in relations[1:]:
+            union = union.union(relation)
+        return union
+
+    def _statements(self, name: str, paths: list[Path]) -> None:
+        columns = [column.name for column in ledger.STATEMENT_COLUMNS]
+        if _many_and_small(paths):
+            relation = self._copied(name, paths, self._statements_of, columns)
+        elif paths:
+            relation = self._statements_of(paths)
+        else:
+            nulls = ", ".join(
+                f"NULL::{_TYPES[column.kind]} AS {column.name}"
+                for column in ledger.STATEMENT_COLUMNS
+            )
+            relation = self._database.sql(f"SELECT {nulls} WHERE false")
+        relation.create_view(name, replace=True)
+
+    def _statements_of(self, paths: list[Path]) -> duckdb.DuckDBPyRelation:
+        names = [str(path) for path in paths]
+        columns = ", ".join(column.name for column in ledger.STATEMENT_COLUMNS)
+        return self._database.read_parquet(names, hive_partitioning=False).project(columns)
+
+    def _copied(
+        self,
+        name: str,
+        paths: list[Path],
+        of: Callable[[list[Path]], duckdb.DuckDBPyRelation],
+        columns: Sequence[str],
+    ) -> duckdb.DuckDBPyRelation:
+        """The files' rows in a few larger ones, which are gone when the relations are closed."""
+        if self._copies is None:
+            self._copies = TemporaryDirectory(prefix="tenantmetrics-")
+        # In any order: else the rows would wait in memory for those before them.
+        self._database.execute("SET preserve_insertion_order = false").fetchall()
+        parts = []
+        for first in range(0, len(paths), _AT_ONCE):
+            parts.append(str(Path(self._copies.name) / f"{name}-{first}.parquet"))
+            rows = of(paths[first : first + _AT_ONCE]).project(", ".join(columns))
+            rows.write_parquet(parts[-1], compression="zstd")
+        return self._database.read_parquet(parts, hive_partitioning=False)
+
+    def _totals(self, name: str, paths: list[Path]) -> None:
+        said, others = read_totals(paths)
+        create = f"CREATE OR REPLACE TEMP VIEW {name} AS"
+        if said is None:
+            self._database.execute(f"{create} {queries.STATEMENT_TOTALS_SQL}").fetchall()
+            return
+        self._database.register("said", said)
+        sums = ", ".join(f"{column}::HUGEINT AS {column}" for column in ledger_totals.SUMS)
+        self._database.execute(
+            f"CREATE OR REPLACE TEMP TABLE {_FROM_FOOTERS} AS "  # noqa: S608 - names of our own
+            "SELECT to_timestamp(start_s) AS window_start, window_s::INTEGER AS window_s, writer, "
+            f"resource_arn, fingerprint, kind, {sums} FROM said"
+        ).fetchall()
+        self._database.unregister("said")
+        from_rows = ""
+        if others:
+            self._statements(_FROM_ROWS, others)
+            of_rows = f"FROM {_FROM_ROWS} "
+            sums_of = queries.STATEMENT_TOTALS_SQL.replace(f"FROM {queries.STATEMENTS} ", of_rows)
+            from_rows = f"UNION ALL BY NAME {sums_of}"
+        self._database.execute(
+            f"{create} SELECT * FROM {_FROM_FOOTERS} {from_rows}"  # noqa: S608 - names of our own
+        ).fetchall()
+
+
+def _many_and_small(paths: Sequence[Path]) -> bool:
+    if len(paths) < _MANY:
+        return False
+    try:
+        return sum(path.stat().st_size for path in paths) < _SMALL_BYTES * len(paths)
+    except OSError:
+        return False  # whoever reads the files says what is wrong

@@ -1,0 +1,261 @@
+"""The query that the division is made from: the sums of a tenant, a group of statements, a segment.
+
+Under the rules that `sql` says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tenantmetrics.cost.server_time.sql_words import (
+    BEGIN_GROUP,
+    BYTES,
+    HOUR,
+    NET,
+    OPERATIONS,
+    REST_GROUP,
+    WORKLESS,
+    WORKLESS_GROUP,
+    double,
+    text,
+    within,
+)
+from tenantmetrics.cost.statement import Period
+
+__all__ = ["OfCluster", "OfHour", "Scales", "cells", "finest"]
+
+_FINEST = 20
+"""No unit is finer than a millionth: of a nanosecond, of a call."""
+
+
+class OfCluster(NamedTuple):
+    """What holds for a cluster's calls of the whole period.
+
+    Attributes:
+        number: The cluster's number.
+        cold_ns: What opening a connection adds to a call.
+        byte_ns: Overhead of a byte.
+        cold_noise: The variance of a call that opens one, in units of one that does not.
+    """
+
+    number: int
+    cold_ns: int
+    byte_ns: float
+    cold_noise: float
+
+
+class OfHour(NamedTuple):
+    """What holds for a cluster's calls of one hour.
+
+    Attributes:
+        segment: A number of what hours and clusters have in common.
+        overhead_ns: Overhead of a call that opens no connection.
+        weight: What a nanosecond weighs, 0 to 1.
+    """
+
+    segment: int
+    overhead_ns: int
+    weight: float
+
+
+class Scales(NamedTuple):
+    """What sums are multiplied by before they are cut to whole numbers; powers of two.
+
+    Attributes:
+        rest: Of residues.
+        noise: Of variances.
+        weighted_calls: Of weighted calls.
+        weighted_rest: Of weighted residues.
+        weighted_noise: Of weighted variances.
+    """
+
+    rest: float
+    noise: float
+    weighted_calls: float
+    weighted_rest: float
+    weighted_noise: float
+
+
+def finest(bound: float) -> float:
+    """The finest unit in which amounts of that size add up exactly as doubles: 1 over it.
+
+    A double holds whole numbers up to 2^53, so sums of such are exact in any order, and DuckDB adds
+    doubles at half of what its sums of BIGINT cost, which have 128 bits.
+
+    Args:
+        bound: The sum of the amounts' absolute values, or more.
+
+    Returns:
+        A power of two, whose product with any amount is exact.
+    """
+    if bound <= 0:
+        return 1.0
+    return 2.0 ** min(_FINEST, 52 - math.frexp(bound)[1])
+
+
+def cells(
+    period: Period,
+    clusters: Mapping[str, OfCluster],
+    hours: Mapping[tuple[int, int], OfHour],
+    offsets: Mapping[tuple[int, str], tuple[int, float]],
+    groups: Mapping[int, int],
+    *,
+    scales: Scales,
+    classes: Mapping[str, int] | None = None,
+    few_statements: bool = False,
+) -> str:
+    """Segment, tenant, group of statements, class of writer, cold or not; then sums.
+
+    The sums are calls, residues, variances; then weighted calls, residues, variances, each but the
+    first times its scale; and weighted bytes. A residue is
+    `net - calls * overhead - bytes * slope`. Variances are in units of one warm call's.
+
+    Args:
+        period: What to sum.
+        clusters: By ARN.
+        hours: By hour and cluster's number; others are left out.
+        offsets: What a call costs more with a writer, and its variance in units of one with the
+            others, by cluster's number and writer.
+        groups: The group of a statement, by fingerprint; `REST_GROUP` for others.
+        scales: The units of the sums.
+        classes: Writers to keep apart, as in `record`. None: sums are over all of them, and over
+            cold calls and warm, and bytes are not summed.
+        few_statements: There are no more statements than groups: sums by statement are no more.
+    """
+    numbers, join_clusters, of_one = _of_clusters(clusters)
+    number, cold_ns, byte_ns, more_noise = numbers
+    rows = (
+        f"({hour}, {of}, {of_hour.segment}, {of_hour.overhead_ns}, '{of_hour.weight!r}')"
+        for (hour, of), of_hour in hours.items()
+    )
+    extra = [
+        f"({of}, {text(writer)}, {ns}, '{noise!r}')"
+        for (of, writer), (ns, noise) in offsets.items()
+        # A writer as all others are needs no row, and where all are, no join on its name.
+        if ns or noise != 1.0
+    ]
+    named = [f"({statement}, {group})" for statement, group in groups.items()]
+    cold = "CASE WHEN kind = 'cold_work' OR kind = 'cold_workless' THEN 1 ELSE 0 END"
+    group = (
+        f"THEN CASE WHEN fingerprint IN "
+        f"({OPERATIONS}) THEN {BEGIN_GROUP} ELSE {WORKLESS_GROUP} END "
+        f"ELSE COALESCE(part, {REST_GROUP}) END"
+    )
+    # What is the same for all calls is not worked out for each of millions of rows.
+    overhead = "overhead_ns"
+    if any(cluster.cold_ns for cluster in clusters.values()):
+        overhead += f" + {cold_ns} * {cold}"
+    noises = []
+    join_offsets = ""
+    if extra:
+        overhead += " + COALESCE(more_ns, 0)"
+        noises.append(f"COALESCE(own_noise, {double(1.0)})")
+        join_offsets = f"""
+  LEFT JOIN (
+    SELECT in_cluster, of_writer, more_ns, CAST(own_noise AS DOUBLE) AS own_noise
+    FROM (VALUES {", ".join(extra)}) AS given(in_cluster, of_writer, more_ns, own_noise)
+  ) AS offsets
+    ON offsets.in_cluster = {number} AND offsets.of_writer = statements.writer
+"""  # noqa: S608 - numbers of ours
+    if any(cluster.cold_noise != 1.0 for cluster in clusters.values()):
+        noises.append(f"({double(1.0)} + {more_noise} * {cold})")
+    rest = f"CAST({NET} - calls * ({overhead}) AS DOUBLE)"
+    if any(cluster.byte_ns for cluster in clusters.values()):
+        rest += f" - {BYTES} * {byte_ns}"
+    # The join on hours bounds a period of whole ones.
+    is_whole = period.start_s % 3600 == 0 == period.end_s % 3600
+    conditions = [of_one, "" if is_whole else within(period)]
+    where = "  WHERE " + " AND ".join(filter(None, conditions)) if any(conditions) else ""
+    noise = " * ".join(["CAST(calls AS DOUBLE)", *noises])
+    kept, kept_keys, kept_bytes, join_classes = "0 AS class_number, 0 AS is_cold", "", "0", ""
+    kept_rows = ""
+    if classes is not None:
+        known = [f"({text(writer)}, {class_number})" for writer, class_number in classes.items()]
+        kept, kept_keys = "class_number, is_cold", ", class_number, is_cold"
+        kept_bytes = "sum(CAST(floor(bytes * weight) AS BIGINT))"
+        kept_rows = (
+            f", weight, {BYTES} AS bytes, COALESCE(class, 0) AS class_number, {cold} AS is_cold"
+        )
+        join_classes = f"""
+  LEFT JOIN (VALUES {", ".join(known) or "('', 0)"}) AS classes(class_writer, class)
+    ON classes.class_writer = statements.writer"""
+    sums = {
+        "calls": "sum(calls)",
+        "rest_ns": f"sum(floor(rest_ns * {double(scales.rest)}))",
+        "noise": f"sum(floor(noise * {double(scales.noise)}))",
+        "weighted_calls": "sum(floor(calls * calls_weight))",
+        "weighted_rest_ns": "sum(floor(rest_ns * rest_weight))",
+        "weighted_noise": "sum(floor(noise * noise_weight))",
+    }
+
+    def by_row(what: str, join_parts: str) -> str:
+        return f"""
+  SELECT segment, tenant, {what}, CAST(calls AS DOUBLE) AS calls,
+         calls_weight, rest_weight, noise_weight, {rest} AS rest_ns, {noise} AS noise{kept_rows}
+  FROM statements{join_clusters}
+  JOIN (
+    SELECT of_hour, of_cluster, segment, overhead_ns, weight,
+           weight * {double(scales.weighted_calls)} AS calls_weight,
+           weight * {double(scales.weighted_rest)} AS rest_weight,
+           weight * weight * {double(scales.weighted_noise)} AS noise_weight
+    FROM (
+      SELECT of_hour, of_cluster, segment, overhead_ns, CAST(weight AS DOUBLE) AS weight
+      FROM (VALUES {", ".join(rows)}) AS given(of_hour, of_cluster, segment, overhead_ns, weight)
+    ) AS weighed
+  ) AS factors
+    ON factors.of_hour = {HOUR} AND factors.of_cluster = {number}
+{join_parts}{join_offsets}{join_classes}
+{where}
+"""  # noqa: S608 - numbers of ours
+
+    join_parts = f"""
+  LEFT JOIN (VALUES {", ".join(named) or f"(0, {REST_GROUP})"}) AS parts(of_statement, part)
+    ON parts.of_statement = """
+    if few_statements and classes is None:
+        # Each row's group is found for some rows a tenant, and not for each of millions.
+        what = f"fingerprint, CASE WHEN {WORKLESS} THEN 1 ELSE 0 END AS is_workless"
+        inner = ", ".join(f"{of} AS {name}" for name, of in sums.items())
+        source = f"""
+  SELECT segment, tenant, CASE WHEN is_workless = 1 {group} AS part, {", ".join(sums)}
+  FROM (
+    SELECT segment, tenant, fingerprint, is_workless, {inner}
+    FROM ({by_row(what, "")}) AS by_row
+    GROUP BY segment, tenant, fingerprint, is_workless
+  ) AS by_statement{join_parts}by_statement.fingerprint"""  # noqa: S608 - numbers of ours
+        sums = {name: f"sum({name})" for name in sums}
+    else:
+        what = f"CASE WHEN {WORKLESS} {group} AS part"
+        source = by_row(what, f"{join_parts}statements.fingerprint")
+    numbers_of = ", ".join(f"CAST({of} AS BIGINT) AS {name}" for name, of in sums.items())
+    return f"""
+SELECT segment, tenant, part, {kept}, {numbers_of}, {kept_bytes} AS weighted_bytes
+FROM ({source}) AS by_part GROUP BY segment, tenant, part{kept_keys}
+"""  # noqa: S608 - numbers of ours
+
+
+def _of_clusters(clusters: Mapping[str, OfCluster]) -> tuple[tuple[str, ...], str, str]:
+    """A cluster's numbers as SQL, the join that they need, and the condition.
+
+    Most ledgers are of one cluster. Its numbers are constants, and a join on a long string for
+    each of millions of rows is saved.
+    """
+    if len(clusters) == 1:
+        ((arn, one),) = clusters.items()
+        numbers = (
+            str(one.number),
+            str(one.cold_ns),
+            double(one.byte_ns),
+            double(one.cold_noise - 1),
+        )
+        return numbers, "", f"resource_arn = {text(arn)}"
+    arns = (
+        f"({text(arn)}, {cluster.number}, {cluster.cold_ns}, {double(cluster.byte_ns)}, "
+        f"{double(cluster.cold_noise - 1)})"
+        for arn, cluster in clusters.items()
+    )
+    join = f"""
+  JOIN (VALUES {", ".join(arns)}) AS clusters(arn, number, cold_ns, byte_ns, more_noise)
+    ON clusters.arn = statements.resource_arn"""
+    return ("clusters.number", "cold_ns", "byte_ns", "more_noise"), join, ""

@@ -1,0 +1,60 @@
+"""What the queries over the table of statements have in common: groups, columns, literals."""
+
+from __future__ import annotations
+
+from tenantmetrics.cost.statement import Period
+from tenantmetrics.sqltext.fingerprint import fingerprint
+
+__all__ = [
+    "BEGIN_GROUP",
+    "BYTES",
+    "HOUR",
+    "KIND",
+    "NET",
+    "OPERATIONS",
+    "REST_GROUP",
+    "WORKLESS",
+    "WORKLESS_GROUP",
+    "double",
+    "text",
+    "within",
+]
+
+WORKLESS_GROUP = -1
+"""The group of the statements that do no work."""
+BEGIN_GROUP = -3
+"""The group of the operations that do no work: BEGIN and ROLLBACK."""
+
+REST_GROUP = -2
+"""The group of the statements that have no group of their own."""
+
+HOUR = "CAST(floor(epoch(window_start) / 3600) AS BIGINT)"
+# BEGIN and ROLLBACK are operations of the API, which may take a connection or give it back: what
+# they take is told apart from statements without work, which are more like those with.
+OPERATIONS = ", ".join(
+    str(number)
+    for number in (0, *(fingerprint(word) for word in ("BEGIN", "START TRANSACTION", "ROLLBACK")))
+)
+KIND = (
+    f"CASE WHEN kind = 'workless' AND fingerprint IN ({OPERATIONS}) THEN 'begin' "
+    f"WHEN kind = 'cold_workless' AND fingerprint IN ({OPERATIONS}) THEN 'cold_begin' "
+    "ELSE kind END"
+)
+WORKLESS = "(kind = 'workless' OR kind = 'cold_workless')"
+NET = "(duration_ns - waited_ns)"
+BYTES = "(request_bytes + response_bytes)"
+
+
+def within(period: Period) -> str:
+    """The windows of a period."""
+    return f"epoch(window_start) >= {period.start_s} AND epoch(window_start) < {period.end_s}"
+
+
+def double(number: float) -> str:
+    """The shortest text that reads back as the same IEEE double."""
+    return f"CAST('{number!r}' AS DOUBLE)"
+
+
+def text(value: str) -> str:
+    """A string literal; a backslash would be an escape in Spark."""
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,42 @@
+"""Amounts beside a statement's own: in coins, whatever its costs are in.
+
+An estimate may be in millionths. What tenants pay and what was budgeted is not: those have six
+decimals only where they would be zero in coins.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tenantmetrics.cost.conversion import smallest_coin
+from tenantmetrics.cost.statement import Statement
+from tenantmetrics.report.text import money
+
+__all__ = ["coin_of", "given", "left"]
+
+
+def given(amount: Decimal, statement: Statement) -> str:
+    """An amount that somebody gave, such as revenue: in coins, or exact where it has parts of one.
+
+    Args:
+        amount: Which.
+        statement: What it stands beside.
+    """
+    coin = coin_of(statement)
+    return money(amount, coin) if amount == amount.quantize(coin) else f"{amount.normalize():,f}"
+
+
+def left(amount: Decimal, statement: Statement) -> str:
+    """What is left of such an amount after costs: in coins where it has any.
+
+    Args:
+        amount: Which.
+        statement: Whose costs.
+    """
+    coin = coin_of(statement)
+    return money(amount, coin if abs(amount) >= coin else statement.quantum)
+
+
+def coin_of(statement: Statement) -> Decimal:
+    """The smallest amount that is paid: the currency's coin, or the statement's own if larger."""
+    return max(statement.quantum, smallest_coin(statement.currency))

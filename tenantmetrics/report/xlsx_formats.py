@@ -1,0 +1,48 @@
+"""How the workbook's cells look."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+__all__ = ["formats_of"]
+
+
+def formats_of(book: Any, quantum: Decimal, coin: Decimal) -> dict[str, Any]:
+    """The workbook's cell formats by name; all texts and numbers of a row stand at its top.
+
+    Args:
+        book: An XlsxWriter workbook.
+        quantum: What costs are multiples of.
+        coin: What revenue and budgets are multiples of.
+    """
+    money, paid = map(_amount, (quantum, coin))
+    kinds: dict[str, dict[str, Any]] = {
+        "head": {"bold": True, "bottom": 1, "text_wrap": True},
+        "number_head": {"bold": True, "bottom": 1, "text_wrap": True, "align": "right"},
+        "title": {"bold": True, "font_size": 15},
+        "alert": {"bold": True, "font_color": "#9C2A10"},
+        "bold": {"bold": True, "top": 1},
+        "money": {"num_format": money},
+        "sum": {"num_format": money, "bold": True, "top": 1},
+        "paid": {"num_format": paid},
+        "paid_sum": {"num_format": paid, "bold": True, "top": 1},
+        "count": {"num_format": "#,##0"},
+        "counts": {"num_format": "#,##0", "bold": True, "top": 1},
+        "seconds": {"num_format": "#,##0.000"},
+        "percent": {"num_format": "0.0%"},
+        "text": {},
+        "right": {"align": "right"},
+        # Beside a column of numbers, a text would touch them.
+        "after": {"align": "left", "indent": 1},
+        "after_head": {"bold": True, "bottom": 1, "align": "left", "indent": 1},
+        "wrap": {"text_wrap": True},
+        "wrap_after": {"text_wrap": True, "align": "left", "indent": 1},
+    }
+    return {name: book.add_format({"valign": "top"} | kind) for name, kind in kinds.items()}
+
+
+def _amount(quantum: Decimal) -> str:
+    decimals = max(0, -int(quantum.as_tuple().exponent))
+    plain = "#,##0" + ("." + "0" * decimals if decimals else "")
+    return f"{plain};[Red]-{plain}"

@@ -1,0 +1,47 @@
+"""Queries that give a row whatever their tables hold: `SELECT count(*) FROM …`, and HAVING.
+
+A condition in such a query says nothing of the rows of the query around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from tenantmetrics.tenant.sql.value_expressions import function_name
+
+__all__ = ["aggregates", "gives_one_row"]
+
+_UNKNOWN_TO_PARSER = frozenset(["every", "xmlagg"])
+"""And what ends so; `json_agg_strict` (documentation of version 18, "Aggregate Functions")."""
+_ENDS = ("_agg", "_agg_strict", "_agg_unique", "_agg_unique_strict")
+
+
+def aggregates(item: exp.Expr) -> Iterator[exp.Expr]:
+    """The functions in an expression that make one row of many."""
+    for part in item.find_all(exp.AggFunc, exp.Anonymous):
+        name = function_name(part)
+        if isinstance(part, exp.AggFunc) or name in _UNKNOWN_TO_PARSER or name.endswith(_ENDS):
+            yield part
+
+
+def gives_one_row(select: exp.Select) -> bool:
+    """Whether a query may give a row where its tables have none.
+
+    A function that the parser does not know may be an aggregate of the database's own.
+
+    Args:
+        select: The query.
+    """
+    group = select.args.get("group")
+    if group is not None:
+        sets = any(group.args.get(key) for key in ("rollup", "cube", "grouping_sets", "totals"))
+        return sets or any(
+            isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets)
+            or (isinstance(part, exp.Tuple) and not part.expressions)
+            for part in group.expressions
+        )
+    return select.args.get("having") is not None or any(
+        item.find(exp.AggFunc, exp.Anonymous) is not None for item in select.expressions
+    )

@@ -1,0 +1,139 @@
+"""Which columns are keys by their names: rows that are equal in them belong together.
+
+A name tells it only where nothing else can: `a.bid = b.id` is how foreign keys are written. What is
+called neither is no key, for columns that are equal in rows of different tenants have any name:
+`budget`, `body`, `points`. With the database's schema `schema_ties` decides.
+"""
+
+from __future__ import annotations
+
+__all__ = ["is_key_name", "key_ties"]
+
+_IDS = ("id", "uuid", "guid", "_pk", "_fk")
+"""Ends of names of keys that stand for one row of one table."""
+_NO_IDS = (
+    *("paid", "valid", "void", "grid", "android", "hybrid", "bid_amount"),
+    *("_at", "_on", "_date", "_type", "_status", "_count", "_total", "_amount"),
+)
+_NATURAL = frozenset(
+    ["code", "hash", "isbn", "key", "no", "nr", "number", "ref", "sku", "slug", "token"]
+)
+"""Keys that several tenants have values in common of: `o.currency_code = currencies.code` tells the
+currency, and a currency tells no order."""
+_NO_KEYS = frozenset(
+    [
+        "active",
+        "age",
+        "amount",
+        "balance",
+        "body",
+        "budget",
+        "category",
+        "city",
+        "color",
+        "colour",
+        "comment",
+        "content",
+        "cost",
+        "count",
+        "country",
+        "created",
+        "currency",
+        "data",
+        "date",
+        "day",
+        "deleted",
+        "depth",
+        "description",
+        "email",
+        "enabled",
+        "flag",
+        "gender",
+        "height",
+        "hour",
+        "kind",
+        "label",
+        "lang",
+        "language",
+        "length",
+        "level",
+        "locale",
+        "method",
+        "month",
+        "name",
+        "note",
+        "notes",
+        "number",
+        "order",
+        "plan",
+        "points",
+        "position",
+        "price",
+        "priority",
+        "public",
+        "qty",
+        "quantity",
+        "rank",
+        "rating",
+        "region",
+        "role",
+        "score",
+        "size",
+        "sort",
+        "stage",
+        "state",
+        "status",
+        "text",
+        "time",
+        "timezone",
+        "title",
+        "total",
+        "type",
+        "unit",
+        "updated",
+        "value",
+        "version",
+        "visibility",
+        "week",
+        "weight",
+        "width",
+        "year",
+    ],
+)
+"""Columns that are equal to an id by chance alone."""
+OF_KEY = "\0id"
+"""The name of a function of a key, such as `lower(a.id)`."""
+
+
+def is_key_name(name: str) -> bool:
+    """Whether rows that are equal in columns of this name belong together.
+
+    Args:
+        name: In lower case.
+    """
+    return name.endswith(_IDS) and not name.endswith(_NO_IDS)
+
+
+def key_ties(left: str, right: str) -> tuple[bool, bool]:
+    """What an equality of two columns ties by their names.
+
+    Args:
+        left: The name of the one, lower case.
+        right: That of the other.
+
+    Returns:
+        Whether the left one's row tells the right one's, and the other way round.
+    """
+    if is_key_name(left) or is_key_name(right):
+        both = not (_is_no_key(left) or _is_no_key(right))
+        return both, both
+    return _points_at(left, right), _points_at(right, left)
+
+
+def _is_no_key(name: str) -> bool:
+    # Which column of its table it is is not known of one with two NULs.
+    return name in _NO_KEYS or name.endswith(_NO_IDS) or name.startswith("\0\0")
+
+
+def _points_at(name: str, key: str) -> bool:
+    return key in _NATURAL and name.endswith(key) and name != key

@@ -1,0 +1,92 @@
+"""The overhead that kinds of calls have in common, and what each of them works."""
+
+import math
+import random
+import statistics
+
+import pytest
+
+from tenantmetrics.servertime import Kind, level
+
+MS = 1e6
+OVERHEAD_MS = 24.0
+
+
+def kind(mean_ms, error_ms=0.3, misfit=0.03, *, works=True):
+    return Kind(mean_ms * MS, error_ms * MS, misfit, works)
+
+
+def drawn(source, statements, look_ups=0.8):
+    """Statements of an application: mostly look-ups, the others of any length, all measured."""
+    found = []
+    for _ in range(statements):
+        longer = math.exp(source.uniform(math.log(0.5), math.log(10_000)))
+        server = source.uniform(0.02, 0.5) if source.random() < look_ups else longer
+        error = source.uniform(0.1, 1.5)
+        off = OVERHEAD_MS * source.gauss(0, 0.03) + source.gauss(0, error)
+        found.append((kind(OVERHEAD_MS + server + off, error), server))
+    return found
+
+
+@pytest.mark.parametrize("sets", [True, False], ids=["with calls without work", "with none"])
+def test_the_level_and_its_error_are_right(sets):
+    """Over many applications it is unbiased, and as far from the truth as it says."""
+    away, miss = [], []
+    for seed in range(60):
+        source = random.Random(seed)
+        known = [one for one, _ in drawn(source, 8)]
+        sure = [kind(OVERHEAD_MS * source.gauss(1, 0.05), misfit=0.05, works=False)] if sets else []
+        found = level([*known, *sure], sure)
+        away.append((found.mean_ns - OVERHEAD_MS * MS) / found.error_ns)
+        miss.append(found.mean_ns / MS - OVERHEAD_MS)
+    assert abs(statistics.mean(miss)) < 0.25
+    assert statistics.mean(abs(one) < 1.96 for one in away) >= 0.9
+
+
+def test_what_statements_work_adds_up():
+    """What cheap ones took above and below by chance is not charged; what long ones work is."""
+    charged = true = 0.0
+    for seed in range(60):
+        every = drawn(random.Random(seed), 8)
+        found = level([one for one, _ in every])
+        cheap = [(one, server) for one, server in every if server < 1]
+        charged += sum(found.work(one).server_ns / MS for one, _ in cheap)
+        true += sum(server for _, server in cheap)
+        for one, server in every:
+            if server > 50:
+                assert found.work(one).server_ns == pytest.approx(server * MS, rel=0.2)
+    assert charged / true < 2.5, "a look-up's 0.26 ms stay below a millisecond"
+
+
+def test_a_statement_that_lies_alone_says_little():
+    """It may be a look-up or work for milliseconds: that is told by the error."""
+    assert level([kind(24)]).error_ns > 0.1 * 24 * MS
+    together = level([kind(24), kind(24.3), kind(23.8), kind(24.1)])
+    assert together.error_ns < 0.03 * 24 * MS
+
+
+def test_a_statement_just_above_the_others_is_not_charged_what_chance_left_it():
+    """It is less likely that it works for 0.4 ms than that its calls met a busy minute."""
+    cheap = [kind(24, 0.1), kind(24.1, 0.1), kind(23.9, 0.1)]
+    found = level([*cheap, kind(24.5, 0.4)])
+    assert found.work(kind(24.5, 0.4)).server_ns < 0.3 * MS
+    assert found.work(kind(23.5, 0.4)).server_ns >= 0.1 * MS
+    assert found.work(kind(34, 0.4)).server_ns == pytest.approx(10.2 * MS, rel=0.05)
+
+
+def test_where_cheap_statements_and_calls_without_work_disagree_both_readings_stay_possible():
+    """As if look-ups worked for 4 ms, or SETs were quicker on their way: the error holds both."""
+    sure = kind(20.4, 0.2, 0.05, works=False)
+    found = level([sure, kind(24), kind(24.2), kind(23.9)], [sure])
+    low, high = found.mean_ns - 2 * found.error_ns, found.mean_ns + 2 * found.error_ns
+    assert low < 21.5 * MS
+    assert high > 23.8 * MS
+
+
+def test_calls_without_work_alone_are_the_overhead():
+    """Nothing else is known, and they do not work."""
+    sure = kind(20, 0.5, 0.05, works=False)
+    found = level([sure], [sure])
+    assert found.mean_ns == pytest.approx(20 * MS)
+    assert found.error_ns == pytest.approx(math.hypot(0.5, 1.0) * MS, rel=0.02)
+    assert found.work(sure).server_ns == 0
