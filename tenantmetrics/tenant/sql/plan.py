@@ -28,7 +28,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     State,
     Touched,
 )
-from tenantmetrics.tenant.sql.written_rows import ParameterRows, Rows, SlotRows
+from tenantmetrics.tenant.sql.written_rows import MixedRows, ParameterRows, Rows, SlotRows
 
 __all__ = ["Plan", "StepPlan", "operands_of", "parameters_of"]
 
@@ -92,7 +92,7 @@ class Plan:
 
 _NODES = (Named, Rows, Either, Guarded, Same, Joined, Also, Closed, Computed)
 """Every field of these is one of them, an operand, a tuple of them, or a word."""
-_LEAVES = (Operand, SlotRows, ParameterRows)
+_LEAVES = (Operand, SlotRows, ParameterRows, MixedRows)
 
 
 def operands_of(plan: Plan) -> list[Operand]:
@@ -118,6 +118,8 @@ def parameters_of(plan: Plan, literals: Literals) -> frozenset[str]:
     for part in _leaves(plan):
         if isinstance(part, ParameterRows):
             names.update(part.names)
+        elif isinstance(part, MixedRows):
+            names.update(part.parameters.names)
         elif isinstance(part, Operand):
             if part.parameter is not None:
                 names.add(part.parameter)
@@ -126,7 +128,7 @@ def parameters_of(plan: Plan, literals: Literals) -> frozenset[str]:
     return frozenset(names)
 
 
-def _leaves(plan: Plan) -> Iterator[Operand | SlotRows | ParameterRows]:
+def _leaves(plan: Plan) -> Iterator[Operand | SlotRows | ParameterRows | MixedRows]:
     """What a plan reads values by."""
     todo: list[object] = [plan.node, *plan.steps]
     seen: set[int] = set()

@@ -80,7 +80,8 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
         return replace(plan, node=UNKNOWN, steps=(), why="many rows beside something else")
     if index is None:
         return plan
-    return replace(plan, node=rows_node(rows, text, index, plan.node))
+    node = rows_node(rows, text, index, plan.node)
+    return replace(plan, node=node, why="many rows of many kinds" if node is UNKNOWN else "")
 
 
 def steps_of(text: str) -> int:

@@ -15,7 +15,7 @@ from tenantmetrics.tenant.sql.operands import Operand, Values
 from tenantmetrics.tenant.sql.parameter_lists import texts_of
 from tenantmetrics.tenant.sql.restrictions import Named, Restriction, State, Touched
 
-__all__ = ["ParameterRows", "Rows", "SlotRows"]
+__all__ = ["MixedRows", "ParameterRows", "Rows", "SlotRows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +96,60 @@ class ParameterRows:
 
     def found(self, values: Values) -> Touched:
         """Weights are numbers of rows; a row that names nobody is nobody's."""
+        return _shared(self.rows(values))
+
+    def rows(self, values: Values) -> list[_Row]:
+        """Whom they name."""
         reader = Operand(cast=self.cast)
         texts = texts_of(self.names, values.parameters, is_cast=bool(self.cast))
         if texts is None:
             given = map(values.parameters.get, self.names)
-            return _shared(
+            return [
                 (reader.of_parameter(parameter, values), count)
                 for parameter, count in zip(given, self.counts, strict=True)
-            )
+            ]
         by_text: dict[str, int] = {}
         for text, count in zip(texts, self.counts, strict=True):
             by_text[text] = by_text.get(text, 0) + count
-        return _shared((reader.of_text(text), count) for text, count in by_text.items())
+        return [(reader.of_text(text), count) for text, count in by_text.items()]
 
 
-def _shared(rows: Iterable[tuple[tuple[str, ...] | None, int]]) -> Touched:
+@dataclass(frozen=True, slots=True)
+class MixedRows:
+    """Rows of which some have a parameter for the tenant, some a literal, and some neither.
+
+    Attributes:
+        parameters: The first.
+        slots: The literals' slots.
+        others: How many there are of the last.
+    """
+
+    parameters: ParameterRows
+    slots: tuple[int, ...]
+    others: int
+
+    def operands(self) -> list[Operand]:
+        """What tells the tenants."""
+        return [*self.parameters.operands(), *(Operand(slot=slot) for slot in self.slots)]
+
+    def found(self, values: Values) -> Touched:
+        """Weights are numbers of rows; a row that names nobody is nobody's."""
+        reader = Operand()
+        literals = Counter(map(values.literals.__getitem__, self.slots))
+        rows: list[_Row] = [(reader.of_literal(literal), n) for literal, n in literals.items()]
+        return _shared([*self.parameters.rows(values), *rows, ((), self.others)])
+
+
+_Row = tuple[tuple[str, ...] | None, int]
+"""The tenants that a value names, and how many rows have it."""
+
+
+def _shared(rows: Iterable[_Row]) -> Touched:
     """Tenants by their rows; a row that names nobody is nobody's."""
     shares: dict[str, int] = {}
     for tenants, count in rows:
+        if not count:
+            continue
         tenant = tenants[0] if tenants else UNATTRIBUTED
         shares[tenant] = shares.get(tenant, 0) + count
     known = len(shares) > (UNATTRIBUTED in shares)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.tenant.sql.many_row_insert import bulk_rows, rows_node
 from tenantmetrics.tenant.sql.operands import Values
-from tenantmetrics.tenant.sql.restrictions import Named, State
+from tenantmetrics.tenant.sql.restrictions import State
 from tenantmetrics.tenant.sql.template import skeleton
-from tenantmetrics.tenant.sql.written_rows import Rows, SlotRows
+from tenantmetrics.tenant.sql.written_rows import MixedRows, SlotRows
 
 LITERALS = st.sampled_from(["1", "22", "'a'", "'b''c'", "''"])
 OTHERS = st.sampled_from(["NULL", ":p", "now()", "default", "true"])
@@ -76,8 +76,7 @@ def test_a_row_that_is_written_in_another_way_is_read_by_itself():
     bulk = bulk_rows(cut.template)
     assert bulk is not None
     node = rows_node(bulk, cut.template, 1)
-    assert isinstance(node, Rows)
-    assert all(isinstance(row, Named) for row in node.rows)
+    assert isinstance(node, MixedRows)
     assert dict(node.found(Values(cut.literals, {})).shares) == {"acme": 1, "bee": 1, "cat": 1}
 
 
@@ -137,3 +136,16 @@ def test_a_row_of_another_kind_among_thousands_is_not_left_out(make_resolver, pl
     claims = make_resolver().claims(request_of("ExecuteStatement", {"sql": sql}))
     assert not claims.named or dict(claims.named[0].shares).keys() > {"acme"}
     assert claims.undecided or claims.named
+
+
+def test_thousands_of_rows_that_are_written_in_many_ways_keep_their_tenants(make_resolver):
+    """Parameters, literals and NULL in turn: each row counts once."""
+    kinds = ["(:t{n}, {n})", "('bee', NULL, {n})", "(NULL, :t{n})", "( :t{n} ,'x')"]
+    rows = [kinds[number % 4].format(n=number) for number in range(3_000)]
+    sql = "INSERT INTO b (tenant_id, x, y) VALUES " + ", ".join(rows)
+    values = [{"name": f"t{number}", "value": {"stringValue": "acme"}} for number in range(3_000)]
+    claims = make_resolver().claims(
+        request_of("ExecuteStatement", {"sql": sql, "parameters": values})
+    )
+    (claim,) = claims.named
+    assert dict(claim.shares) == {"acme": 2, "bee": 1, "__unattributed__": 1}

@@ -77,6 +77,10 @@ ONCE_SLOW = (
     lambda: "SELECT 'x' RETURNING jsonb" + " with wrapper" * 4_000 + " (",
     lambda: "INSERT INTO b (tenant_id, x) VALUES " + ", ".join(
         f"(:t{n}::uuid, :x{n})" for n in range(3_000)),
+    lambda: "INSERT INTO b (tenant_id, x) VALUES " + ", ".join(
+        (f"(:t{n}, {n})", f"('x{n}', NULL)", f"(NULL, {n}, :t{n})")[n % 3] for n in range(3_500)),
+    lambda: "INSERT INTO b (tenant_id, x) VALUES " + ", ".join(
+        (f"(coalesce(:t{n}, 'x'), {n})", f"(:t{n}::uuid, -{n})")[n % 2] for n in range(2_700)),
     lambda: "SELECT 1 FROM b WHERE tenant_id IN (" + ", ".join(
         f":t{n}" for n in range(8_000)) + ")",
     lambda: "SELECT 1 FROM b WHERE tenant_id = ANY(ARRAY[" + ",".join(
