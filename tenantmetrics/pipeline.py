@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from tenantmetrics.aggregate.window import Aggregator
 from tenantmetrics.aggregate.worker import Worker
 from tenantmetrics.calllog import CallLog
+from tenantmetrics.capture.entries import ClaimsOf, Entries, Queue, Record
 from tenantmetrics.capture.finished import call_maker
-from tenantmetrics.capture.recorder import ClaimsOf, Entries, Record, Recorder
+from tenantmetrics.capture.recorder import Recorder
 from tenantmetrics.capture.request import Request
 from tenantmetrics.capture.trace import link
 from tenantmetrics.config import Config
@@ -133,9 +134,10 @@ class Pipeline:
         claims: ClaimsOf = self._resolver.claims
         record: Record = self._worker.put
         examine = self._resolver.examine if self._resolver.examines else None
+        queue: Queue | None = self._worker
         if self.config.strict:
             claims, record = self._strict(claims, record)
-            examine = None  # it judges the claims before the call is sent
+            examine = queue = None  # it judges the claims before the call is sent
         return Entries(
             claims,
             record,
@@ -144,6 +146,7 @@ class Pipeline:
             self._forget,
             self._worker.leave,
             examine,
+            queue,
         )
 
     def _forget(self, session: str) -> None:

@@ -94,13 +94,14 @@ EXTRAS = {
 
 LIGHT = {
     "tenantmetrics", "tenantmetrics.awslambda", "tenantmetrics.capture",
-    "tenantmetrics.capture.recorder", "tenantmetrics.capture.request", "tenantmetrics.capture.size",
-    "tenantmetrics.client", "tenantmetrics.dataapi", "tenantmetrics.dataapi.capture",
-    "tenantmetrics.errors", "tenantmetrics.health", "tenantmetrics.instrumentation",
-    "tenantmetrics.instrumentation.botocore", "tenantmetrics.life", "tenantmetrics.limits",
-    "tenantmetrics.logs", "tenantmetrics.process", "tenantmetrics.records", "tenantmetrics.tenant",
-    "tenantmetrics.tenant.identity", "tenantmetrics.tenant.identity.tenant_context",
-    "tenantmetrics.tenant.identity.tenant_ids",
+    "tenantmetrics.capture.entries", "tenantmetrics.capture.recorder",
+    "tenantmetrics.capture.request", "tenantmetrics.capture.size", "tenantmetrics.client",
+    "tenantmetrics.dataapi", "tenantmetrics.dataapi.capture", "tenantmetrics.errors",
+    "tenantmetrics.health", "tenantmetrics.instrumentation",
+    "tenantmetrics.instrumentation.answers", "tenantmetrics.instrumentation.botocore",
+    "tenantmetrics.life", "tenantmetrics.limits", "tenantmetrics.logs", "tenantmetrics.process",
+    "tenantmetrics.records", "tenantmetrics.tenant", "tenantmetrics.tenant.identity",
+    "tenantmetrics.tenant.identity.tenant_context", "tenantmetrics.tenant.identity.tenant_ids",
 }  # fmt: skip
 """All of our own that `import tenantmetrics` loads. What else a process needs, its first pipeline
 loads; a name that is added here is paid for by every application that starts."""

@@ -295,7 +295,7 @@ MANY = """
                 request.claims = Claims(named=(Claim(Source.CONTEXT, ((f"tenant-{n}", 1),)),))
                 request.attempts = 1
                 request.request_bytes = 100
-                request.end = (5_000_000, now, 200, OK, 100, 1, 0, "", True)
+                request.end(5_000_000, now, 200, OK, 100, 1)
                 current._worker.put(request)
             tenantmetrics.stats()
         tenantmetrics.flush(3)

@@ -88,26 +88,26 @@ class Worker(Generic[_Item]):
 
     def reset(self) -> None:
         """Start from nothing, with fresh locks and no thread; what a forked child calls."""
-        self._queue: deque[_Item] = deque()
+        self.queue: deque[_Item] = deque()
         self._flushes: deque[_Flush] = deque()
         self._wake = threading.Event()
         self._awake = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._open_until = 0
+        self.open_until = 0
 
     @property
     def has_started(self) -> bool:
         """Whether anything was ever put here."""
-        return self._thread is not None or bool(self._queue)
+        return self._thread is not None or bool(self.queue)
 
     def put(self, call: _Item) -> None:
         """Queue a call, within `_HANDOVER_S`. Never raises; runs inside the caller's query."""
-        queue = self._queue
-        # One comparison decides the usual case: `_open_until` is 0 while there is no thread or
+        queue = self.queue
+        # One comparison decides the usual case: `open_until` is 0 while there is no thread or
         # after `close`, the waking mark while the thread may sleep, the bound once it was woken.
-        if len(queue) < self._open_until:
+        if len(queue) < self.open_until:
             queue.append(call)
         else:
             self._put_slowly(call)
@@ -117,37 +117,37 @@ class Worker(Generic[_Item]):
 
         For calls that the garbage collector closes: it runs anywhere, in `put` itself too.
         """
-        if not self._closed and len(self._queue) < self._queue_size:
-            self._queue.append(call)
+        if not self._closed and len(self.queue) < self._queue_size:
+            self.queue.append(call)
         else:
             self._health.count(Loss.CLOSED if self._closed else Loss.QUEUE_FULL, where="leave")
 
     def _put_slowly(self, call: _Item) -> None:
         if self._closed:
             self._health.count(Loss.CLOSED, where="worker")
-        elif len(self._queue) >= self._queue_size:
+        elif len(self.queue) >= self._queue_size:
             self._health.count(Loss.QUEUE_FULL, where="worker")
         else:
-            self._queue.append(call)
+            self.queue.append(call)
             if self._thread is None:
                 self._start()
-            elif len(self._queue) > self._wake_at:
-                self._open_until = self._queue_size
+            elif len(self.queue) > self._wake_at:
+                self.open_until = self._queue_size
                 self._awake.clear()
                 self._wake.set()
                 self._awake.wait(_HANDOVER_S)
 
     def drain(self) -> None:
         """Consume what is queued now, on the calling thread."""
-        if self._queue:
+        if self.queue:
             self.start()  # `leave` starts none, and what is consumed is to be exported
             self._consume(self._take())
 
     def _take(self) -> Iterator[_Item]:
         # No more than are queued on entry, so that a busy process cannot hold a reader here.
-        for _ in range(len(self._queue)):
+        for _ in range(len(self.queue)):
             try:
-                yield self._queue.popleft()
+                yield self.queue.popleft()
             except IndexError:
                 return  # another thread drained meanwhile
 
@@ -161,7 +161,7 @@ class Worker(Generic[_Item]):
             True if all of it arrived in time.
         """
         if self._thread is None:
-            if not self._queue:
+            if not self.queue:
                 return True
             self._start()
         request = _Flush(time.monotonic() + timeout_s)
@@ -182,14 +182,14 @@ class Worker(Generic[_Item]):
             return True
         deadline_s = time.monotonic() + timeout_s
         self._closed = True
-        self._open_until = 0
+        self.open_until = 0
         delivered = self.flush(timeout_s)
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             self._wake.set()
             thread.join(max(0.0, deadline_s - time.monotonic()))
-        if self._queue:
-            self._health.count(Loss.CLOSED, len(self._queue), where="worker")
+        if self.queue:
+            self._health.count(Loss.CLOSED, len(self.queue), where="worker")
         return delivered
 
     def start(self) -> None:
@@ -210,7 +210,7 @@ class Worker(Generic[_Item]):
                 self._health.count("no_thread", error=error, where="worker")
                 return
             self._thread = thread
-            self._open_until = self._wake_at
+            self.open_until = self._wake_at
 
     def _run(self) -> None:
         while True:
@@ -229,11 +229,11 @@ class Worker(Generic[_Item]):
             flushes = [self._flushes.popleft() for _ in range(len(self._flushes))]
             self.drain()
             if not self._closed:
-                self._open_until = self._wake_at
+                self.open_until = self._wake_at
             if due or flushes:
                 self._deliver(flushes)
             if closing and not self._flushes:
-                self._open_until = 0
+                self.open_until = 0
                 return
 
     def _deliver(self, flushes: list[_Flush]) -> None:

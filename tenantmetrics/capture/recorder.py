@@ -19,52 +19,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic_ns, time_ns
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 from weakref import WeakSet
 
-from tenantmetrics.capture.request import NO_IDENTITY, End, Evidence, Request, kinds_of_requests
+from tenantmetrics.capture.entries import (
+    ClaimsOf,
+    Entries,
+    Examine,
+    NoQueue,
+    Queue,
+    Record,
+    Trace,
+)
+from tenantmetrics.capture.request import NO_IDENTITY, Request, Underway, kinds_of_requests
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.life import in_children
-from tenantmetrics.records import CANCELLED, OK, Claims
+from tenantmetrics.records import CANCELLED, OK
 
 __all__ = ["ClaimsOf", "Entries", "Record", "Recorder", "recorder"]
-
-ClaimsOf = Callable[[Request], Claims]
-"""Whose the call claims to be, worked out on the caller's thread."""
-
-Examine = Callable[[str, Any, object], Evidence | None]
-"""What the claims of a usual call rest on, read on the caller's thread: of (text, parameters,
-whether a transaction is open); None where it takes `ClaimsOf` to find them."""
-
-Trace = Callable[[Request], tuple[int, int] | None]
-"""The ids of the current trace and span, None where there is none."""
-
-Record = Callable[[Request], None]
-"""Takes a finished request, of which `capture.finished` makes the `Call`; must not block."""
-
-
-class Entries(NamedTuple):
-    """What the recorder calls into.
-
-    Attributes:
-        claims: Raises `TenantRefusedError` under `strict`.
-        record: Where finished requests go.
-        health: Where failures are counted.
-        trace: None where traces are not linked.
-        forget: Takes the key of a session that is over.
-        leave: Takes a request as `record` does, but under no lock: for calls that the garbage
-            collector closes, wherever it runs.
-        examine: The short way for usual calls; None where every call takes the long one.
-    """
-
-    claims: ClaimsOf
-    record: Record
-    health: Health
-    trace: Trace | None = None
-    forget: Callable[[str], None] | None = None
-    leave: Record | None = None
-    examine: Examine | None = None
 
 
 class Adapter(Protocol):
@@ -86,10 +59,10 @@ class Recorder:
         "_forget",
         "_health",
         "_leave",
-        "_link",
         "_watched",
         "bound",
         "examine",
+        "queue",
         "record",
         "trace",
     )
@@ -99,8 +72,10 @@ class Recorder:
         """Whether it points at a pipeline."""
         self.examine: Examine | None = None
         """The short way for usual calls, which `start` need not see; None where there is none."""
+        self.queue: Queue = NoQueue()
+        """Where `record` puts a finished request, if there is room."""
         self.trace: Trace | None = None
-        """Ids of the current trace and span; raises nothing. None where traces are not linked."""
+        """Ids of the current trace and span; None where traces are not linked."""
         self._covered: ContextVar[bool] | None = None
         self._health = Health()
         self._forget: Callable[[str], None] | None = None
@@ -118,8 +93,8 @@ class Recorder:
         self._claims = entries.claims
         self.record = entries.record
         self._health = entries.health
-        self._link = entries.trace
-        self.trace = self._linked if entries.trace is not None else None
+        self.queue = entries.queue or NoQueue()
+        self.trace = entries.trace
         self.examine = entries.examine if self._covered is None else None
         self._forget = entries.forget
         self._leave = entries.leave
@@ -148,20 +123,16 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - a resolver's bug must not fail their query
             self._health.count(Loss.TENANT_ERROR, error=error, where="claims")
         if self.trace is not None:
-            request.trace = self.trace(request)
+            try:
+                request.trace = self.trace(request)
+            except Exception as error:  # noqa: BLE001 - a tracer's bug must not fail their query
+                self.failed(error, "trace")
         # Nobody reads them any more, they may be megabytes, and no text goes further than here.
         request.sql = ""
         request.parameters = None
         request.identity = NO_IDENTITY
         request.started_ns = request.first_sent_ns = monotonic_ns()
         return True
-
-    def _linked(self, request: Request) -> tuple[int, int] | None:
-        try:
-            return self._link(request) if self._link is not None else None
-        except Exception as error:  # noqa: BLE001 - a tracer's bug must not fail their query
-            self.failed(error, "trace")
-            return None
 
     def finish(  # noqa: PLR0917 - in this order on the path of every call
         self,
@@ -188,7 +159,7 @@ class Recorder:
             sqlstate: PostgreSQL's SQLSTATE of an error, else "".
             answered: False where no answer came: nobody can say whether the server ran the call.
         """
-        request.end = (
+        request.end(
             ended_ns, time_ns(), http_status, outcome, response_bytes, rows_returned, rows_written,
             sqlstate, answered,
         )  # fmt: skip
@@ -206,7 +177,7 @@ class Recorder:
             request: The call.
         """
         with contextlib.suppress(Exception):
-            request.end = End(monotonic_ns(), time_ns(), outcome=CANCELLED)
+            request.end(monotonic_ns(), time_ns(), outcome=CANCELLED, answered=False)
             if request.under_way:
                 request.under_way.pop()
             # A call of the parent's is the parent's to count.
@@ -238,7 +209,7 @@ class Recorder:
         kinds = kinds_of_requests()
         for found in gc.get_objects():
             # `type`, not `__class__`, for which a lazy object of the application's would load.
-            if type(found) in kinds and found.attempts and found.end is None:
+            if type(found) in kinds and found.attempts and found.ended_ns is None:
                 self.abandon(found)
 
     def end_session(self, session: str) -> None:
@@ -288,5 +259,5 @@ _state = _State()
 recorder = Recorder()
 """The process's own."""
 
-Request.on_abandoned = recorder.abandon
+Underway.on_abandoned = recorder.abandon
 in_children(_after_fork)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 from tenantmetrics.records import OK, Claims, SessionKind, Transition
@@ -21,30 +21,10 @@ _NO_CLAIMS = Claims()
 NO_IDENTITY: Mapping[str, Any] = {}
 
 
-class End(NamedTuple):
-    """How a call ended. What runs in every call makes a plain tuple of the same, which is cheaper.
-
-    Attributes:
-        ended_ns: Monotonic clock at the end.
-        ended_at_ns: Wall clock at the end, ns since the epoch.
-        http_status: The last HTTP status, 0 where there is none.
-        outcome: `OK`, or the error's code.
-        response_bytes: Length of the answer's body.
-        rows_returned: Rows in the answer.
-        rows_written: Rows that it says were written.
-        sqlstate: PostgreSQL's SQLSTATE of an error, else "".
-        answered: False where no answer came.
-    """
-
-    ended_ns: int
-    ended_at_ns: int
-    http_status: int = 0
-    outcome: str = OK
-    response_bytes: int = 0
-    rows_returned: int = 0
-    rows_written: int = 0
-    sqlstate: str = ""
-    answered: bool = False
+IDLE_NS = 20_000_000_000
+"""A connection that was idle for so long is taken to be closed: servers close them after 5 s
+(Node.js, uvicorn) to 75 s (nginx); AWS names no time for the Data API. Too short only sets a few
+calls apart as cold that were not."""
 
 
 class Decides(Protocol):
@@ -61,12 +41,94 @@ class Decides(Protocol):
         """
 
 
-Evidence = tuple[Decides, object, str | None]
-"""All that an ordinary call's claims rest on besides database and schema: its text, the value of
-the one parameter that decides, the tenant of the context."""
+class Examined(Protocol):
+    """A call with all that an ordinary call's claims rest on, besides database and schema.
+
+    Attributes:
+        decides: Its text.
+        value: Of the one parameter that decides, None where none does.
+        tenant: The tenant of the context.
+    """
+
+    decides: Decides
+    value: object
+    tenant: str | None
 
 
-class Request:
+class Evidence:
+    """The same without a call."""
+
+    __slots__ = ("decides", "tenant", "value")
+
+    decides: Decides
+    value: object
+    tenant: str | None
+
+
+class Underway:
+    """What is known of every call while it is under way; see `Request`."""
+
+    # Slots: CPython reads and writes them in a tenth of the time of an attribute that a class has a
+    # default for. And no more than needed: the garbage collector looks at each of every call.
+    __slots__ = (
+        "attempts", "database", "ended_at_ns", "ended_ns", "failure", "first_sent_ns",
+        "http_status", "opened_connection", "request_bytes", "response_bytes", "rows_returned",
+        "rows_written", "schema", "session", "started_ns", "target", "trace", "under_way",
+    )  # fmt: skip
+    on_abandoned: ClassVar[Callable[[Any], object] | None] = None
+    """Takes requests that were sent and dropped without an end; set by the process's recorder."""
+
+    attempts: int
+    database: str
+    ended_at_ns: int
+    ended_ns: int | None
+    failure: tuple[str, str, bool] | None
+    first_sent_ns: int
+    http_status: int
+    opened_connection: bool | int
+    request_bytes: int
+    response_bytes: int
+    rows_returned: int
+    rows_written: int
+    schema: str
+    session: str
+    started_ns: int
+    target: str
+    trace: tuple[int, int] | None
+    under_way: list[int] | None
+
+    def end(  # noqa: PLR0917 - in this order on the path of every call
+        self,
+        ended_ns: int,
+        ended_at_ns: int,
+        http_status: int = 0,
+        outcome: str = OK,
+        response_bytes: int = 0,
+        rows_returned: int = 0,
+        rows_written: int = 0,
+        sqlstate: str = "",
+        answered: bool = True,
+    ) -> None:
+        """Fill in how it ended; the arguments are `Recorder.finish`'s and the wall clock."""
+        self.ended_at_ns = ended_at_ns
+        self.http_status = http_status
+        self.response_bytes = response_bytes
+        self.rows_returned = rows_returned
+        self.rows_written = rows_written
+        if outcome != OK or sqlstate or not answered:
+            self.failure = (outcome, sqlstate, answered)
+        self.ended_ns = ended_ns
+
+    def settle_unsent(self) -> None:
+        """Fill in what a first attempt would have; asked of calls without one that are over."""
+
+    def __del__(self) -> None:
+        # A cancelled task, a killed greenlet, KeyboardInterrupt: botocore has no event for them.
+        if self.attempts and self.ended_ns is None and self.on_abandoned is not None:
+            self.__class__.on_abandoned(self)  # type: ignore[misc]  # a function of a class
+
+
+class Request(Underway):
     """One call before it is sent, and its state until it comes back.
 
     Attributes:
@@ -92,23 +154,26 @@ class Request:
         first_sent_ns: Monotonic clock at the first attempt.
         started_ns: Monotonic clock at the start, then at the last attempt; not read where the first
             is the last.
-        opened_connection: Whether the call had to open a connection, as far as that can be told.
+        opened_connection: Whether the call had to open a connection, as far as that can be told;
+            or since when its connection had been idle, on the monotonic clock: then it did if that
+            is `IDLE_NS`.
         under_way: What its adapter counts the calls under way by, if it does: an entry each.
-        end: How it ended, as the fields of `End`; filled by `Recorder.finish`, None before. A call
-            that was sent (`attempts`) and is dropped without an end was cancelled: the request goes
-            away with the frames of the call, and takes care of it then (`on_abandoned`).
+        ended_ns: Monotonic clock at the end; filled by `Recorder.finish` like all that follows,
+            None before. A call that was sent (`attempts`) and is dropped without an end was
+            cancelled: the request goes away with the frames of the call, and takes care of it then
+            (`on_abandoned`).
+        ended_at_ns: Wall clock at the end, ns since the epoch.
+        http_status: The last HTTP status, 0 where there is none.
+        response_bytes: Length of the answer's body.
+        rows_returned: Rows in the answer.
+        rows_written: Rows that it says were written.
+        failure: Of a call that failed its outcome, its SQLSTATE, and whether there was an answer.
     """
 
-    # Slots: CPython reads and writes them in a tenth of the time of an attribute that a class has a
-    # default for.
     __slots__ = (
-        "attempts", "batch", "claims", "database", "end", "first_sent_ns", "identity",
-        "in_transaction", "opened_connection", "operation", "parameters", "request_bytes", "schema",
-        "session", "session_kind", "sql", "started_ns", "target", "trace", "transition",
-        "under_way",
+        "batch", "claims", "identity", "in_transaction", "operation", "parameters", "session_kind",
+        "sql", "transition",
     )  # fmt: skip
-    on_abandoned: ClassVar[Callable[[Request], object] | None] = None
-    """Takes requests that were sent and dropped without an end; set by the process's recorder."""
 
     def __init__(  # noqa: PLR0917 - in this order on the path of every call
         self,
@@ -139,22 +204,15 @@ class Request:
         self.transition = transition
         self.identity = identity
         self.claims = _NO_CLAIMS
-        self.trace: tuple[int, int] | None = None
+        self.trace = None
         self.request_bytes = 0
         self.attempts = 0
         self.first_sent_ns = 0
         self.started_ns = 0
         self.opened_connection = False
-        self.under_way: list[None] | None = None
-        self.end: tuple[int, int, int, str, int, int, int, str, bool] | None = None
-
-    def settle_unsent(self) -> None:
-        """Fill in what a first attempt would have; asked of calls without one that are over."""
-
-    def __del__(self) -> None:
-        # A cancelled task, a killed greenlet, KeyboardInterrupt: botocore has no event for them.
-        if self.attempts and self.end is None and self.on_abandoned is not None:
-            self.__class__.on_abandoned(self)  # type: ignore[misc]  # a function of a class
+        self.under_way = None
+        self.ended_ns = None
+        self.failure = None
 
 
 def plain_string(value: Any) -> str:
@@ -163,8 +221,11 @@ def plain_string(value: Any) -> str:
 
 
 def kinds_of_requests() -> frozenset[type]:
-    """`Request` and what adapters have derived from it, for who looks among all objects."""
-    return frozenset([Request, *Request.__subclasses__()])
+    """`Request` and what adapters have beside it, for who looks among all objects."""
+    kinds: list[type] = [Underway]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return frozenset(kinds)
 
 
 class TenantSource(Protocol):

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tenantmetrics.cli.aws_options import Region
 from tenantmetrics.cli.parameters import pairs
 from tenantmetrics.errors import ConsoleError
 
@@ -21,7 +22,6 @@ alarms = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Region = Annotated[str | None, typer.Option(help="AWS region. [default: boto3's own]")]
 StackName = Annotated[str, typer.Option("--stack", help="Name of the CloudFormation stack.")]
 Namespace = Annotated[str | None, typer.Option(help="CloudWatch namespace of the metrics.")]
 Cluster = Annotated[str | None, typer.Option(help="DBClusterIdentifier of the cluster.")]

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from tenantmetrics.cli.bill_options import BillCluster
+from tenantmetrics.cli.capacity_options import AcuHours, IoOptimized
 from tenantmetrics.errors import MissingExtraError, ReportError
 
 __all__ = ["cost"]
@@ -48,18 +50,14 @@ def compare(
     ] = None,
     region: Annotated[str, typer.Option(help="Region of the built-in prices.")] = "us-east-1",
     acu: Annotated[str | None, typer.Option(help="Capacity in every hour, in ACU.")] = None,
-    acu_hours: Annotated[
-        str | None, typer.Option(help="ACU-hours of the whole month, as on the bill.")
-    ] = None,
+    acu_hours: AcuHours = None,
     capacity: Annotated[
         Path | None, typer.Option(help="CSV of hour, acu, as CloudWatch has them.")
     ] = None,
     cluster: Annotated[
         str | None, typer.Option(help="DB cluster to ask CloudWatch about: hours, I/O, size.")
     ] = None,
-    io_optimized: Annotated[
-        bool, typer.Option("--io-optimized", help="The month ran on I/O-Optimized storage.")
-    ] = False,
+    io_optimized: IoOptimized = False,
     storage: Annotated[Path | None, typer.Option(help="CSV of tenant, bytes.")] = None,
     storage_gb: Annotated[str | None, typer.Option(help="GB stored.")] = None,
     io_requests: Annotated[
@@ -69,9 +67,7 @@ def compare(
         list[str] | None,
         typer.Option(help="The month's bill: capacity, storage and I/O are read from it."),
     ] = None,
-    bill_cluster: Annotated[
-        str | None, typer.Option(help="Only charges whose resource id contains this.")
-    ] = None,
+    bill_cluster: BillCluster = None,
     instance: Annotated[
         str | None,
         typer.Option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantmetrics.catalog import NAMESPACE
+from tenantmetrics.cli.aws_options import Region
 from tenantmetrics.cli.parameters import pairs
 from tenantmetrics.errors import ConsoleError
 
@@ -30,7 +31,6 @@ Names = Annotated[
     list[str] | None, typer.Argument(help="fleet, tenant, pipeline. [default: all three]")
 ]
 Namespace = Annotated[str, typer.Option(help="CloudWatch namespace of the metrics.")]
-Region = Annotated[str | None, typer.Option(help="AWS region. [default: boto3's own]")]
 Cluster = Annotated[str, typer.Option(help="DBClusterIdentifier of the Aurora cluster.")]
 LogGroup = Annotated[str, typer.Option(help="Log group of the EMF documents.")]
 Prefix = Annotated[str, typer.Option(help="What the names of dashboards and alarms begin with.")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenantmetrics.cli.aws_options import EndpointUrl, Region
 from tenantmetrics.errors import MissingExtraError
 from tenantmetrics.records import SHARED
 
@@ -52,10 +53,8 @@ def storage(
         int,
         typer.Option(min=1, help="Of a larger table only a sample of so many MiB is read."),
     ] = 512,
-    region: Annotated[str | None, typer.Option(help="Region. [default: boto3's own]")] = None,
-    endpoint_url: Annotated[
-        str | None, typer.Option(help="Another endpoint, such as that of `tenantmetrics local`.")
-    ] = None,
+    region: Region = None,
+    endpoint_url: EndpointUrl = None,
     top: Annotated[int, typer.Option(min=1, help="Tables and tenants to show.")] = 20,
 ) -> None:
     """Estimate what each tenant stores; read-only.

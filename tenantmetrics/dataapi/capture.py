@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tenantmetrics.capture.request import Evidence, Request, plain_string
+from tenantmetrics.capture.request import Decides, Request, Underway, plain_string
 from tenantmetrics.records import Claims, SessionKind, Transition
 
 __all__ = ["TRANSITIONS", "Statement", "request_of"]
@@ -18,19 +18,17 @@ TRANSITIONS = {
 """What operations without SQL do to their session."""
 
 
-class Statement(Request):
-    """An ordinary statement, for the short way: made at a third of a request's cost.
+class Statement(Underway):
+    """An ordinary statement, for the short way: reads as a `Request` at a third of its cost.
 
     What its claims rest on is read at once, since the caller may change the parameters afterwards
-    (`Recorder.examine`); the claims themselves are worked out on the background thread. Whoever
-    makes one fills `evidence`, `session`, `target`, `database`, `schema`, `attempts` (0), `trace`
-    and `end` (None), and at the first attempt the rest; what all have in common is the class's.
-
-    Attributes:
-        evidence: What its claims rest on; takes the place of the text and the parameters.
+    (`Recorder.examine`, which fills in `decides`, `value` and `tenant`); the claims themselves are
+    worked out on the background thread. Whoever makes one fills `session`, `target`, `database`,
+    `schema`, `attempts` (0), `trace`, `failure` and `ended_ns` (None), and at the first attempt the
+    rest; what all have in common is the class's.
     """
 
-    __slots__ = ("evidence",)
+    __slots__ = ("decides", "tenant", "value")
     # Nothing is filled in advance: half of the time of a constructor in Python.
     __init__ = object.__init__
 
@@ -40,23 +38,24 @@ class Statement(Request):
     batch = False
     transition = Transition.NONE
     session_kind = SessionKind.TRANSACTION
-    evidence: Evidence
+    decides: Decides
+    value: object
+    tenant: str | None
 
     @property
-    def in_transaction(self) -> bool:  # type: ignore[override]
+    def in_transaction(self) -> bool:
         """Whether a transaction is open: the Data API has them by their ids only."""
         return self.session != ""
 
     @property
-    def claims(self) -> Claims:  # type: ignore[override]
+    def claims(self) -> Claims:
         """What it says of its tenant, worked out when it is asked for; raises nothing."""
-        decides, value, context = self.evidence
-        return decides.claims(value, context, self.database, self.schema)
+        return self.decides.claims(self.value, self.tenant, self.database, self.schema)
 
     def settle_unsent(self) -> None:
         """Fill in what the first attempt would have: it was never sent, so it took no time."""
-        assert self.end is not None  # noqa: S101 - only what has ended is asked
-        self.first_sent_ns = self.started_ns = self.end[0]
+        assert self.ended_ns is not None  # noqa: S101 - only what has ended is asked
+        self.first_sent_ns = self.started_ns = self.ended_ns
         self.request_bytes = 0
         self.opened_connection = False
 

@@ -24,7 +24,7 @@ _MAX_DEPTH = 10_000
 """Frames of one thread that are looked at: more than Python's own limit of recursion."""
 
 
-def find(under_way: list[None], key: str) -> list[Request]:
+def find(under_way: list[int], key: str) -> list[Request]:
     """Look for calls that no frame runs or waits for.
 
     Args:
@@ -40,7 +40,7 @@ def find(under_way: list[None], key: str) -> list[Request]:
     for found in gc.get_objects():
         kind = type(found)  # `__class__` of a lazy object of Django's would make it
         if kind in kinds:
-            if found.attempts and found.end is None and found.under_way is under_way:
+            if found.attempts and found.ended_ns is None and found.under_way is under_way:
                 requests[id(found)] = found
         elif kind is CoroutineType:
             _add(frames, found.cr_frame)
@@ -60,7 +60,7 @@ def find(under_way: list[None], key: str) -> list[Request]:
     return [
         request
         for number, request in requests.items()
-        if number not in alive and request.end is None
+        if number not in alive and request.ended_ns is None
     ]
 
 

@@ -16,23 +16,22 @@ three and not one more. State lives in the call's own `context`. A call with inv
 never sent and not metered.
 
 `opened_connection` cannot be asked of urllib3 in public. A call is taken to have opened one when
-more calls are under way than ever before, or when nothing was under way for `_IDLE_NS`. That is
+more calls are under way than ever before, or when nothing was under way for `IDLE_NS`. That is
 right for urllib3's pool, which hands out the connection used last, up to `max_pool_connections`;
 the clients of one instrumented session count together.
 """
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Mapping
 from time import monotonic_ns, time_ns
 from typing import Any
 
 from tenantmetrics.capture.recorder import Recorder
+from tenantmetrics.capture.request import IDLE_NS
 from tenantmetrics.capture.size import rows
 from tenantmetrics.dataapi.capture import Statement, request_of
 from tenantmetrics.errors import TenantRefusedError
+from tenantmetrics.instrumentation.answers import body_length, error_of
 from tenantmetrics.life import unforked
 from tenantmetrics.records import OK
 
@@ -44,11 +43,9 @@ sent to no endpoint of AWS."""
 
 _KEY = "tenantmetrics"
 _AWS = ".amazonaws.com"
-_SQLSTATE = re.compile(r"SQLState: ([0-9A-Z]{5})\b")
-_OUTCOME_MAX_CHARS = 128
-_IDLE_NS = 20_000_000_000
-"""Servers close idle connections after 5 s (Node.js, uvicorn) to 75 s (nginx); AWS names no time
-for the Data API. Too short only sets a few calls apart as cold that were not."""
+_NEVER_NS = -IDLE_NS - 1
+_FIRST_ERROR_STATUS = 300
+"""botocore's own border between a result and an error."""
 # `model.name` is a property, and costs more than this comparison.
 _BUILDS_STATEMENT = "before-parameter-build.rds-data.ExecuteStatement"
 _EVENTS = ("before-parameter-build", "request-created", "after-call", "after-call-error")
@@ -64,10 +61,11 @@ class BotocoreInstrumentation:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._url_of_aws = ""
-        # One entry a call. A list and not a number: two threads may count at once.
-        self._under_way: list[None] = []
-        self._most = 0
-        self._quiet_since_ns = 0
+        # One entry a call, when it was sent. Calls take the last one away, whosever it is: how many
+        # there are is what counts, and a list can be counted on by two threads at once.
+        self._under_way: list[int] = []
+        self._most = 1
+        self._quiet_since_ns = _NEVER_NS
         recorder.watch(self)
 
     def register(self, emitter: Any) -> None:
@@ -109,23 +107,25 @@ class BotocoreInstrumentation:
             if examine is not None and event_name == _BUILDS_STATEMENT:
                 get = params.get
                 session = get("transactionId", "")
+                statement: Any = Statement()
+                statement.attempts = 0
                 try:
-                    target = params["resourceArn"]
-                    evidence = examine(params["sql"], get("parameters"), session)
+                    statement.target = params["resourceArn"]
+                    usual = examine(statement, params["sql"], get("parameters"), session)
                 except Exception:  # noqa: BLE001 - the long way counts it, or botocore refuses it
-                    evidence = None
-                if evidence is not None:
-                    context[_KEY] = statement = Statement()
-                    statement.attempts = 0
-                    statement.evidence = evidence
+                    usual = False
+                if usual:
                     statement.session = session
-                    statement.target = target
                     statement.database = get("database", "")
                     statement.schema = get("schema", "")
-                    statement.trace = statement.end = None
+                    statement.trace = statement.failure = statement.ended_ns = None
+                    context[_KEY] = statement
                     trace = recorder.trace
                     if trace is not None:
-                        statement.trace = trace(statement)
+                        try:
+                            statement.trace = trace(statement)
+                        except Exception as error:  # noqa: BLE001 - nor must a tracer's bug
+                            recorder.failed(error, "trace")
                     return
             request = request_of(model.name, params)
             if recorder.start(request):
@@ -160,17 +160,34 @@ class BotocoreInstrumentation:
                 return
             ours.request_bytes = len(request.data)
             ours.under_way = under_way = self._under_way
-            under_way.append(None)
-            many = len(under_way)
             ours.attempts = 1
             ours.first_sent_ns = now_ns = monotonic_ns()
-            if many > self._most or (many == 1 and now_ns - self._quiet_since_ns > _IDLE_NS):
-                ours.opened_connection = True
-                self._most = many
+            under_way.append(now_ns)
+            if under_way[0] is now_ns:  # alone, as most calls are
+                ours.opened_connection = self._quiet_since_ns
             else:
-                ours.opened_connection = False
+                ours.opened_connection = self._is_one_more(under_way)
         except Exception as error:  # noqa: BLE001 - our bug must not fail their query
             self._recorder.failed(error, "request-created")
+
+    def _is_one_more(self, under_way: list[int]) -> bool:
+        """Whether there are more calls under way than connections that were opened before.
+
+        Args:
+            under_way: An entry for each call under way; the first one came when none was.
+        """
+        many = len(under_way)
+        self._forget_closed(under_way[0])
+        self._quiet_since_ns = under_way[-1]  # it is not quiet; none of these looks again
+        if many <= self._most:
+            return False
+        self._most = many
+        return True
+
+    def _forget_closed(self, sent_ns: int) -> None:
+        """Count connections anew where a call was the first after a long quiet."""
+        if sent_ns - self._quiet_since_ns > IDLE_NS:
+            self._most = 1
 
     def _on_response(
         self,
@@ -188,39 +205,65 @@ class BotocoreInstrumentation:
                 request = context[_KEY]
             except KeyError:
                 return
-            if request.attempts:
+            try:
                 under_way = request.under_way
                 under_way.pop()
                 if not under_way:
+                    if self._most > 1:
+                        self._forget_closed(request.first_sent_ns)
                     self._quiet_since_ns = ended_ns
+            except AttributeError:
+                pass  # it was answered without being sent
             status = http_response.status_code
             try:
                 # What the property `content` keeps, at a tenth of the property's cost.
                 response_bytes = len(http_response._content)  # noqa: SLF001
             except (AttributeError, TypeError):
-                response_bytes = _body_length(http_response)
-            if status < 300:  # noqa: PLR2004 - botocore's own border between result and error
-                records = parsed.get("records")
-                if records is not None:  # the usual answer, without the calls for another
-                    request.end = (
-                        ended_ns, time_ns(), status, OK, response_bytes, len(records),
-                        parsed.get("numberOfRecordsUpdated", 0), "", True,
-                    )  # fmt: skip
-                    self._recorder.record(request)
-                else:
-                    returned, written = rows(parsed)
-                    if not request.session:
-                        request.session = parsed.get("transactionId", "")
-                    self._recorder.finish(
-                        request, ended_ns, status, OK, response_bytes, returned, written
-                    )
+                response_bytes = body_length(http_response)
+            records = parsed.get("records")
+            if records is None or status >= _FIRST_ERROR_STATUS:
+                self._finish(request, parsed, context, ended_ns, status, response_bytes)
+                return
+            # The usual answer, without the calls for another.
+            request.ended_at_ns = time_ns()
+            request.http_status = status
+            request.response_bytes = response_bytes
+            request.rows_returned = len(records)
+            try:
+                request.rows_written = parsed["numberOfRecordsUpdated"]
+            except KeyError:
+                request.rows_written = 0
+            request.ended_ns = ended_ns
+            recorder = self._recorder
+            into = recorder.queue
+            queue = into.queue
+            if len(queue) < into.open_until:
+                queue.append(request)
             else:
-                outcome, sqlstate = _error(parsed, context)
-                self._recorder.finish(
-                    request, ended_ns, status, outcome, response_bytes, sqlstate=sqlstate
-                )
+                recorder.record(request)
         except Exception as error:  # noqa: BLE001 - our bug must not fail their query
             self._recorder.failed(error, "after-call")
+
+    def _finish(  # noqa: PLR0917 - in the order of `Recorder.finish`
+        self,
+        request: Any,
+        parsed: dict[str, Any],
+        context: dict[str, Any],
+        ended_ns: int,
+        status: int,
+        response_bytes: int,
+    ) -> None:
+        """Close a call whose answer is an error, or has no rows as ExecuteStatement's."""
+        if status < _FIRST_ERROR_STATUS:
+            returned, written = rows(parsed)
+            if not request.session:
+                request.session = parsed.get("transactionId", "")
+            self._recorder.finish(request, ended_ns, status, OK, response_bytes, returned, written)
+        else:
+            outcome, sqlstate = error_of(parsed, context)
+            self._recorder.finish(
+                request, ended_ns, status, outcome, response_bytes, sqlstate=sqlstate
+            )
 
     def _on_error(self, exception: BaseException, context: dict[str, Any], **_: Any) -> None:
         """Close a call that got no response: nobody can say whether AWS ran or billed it."""
@@ -255,27 +298,3 @@ def unregister(emitter: Any) -> None:
     """Undo `BotocoreInstrumentation.register`; harmless where nothing was registered."""
     for event in _EVENTS:
         emitter.unregister(f"{event}.rds-data", unique_id=f"{_KEY}.{event}")
-
-
-def _body_length(http_response: Any) -> int:
-    """Length of a body that is not at hand: aiobotocore's is a coroutine, a Stubber's is not there.
-
-    What the header says is what botocore would have read: neither asks for compressed responses.
-    """
-    content = None
-    with contextlib.suppress(AttributeError, TypeError):
-        content = http_response.content
-        return len(content)
-    close = getattr(content, "close", None)
-    if close is not None:
-        close()  # never awaited here; Python would warn
-    headers = getattr(http_response, "headers", None) or {}
-    return int(headers.get("content-length") or 0)
-
-
-def _error(parsed: Mapping[str, Any], context: Mapping[str, Any]) -> tuple[str, str]:
-    """An error's code as botocore will raise it, and PostgreSQL's SQLSTATE from its text."""
-    error = parsed.get("Error") or {}
-    code = context.get("error_code_override") or error.get("Code") or "Unknown"
-    found = _SQLSTATE.search(str(error.get("Message") or ""))
-    return str(code)[:_OUTCOME_MAX_CHARS], found.group(1) if found else ""

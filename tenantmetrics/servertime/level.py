@@ -38,7 +38,7 @@ _LOWEST = 0.2
 """The lowest level looked at, as a part of the lowest mean."""
 _WIDE = 5.0
 """Errors on each side up to which levels are looked at."""
-_DOUBT = 0.1
+_DOUBT = 0.25
 """How likely even the cheapest statements are no look-ups: those of a database that reads all from
 disk, say."""
 _UNLIKELY = 1e-6
@@ -121,7 +121,8 @@ def level(kinds: Sequence[Kind], sure: Sequence[Kind] = ()) -> Level:
     Args:
         kinds: One or more, each with a mean above 0.
         sure: Those of them that do no work. That cheap statements are look-ups is likely, but not
-            certain: to a tenth, the level is what these say alone.
+            certain: to a quarter, and to a half where they disagree, the level is what these say
+            alone.
     """
     if len(sure) == len(kinds):
         return _alone(sure)
@@ -132,9 +133,12 @@ def level(kinds: Sequence[Kind], sure: Sequence[Kind] = ()) -> Level:
     if not sure:
         return found
     alone = _alone(sure)
+    # The less the two agree, the more are both possible.
+    apart = abs(found.mean_ns - alone.mean_ns) / (2 * alone.error_ns)
+    doubt = _DOUBT * (1 + min(1.0, apart))
     return _of(
-        [(at, (1 - _DOUBT) * weight) for at, weight in found.possible]
-        + [(at, _DOUBT * weight) for at, weight in alone.possible]
+        [(at, (1 - doubt) * weight) for at, weight in found.possible]
+        + [(at, doubt * weight) for at, weight in alone.possible]
     )
 
 

@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tenantmetrics.capture.request import Evidence, Request
+from tenantmetrics.capture.request import Evidence, Examined, Request
 from tenantmetrics.config import Config
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
@@ -107,46 +107,56 @@ class Resolver:
         """Whether `examine` says all: sources of one's own have to be asked call by call."""
         return not self._own
 
-    def examine(  # noqa: PLR0911 - nothing is done twice on the path of every call
-        self, sql: str, parameters: Any, in_transaction: object
-    ) -> Evidence | None:
-        """What the claims of a usual call rest on: most calls come here and no further.
+    def examine(  # noqa: C901, PLR0911 - nothing is done twice on the path of every call
+        self, call: Examined, sql: str, parameters: Any, in_transaction: object
+    ) -> bool:
+        """Fill in what the claims of a usual call rest on: most calls come here and no further.
 
         The usual call has no parameter that decides, or one, which is a string.
 
         Args:
+            call: The call, to be filled in.
             sql: Its text.
             parameters: What fills it, in a form of `Request.parameters`; of one statement.
             in_transaction: True, or a string that is not empty, where a transaction is open.
 
         Returns:
-            What `Bound.claims` is asked with, None for a call that is not a usual one.
+            Whether it is a usual call; `Bound.claims` is asked with what was filled in.
 
         Raises:
             KeyError: A parameter is not as the Data API has them.
             TypeError: Likewise, or the text is not a string.
         """
-        bound = self._texts.young.get(sql)
-        if bound is None:
+        try:
+            bound = self._texts.young[sql]
+        except KeyError:
             if not sql or sql.__class__ is not str:
-                return None
+                return False
             bound = self.bound(sql)
         wanted = bound.parameter
         if wanted is None:
-            return (bound, None, self._current()) if bound.fixed is not None else None
+            if bound.fixed is None:
+                return False
+            call.decides, call.value, call.tenant = bound, None, self._current()
+            return True
         if parameters.__class__ is not list or (bound.sets_only and not in_transaction):
-            return None
+            return False
         for parameter in parameters:
             if parameter["name"] == wanted:
                 # A field has one member: botocore sends no other.
                 value = parameter["value"]["stringValue"]
                 if value.__class__ is not str or len(value) > _MAX_VALUE_CHARS:
-                    return None
-                if len(parameter) == 2:  # noqa: PLR2004 - name and value
-                    return bound, value, self._current()
-                hint = parameter["typeHint"]
-                return (bound, (value, hint), self._current()) if hint.__class__ is str else None
-        return None
+                    return False
+                if "typeHint" in parameter:
+                    hint = parameter["typeHint"]
+                    if hint.__class__ is not str:
+                        return False
+                    value = (value, hint)
+                call.decides = bound
+                call.value = value
+                call.tenant = self._current()
+                return True
+        return False
 
     def claims(self, request: Request) -> Claims:
         """What a call says of its tenant; all calls can be asked.
@@ -161,10 +171,11 @@ class Resolver:
                 return bound.claims(None, self._current(), request.database, request.schema)
             if not request.batch:
                 with contextlib.suppress(KeyError, TypeError):
-                    evidence = self.examine(sql, request.parameters, request.in_transaction)
-                    if evidence is not None:
-                        says, value, context = evidence
-                        return says.claims(value, context, request.database, request.schema)
+                    found = Evidence()
+                    if self.examine(found, sql, request.parameters, request.in_transaction):
+                        return found.decides.claims(
+                            found.value, found.tenant, request.database, request.schema
+                        )
         bound = self.bound(sql) if sql else self._textless[request.transition]
         claims = bound.fixed or self._evaluated(
             bound, _sets(request), in_transaction=request.in_transaction

@@ -194,7 +194,9 @@ def test_a_region_in_aws_region_alone_is_enough(endpoint, monkeypatch):
 def test_a_region_that_does_not_exist_is_told(endpoint, monkeypatch):
     """Otherwise all that is seen is an endpoint out of reach."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-easy-1")
-    assert findings("cloudwatch")["aws: region"].says.startswith("'us-easy-1' is none that boto3")
+    assert findings("cloudwatch")["aws: region"].says.startswith(
+        "'us-easy-1' is not a region that boto3"
+    )
     monkeypatch.setenv("AWS_DEFAULT_REGION", "cn-north-1")
     assert "aws: region" not in findings("cloudwatch")
 

@@ -139,7 +139,7 @@ def test_a_regions_prices_are_written_as_a_file_that_loads(price_list, tmp_path)
     }  # fmt: skip
     assert found.tiered_cost("data_api_million", 1_001_000_000) == Decimal("390.22")
     assert list(found.instances) == ["db.r6g.large"]
-    assert "AWS answered no public_ipv4_hour: left out" in result.output
+    assert "AWS lists no public_ipv4_hour: left out" in result.output
 
 
 def test_a_file_is_written_over_with_force_only_and_says_what_changed(price_list, tmp_path):
@@ -165,7 +165,7 @@ def test_what_aws_does_not_sell_is_refused_or_kept_from_a_base_file(price_list, 
     path = tmp_path / "eu.toml"
     refused = run("--region", "eu-west-1", "-o", path)
     assert str(refused.exception) == (
-        "AWS answered no price of eu-west-1 for data_api_million: those of another price file "
+        "AWS lists no price of eu-west-1 for data_api_million: those of another price file "
         "can be kept"
     )
     assert refused.exception.fields == ("base",)
@@ -174,7 +174,7 @@ def test_what_aws_does_not_sell_is_refused_or_kept_from_a_base_file(price_list, 
     source = resources.files("tenantmetrics.cost.prices")
     base.write_text((source / "us-east-1.toml").read_text())
     result = run("--region", "eu-west-1", "-o", path, "--base", base)
-    assert "AWS answered no data_api_million: kept from the base file" in result.output
+    assert "AWS lists no data_api_million: kept from the base file" in result.output
     assert load(path).tiers == {
         **load(path).tiers,
         "data_api_million": built_in("us-east-1").tiers["data_api_million"],

@@ -40,7 +40,7 @@ def compared(seed, made):
 
 
 @pytest.mark.parametrize("made", [on_bill, at_list_prices])
-@settings(max_examples=max(2, settings.default.max_examples // 30))
+@settings(max_examples=max(2, settings.default.max_examples // 40))
 @given(seed=st.integers(0, 2**64))
 def test_the_report_agrees_with_an_allocator_written_from_the_page(made, seed):
     """Clusters, accounts, zones, commitments, credits, tiers, server time, idle modes."""

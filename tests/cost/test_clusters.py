@@ -303,6 +303,22 @@ def test_a_correction_of_an_earlier_month_is_no_hour_of_this_one(
     assert any(f"of no hour: {amount} of compute" in note for note in statement.notes)
 
 
+@pytest.mark.parametrize("kind", ["Refund", "Adjustment"])
+def test_a_refund_is_named_and_is_a_credit(calls, bill, kind):
+    """What it refunds is known to AWS only; it lowers no hour."""
+    ledger = calls((arn("prod"), "a", 1, 0))
+    path = bill(
+        (8, ACU, arn("prod"), 0), (2, ACU, arn("prod"), 1),
+        (-5, ACU, arn("prod"), 1, {"ChargeCategory": kind}),
+    )  # fmt: skip
+    statement = monthly(
+        ledger, month="2026-11", bill=path, drivers={"compute": "wall_time"}, now_s=NOW_S
+    )
+    assert of(statement, "compute") == {"a": 8, IDLE: 2}
+    assert of(statement, "credits") == {"a": -4, IDLE: -1}
+    assert any("of earlier charges are among the credits: -5." in note for note in statement.notes)
+
+
 def test_clusters_of_the_file_that_nobody_called_are_named(calls, bill, tmp_path):
     """Every row of it is used or named."""
     path = tmp_path / "clusters.csv"

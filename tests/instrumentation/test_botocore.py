@@ -1,9 +1,11 @@
 """What botocore's events tell of a call: its attempts, its waiting, its connection."""
 
 import contextlib
+import random
 import subprocess
 import sys
 from enum import StrEnum
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError
@@ -11,8 +13,10 @@ from botocore.stub import Stubber
 
 from tenantmetrics.capture.finished import call_maker
 from tenantmetrics.capture.recorder import Entries, Recorder
+from tenantmetrics.capture.request import IDLE_NS
 from tenantmetrics.config import load
 from tenantmetrics.health import Health
+from tenantmetrics.instrumentation import botocore as adapter
 from tenantmetrics.instrumentation.botocore import BotocoreInstrumentation
 from tenantmetrics.localapi.faults import Fault
 from tenantmetrics.records import Claims, Transition
@@ -73,6 +77,46 @@ def test_a_call_without_an_answer_is_waiting_as_a_whole(calls, metered, target, 
     (call,) = calls
     assert (call.http_status, call.billed_requests) == (0, 0)
     assert call.waited_ns == call.duration_ns
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_connections_are_counted_as_a_pool_of_them_would_be(seed, calls, monkeypatch):
+    """More at once than ever since the last long quiet, or the first after one."""
+    now_ns = [5]
+    monkeypatch.setattr(adapter, "monotonic_ns", lambda: now_ns[0])
+    recorder = Recorder()
+    resolver = Resolver(load(exporters=["none"]), Health())
+    recorder.bind(Entries(resolver.claims, _into(calls), Health(), examine=resolver.examine))
+    metering = BotocoreInstrumentation(recorder)
+    chance = random.Random(seed)
+    under_way, expected, most, quiet_since_ns = [], {}, 0, -IDLE_NS
+    for number in range(60):
+        now_ns[0] += chance.choice((1_000, 1_000, IDLE_NS // 3, IDLE_NS + 2))
+        if under_way and chance.random() < 0.55:
+            context = under_way.pop(chance.randrange(len(under_way)))
+            answer = SimpleNamespace(status_code=200, _content=b"")
+            metering._on_response(http_response=answer, parsed={"records": []}, context=context)
+            if not under_way:
+                quiet_since_ns = now_ns[0]
+            continue
+        context = {}
+        params = {"resourceArn": str(number), "sql": "SELECT 1"}
+        metering._on_params(
+            params=params,
+            model=SimpleNamespace(name="ExecuteStatement"),
+            context=context,
+            event_name="before-parameter-build.rds-data.ExecuteStatement",
+        )
+        metering._on_attempt(
+            request=SimpleNamespace(context=context, url="amazonaws.com", data=b"", headers={})
+        )
+        under_way.append(context)
+        many = len(under_way)
+        opens = many > most or (many == 1 and now_ns[0] - quiet_since_ns > IDLE_NS)
+        most = many if opens else most
+        expected[str(number)] = opens
+    assert calls
+    assert all(call.opened_connection is expected[call.resource_arn] for call in calls)
 
 
 def test_the_first_call_opens_a_connection_and_the_next_one_uses_it(metered, target, calls):

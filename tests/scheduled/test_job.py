@@ -31,8 +31,12 @@ class Account:
 
     def heard(self):
         """The notifications, as (subject, text)."""
-        answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10)
-        bodies = [json.loads(one["Body"]) for one in answer.get("Messages", [])]
+        # What is not deleted is heard again half a minute later.
+        found = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10)
+        messages = found.get("Messages", [])
+        for message in messages:
+            self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+        bodies = [json.loads(message["Body"]) for message in messages]
         return [(body["Subject"], body["Message"]) for body in bodies]
 
     def keys(self, prefix):

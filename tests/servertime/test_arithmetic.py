@@ -169,8 +169,8 @@ def test_cheap_statements_sharpen_what_few_calls_without_work_say():
     alone = overhead(few, [moments(1000, 60)])
     helped = overhead(few, [moments(1000, 60), moments(4000, 20), moments(4000, 20.2)])
     assert alone.mean_ns == pytest.approx(21e6, rel=0.01)
-    assert helped.mean_ns == pytest.approx(20.1e6, rel=0.01)
-    assert helped.error_ns < alone.error_ns / 2
+    assert helped.mean_ns == pytest.approx(20.1e6, rel=0.02)
+    assert helped.error_ns < alone.error_ns / 1.5
 
 
 def test_a_statement_of_few_calls_is_not_the_cheapest_by_chance():

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenantmetrics.cli.aws_options import EndpointUrl, Region
 from tenantmetrics.cli.rls.target import (
     COLUMN,
     VARIABLE,
     ColumnName,
     DatabaseName,
-    EndpointUrl,
-    Region,
     ResourceArn,
     Roles,
     Schemas,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenantmetrics.cli.aws_options import EndpointUrl, Region
 from tenantmetrics.cli.rls.check import safe
 from tenantmetrics.cli.rls.target import (
     COLUMN,
@@ -15,8 +16,6 @@ from tenantmetrics.cli.rls.target import (
     VARIABLE,
     ColumnName,
     DatabaseName,
-    EndpointUrl,
-    Region,
     ResourceArn,
     Schemas,
     SecretArn,

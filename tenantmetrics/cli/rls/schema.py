@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
+from tenantmetrics.cli.aws_options import EndpointUrl, Region
 from tenantmetrics.cli.rls.target import (
     DatabaseName,
-    EndpointUrl,
-    Region,
     ResourceArn,
     Schemas,
     SecretArn,

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenantmetrics.cli.aws_options import EndpointUrl, Region
 from tenantmetrics.cli.rls.target import (
     COLUMN,
     USER_VARIABLE,
     VARIABLE,
     ColumnName,
     DatabaseName,
-    EndpointUrl,
-    Region,
     ResourceArn,
     Roles,
     Schemas,

@@ -20,8 +20,6 @@ __all__ = [
     "VARIABLE",
     "ColumnName",
     "DatabaseName",
-    "EndpointUrl",
-    "Region",
     "ResourceArn",
     "Roles",
     "Schemas",
@@ -58,11 +56,6 @@ Url = Annotated[
         "PGPASSWORD or ~/.pgpass.",
         envvar="TENANTMETRICS_POSTGRES_URL",
     ),
-]
-Region = Annotated[str | None, typer.Option(help="Region. [default: boto3's own]")]
-EndpointUrl = Annotated[
-    str | None,
-    typer.Option(help="Another Data API endpoint, such as that of `tenantmetrics local`."),
 ]
 ColumnName = Annotated[str, typer.Option(help="The column that holds the tenant.")]
 Variable = Annotated[

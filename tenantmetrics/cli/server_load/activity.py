@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
+from tenantmetrics.cli.aws_options import EndpointUrl, Region
 from tenantmetrics.cli.server_load.target import (
     DatabaseName,
-    EndpointUrl,
     KeepAwake,
     Ledger,
-    Region,
     ResourceArn,
     SecretArn,
     Url,

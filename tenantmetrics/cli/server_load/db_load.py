@@ -6,8 +6,9 @@ import time
 
 import typer
 
+from tenantmetrics.cli.aws_options import Region
 from tenantmetrics.cli.server_load.period import ClusterName, Since, Until, first_and_last
-from tenantmetrics.cli.server_load.target import Ledger, Region
+from tenantmetrics.cli.server_load.target import Ledger
 
 __all__ = ["db_load"]
 

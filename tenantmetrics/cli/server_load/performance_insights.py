@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenantmetrics.cli.aws_options import Region
 from tenantmetrics.cli.server_load.period import ClusterName, Since, Until, first_and_last
-from tenantmetrics.cli.server_load.target import Ledger, Region
+from tenantmetrics.cli.server_load.target import Ledger
 from tenantmetrics.errors import ServerLoadError
 
 if TYPE_CHECKING:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenantmetrics.cli.aws_options import EndpointUrl, Region
 from tenantmetrics.cli.server_load.target import (
     DatabaseName,
-    EndpointUrl,
     KeepAwake,
     Ledger,
-    Region,
     ResourceArn,
     SecretArn,
     Url,

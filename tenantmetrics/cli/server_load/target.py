@@ -14,10 +14,8 @@ from tenantmetrics.serverside.sql import DataApi, Postgres
 
 __all__ = [
     "DatabaseName",
-    "EndpointUrl",
     "KeepAwake",
     "Ledger",
-    "Region",
     "ResourceArn",
     "SecretArn",
     "Url",
@@ -52,11 +50,6 @@ Url = Annotated[
         "in PGPASSWORD or ~/.pgpass.",
         envvar="TENANTMETRICS_POSTGRES_URL",
     ),
-]
-Region = Annotated[str | None, typer.Option(help="Region. [default: boto3's own]")]
-EndpointUrl = Annotated[
-    str | None,
-    typer.Option(help="Another Data API endpoint, such as that of `tenantmetrics local`."),
 ]
 KeepAwake = Annotated[
     bool,

@@ -16,6 +16,10 @@ __all__ = ["explain", "open_csv"]
 # What exports write where a value is missing, besides nothing: SQL's, Python's and Hive's.
 _NULLS = ["", "NULL", "null", "None", "\\N"]
 
+_BUFFER_BYTES = 16 * 2**20
+"""What is read of a file at once. DuckDB's own 32 MiB, several of them a file, take a third more
+memory of a bill in parts, and no less time."""
+
 _REASONS = (
     (r"Expected Number of Columns: (\d+) Found: (\d+)", r"\2 values for \1 columns"),
     (r"unterminated quote", "a quote is not closed"),
@@ -47,6 +51,7 @@ def open_csv(database: Any, path: Path) -> Any:
         escapechar='"',
         na_values=_NULLS,
         strict_mode=True,
+        buffer_size=_BUFFER_BYTES,
     )
 
 

@@ -97,6 +97,7 @@ class Sorter:
     _unknown: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     _undecided: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     _corrected: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    _refunds: Decimal = Decimal(0)
     _ahead: set[str] = field(default_factory=set)
     _cut: Decimal = Decimal(0)
 
@@ -139,6 +140,8 @@ class Sorter:
             self._foreign[row.service] += row.amount
         elif name == "unclassified":
             self._unknown[row.usage_type or row.kind] += row.amount
+        if name == "credits" and row.kind.strip().lower() in {"refund", "adjustment"}:
+            self._refunds += row.amount
         if is_undecided(row.service, row.engine, row.operation, row.usage_type):
             self._undecided[row.usage_type] += row.amount
         worth = row.amount if row.other is None else row.other
@@ -188,6 +191,11 @@ class Sorter:
                 f"{amount.normalize():f} of {name}" for name, amount in self._corrected.items()
             )
             yield (f"Corrections of earlier charges are in the amounts, and of no hour: {of}.")
+        if self._refunds:
+            yield (
+                "Refunds and adjustments of earlier charges are among the credits: "
+                f"{self._refunds.normalize():f}."
+            )
         if self._undecided:
             yield (
                 "The bill does not say of which engine these instances are, and they are taken for "

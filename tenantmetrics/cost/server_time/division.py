@@ -111,12 +111,10 @@ def _shares(
     members: Sequence[Cell], total_ns: float, known: Known, apart_ns2: float
 ) -> list[Divided]:
     """What each tenant gets of a group of statements that do work."""
-    restless, own_ns2, variance_ns2 = 1.0, apart_ns2, known.overhead.variance_ns2
-    if known.groups_ns is not None:
-        restless = _restless(members, total_ns, known.overhead)
-        own_ns2 = max(own_ns2, _long_misfit(members, total_ns, known.overhead) ** 2)
+    variance_ns2 = known.overhead.variance_ns2 * _restless(members, total_ns, known.overhead)
+    own_ns2 = max(apart_ns2, _long_misfit(members, total_ns, known.overhead) ** 2)
     parts = [
-        Part(count, rest_ns, restless * noise * variance_ns2 + count * count * own_ns2)
+        Part(count, rest_ns, noise * variance_ns2 + count * count * own_ns2)
         for _, _, count, rest_ns, noise, _, _ in members
     ]
     return divide(parts, total_ns)

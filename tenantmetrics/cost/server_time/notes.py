@@ -21,6 +21,8 @@ _NAMED = 3
 """Statements that did not match are named up to so many."""
 _WELL_KNOWN = 0.06
 """The part of the overhead from which on an error of it is worth a note."""
+_APART = 0.03
+"""The part of the overhead by which calls without work take less, from which on that is noted."""
 _WORTH_NAMING = 0.01
 """The part of the server's time from which on what did not match is worth a note."""
 
@@ -74,12 +76,12 @@ def _on_overhead(parts: Sequence[Part], where: str) -> Iterator[str]:
             f"server time{where}: fewer than {ENOUGH_CALLS} calls without work, so a call's "
             f"overhead of {ms:.1f} ms is known to {over.error_ns / 1e6:.1f} ms only"
         )
-    elif over.workless_ns and ms - over.workless_ns / 1e6 > _WELL_KNOWN * ms:
+    elif over.workless_ns and ms - over.workless_ns / 1e6 > _APART * ms:
         yield (
             f"server time{where}: calls without work take {over.workless_ns / 1e6:.1f} ms, less "
-            f"than the cheapest statements do; those are taken for look-ups, and a call's overhead "
-            f"for {ms:.1f} ms, known to {over.error_ns / 1e6:.1f} ms; the server's own numbers "
-            "would tell it"
+            "than the cheapest statements do; those may be look-ups or work for so long, so a "
+            f"call's overhead of {ms:.1f} ms is known to {over.error_ns / 1e6:.1f} ms only; the "
+            "server's own numbers would tell it"
         )
     elif over.whole.error_ns > _WELL_KNOWN * over.whole.mean_ns:
         yield (

@@ -109,6 +109,8 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
     moved = math.fsum(count * work.moved for count, work in part.works.values())
     whole = math.fsum(count for count, _ in part.works.values())
     error = part.overhead.error_ns * moved / whole if whole else 0.0
+    # Nor is anything unmetered that is ours if calls without work have the overhead of the others.
+    doubt_ns = max(0.0, part.overhead.whole.mean_ns - part.overhead.workless_ns)
     for key in part.keys:
         mine, calls = rests[key]
         noise = math.sqrt(calls * part.overhead.whole.variance_ns2 + (calls * error) ** 2)
@@ -120,11 +122,12 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
             # What was sampled is itself known to the root of the sessions seen.
             noise = math.hypot(noise, math.sqrt(total * server.sample_s * 1e9))
         part.load_ns = (part.load_ns or 0.0) + total
-        if part.overhead.whole.source is OverheadSource.UNKNOWN:
-            # No overhead is known, so nothing can be said to be unmetered.
+        if part.overhead.whole.source is not OverheadSource.WORKLESS:
+            # The cheapest statements may work for longer than look-ups do: what the load is more
+            # than the record says may be theirs, so nothing can be said to be unmetered.
             part.hours[key] = Metered(total, 0.0, Verdict.AGREE)
             continue
-        found = metered(max(0.0, total - said), max(0.0, mine - said), noise)
+        found = metered(max(0.0, total - said), max(0.0, mine + calls * doubt_ns - said), noise)
         part.hours[key] = found._replace(metered_ns=found.metered_ns + said)
 
 

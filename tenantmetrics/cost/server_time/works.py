@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tenantmetrics.cost.server_time.overheads import WORK, ClusterOverhead
 from tenantmetrics.cost.server_time.record import Segment
-from tenantmetrics.servertime import Work
+from tenantmetrics.servertime import OverheadSource, Work
 
 __all__ = ["Residue", "by_group", "residues", "works"]
 
@@ -60,7 +60,11 @@ def works(segment: Segment, overhead: ClusterOverhead) -> dict[int, tuple[float,
             sums.bytes_ / sums.calls * overhead.slope.error,
         )
         mean = overhead.whole.mean_ns + sums.rest_ns / sums.calls
-        found[statement] = sums.calls, overhead.whole.work(mean, sums.calls, error)
+        work = overhead.whole.work(mean, sums.calls, error)
+        if overhead.whole.source is OverheadSource.STATEMENTS:
+            # Whether any of them is a look-up is not known: the interval holds that none may be.
+            work = work._replace(moved=1.0)
+        found[statement] = sums.calls, work
     return found
 
 
