@@ -172,6 +172,9 @@ class Operand:
         if literal.number and not self.cast:
             found = from_number(self.sign + literal.text)
             return (found,) if found is not None else None
+        if literal.number and self.cast[0] == "text" and not literal.text.isdecimal():
+            # The text of 0x2A is 42, and that of 1_000 has no underscore.
+            return None
         return self.of_text(literal.text)
 
     def is_null(self, values: Values) -> bool | None:
