@@ -206,6 +206,14 @@ class Operand:
             kept = _READERS[cast](kept.strip() if cast == "number" else kept) or from_text(kept)
         return (kept,) if kept is not None else None
 
+    def of_texts(self, texts: Iterable[str]) -> list[tuple[str, ...] | None]:
+        """The tenants that each of many texts in this place names."""
+        read = _QUICK_READERS.get(self.cast) if not self.sign else None
+        if read is None:
+            return list(map(self.of_text, texts))
+        named = [read(text) if text else None for text in texts]
+        return [() if tenant is None else (tenant,) for tenant in named]
+
     def _all(self, elements: Iterable[str | None] | None) -> tuple[str, ...] | None:
         if elements is None:
             return None
