@@ -53,7 +53,8 @@ class Relation:
         """A column by its name."""
         found = self.outputs.get(name)
         if found is None and self.star is not None:
-            return self.star._replace(name=name)
+            # What two NULs begin is of no known name, whatever it is called.
+            return self.star if self.star.name.startswith("\0\0") else self.star._replace(name=name)
         return found
 
 

@@ -15,7 +15,7 @@ from tenantmetrics.tenant.sql.proof.relations import WithQuery, renamed
 from tenantmetrics.tenant.sql.restrictions import Named
 from tenantmetrics.tenant.sql.schema_ties import facts_of
 from tenantmetrics.tenant.sql.sqlglot_trees import alias_columns, is_join_in_parentheses, unwrapped
-from tenantmetrics.tenant.sql.value_expressions import function_name, value_operand
+from tenantmetrics.tenant.sql.value_expressions import bare, function_name, value_operand
 
 if TYPE_CHECKING:
     from tenantmetrics.tenant.sql.proof.closing import Reach
@@ -32,6 +32,11 @@ _OF_ONE_COLUMN = frozenset(
     ],
 )
 """Functions whose rows have a single column, which is no tenant's unless it is called so."""
+
+
+_COUNTING = frozenset(["generate_series", "generate_subscripts"])
+_MADE = "\0\0made"
+"""The name of a column that a function made: no key, whatever it is compared with."""
 
 
 class ReachSources:
@@ -140,7 +145,9 @@ class ReachSources:
             if isinstance(operand, Operand):
                 self._graph.restrict(number, Named((operand,)))
         self._fed(number, function, scope)
-        output = Output((number,), "\0", whole=True)
+        made = function.args.get("expressions") or [function.this]
+        kept = bool(made) and _hands_on(made[0]) and name not in _COUNTING
+        output = Output((number,), "\0" if kept else _MADE, whole=True)
         if name in _OF_ONE_COLUMN:
             return Relation({"\0": output})
         return Relation(star=output)
@@ -171,7 +178,9 @@ class ReachSources:
             operands = array_operands(array)
             value = Named(tuple(operands)) if operands is not None else None
             self._fed(number, array, scope)
-            outputs[name] = Output((number,), "\0", True, True, value)
+            outputs[name] = Output(
+                (number,), "\0" if _hands_on(array) else _MADE, True, True, value
+            )
         return Relation(outputs)
 
     def values(self, node: exp.Values, scope: ReachScope) -> Relation:
@@ -189,6 +198,16 @@ class ReachSources:
             value = Named(tuple(known)) if len(known) == len(items) else None
             outputs[f"column{index + 1}"] = Output((self._graph.source(),), "\0", True, True, value)
         return Relation(outputs)
+
+
+def _hands_on(node: object) -> bool:
+    """Whether what a function makes rows of are columns as they are: `unnest(ARRAY[a.bid])`."""
+    node = bare(node) if isinstance(node, exp.Expr) else None
+    while isinstance(node, exp.JSONExtract | exp.JSONExtractScalar):
+        node = bare(node.this)
+    if isinstance(node, exp.Array):
+        return all(isinstance(bare(item), exp.Column) for item in node.expressions)
+    return isinstance(node, exp.Column)
 
 
 def _is_one_row(node: exp.Expr) -> bool:
