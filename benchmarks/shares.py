@@ -9,7 +9,9 @@ they see at AWS: statements without roles, or one number for all.
 "Moved" is half the sum of the absolute differences of shares: the part of the bill that lands on
 the wrong tenant. "Held" is the part of the tenants whose true share lies within the stated 95 %
 interval. SHARES_BENCH_SECONDS sets the length of a workload, SHARES_BENCH_ONLY names one,
-SHARES_BENCH_SEED gives other tenants, and SHARES_BENCH_KEEP names a folder for the ledgers.
+SHARES_BENCH_SEED gives other tenants, and SHARES_BENCH_KEEP names a folder for the ledgers and the
+truth. SHARES_BENCH_REPLAY names such a folder: what was recorded there is estimated anew, without a
+database, in a second a workload; so a change of an estimate is held against the same calls.
 
 Where a goal is missed, it is named and the exit code is not 0.
 """
@@ -23,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,7 @@ BUDGETS = {"record": 0.06, "db-load": 0.04, "statements": 0.02}
 HELD = 0.9
 SEED = int(os.environ.get("SHARES_BENCH_SEED", "100"))
 KEEP = os.environ.get("SHARES_BENCH_KEEP")
+REPLAY = os.environ.get("SHARES_BENCH_REPLAY")
 SECONDS = float(os.environ.get("SHARES_BENCH_SECONDS", "40"))
 
 
@@ -211,9 +215,30 @@ def judge(found: Run, method: str) -> tuple[float, float, float]:
     return moved, held / len(found.truth_ns), total / truth
 
 
+def recorded() -> Iterator[tuple[str, Run]]:
+    """Each workload's name and what it left behind, one after the other."""
+    only = os.environ.get("SHARES_BENCH_ONLY")
+    with postgres() as url:
+        for number, workload in enumerate(WORKLOADS):
+            if only is not None and workload.name != only:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                where = Path(KEEP) / workload.name.replace(" ", "-") if KEEP else Path(folder)
+                found = run(url, workload, where, seed=SEED + number)
+                if KEEP:
+                    (where / "truth.json").write_text(json.dumps(asdict(found), default=str))
+                yield workload.name, found
+
+
+def replayed(kept: Path) -> Iterator[tuple[str, Run]]:
+    """The same of a folder that SHARES_BENCH_KEEP named."""
+    for path in sorted(kept.glob("*/truth.json")):
+        truth = json.loads(path.read_text())
+        yield path.parent.name, Run(**truth | {"ledger": path.parent})
+
+
 def main() -> None:
     """Print the table; end with an error if a goal is missed."""
-    only = os.environ.get("SHARES_BENCH_ONLY")
     methods = ("wall", *BUDGETS)
     print(
         f"{SECONDS:.0f} s a workload, overhead of a call mostly 20 ms (median) and 80 ms (p99). "
@@ -227,29 +252,19 @@ def main() -> None:
     )
     sums: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
     missed = []
-    with postgres() as url:
-        for number, workload in enumerate(WORKLOADS):
-            if only is not None and workload.name != only:
-                continue
-            with tempfile.TemporaryDirectory() as folder:
-                where = Path(KEEP) / workload.name.replace(" ", "-") if KEEP else Path(folder)
-                found = run(url, workload, where, seed=SEED + number)
-                if KEEP:
-                    (where / "truth.json").write_text(json.dumps(asdict(found), default=str))
-                judged = {method: judge(found, method) for method in methods}
-            for method, (moved, held, _) in judged.items():
-                sums[method].append((moved, held))
-                if method in BUDGETS and (moved > BUDGETS[method] or held < HELD):
-                    missed.append(
-                        f"{workload.name} by {method}: {moved:.1%} moved, {held:.0%} held"
-                    )
-            truth_s = sum(found.truth_ns.values()) / 1e9
-            print(
-                f"{workload.name:28} {found.calls:>6,} {truth_s:>6.1f} s "
-                f"{found.unmetered_ns / 1e9:>7.1f} s   "
-                + "   ".join(f"{moved:>16.1%} {held:>7.0%}" for moved, held, _ in judged.values()),
-                flush=True,
-            )
+    for name, found in replayed(Path(REPLAY)) if REPLAY else recorded():
+        judged = {method: judge(found, method) for method in methods}
+        for method, (moved, held, _) in judged.items():
+            sums[method].append((moved, held))
+            if method in BUDGETS and (moved > BUDGETS[method] or held < HELD):
+                missed.append(f"{name} by {method}: {moved:.1%} moved, {held:.0%} held")
+        truth_s = sum(found.truth_ns.values()) / 1e9
+        print(
+            f"{name:28} {found.calls:>6,} {truth_s:>6.1f} s "
+            f"{found.unmetered_ns / 1e9:>7.1f} s   "
+            + "   ".join(f"{moved:>16.1%} {held:>7.0%}" for moved, held, _ in judged.values()),
+            flush=True,
+        )
     for name, worse, worst in (("mean", _mean, _mean), ("worst", max, min)):
         print(
             f"{name:28} {'':>6} {'':>8} {'':>9}   "

@@ -59,6 +59,23 @@ def test_each_method_is_as_right_and_as_sure_as_it_says(world, tmp_path):
         assert mean(moved for moved, _ in found[method]) <= most, method
 
 
+@pytest.mark.parametrize("sets", [0.35, 0.0], ids=["calls without work", "none"])
+def test_an_application_without_look_ups_is_told_by_the_servers_numbers_and_noted(sets, tmp_path):
+    """Each statement works for 3 ms and more: the record takes that for overhead, and says so."""
+    found = {method: [] for method in MOST}
+    for seed in range(2):
+        lived = Lived(World(least_ms=3.0, sets=(sets,)), seed, tmp_path / str(seed))
+        for method, results in found.items():
+            moved, held, made = lived.judged(method)
+            results.append((moved, held))
+            if method == "record":
+                assert any("the server's own numbers would tell it" in note for note in made.notes)
+    for method in ("db-load", "statements"):
+        assert mean(moved for moved, _ in found[method]) <= MOST[method], method
+    for method, results in found.items():
+        assert mean(one for _, held in results for one in held) >= 0.85, method
+
+
 def test_where_the_record_cannot_tell_overhead_from_work_it_says_so(tmp_path):
     """Calls without work take 15 % less than look-ups: as if those worked for 4 ms, or not."""
     held = []

@@ -51,6 +51,7 @@ class World:
         large: Times the calls of one heavy tenant.
         tenants: How many.
         rate: Times all calls.
+        least_ms: What each statement takes at the least: none is a look-up.
         guest: Executions of the tenants' fourth statement that nobody metered, as a part of
             theirs, each half as long again.
         stranger: Load that nobody metered, as a part of the tenants'.
@@ -73,6 +74,7 @@ class World:
     large: float = 1.0
     tenants: int = 12
     rate: float = 2.0
+    least_ms: float = 0.0
     stranger: float = 0.0
     guest: float = 0.0
 
@@ -114,7 +116,7 @@ class Lived:
         for statement, count in ({} if idle else MIXES[kind]).items():
             for _ in range(round(count * times)):
                 cost = COSTS_NS[statement] * size * source.lognormvariate(0, 0.3)
-                self._call(number, writer, statement, cost)
+                self._call(number, writer, statement, cost + world.least_ms * 1e6)
         calls = 100 if idle else sum(MIXES[kind].values())
         for _ in range(round(calls * times * (1 if idle else world.sets[writer]))):
             self._call(number, writer, WORKLESS, 0.0)

@@ -1,10 +1,11 @@
 """What each group of statements gets: by the server's word, or by what its calls took.
 
-Where the server says one number for all (DBLoad), the groups are made to add up to it. What is
-missing or too much is put down to each group by how little its own time is known: to long
+Where the server says one number for all (DBLoad), the groups are made to add up to it. What the
+record has too much is put down to each group by how little its own time is known: to long
 statements, which a busy machine keeps waiting, rather than to look-ups, which lie together; to all
 by their calls as far as it is the overhead itself that is not known. That is the estimate of least
-variance (best linear unbiased) under the groups' errors and what they share.
+variance (best linear unbiased) under the groups' errors and what they share. What the record has
+too little no waiting explains: the overhead was taken for too high, so it is every call's alike.
 """
 
 from __future__ import annotations
