@@ -40,10 +40,13 @@ class ShopStatements:
 
     Args:
         seed: The same seed gives the same statements.
+
+    Attributes:
+        mine: The tenant that most of the last statement is about.
     """
 
     def __init__(self, seed):
-        self.seed = seed
+        self.seed, self.mine = seed, ""
         self._random = random.Random(seed)
         self._forms = _forms()
 
@@ -51,7 +54,8 @@ class ShopStatements:
         """The next statement and the values of its parameters."""
         self._aliases, self._with, self._left = 0, [], self._random.choice((3, 5, 8, 12))
         self._tenant = self._random.randrange(3)
-        mine, flag = TENANTS[self._tenant], self._chance(0.4)
+        self.mine = mine = TENANTS[self._tenant]
+        flag = self._chance(0.4)
         values = {
             "t": mine, "flag": flag, "nothing": None if flag else "x", "q": "" if flag else "z",
             "num": 0 if flag else 3, "arr": [mine], "empty": [], "csv": f"{mine},x",

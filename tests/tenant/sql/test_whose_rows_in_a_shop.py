@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import pytest
 
 from tenantmetrics.dataapi.capture import request_of
+from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.records import UNATTRIBUTED
 from tests.tenant.conftest import field
 from tests.tenant.sql.named import named_by_statement
 from tests.tenant.sql.shop import TENANTS, open_shop, with_values
 from tests.tenant.sql.shop_statements import FOLDER, ShopStatements
 
-IN_LONG_TEST = 3_000
+IN_LONG_TEST = 5_000
+"""20 seconds of one core."""
 NAMED_AT_LEAST = 0.15
 
 
@@ -23,10 +26,13 @@ def shop():
         yield found
 
 
-def _named(resolver, sql, values):
+def _request(sql, values):
     parameters = [{"name": name, "value": field(value)} for name, value in values.items()]
-    params = {"sql": sql, "parameters": parameters}
-    claims = resolver.claims(request_of("ExecuteStatement", params))
+    return request_of("ExecuteStatement", {"sql": sql, "parameters": parameters})
+
+
+def _named(resolver, sql, values):
+    claims = resolver.claims(_request(sql, values))
     # Where some rows' tenant is not known, they are nobody's, and it says so.
     partly = any(tenant == UNATTRIBUTED for claim in claims.named for tenant, _ in claim.shares)
     return set() if partly else named_by_statement(claims)
@@ -66,3 +72,25 @@ def test_of_thousands_none_names_a_wrong_tenant(shop, resolver):
     assert not wrong, "\n".join(wrong[:20])
     assert named_ones >= NAMED_AT_LEAST * IN_LONG_TEST
     assert ran >= 0.5 * named_ones
+
+
+@pytest.mark.long
+def test_what_names_nobody_is_refused_by_strict_and_seen_under_a_session(shop, make_resolver):
+    """Under a session's tenant it is sent, and marked wherever others have a part in it."""
+    resolver = make_resolver(strict=True)
+    statements = ShopStatements(random.SystemRandom().getrandbits(32))
+    passed, unseen = [], []
+    for _ in range(IN_LONG_TEST // 3):
+        sql, values = statements.one()
+        request = _request(sql, values)
+        request.claims = resolver.claims(request)
+        if named_by_statement(request.claims):
+            continue
+        with contextlib.suppress(TenantRefusedError):
+            resolver.check(request)
+            passed.append(sql)
+        text = with_values(sql, values)
+        if not request.claims.exposed and shop.interferes(text, {statements.mine}):
+            unseen.append(sql)
+    assert not passed, "\n".join(passed[:10])
+    assert not unseen, "\n".join(unseen[:10])
