@@ -116,13 +116,18 @@ def overhead(
     ) / math.fsum(statement.calls for statement in known)
     lowest = min(statement.mean_ns for statement in known)
     kinds = [
-        _kind(statement.mean_ns, math.sqrt(_pooled(statement, quietest) / statement.calls), lowest)
+        # A writer's offset may be more than what its few calls took.
+        _kind(
+            max(1.0, statement.mean_ns),
+            math.sqrt(_pooled(statement, quietest) / statement.calls),
+            lowest,
+        )
         for statement in working
     ]
     sure = []
     if workless.calls:
         error = math.sqrt(_pooled(workless, quietest) / workless.calls)
-        sure.append(Kind(workless.mean_ns, error, misfit, works=False))
+        sure.append(Kind(max(1.0, workless.mean_ns), error, misfit, works=False))
     found = level([*sure, *kinds], sure)
     # Noise is more often taken for too small than for too large: the larger of the two spreads.
     spread = known[0].variance_ns2

@@ -104,3 +104,14 @@ def test_past_the_top_budgets_are_counted(make_statement):
     many = tuple(BudgetState(Budget(Decimal(9), f"t{n}"), Decimal(1)) for n in range(40))
     text = as_text(make_statement({"a": (1, 1)}, outlook=Outlook(many)), top=30)
     assert "10 more budgets, 10 of them within." in text
+
+
+def test_a_month_that_is_over_has_budgets_and_no_columns_of_a_forecast(statement):
+    """Nothing empty stands where a forecast would."""
+    outlook = statement.outlook
+    states = tuple(replace(state, forecast=None) for state in outlook.budgets)
+    over = replace(statement, outlook=replace(outlook, budgets=states, total=None, unknown=""))
+    page, before = (in_format(one, Format.HTML).decode() for one in (over, statement))
+    assert '<h2 id="budgets">Budgets</h2>' in page
+    assert "95 % interval" in before
+    assert "95 % interval" not in page

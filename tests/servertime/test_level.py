@@ -5,8 +5,10 @@ import random
 import statistics
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tenantmetrics.servertime import Kind, level
+from tenantmetrics.servertime import Kind, Moments, OverheadSource, level, overhead
 
 MS = 1e6
 OVERHEAD_MS = 24.0
@@ -90,3 +92,29 @@ def test_calls_without_work_alone_are_the_overhead():
     assert found.mean_ns == pytest.approx(20 * MS)
     assert found.error_ns == pytest.approx(math.hypot(0.5, 1.0) * MS, rel=0.02)
     assert found.work(sure).server_ns == 0
+
+
+sums = st.builds(
+    lambda calls, mean_us, spread_us: Moments(
+        calls, calls * mean_us * 1e3, calls * (mean_us**2 + spread_us**2)
+    ),
+    st.integers(0, 10**7),
+    st.one_of(st.just(0.0), st.floats(-1e6, 1e9)),
+    st.one_of(st.just(0.0), st.floats(0, 1e8)),
+)
+
+
+@settings(max_examples=settings.default.max_examples // 4)
+@given(sums, st.lists(sums, max_size=5))
+def test_whatever_the_sums_are_there_is_an_overhead(workless, statements):
+    """Calls that took no time, a clock that went back, one call of each: finite numbers."""
+    found = overhead(workless, statements)
+    if found.source is OverheadSource.UNKNOWN:
+        return
+    assert 0 <= found.mean_ns < math.inf
+    assert 0 <= found.error_ns < math.inf
+    for one in statements:
+        work = found.work(one.mean_ns, one.calls)
+        assert 0 <= work.server_ns < math.inf
+        assert 0 <= work.error_ns < math.inf
+        assert 0 <= work.moved <= 1

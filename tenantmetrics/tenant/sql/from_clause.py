@@ -104,7 +104,8 @@ def _add_join(
 ) -> None:
     side = (join.side or "").upper()
     using = {column.name.lower() for column in join.args.get("using") or []}
-    if (join.args.get("method") or "").upper() == "NATURAL":
+    natural = (join.args.get("method") or "").upper() == "NATURAL"
+    if natural:
         using = set(names.vocabulary.columns)
     before = list(names.sources.values()) if using else []
     restricted = Sink()
@@ -128,7 +129,7 @@ def _add_join(
     if on is not None:
         conditions.add(on, target)
     if using:
-        _link(names, before, using, target)
+        _link(names, before, using, target, natural=natural)
     # A nullable table is no open one if its ON restricts it: then no row of others is read.
     closed = side == "LEFT" and any(is_tenants(key) for key, _ in target.constraints)
     facts.tables = tables or (facts.tables and not closed)
@@ -139,8 +140,13 @@ def _add_join(
         facts.optional.take(target)
 
 
-def _link(names: QueryScope, before: list[FromItem], columns: set[str], sink: Sink) -> None:
-    """`USING (tenant_id)`: the new source's column is that of the sources before it."""
+def _link(
+    names: QueryScope, before: list[FromItem], columns: set[str], sink: Sink, *, natural: bool
+) -> None:
+    """`USING (tenant_id)`: the new source's column is that of the sources before it.
+
+    NATURAL does the same where both list it; of a table nobody sees what it has.
+    """
     old_numbers = {source.number for source in before}
     added = [s for s in names.sources.values() if s.number not in old_numbers]
     for column in columns & set(names.vocabulary.columns):
@@ -149,7 +155,8 @@ def _link(names: QueryScope, before: list[FromItem], columns: set[str], sink: Si
             sink.links += [
                 ((old.number, column), (new.number, column))
                 for old in before
-                if old.columns is None or old.columns.get(column)
+                if not natural or (new.columns or {}).get(column)
+                if (old.columns is None and not natural) or (old.columns or {}).get(column)
             ]
 
 

@@ -30,7 +30,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     Restriction,
 )
 from tenantmetrics.tenant.sql.saved_rows import saved_tenant
-from tenantmetrics.tenant.sql.schema_conflicts import may_overwrite_others
+from tenantmetrics.tenant.sql.schema_conflicts import may_overwrite_others, overwrites_by_key
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.value_expressions import bare
 from tenantmetrics.tenant.sql.written_rows import Rows
@@ -124,6 +124,9 @@ class DataChanges:
         if updates and not columns and isinstance(body, exp.Values):
             # Which of the columns that are written is the tenant's is not told.
             written = UNKNOWN
+        elif updates and written is CLEAR and overwrites_by_key(node, self.vocabulary):
+            # As an UPDATE by the id alone.
+            written = OPEN
         if conflict is not None and (where := conflict.args.get("where")) is not None:
             # It restricts the row that is there already, which may be another tenant's.
             Conditions(self.queries, names, facts).add(where.this, facts.main)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, overload
 
 __all__ = ["CONTINUED", "Literal", "Literals"]
@@ -42,6 +43,16 @@ class Literals(Sequence[Literal]):
     def __init__(self, written: list[str]) -> None:
         self._written = written
         self.lists: dict[int, tuple[str, ...]] = {}
+
+    def counted(self, slots: Iterable[int]) -> list[tuple[Literal, int]]:
+        """Distinct literals among some, each with how many there are of it.
+
+        Args:
+            slots: Where they are.
+        """
+        written = self._written
+        counts = Counter([written[slot] for slot in slots])
+        return [(_read(text), count) for text, count in counts.items()]
 
     def add_list(self, names: tuple[str, ...]) -> int:
         """Give a list of parameters a slot.

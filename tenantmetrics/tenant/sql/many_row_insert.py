@@ -51,7 +51,7 @@ _NEXT_ROW = re.compile(r"\)\s*+,\s*+\(")
 _MAX_WITH_BRACKETS = 500
 """Rows with brackets in them that are not written alike, 5 µs each; of more nobody is named."""
 _DIGITS = re.compile(r"[0-9]+")
-_PARAMETER = re.compile(r":([A-Za-z0-9_]++)")
+_PARAMETER = re.compile(r"(?<!:):([A-Za-z0-9_]++)")
 _LITERAL = re.compile(r"(?<![\w:])(?:'slot[0-9]++'|[0-9]++)")
 
 
@@ -202,8 +202,7 @@ def _shape(text: str) -> str:
 
 def _of_parameters(pieces: Iterable[str], first: Operand) -> Restriction:
     """Rows of which each has a parameter for its tenant, all read alike."""
-    names = [found[1] for piece in pieces if (found := _PARAMETER.search(piece)) is not None]
-    counts = Counter(names)
+    counts = Counter(_PARAMETER.findall(",".join(pieces)))
     return ParameterRows(tuple(counts), tuple(counts.values()), first.cast)
 
 

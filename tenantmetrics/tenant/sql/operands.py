@@ -172,6 +172,9 @@ class Operand:
         if literal.number and not self.cast:
             found = from_number(self.sign + literal.text)
             return (found,) if found is not None else None
+        if literal.number and self.cast[0] == "text" and not literal.text.isdecimal():
+            # The text of 0x2A is 42, and that of 1_000 has no underscore.
+            return None
         return self.of_text(literal.text)
 
     def is_null(self, values: Values) -> bool | None:
@@ -202,6 +205,14 @@ class Operand:
             # What PostgreSQL refuses to cast fails the call; it was still meant for that tenant.
             kept = _READERS[cast](kept.strip() if cast == "number" else kept) or from_text(kept)
         return (kept,) if kept is not None else None
+
+    def of_texts(self, texts: Iterable[str]) -> list[tuple[str, ...] | None]:
+        """The tenants that each of many texts in this place names."""
+        read = _QUICK_READERS.get(self.cast) if not self.sign else None
+        if read is None:
+            return list(map(self.of_text, texts))
+        named = [read(text) if text else None for text in texts]
+        return [() if tenant is None else (tenant,) for tenant in named]
 
     def _all(self, elements: Iterable[str | None] | None) -> tuple[str, ...] | None:
         if elements is None:

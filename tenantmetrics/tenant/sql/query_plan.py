@@ -99,7 +99,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
     ):
         return Plan(node=UNKNOWN, mentions=True, why="not a statement that is analysed")
     seen = survey(statement, vocabulary)
-    if len(seen.parts) > _OF_ONE_TABLE and node not in _NAME_NOBODY:
+    if (seen.several or len(seen.parts) > _OF_ONE_TABLE) and node not in _NAME_NOBODY:
         node = _closed(statement, node, vocabulary, names)
     steps: list[StepPlan] = []
     beside: list[Restriction] = []

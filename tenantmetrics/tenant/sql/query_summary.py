@@ -18,6 +18,8 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 
 __all__ = ["Survey", "clipped", "is_inside", "survey", "unread_ctes"]
 
+_BESIDE = frozenset({exp.Join, exp.Lateral, exp.Unnest, exp.Values})
+"""What stands beside a table, where it is not what an INSERT writes."""
 _LEAVES = frozenset(
     {exp.Literal, exp.Placeholder, exp.Null, exp.Boolean, exp.Star, exp.DataType, exp.Var},
 )
@@ -52,6 +54,7 @@ class Survey:
     functions: list[exp.Anonymous] = field(default_factory=list)
     tables: list[tuple[str, str]] = field(default_factory=list)
     reads: bool = False
+    several: bool = False
     mentions: bool = False
 
 
@@ -84,6 +87,8 @@ def survey(statement: exp.Expr, vocabulary: Vocabulary) -> Survey:  # noqa: C901
             _table(node, found, ctes, vocabulary)  # type: ignore[arg-type]
             if not isinstance(args.get("this"), exp.Func):
                 args = {key: args.get(key) for key in ("joins", "laterals")}
+        elif kind in _BESIDE:
+            found.several = found.several or not isinstance(node.parent, exp.Insert)  # type: ignore[union-attr]
         elif kind is exp.Anonymous:
             found.functions.append(node)  # type: ignore[arg-type]
         elif kind is exp.CTE:

@@ -111,8 +111,7 @@ class Named:
                 return _UNDECIDED
             if len(tenants) > 1:
                 values.budget.spend(len(tenants))
-            for tenant in tenants:
-                shares[tenant] = 1
+            shares.update(dict.fromkeys(tenants, 1))
         return Touched(State.KNOWN, shares) if shares else _UNDECIDED
 
 

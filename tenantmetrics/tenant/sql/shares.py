@@ -14,7 +14,9 @@ _MAX_WEIGHT = 1_000_000
 
 def reduced(shares: dict[str, int]) -> dict[str, int]:
     """The same proportions in the smallest weights."""
-    divisor = math.gcd(*shares.values()) if shares else 1
+    if not shares or 1 in shares.values():
+        return shares
+    divisor = math.gcd(*shares.values())
     return {name: weight // divisor for name, weight in shares.items()} if divisor > 1 else shares
 
 

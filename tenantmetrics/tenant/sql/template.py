@@ -94,17 +94,22 @@ def _slotted(body: str, sql: str, comments: tuple[str, ...]) -> Skeleton:
         return _tokenized(sql)
     written: list[str] = []
     literals = Literals(written)
+    keep, slot = written.append, 0
     for index in range(1, len(pieces), 2):
         piece = pieces[index]
         first = piece[0]
         if first == "'":
-            pieces[index] = f"'slot{len(written)}'"
-            written.append(piece)
+            pieces[index] = f"'slot{slot}'"
         elif first in "0123456789":
-            pieces[index] = str(_NUMBER_SLOT + len(written))
-            written.append(piece)
-        elif first != '"':
+            pieces[index] = f"{_NUMBER_SLOT + slot}"
+        elif first == '"':
+            continue
+        else:
             pieces[index] = folded(piece, written, literals)
+            slot = len(written)
+            continue
+        keep(piece)
+        slot += 1
     return Skeleton("".join(pieces), literals, comments)
 
 

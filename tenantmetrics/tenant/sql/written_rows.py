@@ -6,7 +6,6 @@ parameters, and need no node each.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -72,8 +71,8 @@ class SlotRows:
         """Weights are numbers of rows; a row that names nobody is nobody's."""
         end = self.first + self.stride * self.count
         reader = Operand(slot=self.first, cast=self.cast)
-        literals = Counter(values.literals[self.first : end : self.stride])
-        return _shared((reader.of_literal(literal), rows) for literal, rows in literals.items())
+        literals = values.literals.counted(range(self.first, end, self.stride))
+        return _shared((reader.of_literal(literal), rows) for literal, rows in literals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ class ParameterRows:
         by_text: dict[str, int] = {}
         for text, count in zip(texts, self.counts, strict=True):
             by_text[text] = by_text.get(text, 0) + count
-        return [(reader.of_text(text), count) for text, count in by_text.items()]
+        return list(zip(reader.of_texts(by_text), by_text.values(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +134,8 @@ class MixedRows:
     def found(self, values: Values) -> Touched:
         """Weights are numbers of rows; a row that names nobody is nobody's."""
         reader = Operand()
-        literals = Counter(map(values.literals.__getitem__, self.slots))
-        rows: list[_Row] = [(reader.of_literal(literal), n) for literal, n in literals.items()]
+        literals = values.literals.counted(self.slots)
+        rows: list[_Row] = [(reader.of_literal(literal), count) for literal, count in literals]
         return _shared([*self.parameters.rows(values), *rows, ((), self.others)])
 
 

@@ -50,9 +50,7 @@ class ReachChanges:
         holds = Holds().within(self._graph.next)
         self._reach.with_queries.enter(node, scope)
         if isinstance(node, exp.Insert):
-            for beside in (node.args.get("conflict"), node.args.get("returning")):
-                if beside is not None:
-                    self._conditions.opaque(beside, scope)
+            self._beside_insert(node, scope)
             self._insert(node, scope, holds)
             return _returned(node)
         if isinstance(node, exp.Merge):
@@ -90,6 +88,16 @@ class ReachChanges:
             relation.outputs[label] = self._reach.outputs.of_item(inner, scope)
         without_inward(relation)
         return relation
+
+    def _beside_insert(self, node: exp.Insert, scope: ReachScope) -> None:
+        for beside in (node.args.get("conflict"), node.args.get("returning")):
+            if beside is not None:
+                self._conditions.opaque(beside, scope)
+        if isinstance(node.this, exp.Schema) and (
+            self._tenant_index(node.this) is None and overwrites_by_key(node, self._vocabulary)
+        ):
+            # The row that is there may be anybody's, whatever its table.
+            self._graph.source(table=True)
 
     def _insert(self, node: exp.Insert, scope: ReachScope, holds: Holds) -> None:
         """What it writes is its tenant's by its values; what it reads is a query's."""

@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["ReachSources"]
 
 
+_OF_ONE_COLUMN = frozenset(
+    [
+        *("generate_series", "generate_subscripts", "string_to_table", "regexp_split_to_table"),
+        *("json_array_elements", "jsonb_array_elements", "json_object_keys", "jsonb_object_keys"),
+        *("json_array_elements_text", "jsonb_array_elements_text", "jsonb_path_query", "now"),
+        *("to_tsquery", "plainto_tsquery", "phraseto_tsquery", "websearch_to_tsquery"),
+    ],
+)
+"""Functions whose rows have a single column, which is no tenant's unless it is called so."""
+
+
 class ReachSources:
     """Enters what queries read from.
 
@@ -129,7 +140,10 @@ class ReachSources:
             if isinstance(operand, Operand):
                 self._graph.restrict(number, Named((operand,)))
         self._fed(number, function, scope)
-        return Relation(star=Output((number,), "\0", whole=True))
+        output = Output((number,), "\0", whole=True)
+        if name in _OF_ONE_COLUMN:
+            return Relation({"\0": output})
+        return Relation(star=output)
 
     def _fed(self, number: int, function: exp.Expr, scope: ReachScope) -> None:
         """A function's rows are made of its arguments."""
