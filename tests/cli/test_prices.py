@@ -165,7 +165,7 @@ def test_what_aws_does_not_sell_is_refused_or_kept_from_a_base_file(price_list, 
     path = tmp_path / "eu.toml"
     refused = run("--region", "eu-west-1", "-o", path)
     assert str(refused.exception) == (
-        "AWS lists no price of eu-west-1 for data_api_million: those of another price file "
+        "AWS answered no price of eu-west-1 for data_api_million: those of another price file "
         "can be kept"
     )
     assert refused.exception.fields == ("base",)
