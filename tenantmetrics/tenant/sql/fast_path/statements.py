@@ -144,6 +144,9 @@ def _inserted(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
     names = [reader.name(at) for at in range(*found.span("columns"), 2)]
     ranked = [(columns[name], index) for index, name in enumerate(names) if name in columns]
     if not ranked:
+        if found["set"]:
+            # The row that is there may be anybody's.
+            raise NotPlainError
         return CLEAR
     index = min(ranked)[1]
     rows: list[Restriction] = []
