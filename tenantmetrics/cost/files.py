@@ -127,11 +127,11 @@ def _sort_in(found: LedgerFiles, file: Path) -> None:
 def named(broken: Sequence[Broken], root: Path) -> str:
     """Broken files in words: which, why, and what is missing without them."""
     words = []
-    for one in broken[:_NAMES_SHOWN]:
-        text = f"{one.path.relative_to(root)} ({one.reason}"
-        if one.name is not None:
-            start = datetime.fromtimestamp(one.name.start_s, UTC)
-            text += f"; the window {start:%Y-%m-%d %H:%M:%S} UTC of writer {one.name.writer}"
+    for file in broken[:_NAMES_SHOWN]:
+        text = f"{file.path.relative_to(root)} ({file.reason}"
+        if file.name is not None:
+            start = datetime.fromtimestamp(file.name.start_s, UTC)
+            text += f"; the window {start:%Y-%m-%d %H:%M:%S} UTC of writer {file.name.writer}"
         words.append(text + ")")
     more = len(broken) - len(words)
     return ", ".join(words) + (f" and {more} more" if more > 0 else "")

@@ -121,7 +121,7 @@ def rest_of(this: MonthDays, earlier: Sequence[MonthDays]) -> Rest | None:
     growth = (1 + sum(same)) / (1 + count)
     relative = own / ahead**2 if ahead else 0.0
     if count:
-        apart = max(0.0, fmean((one - growth) ** 2 for one in same) - relative)
+        apart = max(0.0, fmean((growth_then - growth) ** 2 for growth_then in same) - relative)
         relative += apart + (count / (count + 1)) ** 2 * (relative + apart) / count
     amount = growth * level * ahead
     return Rest(amount, _student(freedom) * level * ahead * sqrt(relative))

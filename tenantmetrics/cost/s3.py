@@ -121,9 +121,9 @@ class S3Ledger(S3Prefix):
 
     def _keys(self, below: str) -> Iterator[tuple[str, int]]:
         for page in self.pages(below):
-            for one in page.get("Contents", ()):
-                if str(one["Key"]).endswith(".parquet"):
-                    yield str(one["Key"]), int(one["Size"])
+            for entry in page.get("Contents", ()):
+                if str(entry["Key"]).endswith(".parquet"):
+                    yield str(entry["Key"]), int(entry["Size"])
 
     def fetch_one(self, key: str, folder: Path) -> Path:
         """Bring one object to a folder; its file.

@@ -110,7 +110,7 @@ def _may_cut(select: exp.Select, part: exp.Expr | None = None) -> bool:
     joins = select.args.get("joins") or []
     if part is not None and part.arg_key in {"from_", "joins"}:
         return not all(map(is_comma, joins))
-    if joins or any(isinstance(one, _SETS) for item in select.expressions for one in item.walk()):
+    if joins or any(isinstance(node, _SETS) for item in select.expressions for node in item.walk()):
         return True
     from_ = select.args.get("from_")
     source = from_.this if from_ is not None else None
