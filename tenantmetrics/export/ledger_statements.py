@@ -9,7 +9,7 @@ The footer has each statement's sums over all tenants, where that saves a reader
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from tenantmetrics import ledger, ledger_totals
@@ -110,13 +110,9 @@ def _totals(
         for column in measures.values()
     ):
         return []
-    table = pa.table({"statement": of_statement, **measures})
-    # Not on Arrow's thread pool, which a forked child does not have.
-    grouped = table.group_by("statement", use_threads=False)
     sums: dict[tuple[str, int, str], list[int]] = {}
-    for row in grouped.aggregate([(name, "sum") for name in measures]).to_pylist():
-        arn, _, fingerprint, _, kind = statements[row["statement"]]
-        of = {name: row[f"{name}_sum"] for name in measures}
+    for place, of in _by_statement(pa, pc, of_statement, measures):
+        arn, _, fingerprint, _, kind = statements[place]
         mine = (
             of["calls"], of["duration_ns"] - of["waited_ns"], of["duration_us2"],
             of["request_bytes"] + of["response_bytes"], of["rows_written"],
@@ -128,6 +124,29 @@ def _totals(
         StatementTotal(arn, fingerprint, kind, tuple(numbers))
         for arn, ((_, fingerprint, kind), numbers) in zip(arns, sums.items(), strict=True)
     ]
+
+
+def _by_statement(
+    pa: Any, pc: Any, of_statement: Any, measures: dict[str, Any]
+) -> Iterator[tuple[int, dict[str, int]]]:
+    """Each statement's place and the sums of its rows.
+
+    Not `Table.group_by`: it loads Arrow's engine and datasets, 8 ms and 7 MB of every process, at
+    its end too, and runs on Arrow's thread pool, which a forked child does not have.
+    """
+    order = pc.sort_indices(of_statement)
+    runs = pc.run_end_encode(of_statement.take(order), run_end_type=pa.int64())
+    last = pc.subtract(runs.run_ends, 1)
+    places = runs.values.to_pylist()
+    before = dict.fromkeys(measures, 0)
+    until = {
+        name: pc.cumulative_sum(column.take(order)).take(last).to_pylist()
+        for name, column in measures.items()
+    }
+    for number, place in enumerate(places):
+        now = {name: sums[number] for name, sums in until.items()}
+        yield place, {name: now[name] - before[name] for name in measures}
+        before = now
 
 
 def _ranks(pa: Any, values: Sequence[Any]) -> Any:

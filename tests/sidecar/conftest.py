@@ -249,14 +249,14 @@ class Endpoint(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def scripting(port=0):
+def scripting(port=0, answer=lambda _: (200, [("Content-Type", "application/json")], b"{}")):
     """An endpoint whose `answer(request)` gives (status, headers, body), or None to cut."""
     server = Endpoint(("127.0.0.1", port), Scripted)
     server.lock = threading.Lock()
 
     def begin():
         server.seen = []
-        server.answer = lambda _: (200, [("Content-Type", "application/json")], b"{}")
+        server.answer = answer
 
     server.begin = begin
     begin()

@@ -147,7 +147,7 @@ def test_counts_are_the_endpoints_while_it_goes_away_and_comes_back(sidecar, bod
                     first.shutdown()
                     first.server_close()
                 if turn == 2 * CLIENTS:
-                    later.enter_context(scripting(first.server_address[1])).answer = answer
+                    later.enter_context(scripting(first.server_address[1], answer))
 
         good = all_calls(running, body(), keep=False, meanwhile=meanwhile)
         kept = running.recorded()
