@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 import psycopg
 
 from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.localapi.postgres import embedded
+from tests.tenant.sql.databases import Databases
 from tests.tenant.sql.named import named_by_statement
 
 __all__ = ["TABLES", "TENANTS", "Judge", "judge_of", "judged"]
@@ -81,32 +81,7 @@ class Judge:
     """Runs a statement on several databases."""
 
     def __init__(self, connection):
-        self._connection = connection
-        self._before = {}
-
-    def _run(self, schema, sql):
-        """What comes back and, of a change, which rows are gone and which are new."""
-        changes = CHANGE.search(sql) is not None
-        if changes and schema not in self._before:
-            self._connection.execute(f"SET search_path = {schema}")
-            self._before[schema] = Counter(self._connection.execute(HELD).fetchall())
-        after = f"; {HELD}" if changes else ""
-        try:
-            # One text, so that it takes one way to the server.
-            cursor = self._connection.execute(
-                f"BEGIN; SET LOCAL search_path = {schema}; {sql}{after}; ROLLBACK"
-            )
-        except psycopg.Error:
-            self._connection.execute("ROLLBACK")
-            raise
-        cursor.nextset()
-        cursor.nextset()
-        rows = Counter(cursor.fetchall()) if cursor.description else Counter()
-        if not changes:
-            return rows, Counter(), Counter()
-        cursor.nextset()
-        held, before = Counter(cursor.fetchall()), self._before[schema]
-        return rows, before - held, held - before
+        self._databases = Databases(connection, CHANGE, HELD)
 
     def interferes(self, sql, named):
         """What tenants that were not named have to do with it; None where it does not run."""
@@ -115,9 +90,9 @@ class Judge:
             return None
         held = [tenant for tenant in TENANTS if tenant in named]
         try:
-            whole = self._run(_schema("only", TENANTS), sql)
-            alone = self._run(_schema("only", held), sql)
-            among_others = self._run(_schema("other", held), sql)
+            whole = self._databases.run(_schema("only", TENANTS), sql)
+            alone = self._databases.run(_schema("only", held), sql)
+            among_others = self._databases.run(_schema("other", held), sql)
         except psycopg.Error as error:
             if error.sqlstate is None:
                 raise

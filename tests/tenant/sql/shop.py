@@ -10,11 +10,11 @@ import itertools
 import json
 import random
 import re
-from collections import Counter
 
 import psycopg
 
 from tenantmetrics.localapi.postgres import embedded
+from tests.tenant.sql.databases import Databases
 
 __all__ = ["TABLES", "TENANTS", "Shop", "open_shop", "with_values"]
 
@@ -126,39 +126,14 @@ class Shop:
     """Runs a statement on several databases."""
 
     def __init__(self, connection):
-        self._connection = connection
-        self._before = {}
-
-    def _run(self, schema, sql):
-        """What comes back, which rows are gone, and which are new."""
-        changes = CHANGES.search(sql) is not None
-        if changes and schema not in self._before:
-            self._connection.execute(f"SET search_path = {schema}")
-            self._before[schema] = Counter(self._connection.execute(HELD).fetchall())
-        sql = sql.replace("public.", f"{schema}.")
-        after = f"; {HELD}" if changes else ""
-        try:
-            cursor = self._connection.execute(
-                f"BEGIN; SET LOCAL search_path = {schema}; {sql}\n{after}; ROLLBACK"
-            )
-        except psycopg.Error:
-            self._connection.execute("ROLLBACK")
-            raise
-        cursor.nextset()
-        cursor.nextset()
-        rows = Counter(map(repr, cursor.fetchall())) if cursor.description else Counter()
-        if not changes:
-            return rows, Counter(), Counter()
-        cursor.nextset()
-        held, before = Counter(cursor.fetchall()), self._before[schema]
-        return rows, before - held, held - before
+        self._databases = Databases(connection, CHANGES, HELD)
 
     def interferes(self, sql, named):
         """What tenants that were not named have to do with it; None where it does not run."""
         held = [tenant for tenant in TENANTS if tenant in named]
         try:
-            whole = self._run(_schema(TENANTS, "only"), sql)
-            others = [self._run(_schema(held, way), sql) for way in WAYS]
+            whole = self._databases.run(_schema(TENANTS, "only"), sql)
+            others = [self._databases.run(_schema(held, way), sql) for way in WAYS]
         except psycopg.Error as error:
             if error.sqlstate is None:
                 raise
