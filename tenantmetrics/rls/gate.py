@@ -21,6 +21,10 @@ reads in the old one. What it does not understand is refused.
 
 A change of rows in WITH is refused: PostgreSQL runs it to its end even where it has proved that the
 statement behind it gives nothing (`WHERE id = 1 AND id = 2`), and then never evaluates the gate.
+
+So is an UPDATE or a DELETE with a subquery in a condition of its WITH, FROM or USING. PostgreSQL
+merges these with the statement; what is about no column then stands in the same filter as the gate
+and before it: `NOT EXISTS (SELECT FROM t)` would be asked under the tenant that somebody left over.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sqlglot import exp
+from sqlglot.helper import ensure_list
 
 from tenantmetrics.rls.clauses import Clauses, NotCutError, cut
 from tenantmetrics.tenant.sql.parser import parse_template
@@ -45,6 +50,9 @@ _ONE_ROW = f"(SELECT WHERE true OFFSET 0) AS {_ALIAS}"
 """No column, which `RETURNING *` would show; WHERE, for sqlglot reads no `SELECT OFFSET`."""
 _HEAD = "SELECT * FROM (SELECT * FROM ("
 _ROWS = "SELECT * FROM ("
+_MERGED = ("with_", "from_", "using")
+_SOURCES = (exp.From, exp.Join, exp.Lateral, exp.Subquery, exp.SetOperation, exp.CTE, exp.Delete)
+"""What a query that is a source of rows stands in."""
 _TAIL = f"\n) AS {_ALIAS} OFFSET 0) AS {_ALIAS} WHERE "
 
 
@@ -107,6 +115,8 @@ def _made(sql: str) -> Gated:
     old = _parsed(clauses.text)
     if old is not None and _changes_inside(old):
         return Gated(refused="it changes rows in WITH")
+    if isinstance(old, exp.Update | exp.Delete) and _asks_first(old):
+        return Gated(refused="a subquery in WITH, FROM or USING may be asked before the gate")
     before, after = _around(clauses)
     if old is None or not _is_proved(clauses, old, before, after):
         return Gated(refused="the parser reads it in another way")
@@ -136,6 +146,16 @@ def _around(clauses: Clauses) -> tuple[str, str]:
 
 def _changes_inside(old: exp.Expr) -> bool:
     return any(found is not old for found in old.find_all(exp.DML, exp.Merge))
+
+
+def _asks_first(old: exp.Update | exp.Delete) -> bool:
+    """Whether a subquery is a value or a condition in what PostgreSQL may merge with the change."""
+    merged = [part for key in _MERGED for part in ensure_list(old.args.get(key) or [])]
+    return any(
+        not isinstance(query.parent, _SOURCES)
+        for part in merged
+        for query in part.find_all(exp.Query)
+    )
 
 
 def _is_proved(clauses: Clauses, old: exp.Expr, before: str, after: str) -> bool:

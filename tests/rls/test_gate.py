@@ -263,6 +263,43 @@ def test_a_gate_in_where_alone_would_not_do(ways):
     assert rows == ["('bee',)"], "PostgreSQL plans it better than it did: see `gate`"
 
 
+def test_a_condition_of_no_column_beside_the_gate_would_be_asked_first(ways):
+    """Merged with the statement, it stands before the gate: the left-over tenant would answer."""
+    where = "WHERE a.id = b.id AND a.tenant_id = 'acme'"
+    source = "b JOIN c ON b.id = c.id AND NOT EXISTS (SELECT 1 FROM d)"
+    own = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in GATE.items())
+    (_, _, alone), _, _ = ways.run(f"DELETE FROM a USING {source} {where}", f"SELECT {own}")
+    text = f"DELETE FROM a USING (SELECT WHERE true OFFSET 0) AS g, {source} {where}"
+    gate = f"{condition(len(GATE))} AND"
+    text = text.replace("WHERE a.id", f"WHERE {gate} a.id")
+    (_, _, behind), _, _ = ways.run(_of_psycopg(text), values=parameters(GATE))
+    assert alone == 0
+    assert behind == 4, "PostgreSQL asks the gate first now: see `gate`"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM a",
+        "UPDATE a SET aid = 1",
+        "DELETE FROM b USING a WHERE a.id = b.id",
+        "INSERT INTO a SELECT * FROM a",
+        "SELECT * FROM a",
+    ],
+)
+def test_a_policy_of_no_column_is_asked_behind_the_gate(ways, sql):
+    """It costs PostgreSQL as little as the gate, and stands in the same filter."""
+    form = gated(sql)
+    ways.connection.execute(
+        "CREATE POLICY known ON a AS RESTRICTIVE USING (EXISTS "
+        "(SELECT 1 FROM d WHERE current_setting('app.current_user_id', true) = 'u1'))"
+    )
+    text = f"{form.before}{condition(len(GATE))}{form.after}"
+    found, _, error = ways.run(_of_psycopg(text), values=parameters(GATE))
+    assert error is None
+    assert found[2] == 4
+
+
 def test_a_policy_without_its_select_shows_no_row_of_another(ways):
     """The left-over tenant may choose a partition, and never shows what is in it."""
     unwrapped = "tenant_id = current_setting('app.current_tenant_id', true)"
@@ -292,6 +329,10 @@ ENDINGS = [
     "SELECT tenantmetrics_gate.* FROM b tenantmetrics_gate",
     "MERGE INTO b USING a ON true WHEN MATCHED THEN DELETE",
     "UPDATE b SET status = 'x' WHERE CURRENT OF cursor",
+    "DELETE FROM a USING b JOIN c ON NOT EXISTS (SELECT 1 FROM d) WHERE a.id = b.id",
+    "DELETE FROM a USING (SELECT id FROM b WHERE (SELECT count(*) = 0 FROM c)) s WHERE a.id = s.id",
+    "UPDATE a SET status = 'x' FROM b JOIN c ON ARRAY(SELECT id FROM d) IS NULL WHERE a.id = b.id",
+    "WITH x AS (SELECT 1 WHERE EXISTS (SELECT 1 FROM b)) DELETE FROM a USING x WHERE a.id = 1",
     "",
     ";",
     "WITH",
