@@ -1,7 +1,8 @@
 """Arrays of values: `= ANY(:ids)`, `= ANY (ARRAY[…])`, `unnest(:ids)`, `string_to_array(:ids)`.
 
 Whom they name, and what stands in ANY where it is a query. The conditions that compare with them
-are read by `tenant_comparisons` and `proof.comparisons`.
+are read by `tenant_comparisons` and `proof.comparisons`; `= ANY(:ids)` alone in a plain statement
+by `fast_path.read_conditions`, without the parser.
 """
 
 from __future__ import annotations

@@ -29,11 +29,11 @@ from tenantmetrics.tenant.sql.restrictions import (
     Named,
     Restriction,
 )
+from tenantmetrics.tenant.sql.row_shares import Rows
 from tenantmetrics.tenant.sql.saved_rows import saved_tenant
 from tenantmetrics.tenant.sql.schema_conflicts import may_overwrite_others, overwrites_by_key
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.value_expressions import bare
-from tenantmetrics.tenant.sql.written_rows import Rows
 from tenantmetrics.tenant.sql.written_values import alias_of, value_node
 
 if TYPE_CHECKING:

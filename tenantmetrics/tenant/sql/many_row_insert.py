@@ -17,8 +17,8 @@ from sqlglot import exp
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import UNKNOWN, Named, Restriction
+from tenantmetrics.tenant.sql.row_shares import MixedRows, ParameterRows, SlotRows
 from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
-from tenantmetrics.tenant.sql.written_rows import MixedRows, ParameterRows, SlotRows
 
 __all__ = ["BulkRows", "bulk_rows", "rows_node", "tenant_index"]
 

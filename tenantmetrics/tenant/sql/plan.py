@@ -28,7 +28,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     State,
     Touched,
 )
-from tenantmetrics.tenant.sql.written_rows import MixedRows, ParameterRows, Rows, SlotRows
+from tenantmetrics.tenant.sql.row_shares import MixedRows, ParameterRows, Rows, SlotRows
 
 __all__ = ["Plan", "StepPlan", "operands_of", "parameters_of"]
 

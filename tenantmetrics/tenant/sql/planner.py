@@ -11,7 +11,7 @@ from tenantmetrics.sqltext.fingerprint import fingerprint, fingerprint_of
 from tenantmetrics.sqltext.lexer import plain_tokens
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget
-from tenantmetrics.tenant.sql.fast_path.statements import plain_plan
+from tenantmetrics.tenant.sql.fast_path.plain_plan import plain_plan
 from tenantmetrics.tenant.sql.many_row_insert import bulk_rows
 from tenantmetrics.tenant.sql.parser import token_count, too_long_to_parse
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan

@@ -10,8 +10,8 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget, TooMuchWorkError
 from tenantmetrics.tenant.sql.closed_tables import if_closed
 from tenantmetrics.tenant.sql.guarded_tables import are_guarded
-from tenantmetrics.tenant.sql.letter_case import differ_in_case
 from tenantmetrics.tenant.sql.many_row_insert import BulkRows, bulk_rows, rows_node, tenant_index
+from tenantmetrics.tenant.sql.names_differing_in_case import differ_in_case
 from tenantmetrics.tenant.sql.parser import parse_template, parsing_weight
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.proof.closing import closing_restrictions

@@ -13,7 +13,7 @@ from tenantmetrics import config
 from tenantmetrics.sqltext.fingerprint import fingerprint
 from tenantmetrics.sqltext.lexer import plain_tokens
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.sql.fast_path.statements import plain_plan
+from tenantmetrics.tenant.sql.fast_path.plain_plan import plain_plan
 from tenantmetrics.tenant.sql.plan import Plan
 from tenantmetrics.tenant.sql.planner import analysed_plan, plan_of
 from tenantmetrics.tenant.sql.template import skeleton

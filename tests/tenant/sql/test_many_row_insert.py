@@ -10,8 +10,8 @@ from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.tenant.sql.many_row_insert import bulk_rows, rows_node
 from tenantmetrics.tenant.sql.operands import Values
 from tenantmetrics.tenant.sql.restrictions import State
+from tenantmetrics.tenant.sql.row_shares import MixedRows, SlotRows
 from tenantmetrics.tenant.sql.template import skeleton
-from tenantmetrics.tenant.sql.written_rows import MixedRows, SlotRows
 
 LITERALS = st.sampled_from(["1", "22", "'a'", "'b''c'", "''"])
 OTHERS = st.sampled_from(["NULL", ":p", "now()", "default", "true"])

@@ -3,10 +3,11 @@
 Most statements of an application are of this shape, and say in one place whom they are for. Their
 plan is the one that the whole analysis makes, in a fraction of its time. A text that is in any way
 different is left to the whole analysis; so is one whose tenant column stands in any other place
-than `= value`, `IN (values)`, `= another tenant column` or a written row.
+than `= value`, `IN (values)`, `= ANY(:ids)`, `= another tenant column` or a written row.
 
     grammar ──▶ query_reader ──▶ query_tree ──▶ restrictions   whom it names
                                             ──▶ closing        whether its tables are closed
+            ──▶ insert_values                                  whose rows it writes
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tenantmetrics.tenant.sql.budget import Budget, TooMuchWorkError
 from tenantmetrics.tenant.sql.closed_tables import if_closed
 from tenantmetrics.tenant.sql.fast_path import grammar
 from tenantmetrics.tenant.sql.fast_path.closing import PlainReach
+from tenantmetrics.tenant.sql.fast_path.insert_values import written_to
 from tenantmetrics.tenant.sql.fast_path.query_reader import PlainReader
 from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery
 from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
@@ -31,11 +33,9 @@ from tenantmetrics.tenant.sql.restrictions import (
     UNKNOWN,
     Also,
     Fixed,
-    Named,
     Restriction,
 )
 from tenantmetrics.tenant.sql.set_operations import rows_of_any
-from tenantmetrics.tenant.sql.written_rows import Rows
 
 __all__ = ["plain_plan"]
 
@@ -68,7 +68,7 @@ def _plan(reader: PlainReader, vocabulary: Vocabulary) -> Plan:
     if first == "S" or first == "H":  # noqa: PLR1714 - of one letter
         return _planned(reader, _node(reader, reader.selects(), vocabulary), vocabulary)
     if first == "Y":
-        return _planned(reader, _inserted(reader, vocabulary), vocabulary)
+        return _planned(reader, written_to(reader, vocabulary), vocabulary)
     target = PlainQuery(None)
     if first == "U":
         reader.summary.append("UPDATE")
@@ -123,39 +123,6 @@ def _node(
 
 _OF_ONE_TABLE = 2
 """Words of the summary of a statement about one table: `SELECT bookings`."""
-
-
-def _inserted(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
-    """Whose rows INSERT … VALUES writes."""
-    shape, columns = reader.shape, vocabulary.columns
-    found = reader.match(grammar.INSERT, 0)
-    if grammar.RETURNING.fullmatch(shape, found.end()) is None:
-        raise NotPlainError
-    reader.summary.append("INSERT INTO")
-    reader.source(PlainQuery(None), found.start("table"))
-    if found["set"] and (
-        vocabulary.schema is not None
-        or not columns.keys().isdisjoint(
-            reader.name(at) for at in range(found.start("set") + 1, found.end("set"))
-        )
-    ):
-        # The row that is there may be somebody else's, or is given to somebody.
-        raise NotPlainError
-    names = [reader.name(at) for at in range(*found.span("columns"), 2)]
-    ranked = [(columns[name], index) for index, name in enumerate(names) if name in columns]
-    if not ranked:
-        if found["set"]:
-            # The row that is there may be anybody's.
-            raise NotPlainError
-        return CLEAR
-    index = min(ranked)[1]
-    rows: list[Restriction] = []
-    for row in grammar.ROW.finditer(shape, *found.span("rows")):
-        values = list(grammar.WRITTEN.finditer(shape, *row.span()))
-        if index >= len(values):
-            raise NotPlainError
-        rows.append(Named((reader.operand(*values[index].span()),)))
-    return rows[0] if len(rows) == 1 else Rows(tuple(rows))
 
 
 def _planned(reader: PlainReader, node: Restriction, vocabulary: Vocabulary) -> Plan:
