@@ -145,7 +145,8 @@ def compute_weights(capacity: Capacity, load: Load, period: Period) -> tuple[Wei
         if not by_hour:
             raise ReportError("the capacity file has no hour of the period")
         total = sum(by_hour.values(), Decimal(0))
-        words = f"{total.normalize():f} ACU-hours in {len(by_hour)} measured hours"
+        hours = "hour" if len(by_hour) == 1 else "hours"
+        words = f"{total.normalize():f} ACU-hours in {len(by_hour)} measured {hours}"
         used = used_parts(load, acu_sessions(by_hour), capacity.hourly.used)
         return cost_weights(by_hour, spent_ns, used), total, words
     acu = SMALLEST_ACU if capacity.acu is None else capacity.acu

@@ -86,8 +86,8 @@ def _assumptions(workload: Workload, setup: Setup, prices: PriceList) -> tuple[s
     )
     asked = (
         f"{workload.requests:,} Data API requests of 32 KB, {workload.acu_hours:,.2f} ACU-hours "
-        f"in {workload.hours} hours, {workload.storage_gb:,.3f} GB stored, "
-        f"{workload.io_requests:,.0f} I/O requests"
+        f"in {workload.hours} hour{'s' * (workload.hours != 1)}, "
+        f"{workload.storage_gb:,.3f} GB stored, {workload.io_requests:,.0f} I/O requests"
     )
     provisioned = (
         f"Provisioned is {setup.instances} x {setup.instance} in every hour, "

@@ -73,7 +73,8 @@ def coverage(server: ServerTime) -> tuple[str, ...]:
     total = server.metered_hours
     sentences = []
     for method in server.methods:
-        text = f"Server time by {METHOD_TITLES[method.method]}: {method.hours:,} of {total:,} hours"
+        hours = f"{method.hours:,} of {total:,} hour{'s' * (total != 1)}"
+        text = f"Server time by {METHOD_TITLES[method.method]}: {hours}"
         text += f", {duration(method.metered_ns)} of {duration(method.wall_ns)} wall time"
         if method.explained is not None:
             explained = percent(Decimal(method.explained))
