@@ -107,7 +107,6 @@ _ESCAPED = re.compile(
     re.DOTALL,
 )
 _CONTROL = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_MAX_OCTAL = 0o377
 
 
 def _string_value(text: str) -> str | None:

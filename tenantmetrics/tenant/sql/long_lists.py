@@ -7,6 +7,7 @@ slots, one of parameters for a slot of its own, which has their names.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from tenantmetrics.tenant.sql.literals import Literals
 
@@ -35,11 +36,11 @@ _OPENING = r"(?<![\w$.\x80-\U0010FFFF])(?i:in\s*+\(|array\s*+\[)"
 _LIST = rf"{_ELEMENT}(?:,{_ELEMENT}){{{_SHORT_LIST},}}+"
 _PARAMETERS = rf"{_PARAMETER}(?:,{_PARAMETER}){{{_MANY_PARAMETERS // 3},}}+"
 _LITERAL = re.compile(rf"({_STRING}|{_QUOTED}|{_NUMBER})")
-_LITERAL_OR_LIST = re.compile(rf"({_STRING}|{_QUOTED}|{_NUMBER}|{_OPENING}{_LIST}(?=[)\]]))")
-_LITERAL_OR_ANY_LIST = re.compile(
+_LITERAL_OR_LIST = rf"({_STRING}|{_QUOTED}|{_NUMBER}|{_OPENING}{_LIST}(?=[)\]]))"
+_LITERAL_OR_ANY_LIST = (
     rf"({_STRING}|{_QUOTED}|{_NUMBER}|{_OPENING}(?:{_LIST}|{_PARAMETERS})(?=[)\]]))"
 )
-_LIST_OF_PARAMETERS = re.compile(rf"{_OPENING}{_PARAMETERS}(?=[)\]])")
+_LIST_OF_PARAMETERS = rf"{_OPENING}{_PARAMETERS}(?=[)\]])"
 # Of a text in lower case: a search that ignores case takes four times as long.
 _BEGINS_LIST = re.compile(r"in\s*+\(|array\s*+\[")
 _SIGN = "-"
@@ -55,6 +56,12 @@ _NAME = re.compile(r":(\w++)")
 _CASTS = re.compile(r"::(\w++)|\sas\s++(\w++)", re.IGNORECASE)
 
 
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compiled with the first text that needs it: up to 10 ms each, and most texts have no list."""
+    return re.compile(pattern)
+
+
 def literals_or_lists(body: str) -> re.Pattern[str]:
     """What to look for in a text: its literals, quoted names, and long lists if it may have any.
 
@@ -67,7 +74,8 @@ def literals_or_lists(body: str) -> re.Pattern[str]:
         or _BEGINS_LIST.search(body.lower()) is None
     ):
         return _LITERAL
-    return _LITERAL_OR_ANY_LIST if body.count(":") > _MANY_PARAMETERS else _LITERAL_OR_LIST
+    many = body.count(":") > _MANY_PARAMETERS
+    return _compiled(_LITERAL_OR_ANY_LIST if many else _LITERAL_OR_LIST)
 
 
 def folded(text: str, written: list[str], literals: Literals) -> str:
@@ -94,7 +102,9 @@ def with_lists_folded(template: str, literals: Literals) -> str:
     if len(literals) > _SHORT_LIST:
         template = _LIST_OF_SLOTS.sub(_of_slots, template)
     if template.count(":") > _MANY_PARAMETERS:
-        template = _LIST_OF_PARAMETERS.sub(lambda found: folded(found[0], [], literals), template)
+        template = _compiled(_LIST_OF_PARAMETERS).sub(
+            lambda found: folded(found[0], [], literals), template
+        )
     return template
 
 

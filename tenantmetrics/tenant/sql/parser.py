@@ -149,14 +149,19 @@ def token_count(template: str) -> int:
     return len(_TOKEN.findall(template)) + _BRACKET * template.count("[")
 
 
-def parsing_weight(template: str) -> int:
-    """What it takes to parse a template, in tokens outside of brackets, 2 µs each."""
-    brackets = template.count("[")
-    subscripts = brackets
-    if brackets:
+def parsing_weight(template: str, tokens: int | None = None) -> int:
+    """What it takes to parse a template, in tokens outside of brackets, 2 µs each.
+
+    Args:
+        template: Which.
+        tokens: Its `token_count`, if that is known.
+    """
+    subscripts = template.count("[")
+    if subscripts:
         subscripts -= template.count("[]") + len(_ARRAY.findall(template))
-    weight = len(_TOKEN.findall(template)) + _PARENTHESIS * template.count("(")
-    return weight + _BRACKET * brackets + _SUBSCRIPTED * subscripts
+    if tokens is None:
+        tokens = token_count(template)
+    return tokens + _PARENTHESIS * template.count("(") + _SUBSCRIPTED * subscripts
 
 
 def parse_template(template: str) -> list[exp.Expr] | str:
@@ -216,9 +221,10 @@ def too_long_to_parse(template: str) -> str:
     if len(template) <= _LIGHT and "[" not in template:
         return ""
     # Counted before the parser's own tokenizer, which takes ten times as long.
-    if token_count(template) > _MAX_TOKENS:
+    tokens = token_count(template)
+    if tokens > _MAX_TOKENS:
         return f"more than {_MAX_TOKENS} tokens"
-    if parsing_weight(template) > _MAX_WEIGHT:
+    if parsing_weight(template, tokens) > _MAX_WEIGHT:
         return f"more than {_MAX_WEIGHT} tokens where a bracket counts as several"
     return ""
 

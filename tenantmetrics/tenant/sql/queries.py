@@ -38,12 +38,10 @@ from tenantmetrics.tenant.sql.query_scope import (
     Sink,
 )
 from tenantmetrics.tenant.sql.restrictions import (
-    Fixed,
+    IN_SESSION,
     Joined,
     Named,
     Restriction,
-    State,
-    Touched,
 )
 from tenantmetrics.tenant.sql.set_operations import set_operation
 from tenantmetrics.tenant.sql.sqlglot_trees import leftmost, read_from, unwrapped
@@ -196,7 +194,7 @@ class Queries:
                 return Named(tuple(array)) if array else UNKNOWN
             value = value_operand(item)
             if value is SESSION:
-                return Fixed(Touched(State.SESSION))
+                return IN_SESSION
             inner = QueryScope(names, self.vocabulary)
             self.select(node, inner, facts, sink)
             if isinstance(value, Operand):
@@ -272,7 +270,7 @@ class Queries:
             if isinstance(value, Operand):
                 values[name] = Named((value,))
             elif value is SESSION:
-                values[name] = Fixed(Touched(State.SESSION))
+                values[name] = IN_SESSION
             elif array := unnested(inner):
                 values[name] = Named(tuple(array))
             elif key in constants:

@@ -20,6 +20,7 @@ from tenantmetrics.tenant.sql.shares import reduced
 
 __all__ = [
     "CLEAR",
+    "IN_SESSION",
     "OPEN",
     "UNKNOWN",
     "Also",
@@ -74,7 +75,6 @@ class Restriction(Protocol):
         ...
 
 
-_TELLING = frozenset({State.KNOWN, State.SESSION})
 _UNDECIDED = Touched(State.UNDECIDED)
 _OPEN = Touched(State.OPEN)
 _CONTRADICTION = Touched(State.UNDECIDED, {}, Misuse.SOURCES_DISAGREE)
@@ -94,6 +94,7 @@ class Fixed:
 OPEN = Fixed(Touched(State.OPEN))
 UNKNOWN = Fixed(Touched(State.UNDECIDED))
 CLEAR = Fixed(Touched(State.CLEAR))
+IN_SESSION = Fixed(Touched(State.SESSION))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`ON CONFLICT (id) DO UPDATE`, with the database's schema: whose row may be there already.
+"""`ON CONFLICT (id) DO UPDATE`: whose row may be there already, by the text and by the schema.
 
 A key without the tenant column is the same for all tenants, so the row that is there may be
 another's. The condition of DO UPDATE may say that it is not.
@@ -28,18 +28,14 @@ def may_overwrite_others(node: exp.Insert, vocabulary: Vocabulary) -> bool:
     conflict = node.args.get("conflict")
     if vocabulary.schema is None or conflict is None or not conflict.expressions:
         return False
-    target = node.this.this if isinstance(node.this, exp.Schema) else node.this
+    target = _target(node)
     facts = facts_of(target, vocabulary.schema)
     if facts is None or not facts.tenant:
         return False
     tenants = {facts.tenant, *vocabulary.columns}
     if not tenants.isdisjoint(_columns(conflict, facts)):
         return False
-    where = conflict.args.get("where")
-    return where is None or not any(
-        not negated and _is_own(part, tenants, alias_of(target))
-        for part, negated in conjuncts(where.this)
-    )
+    return not _keeps_to_own(conflict, tenants, target)
 
 
 def overwrites_by_key(node: exp.Insert, vocabulary: Vocabulary) -> bool:
@@ -56,9 +52,18 @@ def overwrites_by_key(node: exp.Insert, vocabulary: Vocabulary) -> bool:
     tenants = set(vocabulary.columns)
     if any(key is not None and key.name.lower() in tenants for key in keys):
         return False
+    return not _keeps_to_own(conflict, tenants, _target(node))
+
+
+def _target(node: exp.Insert) -> exp.Expr:
+    table: exp.Expr = node.this.this if isinstance(node.this, exp.Schema) else node.this
+    return table
+
+
+def _keeps_to_own(conflict: exp.Expr, tenants: set[str], target: exp.Expr) -> bool:
+    """Whether the condition of DO UPDATE holds the row that is there to its tenant."""
     where = conflict.args.get("where")
-    target = node.this.this if isinstance(node.this, exp.Schema) else node.this
-    return where is None or not any(
+    return where is not None and any(
         not negated and _is_own(part, tenants, alias_of(target))
         for part, negated in conjuncts(where.this)
     )

@@ -10,7 +10,12 @@ from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import StepPlan
 from tenantmetrics.tenant.sql.proof.joins import is_comma
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
-from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Restriction, State, Touched
+from tenantmetrics.tenant.sql.query_summary import is_inside
+from tenantmetrics.tenant.sql.restrictions import (
+    IN_SESSION,
+    Named,
+    Restriction,
+)
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_operand
 
@@ -50,13 +55,16 @@ def _if_it_runs(call: exp.Expr, step: StepPlan) -> StepPlan:
     return step if _is_run(call) else step._replace(value=None)
 
 
-def _is_run(node: exp.Expr, levels: int = 0) -> bool:
+def _is_run(node: exp.Expr, levels: int = 0, asked: set[tuple[int, int]] | None = None) -> bool:
     """Whether a part of a statement is run for sure.
 
     Args:
         node: A call, or the place where a WITH query is read.
         levels: WITH queries that read each other, so far.
+        asked: WITH queries, by id and level, that were asked before and are not read for sure. Each
+            may be read in several places, and they read each other.
     """
+    asked = set() if asked is None else asked
     part, above = node, node.parent
     while above is not None:
         if isinstance(above, exp.Join):
@@ -69,30 +77,25 @@ def _is_run(node: exp.Expr, levels: int = 0) -> bool:
         ):
             return False
         elif isinstance(above, exp.CTE):
-            return isinstance(above.this, exp.DML) or _is_read(above, levels)
+            return isinstance(above.this, exp.DML) or _is_read(above, levels, asked)
         part, above = above, above.parent
     return True
 
 
-def _is_read(cte: exp.CTE, levels: int) -> bool:
+def _is_read(cte: exp.CTE, levels: int, asked: set[tuple[int, int]]) -> bool:
     """Whether all rows of a WITH query are read for sure."""
-    name = cte.alias.lower()
-    return levels < _MAX_LEVELS and any(
+    if levels >= _MAX_LEVELS or (id(cte), levels) in asked:
+        return False
+    # One that is read for sure ends all asking: what is asked again was not.
+    asked.add((id(cte), levels))
+    name, own = cte.alias.lower(), {id(cte)}
+    return any(
         table.name.lower() == name
-        and cte not in _ctes_around(table)
+        and not is_inside(table, own)
         and isinstance(table.parent, exp.From | exp.Join)
-        and _is_run(table, levels + 1)
+        and _is_run(table, levels + 1, asked)
         for table in cte.root().find_all(exp.Table)
     )
-
-
-def _ctes_around(node: exp.Expr) -> list[exp.Expr]:
-    found: list[exp.Expr] = []
-    above = node.find_ancestor(exp.CTE)
-    while above is not None:
-        found.append(above)
-        above = above.find_ancestor(exp.CTE)
-    return found
 
 
 def _may_cut(select: exp.Select, part: exp.Expr | None = None) -> bool:
@@ -156,5 +159,5 @@ def tenant_of_call(node: exp.Anonymous, position: int) -> Restriction:
     arguments = node.expressions[position : position + 1]
     value = value_operand(arguments[0]) if arguments else None
     if value is SESSION:
-        return Fixed(Touched(State.SESSION))
+        return IN_SESSION
     return Named((value,)) if isinstance(value, Operand) else UNKNOWN

@@ -12,7 +12,11 @@ from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of
 from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, QueryScope, Sink
-from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Restriction, State, Touched
+from tenantmetrics.tenant.sql.restrictions import (
+    IN_SESSION,
+    Named,
+    Restriction,
+)
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, value_operand
 
 if TYPE_CHECKING:
@@ -25,7 +29,6 @@ __all__ = ["ComparedColumns", "named"]
 _SELECT_OR_SUBQUERY_OR_SETOPERATION = (exp.Select, exp.Subquery, exp.SetOperation)
 
 _VALUES = frozenset({exp.Literal, exp.Placeholder})
-_IN_SESSION = Fixed(Touched(State.SESSION))
 
 
 class ComparedColumns:
@@ -97,7 +100,7 @@ class ComparedColumns:
         found = value_operand(side, through_nullif=True)
         inner = bare(side)
         if found is SESSION:
-            sink.constraints.append((key, _IN_SESSION))
+            sink.constraints.append((key, IN_SESSION))
         elif isinstance(found, Operand):
             sink.constraints.append((key, Named((found,))))
         elif (array := any_of(inner)) is not None:
@@ -181,4 +184,4 @@ def named(values: Sequence[object]) -> Restriction:
     operands = [value for value in values if isinstance(value, Operand)]
     if len(operands) == len(values) and operands:
         return Named(tuple(operands))
-    return _IN_SESSION if values and all(value is SESSION for value in values) else UNKNOWN
+    return IN_SESSION if values and all(value is SESSION for value in values) else UNKNOWN

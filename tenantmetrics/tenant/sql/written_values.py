@@ -7,12 +7,14 @@ from sqlglot import exp
 from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
-from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Restriction, State, Touched
+from tenantmetrics.tenant.sql.restrictions import (
+    IN_SESSION,
+    Named,
+    Restriction,
+)
 from tenantmetrics.tenant.sql.value_expressions import SESSION, value_operand
 
 __all__ = ["alias_of", "value_node"]
-
-_IN_SESSION = Fixed(Touched(State.SESSION))
 
 
 def value_node(item: exp.Expr | None) -> Restriction:
@@ -21,7 +23,7 @@ def value_node(item: exp.Expr | None) -> Restriction:
         return first_given(item)
     value = value_operand(item)
     if value is SESSION:
-        return _IN_SESSION
+        return IN_SESSION
     return Named((value,)) if isinstance(value, Operand) else UNKNOWN
 
 

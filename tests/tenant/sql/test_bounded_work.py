@@ -76,6 +76,11 @@ GROWING: dict[str, Callable[[int], str]] = {
         ),
         " SELECT * FROM c{}",
     ),
+    "sets a variable, and is read four times": chained(
+        "c0 AS (SELECT set_config('app.current_tenant_id', :t, false) AS x)",
+        lambda n: f"SELECT 1 AS x FROM c{n - 1} a, c{n - 1} b, c{n - 1} c, c{n - 1} d",
+        " SELECT 1 FROM c{} WHERE x = 1",
+    ),
     "read four times": chained(
         BASE,
         lambda n: (

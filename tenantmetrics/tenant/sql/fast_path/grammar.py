@@ -124,7 +124,7 @@ _ROW = rf"\({_listed(_WRITTEN)}\)"
 
 WITH_QUERY = re.compile(rf"[H,](?P<name>{_NAME})@(?:~?+M)?+\((?=S)")
 """`WITH name AS (`, or the comma before the next one."""
-SELECT = re.compile(rf"S(?P<distinct>Q)?+(?P<items>{_listed(_ITEM)})F")
+SELECT = re.compile(rf"SQ?+(?P<items>{_listed(_ITEM)})F")
 ITEM = re.compile(
     rf"(?:(?P<star>(?:{_NAME}\.)?+\*)|(?:(?P<value>v|{_CALL}|c\(Q{_COLUMN}\))|(?P<function>c)\("
     rf"(?:(?P<argument>{_COLUMN})|\*)\)|(?P<column>{_COLUMN}))(?:@(?P<alias>{_NAME}))?+),?+"

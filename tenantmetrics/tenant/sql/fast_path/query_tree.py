@@ -19,7 +19,7 @@ class PlainItem:
     """An item of the select list of a query that another one reads from.
 
     Attributes:
-        name: What the query around it calls it, lower case; empty for `*`.
+        name: What the query around it calls it, lower case.
         source: What it is read from; None for `count(*)` and the like.
         column: What its source calls it.
         is_tenant: Whether it is a tenant column.

@@ -15,10 +15,8 @@ from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope
 from tenantmetrics.tenant.sql.proof.joins import Holds
 from tenantmetrics.tenant.sql.proof.key_names import is_key_name
 from tenantmetrics.tenant.sql.restrictions import (
-    Fixed,
+    IN_SESSION,
     Named,
-    State,
-    Touched,
 )
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.value_expressions import (
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["ReachComparisons"]
 
 _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
-_IN_SESSION = Fixed(Touched(State.SESSION))
 
 
 class ReachComparisons:
@@ -84,7 +81,7 @@ class ReachComparisons:
         value = value_operand(other, through_nullif=True) if array is None else None
         if value is not None:
             if output is not None:
-                named = _IN_SESSION if value is SESSION else Named((value,))
+                named = IN_SESSION if value is SESSION else Named((value,))
                 self._ties.restrict(output, named, holds)
                 return True
             return False
@@ -116,7 +113,7 @@ class ReachComparisons:
         for output, other in ((first, node.expression), (second, node.this)):
             value = value_operand(other)
             if output is not None and output.name in self._columns and value is not None:
-                named = _IN_SESSION if value is SESSION else Named((value,))
+                named = IN_SESSION if value is SESSION else Named((value,))
                 self._ties.restrict(output, named, holds)
                 return
         self._conditions.opaque(node, scope)
@@ -137,7 +134,7 @@ class ReachComparisons:
                 self._ties.restrict(output, Named(tuple(operands)), holds)
                 return
             if values and all(value is SESSION for value in values):
-                self._ties.restrict(output, _IN_SESSION, holds)
+                self._ties.restrict(output, IN_SESSION, holds)
                 return
             sides = [self._ties.side(item, scope) for item in node.expressions]
             sources = {side.sources for side in sides if side is not None}

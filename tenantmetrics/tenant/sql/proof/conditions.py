@@ -16,14 +16,13 @@ from tenantmetrics.tenant.sql.proof.joins import Holds, Part, conjuncts
 from tenantmetrics.tenant.sql.proof.ties import Branch
 from tenantmetrics.tenant.sql.restrictions import (
     CLEAR,
+    IN_SESSION,
+    OPEN,
     Either,
-    Fixed,
     Guarded,
     Named,
     Restriction,
     Same,
-    State,
-    Touched,
 )
 from tenantmetrics.tenant.sql.value_expressions import (
     SESSION,
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["ReachConditions"]
 
 _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
-_IN_SESSION = Fixed(Touched(State.SESSION))
-_OPEN = Fixed(Touched(State.OPEN))
 
 
 _Guards = list[tuple[Computed, bool]]
@@ -186,11 +183,11 @@ class ReachConditions:
         argument = call.expressions[position : position + 1]
         value = value_operand(argument[0]) if argument else None
         if value is SESSION:
-            return _IN_SESSION
+            return IN_SESSION
         return Named((value,)) if isinstance(value, Operand) else None
 
 
 def _same(nodes: list[Restriction] | None) -> Restriction:
     if not nodes:
-        return _OPEN
+        return OPEN
     return nodes[0] if len(nodes) == 1 else Same(tuple(nodes))

@@ -7,7 +7,7 @@ called neither is no key, for columns that are equal in rows of different tenant
 
 from __future__ import annotations
 
-__all__ = ["is_key_name", "key_ties"]
+__all__ = ["OF_KEY", "is_key_name", "key_ties"]
 
 _IDS = ("id", "uuid", "guid", "_pk", "_fk")
 """Ends of names of keys that stand for one row of one table."""

@@ -13,7 +13,7 @@ from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
 from tenantmetrics.tenant.sql.proof.key_names import is_key_name
 from tenantmetrics.tenant.sql.proof.relations import without_inward
-from tenantmetrics.tenant.sql.restrictions import Fixed, Named, State, Touched
+from tenantmetrics.tenant.sql.restrictions import IN_SESSION, Named
 from tenantmetrics.tenant.sql.value_expressions import SESSION, value_operand
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["ReachOutputs"]
 
 _EXTREMES = (exp.Max, exp.Min, exp.AnyValue)
-_IN_SESSION = Fixed(Touched(State.SESSION))
 
 
 class ReachOutputs:
@@ -106,7 +105,7 @@ class ReachOutputs:
         if isinstance(value, Operand):
             return Output(value=Named((value,)))
         if value is SESSION:
-            return Output(value=_IN_SESSION)
+            return Output(value=IN_SESSION)
         if (array := unnested(item)) is not None:
             return Output(value=Named(tuple(array))) if array else Output()
         if isinstance(item, _EXTREMES):
