@@ -158,10 +158,10 @@ def parse(name: str) -> FileName | None:
         return None
     time, writer, sequence, version = match.groups()
     # Not `strptime`, which takes ten times as long: there may be tens of thousands of files.
-    year, *parts = time[0:4], time[4:6], time[6:8], time[9:11], time[11:13], time[13:15]
-    month, day, hour, minute, second = map(int, parts)
+    parts = time[0:4], time[4:6], time[6:8], time[9:11], time[11:13], time[13:15]
+    year, month, day, hour, minute, second = map(int, parts)
     try:
-        start = datetime(int(year), month, day, hour, minute, second, tzinfo=UTC)
+        start = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
     return FileName(int(start.timestamp()), unquote(writer), int(sequence), int(version))

@@ -26,7 +26,7 @@ class Opened:
             "* EXCLUDE (start) FROM given"
         )
         self._database.execute(
-            f"CREATE VIEW {queries.STATEMENT_TOTALS} AS {queries.STATEMENT_TOTALS_SQL}"
+            f"CREATE VIEW {queries.STATEMENT_TOTALS} AS {queries.totals_of(queries.STATEMENTS)}"
         )
 
     def rows(self, sql):

@@ -1,4 +1,4 @@
-"""Options that say which AWS a command talks to."""
+"""Options that say which AWS, or which database instead, a command talks to."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["EndpointUrl", "Region"]
+__all__ = ["EndpointUrl", "Region", "Url"]
 
 Region = Annotated[str | None, typer.Option(help="AWS region. [default: boto3's own]")]
 
 EndpointUrl = Annotated[
     str | None,
     typer.Option(help="Another Data API endpoint, such as that of `tenantmetrics local`."),
+]
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        help="Connect here instead: postgresql://user@host/database. Keep the password in "
+        "PGPASSWORD or ~/.pgpass.",
+        envvar="TENANTMETRICS_POSTGRES_URL",
+    ),
 ]

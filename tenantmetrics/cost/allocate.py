@@ -18,7 +18,7 @@ from tenantmetrics.cost.known import plus
 from tenantmetrics.cost.statement import Line, LineKind, Pool, Usage
 from tenantmetrics.records import IDLE, SHARED, UNATTRIBUTED
 
-__all__ = ["Charge", "Idle", "allocate", "apportion", "split"]
+__all__ = ["Charge", "Idle", "allocate", "apportion", "by_remainder", "split"]
 
 
 class Idle(StrEnum):
@@ -89,19 +89,33 @@ def split(units: int, weights: Sequence[int]) -> list[int]:
     Returns:
         A share for each weight; they sum to `units` exactly, and none has the other sign.
     """
-    total = sum(weights)
     sign = -1 if units < 0 else 1
-    shares = []
-    remainders = []
+    return [sign * share for share in by_remainder(abs(units), weights)]
+
+
+def by_remainder(units: int, weights: Sequence[int]) -> list[int]:
+    """Divide whole units by weights of either sign, by largest remainder.
+
+    Args:
+        units: What to divide; of negative units, the remainders are of rounding down.
+        weights: Their sum is not 0.
+
+    Returns:
+        A share for each weight; they sum to `units` exactly.
+    """
+    total = sum(weights)
+    if total < 0:
+        total, weights = -total, [-weight for weight in weights]
+    shares, remainders = [], []
     for weight in weights:
-        share, remainder = divmod(abs(units) * weight, total)
+        share, remainder = divmod(units * weight, total)
         shares.append(share)
         remainders.append(remainder)
-    left = abs(units) - sum(shares)
-    by_remainder = sorted(range(len(weights)), key=remainders.__getitem__, reverse=True)
-    for index in by_remainder[:left]:
+    left = units - sum(shares)
+    largest_first = sorted(range(len(weights)), key=remainders.__getitem__, reverse=True)
+    for index in largest_first[:left]:
         shares[index] += 1
-    return [sign * share for share in shares]
+    return shares
 
 
 def apportion(

@@ -111,10 +111,7 @@ def read_clusters(path: str | os.PathLike[str]) -> ClusterNames:
 def _pairs(path: Path) -> Iterator[tuple[str, str]]:
     if path.suffix.lower() != ".json":
         for row in read_rows(path, ("cluster", "resource")):
-            cluster, resource = row["cluster"], row["resource"]
-            for cell in (cluster, resource):
-                if not cell.text.strip():
-                    raise cell.wrong("a name")
+            cluster, resource = row["cluster"].named("a name"), row["resource"].named("a name")
             yield resource.text.strip(), cluster.text.strip()
         return
     try:

@@ -29,19 +29,21 @@ from tenantmetrics.cost.statement import Period, Usage
 __all__ = [
     "COLUMNS_READ",
     "COLUMNS_SINCE_2",
+    "HOUR",
     "RELATION",
     "STATEMENTS",
     "STATEMENT_TOTALS",
-    "STATEMENT_TOTALS_SQL",
     "Dialect",
     "days",
     "hours",
     "losses",
     "parsed",
     "tenants",
+    "totals_of",
     "transpile",
     "wholeness",
     "windows",
+    "within",
 ]
 
 RELATION = "usage"
@@ -53,13 +55,6 @@ STATEMENTS = "statements"
 STATEMENT_TOTALS = "statement_totals"
 """Its sums by window and statement, over all tenants. Files may say them without their rows."""
 
-STATEMENT_TOTALS_SQL = f"""
-SELECT window_start, max(window_s) AS window_s, writer, resource_arn, fingerprint, kind,
-       sum(calls) AS calls, sum(duration_ns - waited_ns) AS net_ns, sum(duration_us2) AS us2,
-       sum(request_bytes + response_bytes) AS bytes, sum(rows_written) AS rows_written
-FROM {STATEMENTS} GROUP BY window_start, writer, resource_arn, fingerprint, kind
-"""  # noqa: S608 - names of our own
-"""The same from the rows."""
 
 COLUMNS_READ = (
     "window_start",
@@ -86,6 +81,16 @@ _DAY_S = 86_400
 _WAITED = "coalesce(waited_ns, 0)"
 
 
+def totals_of(relation: str) -> str:
+    """The sums that `STATEMENT_TOTALS` has, from the rows of a relation like `STATEMENTS`."""
+    return f"""
+SELECT window_start, max(window_s) AS window_s, writer, resource_arn, fingerprint, kind,
+       sum(calls) AS calls, sum(duration_ns - waited_ns) AS net_ns, sum(duration_us2) AS us2,
+       sum(request_bytes + response_bytes) AS bytes, sum(rows_written) AS rows_written
+FROM {relation} GROUP BY window_start, writer, resource_arn, fingerprint, kind
+"""  # noqa: S608 - names of our own
+
+
 def _sum_of(name: str) -> str:
     """A tenant's sum of a column.
 
@@ -102,7 +107,8 @@ def _sum_of(name: str) -> str:
 _USAGE = ", ".join(f"{_sum_of(field.name)} AS {field.name}" for field in fields(Usage))
 """The fields of `Usage`, in order."""
 
-_HOUR = "CAST(floor(epoch(window_start) / 3600) AS BIGINT)"
+HOUR = "CAST(floor(epoch(window_start) / 3600) AS BIGINT)"
+"""The hour of a window, since the epoch."""
 
 
 class Dialect(StrEnum):
@@ -129,7 +135,7 @@ def parsed(sql: str) -> exp.Query:
     assert isinstance(query, exp.Query)  # noqa: S101 - a SELECT of ours, for the type checker
     for table in list(query.find_all(exp.Table)):
         if table.name == STATEMENT_TOTALS:
-            sums = sqlglot.parse_one(STATEMENT_TOTALS_SQL, read=Dialect.DUCKDB)
+            sums = sqlglot.parse_one(totals_of(STATEMENTS), read=Dialect.DUCKDB)
             table.replace(exp.Subquery(this=sums, alias=exp.to_identifier(table.alias_or_name)))
     return query
 
@@ -151,13 +157,13 @@ SELECT hour, resource_arn, writer, calls, duration_ns, waited_ns, first_s, last_
            ORDER BY sum(calls) DESC, writer, resource_arn
          ) AS place
   FROM (
-    SELECT {_HOUR} AS hour, resource_arn, writer, epoch(window_start) AS start_s, calls,
+    SELECT {HOUR} AS hour, resource_arn, writer, epoch(window_start) AS start_s, calls,
            duration_ns, waited_ns, lost
     FROM (
       SELECT window_start, resource_arn, writer, sum(calls) AS calls,
              sum(duration_ns) AS duration_ns, sum({_WAITED}) AS waited_ns, sum(lost) AS lost
       FROM usage GROUP BY window_start, resource_arn, writer
-    ) AS by_window WHERE {_within(period)}
+    ) AS by_window WHERE {within(period)}
   ) AS in_period GROUP BY GROUPING SETS ((hour, resource_arn), (resource_arn, writer))
 ) AS sums WHERE writer IS NULL OR place <= {most_writers}
 """  # noqa: S608 - integers of ours
@@ -186,7 +192,7 @@ def tenants(
     if named:
         source = (
             f"usage JOIN (VALUES {', '.join(rows)}) AS factors(hour, net, wall_factor, net_factor) "
-            f"ON factors.hour = {_HOUR}"
+            f"ON factors.hour = {HOUR}"
         )
     # What is not asked for is not worked out: there may be a hundred million rows.
     if any(wall_factors.values()):
@@ -199,7 +205,7 @@ SELECT tenant, {_USAGE},
        sum({_WAITED}) AS waited_ns, {wall_weight} AS wall_weight, {net_ns} AS net_ns,
        {net_weight} AS net_weight
 FROM {source}
-WHERE {_within(period)} AND lost = 0 GROUP BY tenant
+WHERE {within(period)} AND lost = 0 GROUP BY tenant
 """  # noqa: S608 - numbers of ours
 
 
@@ -223,7 +229,7 @@ SELECT tenant, {number} AS day, sum(calls) AS calls, sum(duration_ns) AS wall_ns
        sum(duration_ns - {_WAITED}) AS net_ns, sum(billed_requests) AS billed_requests,
        sum(rows_returned + rows_written) AS all_rows,
        sum(request_bytes + response_bytes) AS all_bytes
-FROM usage WHERE {_within(period)} AND lost = 0 GROUP BY 1, 2
+FROM usage WHERE {within(period)} AND lost = 0 GROUP BY 1, 2
 """  # noqa: S608 - integers of ours
 
 
@@ -231,7 +237,7 @@ def losses(period: Period) -> str:
     """Reason and amount of what the writers lost."""
     return f"""
 SELECT outcome AS reason, sum(lost) AS amount FROM usage
-WHERE {_within(period)} AND lost > 0 GROUP BY outcome
+WHERE {within(period)} AND lost > 0 GROUP BY outcome
 """  # noqa: S608 - integers of ours
 
 
@@ -239,7 +245,7 @@ def windows(period: Period) -> str:
     """Writer, sequence and start of every window that has rows."""
     return f"""
 SELECT DISTINCT writer, sequence, CAST(floor(epoch(window_start)) AS BIGINT) AS start_s
-FROM usage WHERE {_within(period)}
+FROM usage WHERE {within(period)}
 """  # noqa: S608 - integers of ours
 
 
@@ -253,10 +259,11 @@ def wholeness(period: Period) -> str:
     return f"""
 SELECT count(*) AS windows, sum(all_rows) AS all_rows, {sums} FROM (
   SELECT writer, sequence, window_start, count(*) AS all_rows, {counts}
-  FROM usage WHERE {_within(period)} GROUP BY writer, sequence, window_start
+  FROM usage WHERE {within(period)} GROUP BY writer, sequence, window_start
 ) AS by_window
 """  # noqa: S608 - integers and names of ours
 
 
-def _within(period: Period) -> str:
+def within(period: Period) -> str:
+    """The windows of a period."""
     return f"epoch(window_start) >= {period.start_s} AND epoch(window_start) < {period.end_s}"

@@ -12,7 +12,6 @@ from sqlglot import exp
 
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines import OpenLedger
-from tenantmetrics.cost.server_time import sql as statements_sql
 from tenantmetrics.cost.statement import Period
 
 __all__ = ["OTHER_STATEMENTS", "TopStatement", "top_statements"]
@@ -80,8 +79,8 @@ SELECT tenant, summary, calls, duration_ns, all_rows FROM (
          row_number() OVER (
            PARTITION BY tenant ORDER BY sum(duration_ns) DESC, summary
          ) AS place
-  FROM {statements_sql.RELATION}
-  WHERE epoch(window_start) >= {period.start_s} AND epoch(window_start) < {period.end_s}
+  FROM {queries.STATEMENTS}
+  WHERE {queries.within(period)}
     AND kind IN ('work', 'cold_work'){of_whom}
   GROUP BY tenant, summary
 ) AS sums WHERE place <= {int(most)}

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from tenantmetrics.cost.inputs import HourlyCapacity, read_capacity
 
-__all__ = ["ACU", "awake"]
+__all__ = ["awake"]
 
-ACU = Decimal(8)
+_ACU = Decimal(8)
 """Two sessions (`cost.capacity.SESSIONS_AN_ACU`): as many as evaluate at once, the heavy part."""
 _HOUR_S = 3600
 
@@ -32,11 +32,11 @@ def awake(path: Path, started_s: float, ended_s: float) -> HourlyCapacity:
     rows = ["hour,acu"]
     for hour in range(int(started_s) // _HOUR_S, int(ended_s) // _HOUR_S + 1):
         first, last = max(started_s, hour * _HOUR_S), min(ended_s, (hour + 1) * _HOUR_S)
-        acu = (ACU * Decimal(last - first) / _HOUR_S).quantize(Decimal("0.000001"))
+        acu = (_ACU * Decimal(last - first) / _HOUR_S).quantize(Decimal("0.000001"))
         rows.append(f"{datetime.fromtimestamp(hour * _HOUR_S, UTC):%Y-%m-%dT%H:%M:%SZ},{acu}")
     path.write_text("\n".join(rows) + "\n")
     note = (
-        f"the capacity is that of a serverless cluster of {ACU} ACU, awake for the "
+        f"the capacity is that of a serverless cluster of {_ACU} ACU, awake for the "
         f"{ended_s - started_s:.0f} s of the load and paused for the rest of the hour"
     )
     return replace(read_capacity(path), notes=(note,))

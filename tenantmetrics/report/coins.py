@@ -12,7 +12,7 @@ from tenantmetrics.cost.conversion import smallest_coin
 from tenantmetrics.cost.statement import Statement
 from tenantmetrics.report.text import money
 
-__all__ = ["coin_of", "given", "left"]
+__all__ = ["coin_of", "given", "is_whole", "left"]
 
 
 def given(amount: Decimal, statement: Statement) -> str:
@@ -22,8 +22,14 @@ def given(amount: Decimal, statement: Statement) -> str:
         amount: Which.
         statement: What it stands beside.
     """
-    coin = coin_of(statement)
-    return money(amount, coin) if amount == amount.quantize(coin) else f"{amount.normalize():,f}"
+    if is_whole(amount, statement):
+        return money(amount, coin_of(statement))
+    return f"{amount.normalize():,f}"
+
+
+def is_whole(amount: Decimal, statement: Statement) -> bool:
+    """Whether an amount has no parts of a coin."""
+    return amount == amount.quantize(coin_of(statement))
 
 
 def left(amount: Decimal, statement: Statement) -> str:

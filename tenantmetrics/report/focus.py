@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tenantmetrics.cost.allocate import by_remainder
 from tenantmetrics.cost.drivers import WORDS, Driver
 from tenantmetrics.cost.statement import LineKind, Pool, Statement
 from tenantmetrics.report import rate
@@ -201,17 +202,8 @@ class _OfPool:
 
 def _shared(cost: Decimal, shares: Sequence[Decimal], quantum: Decimal) -> list[Decimal]:
     """A cost by shares of either sign, in whole quanta that add up to it: by largest remainder."""
-    units = round(cost / quantum)
-    weights = [int(share / quantum) for share in shares]
-    total = sum(weights)
-    if total < 0:
-        total, weights = -total, [-weight for weight in weights]
-    parts = [divmod(units * weight, total) for weight in weights]
-    found = [part for part, _ in parts]
-    left = units - sum(found)
-    for place in sorted(range(len(parts)), key=lambda place: -parts[place][1])[:left]:
-        found[place] += 1
-    return [part * quantum for part in found]
+    parts = by_remainder(round(cost / quantum), [int(share / quantum) for share in shares])
+    return [part * quantum for part in parts]
 
 
 def _methods(statement: Statement, pool: Pool) -> str:

@@ -17,7 +17,7 @@ from tenantmetrics.report.first import MARGIN, first
 from tenantmetrics.report.model import Report, build
 from tenantmetrics.report.text import write_files
 from tenantmetrics.report.work import Work
-from tenantmetrics.report.xlsx_formats import formats_of
+from tenantmetrics.report.xlsx_formats import formats_of, on_a4
 from tenantmetrics.report.xlsx_text import plain
 
 __all__ = ["as_workbook", "write"]
@@ -37,8 +37,6 @@ _WORK = ("Server time, s", "Share of the work", "95 % from", "95 % to")
 _WIDE, _NARROW = 140, 40
 """Characters that fit into a line of the summary: of a sentence, of a cell in words."""
 
-_A4 = 9
-"""The paper's number in Excel."""
 
 _COLUMNS_A_PAGE = 18
 """Of the sheet of lines, beside the tenant's: more are too small to read on A4 across."""
@@ -98,9 +96,7 @@ def _summary(sheet: Any, report: Report, formats: dict[str, Any], first_pool: in
     sheet.set_column(0, 0, 22)
     sheet.set_column(1, 3, 16)
     sheet.set_column(4, 5, 44)
-    sheet.set_landscape()
-    sheet.set_paper(_A4)
-    sheet.fit_to_pages(1, 0)
+    on_a4(sheet)
     sheet.set_row(0, 22)
     sheet.write_string(0, 0, report.title, formats["title"])
     sheet.write_string(1, 0, " ".join(report.status) or "FINAL", formats["alert"])
@@ -231,12 +227,10 @@ def _on_paper(sheet: Any, end: int, columns: int) -> None:
 
     More than fit on one page in letters that one can read go to a second beside it.
     """
-    sheet.set_landscape()
-    sheet.set_paper(_A4)
     sheet.repeat_rows(0)
     sheet.repeat_columns(0)
     sheet.print_area(0, 0, end, columns - 1)
-    sheet.fit_to_pages(-(-columns // _COLUMNS_A_PAGE), 0)
+    on_a4(sheet, -(-columns // _COLUMNS_A_PAGE))
 
 
 def _work(sheet: Any, number: int, first: int, work: Work, formats: dict[str, Any]) -> None:
@@ -248,9 +242,7 @@ def _work(sheet: Any, number: int, first: int, work: Work, formats: dict[str, An
 
 def _method(sheet: Any, report: Report, formats: dict[str, Any]) -> None:
     sheet.set_column(0, 0, _METHOD_WIDTH)
-    sheet.set_landscape()
-    sheet.set_paper(_A4)
-    sheet.fit_to_pages(1, 0)
+    on_a4(sheet)
     texts = ["How the bill was divided", *report.method()]
     if report.differences:
         texts += ["", "Where wall time would have charged another", *report.differences]

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tenantmetrics.cost.statement import Statement
-from tenantmetrics.report.coins import coin_of
+from tenantmetrics.report.coins import is_whole
 from tenantmetrics.report.outlook import forecast_sentence, remarks
+from tenantmetrics.report.xlsx_formats import on_a4
 from tenantmetrics.report.xlsx_text import plain
 
 __all__ = ["fill"]
-
-_A4 = 9
-"""The paper's number in Excel."""
 
 
 def fill(sheet: Any, statement: Statement, formats: dict[str, Any]) -> None:
@@ -21,7 +19,7 @@ def fill(sheet: Any, statement: Statement, formats: dict[str, Any]) -> None:
     Args:
         sheet: An empty XlsxWriter worksheet.
         statement: A statement with an outlook.
-        formats: The workbook's, by their names in `xlsx`.
+        formats: The workbook's, by their names in `xlsx_formats`.
     """
     outlook = statement.outlook
     assert outlook is not None  # noqa: S101 - the caller has looked; for the type checker
@@ -41,8 +39,7 @@ def fill(sheet: Any, statement: Statement, formats: dict[str, Any]) -> None:
         budget, excel = state.budget, row + 1
         sheet.write_string(row, 0, budget.scope)
         sheet.write_string(row, 1, plain(budget.name))
-        whole = budget.amount == budget.amount.quantize(coin_of(statement))
-        style = formats["paid" if whole else "money"]
+        style = formats["paid" if is_whole(budget.amount, statement) else "money"]
         sheet.write_number(row, 2, float(budget.amount), style)
         sheet.write_number(row, 3, float(state.spent), formats["money"])
         sheet.write_formula(row, 4, f"=C{excel}-D{excel}", style, float(state.left))
@@ -55,10 +52,8 @@ def fill(sheet: Any, statement: Statement, formats: dict[str, Any]) -> None:
             for column, amount in enumerate((forecast.amount, forecast.low, forecast.high), 7):
                 sheet.write_number(row, column, float(amount), formats["money"])
             sheet.write_number(row, 10, forecast.days, formats["count"])
-    sheet.set_landscape()
-    sheet.set_paper(_A4)
+    on_a4(sheet)
     sheet.repeat_rows(0)
-    sheet.fit_to_pages(1, 0)
     for line, text in enumerate(
         filter(None, (forecast_sentence(statement), *remarks(outlook))), start=row + 2
     ):

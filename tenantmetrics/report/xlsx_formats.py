@@ -5,7 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["formats_of"]
+__all__ = ["formats_of", "on_a4"]
+
+_A4 = 9
+"""The paper's number in Excel."""
 
 
 def formats_of(book: Any, quantum: Decimal, coin: Decimal) -> dict[str, Any]:
@@ -46,3 +49,15 @@ def _amount(quantum: Decimal) -> str:
     decimals = max(0, -int(quantum.as_tuple().exponent))
     plain = "#,##0" + ("." + "0" * decimals if decimals else "")
     return f"{plain};[Red]-{plain}"
+
+
+def on_a4(sheet: Any, pages: int = 1) -> None:
+    """Print a sheet on A4 across.
+
+    Args:
+        sheet: An XlsxWriter worksheet.
+        pages: On how many pages side by side its columns are.
+    """
+    sheet.set_landscape()
+    sheet.set_paper(_A4)
+    sheet.fit_to_pages(pages, 0)

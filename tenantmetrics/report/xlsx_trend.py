@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tenantmetrics.report.compare import Comparison
+from tenantmetrics.report.xlsx_formats import on_a4
 from tenantmetrics.report.xlsx_text import plain
 
 __all__ = ["fill"]
-
-
-_A4 = 9
-"""The paper's number in Excel."""
 
 
 def fill(sheet: Any, comparison: Comparison, label: str, formats: dict[str, Any]) -> None:
@@ -21,7 +18,7 @@ def fill(sheet: Any, comparison: Comparison, label: str, formats: dict[str, Any]
         sheet: An empty XlsxWriter worksheet.
         comparison: What changed.
         label: The month that is compared, such as "2026-11".
-        formats: The workbook's, by their names in `xlsx`.
+        formats: The workbook's, by their names in `xlsx_formats`.
     """
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, 5, 16)
@@ -54,6 +51,4 @@ def fill(sheet: Any, comparison: Comparison, label: str, formats: dict[str, Any]
         sheet.write_formula(line, 3, f"=C{line + 1}-B{line + 1}", formats["money"],
                             float(one.change))  # fmt: skip
         sheet.write_string(line, 4, f"mostly {one.pool}, by {one.driver}", formats["after"])
-    sheet.set_landscape()
-    sheet.set_paper(_A4)
-    sheet.fit_to_pages(1, 0)
+    on_a4(sheet)

@@ -267,7 +267,7 @@ def _words(statement: Statement, files: list[str]) -> str:
     lines += [f"Idle: {amount(report.of(LineKind.IDLE))}"]
     lines += [f"Unattributed: {amount(report.of(LineKind.UNATTRIBUTED))}", ""]
     if statement.outlook is not None:
-        of_month = [forecast_sentence(statement)] if forecast_sentence(statement) else []
+        of_month = filter(None, [forecast_sentence(statement)])
         states = (budget_sentence(state, statement) for state in statement.outlook.budgets)
         lines += [*of_month, *map(visible, states), *map(visible, remarks(statement.outlook)), ""]
     tenants = [row for row in report.rows if row.kind is LineKind.TENANT]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantmetrics.cli.aws_options import EndpointUrl, Region
+from tenantmetrics.cli.aws_options import EndpointUrl, Region, Url
 from tenantmetrics.cli.rls.target import (
     COLUMN,
     VARIABLE,
@@ -19,7 +19,6 @@ from tenantmetrics.cli.rls.target import (
     Roles,
     Schemas,
     SecretArn,
-    Url,
     UserColumn,
     Variable,
     connect,

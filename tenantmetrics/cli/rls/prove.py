@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantmetrics.cli.aws_options import EndpointUrl, Region
+from tenantmetrics.cli.aws_options import EndpointUrl, Region, Url
 from tenantmetrics.cli.rls.check import safe
 from tenantmetrics.cli.rls.target import (
     COLUMN,
@@ -19,7 +19,6 @@ from tenantmetrics.cli.rls.target import (
     ResourceArn,
     Schemas,
     SecretArn,
-    Url,
     UserColumn,
     UserVariable,
     Variable,

@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 
-from tenantmetrics.cli.aws_options import EndpointUrl, Region
+from tenantmetrics.cli.aws_options import EndpointUrl, Region, Url
 from tenantmetrics.cli.rls.target import (
     DatabaseName,
     ResourceArn,
     Schemas,
     SecretArn,
-    Url,
     connect,
     ends_with_2,
 )

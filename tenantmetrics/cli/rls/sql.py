@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantmetrics.cli.aws_options import EndpointUrl, Region
+from tenantmetrics.cli.aws_options import EndpointUrl, Region, Url
 from tenantmetrics.cli.rls.target import (
     COLUMN,
     USER_VARIABLE,
@@ -18,7 +18,6 @@ from tenantmetrics.cli.rls.target import (
     Roles,
     Schemas,
     SecretArn,
-    Url,
     UserColumn,
     UserVariable,
     Variable,

@@ -24,7 +24,6 @@ __all__ = [
     "Roles",
     "Schemas",
     "SecretArn",
-    "Url",
     "UserColumn",
     "UserVariable",
     "Variable",
@@ -49,14 +48,6 @@ SecretArn = Annotated[
     ),
 ]
 DatabaseName = Annotated[str | None, typer.Option(help="The database, for the Data API.")]
-Url = Annotated[
-    str | None,
-    typer.Option(
-        help="Connect here instead: postgresql://user@host/database. Keep the password in "
-        "PGPASSWORD or ~/.pgpass.",
-        envvar="TENANTMETRICS_POSTGRES_URL",
-    ),
-]
 ColumnName = Annotated[str, typer.Option(help="The column that holds the tenant.")]
 Variable = Annotated[
     str, typer.Option(help="The session variable that policies compare with the column.")

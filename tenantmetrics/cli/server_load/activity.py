@@ -8,14 +8,13 @@ from typing import Annotated
 
 import typer
 
-from tenantmetrics.cli.aws_options import EndpointUrl, Region
+from tenantmetrics.cli.aws_options import EndpointUrl, Region, Url
 from tenantmetrics.cli.server_load.target import (
     DatabaseName,
     KeepAwake,
     Ledger,
     ResourceArn,
     SecretArn,
-    Url,
     connect,
     may_pause,
     refuse_pausing,

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantmetrics.cli.aws_options import EndpointUrl, Region
+from tenantmetrics.cli.aws_options import EndpointUrl, Region, Url
 from tenantmetrics.cli.server_load.target import (
     DatabaseName,
     KeepAwake,
     Ledger,
     ResourceArn,
     SecretArn,
-    Url,
     connect,
     is_elsewhere,
     may_pause,

@@ -18,7 +18,6 @@ __all__ = [
     "Ledger",
     "ResourceArn",
     "SecretArn",
-    "Url",
     "connect",
     "is_elsewhere",
     "may_pause",
@@ -42,14 +41,6 @@ SecretArn = Annotated[
 ]
 DatabaseName = Annotated[
     str | None, typer.Option(help="Database to connect to through the Data API; any will do.")
-]
-Url = Annotated[
-    str | None,
-    typer.Option(
-        help="Connect here instead: postgresql://user@host/database. Keep the password "
-        "in PGPASSWORD or ~/.pgpass.",
-        envvar="TENANTMETRICS_POSTGRES_URL",
-    ),
 ]
 KeepAwake = Annotated[
     bool,

@@ -75,6 +75,11 @@ class Row:
     corrects: bool = False
     cut: bool = False
 
+    @property
+    def worth(self) -> Decimal:
+        """The amount with commitments counted the other way; as it is where that is not known."""
+        return self.amount if self.other is None else self.other
+
 
 @dataclass(slots=True)
 class Sorter:
@@ -144,8 +149,7 @@ class Sorter:
             self._refunds += row.amount
         if is_undecided(row.service, row.engine, row.operation, row.usage_type):
             self._undecided[row.usage_type] += row.amount
-        worth = row.amount if row.other is None else row.other
-        if name == "compute" and (row.kind in COMMITMENTS or worth != row.amount):
+        if name == "compute" and (row.kind in COMMITMENTS or row.worth != row.amount):
             self._ahead.add(row.kind)
         if row.cut:
             self._cut += row.amount
@@ -154,10 +158,10 @@ class Sorter:
     def _book(charges: Charges, name: str, row: Row) -> None:
         pool: PoolCharge = charges.pools[name]
         pool.amount += row.amount
-        pool.other += row.amount if row.other is None else row.other
+        pool.other += row.worth
         if name == "unclassified" and is_others(row.service):
             pool.foreign += row.amount
-            pool.foreign_other += row.amount if row.other is None else row.other
+            pool.foreign_other += row.worth
         pool.listed = plus(pool.listed, row.listed)
         pool.contracted = plus(pool.contracted, row.contracted)
         pool.quantity += 0 if is_taken_back(row.kind) else row.quantity

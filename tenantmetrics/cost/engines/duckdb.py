@@ -151,7 +151,7 @@ class _Folder:
             ).about("skip_corrupt")
 
 
-_HOUR = re.compile(r"CAST\(floor\(epoch\(window_start\) / 3600\) AS BIGINT\)", re.IGNORECASE)
+_HOUR = re.compile(re.escape(queries.HOUR), re.IGNORECASE)
 _COMPARED = re.compile(r"epoch\(window_start\) (>=|<) (\d+)", re.IGNORECASE)
 
 

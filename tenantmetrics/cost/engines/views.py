@@ -147,7 +147,7 @@ class Views:
         said, others = read_totals(paths)
         create = f"CREATE OR REPLACE TEMP VIEW {name} AS"
         if said is None:
-            self._database.execute(f"{create} {queries.STATEMENT_TOTALS_SQL}").fetchall()
+            self._database.execute(f"{create} {queries.totals_of(queries.STATEMENTS)}").fetchall()
             return
         self._database.register("said", said)
         sums = ", ".join(f"{column}::HUGEINT AS {column}" for column in ledger_totals.SUMS)
@@ -160,9 +160,7 @@ class Views:
         from_rows = ""
         if others:
             self._statements(_FROM_ROWS, others)
-            of_rows = f"FROM {_FROM_ROWS} "
-            sums_of = queries.STATEMENT_TOTALS_SQL.replace(f"FROM {queries.STATEMENTS} ", of_rows)
-            from_rows = f"UNION ALL BY NAME {sums_of}"
+            from_rows = f"UNION ALL BY NAME {queries.totals_of(_FROM_ROWS)}"
         self._database.execute(
             f"{create} SELECT * FROM {_FROM_FOOTERS} {from_rows}"  # noqa: S608 - names of our own
         ).fetchall()

@@ -127,24 +127,26 @@ def match(
         else:
             found.workless_ns += ns
     found.strangers.sort(key=lambda item: (-item[1], item[0]))
-    _rest(found, segment, overhead, unmatched_ns)
+    _rest(found, rests, overhead, unmatched_ns)
     return found
 
 
-def _rest(found: Matched, segment: Segment, overhead: ClusterOverhead, unmatched_ns: float) -> None:
+def _rest(
+    found: Matched, known: Mapping[int, Residue], overhead: ClusterOverhead, unmatched_ns: float
+) -> None:
     """Of the time that did not match, what our own calls that did not match account for."""
     rests = {True: Residue(), False: Residue()}
-    for statement, residue in residues(segment, overhead).items():
-        known = statement in found.work_ns
-        rests[known].rest_ns += residue.rest_ns
-        rests[known].calls += residue.calls
-        if not known:
+    for statement, residue in known.items():
+        matched = statement in found.work_ns
+        rests[matched].rest_ns += residue.rest_ns
+        rests[matched].calls += residue.calls
+        if not matched:
             found.missing.append((statement, residue.calls))
     mine, others = rests[False], rests[True]
     found.unmetered_ns = unmatched_ns
     if not mine.calls:
         return
-    error = overhead.error_ns
+    error = overhead.whole.error_ns
     if others.calls >= ENOUGH_CALLS:
         # What the view says of the others tells the overhead better than calls without work do.
         surplus = (others.rest_ns - math.fsum(found.work_ns.values())) / others.calls
@@ -174,7 +176,7 @@ def _shared(
     guess = _ALIKE * (1 - part)
     if mine is None or not mine.calls or ran.ns <= 0:
         return part, guess
-    errors = mine.calls * math.hypot(overhead.error_ns, MISFIT * overhead.whole.mean_ns)
+    errors = mine.calls * math.hypot(overhead.whole.error_ns, MISFIT * overhead.whole.mean_ns)
     noise2 = (mine.calls * overhead.whole.variance_ns2 + errors**2) / ran.ns**2
     if guess <= 0 or noise2 <= 0:
         return part, guess

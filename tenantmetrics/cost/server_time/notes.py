@@ -65,28 +65,29 @@ def _on_overhead(parts: Sequence[Part], where: str) -> Iterator[str]:
         return
     over = parts[0].overhead
     ms = over.whole.mean_ns / 1e6
+    error_ms = over.whole.error_ns / 1e6
     if over.whole.source is OverheadSource.STATEMENTS:
         yield (
             f"server time{where}: no calls without work (BEGIN, set_config, SELECT 1), so a call's "
-            f"overhead of {ms:.1f} ms, known to {over.error_ns / 1e6:.1f} ms, is what the cheapest "
+            f"overhead of {ms:.1f} ms, known to {error_ms:.1f} ms, is what the cheapest "
             "statements have in common; the server's own numbers would tell it"
         )
     elif over.whole.source is OverheadSource.FEW_WORKLESS:
         yield (
             f"server time{where}: fewer than {ENOUGH_CALLS} calls without work, so a call's "
-            f"overhead of {ms:.1f} ms is known to {over.error_ns / 1e6:.1f} ms only"
+            f"overhead of {ms:.1f} ms is known to {error_ms:.1f} ms only"
         )
     elif over.workless_ns and ms - over.workless_ns / 1e6 > _APART * ms:
         yield (
             f"server time{where}: calls without work take {over.workless_ns / 1e6:.1f} ms, less "
             "than the cheapest statements do; those may be look-ups or work for so long, so a "
-            f"call's overhead of {ms:.1f} ms is known to {over.error_ns / 1e6:.1f} ms only; the "
+            f"call's overhead of {ms:.1f} ms is known to {error_ms:.1f} ms only; the "
             "server's own numbers would tell it"
         )
     elif over.whole.error_ns > _WELL_KNOWN * over.whole.mean_ns:
         yield (
             f"server time{where}: calls without work are few, so a call's overhead of {ms:.1f} ms "
-            f"is known to {over.error_ns / 1e6:.1f} ms only; the server's own numbers would tell it"
+            f"is known to {error_ms:.1f} ms only; the server's own numbers would tell it"
         )
     if over.slope.is_bound and over.slope.ns_a_byte:
         yield (

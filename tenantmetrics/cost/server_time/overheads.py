@@ -13,7 +13,6 @@ from tenantmetrics.servertime import ENOUGH_CALLS, Moments, Overhead, OverheadSo
 from tenantmetrics.servertime.slope import Group
 
 __all__ = [
-    "UNSURE",
     "WORK",
     "ClusterOverhead",
     "StatementKey",
@@ -22,7 +21,7 @@ __all__ = [
     "cluster_overhead",
 ]
 
-UNSURE = 0.1
+_UNSURE = 0.1
 """How much lower the overhead may be, as a part of it, where no call without work tells it: what
 the cheapest statements take (0.05 to some ms) against what a call takes (20 to 60)."""
 
@@ -102,11 +101,6 @@ class ClusterOverhead:
         )
         return usual + self.offsets.get(writer_class, 0.0) + (self.cold_ns if cold else 0.0)
 
-    @property
-    def error_ns(self) -> float:
-        """The standard error of its mean."""
-        return self.whole.error_ns
-
 
 def cluster_overhead(
     parts: Mapping[StatementKey, StatementSums],
@@ -175,7 +169,7 @@ def _level(
     found.workless_ns = pooled.mean_ns
     found.whole = servertime.overhead(pooled, level.values(), misfit=misfit)
     if found.whole.source is OverheadSource.STATEMENTS:
-        error = math.hypot(found.whole.error_ns, UNSURE * found.whole.mean_ns)
+        error = math.hypot(found.whole.error_ns, _UNSURE * found.whole.mean_ns)
         found.whole = found.whole._replace(error_ns=error)
 
 

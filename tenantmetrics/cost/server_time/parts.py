@@ -108,7 +108,7 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
     # That long statements may wait longer makes the record too high, and never the server's load.
     moved = math.fsum(count * work.moved for count, work in part.works.values())
     whole = math.fsum(count for count, _ in part.works.values())
-    error = part.overhead.error_ns * moved / whole if whole else 0.0
+    error = part.overhead.whole.error_ns * moved / whole if whole else 0.0
     # Nor is anything unmetered that is ours if calls without work have the overhead of the others.
     doubt_ns = max(0.0, part.overhead.whole.mean_ns - part.overhead.workless_ns)
     for key in part.keys:

@@ -13,13 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tenantmetrics.cost.server_time.sql_words import HOUR, KIND, text, within
+from tenantmetrics.cost.queries import HOUR, STATEMENT_TOTALS, within
+from tenantmetrics.cost.server_time.sql_words import KIND, text
 from tenantmetrics.cost.statement import Period
 
-__all__ = ["RELATION", "TOTALS", "record", "statements", "summaries", "tenant_names"]
-
-RELATION = "statements"
-TOTALS = "statement_totals"
+__all__ = ["record", "statements", "summaries", "tenant_names"]
 
 
 def record(period: Period, classes: Mapping[str, int]) -> str:
@@ -79,9 +77,9 @@ def _by_window(period: Period, classes: Mapping[str, int]) -> str:
   SELECT {HOUR} AS hour, resource_arn AS arn, COALESCE(class, 0) AS class, fingerprint,
          {KIND} AS kind, calls, net_ns, us2, bytes, rows_written,
          epoch(window_start) AS first_s, epoch(window_start) + window_s AS last_s
-  FROM {TOTALS}
+  FROM {STATEMENT_TOTALS}
   LEFT JOIN (VALUES {", ".join(rows) or "('', 0)"}) AS classes(of_writer, class)
-    ON classes.of_writer = {TOTALS}.writer
+    ON classes.of_writer = {STATEMENT_TOTALS}.writer
   WHERE {within(period)}
 """  # noqa: S608 - numbers of ours
 

@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from tenantmetrics.cost.queries import HOUR, within
 from tenantmetrics.cost.server_time.sql_words import (
     BEGIN_GROUP,
     BYTES,
-    HOUR,
     NET,
     OPERATIONS,
     REST_GROUP,
@@ -20,7 +20,6 @@ from tenantmetrics.cost.server_time.sql_words import (
     WORKLESS_GROUP,
     double,
     text,
-    within,
 )
 from tenantmetrics.cost.statement import Period
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from tenantmetrics.cost.statement import Period
 from tenantmetrics.sqltext.fingerprint import fingerprint
 
 __all__ = [
     "BEGIN_GROUP",
     "BYTES",
-    "HOUR",
     "KIND",
     "NET",
     "OPERATIONS",
@@ -17,7 +15,6 @@ __all__ = [
     "WORKLESS_GROUP",
     "double",
     "text",
-    "within",
 ]
 
 WORKLESS_GROUP = -1
@@ -28,7 +25,6 @@ BEGIN_GROUP = -3
 REST_GROUP = -2
 """The group of the statements that have no group of their own."""
 
-HOUR = "CAST(floor(epoch(window_start) / 3600) AS BIGINT)"
 # BEGIN and ROLLBACK are operations of the API, which may take a connection or give it back: what
 # they take is told apart from statements without work, which are more like those with.
 OPERATIONS = ", ".join(
@@ -43,11 +39,6 @@ KIND = (
 WORKLESS = "(kind = 'workless' OR kind = 'cold_workless')"
 NET = "(duration_ns - waited_ns)"
 BYTES = "(request_bytes + response_bytes)"
-
-
-def within(period: Period) -> str:
-    """The windows of a period."""
-    return f"epoch(window_start) >= {period.start_s} AND epoch(window_start) < {period.end_s}"
 
 
 def double(number: float) -> str:

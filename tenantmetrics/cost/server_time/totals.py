@@ -49,11 +49,6 @@ def work_of(group: int, known: Known) -> Work:
     return known.works.get(group) or Work(LEAST_NS, known.overhead.mean_ns, 1.0)
 
 
-def _noise_ns2(cells: Sequence[Cell], known: Known) -> float:
-    """The variance of what a group's calls took beyond the overhead."""
-    return known.overhead.variance_ns2 * math.fsum(cell.noise for cell in cells)
-
-
 def _calls(cells: Sequence[Cell]) -> float:
     return math.fsum(cell.calls for cell in cells)
 

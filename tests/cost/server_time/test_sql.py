@@ -31,7 +31,9 @@ def opened(month):
         "CREATE VIEW statements AS SELECT to_timestamp(start) AS window_start, * EXCLUDE (start) "
         "FROM given"
     )
-    database.execute(f"CREATE VIEW {queries.STATEMENT_TOTALS} AS {queries.STATEMENT_TOTALS_SQL}")
+    database.execute(
+        f"CREATE VIEW {queries.STATEMENT_TOTALS} AS {queries.totals_of(queries.STATEMENTS)}"
+    )
     return one, database
 
 

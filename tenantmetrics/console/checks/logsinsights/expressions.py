@@ -10,6 +10,8 @@ from tenantmetrics.console.checks.logsinsights.language import (
     FUNCTIONS,
     PERIOD_CAPS,
     SLIP,
+    STATS,
+    TIME_FUNCTIONS,
     UNITS,
 )
 from tenantmetrics.console.checks.logsinsights.trees import (
@@ -28,7 +30,6 @@ __all__ = ["expression_faults"]
 
 _ARGUMENTS = {name.lower(): limits for name, limits in FUNCTIONS.items()}
 _AGGREGATES = frozenset(name.lower() for name in AGGREGATES)
-_PERIODS = frozenset({"bin", "datefloor", "dateceil"})
 
 
 def expression_faults(command: Tree[Token], *, ours: bool, counted: bool) -> Iterator[QueryFault]:
@@ -50,9 +51,9 @@ def expression_faults(command: Tree[Token], *, ours: bool, counted: bool) -> Ite
         given = len(call.children) - 1
         if not limits[0] <= given <= limits[1]:
             yield QueryFault(name.start_pos or 0, f"{name.value}() {_wanted(limits, given)}")
-        if name.value.lower() in _PERIODS:
+        if name.value.lower() in TIME_FUNCTIONS:
             yield from _period_faults(call, ours=ours)
-    is_stats = command.data in {"stats", "bare_stats"}
+    is_stats = command.data in STATS
     if not is_stats and not counted:
         for name in _aggregates(command):
             what = f"{name.value}() is an aggregate, which only stats computes"

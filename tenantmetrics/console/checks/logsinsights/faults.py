@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from tenantmetrics.console.checks.fault import Syntax
 from tenantmetrics.console.checks.logsinsights.expressions import expression_faults
-from tenantmetrics.console.checks.logsinsights.language import MAX_CHARS, MAX_LIMIT, MAX_ROWS
+from tenantmetrics.console.checks.logsinsights.language import (
+    MAX_CHARS,
+    MAX_LIMIT,
+    MAX_ROWS,
+    STATS,
+    TIME_FUNCTIONS,
+)
 from tenantmetrics.console.checks.logsinsights.parsing import UnknownCommand, at, parse_query
 from tenantmetrics.console.checks.logsinsights.scope import FieldScope
 from tenantmetrics.console.checks.logsinsights.trees import (
@@ -25,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["log_query_faults", "view_fault"]
 
-_TIME_FUNCTIONS = frozenset({"bin", "datefloor", "dateceil"})
 _BROKEN_REGEX = ("unterminated", "unbalanced", "nothing to repeat", "missing )", "multiple repeat")
 
 
@@ -70,10 +75,10 @@ def view_fault(text: str, view: str) -> str | None:
     except Syntax:
         return None  # a fault already
     commands = {command.data for command in subtrees(query)}
-    if view != "table" and not commands & {"stats", "bare_stats", "countfrequent"}:
+    if view != "table" and not commands & (STATS | {"countfrequent"}):
         return f"view {view!r} needs a query with stats: there is nothing to draw"
     names = {token_of(call).value.lower() for call in calls(query)}
-    if view == "timeSeries" and not names & _TIME_FUNCTIONS:
+    if view == "timeSeries" and not names & TIME_FUNCTIONS:
         return "view 'timeSeries' needs stats … by bin(…): a time axis is needed"
     return None
 

@@ -19,8 +19,16 @@ __all__ = [
     "OWN_FIELDS",
     "PERIOD_CAPS",
     "SLIP",
+    "STATS",
+    "TIME_FUNCTIONS",
     "UNITS",
 ]
+
+STATS = frozenset({"stats", "bare_stats"})
+"""The grammar's names of stats: with the word, and without it."""
+
+TIME_FUNCTIONS = frozenset({"bin", "datefloor", "dateceil"})
+"""Functions of a time and a period."""
 
 MAX_CHARS = 10_000
 """Length of a query (StartQuery, queryString)."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tenantmetrics.console.checks.logsinsights.language import EMF_FIELDS, OWN_FIELDS, SLIP
+from tenantmetrics.console.checks.logsinsights.language import EMF_FIELDS, OWN_FIELDS, SLIP, STATS
 from tenantmetrics.console.checks.logsinsights.trees import QueryFault, subtrees, token_of, tokens
 from tenantmetrics.console.known import close_to
 
@@ -49,7 +49,7 @@ class FieldScope:
         if command.data in {"source", "lookup", "join"} or self._any:
             return
         there = self._made
-        if command.data in {"stats", "bare_stats"}:
+        if command.data in STATS:
             there = there | set(_aliases(command))  # arithmetic on columns of the same stats
         seen = set()
         for field in subtrees(command, "field", "parsed"):
@@ -72,7 +72,7 @@ class FieldScope:
         if command.data == "autoregress":
             (name, *_) = _fields(command)
             made |= {f"{name}_p{lag}" for lag in range(1, _MAX_LAG)}
-        if command.data in {"stats", "bare_stats"}:
+        if command.data in STATS:
             self.counted = True
             groups = {name for by in subtrees(command, "by") for name in _fields(by)}
             self._left, self._made, self._any = made | groups, set(), False
