@@ -28,3 +28,8 @@ def main() -> None:
         sys.exit(f"tenantmetrics: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        # Ctrl-C while Python runs code from a string, as each dataclass does when its module is
+        # loaded, marks the interpreter: `python -m` then dies by SIGINT instead of with the status
+        # given here. Running another string clears the mark (run_eval_code_obj in pythonrun.c).
+        exec("")  # noqa: S102
