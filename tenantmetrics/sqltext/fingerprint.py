@@ -162,24 +162,24 @@ def _words_as_values(tokens: list[str]) -> list[str]:
         tokens = [
             _VALUE
             if tokens[at - 2 : at] == ["extract", "("] and tokens[at + 1 : at + 2] == ["from"]
-            else token
-            for at, token in enumerate(tokens)
+            else word
+            for at, word in enumerate(tokens)
         ]
     if "all" in tokens:
         tokens = [
-            _VALUE if token == "all" and tokens[at - 1 : at] == ["limit"] else token
-            for at, token in enumerate(tokens)
+            _VALUE if word == "all" and tokens[at - 1 : at] == ["limit"] else word
+            for at, word in enumerate(tokens)
         ]
     if not _NORMAL_FORMS.isdisjoint(tokens):
         tokens = [
             _VALUE
-            if token in _NORMAL_FORMS
+            if word in _NORMAL_FORMS
             and (
                 tokens[at + 1 : at + 2] == ["normalized"]
                 or (tokens[at - 1 : at] == [","] and tokens[at + 1 : at + 2] == [")"])
             )
-            else token
-            for at, token in enumerate(tokens)
+            else word
+            for at, word in enumerate(tokens)
         ]
     return tokens
 
