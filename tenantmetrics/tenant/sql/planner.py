@@ -13,14 +13,14 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.fast_path.plain_plan import plain_plan
 from tenantmetrics.tenant.sql.many_row_insert import bulk_rows
-from tenantmetrics.tenant.sql.parser import token_count, too_long_to_parse
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.query_plan import LONG, query_plan, steps_of
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
 from tenantmetrics.tenant.sql.query_summary import clipped
 from tenantmetrics.tenant.sql.restrictions import Either, Restriction
 from tenantmetrics.tenant.sql.template import TOO_LONG
-from tenantmetrics.tenant.sql.utility_statements import needs_parser, read_utility
+from tenantmetrics.tenant.sql.text_limits import token_count, too_long_to_parse
+from tenantmetrics.tenant.sql.utility_statements import read_utility
 from tenantmetrics.tenant.sql.utility_tokens import utility_tokens
 
 __all__ = ["analysed_plan", "plan_of"]
@@ -36,7 +36,12 @@ _MAX_FINGERPRINTED = 8_000
 """Characters without literals; a longer text has no fingerprint."""
 _MAX_FINGERPRINTED_TOKENS = 2_000
 """1.2 to 2 ms; half as many where brackets make each take twice the time."""
-_QUERY = re.compile(r"\s*+(?:select|insert|update|delete)\s", re.IGNORECASE)
+_QUERY = re.compile(
+    r"[ \t\n\r\f\v(]*+(?:select|with|insert|update|delete|merge|values|table)"
+    r"(?![\w$\x80-\U0010FFFF])",
+    re.IGNORECASE,
+)
+"""What the parser reads; the tokens of the others are."""
 
 
 def plan_of(template: str, vocabulary: Vocabulary) -> Plan:
@@ -147,8 +152,6 @@ def _plan(text: str, vocabulary: Vocabulary, budget: Budget | None) -> Plan:
     words = utility_tokens(text)
     if not words:
         return Plan()
-    if needs_parser(words):
-        return query_plan(text, vocabulary, budget)
     utility = read_utility(words)
     if utility.inner < 0:
         return Plan(
