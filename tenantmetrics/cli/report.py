@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -256,6 +257,9 @@ def report(
     if pages is not None and wanted.is_one and not own:
         _print(wanted.text(pages).encode())
     elif not files and (format_ is None or format_ is Format.TABLE):
+        if isinstance(sys.stdout, TextIOWrapper):
+            # A name that the terminal cannot write is no reason to show nothing.
+            sys.stdout.reconfigure(errors="backslashreplace")
         terminal.show(statement, top=top)
     elif not files and format_ is not None:
         _print(in_format(statement, format_, top=top, csv_locale=csv_locale))

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tenantmetrics.cost.as_named import as_named, is_gzip
+
 __all__ = ["rows_of_csv", "rows_of_parquet"]
 
 _SAMPLE_BYTES = 256 * 1024
@@ -20,7 +22,7 @@ def rows_of_csv(paths: Sequence[Path]) -> int:
     for path in paths:
         try:
             size = path.stat().st_size
-            packed = path.suffix == ".gz"
+            packed = is_gzip(path)
             with path.open("rb") as file, gzip.open(file) if packed else file as content:
                 sample = content.read(_SAMPLE_BYTES)
                 taken = file.tell() if packed else len(sample)
@@ -49,7 +51,7 @@ def rows_of_parquet(paths: Sequence[Path], database: Any) -> int:
     for size, path in sorted(sizes)[:: -max(1, len(sizes) // _SAMPLE_FILES)][:_SAMPLE_FILES]:
         try:
             found = database.execute(
-                "SELECT sum(num_rows) FROM parquet_file_metadata(?)", [str(path)]
+                "SELECT sum(num_rows) FROM parquet_file_metadata(?)", [as_named(path)]
             ).fetchall()
         except Exception:  # noqa: BLE001, S112 - a broken file is told where it is read
             continue
