@@ -23,11 +23,13 @@ from tenantmetrics.cli.rls import rls
 from tenantmetrics.cli.server_load import server_load
 from tenantmetrics.cli.sidecar import sidecar
 from tenantmetrics.cli.storage import storage
+from tenantmetrics.cli.wrong_values import CommandTree
 
 __all__ = ["app"]
 
 app = typer.Typer(
     name="tenantmetrics",
+    cls=CommandTree,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

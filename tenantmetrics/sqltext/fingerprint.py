@@ -8,6 +8,7 @@ Both are cut into tokens, and what may differ between the two is folded:
   psycopg's `%s` and `%(name)s`, with the cast or the type's name that belongs to them;
 - lists: `?, ?, ?` is one value, `(…), (…)` with the same inside is one row. PostgreSQL 18 folds
   lists too, and writes `IN ($1 /*, ... */)`;
+- words that PostgreSQL reads as values: `EXTRACT(year FROM ...)`, `LIMIT ALL`, `IS NFC NORMALIZED`;
 - what SET sets a variable to, and the name of a savepoint or of a prepared statement.
 
 Two statements that differ only in these have one fingerprint: they are one statement with other
@@ -58,6 +59,7 @@ _TYPE_WORDS = frozenset(
     {"char", "character", "precision", "time", "varying", "with", "without", "zone"},
 )
 _NAME_FOLLOWS = frozenset({"deallocate", "release", "savepoint"})
+_NORMAL_FORMS = frozenset({"nfc", "nfd", "nfkc", "nfkd"})
 _NO_VARIABLE = frozenset({"constraints", "role", "transaction"})
 
 
@@ -83,7 +85,7 @@ def fingerprint_of(tokens: list[str]) -> int:
 
 
 def _number(simplified: list[str]) -> int:
-    tokens = _without_names(_fold(simplified))
+    tokens = _without_names(_fold(_words_as_values(simplified)))
     if not tokens:
         return 0
     digest = blake2b(" ".join(tokens).encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -152,6 +154,34 @@ def _add_word(found: list[str], word: str) -> None:
         # N'x' becomes N$1.
         if part and part != "n":
             found.append(part)
+
+
+def _words_as_values(tokens: list[str]) -> list[str]:
+    """The tokens with `?` for words that are constants to PostgreSQL's grammar, as the view has."""
+    if "extract" in tokens:
+        tokens = [
+            _VALUE
+            if tokens[at - 2 : at] == ["extract", "("] and tokens[at + 1 : at + 2] == ["from"]
+            else word
+            for at, word in enumerate(tokens)
+        ]
+    if "all" in tokens:
+        tokens = [
+            _VALUE if word == "all" and tokens[at - 1 : at] == ["limit"] else word
+            for at, word in enumerate(tokens)
+        ]
+    if not _NORMAL_FORMS.isdisjoint(tokens):
+        tokens = [
+            _VALUE
+            if word in _NORMAL_FORMS
+            and (
+                tokens[at + 1 : at + 2] == ["normalized"]
+                or (tokens[at - 1 : at] == [","] and tokens[at + 1 : at + 2] == [")"])
+            )
+            else word
+            for at, word in enumerate(tokens)
+        ]
+    return tokens
 
 
 def _without_percents(sql: str) -> str:

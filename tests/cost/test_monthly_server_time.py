@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from decimal import Decimal
 
 import pytest
@@ -81,6 +82,57 @@ def test_a_ledger_of_version_1_is_divided_by_wall_time_and_says_so(
     assert compute(statement) == compute(old) == {"acme": 3, "bee": 9, UNATTRIBUTED: 0}
     assert [one.method for one in statement.server_time.methods] == [Method.WALL]
     assert any("In all hours server time is the wall time" in note for note in statement.notes)
+
+
+@pytest.fixture
+def older_ledger(worked_ledger, as_version_1):
+    """The same two hours, written before there were statements."""
+    for path in sorted(worked_ledger.glob("date=*/*/*.parquet")):
+        as_version_1(path)
+    shutil.rmtree(worked_ledger / "_statements")
+    return worked_ledger
+
+
+def test_hours_of_version_1_are_divided_by_the_servers_number_where_there_is_one(older_ledger):
+    """Load alone: what calls took beyond it is overhead, the same for each; and that is said."""
+    say_load(older_ledger, 12)
+    statement = monthly(asked(older_ledger, idle="weighted"))
+    shares = compute(statement)
+    assert shares["heavy"] / sum(shares.values()) > Decimal("0.9")
+    heavy = statement.server_time.tenants["heavy"]
+    assert heavy.weight_low < heavy.weight < heavy.weight_high
+    assert [(one.method, one.hours) for one in statement.server_time.methods] == [
+        (Method.DB_LOAD, 2)
+    ]
+    assert any("2 of 2 hours have no statements" in note for note in statement.notes)
+
+
+@pytest.mark.parametrize("dimension", ["application", "user"])
+def test_hours_of_version_1_whose_tenants_the_server_names_are_divided_by_its_word(
+    older_ledger, dimension
+):
+    """One hour named, the other by wall time; each method says how many hours it covers."""
+    row = {
+        "start_s": START_S, "period_s": 3600, "resource_arn": ARN, "instance": "i",
+        "dimension": dimension,
+    }  # fmt: skip
+    loads = {"": 12, "chatty": 3, "heavy": 9}
+    rows = [{**row, "name": name, "load_aas": s / 3600} for name, s in loads.items()]
+    tables.write(older_ledger, tables.PERFORMANCE_INSIGHTS, START_S, "test", rows)
+    statement = monthly(asked(older_ledger))
+    server_time = statement.server_time
+    assert [(one.method, one.hours) for one in server_time.methods] == [
+        (Method.PERFORMANCE_INSIGHTS, 1),
+        (Method.WALL, 1),
+    ]
+    wall = {line.tenant: line.usage.duration_ns / 2 for line in statement.lines}
+    for tenant, seconds in (("chatty", 3), ("heavy", 9)):
+        expected = seconds * 1e9 + wall[tenant]
+        assert server_time.tenants[tenant].server_ns == pytest.approx(expected, rel=0.05)
+    for words in ("1 of 2 hours have no statements", "In 1 of the hours"):
+        assert any(words in note for note in statement.notes)
+    with pytest.raises(ReportError, match="server time by db-load cannot be had"):
+        monthly(asked(older_ledger, server_time="db-load"))
 
 
 @pytest.mark.parametrize("method", ["statements", "performance-insights", "db-load", "activity"])

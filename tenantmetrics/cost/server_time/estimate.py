@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from tenantmetrics.cost.engines import OpenLedger
+from tenantmetrics.cost.server_time.both import Both
 from tenantmetrics.cost.server_time.estimated import ServerTimeEstimate
 from tenantmetrics.cost.server_time.model import Estimate, Method, ServerTimeSource
+from tenantmetrics.cost.server_time.older import OlderCalls
 from tenantmetrics.cost.server_time.record import HourRecord, Record
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad, read_server
 from tenantmetrics.cost.server_time.wall import WallEstimate
@@ -18,6 +20,8 @@ from tenantmetrics.errors import ReportError
 
 __all__ = ["estimate"]
 
+_BY_NUMBER = frozenset({Method.PERFORMANCE_INSIGHTS, Method.DB_LOAD, Method.ACTIVITY})
+"""Methods that need no statements."""
 _WHOLE = 0.8
 """The part of an hour's calls that the table of statements must hold for the hour to be estimated
 from it: writers of an older version do not write it."""
@@ -52,55 +56,102 @@ def estimate(
         return WallEstimate(hours)
     record = Record(ledger, period, writers)
     whole = _whole_hours(record, hours)
-    keys = [key for key in record.hours if key[0] in whole]
-    if not keys:
-        if asked is not ServerTimeSource.AUTO:
-            raise ReportError(
-                f"server time by {asked} cannot be had: the ledger holds no calls by statement in "
-                f"{period.label}, as version 2 of it does"
-            )
-        return WallEstimate(hours)
     server = read_server(where, period.start_s, period.end_s)
     wanted = None if asked is ServerTimeSource.AUTO else Method(asked.value)
-    methods = {key: _method(key, record.hours[key], server, wanted) for key in keys}
-    more = []
-    if wanted is not None:
-        lacking = sum(method is not wanted for method in methods.values())
-        if lacking == len(methods):
-            raise ReportError(
-                f"server time by {asked} cannot be had: nothing below the ledger says it of "
-                f"{period.label}{_of_others(server, record, others)}"
-            )
-        if lacking:
-            more.append(
-                f"server time by {asked} was asked for and is not there for {lacking} of "
-                f"{len(methods)} hours: those are estimated by the record"
-            )
-    quiet = _quiet_hours(record, server, wanted, frozenset(hours) - whole)
+    methods = {
+        key: _method(key, known, server, wanted)
+        for key, known in record.hours.items()
+        if key[0] in whole
+    }
+    older = OlderCalls(ledger, frozenset(hours) - whole)
+    older_record, older_methods = _older(older, period, server, wanted)
+    every = {**methods, **older_methods}
+    if wanted is not None and wanted not in every.values():
+        why = f"the ledger holds no calls by statement in {period.label}, as version 2 of it does"
+        if methods or wanted in _BY_NUMBER:
+            strangers = _of_others(server, record, others)
+            why = f"nothing below the ledger says it of {period.label}{strangers}"
+        raise ReportError(f"server time by {asked} cannot be had: {why}")
+    if not every:
+        return WallEstimate(hours)
+    by_server = {hour for hour, _ in older_methods}
+    by_wall = frozenset(hours) - whole - by_server
+    quiet = _quiet_hours(record, server, wanted, by_wall | by_server)
+    more = list(_on_choice(methods, wanted, quiet))
+    strangers = _of_others(server, record if methods else older_record or record, others)
+    if strangers and wanted is None:
+        more.append(f"what the server says was not used in part{strangers}")
+    more += _on_older(len(hours), len(by_server), len(by_wall))
+    mine = {hour: used for hour, used in hours.items() if hour not in by_server}
+    made: Estimate = WallEstimate(mine, tuple(more))
+    if methods:
+        made = ServerTimeEstimate(
+            ledger,
+            period,
+            usage=mine,
+            record=record,
+            server=server,
+            methods=methods,
+            quiet=quiet,
+            more=more,
+        )
+    if older_record is None:
+        return made
+    of_older = ServerTimeEstimate(
+        older,
+        period,
+        usage={hour: hours[hour] for hour in by_server},
+        record=older_record,
+        server=server,
+        methods=older_methods,
+        quiet={},
+    )
+    return Both(made, of_older)
+
+
+def _on_choice(
+    methods: Mapping[HourKey, Method], wanted: Method | None, quiet: Collection[int]
+) -> Iterator[str]:
+    """Notes on how the methods were chosen."""
+    lacking = sum(method is not wanted for method in methods.values())
+    if wanted is not None and lacking:
+        yield (
+            f"server time by {wanted} was asked for and is not there for {lacking} of "
+            f"{len(methods)} hours: those are estimated by the record"
+        )
     if quiet:
-        more.append(
+        yield (
             f"in {len(quiet)} hour{'s' * (len(quiet) > 1)} without a metered call the server had "
             "load: as far as it goes, their capacity is unmetered and not idle"
         )
-    strangers = _of_others(server, record, others)
-    if strangers and wanted is None:
-        more.append(f"what the server says was not used in part{strangers}")
-    older = len(hours) - len(whole)
-    if older:
-        more.append(
-            f"{older} of {len(hours)} hours were written by an older version: there compute is "
-            "divided by wall time"
+
+
+def _on_older(hours: int, by_server: int, by_wall: int) -> Iterator[str]:
+    """Notes on hours without statements: how many of all are divided by what."""
+    older = "hours have no statements (an older version's ledger, or logs or metrics)"
+    if by_server:
+        yield (
+            f"{by_server} of {hours} {older}: there the server's own number is divided by what "
+            "calls took beyond an overhead that is the same for all; that writers are in several "
+            "places, and load that nobody metered, are not told and are in no interval"
         )
-    return ServerTimeEstimate(
-        ledger,
-        period,
-        usage=hours,
-        record=record,
-        server=server,
-        methods=methods,
-        quiet=quiet,
-        more=more,
-    )
+    if by_wall:
+        yield f"{by_wall} of {hours} {older}: there compute is divided by wall time"
+
+
+def _older(
+    ledger: OlderCalls, period: Period, server: ServerLoad, wanted: Method | None
+) -> tuple[Record | None, dict[HourKey, Method]]:
+    """The record of hours without statements, and the methods of those that the server tells."""
+    numbers = (server.load_ns, server.insights_ns, server.sampled_ns)
+    if not any(hour in ledger.hours for number in numbers for hour, _ in number):
+        return None, {}
+    record = Record(ledger, period, {})
+    methods = {key: _method(key, known, server, wanted) for key, known in record.hours.items()}
+    # An hour is divided by one measure: what clients waited for is no load.
+    unknown = {key[0] for key, method in methods.items() if method not in _BY_NUMBER}
+    found = {key: method for key, method in methods.items() if key[0] not in unknown}
+    return (record, found) if found else (None, {})
 
 
 def _whole_hours(record: Record, hours: Mapping[int, HourUsage]) -> set[int]:
@@ -128,10 +179,7 @@ def _quiet_hours(
     """
     loads: dict[Method, Mapping[HourKey, float]] = {
         Method.DB_LOAD: server.load_ns,
-        Method.PERFORMANCE_INSIGHTS: {
-            key: names.get("") or math.fsum(names.values())
-            for key, names in server.applications_ns.items()
-        },
+        Method.PERFORMANCE_INSIGHTS: server.insights_ns,
         Method.STATEMENTS: {
             key: math.fsum(ran.ns for ran in statements.values())
             for key, statements in server.statements.items()
@@ -169,7 +217,7 @@ def _method(key: HourKey, known: HourRecord, server: ServerLoad, wanted: Method 
     there = {
         Method.STATEMENTS: key in server.statements
         and server.covers("statements", arn, known.first_s, known.last_s),
-        Method.PERFORMANCE_INSIGHTS: key in server.applications_ns
+        Method.PERFORMANCE_INSIGHTS: (key in server.applications_ns or key in server.users_ns)
         and server.covers("performance_insights", arn, known.first_s, known.last_s),
         Method.DB_LOAD: key in server.load_ns
         and server.covers("db_load", arn, known.first_s, known.last_s),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from tenantmetrics.cost.server_time.known import LEAST_NS
 from tenantmetrics.cost.server_time.matched import Matched, match
@@ -135,11 +136,23 @@ def _total(part: Part, key: HourKey, record: Record, server: ServerLoad) -> tupl
     """The server's time of an hour, and what of it is named as a tenant's."""
     if part.method in {Method.PERFORMANCE_INSIGHTS, Method.ACTIVITY}:
         sampled = part.method is Method.ACTIVITY
-        names = (server.sampled_ns if sampled else server.applications_ns)[key]
-        part.tenants[key] = named_ns(names, record.tenants)
-        total = names.get("", 0.0) or math.fsum(names.values())
-        return total, min(total, math.fsum(part.tenants[key].values()))
+        tables = (server.sampled_ns,) if sampled else (server.applications_ns, server.users_ns)
+        # Tenants may be applications or roles: by whichever names more of them.
+        said, total, part.tenants[key] = max(
+            (_named(table[key], record.tenants) for table in tables if key in table),
+            key=itemgetter(0),
+        )
+        return total, said
     return server.load_ns[key], 0.0
+
+
+def _named(
+    names: Mapping[str, float], tenants: Sequence[str]
+) -> tuple[float, float, dict[str, float]]:
+    """What is named as a tenant's, all load, and the tenants' parts."""
+    total = names.get("", 0.0) or math.fsum(names.values())
+    found = named_ns(names, tenants)
+    return min(total, math.fsum(found.values())), total, found
 
 
 def _by_statements(part: Part, record: Record, server: ServerLoad) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class ServerLoad:
         statements: Executions and time by hour and cluster, then by fingerprint.
         load_ns: Active session nanoseconds by hour and cluster (DBLoad).
         applications_ns: The same by `application_name`, "" being all of them.
+        users_ns: The same by role.
         sampled_ns: The same by samples of pg_stat_activity, by tenant, "" being all of them.
         summaries: A statement's summary, by fingerprint.
         gaps: What `gap` said, by cluster.
@@ -48,11 +50,20 @@ class ServerLoad:
     statements: dict[HourKey, dict[int, Ran]] = field(default_factory=dict)
     load_ns: dict[HourKey, float] = field(default_factory=dict)
     applications_ns: dict[HourKey, dict[str, float]] = field(default_factory=dict)
+    users_ns: dict[HourKey, dict[str, float]] = field(default_factory=dict)
     sampled_ns: dict[HourKey, dict[str, float]] = field(default_factory=dict)
     summaries: dict[int, str] = field(default_factory=dict)
     gaps: dict[str, set[str]] = field(default_factory=dict)
     spans: dict[tuple[str, str], list[tuple[int, int]]] = field(default_factory=dict)
     sample_s: float = 1.0
+
+    @property
+    def insights_ns(self) -> dict[HourKey, float]:
+        """All load by Performance Insights, whichever names it was asked by."""
+        return {
+            key: names.get("") or math.fsum(names.values())
+            for key, names in {**self.users_ns, **self.applications_ns}.items()
+        }
 
     def covers(self, table: str, arn: str, first_s: int, last_s: int) -> bool:
         """Whether a table speaks of the time in which an hour's calls were.
@@ -91,10 +102,9 @@ def read_server(where: str | os.PathLike[str], start_s: int, end_s: int) -> Serv
             found.load_ns[key] = found.load_ns.get(key, 0.0) + row["load_aas"] * seconds * 1e9
         _span(found, tables.DB_LOAD.name, row)
     for row in _rows(where, tables.PERFORMANCE_INSIGHTS, start_s, end_s):
-        if row["dimension"] != "application":
-            continue
+        of = found.users_ns if row["dimension"] == "user" else found.applications_ns
         for key, seconds in _by_hour(row, start_s, end_s):
-            names = found.applications_ns.setdefault(key, {})
+            names = of.setdefault(key, {})
             names[row["name"]] = names.get(row["name"], 0.0) + row["load_aas"] * seconds * 1e9
         _span(found, tables.PERFORMANCE_INSIGHTS.name, row)
     _activity(found, _rows(where, tables.ACTIVITY, start_s, end_s), start_s, end_s)

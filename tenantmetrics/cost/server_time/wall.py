@@ -51,6 +51,8 @@ class WallEstimate:
     @property
     def methods(self) -> tuple[MethodCoverage, ...]:
         """Wall time, in all hours."""
+        if not self.usage:
+            return ()
         return (
             MethodCoverage(
                 method=Method.WALL,

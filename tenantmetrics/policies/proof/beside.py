@@ -226,7 +226,7 @@ class Beside:
         category = "A" if kind.endswith("[]") else "N" if kind in _NUMBERS else ""
         category = "S" if kind in _TEXTS else category
         column = Column("", 0, kind, kind, category, "e", True, "", "", False)
-        found = candidates(column, (), self.seeds.labels(column), str(UUID(int=1)))
+        found = candidates(column, (), self.seeds.fitting.labels(column), str(UUID(int=1)))
         return found[0] if found else ""
 
     def _called(self, function: Function) -> list[str | None]:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from tenantmetrics.errors import RlsError
 from tenantmetrics.policies.catalogue import Table
 from tenantmetrics.policies.proof.beside import Beside
-from tenantmetrics.policies.proof.probes import Probes
+from tenantmetrics.policies.proof.hinted_rows import plant_more
+from tenantmetrics.policies.proof.probes import probes
 from tenantmetrics.policies.proof.rights import Rights, rights_of
 from tenantmetrics.policies.proof.seeds import A, B, Seeds
 from tenantmetrics.policies.proof.session import Session
+from tenantmetrics.policies.proof.trial import Trial
 from tenantmetrics.policies.proof.verdict import Proved, Verdict
 from tenantmetrics.policies.read import read
 from tenantmetrics.policies.scope import Scope, Settings
@@ -164,7 +166,7 @@ def _all(scope: Scope, session: Session, wanted: list[Table], *, functions: bool
         for table in tried:
             if (table.oid, A) in seeds.rows and (table.oid, B) in seeds.rows:
                 said = [f"{policy.using} {policy.with_check}" for policy in table.policies]
-                seeds.plant_more(table, [" ".join(said), *beside.texts(table)])
+                plant_more(seeds, table, [" ".join(said), *beside.texts(table)])
         for table in tried:
             proved += _one(scope, session, seeds, table, rights[table.oid])
         proved += beside.after()
@@ -181,4 +183,4 @@ def _one(
     if (table.oid, A) not in seeds.rows or (table.oid, B) not in seeds.rows:
         why = seeds.refused.get(table.oid, "it points at rows that cannot be made")
         return [Proved(table.sql, "every operation", Verdict.UNPROVED, why)]
-    return list(Probes(scope, session, seeds, table, rights).all())
+    return list(probes(Trial(scope, session, seeds, table, rights)))

@@ -17,6 +17,7 @@ from tenantmetrics.console.checks.logsinsights.language import (
 from tenantmetrics.console.checks.logsinsights.trees import (
     QueryFault,
     calls,
+    fault_at,
     subtrees,
     token_of,
     tokens,
@@ -46,18 +47,18 @@ def expression_faults(command: Tree[Token], *, ours: bool, counted: bool) -> Ite
         if limits is None:
             if ours or close_to(name.value, FUNCTIONS, SLIP):
                 hint = close_to(name.value, FUNCTIONS)
-                yield QueryFault(name.start_pos or 0, f"there is no function {name.value!r}{hint}")
+                yield fault_at(name, f"there is no function {name.value!r}{hint}")
             continue
         given = len(call.children) - 1
         if not limits[0] <= given <= limits[1]:
-            yield QueryFault(name.start_pos or 0, f"{name.value}() {_wanted(limits, given)}")
+            yield fault_at(name, f"{name.value}() {_wanted(limits, given)}")
         if name.value.lower() in TIME_FUNCTIONS:
             yield from _period_faults(call, ours=ours)
     is_stats = command.data in STATS
     if not is_stats and not counted:
         for name in _aggregates(command):
             what = f"{name.value}() is an aggregate, which only stats computes"
-            yield QueryFault(name.start_pos or 0, what)
+            yield fault_at(name, what)
     if is_stats:
         yield from _stats_faults(command)
 
@@ -67,11 +68,11 @@ def _stats_faults(command: Tree[Token]) -> Iterator[QueryFault]:
     functions = {token_of(call).value.lower() for column in columns for call in calls(column)}  # type: ignore[arg-type]
     if not functions & _AGGREGATES and functions <= set(_ARGUMENTS):
         what = "stats without an aggregate such as count(*)"
-        yield QueryFault(token_of(command).start_pos or 0, what)
+        yield fault_at(token_of(command), what)
     for group in subtrees(command, "by"):
         for name in _aggregates(group):
             what = f"{name.value}() after by: groups are made of fields, not of aggregates"
-            yield QueryFault(name.start_pos or 0, what)
+            yield fault_at(name, what)
     for call in calls(command):
         if token_of(call).value.lower() in _AGGREGATES:
             for argument in call.children[1:]:
@@ -79,7 +80,7 @@ def _stats_faults(command: Tree[Token]) -> Iterator[QueryFault]:
                     continue
                 for name in _aggregates(argument):
                     what = f"{name.value}() inside {token_of(call).value}(): use a second stats"
-                    yield QueryFault(name.start_pos or 0, what)
+                    yield fault_at(name, what)
 
 
 def _aggregates(tree: Tree[Token]) -> Iterator[Token]:
@@ -117,7 +118,7 @@ def _period_faults(call: Tree[Token], *, ours: bool) -> Iterator[QueryFault]:
     unit = text[len(amount) :]
     if unit not in UNITS:
         what = f"{name.value}({text}): no unit of time, such as {amount}m"
-        yield QueryFault(name.start_pos or 0, what)
+        yield fault_at(name, what)
     elif ours and amount.isdigit() and int(amount) > (cap := PERIOD_CAPS.get(unit, int(amount))):
         what = f"{name.value}({text}) counts as {cap}{unit}: use a larger unit"
-        yield QueryFault(name.start_pos or 0, what)
+        yield fault_at(name, what)

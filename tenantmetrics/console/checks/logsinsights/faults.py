@@ -20,6 +20,7 @@ from tenantmetrics.console.checks.logsinsights.scope import FieldScope
 from tenantmetrics.console.checks.logsinsights.trees import (
     QueryFault,
     calls,
+    fault_at,
     subqueries,
     subtrees,
     token_of,
@@ -98,7 +99,7 @@ def _query_faults(query: Tree[Token], *, ours: bool) -> Iterator[QueryFault]:
 def _command_faults(command: Tree[Token], *, ours: bool) -> Iterator[QueryFault]:
     if command.data == "bare_stats" and ours:
         name = token_of(next(calls(command)))
-        yield QueryFault(name.start_pos or 0, f"no command {name.value!r}: write stats before it")
+        yield fault_at(name, f"no command {name.value!r}: write stats before it")
     if command.data == "limit":
         yield from _limit_faults(command, MAX_ROWS if ours else MAX_LIMIT)
     for glob in subtrees(command, "glob"):
@@ -109,13 +110,13 @@ def _command_faults(command: Tree[Token], *, ours: bool) -> Iterator[QueryFault]
         for token in tokens(command, "EQUALS", "COMPARISON"):
             if token.value in {"==", "<>"}:
                 right = {"==": "=", "<>": "!="}[token.value]
-                yield QueryFault(token.start_pos or 0, f"{token.value} is written {right} here")
+                yield fault_at(token, f"{token.value} is written {right} here")
 
 
 def _limit_faults(command: Tree[Token], most: int) -> Iterator[QueryFault]:
     (number,) = tokens(command, "NUMBER")
     if not number.value.isdigit() or not 1 <= int(number.value) <= most:
-        yield QueryFault(number.start_pos or 0, f"limit {number.value!r} is not within 1 to {most}")
+        yield fault_at(number, f"limit {number.value!r} is not within 1 to {most}")
 
 
 def _glob_faults(glob: Tree[Token]) -> Iterator[QueryFault]:
@@ -125,7 +126,7 @@ def _glob_faults(glob: Tree[Token]) -> Iterator[QueryFault]:
     asterisks = pattern.value.count("*")
     if asterisks != names:
         what = f"the pattern has {asterisks} asterisks and as names {names} fields"
-        yield QueryFault(pattern.start_pos or 0, f"parse: {what}: they must be as many")
+        yield fault_at(pattern, f"parse: {what}: they must be as many")
 
 
 def _regex_faults(token: Token) -> Iterator[QueryFault]:
@@ -136,4 +137,4 @@ def _regex_faults(token: Token) -> Iterator[QueryFault]:
     except re.error as error:
         if str(error).startswith(_BROKEN_REGEX):  # what Java's and Python's have in common
             what = f"regular expression {regex} is broken: {error}"
-            yield QueryFault(token.start_pos or 0, what)
+            yield fault_at(token, what)

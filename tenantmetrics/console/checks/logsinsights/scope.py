@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tenantmetrics.console.checks.logsinsights.language import EMF_FIELDS, OWN_FIELDS, SLIP, STATS
-from tenantmetrics.console.checks.logsinsights.trees import QueryFault, subtrees, token_of, tokens
+from tenantmetrics.console.checks.logsinsights.trees import (
+    QueryFault,
+    fault_at,
+    subtrees,
+    token_of,
+    tokens,
+)
 from tenantmetrics.console.known import close_to
 
 if TYPE_CHECKING:
@@ -58,7 +64,7 @@ class FieldScope:
                 continue
             seen.add(name)
             if what := self._fault(name):
-                yield QueryFault(token_of(field).start_pos or 0, what)
+                yield fault_at(token_of(field), what)
 
     def after(self, command: Tree[Token]) -> None:
         """Take note of what a command makes and of what it leaves."""

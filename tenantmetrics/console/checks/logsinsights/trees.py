@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from lark import Token, Tree
 
-__all__ = ["QueryFault", "calls", "subqueries", "subtrees", "token_of", "tokens"]
+__all__ = ["QueryFault", "calls", "fault_at", "subqueries", "subtrees", "token_of", "tokens"]
 
 
 class QueryFault(NamedTuple):
@@ -16,6 +16,11 @@ class QueryFault(NamedTuple):
 
     position: int
     what: str
+
+
+def fault_at(token: Token, what: str) -> QueryFault:
+    """A fault that begins at a token."""
+    return QueryFault(token.start_pos or 0, what)
 
 
 def subtrees(tree: Tree[Token], *names: str) -> Iterator[Tree[Token]]:
