@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from configparser import ConfigParser
@@ -12,8 +11,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tenantmetrics.errors import ConfigError
+from tenantmetrics.loopback import is_loopback
 
-__all__ = ["Settings", "is_loopback", "read_keys", "read_token"]
+__all__ = ["Settings", "read_keys", "read_token"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,200}")
 """What stands in a URL's path without being escaped, so that every SDK sends it as it is."""
@@ -137,14 +137,6 @@ def _check_bounds(settings: Settings) -> None:
         if not least <= getattr(settings, name) <= _MAX_S:  # NaN is in no range
             value = getattr(settings, name)
             raise ConfigError(f"{name} = {value:g}: must be {least:g} to {_MAX_S:g} seconds")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine only."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_upstream(url: str) -> None:

@@ -42,6 +42,8 @@ def gives_one_row(select: exp.Select) -> bool:
             or (isinstance(part, exp.Tuple) and not part.expressions)
             for part in group.expressions
         )
+    order = select.args.get("order")
+    items = [*select.expressions, *(order.expressions if order is not None else ())]
     return select.args.get("having") is not None or any(
-        item.find(exp.AggFunc, exp.Anonymous) is not None for item in select.expressions
+        item.find(exp.AggFunc, exp.Anonymous) is not None for item in items
     )

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, overload
 
-__all__ = ["CONTINUED", "Literal", "Literals"]
+from tenantmetrics.sqltext.lexer import GAP
+
+__all__ = ["Literal", "Literals"]
 
 _MAX_ESCAPED = 4_096
 """Characters of an E literal that are read; nobody's name is longer."""
@@ -99,10 +101,10 @@ def _read(written: str) -> Literal:
     return _new(Literal, (_string_value(written), False))
 
 
-CONTINUED = re.compile(r"'(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'")
-_PLAIN = re.compile(r"''|'(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'")
+_PLAIN = re.compile(rf"''|'{GAP}'")
 _ESCAPED = re.compile(
-    r"''|" + CONTINUED.pattern + r"|\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})"
+    rf"''|'{GAP}'|"
+    r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})"
     r"|([0-7]{1,3})|(.))",
     re.DOTALL,
 )

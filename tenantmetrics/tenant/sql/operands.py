@@ -204,6 +204,9 @@ class Operand:
                 return () if kept == "" else None
             # What PostgreSQL refuses to cast fails the call; it was still meant for that tenant.
             kept = _READERS[cast](kept.strip() if cast == "number" else kept) or from_text(kept)
+            if cast == "number" and kept is not None and "." in kept and from_number(kept):
+                # A cast to a whole number rounds it, one way or the other.
+                return None
         return (kept,) if kept is not None else None
 
     def of_texts(self, texts: Iterable[str]) -> list[tuple[str, ...] | None]:

@@ -12,7 +12,7 @@ from tenantmetrics.tenant.sql.closed_tables import if_closed
 from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.many_row_insert import BulkRows, bulk_rows, rows_node, tenant_index
 from tenantmetrics.tenant.sql.names_differing_in_case import differ_in_case
-from tenantmetrics.tenant.sql.parser import parse_template, parsing_weight
+from tenantmetrics.tenant.sql.parser import parse_template
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.proof.closing import closing_restrictions
 from tenantmetrics.tenant.sql.queries import Queries
@@ -22,6 +22,7 @@ from tenantmetrics.tenant.sql.restrictions import Also, Restriction
 from tenantmetrics.tenant.sql.session_calls import session_step, tenant_of_call
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.tenant_tables import with_tenant_tables
+from tenantmetrics.tenant.sql.text_limits import measured
 from tenantmetrics.tenant.sql.unparsed import unparsed_plan
 from tenantmetrics.tenant.sql.value_expressions import function_name
 from tenantmetrics.tenant.sql.workless import does_no_work
@@ -88,7 +89,7 @@ def steps_of(text: str) -> int:
     """Steps that the analysis of a text may take: what took long to parse has fewer left."""
     if len(text) < LONG // 2:
         return MAX_STEPS
-    return min(MAX_STEPS, MAX_STEPS - 200 - 4 * parsing_weight(text) // 5)
+    return min(MAX_STEPS, MAX_STEPS - 200 - 4 * measured(text).weight // 5)
 
 
 def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Plan:

@@ -17,7 +17,7 @@ from tenantmetrics.tenant.sql.plan import StepPlan
 from tenantmetrics.tenant.sql.set_statements import read_reset, read_set
 from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, dotted_name, operand_of
 
-__all__ = ["Utility", "needs_parser", "read_utility"]
+__all__ = ["Utility", "read_utility"]
 
 _QUERIES = frozenset({"select", "with", "insert", "update", "delete", "merge", "values", "table"})
 _DEFINED = frozenset({"function", "procedure", "view", "policy", "rule"})
@@ -76,14 +76,6 @@ class Utility(NamedTuple):
     prefix: str = ""
     call: bool = False
     workless: bool = False
-
-
-def needs_parser(words: list[UtilityToken]) -> bool:
-    """Whether a statement is for the SQL parser."""
-    for word in words:
-        if word.text != "(":
-            return word.kind is TokenKind.WORD and word.text in _QUERIES
-    return False
 
 
 def read_utility(words: list[UtilityToken]) -> Utility:  # noqa: PLR0911 - one kind a line
