@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from tenantmetrics.errors import ConfigError
+from tenantmetrics.errors import ConfigError, why_unreadable
 from tenantmetrics.setting_values import (
     BILLED_BYTES,
     METRIC_LEVELS,
@@ -255,7 +255,7 @@ def _file(environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
     except (OSError, UnicodeDecodeError) as error:
         if not named:  # somebody else's file in a folder that happens to be the current one
             return {}, origin
-        why = getattr(error, "strerror", None) or "not UTF-8"
+        why = why_unreadable(error)
         raise ConfigError(f"settings file {origin} cannot be read: {why}") from None
     if not named and "tenantmetrics" not in text:
         return {}, origin
