@@ -220,14 +220,14 @@ def misspelt(environ: Mapping[str, str] = os.environ, /) -> dict[str, str]:
     Args:
         environ: Where TENANTMETRICS_* is looked up.
     """
-    import difflib  # noqa: PLC0415 - only where there is a variable that is no setting
-
     known = [_ENV_PREFIX + name.upper() for name in SETTINGS]
     known.append(_ENV_PREFIX + "CONFIG")
     found = {}
     for name in environ:
         # What Kubernetes makes for a service of this name is like none of them.
         if name.startswith(_ENV_PREFIX) and name not in known:
+            import difflib  # noqa: PLC0415 - only where there is a variable that is no setting
+
             like = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
             if like:
                 found[name] = like[0]
