@@ -81,7 +81,7 @@ def _load(
     by_hour: bool,
 ) -> Bill:
     files = _files(paths)
-    if files[0].suffix == ".json":
+    if files[0].suffix.lower() == ".json":
         if len(files) > 1 or only != BillFilter():
             raise ReportError("a Cost Explorer bill is one file, filtered by its own request")
         return load_json(files[0], period, amortized=amortized)

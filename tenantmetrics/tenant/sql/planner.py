@@ -17,7 +17,7 @@ from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.query_plan import LONG, query_plan, steps_of
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
 from tenantmetrics.tenant.sql.query_summary import clipped
-from tenantmetrics.tenant.sql.restrictions import Either
+from tenantmetrics.tenant.sql.restrictions import Either, Restriction
 from tenantmetrics.tenant.sql.template import TOO_LONG
 from tenantmetrics.tenant.sql.text_limits import token_count, too_long_to_parse
 from tenantmetrics.tenant.sql.utility_statements import read_utility
@@ -122,7 +122,7 @@ def _combined(plans: list[Plan]) -> Plan:
     """Several statements in one call, as ExecuteSql takes them: it serves all their tenants."""
     return Plan(
         summary=clipped([part for plan in plans for part in plan.summary.split(" ") if part]),
-        node=Either(tuple(plan.node for plan in plans)),
+        node=Either(tuple(map(_part, plans))),
         steps=tuple(step for plan in plans for step in plan.steps),
         tables=tuple(dict.fromkeys(table for plan in plans for table in plan.tables)),
         schemas=tuple(dict.fromkeys(tenant for plan in plans for tenant in plan.schemas)),
@@ -138,6 +138,12 @@ def _combined(plans: list[Plan]) -> Plan:
     )
 
 
+def _part(plan: Plan) -> Restriction:
+    """What one of several statements touches: TRUNCATE and the like touch everybody's rows."""
+    return UNKNOWN if plan.summary.partition(" ")[0] in _OF_EVERYBODY else plan.node
+
+
+_OF_EVERYBODY = frozenset(["COPY", "DO", "EXECUTE", "FETCH", "TRUNCATE"])
 _ENDS = {SessionVerb.COMMIT, SessionVerb.ROLLBACK}
 
 

@@ -169,6 +169,9 @@ def _set_config(node: exp.Anonymous) -> StepPlan:
         how = bool(local.this)
     elif isinstance(operand := value_operand(local), Operand):
         how = operand
+    else:
+        # Whether it lasts is not known, so neither is what the session holds.
+        value = None
     return StepPlan(
         SessionVerb.SET,
         name,

@@ -111,9 +111,7 @@ class ReachChanges:
             and not overwrites_by_key(node, self._vocabulary)
         ):
             # Defaults that are copied to a tenant: what is written is that tenant's.
-            for part in (*body.expressions, body.args.get("where")):
-                if part is not None and body.args.get("from_") is not None:
-                    self._conditions.opaque(part, scope)
+            self._beside_defaults(body, scope)
             return
         relation = self._reach.query(node.expression, scope, holds)
         if not isinstance(node.this, exp.Schema) and relation.star is None:
@@ -134,6 +132,19 @@ class ReachChanges:
         ):
             # Whatever another column holds is written as the tenant.
             self._graph.source(table=True)
+
+    def _beside_defaults(self, body: exp.Select, scope: ReachScope) -> None:
+        """The queries in what is written, and in what says whether it is.
+
+        Without a table, `WHERE NOT EXISTS (SELECT … WHERE id = :id)` only tests for a row.
+        """
+        where = body.args.get("where")
+        tests = [part for part, _ in conjuncts(where.this)] if where is not None else []
+        if body.args.get("from_") is None:
+            tests = [part for part in tests if not isinstance(part, exp.Exists)]
+        beside = [body.args[key] for key in ("limit", "offset") if body.args.get(key) is not None]
+        for part in (*body.expressions, *tests, *beside):
+            self._conditions.opaque(part, scope)
 
     def _tenant_index(self, target: exp.Expr | None) -> int | None:
         columns = [column.name.lower() for column in target.expressions] if target else []
