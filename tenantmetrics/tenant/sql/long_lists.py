@@ -108,7 +108,7 @@ def folded(text: str, written: list[str], literals: Literals) -> str:
 
 def with_lists_folded(template: str, literals: Literals) -> str:
     """A template with long lists as one slot, where literals are slots already."""
-    if len(literals) > _SHORT_LIST:
+    if len(literals) > _SHORT_LIST and _BEGINS_LIST.search(template.lower()) is not None:
         template = _LIST_OF_SLOTS.sub(_of_slots, template)
     if template.count(":") + template.count("$") > _MANY_PARAMETERS:
         template = _compiled(_LIST_OF_PARAMETERS).sub(

@@ -46,6 +46,7 @@ from tenantmetrics.tenant.sql.restrictions import (
 from tenantmetrics.tenant.sql.set_operations import set_operation
 from tenantmetrics.tenant.sql.sqlglot_trees import leftmost, read_from, unwrapped
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, value_operand
+from tenantmetrics.tenant.sql.with_order import in_reading_order
 
 __all__ = ["Queries"]
 
@@ -144,7 +145,7 @@ class Queries:
         with_ = node.args.get("with_")
         if with_ is None:
             return
-        for cte in with_.expressions:
+        for cte in in_reading_order(with_):
             name = cte.alias.lower()
             body = unwrapped(cte.this)
             if with_.args.get("recursive") and isinstance(body, exp.SetOperation):
