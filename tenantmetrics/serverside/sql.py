@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from tenantmetrics.errors import MissingExtraError, ServerLoadError, redacted
+from tenantmetrics.errors import MissingExtraError, ServerLoadError, redacted, why_unreachable
 from tenantmetrics.export.aws import region
 from tenantmetrics.sqltext import rewrite
 
@@ -164,7 +164,7 @@ class Postgres:
                 f"-c statement_timeout={_STATEMENT_TIMEOUT_S}s",
             )
         except psycopg.Error as error:
-            reason = redacted(_line(error))
+            reason = why_unreachable(error)
             raise ServerLoadError(f"PostgreSQL cannot be reached: {reason}") from None
 
     def __enter__(self) -> Self:
