@@ -164,7 +164,8 @@ def _totals(database: Any, table: Any) -> list[StatementTotal]:
 
     database.register(queries.STATEMENTS, table)
     columns = ", ".join(("resource_arn", "fingerprint", "kind", *SUMS))
-    rows = database.execute(f"SELECT {columns} FROM ({queries.STATEMENT_TOTALS_SQL})").fetchall()
+    sums = queries.totals_of(queries.STATEMENTS)
+    rows = database.execute(f"SELECT {columns} FROM ({sums})").fetchall()
     return [StatementTotal(*row[:3], tuple(row[3:])) for row in rows]
 
 

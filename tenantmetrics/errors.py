@@ -67,6 +67,13 @@ def why_unreachable(error: Exception) -> str:
     return text
 
 
+def why_unreadable(error: OSError | ValueError) -> str:
+    """Why a file cannot be read: the system's words without its path, or the parser's."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    return getattr(error, "strerror", None) or str(error)
+
+
 class TenantMetricsError(Exception):
     """Anything tenantmetrics raises on purpose; its text is one line that says what to do.
 

@@ -23,7 +23,7 @@ import structlog
 import tenantmetrics
 from tenantmetrics.errors import LocalApiError
 from tenantmetrics.localapi import serve
-from tenantmetrics.localapi.postgres import installed
+from tenantmetrics.localapi.programs import installed
 from tenantmetrics.process import current
 from tests.parts import lacking
 

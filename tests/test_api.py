@@ -100,7 +100,8 @@ LIGHT = {
     "tenantmetrics.health", "tenantmetrics.instrumentation",
     "tenantmetrics.instrumentation.answers", "tenantmetrics.instrumentation.botocore",
     "tenantmetrics.life", "tenantmetrics.limits", "tenantmetrics.logs", "tenantmetrics.process",
-    "tenantmetrics.records", "tenantmetrics.tenant", "tenantmetrics.tenant.identity",
+    "tenantmetrics.records", "tenantmetrics.records.call", "tenantmetrics.tenant",
+    "tenantmetrics.tenant.identity",
     "tenantmetrics.tenant.identity.tenant_context", "tenantmetrics.tenant.identity.tenant_ids",
 }  # fmt: skip
 """All of our own that `import tenantmetrics` loads. What else a process needs, its first pipeline

@@ -1,5 +1,6 @@
 """Settings: argument > environment > file > default; a wrong one is a single clear error."""
 
+import inspect
 import re
 
 import pytest
@@ -182,7 +183,7 @@ def test_every_setting_is_described_in_its_class_and_in_the_documentation(pytest
     """Nobody has to read code to find out what there is."""
     text = (pytestconfig.rootpath / "docs/configuration.md").read_text()
     for name in SETTINGS:
-        assert f"        {name}: " in Config.__doc__
+        assert f"\n    {name}: " in inspect.getdoc(Config)
         assert f"`{name}`" in text
 
 

@@ -226,12 +226,21 @@ class BySubdomain:
         return self.host.partition(".")[0] if self.host else None
 
 
+class Numbered(sqlite3.Connection):
+    """Takes `$1` and values by position, as PostgreSQL's drivers do; to SQLite, 1 is a name."""
+
+    def execute(self, sql, values=()):
+        if not isinstance(values, dict):
+            values = {str(number): value for number, value in enumerate(values, start=1)}
+        return super().execute(sql, values)
+
+
 @pytest.fixture
 def metered():
     """A connection behind the adapter, loaded as code that this package does not know."""
     outside = types.ModuleType("outside")
     exec(ADAPTER, outside.__dict__)
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=Numbered)
     connection.execute("CREATE TABLE rooms (tenant_id text, name text)")
     yield outside.Metered(connection, "db.example:5432")
     connection.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,9 +58,10 @@ def capacity_of(
 
 
 def _decimal(option: str, text: str | None) -> Decimal | None:
+    from tenantmetrics.cost.known import number_of
+
     if text is None:
         return None
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise ReportError(f"--{option} {text!r} is not a number") from None
+    if (number := number_of(text.strip())) is None:
+        raise ReportError(f"--{option} {text!r} is not a number")
+    return number

@@ -85,7 +85,7 @@ def local(
     """
     from tenantmetrics.errors import LocalApiError
     from tenantmetrics.localapi import load, serve
-    from tenantmetrics.localapi.server import is_loopback
+    from tenantmetrics.loopback import is_loopback
 
     # Before anything is started, so that no signal finds it unguarded.
     stop = threading.Event()

@@ -93,6 +93,11 @@ class InvoicePlan:
     draft_too: bool = False
     moment_s: int | None = None
 
+    @property
+    def earlier(self) -> list[Path]:
+        """All files that were sent before."""
+        return [path for paths in self.corrects.values() for path in paths]
+
     def quantum(self, currency: str) -> Decimal | None:
         """The smallest amount that all of the formats take; None without any."""
         from tenantmetrics.report.invoices.export import FORMS, InvoiceFormat
@@ -156,13 +161,15 @@ class InvoicePlan:
                 + (" of differences" if earlier is not None else "")
             )
             notes += [f"{path}: {note}" for note in made.notes]
-            oldest_days = FORMS[form].oldest_days
+            of = FORMS[form]
             moment_s = statement.period.end_s if self.moment_s is None else self.moment_s
-            if oldest_days is not None and clock.time() - moment_s > oldest_days * 86_400:
+            if of.oldest_hours is not None and clock.time() - moment_s > of.oldest_hours * 3600:
                 notes.append(
-                    f"{path}: the provider takes events of the last {oldest_days:g} days, and "
-                    "these are older: --invoice-time says when they count"
+                    f"{path}: the provider takes events of the last {of.oldest}, and these are "
+                    "older: --invoice-time says when they count"
                 )
+            if of.file_name is not None and not of.takes(path.name):
+                notes.append(f"{path}: the provider takes files called by {of.file_name[1]}")
         notes += unused(statement, rules)
         rest = list(untouched(statement))
         if rest:

@@ -12,13 +12,13 @@ from decimal import Decimal
 
 from tenantmetrics.cost.budget_model import Budget
 from tenantmetrics.cost.cells import Cell, is_blank, read_rows
-from tenantmetrics.cost.inputs import BUDGET, CUSTOMER_COLUMNS, POOL
+from tenantmetrics.cost.inputs import BUDGET, POOL, TENANT_COLUMNS
 from tenantmetrics.cost.list_prices import TITLES
 from tenantmetrics.cost.statement import Line, LineKind, Statement
 
 __all__ = ["lines_of", "notes_on_budgets", "read_budgets", "spent_of"]
 
-_NO_GROUPS = ("tenant", "revenue", "share", BUDGET, POOL, *CUSTOMER_COLUMNS)
+_NO_GROUPS = ("tenant", *TENANT_COLUMNS)
 """Columns of the tenants' file that are no groups."""
 
 
@@ -30,7 +30,7 @@ def read_budgets(path: str | os.PathLike[str]) -> list[Budget]:
             a tenant has none; names file, row and column.
     """
     budgets: dict[tuple[str, tuple[tuple[str, str], ...], str], Budget] = {}
-    for row in read_rows(path, ("tenant",)):
+    for row in read_rows(path, ("tenant",), TENANT_COLUMNS):
         if BUDGET not in row or is_blank(row):
             continue
         cell = row[BUDGET]

@@ -8,14 +8,15 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Self
 
-from tenantmetrics.cost.known import is_possible
+from tenantmetrics.cost.known import number_of
 from tenantmetrics.errors import ReportError
 
 __all__ = ["Cell", "Path_", "is_blank", "read_rows"]
@@ -63,11 +64,8 @@ class Cell:
         Raises:
             ReportError: It is none.
         """
-        try:
-            value = Decimal(self.text.strip())
-        except InvalidOperation:
-            raise self.wrong(wanted) from None
-        if not is_possible(value) or "_" in self.text:
+        value = number_of(self.text.strip())
+        if value is None:
             raise self.wrong(wanted)
         return value
 
@@ -95,12 +93,22 @@ class Cell:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def read_rows(path: Path_, required: tuple[str, ...]) -> Iterator[dict[str, Cell]]:
+def read_rows(
+    path: Path_, required: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> Iterator[dict[str, Cell]]:
     """The rows of a CSV file, by column; row numbers count the header as 1.
 
+    A column that is asked for is known by any case and separator: `Stripe Customer` is
+    `stripe_customer`, and not a column of another meaning.
+
+    Args:
+        path: The file.
+        required: Columns that must be there.
+        optional: Columns that have a meaning where they are there.
+
     Raises:
-        ReportError: The file cannot be read, has another delimiter, lacks a column, or a row has
-            more or fewer cells than the header.
+        ReportError: The file cannot be read, has another delimiter, lacks a column or has it
+            twice, or a row has more or fewer cells than the header.
     """
     name = os.fspath(path)
     try:
@@ -110,11 +118,13 @@ def read_rows(path: Path_, required: tuple[str, ...]) -> Iterator[dict[str, Cell
         raise ReportError(f"{name!r} cannot be read: {reason}") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = [cell.strip() for cell in next(reader, [])]
+        meant = {_plain(column): column for column in (*required, *optional)}
+        header = [meant.get(_plain(cell), cell.strip()) for cell in next(reader, [])]
         if missing := [column for column in required if column not in header]:
             raise ReportError(_missing(name, header, missing))
         if len(set(header)) < len(header):
-            raise ReportError(f"{name!r} row 1: duplicate column")
+            twice = next(column for column in header if header.count(column) > 1)
+            raise ReportError(f"{name!r} row 1: duplicate column {twice!r}")
         for cells in reader:
             if not cells:
                 continue
@@ -126,6 +136,10 @@ def read_rows(path: Path_, required: tuple[str, ...]) -> Iterator[dict[str, Cell
             yield {c: Cell(name, row, c, v) for c, v in zip(header, cells, strict=True)}
     except csv.Error as error:
         raise ReportError(f"{name!r} row {reader.line_num}: {error}") from None
+
+
+def _plain(column: str) -> str:
+    return re.sub(r"[\W_]+", "", column).casefold()
 
 
 def _missing(name: str, header: list[str], missing: list[str]) -> str:

@@ -10,11 +10,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tenantmetrics.arns import region_of
 from tenantmetrics.cost.bill.model import BillFilter, pattern_of
 from tenantmetrics.cost.cells import read_rows
 from tenantmetrics.errors import ReportError
 
-__all__ = ["ClusterNames", "Reference", "account_of", "read_clusters", "region_of", "short"]
+__all__ = [
+    "ClusterNames",
+    "Reference",
+    "account_of",
+    "read_clusters",
+    "region_of",
+    "same_name",
+    "short",
+]
 
 _PARTS = 7
 _REGION, _ACCOUNT, _KIND, _NAME = 3, 4, 5, 6
@@ -31,14 +40,17 @@ def account_of(arn: str) -> str:
     return _part(arn, _ACCOUNT)
 
 
-def region_of(arn: str) -> str:
-    """The region in a cluster's ARN; "" where it is none."""
-    return _part(arn, _REGION)
-
-
 def short(resource: str) -> str:
     """A resource's own name: what an ARN ends in."""
     return _part(resource, _NAME) or resource
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two clusters have one name, in any case; a resource id is no name in capitals."""
+    names = short(one), short(other)
+    if any(Reference.of(name).is_id for name in names):
+        return names[0] == names[1]
+    return names[0].lower() == names[1].lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +86,23 @@ class ClusterNames:
     """
 
     aliases: Mapping[str, str] = field(default_factory=dict)
+    _lowered: Mapping[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        lowered = {name.lower(): cluster for name, cluster in self.aliases.items()}
+        object.__setattr__(self, "_lowered", lowered)
 
     def cluster_of(self, resource: str) -> str:
-        """The cluster that a resource belongs to; "" where that is not known."""
-        return self.aliases.get(resource) or self.aliases.get(short(resource), "")
+        """The cluster that a resource belongs to; "" where that is not known.
+
+        A name in another case is the same one, where no other is written as the resource is.
+        """
+        names = (resource, short(resource))
+        found = (
+            *(self.aliases.get(name, "") for name in names),
+            *(self._lowered.get(name.lower(), "") for name in names),
+        )
+        return next(filter(None, found), "")
 
     def widened(self, only: BillFilter | None) -> BillFilter | None:
         """A filter by a cluster's name, with what else it is called."""

@@ -15,6 +15,7 @@ from tenantmetrics.cost.cluster_names import (
     Reference,
     account_of,
     region_of,
+    same_name,
     short,
 )
 from tenantmetrics.errors import ReportError
@@ -139,9 +140,7 @@ class _Matching:
         reference = Reference.of(resource)
         is_instance = not cluster and resource.startswith("arn:") and not reference.is_cluster
         found = tuple(
-            arn
-            for arn in here
-            if arn == wanted or (not is_instance and short(arn) == short(wanted))
+            arn for arn in here if arn == wanted or (not is_instance and same_name(arn, wanted))
         )
         if found or cluster:
             return found, ()
@@ -231,13 +230,14 @@ class _Matching:
         ):
             words = ", ".join(f"{arn or 'no named cluster'} ({calls[arn]:,} calls)" for arn in free)
             yield f"Usage of clusters without a charge on the bill bears none of others': {words}."
-        billed = {short(place.resource) for place in self.given}
-        here = {short(arn) for arn in self.called}
+        billed = {short(place.resource).lower() for place in self.given}
+        here = {short(arn).lower() for arn in self.called}
         strange = sorted(
             {
                 short(cluster)
                 for alias, cluster in self.names.aliases.items()
-                if short(cluster) not in here | billed and short(alias) not in billed
+                if short(cluster).lower() not in here | billed
+                if short(alias).lower() not in billed
             }
         )
         if strange:

@@ -14,6 +14,7 @@ __all__ = [
     "BUDGET",
     "CUSTOMER_COLUMNS",
     "POOL",
+    "TENANT_COLUMNS",
     "HourlyCapacity",
     "TenantFacts",
     "read_capacity",
@@ -32,8 +33,14 @@ CUSTOMER_COLUMNS = (
 BUDGET, POOL = "budget", "pool"
 """Columns of the tenants' file on budgets; `pool` is one only where `budget` is there."""
 
+TENANT_COLUMNS = ("revenue", "share", BUDGET, POOL, *CUSTOMER_COLUMNS)
+"""Columns of the tenants' file, beside `tenant`, that are no groups."""
+
 SHARE_UNITS = 10**9
 """A fixed share of 1 in whole units: shares in files may have nine decimals."""
+
+
+_HOURLY = ("utilization_percent", "io_requests", "volume_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,7 @@ def read_tenants(path: Path_) -> dict[str, TenantFacts]:
         ReportError: The file or a value does not parse, or a tenant has two rows.
     """
     facts: dict[str, TenantFacts] = {}
-    for row in read_rows(path, ("tenant",)):
+    for row in read_rows(path, ("tenant",), TENANT_COLUMNS):
         if is_blank(row):
             continue
         if BUDGET in row:
@@ -169,7 +176,7 @@ def read_capacity(path: Path_) -> HourlyCapacity:
         ReportError: The file or a value does not parse, or an hour has two rows.
     """
     capacity = HourlyCapacity()
-    for row in read_rows(path, ("hour", "acu")):
+    for row in read_rows(path, ("hour", "acu"), _HOURLY):
         moment = row["hour"].moment()
         hour, rest = divmod(int(moment.timestamp()), 3600)
         if rest or moment.microsecond:

@@ -64,7 +64,7 @@ def read_rates(path: _PathLike) -> list[Quote]:
             names file, row and column.
     """
     name = os.fspath(path)
-    rows = _toml(name) if name.lower().endswith(".toml") else read_rows(path, _COLUMNS)
+    rows = _toml(name) if name.lower().endswith(".toml") else read_rows(path, _COLUMNS, ("source",))
     quotes: dict[tuple[date, str, str], Quote] = {}
     for row in rows:
         quote = _quote(row, Path(name).name)

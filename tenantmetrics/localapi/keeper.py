@@ -5,9 +5,11 @@ halfway through the start, Ctrl-C, SIGTERM, SIGKILL. It holds the reading end of
 pipe closes, for whatever reason, it stops the server and removes what was only temporary. It needs
 nothing but the standard library, so that it is up in hundredths of a second.
 
-The argument is a JSON object, see `Orders` in `postgres.py`. It answers with one line on standard
-output: `ready`, or `failed: ` and why. A server that dies later is started again on the same data:
-`died: ` and its last words, then `ready` or `failed: ` as at first.
+The argument is where to make the temporary folder, whose path is its first line on standard
+output. It makes the folder because it removes it: an owner that is killed at any moment leaves
+none. It then reads its orders, a JSON object on one line, see `Orders` in `postgres.py`, and
+answers with one line: `ready`, or `failed: ` and why. A server that dies later is started again
+on the same data: `died: ` and its last words, then `ready` or `failed: ` as at first.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +43,16 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    orders = json.loads(sys.argv[1])
+    work: Path | None = None
     server: subprocess.Popen[bytes] | None = None
     try:
         try:
+            work = Path(tempfile.mkdtemp(prefix="tenantmetrics-", dir=sys.argv[1]))
+            if os.geteuid() == 0:
+                # The server's user passes through it.
+                work.chmod(0o711)
+            print(work, flush=True)  # noqa: T201 - the protocol
+            orders = _read_orders()
             _initialize(orders)
             server = _start(orders)
             _await_ready(orders, server)
@@ -62,8 +71,22 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if server is not None:
             _stop(server)
-        for path in orders["remove"]:
-            shutil.rmtree(path, ignore_errors=True)
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _read_orders() -> dict[str, Any]:
+    """One line, unbuffered: what follows it is looked for by `_owner_left`."""
+    line, end = b"", b""
+    while not end:
+        part = os.read(sys.stdin.fileno(), 65_536)
+        if not part:
+            raise _OwnerLeftError
+        line, end, more = (line + part).partition(b"\n")
+        if more:
+            raise _OwnerLeftError
+    orders: dict[str, Any] = json.loads(line)
+    return orders
 
 
 class _OwnerLeftError(Exception):

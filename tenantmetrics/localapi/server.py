@@ -1,29 +1,21 @@
-"""Starts and stops the endpoint: an event loop on a thread of its own, PostgreSQL underneath."""
+"""Starts and stops the endpoint, and PostgreSQL underneath."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import ipaddress
-import os
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
 import psycopg
 import structlog
-import uvicorn
 from psycopg.conninfo import conninfo_to_dict
 
 from tenantmetrics.dataapi.signing import Verifier
 from tenantmetrics.errors import LocalApiError
-from tenantmetrics.localapi import postgres as postgres_server
-from tenantmetrics.localapi.app import Application, protocol_for
+from tenantmetrics.localapi.app import Application
 from tenantmetrics.localapi.clusters import (
     EMBEDDED,
     Cluster,
@@ -37,6 +29,9 @@ from tenantmetrics.localapi.counts import RequestCounts
 from tenantmetrics.localapi.databases import probe, provide
 from tenantmetrics.localapi.endpoint import Endpoint
 from tenantmetrics.localapi.faults import Fault, FaultPlan
+from tenantmetrics.localapi.listening import START_S, listen, loop_on_thread, serving
+from tenantmetrics.localapi.postgres import embedded
+from tenantmetrics.localapi.programs import installed
 from tenantmetrics.localapi.servertime import ServerTime
 from tenantmetrics.localapi.service import STATEMENT_TIMEOUT_S, Service
 from tenantmetrics.localapi.sessions import PoolMode
@@ -46,12 +41,6 @@ __all__ = ["serve"]
 LOOPBACK = "127.0.0.1"
 INSTALLED = "installed"
 _NAME = "local"
-_START_S = 30.0
-_MAX_PORT = 65_535
-_PORT_ERRORS = {errno.EADDRINUSE, errno.EACCES}
-_KEEP_ALIVE_S = 120
-"""Longer than clients keep idle connections: whoever closes first must not be the server, or a
-request sent at that moment is lost."""
 
 
 @contextlib.contextmanager
@@ -119,7 +108,7 @@ def serve(
     plan = FaultPlan(faults, fault_seed)
     with contextlib.ExitStack() as stack:
         # First, since it is what most often fails, and costs nothing.
-        listener = stack.enter_context(_listen(host, port))
+        listener = stack.enter_context(listen(host, port))
         known = list(clusters) or [
             Cluster(
                 cluster_arn(_NAME),
@@ -129,10 +118,10 @@ def serve(
         ]
         if any(cluster.postgres == EMBEDDED for cluster in known):
             url = stack.enter_context(
-                postgres_server.embedded(
+                embedded(
                     data,
                     timed=time_statements,
-                    programs=postgres_server.installed() if postgres == INSTALLED else None,
+                    programs=installed() if postgres == INSTALLED else None,
                     on_death=partial(_died, on_death),
                 )
             )
@@ -155,7 +144,7 @@ def serve(
             timed=time_statements,
         )
         counts = RequestCounts()
-        loop = stack.enter_context(_loop())
+        loop = stack.enter_context(loop_on_thread())
 
         async def build() -> tuple[Service, Application]:
             service = Service(
@@ -169,8 +158,8 @@ def serve(
             verifier = Verifier(verify) if verify is not None else None
             return service, Application(service, plan, counts, verifier=verifier, log=log)
 
-        service, application = asyncio.run_coroutine_threadsafe(build(), loop).result(_START_S)
-        stack.enter_context(_serving(application, service, listener, loop, reap_every_s))
+        service, application = asyncio.run_coroutine_threadsafe(build(), loop).result(START_S)
+        stack.enter_context(serving(application, service, listener, loop, reap_every_s))
         bound = listener.getsockname()
         name = known[0].database or conninfo_to_dict(known[0].postgres).get("dbname")
         yield Endpoint(
@@ -195,128 +184,6 @@ def _died(told: Callable[[str], None] | None, ended: str, runs_again: bool) -> N
     log.error("postgres_died", how=ended)
     if told is not None:
         told(ended)
-
-
-@contextlib.contextmanager
-def _listen(host: str, port: int) -> Iterator[socket.socket]:
-    """A bound socket."""
-    if not 0 <= port <= _MAX_PORT:  # getaddrinfo would take it modulo 65,536
-        raise LocalApiError(f"port {port}: must be 0 (any free one) to {_MAX_PORT}")
-    with contextlib.ExitStack() as stack:
-        try:
-            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            if os.name == "posix":
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-        except OSError as error:
-            other = "--port" if error.errno in _PORT_ERRORS else "--host"
-            raise LocalApiError(
-                f"cannot listen on {host} port {port}: {error.strerror};"
-                f" choose another with {other}",
-            ) from None
-        # Outside the try: what the caller's block raises is not about listening.
-        yield listener
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine only."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-@contextlib.contextmanager
-def _loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop running on a thread of its own; uvloop's where it is installed."""
-    try:
-        import uvloop  # noqa: PLC0415 - an optional speed-up
-    except ImportError:
-        loop = asyncio.new_event_loop()
-    else:
-        loop = uvloop.new_event_loop()
-    thread = threading.Thread(target=_run_loop, args=(loop,), name="rds-data", daemon=True)
-    thread.start()
-    owner = os.getpid()
-    try:
-        yield loop
-    finally:
-        # A forked child has no such thread, and its parent still needs the loop's sockets.
-        if os.getpid() == owner:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
-
-
-def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    loop.run_forever()
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.run_until_complete(loop.shutdown_default_executor())
-
-
-@contextlib.contextmanager
-def _serving(
-    application: Application,
-    service: Service,
-    listener: socket.socket,
-    loop: asyncio.AbstractEventLoop,
-    reap_every_s: float,
-) -> Iterator[None]:
-    """Uvicorn and the reaper, running on the loop."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application,
-            http=protocol_for(application),
-            lifespan="off",
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            backlog=2048,
-        ),
-    )
-    server.config.load()
-    started: Future[None] = Future()
-
-    async def run() -> None:
-        # Beneath `Server.serve`, which would take over the process's signal handlers.
-        reaper = asyncio.create_task(_reap(service, reap_every_s))
-        try:
-            server.lifespan = server.config.lifespan_class(server.config)
-            await server.startup(sockets=[listener])
-            started.set_result(None)
-            await server.main_loop()
-            application.stop()
-            await server.shutdown(sockets=[listener])
-        except BaseException as error:
-            if not started.done():
-                started.set_exception(error)
-            raise
-        finally:
-            reaper.cancel()
-            await service.close()
-
-    owner = os.getpid()
-    running = asyncio.run_coroutine_threadsafe(run(), loop)
-    try:
-        started.result(_START_S)
-        yield
-    finally:
-        if os.getpid() == owner:
-            server.should_exit = True
-            with contextlib.suppress(TimeoutError):
-                running.result(_START_S)
-
-
-async def _reap(service: Service, every_s: float) -> None:
-    """Look for expired transactions until cancelled."""
-    while True:
-        await asyncio.sleep(every_s)
-        await service.reap()
 
 
 def _for_database(url: str, database: str | None) -> str:

@@ -21,6 +21,8 @@ _NUMBERS = frozenset(
     }
 )  # fmt: skip
 _BOM = "\ufeff"
+_SEMICOLONS = frozenset({"CH", "LI"})
+"""Where Windows separates lists by semicolons beside decimal points: its Swiss regions do."""
 
 
 def for_locale(text: str, locale: str) -> str:
@@ -31,8 +33,8 @@ def for_locale(text: str, locale: str) -> str:
         locale: Such as `de_DE`, `fr-CA` or `en`.
 
     Returns:
-        The same rows: a byte order mark, the locale's decimal mark, and semicolons where that is a
-        comma, as Excel's list separator is there.
+        The same rows: a byte order mark, the locale's decimal mark, and semicolons where Excel's
+        list separator is one, as it is where the mark is a comma.
 
     Raises:
         ReportError: There is no such locale.
@@ -47,11 +49,12 @@ def for_locale(text: str, locale: str) -> str:
             "csv_locale"
         ) from None
     mark = get_decimal_symbol(known, numbering_system="latn")
+    semicolons = mark == "," or known.territory in _SEMICOLONS
     rows = csv.reader(io.StringIO(text, newline=""))
     head = next(rows)
     is_number = [name in _NUMBERS or _is_pool(name) for name in head]
     out = io.StringIO()
-    writer = csv.writer(out, delimiter=";" if mark == "," else ",")
+    writer = csv.writer(out, delimiter=";" if semicolons else ",")
     writer.writerow(head)
     writer.writerows(
         [

@@ -96,7 +96,6 @@ def _summary(sheet: Any, report: Report, formats: dict[str, Any], first_pool: in
     sheet.set_column(0, 0, 22)
     sheet.set_column(1, 3, 16)
     sheet.set_column(4, 5, 44)
-    on_a4(sheet)
     sheet.set_row(0, 22)
     sheet.write_string(0, 0, report.title, formats["title"])
     sheet.write_string(1, 0, " ".join(report.status) or "FINAL", formats["alert"])
@@ -129,7 +128,7 @@ def _summary(sheet: Any, report: Report, formats: dict[str, Any], first_pool: in
         sheet.write_string(row, 4, pool.detail, formats["wrap_after"])
         sheet.write_string(row, 5, pool.driver, formats["wrap_after"])
     row += 1
-    sheet.print_area(0, 0, row, 5)
+    on_a4(sheet, row, 5)
     sheet.write_string(row, 0, "Total", formats["bold"])
     for column, value in ((1, float(statement.total)), (2, float(statement.total)), (3, 0)):
         letter = _letter(column)
@@ -229,8 +228,7 @@ def _on_paper(sheet: Any, end: int, columns: int) -> None:
     """
     sheet.repeat_rows(0)
     sheet.repeat_columns(0)
-    sheet.print_area(0, 0, end, columns - 1)
-    on_a4(sheet, -(-columns // _COLUMNS_A_PAGE))
+    on_a4(sheet, end, columns - 1, -(-columns // _COLUMNS_A_PAGE))
 
 
 def _work(sheet: Any, number: int, first: int, work: Work, formats: dict[str, Any]) -> None:
@@ -242,14 +240,14 @@ def _work(sheet: Any, number: int, first: int, work: Work, formats: dict[str, An
 
 def _method(sheet: Any, report: Report, formats: dict[str, Any]) -> None:
     sheet.set_column(0, 0, _METHOD_WIDTH)
-    on_a4(sheet)
     texts = ["How the bill was divided", *report.method()]
     if report.differences:
         texts += ["", "Where wall time would have charged another", *report.differences]
-    texts += ["", "Notes on the data"]
+    texts += ["", "Notes on the data", *report.statement.notes]
     heads = {"How the bill was divided", "Notes on the data"}
     heads.add("Where wall time would have charged another")
-    for row, text in enumerate([*texts, *report.statement.notes]):
+    on_a4(sheet, len(texts) - 1, 0)
+    for row, text in enumerate(texts):
         style = formats["head" if text in heads else "wrap"]
         sheet.set_row(row, _height(text, _METHOD_WIDTH))
         sheet.write_string(row, 0, text, style)

@@ -52,9 +52,10 @@ def fill(sheet: Any, statement: Statement, formats: dict[str, Any]) -> None:
             for column, amount in enumerate((forecast.amount, forecast.low, forecast.high), 7):
                 sheet.write_number(row, column, float(amount), formats["money"])
             sheet.write_number(row, 10, forecast.days, formats["count"])
-    on_a4(sheet)
     sheet.repeat_rows(0)
+    line = row
     for line, text in enumerate(
         filter(None, (forecast_sentence(statement), *remarks(outlook))), start=row + 2
     ):
         sheet.write_string(line, 0, plain(text))
+    on_a4(sheet, line, len(heads) - 1)

@@ -51,13 +51,16 @@ def _amount(quantum: Decimal) -> str:
     return f"{plain};[Red]-{plain}"
 
 
-def on_a4(sheet: Any, pages: int = 1) -> None:
-    """Print a sheet on A4 across.
+def on_a4(sheet: Any, last_row: int, last_column: int, pages: int = 1) -> None:
+    """Print a sheet on A4 across, and nothing beside what it holds.
 
     Args:
         sheet: An XlsxWriter worksheet.
+        last_row: The last row with something in it, counted from 0.
+        last_column: The same of columns.
         pages: On how many pages side by side its columns are.
     """
+    sheet.print_area(0, 0, last_row, last_column)
     sheet.set_landscape()
     sheet.set_paper(_A4)
     sheet.fit_to_pages(pages, 0)

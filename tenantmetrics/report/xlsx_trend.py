@@ -44,6 +44,7 @@ def fill(sheet: Any, comparison: Comparison, label: str, formats: dict[str, Any]
         letter = "ABCD"[column]
         formula = f"=SUM({letter}2:{letter}{end})" if row else "=0"
         sheet.write_formula(end, column, formula, formats["sum"], float(value))
+    line = end
     for line, one in enumerate(comparison.anomalies, start=end + 2):
         sheet.write_string(line, 0, plain(one.tenant))
         sheet.write_number(line, 1, float(one.before), formats["money"])
@@ -51,4 +52,6 @@ def fill(sheet: Any, comparison: Comparison, label: str, formats: dict[str, Any]
         sheet.write_formula(line, 3, f"=C{line + 1}-B{line + 1}", formats["money"],
                             float(one.change))  # fmt: skip
         sheet.write_string(line, 4, f"mostly {one.pool}, by {one.driver}", formats["after"])
-    on_a4(sheet)
+    on_a4(
+        sheet, end + (1 + len(comparison.anomalies) if comparison.anomalies else 0), len(heads) - 1
+    )

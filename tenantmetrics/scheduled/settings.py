@@ -121,9 +121,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         topic_arn=environ.get("REPORT_TOPIC_ARN", ""),
         bill=environ.get("REPORT_BILL", ""),
         bill_filter=BillFilter.of(
-            environ.get("REPORT_BILL_ACCOUNT"),
-            environ.get("REPORT_BILL_CLUSTER"),
-            environ.get("REPORT_BILL_TAG"),
+            environ.get("REPORT_BILL_ACCOUNT") or None,
+            environ.get("REPORT_BILL_CLUSTER") or None,
+            environ.get("REPORT_BILL_TAG") or None,
         ),
         cluster=environ.get("REPORT_CLUSTER", ""),
         tenants=environ.get("REPORT_TENANTS", ""),

@@ -26,6 +26,7 @@ from tenantmetrics.sidecar.answers import TIMED_OUT, UNREACHED, Answer, result_o
 from tenantmetrics.sidecar.attempts import Attempt, Calls, Open
 from tenantmetrics.sidecar.credentials import REFUSALS, Keeper
 from tenantmetrics.sidecar.gate import REQUEST_MAX_BYTES, Gate, too_large
+from tenantmetrics.sidecar.headers import handed_back, passed_on
 from tenantmetrics.sidecar.operations import Operations
 from tenantmetrics.sidecar.settings import Settings
 from tenantmetrics.sidecar.signing import Signer
@@ -39,40 +40,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _FIRST_CREDENTIALS_S = 5.0
-_PASSED_ON = {
-    name.encode(): name
-    for name in (
-        "accept",
-        "accept-encoding",
-        "amz-sdk-invocation-id",
-        "amz-sdk-request",
-        "amz-sdk-retry",
-        "traceparent",
-        "tracestate",
-        "user-agent",
-        "x-amz-user-agent",
-        "x-amzn-trace-id",
-        "x-local-label",  # the local endpoint's own
-    )
-}
-"""What a client says that reaches the endpoint, unsigned. No cookie, tenant or proxy's header."""
-_HOP_BY_HOP = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    }
-)
-"""About the connection and not the answer (RFC 9110, section 7.6.1)."""
-_NOT_HANDED_BACK = _HOP_BY_HOP | {b"content-length"}
-"""The length is that of the body as it is sent on, which may have come in chunks."""
-_USUAL_CONNECTION = frozenset({b",keep-alive", b",close"})
 _MARK = MARK.encode()
 _MANY_BYTES = REQUEST_MAX_BYTES // 2
 """Only with a body of that length do headers, which are bounded themselves, matter to the limit."""
@@ -212,12 +179,7 @@ class Application:
             raise ApiError("ServiceUnavailableError", "The sidecar has no AWS credentials")
         digest = hashlib.sha256(body).hexdigest()
         content_type = headers.get(b"content-type", b"").decode("latin-1")
-        passed_on = _PASSED_ON
-        onward = [
-            (passed_on[name], value.decode("latin-1"))
-            for name, value in headers.items()
-            if name in passed_on
-        ]
+        onward = passed_on(headers)
         onward.append(("Host", endpoint.host))
         if content_type:
             onward.append(("Content-Type", content_type))
@@ -347,19 +309,8 @@ class Application:
 
 
 async def _hand_back(transport: Cork, send: Send, answer: Answer) -> None:
-    """The answer as it came, what is about the connection apart."""
-    headers = []
-    named = b""
-    for pair in answer.headers:
-        name = pair[0].lower()
-        if name not in _NOT_HANDED_BACK:
-            headers.append(pair)
-        elif name == b"connection":
-            named += b"," + pair[1].lower()
-    if named and named not in _USUAL_CONNECTION:
-        dropped = {part.strip() for part in named.split(b",")}
-        headers = [pair for pair in headers if pair[0].lower() not in dropped]
-    headers.append((b"content-length", b"%d" % len(answer.body)))
+    """Send the answer on, in one piece."""
+    headers = handed_back(answer)
     transport.hold()
     try:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})

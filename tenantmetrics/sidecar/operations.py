@@ -25,7 +25,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from tenantmetrics.export.prometheus import PrometheusExporter
-from tenantmetrics.sidecar.settings import Settings, is_loopback
+from tenantmetrics.loopback import is_loopback
+from tenantmetrics.sidecar.settings import Settings
 
 __all__ = ["Operations"]
 

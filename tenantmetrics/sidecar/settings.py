@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from configparser import ConfigParser
@@ -11,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tenantmetrics.errors import ConfigError
+from tenantmetrics.errors import ConfigError, why_unreadable
+from tenantmetrics.loopback import is_loopback
 
-__all__ = ["Settings", "is_loopback", "read_keys", "read_token"]
+__all__ = ["Settings", "read_keys", "read_token"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,200}")
 """What stands in a URL's path without being escaped, so that every SDK sends it as it is."""
@@ -139,14 +139,6 @@ def _check_bounds(settings: Settings) -> None:
             raise ConfigError(f"{name} = {value:g}: must be {least:g} to {_MAX_S:g} seconds")
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine only."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _check_upstream(url: str) -> None:
     wrong = "must be http:// or https:// and a host, with or without a port, and nothing else"
     try:
@@ -169,7 +161,7 @@ def read_token(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"token file {path} cannot be read: {_why(error)}") from None
+        raise ConfigError(f"token file {path} cannot be read: {why_unreadable(error)}") from None
     if not text:
         raise ConfigError(f"token file {path} is empty")
     return text
@@ -188,7 +180,7 @@ def read_keys(path: Path) -> dict[str, str]:
     try:
         parser.read_string(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"keys file {path} cannot be read: {_why(error)}") from None
+        raise ConfigError(f"keys file {path} cannot be read: {why_unreadable(error)}") from None
     except ParserError:
         raise ConfigError(f"keys file {path} is not INI, as AWS's credentials file is") from None
     keys = {}
@@ -199,7 +191,3 @@ def read_keys(path: Path) -> dict[str, str]:
         except KeyError as missing:
             raise ConfigError(f"keys file {path}, [{section}]: lacks {missing.args[0]}") from None
     return keys
-
-
-def _why(error: OSError | UnicodeDecodeError) -> str:
-    return getattr(error, "strerror", None) or "not UTF-8"

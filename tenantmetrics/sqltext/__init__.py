@@ -14,12 +14,14 @@ from tenantmetrics.sqltext.lexer import tokenize
 from tenantmetrics.sqltext.parameters import NamedParameter, is_parameter_name, parameters, rewrite
 from tenantmetrics.sqltext.statements import statement_spans
 from tenantmetrics.sqltext.tokens import Token, TokenKind
+from tenantmetrics.sqltext.values import literals_and_comments
 
 __all__ = [
     "NamedParameter",
     "Token",
     "TokenKind",
     "is_parameter_name",
+    "literals_and_comments",
     "parameters",
     "rewrite",
     "statement_spans",

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from tenantmetrics.sqltext.lexer import tokenize
 from tenantmetrics.sqltext.tokens import TokenKind
 
 __all__ = ["statement_spans"]
+
+# What a text has none of whose statements are told by its quotes, parentheses and semicolons:
+# comments, escapes, dollar quotes.
+_NOT_PLAIN = ("--", "/*", "\\", "$")
+_EDGE = re.compile(
+    r"""[();]|'[^']*+(?:''[^']*+)*+(?:'|(?P<open>\Z))|"[^"]*+(?:""[^"]*+)*+(?:"|(?P<opened>\Z))"""
+)
+_SPACE = " \t\n\r\f\v"
 
 
 def statement_spans(sql: str) -> list[tuple[int, int]]:
@@ -17,6 +27,8 @@ def statement_spans(sql: str) -> list[tuple[int, int]]:
     Args:
         sql: Any text.
     """
+    if not any(mark in sql for mark in _NOT_PLAIN) and "create" not in sql.lower():
+        return _plain_spans(sql)
     found: list[tuple[int, int]] = []
     first = last = -1
     nesting = _Nesting()
@@ -36,6 +48,38 @@ def statement_spans(sql: str) -> list[tuple[int, int]]:
     if first >= 0:
         found.append((first, last))
     return found
+
+
+def _plain_spans(sql: str) -> list[tuple[int, int]]:
+    """The same in a tenth of the time, of a text in which nothing hides a semicolon but quotes."""
+    found: list[tuple[int, int]] = []
+    start = depth = 0
+    text_end = len(sql)
+    for edge in _EDGE.finditer(sql):
+        mark = edge[0]
+        if mark == "(":
+            depth += 1
+        elif mark == ")":
+            depth -= 1
+        elif mark == ";":
+            if depth <= 0:
+                _add_span(sql, start, edge.start(), found)
+                start, depth = edge.end(), 0
+        elif edge.lastgroup is not None:
+            # Blanks at the end belong to what is not terminated.
+            text_end = -1
+    if text_end < 0:
+        found.append((start + len(sql[start:]) - len(sql[start:].lstrip(_SPACE)), len(sql)))
+    else:
+        _add_span(sql, start, text_end, found)
+    return found
+
+
+def _add_span(sql: str, start: int, end: int, found: list[tuple[int, int]]) -> None:
+    """What stands between two edges, without the blanks around it."""
+    text = sql[start:end].lstrip(_SPACE)
+    if text:
+        found.append((end - len(text), end - len(text) + len(text.rstrip(_SPACE))))
 
 
 class _Nesting:

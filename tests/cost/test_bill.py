@@ -616,6 +616,23 @@ def test_a_negation_is_no_volume(write):
     assert load([write(rows)], NOVEMBER).pools["compute"].quantity == 1
 
 
+@pytest.mark.parametrize("moment", ["20.11.2026 10:00", "11/20/2026 10:00", "46346.4"])
+def test_a_moment_that_a_spreadsheet_rewrote_is_refused(write, moment):
+    """Its hour would be lost in silence."""
+    rows = [cur_row(1, "x"), cur_row(2, "x", line_item_usage_start_date=moment)]
+    with pytest.raises(ReportError, match=r"row 3, column 'line_item_usage_start_date': .* a time"):
+        load([write(rows)], NOVEMBER)
+
+
+def test_a_filter_that_is_blank_is_refused():
+    """A variable that was not set would let the whole bill through."""
+    for given in (("", None, None), (None, " ", None), (None, None, "")):
+        with pytest.raises(ReportError, match="to filter the bill by is blank"):
+            BillFilter.of(*given)
+    with pytest.raises(ReportError, match="the bill's name is blank"):
+        load([""], NOVEMBER)
+
+
 def test_a_charge_without_a_currency_is_refused(write):
     """What it is worth is not known."""
     with pytest.raises(ReportError, match="charges without a currency"):

@@ -331,6 +331,22 @@ def test_clusters_of_the_file_that_nobody_called_are_named(calls, bill, tmp_path
     assert any("neither called nor charged for: ghost." in note for note in statement.notes)
 
 
+def test_names_of_clusters_and_instances_are_known_in_any_case(calls, bill, tmp_path):
+    """RDS keeps them in lower case, whatever a list by hand says; a resource id is no name."""
+    path = tmp_path / "clusters.csv"
+    path.write_text("cluster,resource\nProd,PROD-1\nprod2,cluster-ABC\n")
+    usage = calls(
+        (arn("prod"), "a", 1, 0), (arn("prod2"), "b", 1, 0), (arn("cluster-abc"), "c", 1, 0)
+    )
+    instance = f"arn:aws:rds:us-east-1:{ACCOUNT}:db:prod-1"
+    statement = monthly(
+        usage, month="2026-11", clusters=path, now_s=NOW_S,
+        bill=bill((10, "InstanceUsage:db.r6g.large", instance, 0), (5, ACU, "cluster-ABC", 0)),
+    )  # fmt: skip
+    assert totals(statement) == {"a": 10, "b": 5}
+    assert not any("neither called" in note for note in statement.notes)
+
+
 def test_a_bill_of_cost_explorer_is_of_all_clusters(calls, tmp_path):
     """It knows neither resources nor accounts."""
     group = {"Keys": [API], "Metrics": {"UnblendedCost": {"Amount": "8", "Unit": "USD"}}}

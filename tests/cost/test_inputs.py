@@ -33,6 +33,17 @@ def test_facts_of_tenants_are_groups_revenue_and_shares(file):
     assert (facts["bee"].revenue, facts["bee"].share) == (None, 0)
 
 
+def test_columns_that_have_a_meaning_are_known_in_any_case(file):
+    """A revenue that became a group would be missing from every margin."""
+    facts = read_tenants(file("Tenant, Revenue ,Stripe Customer,Plan\nacme,7,cus_1,pro\n"))["acme"]
+    assert (facts.revenue, facts.groups) == (7, {"Plan": "pro"})
+    assert facts.customers == {"stripe_customer": "cus_1"}
+    capacity = read_capacity(file("Hour,ACU,Utilization Percent\n1970-01-01T01,2,50\n"))
+    assert capacity.used == {1: Decimal("0.5")}
+    with pytest.raises(ReportError, match="row 1: duplicate column 'revenue'"):
+        read_tenants(file("tenant,revenue,Revenue\nacme,1,2\n"))
+
+
 def test_capacity_is_by_hour_in_utc(file):
     """Times with a zone, with Z and with none; the used part where it is known."""
     capacity = read_capacity(

@@ -8,7 +8,8 @@ from psycopg import sql
 
 from tenantmetrics import testing
 from tenantmetrics.localapi import serve
-from tenantmetrics.localapi.postgres import embedded, installed
+from tenantmetrics.localapi.postgres import embedded
+from tenantmetrics.localapi.programs import installed
 from tenantmetrics.policies.source import DataApiConnection, PostgresConnection
 
 data_api = testing.data_api

@@ -17,8 +17,8 @@ from tenantmetrics.report.formats import Format, in_format
     ("locale", "delimiter", "mark"),
     [
         ("de_DE", ";", ","), ("fr-CA", ";", ","), ("pt_BR", ";", ","), ("pl", ";", ","),
-        ("en_US", ",", "."), ("en-GB", ",", "."), ("ja", ",", "."), ("de_CH", ",", "."),
-        ("ar_EG", ",", "."),
+        ("en_US", ",", "."), ("en-GB", ",", "."), ("ja", ",", "."), ("de_CH", ";", "."),
+        ("it-CH", ";", "."), ("ar_EG", ",", "."),
     ],
 )  # fmt: skip
 def test_separator_mark_and_encoding_are_the_locales(make_statement, locale, delimiter, mark):

@@ -109,6 +109,6 @@ def test_revenue_and_margin_have_totals_and_the_sheet_prints(make_statement, she
     assert read["Lines"]["N6"][1] == "SUM(N2:N5)"
     assert abs(float(read["Lines"]["N6"][0]) - margin) < 1e-9
     book = zipfile.ZipFile(io.BytesIO(content)).read("xl/workbook.xml").decode()
-    assert "_xlnm.Print_Area" in book
+    assert book.count("_xlnm.Print_Area") == book.count("<sheet ")
     assert "Lines!$A:$A,Lines!$1:$1" in book
     assert 'orientation="landscape"' in read["Lines.xml"]

@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tenantmetrics.errors import LocalApiError
-from tenantmetrics.localapi.postgres import embedded, installed
+from tenantmetrics.localapi.postgres import embedded
+from tenantmetrics.localapi.programs import installed
 from tenantmetrics.rls.gate import condition, gated, parameters
 from tenantmetrics.sqltext import rewrite
 from tests.parts import lacking

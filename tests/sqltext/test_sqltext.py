@@ -67,6 +67,15 @@ def test_statements_are_ordered_spans_that_start_and_end_in_substance(sql):
         position = end
 
 
+@given(texts)
+def test_the_short_way_to_statements_agrees_with_the_tokens(sql):
+    """A text without comments, escapes and dollars is not cut into tokens; with one it is."""
+    if not any(mark in sql for mark in "$\\-/"):
+        by_token = sqltext.statement_spans(f"{sql}\n;$1")
+        whole = sqltext.statement_spans(f"{sql}\n;x1")
+        assert whole == by_token
+
+
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [
@@ -207,3 +216,18 @@ def test_the_tokens_of_a_plain_text_are_those_of_every_text(sql):
     if quick is not None:
         full = sqltext.tokenize(sql)
         assert quick == [sql[start:end] for kind, start, end in full if kind != "space"]
+
+
+@given(texts)
+@example("U&'a' -- b\n'c'")
+def test_the_short_way_to_literals_and_comments_agrees_with_the_tokens(sql):
+    """But for slices of arrays; a literal that goes on in the next line is one."""
+    if "[" in sql and ":" in sql:
+        return
+    kinds = {TokenKind.STRING, TokenKind.NUMBER, TokenKind.COMMENT, TokenKind.UNTERMINATED}
+    by_token = [token for token in sqltext.tokenize(sql) if token.kind in kinds]
+    short = list(sqltext.literals_and_comments(sql))
+    assert {token.start for token in short} <= {token.start for token in by_token}
+    inside = [(token.start, token.end) for token in short]
+    for token in by_token:
+        assert any(start <= token.start and token.end <= end for start, end in inside)

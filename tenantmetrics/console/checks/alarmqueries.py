@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tenantmetrics.console.checks import insights, metricmath
+from tenantmetrics.console.checks import insights, mathsyntax, metricmath
 from tenantmetrics.console.checks.cloudformation import is_open, number
 from tenantmetrics.console.checks.fault import Syntax
 from tenantmetrics.console.checks.metricref import never_faults, reference_faults, stat_faults
@@ -129,14 +129,14 @@ def _uses_bare(text: str, name: str) -> bool:
     if insights.is_query(text):
         return False
     try:
-        every = list(metricmath.walk(metricmath.parse_expression(text)))
+        every = list(mathsyntax.walk(mathsyntax.parse_expression(text)))
     except Syntax:
         return False
     uses = sum(node.kind == "id" and node.value == name for node in every)
     wrapped = sum(
         node.kind == "call"
         and node.value in _AGGREGATES
-        and node.parts[:1] == (metricmath.Node("id", name),)
+        and node.parts[:1] == (mathsyntax.Node("id", name),)
         for node in every
     )
     return uses > wrapped

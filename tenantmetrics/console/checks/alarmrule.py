@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from itertools import product
 
 from tenantmetrics.console.checks.fault import Syntax, Tokens, tokens
-from tenantmetrics.console.checks.metricmath import Node, walk
+from tenantmetrics.console.checks.mathsyntax import Node, walk
 from tenantmetrics.console.known import close_to
 
 __all__ = ["MAX_CHARS", "MAX_CHILDREN", "children", "composite_faults", "parse_rule"]

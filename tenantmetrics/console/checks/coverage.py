@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tenantmetrics.catalog import Level, metrics
-from tenantmetrics.console.checks import insights, metricmath, search
+from tenantmetrics.console.checks import insights, mathsyntax, search
 from tenantmetrics.console.checks.fault import Fault, Syntax
 from tenantmetrics.console.checks.metricwidget import NAMED, expanded
 
@@ -59,7 +59,7 @@ def _searched(text: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     try:
         calls = [
             node
-            for node in metricmath.walk(metricmath.parse_expression(text))
+            for node in mathsyntax.walk(mathsyntax.parse_expression(text))
             if node.value == "SEARCH"
         ]
     except Syntax:

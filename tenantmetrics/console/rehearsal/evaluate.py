@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from tenantmetrics.console.alarm import Alarm, Missing, Needs
 from tenantmetrics.console.checks import alarmrule, insights, promql
-from tenantmetrics.console.checks.metricmath import Node
+from tenantmetrics.console.checks.mathsyntax import Node
 from tenantmetrics.console.rehearsal import promeval
 from tenantmetrics.console.rehearsal.mathematics import Series, Value, evaluate
 from tenantmetrics.console.rehearsal.store import MINUTE_S, MetricStore, Points, statistic

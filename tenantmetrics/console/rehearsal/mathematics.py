@@ -10,8 +10,8 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean, median
 
-from tenantmetrics.console.checks import insights, metricmath, search
-from tenantmetrics.console.checks.metricmath import Node
+from tenantmetrics.console.checks import insights, mathsyntax, search
+from tenantmetrics.console.checks.mathsyntax import Node
 from tenantmetrics.console.rehearsal.store import MetricStore, Points, statistic
 from tenantmetrics.errors import ConsoleError
 
@@ -63,7 +63,7 @@ def evaluate(text: str, store: MetricStore, known: Mapping[str, Value], period_s
     """
     if insights.is_query(text):
         return _insights(insights.parse_query(text), store, period_s)
-    return _Evaluation(store, known, period_s).value(metricmath.parse_expression(text))
+    return _Evaluation(store, known, period_s).value(mathsyntax.parse_expression(text))
 
 
 class _Evaluation:

@@ -7,18 +7,22 @@ USAGE_TYPE and RECORD_TYPE.
 from __future__ import annotations
 
 import json
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tenantmetrics.cost.bill.model import Bill
 from tenantmetrics.cost.bill.pools import Row, Sorter
-from tenantmetrics.cost.known import is_possible
-from tenantmetrics.cost.period import billing_months
+from tenantmetrics.cost.known import number_of
+from tenantmetrics.cost.period import billing_months, day
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
 
 __all__ = ["load_json", "parse"]
+
+_T = TypeVar("_T")
 
 
 def load_json(path: Path, period: Period, *, amortized: bool) -> Bill:
@@ -50,8 +54,8 @@ def parse(
         amortized: Whether to take AmortizedCost instead of UnblendedCost.
 
     Raises:
-        ReportError: It lacks the metric or the grouping, mixes currencies, or holds nothing for
-            the period.
+        ReportError: It lacks the metric or the grouping, mixes currencies, holds nothing for the
+            period, or a time twice.
     """
     if len(billing_months(period)) > 1:
         raise ReportError(
@@ -64,29 +68,29 @@ def parse(
     metrics = (worth, billed) if amortized else (billed, worth)
     sorter = Sorter()
     estimated, others = False, set()
+    times = list[tuple[int, int]]()
     for number, result in enumerate(data["ResultsByTime"], start=1):
         where = f"{origin} result {number}"
-        start = str(result.get("TimePeriod", {}).get("Start", ""))
-        if start[:7] != period.label:
-            others.add(start[:7])
+        start, end = _time(result, period, where)
+        if not period.start_s <= start < period.end_s:
+            others.add(day(start)[:7])
             continue
+        if end > period.end_s:
+            raise ReportError(f"{where} is of more than {period.label}: ask by the month")
+        times.append((start, end))
         estimated = estimated or bool(result.get("Estimated"))
-        for group in result.get("Groups", []):
+        for group in _field(result, "Groups", list, where):
             sorter.add(_charge(group, places, metrics, where))
+    missing = _missing(times, period, origin)
     if not sorter.whole.pools:
         raise ReportError(
             f"{origin} holds nothing for {period.label}; its months: "
             f"{', '.join(sorted(others)) or 'none'}"
         )
-    currencies = sorter.currencies
-    if "" in currencies:
-        raise ReportError(f"{origin} has charges without a currency")
-    if len(currencies) > 1:
-        raise ReportError(f"{origin} mixes currencies: {', '.join(sorted(currencies))}")
     ungrouped = "The bill is not grouped by RECORD_TYPE, which tells credits and taxes from usage."
     return Bill(
         basis=basis,
-        currency=min(currencies, default="USD"),
+        currency=sorter.currency(origin),
         pools=dict(sorter.whole.pools),
         estimated=estimated,
         notes=(
@@ -94,15 +98,16 @@ def parse(
             *sorter.notes(amortized=amortized),
         ),
         places=dict(sorter.places),
-        draft=tuple(sorter.draft(has_usage_types=True, columns="")),
+        draft=(*missing, *sorter.draft(has_usage_types=True, columns="")),
     )
 
 
 def _answer(path: Path) -> dict[str, Any]:
     """The JSON, if it is a whole answer."""
     try:
-        data: Any = json.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        # A number keeps all of its digits.
+        data: Any = json.loads(path.read_text("utf-8-sig"), parse_float=str, parse_constant=str)
+    except (OSError, ValueError, RecursionError) as error:
         raise ReportError(f"{str(path)!r} cannot be read: {error}") from None
     if not isinstance(data, dict) or not isinstance(data.get("ResultsByTime"), list):
         raise ReportError(f"{str(path)!r} is no answer of GetCostAndUsage: no ResultsByTime in it")
@@ -111,31 +116,89 @@ def _answer(path: Path) -> dict[str, Any]:
     return data
 
 
+def _field(of: Any, name: str, kind: type[_T], where: str) -> _T:
+    """A field of an object, which must be there and of its kind.
+
+    Raises:
+        ReportError: It is not.
+    """
+    value = of.get(name) if isinstance(of, dict) else None
+    if not isinstance(value, kind):
+        raise ReportError(f"{where} is no answer of GetCostAndUsage: no {name} in it")
+    return value
+
+
 def _places(data: dict[str, Any], origin: str) -> dict[str, int]:
     """Where in a group's keys each dimension stands."""
-    keys = [str(dimension.get("Key")) for dimension in data.get("GroupDefinitions", [])]
+    definitions = _field(data, "GroupDefinitions", list, origin)
+    keys = [_field(dimension, "Key", str, origin) for dimension in definitions]
     if "USAGE_TYPE" not in keys:
         raise ReportError(f"{origin} is not grouped by the dimension USAGE_TYPE")
     return {key: place for place, key in enumerate(keys)}
 
 
-def _charge(
-    group: dict[str, Any], places: dict[str, int], metrics: tuple[str, str], where: str
-) -> Row:
-    """A group, by the first metric; the second one is there if it was asked for."""
-    metric, other = metrics
-    usage_type = group["Keys"][places["USAGE_TYPE"]]
-    kind = group["Keys"][places["RECORD_TYPE"]] if "RECORD_TYPE" in places else "Usage"
-    given = group["Metrics"]
+def _time(result: Any, period: Period, where: str) -> tuple[int, int]:
+    """When a result starts and ends, in seconds since the epoch; by the hour it says the hour."""
+    time = _field(result, "TimePeriod", dict, where)
+    start = _field(time, "Start", str, where)
     try:
-        # Amounts are text in Cost Explorer, so nothing is lost on the way.
-        amount, currency = Decimal(given[metric]["Amount"]), str(given[metric]["Unit"]).strip()
-        quantity = Decimal(given.get("UsageQuantity", {}).get("Amount", "0"))
-        more = Decimal(given[other]["Amount"]) if other in given else None
-    except KeyError:
-        raise ReportError(f"{where}, {usage_type!r}: metric {metric} is missing") from None
-    except InvalidOperation:
-        raise ReportError(f"{where}, {usage_type!r}: the amount is not a number") from None
-    if not all(is_possible(number) for number in (amount, quantity, more or amount)):
-        raise ReportError(f"{where}, {usage_type!r}: the amount is not a number")
-    return Row(kind, usage_type, currency, amount, quantity, 1, other=more)
+        first_s, last_s = (
+            int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+            for text in (start, str(time.get("End", start)))
+        )
+    except ValueError:
+        raise ReportError(f"{where}: {time} is no time such as 2026-11-01") from None
+    # Without an end it is of the month.
+    return first_s, last_s if last_s > first_s else period.end_s
+
+
+def _missing(times: list[tuple[int, int]], period: Period, origin: str) -> Iterator[str]:
+    """What of the month no result is of, in words.
+
+    Raises:
+        ReportError: Two results are of the same time: what they hold would count twice.
+    """
+    until = period.start_s
+    for start, end in [*sorted(times), (period.end_s, period.end_s)]:
+        if start < until:
+            raise ReportError(
+                f"{origin} has two results of {day(start)}, which would count twice: give one"
+            )
+        if start > until:
+            yield f"Cost Explorer's answer has nothing of {day(until)} to {day(start - 1)}"
+        until = end
+
+
+def _charge(group: Any, places: dict[str, int], metrics: tuple[str, str], where: str) -> Row:
+    """A group, by the first metric; the second one is there if it was asked for."""
+    keys = _field(group, "Keys", list, where)
+    if len(keys) < len(places) or not all(isinstance(key, str) for key in keys):
+        raise ReportError(f"{where}: a group has no key for each of {', '.join(places)}")
+    key_of = {name: keys[place] for name, place in places.items()}
+    usage_type = key_of["USAGE_TYPE"]
+    where = f"{where}, {usage_type!r}"
+    given = _field(group, "Metrics", dict, where)
+    metric, other = metrics
+    if metric not in given:
+        raise ReportError(f"{where}: metric {metric} is missing")
+    quantity = _number(given, "UsageQuantity", where) if "UsageQuantity" in given else Decimal(0)
+    return Row(
+        key_of.get("RECORD_TYPE", "Usage"),
+        usage_type,
+        _field(given[metric], "Unit", str, where),
+        _number(given, metric, where),
+        quantity,
+        1,
+        service=key_of.get("SERVICE", ""),
+        operation=key_of.get("OPERATION", ""),
+        other=_number(given, other, where) if other in given else None,
+    )
+
+
+def _number(metrics: dict[str, Any], metric: str, where: str) -> Decimal:
+    """An amount, which is text in Cost Explorer, so that nothing is lost on the way."""
+    amount = metrics[metric].get("Amount") if isinstance(metrics[metric], dict) else None
+    text = str(amount) if isinstance(amount, str | int) and not isinstance(amount, bool) else ""
+    if (number := number_of(text)) is None:
+        raise ReportError(f"{where}: the amount is not a number such as 1234.56: {metric} {text!r}")
+    return number

@@ -54,6 +54,9 @@ def load(
         MissingExtraError: DuckDB is not installed.
     """
     names = [os.fspath(path) for path in paths]
+    if not all(name.strip() for name in names):
+        # A blank path is the working folder.
+        raise ReportError("the bill's name is blank").about("bill")
     if COST_EXPLORER in names:
         if len(names) > 1:
             raise ReportError(f"a bill is {COST_EXPLORER} or files, not both")
@@ -78,7 +81,7 @@ def _load(
     by_hour: bool,
 ) -> Bill:
     files = _files(paths)
-    if files[0].suffix == ".json":
+    if files[0].suffix.lower() == ".json":
         if len(files) > 1 or only != BillFilter():
             raise ReportError("a Cost Explorer bill is one file, filtered by its own request")
         return load_json(files[0], period, amortized=amortized)
@@ -158,14 +161,9 @@ def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amorti
             continue
         is_open = is_open or bool(uninvoiced)
         sorter.add(row)
-    currencies = sorter.currencies
-    if len(currencies) > 1:
-        raise ReportError(
-            f"the bill {str(table.paths[0])!r} mixes currencies: {', '.join(sorted(currencies))}; "
-            "a filter (account, cluster, tag) may leave one"
-        )
-    if "" in currencies:
-        raise ReportError(f"the bill {str(table.paths[0])!r} has charges without a currency")
+    currency = sorter.currency(
+        f"the bill {str(table.paths[0])!r}", "; a filter (account, cluster, tag) may leave one"
+    )
     notes = list(sorter.notes(amortized=amortized))
     if not sorter.whole.pools:
         why = " ".join(["", *notes])
@@ -177,7 +175,7 @@ def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amorti
         notes.insert(0, f"The filter excluded {outside_rows:,} charge(s) of {sums}.")
     return Bill(
         basis=f"{form.name} {', '.join(path.name for path in table.paths[:3])}",
-        currency=min(currencies, default="USD"),
+        currency=currency,
         account=min(sorter.payers, default=""),
         pools=dict(sorter.whole.pools),
         compute_by_hour=sorter.whole.compute_by_hour,

@@ -50,8 +50,13 @@ class BillFilter:
         """From texts as a command line has them.
 
         Raises:
-            ReportError: The tag is not KEY=VALUE.
+            ReportError: The tag is not KEY=VALUE, or a text is blank, which would let everything
+                through.
         """
+        for name, text in (("bill_account", account), ("bill_cluster", cluster), ("tag", tag)):
+            if text is not None and not text.strip():
+                what = name.removeprefix("bill_")
+                raise ReportError(f"the {what} to filter the bill by is blank").about(name)
         key, equals, value = (tag or "").partition("=")
         if tag and not (key and equals):
             raise ReportError(f"tag {tag!r} must be KEY=VALUE").about("tag")

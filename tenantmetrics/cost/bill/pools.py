@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from tenantmetrics.cost.bill.classify import (
 )
 from tenantmetrics.cost.bill.model import Charges, Place, PoolCharge
 from tenantmetrics.cost.known import plus
+from tenantmetrics.errors import ReportError
 
 __all__ = ["OF_CLUSTERS", "Row", "Sorter"]
 
@@ -92,7 +94,8 @@ class Sorter:
     first_hour: int = 0
     whole: Charges = field(default_factory=Charges)
     places: dict[Place, Charges] = field(default_factory=lambda: defaultdict(Charges))
-    currencies: set[str] = field(default_factory=set)
+    _charged_in: set[str] = field(default_factory=set)
+    _named: set[str] = field(default_factory=set)
     payers: set[str] = field(default_factory=set)
     regions: set[str] = field(default_factory=set)
     accounts: set[str] = field(default_factory=set)
@@ -135,8 +138,10 @@ class Sorter:
 
     def _note(self, name: str, row: Row) -> None:
         """What the row says of the bill."""
+        currency = row.currency.strip().upper()
+        self._named.add(currency)
         if row.amount or row.other:
-            self.currencies.add(row.currency)
+            self._charged_in.add(currency)
         self.payers.add(row.payer)
         if name in OF_CLUSTERS:
             self.regions |= {row.region} - {""}
@@ -181,6 +186,28 @@ class Sorter:
             charges.hourly = (
                 charges.hourly and row.longest_s is not None and row.longest_s <= _HOUR_S
             )
+
+    def currency(self, origin: str, hint: str = "") -> str:
+        """The currency of the charges; of a bill of nothing but zeros, the one that it names.
+
+        Args:
+            origin: The bill, for error messages.
+            hint: What to do where there are several.
+
+        Raises:
+            ReportError: There are several, or a charge has none, or what it has is no code.
+        """
+        if len(self._charged_in) > 1:
+            raise ReportError(
+                f"{origin} mixes currencies: {', '.join(sorted(self._charged_in))}{hint}"
+            )
+        named = self._named if len(self._named) == 1 else {"USD"}
+        (currency,) = self._charged_in or named - {""} or {"USD"}
+        if not currency:
+            raise ReportError(f"{origin} has charges without a currency")
+        if not re.fullmatch("[A-Z]{3}", currency):
+            raise ReportError(f"{origin}: currency {currency!r} is not a code such as USD")
+        return currency
 
     def notes(self, *, amortized: bool) -> Iterator[str]:
         """What a reader must know."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tenantmetrics.cost.as_named import as_named
 from tenantmetrics.cost.bill.csvfile import explain, open_csv
 from tenantmetrics.cost.progress import step
 from tenantmetrics.cost.row_counts import rows_of_csv, rows_of_parquet
@@ -120,6 +121,17 @@ class Table:
         self.checks.append(Check(column, wrong, "a date: 2026-11-01"))
         return f"left({text}, 7)"
 
+    def moment(self, column: str) -> str:
+        """SQL of a column of moments as text, "" where there is none; notes a check of their form.
+
+        A spreadsheet's 11/20/2026 or 20.11.2026 is of no hour that could be told.
+        """
+        text = self.text(column)
+        if self.has(column):
+            wrong = f"{text} <> '' AND {text} NOT LIKE '____-__-__%'"
+            self.checks.append(Check(column, wrong, "a time: 2026-11-20T21:00:00Z"))
+        return text
+
     def amount(self, column: str, *, optional: bool = False) -> str:
         """SQL of a column as an exact number, 0 where it is none; notes a check that all are.
 
@@ -204,7 +216,7 @@ class Table:
     def _open(self, path: Path, view: str) -> Any:
         try:
             relation = (
-                self.database.read_parquet(str(path))
+                self.database.read_parquet(as_named(path))
                 if self.is_parquet
                 else open_csv(self.database, path)
             )

@@ -99,11 +99,14 @@ def invoices(
                 f"{rules.origin!r}: key groups.{column}: the tenants' file has no column {column!r}"
                 f"{suggestion(column, column_of)}"
             )
-    smallest = max(quantum or smallest_coin(statement.currency), rules.round_to or Decimal(0))
-    if smallest % (quantum or smallest_coin(statement.currency)):
+    coin = smallest_coin(statement.currency)
+    least = quantum or coin
+    smallest = max(least, rules.round_to or Decimal(0))
+    # A coin is as small as amounts get, and what a provider takes may be larger than that.
+    if smallest % least or (rules.round_to is not None and rules.round_to % coin):
         raise ReportError(
             f"{rules.origin!r}: round_to = {rules.round_to} is no whole number of "
-            f"{quantum or smallest_coin(statement.currency)} {statement.currency}"
+            f"{max(coin, least) if smallest % least else coin} {statement.currency}"
         )
     return [
         _invoice(line, statement, _Terms(rules, line, column_of), smallest)

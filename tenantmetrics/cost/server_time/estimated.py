@@ -20,9 +20,11 @@ from tenantmetrics.cost.server_time.model import (
     TenantServerTime,
 )
 from tenantmetrics.cost.server_time.notes import notes_on
+from tenantmetrics.cost.server_time.overheads import WORK
 from tenantmetrics.cost.server_time.parts import estimate_parts
 from tenantmetrics.cost.server_time.record import Record
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad
+from tenantmetrics.cost.server_time.sql_words import workless_group
 from tenantmetrics.cost.server_time.wall import of_usage
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.cost.usage import HourUsage, TenantUsage
@@ -250,17 +252,25 @@ class ServerTimeEstimate:
         if not of_hour:
             return []
         calls = math.fsum(hour.calls for hour in self._record.hours.values())
-        statements = {key.fingerprint for part in self.parts for key in part.segment.parts}
+        does = {
+            (key.fingerprint, key.kind in WORK) for part in self.parts for key in part.segment.parts
+        }
+        statements = {statement for statement, _ in does}
+        few = len(statements) <= len(self._numbers) + FEWEST_GROUPS
+        # A statement that failed counts as work: then it may be one with work and one without.
+        whole = few and len(statements) == len(does)
+        groups = {statement: workless_group(statement) for statement, works in does if not works}
         return self._ledger.rows(
             sql_cells.cells(
                 self._period,
                 of_cluster,
                 of_hour,
                 offsets,
-                self._numbers,
+                self._numbers | groups if whole else self._numbers,
                 scales=scales,
                 classes=self._record.classes if calls <= _MOST_KEPT_APART else None,
-                few_statements=len(statements) <= len(self._numbers) + FEWEST_GROUPS,
+                few_statements=few,
+                whole_groups=whole,
             )
         )
 

@@ -6,7 +6,7 @@ Under the rules that `sql` says.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from tenantmetrics.cost.queries import HOUR, within
@@ -104,6 +104,7 @@ def cells(
     scales: Scales,
     classes: Mapping[str, int] | None = None,
     few_statements: bool = False,
+    whole_groups: bool = False,
 ) -> str:
     """Segment, tenant, group of statements, class of writer, cold or not; then sums.
 
@@ -122,6 +123,8 @@ def cells(
         classes: Writers to keep apart, as in `record`. None: sums are over all of them, and over
             cold calls and warm, and bytes are not summed.
         few_statements: There are no more statements than groups: sums by statement are no more.
+        whole_groups: `groups` has every statement, those without work too, and none is both: then
+            the kind need not be read.
     """
     numbers, join_clusters, of_one = _of_clusters(clusters)
     number, cold_ns, byte_ns, more_noise = numbers
@@ -129,12 +132,6 @@ def cells(
         f"({hour}, {of}, {of_hour.segment}, {of_hour.overhead_ns}, '{of_hour.weight!r}')"
         for (hour, of), of_hour in hours.items()
     )
-    extra = [
-        f"({of}, {text(writer)}, {ns}, '{noise!r}')"
-        for (of, writer), (ns, noise) in offsets.items()
-        # A writer as all others are needs no row, and where all are, no join on its name.
-        if ns or noise != 1.0
-    ]
     named = [f"({statement}, {group})" for statement, group in groups.items()]
     cold = "CASE WHEN kind = 'cold_work' OR kind = 'cold_workless' THEN 1 ELSE 0 END"
     group = (
@@ -146,18 +143,8 @@ def cells(
     overhead = "overhead_ns"
     if any(cluster.cold_ns for cluster in clusters.values()):
         overhead += f" + {cold_ns} * {cold}"
-    noises = []
-    join_offsets = ""
-    if extra:
-        overhead += " + COALESCE(more_ns, 0)"
-        noises.append(f"COALESCE(own_noise, {double(1.0)})")
-        join_offsets = f"""
-  LEFT JOIN (
-    SELECT in_cluster, of_writer, more_ns, CAST(own_noise AS DOUBLE) AS own_noise
-    FROM (VALUES {", ".join(extra)}) AS given(in_cluster, of_writer, more_ns, own_noise)
-  ) AS offsets
-    ON offsets.in_cluster = {number} AND offsets.of_writer = statements.writer
-"""  # noqa: S608 - numbers of ours
+    more_ns, noises, join_offsets = _of_writers(offsets, number)
+    overhead += more_ns
     if any(cluster.cold_noise != 1.0 for cluster in clusters.values()):
         noises.append(f"({double(1.0)} + {more_noise} * {cold})")
     rest = f"CAST({NET} - calls * ({overhead}) AS DOUBLE)"
@@ -168,6 +155,11 @@ def cells(
     conditions = [of_one, "" if is_whole else within(period)]
     where = "  WHERE " + " AND ".join(filter(None, conditions)) if any(conditions) else ""
     noise = " * ".join(["CAST(calls AS DOUBLE)", *noises])
+    noise_sum = f"sum(floor(noise * {double(scales.noise)}))"
+    if not noises and scales.noise >= 1:
+        # All calls vary alike, and a power of two times a whole number needs no rounding.
+        noise_sum = f"sum(calls) * {double(scales.noise)}"
+    segment, segment_key = _of_segments(hours.values())
     kept, kept_keys, kept_bytes, join_classes = "0 AS class_number, 0 AS is_cold", "", "0", ""
     kept_rows = ""
     if classes is not None:
@@ -183,7 +175,7 @@ def cells(
     sums = {
         "calls": "sum(calls)",
         "rest_ns": f"sum(floor(rest_ns * {double(scales.rest)}))",
-        "noise": f"sum(floor(noise * {double(scales.noise)}))",
+        "noise": noise_sum,
         "weighted_calls": "sum(floor(calls * calls_weight))",
         "weighted_rest_ns": "sum(floor(rest_ns * rest_weight))",
         "weighted_noise": "sum(floor(noise * noise_weight))",
@@ -191,7 +183,7 @@ def cells(
 
     def by_row(what: str, join_parts: str) -> str:
         return f"""
-  SELECT segment, tenant, {what}, CAST(calls AS DOUBLE) AS calls,
+  SELECT {segment_key}tenant, {what}, CAST(calls AS DOUBLE) AS calls,
          calls_weight, rest_weight, noise_weight, {rest} AS rest_ns, {noise} AS noise{kept_rows}
   FROM statements{join_clusters}
   JOIN (
@@ -214,14 +206,18 @@ def cells(
     ON parts.of_statement = """
     if few_statements and classes is None:
         # Each row's group is found for some rows a tenant, and not for each of millions.
-        what = f"fingerprint, CASE WHEN {WORKLESS} THEN 1 ELSE 0 END AS is_workless"
+        keys = "fingerprint, is_workless"
+        work = f", CASE WHEN {WORKLESS} THEN 1 ELSE 0 END AS is_workless"
+        part = f"CASE WHEN is_workless = 1 {group}"
+        if whole_groups:
+            keys, work, part = "fingerprint", "", f"COALESCE(part, {REST_GROUP})"
         inner = ", ".join(f"{of} AS {name}" for name, of in sums.items())
         source = f"""
-  SELECT segment, tenant, CASE WHEN is_workless = 1 {group} AS part, {", ".join(sums)}
+  SELECT {segment_key}tenant, {part} AS part, {", ".join(sums)}
   FROM (
-    SELECT segment, tenant, fingerprint, is_workless, {inner}
-    FROM ({by_row(what, "")}) AS by_row
-    GROUP BY segment, tenant, fingerprint, is_workless
+    SELECT {segment_key}tenant, {keys}, {inner}
+    FROM ({by_row(f"fingerprint{work}", "")}) AS by_row
+    GROUP BY {segment_key}tenant, {keys}
   ) AS by_statement{join_parts}by_statement.fingerprint"""  # noqa: S608 - numbers of ours
         sums = {name: f"sum({name})" for name in sums}
     else:
@@ -229,9 +225,37 @@ def cells(
         source = by_row(what, f"{join_parts}statements.fingerprint")
     numbers_of = ", ".join(f"CAST({of} AS BIGINT) AS {name}" for name, of in sums.items())
     return f"""
-SELECT segment, tenant, part, {kept}, {numbers_of}, {kept_bytes} AS weighted_bytes
-FROM ({source}) AS by_part GROUP BY segment, tenant, part{kept_keys}
+SELECT {segment}, tenant, part, {kept}, {numbers_of}, {kept_bytes} AS weighted_bytes
+FROM ({source}) AS by_part GROUP BY {segment_key}tenant, part{kept_keys}
 """  # noqa: S608 - numbers of ours
+
+
+def _of_segments(hours: Iterable[OfHour]) -> tuple[str, str]:
+    """The segment as a column, and as a key of groups: of one, no row need be told which it is."""
+    numbers = {hour.segment for hour in hours}
+    return (f"{numbers.pop()} AS segment", "") if len(numbers) == 1 else ("segment", "segment, ")
+
+
+def _of_writers(
+    offsets: Mapping[tuple[int, str], tuple[int, float]], number: str
+) -> tuple[str, list[str], str]:
+    """What writers' calls cost more, how much more they vary, as SQL, and the join that has it."""
+    extra = [
+        f"({of}, {text(writer)}, {ns}, '{noise!r}')"
+        for (of, writer), (ns, noise) in offsets.items()
+        # A writer as all others are needs no row, and where all are, no join on its name.
+        if ns or noise != 1.0
+    ]
+    if not extra:
+        return "", [], ""
+    join = f"""
+  LEFT JOIN (
+    SELECT in_cluster, of_writer, more_ns, CAST(own_noise AS DOUBLE) AS own_noise
+    FROM (VALUES {", ".join(extra)}) AS given(in_cluster, of_writer, more_ns, own_noise)
+  ) AS offsets
+    ON offsets.in_cluster = {number} AND offsets.of_writer = statements.writer
+"""  # noqa: S608 - numbers of ours
+    return " + COALESCE(more_ns, 0)", [f"COALESCE(own_noise, {double(1.0)})"], join
 
 
 def _of_clusters(clusters: Mapping[str, OfCluster]) -> tuple[tuple[str, ...], str, str]:

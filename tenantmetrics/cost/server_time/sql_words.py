@@ -15,6 +15,7 @@ __all__ = [
     "WORKLESS_GROUP",
     "double",
     "text",
+    "workless_group",
 ]
 
 WORKLESS_GROUP = -1
@@ -27,10 +28,8 @@ REST_GROUP = -2
 
 # BEGIN and ROLLBACK are operations of the API, which may take a connection or give it back: what
 # they take is told apart from statements without work, which are more like those with.
-OPERATIONS = ", ".join(
-    str(number)
-    for number in (0, *(fingerprint(word) for word in ("BEGIN", "START TRANSACTION", "ROLLBACK")))
-)
+_OPERATIONS = (0, *(fingerprint(word) for word in ("BEGIN", "START TRANSACTION", "ROLLBACK")))
+OPERATIONS = ", ".join(map(str, _OPERATIONS))
 KIND = (
     f"CASE WHEN kind = 'workless' AND fingerprint IN ({OPERATIONS}) THEN 'begin' "
     f"WHEN kind = 'cold_workless' AND fingerprint IN ({OPERATIONS}) THEN 'cold_begin' "
@@ -49,3 +48,8 @@ def double(number: float) -> str:
 def text(value: str) -> str:
     """A string literal; a backslash would be an escape in Spark."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def workless_group(statement: int) -> int:
+    """The group of a statement that does no work, by its fingerprint."""
+    return BEGIN_GROUP if statement in _OPERATIONS else WORKLESS_GROUP

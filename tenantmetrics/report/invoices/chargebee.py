@@ -60,5 +60,9 @@ FORM = Form(
     unit=units.coins,
     write=_write,
     read=_read,
-    oldest_days=0.5,
+    oldest_hours=12,
+    file_name=(
+        r"[A-Za-z0-9_-]{1,145}\.csv",
+        "letters, digits, _ and -, of less than 150 characters, that ends in .csv",
+    ),
 )

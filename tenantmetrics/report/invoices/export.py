@@ -86,9 +86,15 @@ def export(
 
     Raises:
         ReportError: A tenant has an amount and no id at the provider, or one that cannot be one;
-            the provider does not know the currency; `earlier` is of another month.
+            the provider does not know the currency, or takes no event name of that length;
+            `earlier` is of another month.
     """
     form = FORMS[kind]
+    if form.longest_event_name is not None and len(rules.event_name) > form.longest_event_name:
+        raise ReportError(
+            f"{rules.origin!r}: event_name has {len(rules.event_name):,} characters, and the "
+            f"provider takes {form.longest_event_name}"
+        )
     unit = form.unit(statement.currency)
     charged = sorted(
         (with_rules(invoice, rules) for invoice in invoices if invoice.export),

@@ -124,7 +124,11 @@ class Form:
             TypeError for another text.
         sums_up: Whether the provider adds the amounts up to a quantity, which it takes for 0 where
             it is negative.
-        oldest_days: How old an event may be; None if the provider sets no limit.
+        oldest_hours: How old an event may be; None if the provider sets no limit.
+        longest_event_name: Characters that the name of a meter's events may have; None if the
+            provider sets no limit.
+        file_name: A regular expression of the names that a file may have, and the same in words;
+            None if it does not matter.
     """
 
     customer: str
@@ -133,7 +137,19 @@ class Form:
     write: Callable[[Sequence[Record]], str]
     read: Callable[[str], Iterable[Record]]
     sums_up: bool = True
-    oldest_days: float | None = None
+    oldest_hours: int | None = None
+    longest_event_name: int | None = None
+    file_name: tuple[str, str] | None = None
+
+    @property
+    def oldest(self) -> str:
+        """How old an event may be, in words."""
+        days, hours = divmod(self.oldest_hours or 0, 24)
+        return f"{days} days" if days else f"{hours} hours"
+
+    def takes(self, name: str) -> bool:
+        """Whether a file may be called so."""
+        return self.file_name is None or re.fullmatch(self.file_name[0], name) is not None
 
 
 def identifier(month: str, *of: str | int) -> str:

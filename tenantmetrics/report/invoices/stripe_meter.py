@@ -3,8 +3,9 @@
 Form: https://docs.stripe.com/billing/subscriptions/usage-based/recording-usage-in-bulk (columns),
 https://docs.stripe.com/api/billing/meter-event/create (fields, limits). `payload_value` is the
 amount in Stripe's unit, so the meter sums, and its price is one unit each. Stripe refuses events
-older than 35 days, sums negative values ("fix incorrectly recorded usage data by recording negative
-quantities", .../usage-based/meters/configure), and knows an identifier for 24 hours or more.
+older than 35 days and names of more than 100 characters, sums negative values ("fix incorrectly
+recorded usage data by recording negative quantities", .../usage-based/meters/configure), and knows
+an identifier for 24 hours or more.
 """
 
 from __future__ import annotations
@@ -58,5 +59,6 @@ FORM = Form(
     unit=units.stripe,
     write=_write,
     read=_read,
-    oldest_days=35,
+    oldest_hours=35 * 24,
+    longest_event_name=100,
 )

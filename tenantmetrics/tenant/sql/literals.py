@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, overload
 
-__all__ = ["CONTINUED", "Literal", "Literals"]
+from tenantmetrics.sqltext.lexer import GAP
+
+__all__ = ["SLOT_NAME", "Literal", "Literals"]
 
 _MAX_ESCAPED = 4_096
 """Characters of an E literal that are read; nobody's name is longer."""
@@ -26,6 +28,10 @@ class Literal(NamedTuple):
 
     text: str | None
     number: bool
+
+
+SLOT_NAME = "\0"
+"""Begins the name of a literal that stands in a list of parameters: its slot follows."""
 
 
 class Literals(Sequence[Literal]):
@@ -99,10 +105,10 @@ def _read(written: str) -> Literal:
     return _new(Literal, (_string_value(written), False))
 
 
-CONTINUED = re.compile(r"'(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'")
-_PLAIN = re.compile(r"''|'(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'")
+_PLAIN = re.compile(rf"''|'{GAP}'")
 _ESCAPED = re.compile(
-    r"''|" + CONTINUED.pattern + r"|\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})"
+    rf"''|'{GAP}'|"
+    r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})"
     r"|([0-7]{1,3})|(.))",
     re.DOTALL,
 )

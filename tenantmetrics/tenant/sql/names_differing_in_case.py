@@ -11,7 +11,7 @@ from sqlglot import exp
 
 __all__ = ["differ_in_case"]
 
-_QUOTED = re.compile(r'"([^"]*[A-Z][^"]*)"')
+_NAME = re.compile(r'"[^"]*+"|\w++')
 
 
 def differ_in_case(text: str, statement: exp.Expr) -> bool:
@@ -21,10 +21,13 @@ def differ_in_case(text: str, statement: exp.Expr) -> bool:
         text: The statement.
         statement: Its tree.
     """
-    lower = ""
-    for name in set(_QUOTED.findall(text)):
-        lower = lower or text.lower()
-        if lower.count(name.lower()) > text.count(f'"{name}"'):
+    found = dict.fromkeys(_NAME.findall(text))
+    if all(name == name.lower() for name in found if name[0] == '"'):
+        return False
+    written: dict[str, str] = {}
+    for name in found:
+        spelt = name[1:-1] if name[0] == '"' else name.lower()
+        if written.setdefault(spelt.lower(), spelt) != spelt:
             return _differ(statement)
     return False
 

@@ -13,14 +13,14 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.fast_path.plain_plan import plain_plan
 from tenantmetrics.tenant.sql.many_row_insert import bulk_rows
-from tenantmetrics.tenant.sql.parser import token_count, too_long_to_parse
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.query_plan import LONG, query_plan, steps_of
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
 from tenantmetrics.tenant.sql.query_summary import clipped
-from tenantmetrics.tenant.sql.restrictions import Either
+from tenantmetrics.tenant.sql.restrictions import Either, Restriction
 from tenantmetrics.tenant.sql.template import TOO_LONG
-from tenantmetrics.tenant.sql.utility_statements import needs_parser, read_utility
+from tenantmetrics.tenant.sql.text_limits import token_count, too_long_to_parse
+from tenantmetrics.tenant.sql.utility_statements import read_utility
 from tenantmetrics.tenant.sql.utility_tokens import utility_tokens
 
 __all__ = ["analysed_plan", "plan_of"]
@@ -35,8 +35,15 @@ _MAX_PLAIN = 3_000
 _MAX_FINGERPRINTED = 8_000
 """Characters without literals; a longer text has no fingerprint."""
 _MAX_FINGERPRINTED_TOKENS = 2_000
-"""1.2 to 2 ms; half as many where brackets make each take twice the time."""
-_QUERY = re.compile(r"\s*+(?:select|insert|update|delete)\s", re.IGNORECASE)
+"""1.2 ms."""
+_MAX_FINGERPRINTED_SLOWLY = 500
+"""1 ms: tokens of a text with square brackets or dollar signs, which are told one by one."""
+_QUERY = re.compile(
+    r"[ \t\n\r\f\v(]*+(?:select|with|insert|update|delete|merge|values|table)"
+    r"(?![\w$\x80-\U0010FFFF])",
+    re.IGNORECASE,
+)
+"""What the parser reads; the tokens of the others are."""
 
 
 def plan_of(template: str, vocabulary: Vocabulary) -> Plan:
@@ -62,10 +69,9 @@ def _fingerprint(template: str) -> int:
         template = template if rows is None else rows.short
     if len(template) > _MAX_FINGERPRINTED or template.endswith(TOO_LONG):
         return 0
-    most = _MAX_FINGERPRINTED_TOKENS // (2 if "[" in template else 1)
-    if len(template) > most and token_count(template) > most:
-        return 0
-    return fingerprint(template)
+    if (tokens := plain_tokens(template)) is not None:
+        return fingerprint_of(tokens) if len(tokens) <= _MAX_FINGERPRINTED_TOKENS else 0
+    return fingerprint(template) if token_count(template) <= _MAX_FINGERPRINTED_SLOWLY else 0
 
 
 def analysed_plan(template: str, vocabulary: Vocabulary) -> Plan:
@@ -116,7 +122,7 @@ def _combined(plans: list[Plan]) -> Plan:
     """Several statements in one call, as ExecuteSql takes them: it serves all their tenants."""
     return Plan(
         summary=clipped([part for plan in plans for part in plan.summary.split(" ") if part]),
-        node=Either(tuple(plan.node for plan in plans)),
+        node=Either(tuple(map(_part, plans))),
         steps=tuple(step for plan in plans for step in plan.steps),
         tables=tuple(dict.fromkeys(table for plan in plans for table in plan.tables)),
         schemas=tuple(dict.fromkeys(tenant for plan in plans for tenant in plan.schemas)),
@@ -132,6 +138,12 @@ def _combined(plans: list[Plan]) -> Plan:
     )
 
 
+def _part(plan: Plan) -> Restriction:
+    """What one of several statements touches: TRUNCATE and the like touch everybody's rows."""
+    return UNKNOWN if plan.summary.partition(" ")[0] in _OF_EVERYBODY else plan.node
+
+
+_OF_EVERYBODY = frozenset(["COPY", "DO", "EXECUTE", "FETCH", "TRUNCATE"])
 _ENDS = {SessionVerb.COMMIT, SessionVerb.ROLLBACK}
 
 
@@ -141,8 +153,6 @@ def _plan(text: str, vocabulary: Vocabulary, budget: Budget | None) -> Plan:
     words = utility_tokens(text)
     if not words:
         return Plan()
-    if needs_parser(words):
-        return query_plan(text, vocabulary, budget)
     utility = read_utility(words)
     if utility.inner < 0:
         return Plan(

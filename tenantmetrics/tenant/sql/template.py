@@ -8,11 +8,10 @@ filled with the literals of the text by their position, so it is made once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
-from tenantmetrics.sqltext import Token, TokenKind, tokenize
-from tenantmetrics.tenant.sql.literals import CONTINUED, Literals
+from tenantmetrics.sqltext import TokenKind, literals_and_comments
+from tenantmetrics.tenant.sql.literals import Literals
 from tenantmetrics.tenant.sql.long_lists import folded, literals_or_lists, with_lists_folded
 
 __all__ = [
@@ -28,8 +27,10 @@ TOO_LONG = "$too_long$"
 """Ends a template whose text was cut; no PostgreSQL statement holds it outside a literal."""
 _STRING_SLOT = "slot"
 _NUMBER_SLOT = 8_800_000_000
-_MAX_TOKENS = 3_800
-"""Tokens of one text that are looked at, 8 ms; what is longer names nobody."""
+_MAX_READ = 2_400
+"""Literals and comments of a text that is read by the rules in full; one that has more names
+nobody."""
+_LITERALS = frozenset({TokenKind.STRING, TokenKind.NUMBER})
 _MAX_SLOTS = 100_000
 _LONG_TEXT = 65_536
 """The Data API takes no longer one; 10 ms are enough for those, 50 ms for longer ones."""
@@ -57,8 +58,8 @@ class Skeleton(NamedTuple):
 
 # Texts in which a literal is what `_LITERAL` takes for one: no backslash, no `$` but positional
 # parameters, no comment, no literal with a prefix or continued on the next line. Anything else is
-# tokenized. The expressions begin with the characters they look for, so that a search leaps from
-# one to the next.
+# read by the rules in full. The expressions begin with the characters they look for, so that a
+# search leaps from one to the next.
 _UNUSUAL = ("\\", "&", "--", "/*")
 _DOLLAR = re.compile(r"\$(?:(?<=[\w$\x80-\U0010FFFF]\$)|(?![0-9]))")
 _UNUSUAL_QUOTE = re.compile(r"""'(?:(?<=[^\w'][eEbBxXnN]')|[ \t\f\v]*+[\n\r]\s*+')""")
@@ -79,9 +80,9 @@ def skeleton(sql: str) -> Skeleton:
             body = ends.group(2)
             comments = tuple(part[2:-2] for part in (ends.group(1), ends.group(3)) if part)
     if any(mark in body for mark in _UNUSUAL) or _UNUSUAL_QUOTE.search(body):
-        return _tokenized(sql)
+        return _read(sql)
     if "$" in body and _DOLLAR.search(body):
-        return _tokenized(sql)
+        return _read(sql)
     return _slotted(body, sql, comments)
 
 
@@ -91,7 +92,7 @@ def _slotted(body: str, sql: str, comments: tuple[str, ...]) -> Skeleton:
         return Skeleton(TOO_LONG, Literals([]), comments)
     between = "".join(pieces[::2])
     if "'" in between or '"' in between:
-        return _tokenized(sql)
+        return _read(sql)
     written: list[str] = []
     literals = Literals(written)
     keep, slot = written.append, 0
@@ -129,67 +130,36 @@ def slot_of_number(text: str) -> int | None:
 
 def slot_spans(sql: str) -> tuple[Skeleton, list[tuple[int, int]], list[tuple[int, int]]]:
     """A skeleton, and where in the text its literals and its comments stand; for `explain`."""
-    kinds = {TokenKind.STRING, TokenKind.NUMBER}
-    tokens = list(_tokens(sql))
-    literals = [(start, end) for kind, start, end in tokens if kind in kinds]
+    tokens = list(literals_and_comments(sql))
+    literals = [(start, end) for kind, start, end in tokens if kind in _LITERALS]
     comments = [(start, end) for kind, start, end in tokens if kind is TokenKind.COMMENT]
-    return _tokenized(sql), literals, comments
+    return _read(sql), literals, comments
 
 
-def _tokens(sql: str) -> Iterator[Token]:
-    """Tokens, with 'a' <newline> 'b' as one literal; stops where there are too many."""
-    held: Token | None = None
-    gap: list[Token] = []
-    for count, token in enumerate(tokenize(sql)):
-        if count > _MAX_TOKENS:
-            return
-        if held is not None:
-            if token.kind is TokenKind.SPACE or sql.startswith("--", token.start):
-                gap.append(token)
-                continue
-            if token.kind is TokenKind.STRING and CONTINUED.fullmatch(
-                sql, held.end - 1, token.start + 1
-            ):
-                held, gap = Token(TokenKind.STRING, held.start, token.end), []
-                continue
-            yield held
-            yield from gap
-            held, gap = None, []
-        if token.kind is TokenKind.STRING and sql[token.end - 1] == "'":
-            held = token
-        else:
-            yield token
-    if held is not None:
-        yield held
-        yield from gap
-
-
-def _tokenized(sql: str) -> Skeleton:
+def _read(sql: str) -> Skeleton:
     """The same by PostgreSQL's lexical rules in full."""
     pieces: list[str] = []
     literals: list[str] = []
     comments: list[str] = []
-    end = 0
-    for kind, start, end in _tokens(sql):
-        text = sql[start:end]
-        if kind is TokenKind.COMMENT:
-            # A program's comments are blocks; behind `--` stands what a person wrote or took out.
-            if text.startswith("--"):
-                pieces.append("\n")
-            else:
-                comments.append(text[2:-2])
-                pieces.append(" ")
-        elif kind is TokenKind.STRING:
+    last = 0
+    for count, (kind, start, end) in enumerate(literals_and_comments(sql)):
+        if count > _MAX_READ:
+            return Skeleton(f"{''.join(pieces[:20])} {TOO_LONG}", Literals([]), tuple(comments))
+        if start > last:
+            pieces.append(sql[last:start])
+        text, last = sql[start:end], end
+        if kind is TokenKind.STRING:
             pieces.append(f"'slot{len(literals)}'")
             literals.append(text)
         elif kind is TokenKind.NUMBER:
             pieces.append(str(_NUMBER_SLOT + len(literals)))
             literals.append(text)
-        elif kind is TokenKind.UNTERMINATED:
+        elif kind is TokenKind.COMMENT and not text.startswith("--"):
+            comments.append(text[2:-2])
             pieces.append(" ")
         else:
-            pieces.append(text)
-    if end < len(sql):
-        return Skeleton(f"{''.join(pieces[:20])} {TOO_LONG}", Literals([]), tuple(comments))
+            # A program's comments are blocks; behind `--` stands what a person wrote or took out.
+            pieces.append("\n" if kind is TokenKind.COMMENT else " ")
+    pieces.append(sql[last:])
     found = Literals(literals)
     return Skeleton(with_lists_folded("".join(pieces), found), found, tuple(comments))

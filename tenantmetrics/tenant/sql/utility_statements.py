@@ -17,11 +17,12 @@ from tenantmetrics.tenant.sql.plan import StepPlan
 from tenantmetrics.tenant.sql.set_statements import read_reset, read_set
 from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, dotted_name, operand_of
 
-__all__ = ["Utility", "needs_parser", "read_utility"]
+__all__ = ["Utility", "read_utility"]
 
 _QUERIES = frozenset({"select", "with", "insert", "update", "delete", "merge", "values", "table"})
 _DEFINED = frozenset({"function", "procedure", "view", "policy", "rule"})
 """What CREATE … AS only defines."""
+_CHAINED = frozenset({SessionVerb.COMMIT, SessionVerb.ROLLBACK})
 _NOISE = frozenset({"work", "transaction"})
 _OF_TWO = frozenset(
     [
@@ -76,14 +77,6 @@ class Utility(NamedTuple):
     prefix: str = ""
     call: bool = False
     workless: bool = False
-
-
-def needs_parser(words: list[UtilityToken]) -> bool:
-    """Whether a statement is for the SQL parser."""
-    for word in words:
-        if word.text != "(":
-            return word.kind is TokenKind.WORD and word.text in _QUERIES
-    return False
 
 
 def read_utility(words: list[UtilityToken]) -> Utility:  # noqa: PLR0911 - one kind a line
@@ -141,11 +134,14 @@ def _transaction(first: str, texts: list[str]) -> Utility | None:
             step = StepPlan(SessionVerb.ROLLBACK)
     if step is None:
         return None
+    # COMMIT AND CHAIN begins the next transaction at once.
+    chained = step.verb in _CHAINED and rest[-2:] == ["and", "chain"]
+    steps = (step, StepPlan(SessionVerb.BEGIN)) if chained else (step,)
     summary = {"release": "RELEASE", "start": "START TRANSACTION"}.get(first, first.upper())
     if step.verb is SessionVerb.ROLLBACK_TO:
         summary = "ROLLBACK TO"
     # COMMIT writes what the transaction did to the log.
-    return Utility(summary, (step,), misuses, workless=step.verb is not SessionVerb.COMMIT)
+    return Utility(summary, steps, misuses, workless=step.verb is not SessionVerb.COMMIT)
 
 
 def _wrapping(first: str, words: list[UtilityToken]) -> Utility:

@@ -115,6 +115,9 @@ def kept_cast(kind: exp.DataType | None) -> str | None:
     if not isinstance(kind, exp.DataType) or kind.expressions:
         # varchar(3) cuts, numeric(4,0) rounds.
         return None
+    if kind.this == exp.DType.USERDEFINED and kind.args["kind"].name == "char":
+        # `"char"` is a type of one byte and not `char`: it cuts what is longer.
+        return None
     return _CASTS.get(kind.this)
 
 

@@ -172,6 +172,11 @@ def test_what_is_rounded_to_must_be_whole_coins():
     """Nor can a cent be paid in twelve-thousandths."""
     with pytest.raises(ReportError, match=r"round_to = 0.012 is no whole number of 0.01 USD"):
         invoices(statement({"acme": (1, 0, 0)}), Rules(round_to=Decimal("0.012")))
+    for finer in ("0.003", "0.001"):
+        with pytest.raises(
+            ReportError, match=rf"round_to = {finer} is no whole number of 0.01 USD"
+        ):
+            invoices(statement({"acme": (1, 0, 0)}), Rules(round_to=Decimal(finer)))
 
 
 QUANTA = {"USD": "0.01", "JPY": "1", "KWD": "0.001", "EUR": "0.01", "BHD": "0.001"}

@@ -10,6 +10,7 @@ import sqlglot
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.queries import Dialect
 from tenantmetrics.cost.server_time import sql, sql_cells
+from tenantmetrics.cost.server_time.sql_words import workless_group
 
 SCALES = sql_cells.Scales(2.0**-3, 2.0**10, 2.0**20, 2.0**-4, 2.0**9)
 
@@ -35,6 +36,17 @@ def opened(month):
         f"CREATE VIEW {queries.STATEMENT_TOTALS} AS {queries.totals_of(queries.STATEMENTS)}"
     )
     return one, database
+
+
+def whole_groups(one):
+    """The group of each statement: its kind's, or of those that work a group for one of them."""
+    kinds = {(row[7], row[9].removeprefix("cold_")) for row in one.rows}
+    assert len({statement for statement, _ in kinds}) == len(kinds)
+    return {
+        statement: workless_group(statement) if kind == "workless" else 1
+        for statement, kind in kinds
+        if kind == "workless" or statement == 1
+    }
 
 
 def texts(one):
@@ -70,6 +82,24 @@ def texts(one):
             scales=SCALES,
             few_statements=True,
         ),
+        "cells by groups": sql_cells.cells(
+            period,
+            {arn: sql_cells.OfCluster(0, 0, 1.5, 1.0)},
+            {key: of._replace(segment=3) for key, of in of_hour.items()},
+            {},
+            whole_groups(one),
+            scales=SCALES,
+            few_statements=True,
+            whole_groups=True,
+        ),
+        "cells by kinds": sql_cells.cells(
+            period,
+            {arn: sql_cells.OfCluster(0, 0, 1.5, 1.0)},
+            {key: of._replace(segment=3) for key, of in of_hour.items()},
+            {(0, "nobody"): (0, 8.5)},
+            {1: 1},
+            scales=SCALES,
+        ),
         "cells of two clusters": sql_cells.cells(
             period,
             of_cluster | {"other": sql_cells.OfCluster(1, 0, 0.0, 1.0)},
@@ -92,6 +122,7 @@ def texts(one):
         "cells",
         "cells without more",
         "cells by statement",
+        "cells by groups",
         "cells of two clusters",
         "summaries",
         "tenants",
@@ -117,6 +148,17 @@ def test_sums_by_statement_first_come_to_the_same(opened):
         database.execute(texts(one)[name]).fetchall() for name in ("cells", "cells by statement")
     )
     assert sorted(by_row) == sorted(first)
+
+
+def test_sums_without_kinds_come_to_the_same(opened):
+    """The statement tells its group; calls that vary alike are multiplied after the sum."""
+    one, database = opened
+    by_kind, by_group = (
+        database.execute(texts(one)[name]).fetchall()
+        for name in ("cells by kinds", "cells by groups")
+    )
+    assert sorted(by_kind) == sorted(by_group)
+    assert len({part for _, _, part, *_ in by_group}) > 2
 
 
 def test_a_months_query_fits_into_athenas_limit(opened):

@@ -107,6 +107,23 @@ def test_chargebee_usage_is_its_file_of_events():
     ]  # fmt: skip
 
 
+def test_what_a_provider_does_not_take_is_known():
+    """Names of Stripe's events (its OpenAPI), of Chargebee's files, and how old events may be."""
+    long = Rules(event_name="x" * 101)
+    with pytest.raises(ReportError, match="event_name has 101 characters, and the provider takes"):
+        exported(InvoiceFormat.STRIPE_METER_EVENTS, TWO, long)
+    exported(InvoiceFormat.LAGO_EVENTS, TWO, long)
+    chargebee, stripe = (
+        FORMS[InvoiceFormat(of)] for of in ("chargebee-usage", "stripe-meter-events")
+    )
+    assert chargebee.takes("acme_2026-10.csv")
+    assert not any(
+        map(chargebee.takes, ("a@b.csv", "a b.csv", "a.b.csv", "a.txt", "a" * 150 + ".csv"))
+    )
+    assert stripe.takes("a@b.txt")
+    assert (chargebee.oldest, stripe.oldest) == ("12 hours", "35 days")
+
+
 def test_lago_events_are_bodies_of_at_most_100():
     """A line a request."""
     many = statement({f"t{n:03}": (n + 1, 0) for n in range(250)})

@@ -146,10 +146,13 @@ class PlainReach:
                 self._tie(column, second, holds)
 
     def _tie(self, one: Column, two: Column, holds: _Range) -> None:
-        """Two columns are equal, of which both are tenants' or none is."""
+        """Two columns are equal, of which both are called after tenants or none is."""
         if one[0] < 0 or two[0] < 0:
             return
         is_tenant = one[1] in self._columns
+        if is_tenant is not (two[1] in self._columns):
+            # One of them is another column under that name.
+            raise NotPlainError
         forward, back = (True, True) if is_tenant else key_ties(one[1], two[1])
         for start, end, is_tied in ((one, two, forward), (two, one, back)):
             if is_tied and end[2] and holds[0] <= end[0] < holds[1]:

@@ -29,6 +29,8 @@ from tenantmetrics.tenant.sql.sqlglot_trees import read_from, unwrapped
 __all__ = ["closing_restrictions"]
 
 _MAX_LEVELS = 60
+_OF_BRACKETS = ("order", "limit", "offset")
+_OF_SELECT = ("expressions", "having", "group", "distinct", "windows", *_OF_BRACKETS)
 
 
 def closing_restrictions(
@@ -103,8 +105,10 @@ class Reach:
             for part in _wrappers(node)
             for key in ("limit", "offset")
         )
-        node = unwrapped(node)
         start = self.graph.next
+        for part in _wrappers(node):
+            self._beside(part, _OF_BRACKETS, scope)
+        node = unwrapped(node)
         if isinstance(node, exp.Subquery):
             inner = ReachScope(scope, self.vocabulary)
             self.with_queries.enter(node, inner)
@@ -137,12 +141,16 @@ class Reach:
         trees = self.sources.trees(read_from(node), scope, inside)
         where = node.args.get("where")
         self.filtered(trees, where.this if where is not None else None, scope, inside)
-        for key in ("expressions", "having", "group", "order", "distinct", "windows", "limit"):
+        self._beside(node, _OF_SELECT, scope)
+        return self.outputs.of_select(node, scope)
+
+    def _beside(self, node: exp.Expr, clauses: Sequence[str], scope: ReachScope) -> None:
+        """Take the queries in clauses that restrict nothing: `OFFSET (SELECT count(*) FROM a)`."""
+        for key in clauses:
             part = node.args.get(key)
             for expression in part if isinstance(part, list) else [part]:
                 if isinstance(expression, exp.Expr):
                     self.conditions.opaque(expression, scope)
-        return self.outputs.of_select(node, scope)
 
     def filtered(
         self,
@@ -211,10 +219,13 @@ class Reach:
         while isinstance(left, exp.SetOperation):
             cut = cut or any(left.args.get(key) is not None for key in ("limit", "offset"))
             operations.append(left)
+            self._beside(left, _OF_BRACKETS, scope)
             left = left.this
             while isinstance(left, exp.Subquery | exp.Paren) and isinstance(
                 unwrapped(left), exp.SetOperation
             ):
+                for part in _wrappers(left):
+                    self._beside(part, _OF_BRACKETS, scope)
                 cut = cut or any(left.args.get(key) is not None for key in ("limit", "offset"))
                 left = unwrapped(left)
         relations = [self.query(left, scope, Holds().within(self.graph.next))]

@@ -7,7 +7,7 @@ called neither is no key, for columns that are equal in rows of different tenant
 
 from __future__ import annotations
 
-__all__ = ["OF_KEY", "is_key_name", "key_ties"]
+__all__ = ["OF_KEY", "is_key_name", "is_no_key", "key_ties", "may_be_null"]
 
 _IDS = ("id", "uuid", "guid", "_pk", "_fk")
 """Ends of names of keys that stand for one row of one table."""
@@ -101,6 +101,11 @@ _NO_KEYS = frozenset(
     ],
 )
 """Columns that are equal to an id by chance alone."""
+_OPTIONAL = (
+    *("parent", "root", "prev", "next", "reply", "manager", "supervisor", "original", "duplicate"),
+    *("replaces", "replaced", "superseded", "merged", "copied", "cloned", "forked"),
+)
+"""Begins of keys of the same table, which some rows have to be without."""
 OF_KEY = "\0id"
 """The name of a function of a key, such as `lower(a.id)`."""
 
@@ -114,6 +119,15 @@ def is_key_name(name: str) -> bool:
     return name.endswith(_IDS) and not name.endswith(_NO_IDS)
 
 
+def may_be_null(name: str) -> bool:
+    """Whether a key is NULL in some rows of everybody's: `parent_id`.
+
+    Args:
+        name: In lower case.
+    """
+    return name.startswith(_OPTIONAL)
+
+
 def key_ties(left: str, right: str) -> tuple[bool, bool]:
     """What an equality of two columns ties by their names.
 
@@ -125,12 +139,17 @@ def key_ties(left: str, right: str) -> tuple[bool, bool]:
         Whether the left one's row tells the right one's, and the other way round.
     """
     if is_key_name(left) or is_key_name(right):
-        both = not (_is_no_key(left) or _is_no_key(right))
+        both = not (is_no_key(left) or is_no_key(right))
         return both, both
     return _points_at(left, right), _points_at(right, left)
 
 
-def _is_no_key(name: str) -> bool:
+def is_no_key(name: str) -> bool:
+    """Whether columns of this name are equal to a key, or to a tenant, by chance alone.
+
+    Args:
+        name: In lower case.
+    """
     # Which column of its table it is is not known of one with two NULs.
     return name in _NO_KEYS or name.endswith(_NO_IDS) or name.startswith("\0\0")
 

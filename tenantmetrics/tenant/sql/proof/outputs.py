@@ -11,7 +11,7 @@ from tenantmetrics.tenant.sql.any_array import unnested
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
-from tenantmetrics.tenant.sql.proof.key_names import is_key_name
+from tenantmetrics.tenant.sql.proof.key_names import is_key_name, may_be_null
 from tenantmetrics.tenant.sql.proof.relations import without_inward
 from tenantmetrics.tenant.sql.restrictions import IN_SESSION, Named
 from tenantmetrics.tenant.sql.value_expressions import SESSION, value_operand
@@ -76,7 +76,8 @@ class ReachOutputs:
     def _windowed(self, node: exp.Select, scope: ReachScope, relation: Relation) -> None:
         """A window is made of rows that a condition outside would take away.
 
-        Unless all of them have the tenant that the condition is about: PARTITION BY its key.
+        Unless all of them have the tenant that the condition is about: PARTITION BY its key. Not by
+        `parent_id` and the like, which is NULL in rows of several tenants.
         """
         windows = [w for item in node.expressions for w in item.find_all(exp.Window)]
         if not windows:
@@ -88,7 +89,8 @@ class ReachOutputs:
             for part in (named.get(window.alias.lower(), window)).args.get("partition_by") or []:
                 column = self._reach.ties.side(part, scope)
                 if column is not None and (
-                    column.name in self._vocabulary.columns or is_key_name(column.name)
+                    column.name in self._vocabulary.columns
+                    or (is_key_name(column.name) and not may_be_null(column.name))
                 ):
                     sources.update(column.sources if len(column.sources) == 1 else ())
             within = sources if within is None else within & sources
@@ -155,8 +157,11 @@ def _text(node: exp.Expr, budget: Budget) -> str:
     if isinstance(node, exp.Column) and all(isinstance(p, exp.Identifier) for p in node.parts):
         return ".".join(f'"{p.name}"' if p.args.get("quoted") else p.name for p in node.parts)
     budget.spend(_WRITING_STEPS)
-    return node.sql()
+    text = node.sql()
+    budget.spend(len(text) // _CHARS_OF_A_STEP)
+    return text
 
 
 _WRITING_STEPS = 10
 """What it takes to write an expression."""
+_CHARS_OF_A_STEP = 4

@@ -12,7 +12,7 @@ from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of, truth
 from tenantmetrics.tenant.sql.evaluate_parameters import Computed
 from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope
 from tenantmetrics.tenant.sql.proof.joins import Holds, Tree, conjuncts
-from tenantmetrics.tenant.sql.proof.key_names import OF_KEY, is_key_name
+from tenantmetrics.tenant.sql.proof.key_names import OF_KEY, is_key_name, is_no_key
 from tenantmetrics.tenant.sql.proof.relations import origins
 from tenantmetrics.tenant.sql.restrictions import Restriction
 from tenantmetrics.tenant.sql.schema_ties import Tie, tie_of
@@ -177,7 +177,13 @@ class ReachTies:
             other = right if tenants[0] else left
             self._tenants.update((source, other.name) for source in other.sources)
         schema = self._vocabulary.schema
-        tie = _BY_TENANT if any(tenants) else tie_of(left, right, schema)
+        if all(tenants):
+            tie = _BY_TENANT
+        elif any(tenants):
+            # A table of tenants has its key under any name; a title that is equal is no key.
+            tie = _NOTHING if is_no_key((right if tenants[0] else left).name) else _BY_TENANT
+        else:
+            tie = tie_of(left, right, schema)
         if tie != _NOTHING:
             self._tie(left, right, Tie(tie.forward, tie.back and back), holds)
 

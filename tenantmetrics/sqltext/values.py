@@ -1,0 +1,90 @@
+"""Where the literals and the comments of a text are, in a tenth of the time of all its tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tenantmetrics.sqltext.lexer import (
+    ESCAPE_BODY,
+    GAP,
+    LETTER,
+    NAME_LETTER,
+    PLAIN_BODY,
+    START,
+)
+from tenantmetrics.sqltext.tokens import Token, TokenKind
+
+__all__ = ["literals_and_comments"]
+
+# What is neither is passed over in one piece. Quantifiers are possessive: the time is linear.
+_PIECE = re.compile(
+    rf"""
+    (?P<other>(?:
+        [\ \t\n\r\f\v()=,;<>*+|@!~%^&?#\[\]{{}}`]++
+      | (?![eEbBxXnN]'|[uU]&['"]){START}{LETTER}*+
+      | (?:[uU]&)?+"(?:[^"]++|"")*+"
+      | ::|\.\.|\.(?![0-9])|:(?={NAME_LETTER}){LETTER}++|:|-(?!-)|/(?!\*)|\$[0-9]++
+      )++)
+  | (?P<number>(?:0[xX][0-9a-fA-F_]++|0[oO][0-7_]++|0[bB][01_]++
+        |(?:[0-9][0-9_]*+(?:\.(?!\.)[0-9_]*+)?+|\.[0-9][0-9_]*+)(?:[eE][+-]?+[0-9][0-9_]*+)?+))
+  | (?P<string>[eE]{ESCAPE_BODY}(?:'{GAP}{ESCAPE_BODY})*+'
+        |(?:[bBxXnN]|[uU]&)?+{PLAIN_BODY}'(?:{GAP}{PLAIN_BODY}')*+)
+  | (?P<comment>--[^\n\r]*+|/\*[^*/]*+(?:(?:\*(?!/)|/(?!\*))[^*/]*+)*+\*/)
+  | (?P<block>/\*)
+  | (?P<dollar>\$(?:{START}{NAME_LETTER}*+)?+\$)
+  | (?P<unterminated>(?:[eE]|[bBxXnN]|[uU]&)?+'|(?:[uU]&)?+")
+  | (?P<symbol>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_BLOCK_EDGE = re.compile(r"/\*|\*/")
+_KINDS = {
+    "number": TokenKind.NUMBER,
+    "string": TokenKind.STRING,
+    "comment": TokenKind.COMMENT,
+}
+_new = tuple.__new__
+
+
+def literals_and_comments(sql: str) -> Iterator[Token]:
+    """Strings, numbers, comments, and what is not terminated, in order.
+
+    A literal that is continued on the next line is one. `:2` is a parameter everywhere, in a slice
+    too.
+
+    Args:
+        sql: Any text.
+    """
+    position, length = 0, len(sql)
+    match, kinds = _PIECE.match, _KINDS.get
+    while position < length:
+        found = match(sql, position)
+        # The last alternative takes any character.
+        assert found is not None  # noqa: S101
+        start, position = position, found.end()
+        group = found.lastgroup
+        if group == "other":
+            continue
+        kind = kinds(group)  # type: ignore[arg-type]
+        if kind is None:
+            if group == "symbol":
+                continue
+            kind, position = _end(sql, group, found)  # type: ignore[arg-type]
+        yield _new(Token, (kind, start, position))
+
+
+def _end(sql: str, group: str, found: re.Match[str]) -> tuple[TokenKind, int]:
+    """What it is, and where it ends, if the expression alone does not tell."""
+    end = found.end()
+    if group == "dollar":
+        closing = sql.find(found.group(), end)
+        if closing >= 0:
+            return TokenKind.STRING, closing + len(found.group())
+    elif group == "block":
+        depth = 1
+        for edge in _BLOCK_EDGE.finditer(sql, end):
+            depth += 1 if edge.group() == "/*" else -1
+            if depth == 0:
+                return TokenKind.COMMENT, edge.end()
+    return TokenKind.UNTERMINATED, len(sql)
