@@ -38,7 +38,6 @@ __all__ = [
     "TransactionTimedOutError",
     "UnbalancedError",
     "redacted",
-    "why_unreachable",
 ]
 
 _USER = re.compile(r"(://)[^/?#@\s'\"]+@")
