@@ -49,6 +49,13 @@ def redacted(text: str) -> str:
     return _QUERY.sub(r"\1***", _USER.sub(r"\1***@", text))
 
 
+def why_unreadable(error: OSError | ValueError) -> str:
+    """Why a file cannot be read: the system's words without its path, or the parser's."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    return getattr(error, "strerror", None) or str(error)
+
+
 class TenantMetricsError(Exception):
     """Anything tenantmetrics raises on purpose; its text is one line that says what to do.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tenantmetrics.arns import region_of
 from tenantmetrics.cost.bill.model import BillFilter, pattern_of
 from tenantmetrics.cost.cells import read_rows
 from tenantmetrics.errors import ReportError
@@ -37,11 +38,6 @@ def _part(arn: str, place: int) -> str:
 def account_of(arn: str) -> str:
     """The account in a cluster's ARN; "" where it is none."""
     return _part(arn, _ACCOUNT)
-
-
-def region_of(arn: str) -> str:
-    """The region in a cluster's ARN; "" where it is none."""
-    return _part(arn, _REGION)
 
 
 def short(resource: str) -> str:
