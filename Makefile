@@ -50,7 +50,7 @@ FRESH := --hypothesis-profile=fresh --hypothesis-seed=$(SEED)
 test-long: $(VENV)/.installed-dev  ## Fresh random examples, long loops, aiobotocore's clients, and Spark
 	@echo "random examples are made with seed $(SEED); to repeat them: make test-long SEED=$(SEED)"
 	@$(BIN)/python -m pytest -m "hypothesis and not long" -n auto $(FRESH) $(PYTEST_ARGS)
-	@$(BIN)/python -m pytest -m long $(FRESH) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m long -n 2 --dist worksteal $(FRESH) $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory VENV=.venv-aio .test-aio
 	@$(MAKE) --no-print-directory VENV=.venv-spark .test-spark
 	@$(MAKE) --no-print-directory .test-focus

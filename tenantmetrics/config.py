@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from tenantmetrics.errors import ConfigError
+from tenantmetrics.errors import ConfigError, why_unreadable
 from tenantmetrics.setting_values import (
     BILLED_BYTES,
     METRIC_LEVELS,
@@ -220,14 +220,14 @@ def misspelt(environ: Mapping[str, str] = os.environ, /) -> dict[str, str]:
     Args:
         environ: Where TENANTMETRICS_* is looked up.
     """
-    import difflib  # noqa: PLC0415 - only where there is a variable that is no setting
-
     known = [_ENV_PREFIX + name.upper() for name in SETTINGS]
     known.append(_ENV_PREFIX + "CONFIG")
     found = {}
     for name in environ:
         # What Kubernetes makes for a service of this name is like none of them.
         if name.startswith(_ENV_PREFIX) and name not in known:
+            import difflib  # noqa: PLC0415 - only where there is a variable that is no setting
+
             like = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
             if like:
                 found[name] = like[0]
@@ -255,7 +255,7 @@ def _file(environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
     except (OSError, UnicodeDecodeError) as error:
         if not named:  # somebody else's file in a folder that happens to be the current one
             return {}, origin
-        why = getattr(error, "strerror", None) or "not UTF-8"
+        why = why_unreadable(error)
         raise ConfigError(f"settings file {origin} cannot be read: {why}") from None
     if not named and "tenantmetrics" not in text:
         return {}, origin

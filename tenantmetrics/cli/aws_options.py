@@ -6,9 +6,13 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["EndpointUrl", "Region", "Url"]
+__all__ = ["ClusterRegion", "EndpointUrl", "Region", "Url"]
 
 Region = Annotated[str | None, typer.Option(help="AWS region. [default: boto3's own]")]
+
+ClusterRegion = Annotated[
+    str | None, typer.Option(help="AWS region. [default: the cluster's, else boto3's own]")
+]
 
 EndpointUrl = Annotated[
     str | None,

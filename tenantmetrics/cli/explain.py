@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tenantmetrics.errors import TenantMetricsError
+from tenantmetrics.errors import TenantMetricsError, why_unreadable
 
 if TYPE_CHECKING:
     from tenantmetrics.tenant.explanation import Explanation, Mark
@@ -72,12 +72,12 @@ def _text(sql: str | None, file: Path | None) -> str:
         try:
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise TenantMetricsError(f"cannot read {file}: {error}") from None
+            raise TenantMetricsError(f"cannot read {file}: {why_unreadable(error)}") from None
     elif sql is None or sql == "-":
         try:
             text = sys.stdin.read()
-        except UnicodeDecodeError as error:
-            raise TenantMetricsError(f"standard input is not UTF-8 text: {error}") from None
+        except UnicodeDecodeError:
+            raise TenantMetricsError("standard input is not UTF-8 text") from None
     else:
         text = sql
     # Bytes that are no UTF-8 come from the command line as lone surrogates.

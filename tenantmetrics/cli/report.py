@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,7 +44,7 @@ from tenantmetrics.cli.money_options import (
 )
 from tenantmetrics.cli.over_budget import fail_over, refuse_without_budgets
 from tenantmetrics.cli.progress_bar import progress_bar
-from tenantmetrics.cli.report_files import merged, say, write
+from tenantmetrics.cli.report_files import keep_inputs, merged, say, write
 from tenantmetrics.cli.report_invoices import (
     Corrects,
     DraftToo,
@@ -189,6 +190,11 @@ def report(
         draft_too=invoice_draft, time=invoice_time,
         shown=statements is not None or bool(statement_for),
     )  # fmt: skip
+    keep_inputs(
+        (prices, capacity, storage, tenants, rates, clusters, invoice_rules, *invoice.earlier),
+        bill or (),
+        (*(output or ()), *invoice.files),
+    )
     # A tenant and a file: then that is the tenant's, and nobody else's figures are in it.
     reported = () if wanted.is_one else output or ()
     formats = {path: _format_of(path, format_) for path in reported}
@@ -256,6 +262,9 @@ def report(
     if pages is not None and wanted.is_one and not own:
         _print(wanted.text(pages).encode())
     elif not files and (format_ is None or format_ is Format.TABLE):
+        if isinstance(sys.stdout, TextIOWrapper):
+            # A name that the terminal cannot write is no reason to show nothing.
+            sys.stdout.reconfigure(errors="backslashreplace")
         terminal.show(statement, top=top)
     elif not files and format_ is not None:
         _print(in_format(statement, format_, top=top, csv_locale=csv_locale))

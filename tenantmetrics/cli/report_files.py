@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import typer
 
 from tenantmetrics.errors import ReportError
 
-__all__ = ["Contents", "merged", "say", "write"]
+__all__ = ["Contents", "keep_inputs", "merged", "say", "write"]
 
 Contents = Mapping[Path, Callable[[], str | bytes]]
 """What makes a file's content, by file."""
@@ -24,12 +24,42 @@ def merged(*parts: Contents) -> dict[Path, Callable[[], str | bytes]]:
         ReportError: Two have the same name.
     """
     files: dict[Path, Callable[[], str | bytes]] = {}
+    places = set()
     for part in parts:
         for path, make in part.items():
-            if path in files:
+            if path.resolve() in places:
                 raise ReportError(f"{str(path)!r} is to be written twice")
+            places.add(path.resolve())
             files[path] = make
     return files
+
+
+def keep_inputs(
+    inputs: Iterable[str | Path | None], bills: Iterable[str], files: Iterable[Path]
+) -> None:
+    """Make sure that nothing is written over that the report reads.
+
+    Args:
+        inputs: What it reads.
+        bills: Bills among it: of a folder every CSV file is read, the next time as well.
+        files: What it is to write.
+
+    Raises:
+        ReportError: A file is both.
+    """
+    read = {Path(name).resolve() for name in (*inputs, *bills) if name}
+    folders = {Path(name).resolve() for name in bills if name and Path(name).is_dir()}
+    for path in files:
+        place = path.resolve()
+        if place in read:
+            raise ReportError(
+                f"{str(path)!r} is read by this report and would be written over: name another file"
+            )
+        if place.suffix.lower() == ".csv" and folders & set(place.parents):
+            raise ReportError(
+                f"{str(path)!r} lies in the folder of the bill, and would be read as a part of it: "
+                "name a file elsewhere"
+            )
 
 
 def say(left_out: str, *notes: str) -> None:

@@ -93,6 +93,11 @@ class InvoicePlan:
     draft_too: bool = False
     moment_s: int | None = None
 
+    @property
+    def earlier(self) -> list[Path]:
+        """All files that were sent before."""
+        return [path for paths in self.corrects.values() for path in paths]
+
     def quantum(self, currency: str) -> Decimal | None:
         """The smallest amount that all of the formats take; None without any."""
         from tenantmetrics.report.invoices.export import FORMS, InvoiceFormat

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantmetrics.cli.aws_options import EndpointUrl, Region
+from tenantmetrics.cli.aws_options import ClusterRegion, EndpointUrl
 from tenantmetrics.errors import MissingExtraError
 from tenantmetrics.records import SHARED
 
@@ -53,7 +53,7 @@ def storage(
         int,
         typer.Option(min=1, help="Of a larger table only a sample of so many MiB is read."),
     ] = 512,
-    region: Region = None,
+    region: ClusterRegion = None,
     endpoint_url: EndpointUrl = None,
     top: Annotated[int, typer.Option(min=1, help="Tables and tenants to show.")] = 20,
 ) -> None:
@@ -72,8 +72,10 @@ def storage(
     from botocore.exceptions import BotoCoreError
 
     from tenantmetrics import config
+    from tenantmetrics.arns import region_of
     from tenantmetrics.cost.storage import Reader, measure
     from tenantmetrics.errors import ReportError
+    from tenantmetrics.export.aws import region as session_region
     from tenantmetrics.report.text import write_files
     from tenantmetrics.tenant.identity.configured_names import Vocabulary
 
@@ -83,7 +85,12 @@ def storage(
         tenant_schema_pattern=schema_pattern,
     )
     try:
-        client = boto3.client("rds-data", region_name=region, endpoint_url=endpoint_url)
+        session = boto3.session.Session()
+        client = session.client(
+            "rds-data",
+            region_name=region or region_of(resource_arn) or session_region(session),
+            endpoint_url=endpoint_url,
+        )
     except (BotoCoreError, ValueError) as error:
         raise ReportError(f"the Data API cannot be reached: {error}") from None
     console = Console(stderr=True)

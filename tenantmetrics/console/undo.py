@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tenantmetrics.errors import ConsoleError
+from tenantmetrics.errors import ConsoleError, why_unreadable
 
 __all__ = ["read", "write"]
 
@@ -45,7 +45,9 @@ def read(path: Path, kind: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConsoleError(f"there is nothing to undo: {str(path)!r} does not exist") from None
     except (OSError, ValueError) as error:
-        raise ConsoleError(f"undo file {str(path)!r} cannot be read: {error}") from None
+        raise ConsoleError(
+            f"undo file {str(path)!r} cannot be read: {why_unreadable(error)}"
+        ) from None
     if not isinstance(state, dict) or state.get("kind") != kind:
         raise ConsoleError(f"undo file {str(path)!r} is not one of {kind}")
     return state

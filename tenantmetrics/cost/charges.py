@@ -74,7 +74,7 @@ def on_bill(  # noqa: PLR0917 - what a bill is divided with
     measured: Measured,
     parts: Sequence[tuple[Part, Measured]],
     chosen: Mapping[str, Driver],
-    requests: int,
+    everyone: Sequence[Consumer],
     files: Files,
 ) -> Money:
     """What a bill charges for.
@@ -84,11 +84,10 @@ def on_bill(  # noqa: PLR0917 - what a bill is divided with
         measured: All usage that it is divided by.
         parts: What of it is of which clusters' usage, and that usage.
         chosen: What pools are divided by, where it is not their default.
-        requests: Data API requests that the ledger measured.
+        everyone: Who bears it; their requests are what the ledger measured.
         files: What else is known of tenants.
     """
     lacking, charges = 0, list[Charge]()
-    everyone = files.of(measured, all_clusters=True)
     for part, of_part in parts:
         lacking += hours_without_compute(part.charges, of_part.hours)
         people = files.of(of_part, all_clusters=set(part.clusters) == set(measured.clusters))
@@ -107,6 +106,7 @@ def on_bill(  # noqa: PLR0917 - what a bill is divided with
     # In the order of a statement, whatever part a pool stands in first.
     order = list(TITLES)
     charges.sort(key=lambda charge: order.index(charge.name))
+    requests = sum(person.usage.billed_requests for person in everyone)
     notes, draft = billed_notes(paid, requests, lacking, measured.clusters)
     return Money(
         charges,

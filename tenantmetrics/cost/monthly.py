@@ -20,7 +20,7 @@ from tenantmetrics.cost.inputs import read_storage, read_tenants
 from tenantmetrics.cost.list_prices import Capacity
 from tenantmetrics.cost.measured import sum_up
 from tenantmetrics.cost.outlook import budgets_of, with_outlook
-from tenantmetrics.cost.people import consumers, notes_on_facts, with_all, with_facts
+from tenantmetrics.cost.people import notes_on_facts, with_all, with_facts
 from tenantmetrics.cost.period import month_of, parse_month
 from tenantmetrics.cost.prices import PriceList, built_in
 from tenantmetrics.cost.prices import load as load_prices
@@ -91,12 +91,13 @@ def _monthly(request: AllocationRequest) -> Statement:
     ) as usage:
         measured, parts = sum_up(usage, period, known, paid, request, names)
     fixed = [pool for pool, driver in chosen.items() if driver is Driver.FIXED]
-    people = consumers(measured.tenants, stored, facts, fixed, measured.server_time)
-    requests = sum(person.usage.billed_requests for person in people)
+    files = Files(stored, facts, fixed)
+    people = files.of(measured, all_clusters=True)
     if listed is None:
         assert paid is not None  # noqa: S101 - one of the two is there; for the type checker
-        money = on_bill(paid, measured, parts, chosen, requests, Files(stored, facts, fixed))
+        money = on_bill(paid, measured, parts, chosen, people, files)
     else:
+        requests = sum(person.usage.billed_requests for person in people)
         billable = sum(stored.values()) if request.storage is not None else None
         money = at_list_prices(listed, measured, known, chosen, requests, period, billable)
     quantum, pools, lines = divided(money, people, Idle(request.idle), estimate=paid is None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -103,8 +104,8 @@ def notes_on_facts(
         pairs = [f"{name!r} and {alike[_plain(name)]!r}" for name in alone if _plain(name) in alike]
         if pairs:
             notes.append(
-                "Names of the tenants' file differ from those of the usage by case or blanks only, "
-                f"and count as two tenants: {_some(pairs)}."
+                "Names of the tenants' file differ from those of the usage by case, blanks or "
+                f"forms of letters only, and count as two tenants: {_some(pairs)}."
             )
     if any(fact.share for fact in facts.values()) and not fixed_pools:
         notes.append(
@@ -114,7 +115,7 @@ def notes_on_facts(
 
 
 def _plain(name: str) -> str:
-    return "".join(name.split()).casefold()
+    return "".join(unicodedata.normalize("NFKC", name).split()).casefold()
 
 
 def _some(names: Sequence[str]) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tenantmetrics.cost.as_named import as_named, is_gzip
+
 __all__ = ["rows_of_csv", "rows_of_parquet"]
 
 _SAMPLE_BYTES = 256 * 1024
@@ -24,7 +26,7 @@ def rows_of_csv(paths: Sequence[Path]) -> int:
             with path.open("rb") as file:
                 sample = file.read(_SAMPLE_BYTES)
             taken = len(sample)
-            if path.suffix == ".gz":
+            if is_gzip(path):
                 # Not the gzip module: how far ahead that reads its file differs between Pythons.
                 unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
                 sample = unpack.decompress(sample, _UNPACKED_BYTES)
@@ -54,7 +56,7 @@ def rows_of_parquet(paths: Sequence[Path], database: Any) -> int:
     for size, path in sorted(sizes)[:: -max(1, len(sizes) // _SAMPLE_FILES)][:_SAMPLE_FILES]:
         try:
             found = database.execute(
-                "SELECT sum(num_rows) FROM parquet_file_metadata(?)", [str(path)]
+                "SELECT sum(num_rows) FROM parquet_file_metadata(?)", [as_named(path)]
             ).fetchall()
         except Exception:  # noqa: BLE001, S112 - a broken file is told where it is read
             continue

@@ -128,4 +128,6 @@ def connect(what: str, host: str, port: int) -> Finding:
 
 def short(error: BaseException) -> str:
     """An error on one line; its type where its text says nothing."""
+    if type(error).__name__ == "NoRegionError":
+        return "no region is set: set AWS_REGION"
     return redacted(" ".join(str(error).split()))[:200] or type(error).__name__

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from tenantmetrics import limits
+from tenantmetrics.arns import region_of
 from tenantmetrics.catalog import Form, Level
 from tenantmetrics.export.aws import Clients, fate
 from tenantmetrics.export.points import Group, Point, groups
@@ -167,8 +168,8 @@ def _speaks_json() -> bool:
 
 def _region(windows: Sequence[Window]) -> str:
     """The region of a cluster in the windows; empty where there is none."""
-    arns = (key.resource_arn.split(":") for window in windows for key in window.series)
-    return next((parts[3] for parts in arns if len(parts) > 3), "")  # noqa: PLR2004 - arn:aws:rds:REGION
+    regions = (region_of(key.resource_arn) for window in windows for key in window.series)
+    return next(filter(None, regions), "")
 
 
 class Widths(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, cast
 
+from tenantmetrics.arns import region_of
 from tenantmetrics.catalog import METRICS, Instrument, metric
 from tenantmetrics.export.points import CONFLICTS, TOLD_ELSEWHERE, refused
 from tenantmetrics.health import Loss
@@ -113,8 +114,7 @@ def _attributes(
         pairs.append(("db.namespace", database))
     if resource_arn:
         pairs.append(("cloud.resource_id", resource_arn))
-        region = (resource_arn.split(":") + [""] * 4)[3]
-        if region:
+        if region := region_of(resource_arn):
             pairs.append(("cloud.region", region))
             pairs.append(("server.address", f"rds-data.{region}.amazonaws.com"))
     return tuple(pairs)

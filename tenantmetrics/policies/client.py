@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tenantmetrics.arns import region_of
 from tenantmetrics.errors import RlsError, redacted
 from tenantmetrics.export.aws import region
 
@@ -14,11 +15,14 @@ _READ_TIMEOUT_S = 50
 """AWS ends a statement after 45 s (RDS Data API, limitations)."""
 
 
-def data_api_client(*, region_name: str | None, endpoint_url: str | None) -> Any:
+def data_api_client(
+    cluster: str, *, region_name: str | None = None, endpoint_url: str | None = None
+) -> Any:
     """A boto3 `rds-data` client.
 
     Args:
-        region_name: AWS region; None for boto3's own.
+        cluster: ARN of the cluster that will be called.
+        region_name: AWS region; None for the cluster's, else boto3's own.
         endpoint_url: Another endpoint; None for AWS's.
 
     Raises:
@@ -38,7 +42,7 @@ def data_api_client(*, region_name: str | None, endpoint_url: str | None) -> Any
     try:
         return session.client(
             "rds-data",
-            region_name=region_name or region(session),
+            region_name=region_name or region_of(cluster) or region(session),
             endpoint_url=endpoint_url,
             config=config,
         )

@@ -10,16 +10,19 @@ from tenantmetrics.report.coins import given, left
 from tenantmetrics.report.first import MARGIN, first
 from tenantmetrics.report.html_bars import bars_of
 from tenantmetrics.report.html_paper import paper_of
-from tenantmetrics.report.model import MEANING, Report, Row, build
+from tenantmetrics.report.model import Report, Row, build
 from tenantmetrics.report.outlook import forecast_sentence, interval, remarks, used
 from tenantmetrics.report.templating import template
-from tenantmetrics.report.text import duration, money, percent, visible, write_files
+from tenantmetrics.report.text import duration, money, percent, unit_cost, visible, write_files
 from tenantmetrics.report.work import coverage
 
 __all__ = ["TOP_ROWS", "as_html", "write"]
 
 TOP_ROWS = 1_000
 """Tenants in the table; a browser takes seconds over more, and the CSV has them all."""
+
+_LONG = 15
+"""Characters of an amount that has half of a telephone's width with its title beside it."""
 
 
 def as_html(statement: Statement) -> str:
@@ -37,7 +40,7 @@ def as_html(statement: Statement) -> str:
         rows=report.folded(TOP_ROWS),
         axis=axis,
         paper=paper_of(report),
-        meaning=MEANING,
+        is_long=_longest(statement) > _LONG,
         bars=bars,
         tenant=LineKind.TENANT,
         pool_sums=_pool_sums(report),
@@ -66,6 +69,7 @@ def as_html(statement: Statement) -> str:
         share_of=lambda part: percent(part / statement.total if statement.total else Decimal(0)),
         duration=duration,
         percent=percent,
+        unit_cost=unit_cost,
         name=visible,
     )
 
@@ -81,9 +85,15 @@ def write(statement: Statement, path: str | os.PathLike[str]) -> None:
     write_files({path: as_html(statement)})
 
 
+def _longest(statement: Statement) -> int:
+    """Characters of the longest amount."""
+    amounts = (statement.total, *(pool.amount for pool in statement.pools))
+    return max(len(money(amount, statement.quantum)) for amount in amounts)
+
+
 def _rate(row: Row) -> str:
-    """What a thousand of a row's calls cost, in four digits."""
-    return f"{row.total * 1000 / row.usage.calls:.4g}" if row.usage.calls else ""
+    """What a thousand of a row's calls cost."""
+    return unit_cost(row.total * 1000 / row.usage.calls) if row.usage.calls else ""
 
 
 def _pool_sums(report: Report) -> list[Decimal]:

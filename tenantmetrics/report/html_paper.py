@@ -33,15 +33,15 @@ class Paper(NamedTuple):
 
 def paper_of(report: Report) -> Paper:
     """How the table of every line fits on A4."""
-    wide = _em(report, spare=True)
-    if _WIDTH_PT / wide >= _CROWDED_PT:
-        return Paper(f"{min(_LARGEST_PT, _WIDTH_PT / wide):.1f}", is_crowded=False)
-    points = max(_SMALLEST_PT, min(_LARGEST_PT, _WIDTH_PT / _em(report, spare=False)))
-    return Paper(f"{points:.1f}", is_crowded=True)
+    needed, spare = _em(report)
+    whole = _WIDTH_PT / (needed + spare)
+    is_crowded = whole < _CROWDED_PT
+    points = max(_SMALLEST_PT, _WIDTH_PT / needed) if is_crowded else whole
+    return Paper(f"{min(_LARGEST_PT, points):.1f}", is_crowded)
 
 
-def _em(report: Report, *, spare: bool) -> float:
-    """The table's width in its own letters."""
+def _em(report: Report) -> tuple[float, float]:
+    """The table's width in its own letters, and that of the columns that can be done without."""
     statement, usage = report.statement, report.everything
     quantum = statement.quantum
     columns = [
@@ -60,9 +60,8 @@ def _em(report: Report, *, spare: bool) -> float:
         columns += [_column("Revenue", [money(report.revenue, quantum)])] * 2
     if statement.server_time is not None:
         columns += [_column("Server", ["999.9 min"]), _column("Share of", ["100.0 %"])]
-    if spare:
-        columns += [_column("Failed", [f"{usage.failed_calls:,}"]), _column("1,000", ["0.0001234"])]
-    return _NAME_EM + sum(columns)
+    spare = _column("Failed", [f"{usage.failed_calls:,}"]) + _column("1,000", ["0.0001234"])
+    return _NAME_EM + sum(columns), spare
 
 
 def _column(word: str, texts: Iterable[str]) -> float:

@@ -156,12 +156,12 @@ class Report:
 
     def meaning(self, row: Row) -> str:
         """What a line stands for, and of idle capacity, what says how much it is."""
-        words = MEANING[row.kind] if row.kind else ""
-        return f"{words}: {why}" if (why := self.why(row)) else words
+        return ": ".join(filter(None, self.words(row)))
 
-    def why(self, row: Row) -> str:
-        """Of idle capacity, what says how much it is; "" of other lines."""
-        return self.statement.idle_by if row.kind is LineKind.IDLE else ""
+    def words(self, row: Row) -> tuple[str, str]:
+        """The two parts of a line's meaning; "" where there is none."""
+        why = self.statement.idle_by if row.kind is LineKind.IDLE else ""
+        return MEANING[row.kind] if row.kind else "", why
 
     @property
     def losses(self) -> tuple[Row, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tenantmetrics.errors import ReportError
 
-__all__ = ["duration", "guarded", "money", "percent", "visible", "write_files"]
+__all__ = ["duration", "guarded", "money", "percent", "unit_cost", "visible", "write_files"]
 
 # Also behind white space and in full width: spreadsheets in East Asian locales take both.
 _RUNS_AS_FORMULA = re.compile(r"[\s\x00]*[=+\-@|%\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
@@ -26,6 +26,14 @@ def money(amount: Decimal, quantum: Decimal) -> str:
     """An amount with thousands separators and the quantum's decimals: "1,234.50"."""
     # Adding nothing takes the sign off a zero.
     return f"{amount.quantize(quantum) + 0:,f}"
+
+
+def unit_cost(amount: Decimal) -> str:
+    """What one of something costs, in four digits or whole units: "0.0001234", "523,012"."""
+    if not amount:
+        return "0"
+    places = Decimal(1).scaleb(min(0, amount.adjusted() - 3))
+    return f"{amount.quantize(places).normalize():,f}"
 
 
 def percent(share: Decimal) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from tenantmetrics.cost.statement import Statement
 from tenantmetrics.report.coins import is_whole
 from tenantmetrics.report.outlook import forecast_sentence, remarks
-from tenantmetrics.report.xlsx_formats import on_a4
+from tenantmetrics.report.xlsx_formats import on_a4, widen
 from tenantmetrics.report.xlsx_text import plain
 
 __all__ = ["fill"]
@@ -30,6 +30,17 @@ def fill(sheet: Any, statement: Statement, formats: dict[str, Any]) -> None:
     sheet.set_column(0, 0, 10)
     sheet.set_column(1, 1, 30)
     sheet.set_column(2, len(heads) - 1, 12)
+    states = outlook.budgets
+    forecasts = [state.forecast for state in states if state.forecast is not None]
+    for column, amounts in (
+        (2, [state.budget.amount for state in states]),
+        (3, [state.spent for state in states]),
+        (4, [state.left for state in states]),
+        (7, [one.amount for one in forecasts]),
+        (8, [one.low for one in forecasts]),
+        (9, [one.high for one in forecasts]),
+    ):
+        widen(sheet, column, amounts, statement.quantum, least=12)
     sheet.freeze_panes(1, 2)
     for column, head in enumerate(heads):
         style = "head" if column < 2 else "after_head" if head == "Status" else "number_head"  # noqa: PLR2004
@@ -52,9 +63,10 @@ def fill(sheet: Any, statement: Statement, formats: dict[str, Any]) -> None:
             for column, amount in enumerate((forecast.amount, forecast.low, forecast.high), 7):
                 sheet.write_number(row, column, float(amount), formats["money"])
             sheet.write_number(row, 10, forecast.days, formats["count"])
-    on_a4(sheet)
     sheet.repeat_rows(0)
+    line = row
     for line, text in enumerate(
         filter(None, (forecast_sentence(statement), *remarks(outlook))), start=row + 2
     ):
         sheet.write_string(line, 0, plain(text))
+    on_a4(sheet, line, len(heads) - 1)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tenantmetrics.arns import region_of
 from tenantmetrics.errors import ServerLoadError
 from tenantmetrics.export.aws import region
 
-__all__ = ["Cluster", "Instance", "describe", "identifier", "instances", "region_of"]
+__all__ = ["Cluster", "Instance", "describe", "identifier", "instances"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,6 @@ class Instance:
 def identifier(cluster: str) -> str:
     """The cluster's identifier, whether it was given so or by its ARN."""
     return cluster.rpartition(":")[2] if cluster.startswith("arn:") else cluster
-
-
-def region_of(cluster: str) -> str | None:
-    """The region in a cluster's ARN; None for an identifier."""
-    parts = cluster.split(":")
-    return parts[3] if cluster.startswith("arn:") and len(parts) == 7 else None  # noqa: PLR2004
 
 
 def describe(cluster: str, *, region_name: str | None = None) -> Cluster:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from tenantmetrics.errors import MissingExtraError, ServerLoadError, redacted
+from tenantmetrics.arns import region_of
+from tenantmetrics.errors import MissingExtraError, ServerLoadError, redacted, why_unreachable
 from tenantmetrics.export.aws import region
 from tenantmetrics.sqltext import rewrite
 
@@ -61,7 +62,7 @@ class DataApi:
         resource_arn: The cluster.
         secret_arn: Secret of the role that reads.
         database: The database.
-        region_name: AWS region; None for boto3's own.
+        region_name: AWS region; None for the cluster's, else boto3's own.
         endpoint_url: Another endpoint, such as that of `tenantmetrics local`.
 
     Raises:
@@ -96,7 +97,7 @@ class DataApi:
         try:
             self._client: Any = session.client(
                 "rds-data",
-                region_name=region_name or region(session),
+                region_name=region_name or region_of(resource_arn) or region(session),
                 endpoint_url=endpoint_url,
                 config=config,
             )
@@ -164,7 +165,7 @@ class Postgres:
                 f"-c statement_timeout={_STATEMENT_TIMEOUT_S}s",
             )
         except psycopg.Error as error:
-            reason = redacted(_line(error))
+            reason = why_unreachable(error)
             raise ServerLoadError(f"PostgreSQL cannot be reached: {reason}") from None
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tenantmetrics.errors import ConfigError
+from tenantmetrics.errors import ConfigError, why_unreadable
 from tenantmetrics.loopback import is_loopback
 
 __all__ = ["Settings", "read_keys", "read_token"]
@@ -161,7 +161,7 @@ def read_token(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"token file {path} cannot be read: {_why(error)}") from None
+        raise ConfigError(f"token file {path} cannot be read: {why_unreadable(error)}") from None
     if not text:
         raise ConfigError(f"token file {path} is empty")
     return text
@@ -180,7 +180,7 @@ def read_keys(path: Path) -> dict[str, str]:
     try:
         parser.read_string(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"keys file {path} cannot be read: {_why(error)}") from None
+        raise ConfigError(f"keys file {path} cannot be read: {why_unreadable(error)}") from None
     except ParserError:
         raise ConfigError(f"keys file {path} is not INI, as AWS's credentials file is") from None
     keys = {}
@@ -191,7 +191,3 @@ def read_keys(path: Path) -> dict[str, str]:
         except KeyError as missing:
             raise ConfigError(f"keys file {path}, [{section}]: lacks {missing.args[0]}") from None
     return keys
-
-
-def _why(error: OSError | UnicodeDecodeError) -> str:
-    return getattr(error, "strerror", None) or "not UTF-8"

@@ -30,7 +30,7 @@ _PIECE = re.compile(
         |(?:[0-9][0-9_]*+(?:\.(?!\.)[0-9_]*+)?+|\.[0-9][0-9_]*+)(?:[eE][+-]?+[0-9][0-9_]*+)?+))
   | (?P<string>[eE]{ESCAPE_BODY}(?:'{GAP}{ESCAPE_BODY})*+'
         |(?:[bBxXnN]|[uU]&)?+{PLAIN_BODY}'(?:{GAP}{PLAIN_BODY}')*+)
-  | (?P<comment>--[^\n\r]*+)
+  | (?P<comment>--[^\n\r]*+|/\*[^*/]*+(?:(?:\*(?!/)|/(?!\*))[^*/]*+)*+\*/)
   | (?P<block>/\*)
   | (?P<dollar>\$(?:{START}{NAME_LETTER}*+)?+\$)
   | (?P<unterminated>(?:[eE]|[bBxXnN]|[uU]&)?+'|(?:[uU]&)?+")

@@ -65,13 +65,18 @@ def test_it_prints_a_table_that_fits_the_terminal(run, ledger, columns):
 
 
 def test_it_works_as_a_program_without_a_terminal(ledger):
-    """Piped, and with an environment that says nothing of width or language."""
+    """Piped, into something that cannot write every name, and with nothing said of the width."""
+    key = SeriesKey("h\u00f4tel", "ExecuteStatement", "ok", Source.SESSION, "arn:x", "app")
+    window = Window(1_795_209_300, 60, "w", 1, {key: Series(calls=500, duration_ns=10**9)}, {})
+    LedgerExporter(ledger).export([window], float("inf"))
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+    environ |= {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run(
         [sys.executable, "-m", "tenantmetrics", "report", "--ledger", ledger],
         capture_output=True, check=True, env=environ, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert b"hotel-24" in done.stdout
+    assert b"h\\xf4tel" in done.stdout
     assert b"\x1b" not in done.stdout
 
 

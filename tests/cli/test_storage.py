@@ -59,3 +59,19 @@ def test_a_pattern_without_a_group_is_refused(data_api, monkeypatch):
     """The setting's own error, in one line."""
     result = run(data_api, monkeypatch, "--schema-pattern", "hotel_.+")
     assert "tenant_schema_pattern = 'hotel_.+'" in str(result.exception)
+
+
+def test_the_clusters_region_is_asked_where_none_is_set(data_api, monkeypatch):
+    """Its ARN names it: boto3 does not read AWS_REGION, and may have none."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    kept = {
+        name: value for name, value in data_api.endpoint.environment.items() if "REGION" not in name
+    }
+    for name, value in kept.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    arguments = ("--resource-arn", data_api.endpoint.resource_arn)
+    arguments += ("--secret-arn", data_api.endpoint.secret_arn, "--database", data_api.database)
+    result = CliRunner().invoke(app, ["storage", *arguments])
+    assert (result.exit_code, result.stderr) == (0, "")

@@ -61,12 +61,21 @@ def focus(tmp_path):
         ("HeavyUsage:db.r6g.large", "compute"), ("EUW1-InstanceUsage:db.r6g.large", "compute"),
         ("Data-API-Usage", "data_api"), ("USE1-Data-API-Usage", "data_api"),
         ("EUW2-RDS:DataAPIUsage", "data_api"), ("DataAPI-Usage", "data_api"),
+        ("EU-Aurora:ServerlessUsage", "compute"),
         ("BoxUsage:m5.large", "unclassified"), ("Aurora:Surprise", "unclassified"),
     ],
 )  # fmt: skip
 def test_what_belongs_to_a_cluster_has_a_pool(usage_type, pool):
     """As AWS's price list and bills spell it, with a region before it or not."""
     assert pool_of("Usage", usage_type) == pool
+
+
+@pytest.mark.parametrize("kind", ["Tax", "Credit", "Refund"])
+@pytest.mark.parametrize("service", ["Acme Dashboards", "Customer Records", "Gift Cards"])
+def test_a_service_that_has_rds_somewhere_in_its_name_is_another(kind, service):
+    """What it is taxed is none of the tenants'."""
+    assert pool_of(kind, "", service) == "unclassified"
+    assert pool_of(kind, "", "AmazonRDS") != "unclassified"
 
 
 def test_the_operation_tells_the_data_api_where_the_usage_type_does_not():

@@ -37,7 +37,7 @@ def test_a_tenant_that_pays_and_did_nothing_has_a_line_and_a_margin(of, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "alike"), [("Bee", "bee"), (" bee", "bee"), ("ACME", "acme"), ("ac me", "acme")]
+    ("name", "alike"), [("Bee", "bee"), (" bee", "bee"), ("ACME", "acme"), ("\uff41cme", "acme")]
 )
 def test_names_that_differ_by_case_or_blanks_are_pointed_out(of, name, alike):
     """They may be one tenant, and count as two."""

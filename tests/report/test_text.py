@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantmetrics.errors import ReportError
-from tenantmetrics.report.text import duration, guarded, money, visible, write_files
+from tenantmetrics.report.text import duration, guarded, money, unit_cost, visible, write_files
 
 
 def test_money_has_all_its_decimals_and_separators():
@@ -18,6 +18,18 @@ def test_money_has_all_its_decimals_and_separators():
     assert money(Decimal("0.000003"), Decimal("0.000001")) == "0.000003"
     assert money(Decimal("-12.3"), Decimal("0.01")) == "-12.30"
     assert money(Decimal(1200), Decimal(1)) == "1,200"
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("523012.4", "523,012"), ("780.44", "780.4"), ("2", "2"), ("0", "0"), ("-0.5", "-0.5"),
+        ("0.00012345", "0.0001234"), ("1e-12", "0.000000000001"), ("1e15", "1,000,000,000,000,000"),
+    ],
+)  # fmt: skip
+def test_a_unit_cost_is_no_power_of_ten(amount, text):
+    """Finance reads 5.23e+05 as a mistake."""
+    assert unit_cost(Decimal(amount)) == text
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantmetrics.cli.aws_options import EndpointUrl, Region, Url
+from tenantmetrics.cli.aws_options import ClusterRegion, EndpointUrl, Url
 from tenantmetrics.cli.rls.target import (
     COLUMN,
     VARIABLE,
@@ -55,7 +55,7 @@ def check(
     resource_arn: ResourceArn = None,
     secret_arn: SecretArn = None,
     database: DatabaseName = None,
-    region: Region = None,
+    region: ClusterRegion = None,
     endpoint_url: EndpointUrl = None,
     column: ColumnName = COLUMN,
     variable: Variable = VARIABLE,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantmetrics.cli.aws_options import EndpointUrl, Region, Url
+from tenantmetrics.cli.aws_options import ClusterRegion, EndpointUrl, Url
 from tenantmetrics.cli.rls.check import safe
 from tenantmetrics.cli.rls.target import (
     COLUMN,
@@ -45,7 +45,7 @@ def prove(
     resource_arn: ResourceArn = None,
     secret_arn: SecretArn = None,
     database: DatabaseName = None,
-    region: Region = None,
+    region: ClusterRegion = None,
     endpoint_url: EndpointUrl = None,
     role: Annotated[
         str | None,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tenantmetrics.cli.aws_options import EndpointUrl, Region, Url
+from tenantmetrics.cli.aws_options import ClusterRegion, EndpointUrl, Url
 from tenantmetrics.cli.rls.target import (
     DatabaseName,
     ResourceArn,
@@ -27,7 +27,7 @@ def schema(
     resource_arn: ResourceArn = None,
     secret_arn: SecretArn = None,
     database: DatabaseName = None,
-    region: Region = None,
+    region: ClusterRegion = None,
     endpoint_url: EndpointUrl = None,
     column: Annotated[
         list[str] | None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantmetrics.cli.aws_options import EndpointUrl, Region, Url
+from tenantmetrics.cli.aws_options import ClusterRegion, EndpointUrl, Url
 from tenantmetrics.cli.rls.target import (
     COLUMN,
     USER_VARIABLE,
@@ -38,7 +38,7 @@ def sql(
     resource_arn: ResourceArn = None,
     secret_arn: SecretArn = None,
     database: DatabaseName = None,
-    region: Region = None,
+    region: ClusterRegion = None,
     endpoint_url: EndpointUrl = None,
     table: Annotated[
         list[str] | None,

@@ -101,7 +101,7 @@ def connect(
     from tenantmetrics.policies.client import data_api_client
     from tenantmetrics.policies.source import DataApiConnection
 
-    client = data_api_client(region_name=region, endpoint_url=endpoint_url)
+    client = data_api_client(resource_arn, region_name=region, endpoint_url=endpoint_url)
     try:
         yield DataApiConnection(
             client, resourceArn=resource_arn, secretArn=secret_arn, database=database

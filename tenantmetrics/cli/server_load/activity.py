@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tenantmetrics.cli.aws_options import EndpointUrl, Region, Url
+from tenantmetrics.cli.aws_options import ClusterRegion, EndpointUrl, Url
 from tenantmetrics.cli.server_load.target import (
     DatabaseName,
     KeepAwake,
@@ -43,7 +43,7 @@ def activity(
         ),
     ] = None,
     keep_awake: KeepAwake = False,
-    region: Region = None,
+    region: ClusterRegion = None,
     endpoint_url: EndpointUrl = None,
 ) -> None:
     """Sample pg_stat_activity: whose sessions work.

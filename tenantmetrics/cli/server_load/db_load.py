@@ -6,7 +6,7 @@ import time
 
 import typer
 
-from tenantmetrics.cli.aws_options import Region
+from tenantmetrics.cli.aws_options import ClusterRegion
 from tenantmetrics.cli.server_load.period import ClusterName, Since, Until, first_and_last
 from tenantmetrics.cli.server_load.target import Ledger
 
@@ -19,15 +19,16 @@ def db_load(
     cluster: ClusterName,
     since: Since = None,
     until: Until = None,
-    region: Region = None,
+    region: ClusterRegion = None,
 ) -> None:
     """Write CloudWatch's DBLoad by instance and hour.
 
     Run it every hour or every day: each run writes its days anew, as far as they are over. It never
     touches the database. It needs Database Insights or Performance Insights to be on.
     """
+    from tenantmetrics.arns import region_of
     from tenantmetrics.serverside import tables
-    from tenantmetrics.serverside.cluster import describe, region_of
+    from tenantmetrics.serverside.cluster import describe
     from tenantmetrics.serverside.columns import DB_LOAD
     from tenantmetrics.serverside.days import days
     from tenantmetrics.serverside.db_load import read
@@ -35,7 +36,7 @@ def db_load(
     now_s = time.time()
     wanted = days(*first_and_last(since, until, now_s), now_s)
     described = describe(cluster, region_name=region)
-    region_name = region or region_of(described.arn)
+    region_name = region or region_of(described.arn) or None
     load = read(described, wanted, now_s, region_name=region_name)
     for name in load.silent:
         typer.echo(

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantmetrics.cli.aws_options import Region
+from tenantmetrics.cli.aws_options import ClusterRegion
 from tenantmetrics.cli.server_load.period import ClusterName, Since, Until, first_and_last
 from tenantmetrics.cli.server_load.target import Ledger
-from tenantmetrics.errors import ServerLoadError
+from tenantmetrics.errors import ServerLoadError, why_unreadable
 
 if TYPE_CHECKING:
+    from tenantmetrics.arns import region_of
     from tenantmetrics.serverside.cluster import Cluster, Instance
     from tenantmetrics.serverside.days import Day
 
@@ -53,7 +54,7 @@ def performance_insights(
     patience: Annotated[
         float, typer.Option(min=1, help="Seconds that all requests together may take.")
     ] = 300,
-    region: Region = None,
+    region: ClusterRegion = None,
 ) -> None:
     """Write Performance Insights' load by name and hour.
 
@@ -63,7 +64,7 @@ def performance_insights(
     writes its days anew, as far as they are over. It never touches the database.
     """
     from tenantmetrics.serverside import tables
-    from tenantmetrics.serverside.cluster import describe, instances, region_of
+    from tenantmetrics.serverside.cluster import describe, instances
     from tenantmetrics.serverside.columns import PERFORMANCE_INSIGHTS
     from tenantmetrics.serverside.days import days
     from tenantmetrics.serverside.insights import Insights, read
@@ -72,7 +73,7 @@ def performance_insights(
     now_s = time.time()
     wanted = days(*first_and_last(since, until, now_s), now_s)
     described = describe(cluster, region_name=region)
-    region_name = region or region_of(described.arn)
+    region_name = region or region_of(described.arn) or None
     lit = _with_insights(described, instances(described, region_name=region_name), wanted, now_s)
     with Insights(region_name=region_name, patience_s=patience) as insights:
         for dimension in dict.fromkeys(by or [By.APPLICATION]):
@@ -102,7 +103,7 @@ def _known(file: Path | None) -> set[str]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        reason = why_unreadable(error)
         raise ServerLoadError(f"--names {str(file)!r} cannot be read: {reason}") from None
     tenants = (line.strip() for line in lines)
     return {name for tenant in tenants if tenant for name in application_names(tenant)}

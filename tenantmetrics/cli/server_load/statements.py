@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantmetrics.cli.aws_options import EndpointUrl, Region, Url
+from tenantmetrics.cli.aws_options import ClusterRegion, EndpointUrl, Url
 from tenantmetrics.cli.server_load.target import (
     DatabaseName,
     KeepAwake,
@@ -53,7 +53,7 @@ def statements(
         bool, typer.Option("--start-anew", help="Forget the last snapshot and begin a new series.")
     ] = False,
     keep_awake: KeepAwake = False,
-    region: Region = None,
+    region: ClusterRegion = None,
     endpoint_url: EndpointUrl = None,
 ) -> None:
     """Write what ran since the last snapshot.

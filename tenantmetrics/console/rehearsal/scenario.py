@@ -37,7 +37,7 @@ from typing import Any
 
 from tenantmetrics import histogram
 from tenantmetrics.console.rehearsal.store import MINUTE_S, MetricStore
-from tenantmetrics.errors import ConsoleError
+from tenantmetrics.errors import ConsoleError, why_unreadable
 from tenantmetrics.records import OK, UNATTRIBUTED, Misuse, Series, SeriesKey, Source, Window
 from tenantmetrics.refusals import REFUSED
 from tenantmetrics.statement_table import Kind, StatementTable
@@ -79,7 +79,9 @@ def play(path: Path, store: MetricStore, cluster: str = "my-aurora-cluster") -> 
     try:
         described = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ConsoleError(f"scenario {str(path)!r} cannot be read: {error}") from None
+        raise ConsoleError(
+            f"scenario {str(path)!r} cannot be read: {why_unreadable(error)}"
+        ) from None
     try:
         checked = parse_scenario(described)
     except ConsoleError as error:

@@ -24,7 +24,7 @@ __all__ = [
 _ENDS = {
     # HeavyUsage is the fee of reserved instances; Limitless has units of its own.
     "compute": (
-        r"Aurora:ServerlessV2Usage|Aurora:ServerlessV2IOOptimizedUsage"
+        r"Aurora:Serverless(V2(IOOptimized)?)?Usage"
         r"|InstanceUsage(IOOptimized)?:db\..*|HeavyUsage:db\..*"
         r"|Aurora:Limitless-?(Serverless|ACU|Compute)[A-Za-z0-9-]*"
     ),
@@ -61,8 +61,11 @@ _CREDITS = frozenset(
 )  # fmt: skip
 
 
-_OURS = ("rds", "relationaldatabase", "aurora", "cloudwatch", "secretsmanager")
-"""Parts of the names, as CUR's product codes and FOCUS's services write them, of what has pools."""
+_OURS = re.compile(r"(amazon|aws)?(rds|relationaldatabase|aurora|cloudwatch|secretsmanager)")
+"""How the names of what has pools begin, as CUR's product codes and FOCUS's services write them.
+
+Somewhere within, "rds" is in dashboards and records, too.
+"""
 
 COMMITMENTS = frozenset({"DiscountedUsage", "SavingsPlanCoveredUsage", "RIFee"})
 """CUR's line item types of usage that was paid ahead."""
@@ -100,7 +103,7 @@ def is_aws(provider: str) -> bool:
 def is_others(service: str) -> bool:
     """Whether a service's name is of one that has no pool."""
     name = _plain(service)
-    return name != "" and not any(ours in name for ours in _OURS)
+    return name != "" and not _OURS.match(name)
 
 
 def is_taken_back(kind: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tenantmetrics.cost.as_named import as_named, is_gzip
 from tenantmetrics.errors import ReportError
 
 __all__ = ["explain", "open_csv"]
@@ -35,14 +36,15 @@ def open_csv(database: Any, path: Path) -> Any:
         ReportError: There is no header, or its delimiter is another.
         duckdb.Error: The file cannot be read.
     """
-    header = _header(path)
+    header, is_packed = _header(path)
     if len(header) == 1 and re.search(r"[;\t|]", header[0]):
         raise ReportError(f"{str(path)!r} row 1: unexpected delimiter: it must be a comma")
     # Two columns of one name: DuckDB wants them told apart.
     names = [f"{name}#{place}" if name in header[:place] else name
              for place, name in enumerate(header)]  # fmt: skip
     return database.read_csv(
-        str(path),
+        as_named(path),
+        compression="gzip" if is_packed else "none",
         header=True,
         auto_detect=False,
         columns=dict.fromkeys(names, "VARCHAR"),
@@ -55,9 +57,11 @@ def open_csv(database: Any, path: Path) -> Any:
     )
 
 
-def _header(path: Path) -> list[str]:
-    opened = gzip.open if path.suffix == ".gz" else open
+def _header(path: Path) -> tuple[list[str], bool]:
+    """The names of the columns, and whether the file is packed."""
     try:
+        is_packed = is_gzip(path)
+        opened = gzip.open if is_packed else open
         with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
             header = next(csv.reader(file, strict=True), [])
     except UnicodeDecodeError:
@@ -66,7 +70,7 @@ def _header(path: Path) -> list[str]:
         raise ReportError(f"{str(path)!r} row 1 cannot be read: {error}") from None
     if not any(name.strip() for name in header):
         raise ReportError(f"{str(path)!r} row 1: there is no header")
-    return header
+    return header, is_packed
 
 
 def explain(error: Exception, paths: Sequence[Path]) -> ReportError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tenantmetrics.cost.as_named import as_named
 from tenantmetrics.cost.bill.csvfile import explain, open_csv
 from tenantmetrics.cost.progress import step
 from tenantmetrics.cost.row_counts import rows_of_csv, rows_of_parquet
@@ -215,7 +216,7 @@ class Table:
     def _open(self, path: Path, view: str) -> Any:
         try:
             relation = (
-                self.database.read_parquet(str(path))
+                self.database.read_parquet(as_named(path))
                 if self.is_parquet
                 else open_csv(self.database, path)
             )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tenantmetrics import ledger, ledger_totals
 from tenantmetrics.cost import queries
+from tenantmetrics.cost.as_named import as_named
 from tenantmetrics.cost.engines.footers import read_totals
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ class Views:
         by_version: dict[int, list[str]] = {}
         for path in paths:
             said = ledger.parse(path.name)
-            by_version.setdefault(said.version if said else ledger.VERSION, []).append(str(path))
+            by_version.setdefault(said.version if said else ledger.VERSION, []).append(
+                as_named(path)
+            )
         relations = []
         for version, names in by_version.items():
             # Hive partitioning would make DuckDB read types out of folder names for every file.
@@ -120,7 +123,7 @@ class Views:
         relation.create_view(name, replace=True)
 
     def _statements_of(self, paths: list[Path]) -> duckdb.DuckDBPyRelation:
-        names = [str(path) for path in paths]
+        names = [as_named(path) for path in paths]
         columns = ", ".join(column.name for column in ledger.STATEMENT_COLUMNS)
         return self._database.read_parquet(names, hive_partitioning=False).project(columns)
 

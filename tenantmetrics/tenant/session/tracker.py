@@ -40,6 +40,8 @@ _GONE = frozenset({OK, "TransactionNotFoundException"})
 """Outcomes of the Data API's COMMIT or ROLLBACK after which the transaction is gone. Any other
 leaves it open, because the call may be repeated."""
 _ROLLED_BACK = SessionStep(SessionVerb.ROLLBACK)
+_COMMITS = ([SessionVerb.COMMIT], [SessionVerb.COMMIT, SessionVerb.BEGIN])
+"""The second is COMMIT AND CHAIN."""
 _HEALS = frozenset({SessionVerb.COMMIT, SessionVerb.ROLLBACK, SessionVerb.ROLLBACK_TO})
 """After these a failed transaction is over, or goes on from a savepoint."""
 
@@ -181,7 +183,8 @@ class TrackedSession:
 
 def _is_commit(steps: tuple[SessionStep, ...], summary: str) -> bool:
     """Whether a text is COMMIT and nothing else, so that it was COMMIT that failed."""
-    return len(steps) == 1 and steps[0].verb is SessionVerb.COMMIT and " " not in summary
+    verbs = [step.verb for step in steps]
+    return verbs in _COMMITS and " " not in summary
 
 
 class SessionTracker(Generic[_Tracked]):

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.sql.value_expressions import function_name
 
-__all__ = ["aggregates", "gives_one_row"]
+__all__ = ["aggregates", "gives_one_row", "gives_only_an_extreme"]
 
 _UNKNOWN_TO_PARSER = frozenset(["every", "xmlagg"])
 """And what ends so; `json_agg_strict` (documentation of version 18, "Aggregate Functions")."""
@@ -24,6 +24,19 @@ def aggregates(item: exp.Expr) -> Iterator[exp.Expr]:
         name = function_name(part)
         if isinstance(part, exp.AggFunc) or name in _UNKNOWN_TO_PARSER or name.endswith(_ENDS):
             yield part
+
+
+def gives_only_an_extreme(select: exp.Select) -> bool:
+    """Whether a query is `SELECT max(id) FROM …`: NULL, which nothing equals, where no row is.
+
+    Args:
+        select: The query.
+    """
+    return (
+        len(select.expressions) == 1
+        and isinstance(select.expressions[0].unalias(), exp.Max | exp.Min)
+        and not any(select.args.get(key) for key in ("group", "having", "order"))
+    )
 
 
 def gives_one_row(select: exp.Select) -> bool:

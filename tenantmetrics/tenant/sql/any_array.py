@@ -71,11 +71,12 @@ def array_operands(node: exp.Expr | None) -> list[Operand] | None:
             break
     if isinstance(node, exp.Array):
         return _elements(node, cast, fits)
-    # How long the elements of an array are that is not written out is not looked at.
-    operand = leaf_operand(node) if fits is None else None
     if isinstance(node, exp.StringToArray) and fits is None:
         return _separated(node, cast)
-    return [replace(operand, many=True, cast=cast)] if isinstance(operand, Operand) else None
+    operand = leaf_operand(node)
+    if not isinstance(operand, Operand):
+        return None
+    return [replace(operand, many=True, cast=cast, fits=fits)]
 
 
 def _elements(node: exp.Array, cast: tuple[str, ...], fits: int | None) -> list[Operand] | None:

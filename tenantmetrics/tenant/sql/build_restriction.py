@@ -81,7 +81,9 @@ def build_restriction(facts: Facts, names: QueryScope) -> Restriction:
         # What only narrows a class that all rows restrict says nothing new.
         if root in tenants and not (root in main and all(node is UNKNOWN for node in nodes))
     ]
-    beside = [part for part in beside if part is not CLEAR and part is not OPEN]
+    # Open parts beside rows of nobody's are all that is read: `SELECT EXISTS (SELECT …)`.
+    dropped = (CLEAR,) if whole is CLEAR else (CLEAR, OPEN)
+    beside = [part for part in beside if part not in dropped]
     return Also(whole, tuple(beside)) if beside else whole
 
 

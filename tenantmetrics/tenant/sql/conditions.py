@@ -151,7 +151,9 @@ class Conditions:
         )
         tied = tied or reaches_outside(query, self._names)
         inside = Sink()
-        if not tied or not self._queries.restrict(query, self._names, self._facts, inside):
+        if not tied or not self._queries.restrict(
+            query, self._names, self._facts, inside, compared=compared is not None
+        ):
             return False
         sink.take(inside)
         return True

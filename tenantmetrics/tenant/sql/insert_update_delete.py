@@ -121,7 +121,7 @@ class DataChanges:
         for item in conflict.expressions if conflict is not None else []:
             self.assigned(item, alias, names, facts)
         updates = conflict is not None and bool(conflict.expressions)
-        if updates and not columns and isinstance(body, exp.Values):
+        if conflict is not None and not columns and isinstance(body, exp.Values):
             # Which of the columns that are written is the tenant's is not told.
             written = UNKNOWN
         elif updates and written is CLEAR and overwrites_by_key(node, self.vocabulary):

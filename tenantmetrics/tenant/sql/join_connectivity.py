@@ -17,6 +17,7 @@ __all__ = ["reaches_outside"]
 
 _OUTSIDE = "\0outside"
 """Stands for all sources of the queries around this one."""
+_VISITS_OF_A_STEP = 2
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
 _READ_FROM_OTHERS = (exp.Lateral, exp.Unnest, exp.Func)
@@ -84,10 +85,11 @@ class _Groups:
             The sources that it names, and how many columns name none.
         """
         found: set[str] = set()
-        loose = 0
+        loose = visited = 0
         todo: list[tuple[exp.Expr, frozenset[str], bool]] = [(part, frozenset(), False)]
         while todo:
             node, hidden, inner = todo.pop()
+            visited += 1
             if isinstance(node, exp.Column):
                 alias = node.table.lower()
                 if not alias:
@@ -102,6 +104,8 @@ class _Groups:
             if isinstance(node, _QUERIES):
                 inner = True
             todo += [(child, hidden, inner) for child in node.iter_expressions()]
+        # Of subqueries in each other, each walks over all below it.
+        self._names.budget.spend(visited // _VISITS_OF_A_STEP)
         found.discard("")
         return found, loose
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, overload
 
 from tenantmetrics.sqltext.lexer import GAP
 
-__all__ = ["Literal", "Literals"]
+__all__ = ["SLOT_NAME", "Literal", "Literals"]
 
 _MAX_ESCAPED = 4_096
 """Characters of an E literal that are read; nobody's name is longer."""
@@ -28,6 +28,10 @@ class Literal(NamedTuple):
 
     text: str | None
     number: bool
+
+
+SLOT_NAME = "\0"
+"""Begins the name of a literal that stands in a list of parameters: its slot follows."""
 
 
 class Literals(Sequence[Literal]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from tenantmetrics.tenant.sql.literals import Literals
+from tenantmetrics.tenant.sql.literals import SLOT_NAME, Literals
 
 __all__ = ["folded", "literals_or_lists", "range_of_string", "with_lists_folded"]
 
@@ -19,6 +19,8 @@ _MAX_WITH_LISTS = 600_000
 """Characters of a text whose lists are folded; one of 60,000 elements is shorter."""
 _MANY_PARAMETERS = 150
 """Fewer are parsed one by one."""
+_MANY_ELEMENTS = 300
+"""Of a list that is mostly literals, with parameters among them."""
 _MAX_PARAMETERS = 20_000
 """Parameters in lists of one text, 1 µs each at every call."""
 _STRING = r"'(?:[^']|'')*+'"
@@ -29,16 +31,19 @@ _NUMBER = (
 _QUOTED = r'"(?:[^"]|"")*+"'
 _ELEMENT = rf"\s*+-?+(?:{_STRING}|{_NUMBER})(?:::[A-Za-z_]\w*+)?+\s*+"
 _PARAMETER = (
-    r"\s*+(?::\w++(?:::[A-Za-z_]\w*+)?+"
-    r"|(?i:cast)\s*+\(\s*+:\w++\s++(?i:as)\s++[A-Za-z_]\w*+\s*+\))\s*+"
+    r"\s*+(?:(?::|\$(?=[0-9]))\w++(?:::[A-Za-z_]\w*+)?+"
+    r"|(?i:cast)\s*+\(\s*+(?::|\$(?=[0-9]))\w++\s++(?i:as)\s++[A-Za-z_]\w*+\s*+\))\s*+"
 )
+_EITHER = rf"(?:{_ELEMENT}|{_PARAMETER})"
 _OPENING = r"(?<![\w$.\x80-\U0010FFFF])(?i:in\s*+\(|array\s*+\[)"
 _LIST = rf"{_ELEMENT}(?:,{_ELEMENT}){{{_SHORT_LIST},}}+"
 _PARAMETERS = rf"{_PARAMETER}(?:,{_PARAMETER}){{{_MANY_PARAMETERS // 3},}}+"
+_MIXED = rf"{_EITHER}(?:,{_EITHER}){{{_MANY_PARAMETERS // 3},}}+"
 _LITERAL = re.compile(rf"({_STRING}|{_QUOTED}|{_NUMBER})")
 _LITERAL_OR_LIST = rf"({_STRING}|{_QUOTED}|{_NUMBER}|{_OPENING}{_LIST}(?=[)\]]))"
 _LITERAL_OR_ANY_LIST = (
-    rf"({_STRING}|{_QUOTED}|{_NUMBER}|{_OPENING}(?:{_LIST}|{_PARAMETERS})(?=[)\]]))"
+    rf"({_STRING}|{_QUOTED}|{_NUMBER}|{_OPENING}"
+    rf"(?:{_LIST}|{_PARAMETERS}|{_MIXED})(?=[)\]]))"
 )
 _LIST_OF_PARAMETERS = rf"{_OPENING}{_PARAMETERS}(?=[)\]])"
 # Of a text in lower case: a search that ignores case takes four times as long.
@@ -52,7 +57,8 @@ _LIST_OF_SLOTS = re.compile(
     rf"({_SLOT_WITH_CAST}(?:\s*,\s*{_SLOT_WITH_CAST}){{{_SHORT_LIST},}}+)(?=\s*[)\]])",
     re.IGNORECASE,
 )
-_NAME = re.compile(r":(\w++)")
+_NAME = re.compile(r":\w++|\$[0-9]++")
+_ANY_PART = rf"({_STRING}|{_NUMBER})|::(\w++)|\s(?:as|AS)\s++(\w++)|(:\w++|\$[0-9]++)|(-)"
 _CASTS = re.compile(r"::(\w++)|\sas\s++(\w++)", re.IGNORECASE)
 
 
@@ -74,7 +80,8 @@ def literals_or_lists(body: str) -> re.Pattern[str]:
         or _BEGINS_LIST.search(body.lower()) is None
     ):
         return _LITERAL
-    many = body.count(":") > _MANY_PARAMETERS
+    parameters = body.count(":") + body.count("$")
+    many = parameters > _MANY_PARAMETERS or (parameters and body.count(",") > _MANY_ELEMENTS)
     return _compiled(_LITERAL_OR_ANY_LIST if many else _LITERAL_OR_LIST)
 
 
@@ -87,9 +94,11 @@ def folded(text: str, written: list[str], literals: Literals) -> str:
         literals: The same; gets the names of its parameters.
     """
     start = text.index("[" if text[0] in "aA" else "(") + 1
-    if text[start:].lstrip()[0] in ":cC":
-        return text[:start] + _of_parameters(text[start:], literals)
     pieces = _LITERAL.split(text)
+    if len(pieces) == 1:
+        return text[:start] + _of_parameters(text[start:], literals)
+    if any("$" in piece or ":" in piece.replace("::", "") for piece in pieces[::2]):
+        return text[:start] + _of_both(text[start:], written, literals)
     first = len(written)
     written += pieces[1::2]
     around = _SIGN_OR_CAST.findall(",".join(pieces[::2]))
@@ -99,9 +108,9 @@ def folded(text: str, written: list[str], literals: Literals) -> str:
 
 def with_lists_folded(template: str, literals: Literals) -> str:
     """A template with long lists as one slot, where literals are slots already."""
-    if len(literals) > _SHORT_LIST:
+    if len(literals) > _SHORT_LIST and _BEGINS_LIST.search(template.lower()) is not None:
         template = _LIST_OF_SLOTS.sub(_of_slots, template)
-    if template.count(":") > _MANY_PARAMETERS:
+    if template.count(":") + template.count("$") > _MANY_PARAMETERS:
         template = _compiled(_LIST_OF_PARAMETERS).sub(
             lambda found: folded(found[0], [], literals), template
         )
@@ -121,10 +130,28 @@ def _of_parameters(text: str, literals: Literals) -> str:
     if "::" in text or "(" in text:
         around = [f"::{before or behind}" for before, behind in _CASTS.findall(text)]
         text = text.replace("::", " ")
-    names = tuple(_NAME.findall(text))
+    names = tuple(name.removeprefix(":") for name in _NAME.findall(text))
     if len(names) + sum(map(len, literals.lists.values())) > _MAX_PARAMETERS:
         return _range(0, 0, [_SIGN], 0)
     slot = literals.add_list(names)
+    return _range(slot, slot, around, len(names))
+
+
+def _of_both(text: str, written: list[str], literals: Literals) -> str:
+    """A list of parameters and literals: these are named by their slots."""
+    around: list[str] = []
+    names: list[str] = []
+    for literal, before, behind, name, sign in _compiled(_ANY_PART).findall(text):
+        if literal:
+            names.append(f"{SLOT_NAME}{len(written)}")
+            written.append(literal)
+        elif name:
+            names.append(name.removeprefix(":"))
+        else:
+            around.append(sign or f"::{before or behind}")
+    if len(names) + sum(map(len, literals.lists.values())) > _MAX_PARAMETERS:
+        return _range(0, 0, [_SIGN], 0)
+    slot = literals.add_list(tuple(names))
     return _range(slot, slot, around, len(names))
 
 

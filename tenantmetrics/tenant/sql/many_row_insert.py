@@ -183,9 +183,10 @@ def _one_by_one(rows: BulkRows, template: str, index: int) -> Restriction:
         return UNKNOWN
     names: list[str] = []
     slots: list[int] = []
+    plain = "::" not in written and "[" not in written and written.count("(") == len(pieces)
     for row in table:
         value = row[index].strip() if index < len(row) else ""
-        if "::" in value or "(" in value or "[" in value:
+        if not plain and ("::" in value or "(" in value or "[" in value):
             continue
         if value.startswith(":"):
             names.append(value[1:])

@@ -9,7 +9,7 @@ from typing import Any
 from tenantmetrics.tenant.identity.tenant_ids import from_field, from_number, from_text, from_uuid
 from tenantmetrics.tenant.sql.array_literals import array_elements
 from tenantmetrics.tenant.sql.budget import Budget
-from tenantmetrics.tenant.sql.literals import Literal, Literals
+from tenantmetrics.tenant.sql.literals import SLOT_NAME, Literal, Literals
 from tenantmetrics.tenant.sql.parameter_lists import texts_of
 
 __all__ = [
@@ -110,7 +110,7 @@ class Operand:
             return None
         value = field_of(given)
         if self.many:
-            return self._of_array(value)
+            return self._whole(self._of_array(value), values)
         if not self.cast and not self.sign:
             found = from_field(value, given.get("typeHint"))
             return (found,) if found is not None else _nobody(value)
@@ -133,7 +133,8 @@ class Operand:
             return tuple(tenant for tenants in named for tenant in tenants) if whole else None
         if self.many:
             text = values.literals[slot].text
-            return self._all(array_elements(text)) if text is not None else None
+            found = self._all(array_elements(text)) if text is not None else None
+            return self._whole(found, values)
         literal = values.literals[slot]
         return None if self._is_cut(literal.text or "", values) else self.of_literal(literal)
 
@@ -146,7 +147,12 @@ class Operand:
             return self._all(dict.fromkeys(texts))
         found: list[str] = []
         for name in names:
-            tenants = self.of_parameter(values.parameters.get(name), values)
+            if name.startswith(SLOT_NAME):
+                literal = values.literals[int(name.removeprefix(SLOT_NAME))]
+                cut = self._is_cut(literal.text or "", values)
+                tenants = None if cut else self.of_literal(literal)
+            else:
+                tenants = self.of_parameter(values.parameters.get(name), values)
             if tenants is None:
                 return None
             found += tenants
@@ -157,6 +163,12 @@ class Operand:
         if text is None or not separator:
             return None
         return self._all(text.split(separator)) if text else ()
+
+    def _whole(self, found: tuple[str, ...] | None, values: Values) -> tuple[str, ...] | None:
+        """The elements of an array, if a cast to varchar(n)[] cuts none of them."""
+        if self.fits is None or found is None:
+            return found
+        return None if any(self._is_cut(text, values) for text in found) else found
 
     def _is_cut(self, text: str, values: Values) -> bool:
         """Whether a cast to varchar(n) makes another text of it."""

@@ -34,16 +34,17 @@ _NAMED = re.compile(r":(?<![:\w]:)(\w++)")
 _PASSED = r"(?:'[^']*+'|[\w.:\"]++)(?:\s*::\s*\w++)?\s++as\s++\"?\w++\"?"
 # Clauses that say nothing of rows, and that the parser does not know.
 _UNKNOWN_TO_PARSER = re.compile(
-    r"\boverriding\s+(?:system|user)\s+value\b"
-    r"|\bwith(?:out)?\s+(?:(?:un)?conditional\s+)?(?:array\s+)?wrapper\b"
-    r"|\breturning\s+(?:jsonb?|bytea|text|varchar)\s+(?=with|keep|omit|error|null|empty|default|format)"
-    r"|\breturning\s+(?:jsonb?|bytea|text|varchar)(?=\s*\))|\bformat\s+json\b"
-    r"|\b(?:null|absent)\s+on\s+null\b|\bwith(?:out)?\s+unique(?:\s+keys)?\b"
-    r"|\bdefault\s+'?\w+'?(?:\s*::\s*\w+)?\s+on\s+(?:empty|error)\b"
-    r"|\b(?:keep|omit)\s+quotes\b(?:\s+on\s+scalar\s+string\b)?"
-    r"|\b(?:error|null|true|false|unknown|empty(?:\s+(?:array|object))?)\s+on\s+(?:error|empty)\b"
-    rf"|\bpassing\s+{_PASSED}(?:\s*,\s*{_PASSED})*+"
-    r"|(?<=\breturning)\s+with\s*\(\s*(?:(?:old|new)\s+as\s+\w+[\s,]*)+\)",
+    # One look for all at where a word begins: fifteen of them take ten times as long.
+    r"(?=[adefknoprtuw])(?<!\w)(?:overriding\s+(?:system|user)\s+value\b"
+    r"|with(?:out)?\s+(?:(?:un)?conditional\s+)?(?:array\s+)?wrapper\b"
+    r"|returning\s+(?:jsonb?|bytea|text|varchar)"
+    r"(?:\s+(?=with|keep|omit|error|null|empty|default|format)|(?=\s*\)))|format\s+json\b"
+    r"|(?:null|absent)\s+on\s+null\b|with(?:out)?\s+unique(?:\s+keys)?\b"
+    r"|default\s+'?\w+'?(?:\s*::\s*\w+)?\s+on\s+(?:empty|error)\b"
+    r"|(?:keep|omit)\s+quotes\b(?:\s+on\s+scalar\s+string\b)?"
+    r"|(?:error|null|true|false|unknown|empty(?:\s+(?:array|object))?)\s+on\s+(?:error|empty)\b"
+    rf"|passing\s+{_PASSED}(?:\s*,\s*{_PASSED})*+"
+    r"|(?P<kept>returning)\s+with\s*\(\s*(?:(?:old|new)\s+as\s+\w+[\s,]*)+\))",
     re.IGNORECASE,
 )
 # A word of each of them, in lower case: most texts have none, and are told in no time.
@@ -146,5 +147,5 @@ def _plainer(template: str) -> str:
     """A template without what the parser does not know."""
     lower = template.lower()
     if _MAY_BE_UNKNOWN.search(lower) is not None:
-        template = _UNKNOWN_TO_PARSER.sub(" ", template)
+        template = _UNKNOWN_TO_PARSER.sub(r"\g<kept> ", template)
     return _VALUES_FIRST.sub(_VALUES_SECOND, template) if "values" in lower else template

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tenantmetrics.records import Misuse, SessionVerb
 from tenantmetrics.tenant.sql.closed_tables import Closed
 from tenantmetrics.tenant.sql.evaluate_parameters import Computed
-from tenantmetrics.tenant.sql.literals import Literals
+from tenantmetrics.tenant.sql.literals import SLOT_NAME, Literals
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import (
     Also,
@@ -124,7 +124,8 @@ def parameters_of(plan: Plan, literals: Literals) -> frozenset[str]:
             if part.parameter is not None:
                 names.add(part.parameter)
             elif part.last is not None and part.slot is not None:
-                names.update(literals.lists.get(part.slot, ()))
+                listed = literals.lists.get(part.slot, ())
+                names.update(name for name in listed if not name.startswith(SLOT_NAME))
     return frozenset(names)
 
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.sql.aggregates import gives_one_row
+from tenantmetrics.tenant.sql.aggregates import gives_one_row, gives_only_an_extreme
 from tenantmetrics.tenant.sql.any_array import unnested
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.conditions import Conditions
@@ -46,6 +46,7 @@ from tenantmetrics.tenant.sql.restrictions import (
 from tenantmetrics.tenant.sql.set_operations import set_operation
 from tenantmetrics.tenant.sql.sqlglot_trees import leftmost, read_from, unwrapped
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, value_operand
+from tenantmetrics.tenant.sql.with_order import in_reading_order
 
 __all__ = ["Queries"]
 
@@ -144,7 +145,7 @@ class Queries:
         with_ = node.args.get("with_")
         if with_ is None:
             return
-        for cte in with_.expressions:
+        for cte in in_reading_order(with_):
             name = cte.alias.lower()
             body = unwrapped(cte.this)
             if with_.args.get("recursive") and isinstance(body, exp.SetOperation):
@@ -157,8 +158,18 @@ class Queries:
                 facts.beside.append(derived.node)
                 facts.changes_all = facts.changes_all or derived.node is OPEN
 
-    def restrict(self, query: exp.Expr, names: QueryScope, facts: Facts, sink: Sink) -> bool:
-        """Enter a subquery that must give a row; False where it always gives one."""
+    def restrict(
+        self, query: exp.Expr, names: QueryScope, facts: Facts, sink: Sink, *, compared: bool
+    ) -> bool:
+        """Enter a subquery that must give a row; False where it always gives one.
+
+        Args:
+            query: The subquery.
+            names: What its outer names mean.
+            facts: Of the query around it.
+            sink: Gets its restrictions.
+            compared: Something has to be equal to what it gives.
+        """
         node = unwrapped(query)
         if isinstance(node, exp.SetOperation):
             sink.parts.append(self.derive(node, names, facts).node)
@@ -166,7 +177,7 @@ class Queries:
         names.budget.spend(_QUERY_STEPS)
         if not isinstance(node, exp.Select) or self._levels >= _MAX_LEVELS:
             return False
-        if gives_one_row(node):
+        if gives_one_row(node) and not (compared and gives_only_an_extreme(node)):
             return False
         if node.args.get("from_") is None:
             return False

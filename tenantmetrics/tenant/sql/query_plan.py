@@ -19,10 +19,10 @@ from tenantmetrics.tenant.sql.queries import Queries
 from tenantmetrics.tenant.sql.query_scope import CLEAR, MAX_STEPS, OPEN, UNKNOWN, QueryScope
 from tenantmetrics.tenant.sql.query_summary import clipped, is_inside, survey, unread_ctes
 from tenantmetrics.tenant.sql.restrictions import Also, Restriction
-from tenantmetrics.tenant.sql.session_calls import session_step, tenant_of_call
+from tenantmetrics.tenant.sql.session_calls import SessionCalls, tenant_of_call
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.tenant_tables import with_tenant_tables
-from tenantmetrics.tenant.sql.text_limits import measured
+from tenantmetrics.tenant.sql.text_limits import measured, too_long_to_parse
 from tenantmetrics.tenant.sql.unparsed import unparsed_plan
 from tenantmetrics.tenant.sql.value_expressions import function_name
 from tenantmetrics.tenant.sql.workless import does_no_work
@@ -32,7 +32,13 @@ __all__ = ["LONG", "query_plan", "steps_of"]
 _OF_ONE_TABLE = 2
 """Tokens of the summary of a statement about one table: `SELECT bookings`."""
 _NAME_NOBODY = (UNKNOWN, OPEN, CLEAR)
-LONG = 4_000
+LONG = 3_000
+"""Characters; a shorter text of plain rows is read without the parser."""
+_SHORT = 800
+"""Characters of a text that leaves its analysis all the steps."""
+_ALL_STEPS = 3_200
+_STEPS_OF_WEIGHT = 22
+"""Tenths of a step that a text's weight of one takes from its analysis."""
 
 
 def query_plan(text: str, vocabulary: Vocabulary, budget: Budget | None = None) -> Plan:
@@ -43,7 +49,7 @@ def query_plan(text: str, vocabulary: Vocabulary, budget: Budget | None = None) 
         vocabulary: The tenant's names.
         budget: The steps that its analysis may take; None for those of one that is alone.
     """
-    rows = bulk_rows(text) if len(text) > LONG else None
+    rows = bulk_rows(text) if len(text) > LONG or too_long_to_parse(text) else None
     if rows is not None:
         return _bulk_plan(text, rows, vocabulary)
     parsed = parse_template(text)
@@ -87,9 +93,9 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
 
 def steps_of(text: str) -> int:
     """Steps that the analysis of a text may take: what took long to parse has fewer left."""
-    if len(text) < LONG // 2:
+    if len(text) < _SHORT:
         return MAX_STEPS
-    return min(MAX_STEPS, MAX_STEPS - 200 - 4 * measured(text).weight // 5)
+    return min(MAX_STEPS, _ALL_STEPS - _STEPS_OF_WEIGHT * measured(text).weight // 10)
 
 
 def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Plan:
@@ -106,6 +112,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
     beside: list[Restriction] = []
     confirms = False
     unread = unread_ctes(statement) if seen.functions else set()
+    calls = SessionCalls(vocabulary, names.budget)
     for call in seen.functions:
         name = function_name(call)
         if name == "current_setting":
@@ -114,7 +121,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
             beside.append(tenant_of_call(call, vocabulary.functions[name]))
         elif is_inside(call, unread):
             continue
-        elif (step := session_step(call, vocabulary)) is not None:
+        elif (step := calls.step(call)) is not None:
             steps.append(step)
     of_schema = [vocabulary.of_schema(schema) for schema, _ in seen.tables if schema]
     workless = not seen.reads and does_no_work(statement)

@@ -40,8 +40,8 @@ __all__ = [
 
 Key = tuple[int, str]
 """Number of the source, name of the column."""
-MAX_STEPS = 2_600
-"""Steps that the analysis of one statement may take, 1 to 3 µs each. The statements of the corpus
+MAX_STEPS = 2_400
+"""Steps that the analysis of one statement may take, 2 µs each. The statements of the corpus
 take 160 at most."""
 _OTHER = "\0"
 """Begins the name in the key of a column that is no tenant's, such as tenants.id: where it equals

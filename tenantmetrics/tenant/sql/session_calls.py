@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from tenantmetrics.records import SessionVerb
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import StepPlan
 from tenantmetrics.tenant.sql.proof.joins import is_comma
@@ -19,7 +20,7 @@ from tenantmetrics.tenant.sql.restrictions import (
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_operand
 
-__all__ = ["session_step", "tenant_of_call"]
+__all__ = ["SessionCalls", "tenant_of_call"]
 
 _CHOOSING = (
     *(exp.Case, exp.If, exp.And, exp.Or, exp.Where, exp.Having, exp.Filter),
@@ -32,96 +33,126 @@ _MAY_CUT = ("limit", "offset", "having", "laterals")
 _MAX_LEVELS = 8
 
 
-def session_step(call: exp.Anonymous, vocabulary: Vocabulary) -> StepPlan | None:
-    """What a call does to its session; None for a function that does nothing to it.
+class SessionCalls:
+    """What the calls of one statement do to its session.
 
     Args:
-        call: A call of a function that PostgreSQL's grammar does not know.
         vocabulary: The tenant's names.
+        budget: The steps that are left.
     """
-    name = function_name(call)
-    if name == "set_config":
-        return _if_it_runs(call, _set_config(call))
-    if name in vocabulary.setters:
-        return _if_it_runs(call, _setter(call, vocabulary.setters[name]))
-    return None
 
+    def __init__(self, vocabulary: Vocabulary, budget: Budget) -> None:
+        self._vocabulary = vocabulary
+        self._budget = budget
+        # By the id of a query, whether its select list may give more rows than one, or none.
+        self._sets: dict[int, bool] = {}
+        self._tables: dict[str, list[exp.Table]] | None = None
 
-def _if_it_runs(call: exp.Expr, step: StepPlan) -> StepPlan:
-    """A step whose value is not known where it is not sure that the call is run.
+    def step(self, call: exp.Anonymous) -> StepPlan | None:
+        """What a call does to its session; None for a function that does nothing to it.
 
-    `SELECT set_config(…) WHERE false` sets nothing, and neither does a branch that is not taken.
-    """
-    return step if _is_run(call) else step._replace(value=None)
+        Its value is not known where it is not sure that the call is run: `SELECT set_config(…)
+        WHERE false` sets nothing, and neither does a branch that is not taken.
 
+        Args:
+            call: A call of a function that PostgreSQL's grammar does not know.
 
-def _is_run(node: exp.Expr, levels: int = 0, asked: set[tuple[int, int]] | None = None) -> bool:
-    """Whether a part of a statement is run for sure.
+        Raises:
+            TooMuchWorkError: It takes more steps than are left.
+        """
+        name = function_name(call)
+        setters = self._vocabulary.setters
+        if name == "set_config":
+            step = _set_config(call)
+        elif name in setters:
+            step = _setter(call, setters[name])
+        else:
+            return None
+        return step if self._is_run(call) else step._replace(value=None)
 
-    Args:
-        node: A call, or the place where a WITH query is read.
-        levels: WITH queries that read each other, so far.
-        asked: WITH queries, by id and level, that were asked before and are not read for sure. Each
-            may be read in several places, and they read each other.
-    """
-    asked = set() if asked is None else asked
-    part, above = node, node.parent
-    while above is not None:
-        if isinstance(above, exp.Join):
-            if not isinstance(node, exp.Table) or not is_comma(above):
+    def _is_run(
+        self, node: exp.Expr, levels: int = 0, asked: set[tuple[int, int]] | None = None
+    ) -> bool:
+        """Whether a part of a statement is run for sure.
+
+        Args:
+            node: A call, or the place where a WITH query is read.
+            levels: WITH queries that read each other, so far.
+            asked: WITH queries, by id and level, that were asked before and are not read for sure.
+                Each may be read in several places, and they read each other.
+        """
+        asked = set() if asked is None else asked
+        part, above = node, node.parent
+        while above is not None:
+            self._budget.spend(1)
+            if isinstance(above, exp.Join):
+                if not isinstance(node, exp.Table) or not is_comma(above):
+                    return False
+            elif (
+                isinstance(above, _CHOOSING)
+                or (isinstance(above, exp.Coalesce) and part is not above.this)
+                or (
+                    isinstance(above, exp.Select)
+                    and part.arg_key != "with_"
+                    and self._may_cut(above, part)
+                )
+            ):
                 return False
-        elif (
-            isinstance(above, _CHOOSING)
-            or (isinstance(above, exp.Coalesce) and part is not above.this)
-            or (isinstance(above, exp.Select) and part.arg_key != "with_" and _may_cut(above, part))
-        ):
+            elif isinstance(above, exp.CTE):
+                return isinstance(above.this, exp.DML) or self._is_read(above, levels, asked)
+            part, above = above, above.parent
+        return True
+
+    def _is_read(self, cte: exp.CTE, levels: int, asked: set[tuple[int, int]]) -> bool:
+        """Whether all rows of a WITH query are read for sure."""
+        if levels >= _MAX_LEVELS or (id(cte), levels) in asked:
             return False
-        elif isinstance(above, exp.CTE):
-            return isinstance(above.this, exp.DML) or _is_read(above, levels, asked)
-        part, above = above, above.parent
-    return True
+        # One that is read for sure ends all asking: what is asked again was not.
+        asked.add((id(cte), levels))
+        if self._tables is None:
+            self._tables = {}
+            for table in cte.root().find_all(exp.Table):
+                if isinstance(table.parent, exp.From | exp.Join):
+                    self._tables.setdefault(table.name.lower(), []).append(table)
+        own = {id(cte)}
+        return any(
+            not is_inside(table, own) and self._is_run(table, levels + 1, asked)
+            for table in self._tables.get(cte.alias.lower(), ())
+        )
 
+    def _may_cut(self, select: exp.Select, part: exp.Expr | None = None) -> bool:
+        """Whether a query may give no row.
 
-def _is_read(cte: exp.CTE, levels: int, asked: set[tuple[int, int]]) -> bool:
-    """Whether all rows of a WITH query are read for sure."""
-    if levels >= _MAX_LEVELS or (id(cte), levels) in asked:
-        return False
-    # One that is read for sure ends all asking: what is asked again was not.
-    asked.add((id(cte), levels))
-    name, own = cte.alias.lower(), {id(cte)}
-    return any(
-        table.name.lower() == name
-        and not is_inside(table, own)
-        and isinstance(table.parent, exp.From | exp.Join)
-        and _is_run(table, levels + 1, asked)
-        for table in cte.root().find_all(exp.Table)
-    )
+        Args:
+            select: The query.
+            part: Its part that the call stands in: FROM or a join, whose rows are judged by
+                themselves.
+        """
+        where = select.args.get("where")
+        if where is not None and not (isinstance(where.this, exp.Boolean) and where.this.this):
+            return True
+        if any(select.args.get(key) for key in _MAY_CUT):
+            return True
+        joins = select.args.get("joins") or []
+        if part is not None and part.arg_key in {"from_", "joins"}:
+            return not all(map(is_comma, joins))
+        if joins or self._gives_sets(select):
+            return True
+        from_ = select.args.get("from_")
+        source = from_.this if from_ is not None else None
+        if isinstance(source, exp.Subquery):
+            inner = unwrapped(source.this)
+            return not isinstance(inner, exp.Select) or self._may_cut(inner)
+        # What reads a table gives no row where the table is empty.
+        return source is not None and not isinstance(source, exp.Values)
 
-
-def _may_cut(select: exp.Select, part: exp.Expr | None = None) -> bool:
-    """Whether a query may give no row.
-
-    Args:
-        select: The query.
-        part: Its part that the call stands in: FROM or a join, whose rows are judged by themselves.
-    """
-    where = select.args.get("where")
-    if where is not None and not (isinstance(where.this, exp.Boolean) and where.this.this):
-        return True
-    if any(select.args.get(key) for key in _MAY_CUT):
-        return True
-    joins = select.args.get("joins") or []
-    if part is not None and part.arg_key in {"from_", "joins"}:
-        return not all(map(is_comma, joins))
-    if joins or any(isinstance(node, _SETS) for item in select.expressions for node in item.walk()):
-        return True
-    from_ = select.args.get("from_")
-    source = from_.this if from_ is not None else None
-    if isinstance(source, exp.Subquery):
-        inner = unwrapped(source.this)
-        return not isinstance(inner, exp.Select) or _may_cut(inner)
-    # What reads a table gives no row where the table is empty.
-    return source is not None and not isinstance(source, exp.Values)
+    def _gives_sets(self, select: exp.Select) -> bool:
+        """Whether a function in the select list gives a set of rows; a list is looked at once."""
+        known = self._sets.get(id(select))
+        if known is None:
+            known = any(isinstance(n, _SETS) for item in select.expressions for n in item.walk())
+            self._sets[id(select)] = known
+        return known
 
 
 def _set_config(node: exp.Anonymous) -> StepPlan:
@@ -138,6 +169,9 @@ def _set_config(node: exp.Anonymous) -> StepPlan:
         how = bool(local.this)
     elif isinstance(operand := value_operand(local), Operand):
         how = operand
+    else:
+        # Whether it lasts is not known, so neither is what the session holds.
+        value = None
     return StepPlan(
         SessionVerb.SET,
         name,

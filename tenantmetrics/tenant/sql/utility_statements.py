@@ -22,6 +22,7 @@ __all__ = ["Utility", "read_utility"]
 _QUERIES = frozenset({"select", "with", "insert", "update", "delete", "merge", "values", "table"})
 _DEFINED = frozenset({"function", "procedure", "view", "policy", "rule"})
 """What CREATE … AS only defines."""
+_CHAINED = frozenset({SessionVerb.COMMIT, SessionVerb.ROLLBACK})
 _NOISE = frozenset({"work", "transaction"})
 _OF_TWO = frozenset(
     [
@@ -133,11 +134,14 @@ def _transaction(first: str, texts: list[str]) -> Utility | None:
             step = StepPlan(SessionVerb.ROLLBACK)
     if step is None:
         return None
+    # COMMIT AND CHAIN begins the next transaction at once.
+    chained = step.verb in _CHAINED and rest[-2:] == ["and", "chain"]
+    steps = (step, StepPlan(SessionVerb.BEGIN)) if chained else (step,)
     summary = {"release": "RELEASE", "start": "START TRANSACTION"}.get(first, first.upper())
     if step.verb is SessionVerb.ROLLBACK_TO:
         summary = "ROLLBACK TO"
     # COMMIT writes what the transaction did to the log.
-    return Utility(summary, (step,), misuses, workless=step.verb is not SessionVerb.COMMIT)
+    return Utility(summary, steps, misuses, workless=step.verb is not SessionVerb.COMMIT)
 
 
 def _wrapping(first: str, words: list[UtilityToken]) -> Utility:

@@ -79,6 +79,12 @@ LEAKS = {
     "a UNION with one open branch": (
         f"{OWN} UNION ALL SELECT * FROM bookings_archive WHERE guest = 'x'"
     ),
+    "whether there is a row, of anybody's": "SELECT EXISTS (SELECT 1 FROM notes WHERE public)",
+    "a count in the select list": "SELECT (SELECT count(*) FROM notes)",
+    "a condition without rows of its own": "SELECT 1 WHERE 3 IN (SELECT id FROM notes)",
+    "a function's rows, if there is a row": (
+        "SELECT * FROM unnest(ARRAY['acme']) AS x(tenant_id) WHERE EXISTS (SELECT 1 FROM notes)"
+    ),
     "an OR that opens the filter": "SELECT * FROM notes WHERE tenant_id = 'acme' OR public",
 }
 

@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Callable
 
-TOKENS = (300, 600, 800, 1_000, 1_150, 1_250, 1_295)
+TOKENS = (300, 500, 700, 800, 900, 1_000, 1_145)
 TOKEN = re.compile(r"'[^']*'|\w+|[^\w\s]")
 CONDITIONS = (
     "a.x = b.y", "tenant_id = :t", "a.tenant_id = b.tenant_id", "f(g(x)) = 1", "(a, b) = (c, d)",
@@ -68,7 +68,8 @@ JOINS = (
 ROWS = ("(:t, 1)", "(:t, (SELECT 1))", "(lower(:t), f(x))", "(coalesce(:a, :b), 1)")
 
 
-# What a text begins with << what is repeated, with numbers <> what stands between >> its end.
+# What a text begins with << what is repeated, with numbers <> what stands between >> its end;
+# ¶ is a new line.
 WHOLE = """\
 MERGE INTO b USING s ON b.tenant_id = s.tenant_id <<WHEN MATCHED AND s.x = {n} THEN UPDATE SET y \
 = s.y<> >>
@@ -93,7 +94,7 @@ CREATE TABLE b (<<c{n} varchar(10) REFERENCES d (id) ON DELETE CASCADE<>, >>)
 <<CREATE FUNCTION f{n}() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; END<>; >>
 <<DO $$ BEGIN PERFORM {n}; END $$<>; >>
 <<DELETE FROM b{n} WHERE tenant_id = :t<>;>>
-<<UPDATE b SET x = :x{n} WHERE tenant_id = :t AND id = :i{n}<>;\n>>
+<<UPDATE b SET x = :x{n} WHERE tenant_id = :t AND id = :i{n}<>;¶>>
 <<INSERT INTO b (tenant_id, x) VALUES (:t, :x{n})<>;>>
 <<EXPLAIN SELECT * FROM b WHERE tenant_id = :t{n}<>;>>
 <<DECLARE c{n} CURSOR FOR SELECT * FROM b WHERE tenant_id = :t<>;>>
@@ -102,7 +103,7 @@ SELECT f(<<:p{n}::text<>, >>) FROM b WHERE tenant_id = :t
 SELECT * FROM b WHERE tenant_id = :t ORDER BY <<lower(c{n}) COLLATE "C" DESC NULLS LAST<>, >>
 SELECT <<"a.{n}"."b.{n}" AS "c.{n}"<>, >> FROM b WHERE tenant_id = :t
 SELECT <<b.c{n} AS a{n}<>, >> FROM b WHERE tenant_id = :t
-SELECT 1 FROM b WHERE tenant_id = :t<</* {n} */ AND x = E'\\n{n}' -- {n}\n<>>>
+SELECT 1 FROM b WHERE tenant_id = :t<</* {n} */ AND x = E'\\n{n}' -- {n}¶<>>>
 SELECT 1 FROM b WHERE tenant_id = :t<< + {n}<>>>
 SELECT x<<::t{n}<>>> FROM b WHERE tenant_id = :t
 SELECT x<< -> 'a{n}'<>>> FROM b WHERE tenant_id = :t
@@ -191,9 +192,9 @@ class HeavyTexts:
         one_of_many = "SELECT 1 FROM a WHERE "
         return self._filled(one_of_many, lambda: self._any(conditions), f"; {one_of_many}")
 
-    def repeated(self, whole: str) -> str:
-        """One of `WHOLE`."""
-        found = WHOLE_PARTS.fullmatch(whole)
+    def repeated(self, whole: str, tokens: int | None = None) -> str:
+        """One of `WHOLE`, up to some number of tokens."""
+        found = WHOLE_PARTS.fullmatch(whole.replace("¶", "\n"))
         assert found is not None
         head, part, between, tail = found.groups()
         number = 0
@@ -203,10 +204,17 @@ class HeavyTexts:
             number += 1
             return part.replace("{n}", str(number))
 
-        return self._filled(head, next_part, between, tail)
+        return self._filled(head, next_part, between, tail, tokens)
 
-    def _filled(self, head: str, part: Callable[[], str], between: str, tail: str = "") -> str:
-        left = self._any(TOKENS) - len(TOKEN.findall(head + tail))
+    def _filled(
+        self,
+        head: str,
+        part: Callable[[], str],
+        between: str,
+        tail: str = "",
+        tokens: int | None = None,
+    ) -> str:
+        left = (tokens or self._any(TOKENS)) - len(TOKEN.findall(head + tail))
         parts: list[str] = []
         while left > 0:
             parts.append(part())

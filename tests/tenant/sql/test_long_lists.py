@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 
+from tenantmetrics.capture.request import PythonValues, Request
 from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.sqltext.fingerprint import fingerprint
 from tests.tenant.sql.named import named_by_statement
@@ -140,3 +141,42 @@ def test_no_number_of_parameters_hides_a_tenant_beside_them(resolver, kind, coun
     """Neither those that the parser just takes nor those that it does not."""
     sql = f"SELECT * FROM b WHERE tenant_id = :t AND id IN ({listed(ELEMENTS[kind], count)})"
     assert named_by_statement(claims_of(resolver, sql, t="acme")) == {"acme"}
+
+
+@pytest.mark.parametrize("form", ["tenant_id IN ({})", "tenant_id = ANY(ARRAY[{}])"])
+@pytest.mark.parametrize(
+    "elements",
+    [
+        [":t", "'bee'"] * 300, ["'bee'"] * 999 + [":t"], [":t"] * 999 + ["'bee'"],
+        [":t::uuid", "'bee'::uuid"] * 300, ["'b,:x)'", ":t", "'bee'"] * 300,
+    ],
+)  # fmt: skip
+def test_a_long_list_of_parameters_and_literals_names_them_all(resolver, form, elements):
+    """Also one that is mostly literals, and literals that hold what looks like a parameter."""
+    claims = claims_of(
+        resolver, f"SELECT * FROM b WHERE {form.format(', '.join(elements))}", t="acme"
+    )
+    assert named_by_statement(claims) == {"acme", "bee"} | ({"b,:x)"} & {e[1:-1] for e in elements})
+
+
+def test_a_long_list_of_parameters_and_literals_with_signs_or_several_casts_names_nobody(resolver):
+    """As one of literals alone."""
+    for elements in (
+        [":t", "-5"] * 300,
+        [":t::text", "'5'::uuid"] * 300,
+        [":t", "'b'::text"] * 300,
+    ):
+        claims = claims_of(
+            resolver, f"SELECT * FROM b WHERE tenant_id IN ({', '.join(elements)})", t="acme"
+        )
+        assert claims.undecided
+        assert named_by_statement(claims) == set()
+
+
+def test_a_long_list_of_positional_parameters_names_them_all(resolver):
+    """As asyncpg sends them."""
+    sql = (
+        f"SELECT * FROM b WHERE tenant_id IN ({', '.join(f'${n}::VARCHAR' for n in range(1, 999))})"
+    )
+    request = Request("execute", sql, PythonValues(["acme", "bee"] * 499), "key")
+    assert named_by_statement(resolver.claims(request)) == {"acme", "bee"}

@@ -108,7 +108,7 @@ def _node(
     restrictions = PlainRestrictions(QueryScope(None, vocabulary, budget))
     if shown:
         node = restrictions.of_query(queries[0], Facts())
-        node = CLEAR if node is CLEAR or node is OPEN else Also(CLEAR, (node,))
+        node = node if node is CLEAR else Also(CLEAR, (node,))
     else:
         node = rows_of_any([restrictions.of_query(query) for query in queries])
     if not several or (isinstance(node, Fixed) and node in (UNKNOWN, OPEN, CLEAR)):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.sql.aggregates import gives_one_row
+from tenantmetrics.tenant.sql.aggregates import gives_one_row, gives_only_an_extreme
 from tenantmetrics.tenant.sql.any_array import any_of, array_operands, query_of
 from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of
 from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
@@ -169,10 +169,8 @@ class ReachComparisons:
         extreme = (
             isinstance(node, exp.Select)
             and one_row
-            and node.args.get("group") is None
             and compared is not None
-            and len(node.expressions) == 1
-            and isinstance(node.expressions[0].unalias(), exp.Max | exp.Min)
+            and gives_only_an_extreme(node)
         )
         start = self._graph.next
         needed = not one_row or extreme

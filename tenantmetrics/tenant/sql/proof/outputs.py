@@ -157,8 +157,11 @@ def _text(node: exp.Expr, budget: Budget) -> str:
     if isinstance(node, exp.Column) and all(isinstance(p, exp.Identifier) for p in node.parts):
         return ".".join(f'"{p.name}"' if p.args.get("quoted") else p.name for p in node.parts)
     budget.spend(_WRITING_STEPS)
-    return node.sql()
+    text = node.sql()
+    budget.spend(len(text) // _CHARS_OF_A_STEP)
+    return text
 
 
 _WRITING_STEPS = 10
 """What it takes to write an expression."""
+_CHARS_OF_A_STEP = 4

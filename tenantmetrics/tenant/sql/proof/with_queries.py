@@ -16,6 +16,7 @@ from tenantmetrics.tenant.sql.proof.relations import (
     without_inward,
 )
 from tenantmetrics.tenant.sql.sqlglot_trees import alias_columns, leftmost, unwrapped
+from tenantmetrics.tenant.sql.with_order import in_reading_order
 
 if TYPE_CHECKING:
     from tenantmetrics.tenant.sql.proof.closing import Reach
@@ -48,7 +49,7 @@ class ReachWithQueries:
         with_ = node.args.get("with_")
         if with_ is None:
             return
-        for cte in with_.expressions:
+        for cte in in_reading_order(with_):
             around = ReachScope(scope.parent, self._vocabulary)
             around.ctes = dict(scope.ctes)
             entry = WithQuery(cte, around, bool(with_.args.get("recursive")))
