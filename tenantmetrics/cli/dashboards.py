@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from tenantmetrics.catalog import NAMESPACE
 from tenantmetrics.cli.aws_options import Region
-from tenantmetrics.cli.parameters import pairs
+from tenantmetrics.cli.dashboard_bodies import bodies, committed_file, settings_from, summary
 from tenantmetrics.errors import ConsoleError
-
-if TYPE_CHECKING:
-    from tenantmetrics.console.settings import Settings
 
 __all__ = ["dashboards"]
 
@@ -49,11 +46,6 @@ Set = Annotated[
 UndoFile = Annotated[Path, typer.Option(help="File that keeps what was there before.")]
 
 _UNDO = Path("tenantmetrics-undo-dashboards.json")
-_PRICES = {
-    "UsdPerMillionRequests": "usd_per_million_requests",
-    "UsdPerAcuHour": "usd_per_acu_hour",
-}
-"""The alarms' names of what the dashboards' costs are computed with."""
 
 
 @dashboards.command("list")
@@ -63,7 +55,7 @@ def list_() -> None:
 
     root = folder("dashboards")
     for path in sorted(root.rglob("*.json")):
-        typer.echo(f"{path.parent.relative_to(root)}/{path.stem}\t{_about(path)}")
+        typer.echo(f"{path.parent.relative_to(root)}/{path.stem}\t{summary(path)}")
 
 
 @dashboards.command()
@@ -83,9 +75,9 @@ def show(
     A CloudWatch dashboard has the settings that are given; a Grafana dashboard is printed as it is.
     """
     if "/" in name and not name.startswith("cloudwatch/"):
-        typer.echo(_committed(name).read_text("utf-8"), nl=False)
+        typer.echo(committed_file(name).read_text("utf-8"), nl=False)
         return
-    settings = _settings(
+    settings = settings_from(
         namespace=namespace,
         region=region or "us-east-1",
         cluster=cluster,
@@ -94,7 +86,7 @@ def show(
         account=account or _ACCOUNT,
         set_=set_,
     )
-    ((_, body),) = _bodies([name.removeprefix("cloudwatch/")], settings).items()
+    ((_, body),) = bodies([name.removeprefix("cloudwatch/")], settings).items()
     typer.echo(body, nl=False)
 
 
@@ -232,7 +224,7 @@ def preview(
     from tenantmetrics.console.rehearsal.recordings import load
 
     store = load(recording)
-    settings = _settings(set_, namespace=namespace, cluster=cluster, prefix=prefix)
+    settings = settings_from(set_, namespace=namespace, cluster=cluster, prefix=prefix)
     page = draw(store, settings, tenant=tenant or busiest(store), recording=str(recording.name))
     try:
         output.write_text(page, "utf-8")
@@ -263,7 +255,7 @@ def _compare(  # noqa: PLR0917 - the options of two commands, in their order
     if account is None:
         with asking("find the account's id; give --account"):
             account = str(make("sts").get_caller_identity()["Account"])
-    settings = _settings(
+    settings = settings_from(
         namespace=namespace,
         region=found,
         cluster=cluster,
@@ -272,54 +264,9 @@ def _compare(  # noqa: PLR0917 - the options of two commands, in their order
         account=account,
         set_=set_,
     )
-    wanted = _bodies(names, settings)
+    wanted = bodies(names, settings)
     for name, body in wanted.items():
         for fault in faults_of(name, body, Known.of(namespace)):
             raise ConsoleError(f"nothing was put: {fault}")
     client = make("cloudwatch")
     return client, wanted, live(client, wanted)
-
-
-def _settings(set_: list[str] | None = None, **given: Any) -> Settings:
-    from tenantmetrics.console.settings import Settings
-
-    chosen = pairs(set_)
-    for name, price in _PRICES.items():
-        if name in chosen:
-            try:
-                given[price] = float(chosen[name])
-            except ValueError:
-                raise ConsoleError(f"--set {name}={chosen[name]}: must be a number") from None
-    return Settings(**given, thresholds=chosen)
-
-
-def _bodies(names: list[str] | None, settings: Settings) -> dict[str, str]:
-    from tenantmetrics.console.dashboards import NAMES, build, title, to_json
-
-    for name in names or ():
-        if name not in NAMES:
-            raise ConsoleError(f"there is no dashboard {name!r}: there are {', '.join(NAMES)}")
-    return {title(name, settings): to_json(build(name, settings)) for name in names or NAMES}
-
-
-def _committed(name: str) -> Path:
-    from tenantmetrics.console.data import folder
-
-    root = folder("dashboards")
-    path = root / f"{name}.json"
-    if not path.is_file():
-        known = ", ".join(
-            str(path.relative_to(root).with_suffix("")) for path in sorted(root.rglob("*.json"))
-        )
-        raise ConsoleError(f"there is no dashboard {name!r}: there are {known}")
-    return path
-
-
-def _about(path: Path) -> str:
-    import json
-
-    body = json.loads(path.read_text("utf-8"))
-    if "widgets" in body:
-        return f"CloudWatch, {len(body['widgets'])} widgets"
-    panels = [panel for panel in body.get("panels", ()) if panel.get("type") != "row"]
-    return f"Grafana, {len(panels)} panels, uid {body.get('uid')}"

@@ -4,7 +4,7 @@
     errors       error codes and their HTTP statuses; reading an error from a response
     fields       Python values to the API's Field and back
     requests     reading a request's body, checked against the service model
-    responses    reading a response's body
+    responses    reading a response
     signing      Signature Version 4: making a signature, and checking one
     transaction  a transaction as a `with` block, over a boto3 client
     guesses      what the documentation leaves open

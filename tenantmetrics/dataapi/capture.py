@@ -8,7 +8,7 @@ from typing import Any
 from tenantmetrics.capture.request import Decides, Request, Underway, plain_string
 from tenantmetrics.records import Claims, SessionKind, Transition
 
-__all__ = ["TRANSITIONS", "Statement", "request_of"]
+__all__ = ["TRANSITIONS", "OrdinaryCall", "request_of"]
 
 TRANSITIONS = {
     "BeginTransaction": Transition.BEGIN,
@@ -18,8 +18,8 @@ TRANSITIONS = {
 """What operations without SQL do to their session."""
 
 
-class Statement(Underway):
-    """An ordinary statement, for the short way: reads as a `Request` at a third of its cost.
+class OrdinaryCall(Underway):
+    """An ExecuteStatement as most are, for the short way: a `Request` at a third of its cost.
 
     What its claims rest on is read at once, since the caller may change the parameters afterwards
     (`Recorder.examine`, which fills in `decides`, `value` and `tenant`); the claims themselves are

@@ -9,7 +9,7 @@ from tenantmetrics.dataapi.errors import ApiError, invalid, malformed
 from tenantmetrics.dataapi.operations import OPERATIONS
 from tenantmetrics.limits import SQL_MAX_CHARS
 
-__all__ = ["Request", "ResultOptions", "is_well_formed", "read_request"]
+__all__ = ["RequestBody", "ResultOptions", "is_well_formed", "read_request"]
 
 ARN_MIN_CHARS, ARN_MAX_CHARS = 11, 570
 """Length of an ARN (botocore's service model, Arn)."""
@@ -35,7 +35,7 @@ class ResultOptions:
 
 
 @dataclass(slots=True)
-class Request:
+class RequestBody:
     """A request of any operation; ExecuteSql's members are under the names of the others.
 
     Attributes:
@@ -67,7 +67,7 @@ class Request:
     options: ResultOptions
 
 
-def read_request(operation: str, body: Any, version: int = 2) -> Request:
+def read_request(operation: str, body: Any, version: int = 2) -> RequestBody:
     """Check a request.
 
     Args:
@@ -84,7 +84,7 @@ def read_request(operation: str, body: Any, version: int = 2) -> Request:
     sql = ""
     if wire.sql_member is not None:
         sql = _required(body, wire.sql_member, 0, SQL_MAX_CHARS)
-    request = Request(
+    request = RequestBody(
         resource=_required(body, wire.cluster_member, ARN_MIN_CHARS, ARN_MAX_CHARS),
         secret=_required(body, wire.secret_member, ARN_MIN_CHARS, ARN_MAX_CHARS),
         sql=sql,

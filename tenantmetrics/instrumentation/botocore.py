@@ -29,7 +29,7 @@ from typing import Any
 from tenantmetrics.capture.recorder import Recorder
 from tenantmetrics.capture.request import IDLE_NS
 from tenantmetrics.capture.size import rows
-from tenantmetrics.dataapi.capture import Statement, request_of
+from tenantmetrics.dataapi.capture import OrdinaryCall, request_of
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.instrumentation.answers import body_length, error_of
 from tenantmetrics.life import unforked
@@ -107,23 +107,23 @@ class BotocoreInstrumentation:
             if examine is not None and event_name == _BUILDS_STATEMENT:
                 get = params.get
                 session = get("transactionId", "")
-                statement: Any = Statement()
-                statement.attempts = 0
+                call: Any = OrdinaryCall()
+                call.attempts = 0
                 try:
-                    statement.target = params["resourceArn"]
-                    usual = examine(statement, params["sql"], get("parameters"), session)
+                    call.target = params["resourceArn"]
+                    usual = examine(call, params["sql"], get("parameters"), session)
                 except Exception:  # noqa: BLE001 - the long way counts it, or botocore refuses it
                     usual = False
                 if usual:
-                    statement.session = session
-                    statement.database = get("database", "")
-                    statement.schema = get("schema", "")
-                    statement.trace = statement.failure = statement.ended_ns = None
-                    context[_KEY] = statement
+                    call.session = session
+                    call.database = get("database", "")
+                    call.schema = get("schema", "")
+                    call.trace = call.failure = call.ended_ns = None
+                    context[_KEY] = call
                     trace = recorder.trace
                     if trace is not None:
                         try:
-                            statement.trace = trace(statement)
+                            call.trace = trace(call)
                         except Exception as error:  # noqa: BLE001 - nor must a tracer's bug
                             recorder.failed(error, "trace")
                     return

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from tenantmetrics.dataapi.errors import ApiError
-from tenantmetrics.dataapi.requests import Request
+from tenantmetrics.dataapi.requests import RequestBody
 from tenantmetrics.localapi.binding import Value
 from tenantmetrics.localapi.caller import CALLER, Caller
 from tenantmetrics.localapi.clusters import Directory
@@ -66,7 +66,7 @@ class Calls:
         self._timeout_s = timeout_s
         self._background: set[asyncio.Task[Any]] = set()
 
-    def locate(self, request: Request) -> tuple[str, str]:
+    def locate(self, request: RequestBody) -> tuple[str, str]:
         """Connection string and database of a request.
 
         Raises:
@@ -76,7 +76,7 @@ class Calls:
 
     async def run(
         self,
-        request: Request,
+        request: RequestBody,
         work: Callable[[Session], Awaitable[_Result]],
     ) -> _Result:
         """Do the work of a call within its time limit.
@@ -114,7 +114,7 @@ class Calls:
         await asyncio.gather(*self._background, return_exceptions=True)
 
     @asynccontextmanager
-    async def _session(self, request: Request) -> AsyncIterator[Session]:
+    async def _session(self, request: RequestBody) -> AsyncIterator[Session]:
         """The request's transaction, or a pooled connection."""
         if request.transaction:
             # Names the database that types are cached for; unknown ARNs are refused here.

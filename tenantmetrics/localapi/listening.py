@@ -17,7 +17,7 @@ from tenantmetrics.errors import LocalApiError
 from tenantmetrics.localapi.app import Application, protocol_for
 from tenantmetrics.localapi.service import Service
 
-__all__ = ["START_S", "event_loop", "listen", "serving"]
+__all__ = ["START_S", "listen", "loop_on_thread", "serving"]
 
 START_S = 30.0
 """Seconds that anything may take to start or to end."""
@@ -59,7 +59,7 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+def loop_on_thread() -> Iterator[asyncio.AbstractEventLoop]:
     """An event loop running on a thread of its own; uvloop's where it is installed."""
     try:
         import uvloop  # noqa: PLC0415 - an optional speed-up
@@ -101,7 +101,7 @@ def serving(
         application: What answers.
         service: What is reaped.
         listener: The socket.
-        loop: From `event_loop`.
+        loop: From `loop_on_thread`.
         reap_every_s: Seconds between looks for expired transactions.
     """
     server = uvicorn.Server(

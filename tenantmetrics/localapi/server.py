@@ -29,7 +29,7 @@ from tenantmetrics.localapi.counts import RequestCounts
 from tenantmetrics.localapi.databases import probe, provide
 from tenantmetrics.localapi.endpoint import Endpoint
 from tenantmetrics.localapi.faults import Fault, FaultPlan
-from tenantmetrics.localapi.listening import START_S, event_loop, listen, serving
+from tenantmetrics.localapi.listening import START_S, listen, loop_on_thread, serving
 from tenantmetrics.localapi.postgres import embedded
 from tenantmetrics.localapi.programs import installed
 from tenantmetrics.localapi.servertime import ServerTime
@@ -144,7 +144,7 @@ def serve(
             timed=time_statements,
         )
         counts = RequestCounts()
-        loop = stack.enter_context(event_loop())
+        loop = stack.enter_context(loop_on_thread())
 
         async def build() -> tuple[Service, Application]:
             service = Service(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tenantmetrics import sqltext
 from tenantmetrics.dataapi import guesses
 from tenantmetrics.dataapi.errors import ApiError, invalid, malformed
-from tenantmetrics.dataapi.requests import Request, read_request
+from tenantmetrics.dataapi.requests import RequestBody, read_request
 from tenantmetrics.dataapi.transaction import COMMITTED, ROLLED_BACK
 from tenantmetrics.localapi import executesql
 from tenantmetrics.localapi.binding import BoundStatement, Value, bind_parameters, prepare
@@ -111,7 +111,7 @@ class Service:
             return await self._timed(self.server_time, operation, request, label)
         return await self._run(operation, request)
 
-    async def _run(self, operation: str, request: Request) -> Answer:
+    async def _run(self, operation: str, request: RequestBody) -> Answer:
         try:
             return await self._operations[operation](request)
         except ConnectionLostError as error:
@@ -119,7 +119,7 @@ class Service:
             raise ApiError(code, str(error), status=status) from None
 
     async def _timed(
-        self, server_time: ServerTime, operation: str, request: Request, label: str
+        self, server_time: ServerTime, operation: str, request: RequestBody, label: str
     ) -> Answer:
         """`_run`, and what PostgreSQL spent on it, success or not."""
         meter = Meter()
@@ -149,7 +149,7 @@ class Service:
 
     # -- operations ---------------------------------------------------------------------------
 
-    async def _execute_statement(self, request: Request) -> Answer:
+    async def _execute_statement(self, request: RequestBody) -> Answer:
         texts = self._statements(request.sql)
         values = bind_parameters(request.parameters, "parameters", self._version)
         prepared = [prepare(text, values) for text in texts]
@@ -167,7 +167,7 @@ class Service:
         session: Session,
         statement: BoundStatement,
         values: dict[str, Value],
-        request: Request,
+        request: RequestBody,
     ) -> Answer:
         """Run one statement and write ExecuteStatement's response."""
         result, outcome = await self._query(session, statement, values, request)
@@ -189,7 +189,7 @@ class Service:
             raise result_too_large(self._version)
         return Answer(body, result.count)
 
-    async def _batch_execute_statement(self, request: Request) -> Answer:
+    async def _batch_execute_statement(self, request: RequestBody) -> Answer:
         texts = self._statements(request.sql)
         sets = self._parameter_sets(request.parameter_sets)
         # Without any set the statement runs once and has no update result.
@@ -213,7 +213,7 @@ class Service:
 
         return await self._calls.run(request, work)
 
-    async def _begin_transaction(self, request: Request) -> Answer:
+    async def _begin_transaction(self, request: RequestBody) -> Answer:
         conninfo, database = self._calls.locate(request)
         connection = await connected(self.pool.open(conninfo))
         try:
@@ -232,16 +232,16 @@ class Service:
         )
         return Answer(json.dumps({"transactionId": transaction.id}))
 
-    async def _commit_transaction(self, request: Request) -> Answer:
+    async def _commit_transaction(self, request: RequestBody) -> Answer:
         command = await self._end_transaction(request, b"COMMIT")
         status = guesses.COMMIT_OF_FAILED if command == "ROLLBACK" else COMMITTED
         return Answer(json.dumps({"transactionStatus": status}))
 
-    async def _rollback_transaction(self, request: Request) -> Answer:
+    async def _rollback_transaction(self, request: RequestBody) -> Answer:
         await self._end_transaction(request, b"ROLLBACK")
         return Answer(json.dumps({"transactionStatus": ROLLED_BACK}))
 
-    async def _end_transaction(self, request: Request, sql: bytes) -> str:
+    async def _end_transaction(self, request: RequestBody, sql: bytes) -> str:
         """COMMIT or ROLLBACK; returns the command tag. The transaction is over in any case."""
         transaction = self.transactions.enter(
             request.transaction or "",
@@ -262,7 +262,7 @@ class Service:
         succeed(outcome, self._version)
         return outcome.command
 
-    async def _execute_sql(self, request: Request) -> Answer:
+    async def _execute_sql(self, request: RequestBody) -> Answer:
         if self._version != 1:
             status, code, text = guesses.EXECUTE_SQL_REFUSED
             raise ApiError(code, text, status=status)
@@ -309,7 +309,7 @@ class Service:
         session: Session,
         statement: BoundStatement,
         values: dict[str, Value],
-        request: Request,
+        request: RequestBody,
     ) -> tuple[ResultSet, Outcome]:
         """Run a statement and complete its result."""
         types = self._types.setdefault(session.database, {})

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from tenantmetrics.arns import region_of
-from tenantmetrics.errors import MissingExtraError, ServerLoadError, redacted
+from tenantmetrics.errors import MissingExtraError, ServerLoadError, redacted, why_unreachable
 from tenantmetrics.export.aws import region
 from tenantmetrics.sqltext import rewrite
 
@@ -165,7 +165,7 @@ class Postgres:
                 f"-c statement_timeout={_STATEMENT_TIMEOUT_S}s",
             )
         except psycopg.Error as error:
-            reason = redacted(_line(error))
+            reason = why_unreachable(error)
             raise ServerLoadError(f"PostgreSQL cannot be reached: {reason}") from None
 
     def __enter__(self) -> Self:

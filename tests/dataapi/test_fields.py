@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tenantmetrics.dataapi.fields import python_value, sql_parameter, sql_parameters
-from tenantmetrics.dataapi.responses import read_response, rows_of
+from tenantmetrics.dataapi.responses import rows_of
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=50)
 VALUES = (
@@ -85,11 +85,3 @@ def test_arrays_are_lists_and_nested_arrays_nested_lists():
     assert python_value({"arrayValue": {}}) == []
     assert python_value({"isNull": True}) is python_value({}) is None
     assert math.isclose(python_value({"doubleValue": 0.5}), 0.5)
-
-
-def test_a_response_that_is_not_an_object_is_refused():
-    """A proxy's page is not a result."""
-    assert read_response(b'{"records": []}') == {"records": []}
-    for body in (b"[]", b"<html>"):
-        with pytest.raises(ValueError, match=r"JSON|value"):
-            read_response(body)

@@ -106,12 +106,13 @@ class ReachChanges:
         body = unwrapped(node.expression)
         if (
             isinstance(body, exp.Select)
-            and _reads_one_table(body)
+            and (defaults := _defaults(body, scope))
             and self._is_value(node.this, body.expressions)
             and not overwrites_by_key(node, self._vocabulary)
         ):
             # Defaults that are copied to a tenant: what is written is that tenant's.
-            self._beside_defaults(body, scope)
+            for select, of_select in defaults:
+                self._beside_defaults(select, of_select)
             return
         relation = self._reach.query(node.expression, scope, holds)
         if not isinstance(node.this, exp.Schema) and relation.star is None:
@@ -215,10 +216,34 @@ def _returned(node: exp.Insert) -> Relation:
     return relation
 
 
-def _reads_one_table(select: exp.Select) -> bool:
-    """Whether it reads a single table, or only tests whether there is a row already."""
-    items = read_from(select)
-    return not select.args.get("with_") and (
-        not items
-        or (len(items) == 1 and isinstance(items[0], exp.Table) and not items[0].args.get("joins"))
-    )
+def _defaults(select: exp.Select, scope: ReachScope) -> list[tuple[exp.Select, ReachScope]]:
+    """The query that reads a single table, or only tests whether there is a row already.
+
+    Args:
+        select: What an INSERT writes.
+        scope: What its names mean.
+
+    Returns:
+        The query and the WITH queries that hand the table on to it; nothing for any other.
+    """
+    found: list[tuple[exp.Select, ReachScope]] = []
+    while True:
+        items = read_from(select)
+        if select.args.get("with_") or len(items) > 1:
+            return []
+        found.append((select, scope))
+        if not items:
+            return found
+        source = items[0]
+        if not isinstance(source, exp.Table) or source.args.get("joins"):
+            return []
+        handed_on = None if source.args.get("db") else scope.cte(source.name.lower())
+        if handed_on is None:
+            return found
+        body = unwrapped(handed_on.node.this) if isinstance(handed_on, WithQuery) else None
+        if not isinstance(body, exp.Select) or len(found) > _MAX_HANDED_ON:
+            return []
+        select, scope = body, handed_on.scope  # type: ignore[attr-defined]
+
+
+_MAX_HANDED_ON = 8
