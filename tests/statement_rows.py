@@ -15,9 +15,13 @@ COLUMNS = (
 
 
 class Opened:
-    """An opened ledger that has the table of statements and nothing else."""
+    """An opened ledger that has the table of statements and nothing else.
 
-    def __init__(self, rows, failed=0):
+    Given a `random.Random`, its answers come in an order of that one's choice.
+    """
+
+    def __init__(self, rows, order=None, failed=0):
+        self._order = order
         self._database = duckdb.connect()
         columns = {name: [row[n] for row in rows] for n, name in enumerate(COLUMNS)}
         self._database.register("given", pa.table(columns))
@@ -36,4 +40,8 @@ class Opened:
 
     def rows(self, sql):
         text = queries.transpile(sql, queries.Dialect.DUCKDB)
-        return self._database.execute(text).fetchall()
+        found = self._database.execute(text).fetchall()
+        if self._order is not None:
+            found.sort(key=repr)
+            self._order.shuffle(found)
+        return found

@@ -1,5 +1,6 @@
 """The estimate of a period against known truth: each method, and what it says where it must."""
 
+import random
 from statistics import mean
 
 import pytest
@@ -38,6 +39,19 @@ def test_each_method_moves_little_where_wall_time_moves_a_third(month, world):
     for method, found in results.items():
         assert mean(moved for moved, _ in found) <= most[method], method
         assert mean(held for _, held in found) >= 0.9, method
+
+
+@pytest.mark.parametrize("method", ["record", "db-load", "statements"])
+def test_the_order_of_an_engines_rows_changes_nothing(month, method):
+    """Not even the last digit: threads bring them in another order each time."""
+    one = month(3, hours=4, rate=60, medians_ms=(20, 60), cold=0.1, waits=True)
+    one.say_statements()
+    one.say_load()
+    told = set()
+    for seed in range(5):
+        made, tenants = one.divided(ServerTimeSource(method), order=random.Random(seed))
+        told.add(repr((made.hours, made.methods, made.notes, tenants)))
+    assert len(told) == 1
 
 
 def test_the_best_method_that_is_there_is_taken(month):
