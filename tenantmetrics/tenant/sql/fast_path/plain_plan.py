@@ -78,10 +78,10 @@ def _plan(reader: PlainReader, vocabulary: Vocabulary) -> Plan:
         ):
             # A row that is given to somebody.
             raise NotPlainError
-        at = change.end()
+        at = _others(reader, target, change.end(), "F")
     elif shape.startswith("DF"):
         reader.summary.append("DELETE FROM")
-        at = reader.source(target, 2)
+        at = _others(reader, target, reader.source(target, 2), "1")
     else:
         raise NotPlainError
     if shape.startswith("W", at):
@@ -89,6 +89,15 @@ def _plan(reader: PlainReader, vocabulary: Vocabulary) -> Plan:
     if grammar.RETURNING.fullmatch(shape, at) is None:
         raise NotPlainError
     return _planned(reader, _node(reader, [target], vocabulary), vocabulary)
+
+
+def _others(reader: PlainReader, target: PlainQuery, at: int, word: str) -> int:
+    """Read what UPDATE … FROM or DELETE … USING reads beside its target; where it ends."""
+    if not reader.shape.startswith(word, at):
+        return at
+    at = reader.source(target, at + 1)
+    next(reversed(target.sources.values())).comma = True
+    return reader.joins(target, at)
 
 
 def _node(
