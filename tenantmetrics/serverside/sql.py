@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 from tenantmetrics.arns import region_of
 from tenantmetrics.errors import MissingExtraError, ServerLoadError, redacted, why_unreachable
 from tenantmetrics.export.aws import region
+from tenantmetrics.export.checks import short
 from tenantmetrics.sqltext import rewrite
 
 __all__ = ["MARK", "DataApi", "Database", "Postgres", "QueryFailedError"]
@@ -102,7 +103,7 @@ class DataApi:
                 config=config,
             )
         except (BotoCoreError, ValueError) as error:
-            raise ServerLoadError(f"the Data API cannot be reached: {_line(error)}") from None
+            raise ServerLoadError(f"the Data API cannot be reached: {short(error)}") from None
 
     def __enter__(self) -> Self:
         return self
