@@ -256,7 +256,7 @@ def _file(environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
         if not named:  # somebody else's file in a folder that happens to be the current one
             return {}, origin
         why = why_unreadable(error)
-        raise ConfigError(f"settings file {origin} cannot be read: {why}") from None
+        raise ConfigError(f"cannot read settings file {origin}: {why}") from None
     if not named and "tenantmetrics" not in text:
         return {}, origin
     import tomllib  # noqa: PLC0415 - 5 ms: only where there is a file to read
@@ -264,7 +264,7 @@ def _file(environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"settings file {origin} is not TOML: {error}") from None
+        raise ConfigError(f"settings file {origin}: not TOML: {error}") from None
     tool = content.get("tool", {})
     table = tool.get("tenantmetrics") if isinstance(tool, dict) else None
     if table is None:

@@ -42,11 +42,28 @@ __all__ = [
 
 _USER = re.compile(r"(://)[^/?#@\s'\"]+@")
 _QUERY = re.compile(r"(://[^?\s'\"]*\?)[^\s'\"]+")
+_HOST_WITH_AT = re.compile(r"host(?: name)? ['\"][^'\"]*@")
 
 
 def redacted(text: str) -> str:
     """A text for people, without what URLs in it may carry of secrets: user, password, query."""
     return _QUERY.sub(r"\1***", _USER.sub(r"\1***@", text))
+
+
+def why_unreachable(error: Exception) -> str:
+    """Why psycopg made no connection, on one line, without what its URL may carry of secrets.
+
+    Args:
+        error: What `psycopg.connect` raised. A URL that it cannot read it quotes in part, and of a
+            password with an @ it takes the end for the host.
+    """
+    text = redacted(" ".join(str(error).split()))
+    if type(error).__name__ == "ProgrammingError" or _HOST_WITH_AT.search(text):
+        return (
+            "its URL cannot be read: it is postgresql://user@host:5432/database, with special "
+            "characters of a password as %40 for @ and so on"
+        )
+    return text
 
 
 def why_unreadable(error: OSError | ValueError) -> str:

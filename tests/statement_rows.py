@@ -15,9 +15,13 @@ COLUMNS = (
 
 
 class Opened:
-    """An opened ledger that has the table of statements and nothing else."""
+    """An opened ledger that has the table of statements and nothing else.
 
-    def __init__(self, rows):
+    Given a `random.Random`, its answers come in an order of that one's choice.
+    """
+
+    def __init__(self, rows, order=None, failed=0):
+        self._order = order
         self._database = duckdb.connect()
         columns = {name: [row[n] for row in rows] for n, name in enumerate(COLUMNS)}
         self._database.register("given", pa.table(columns))
@@ -25,10 +29,19 @@ class Opened:
             "CREATE VIEW statements AS SELECT to_timestamp(start) AS window_start, "
             "* EXCLUDE (start) FROM given"
         )
+        # Its calls that failed, and no others.
+        self._database.execute(
+            f"CREATE VIEW usage AS SELECT window_start, resource_arn, {failed} AS calls, "
+            "'DatabaseErrorException' AS outcome, 0 AS lost FROM statements LIMIT 1"
+        )
         self._database.execute(
             f"CREATE VIEW {queries.STATEMENT_TOTALS} AS {queries.totals_of(queries.STATEMENTS)}"
         )
 
     def rows(self, sql):
         text = queries.transpile(sql, queries.Dialect.DUCKDB)
-        return self._database.execute(text).fetchall()
+        found = self._database.execute(text).fetchall()
+        if self._order is not None:
+            found.sort(key=repr)
+            self._order.shuffle(found)
+        return found

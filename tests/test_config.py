@@ -122,7 +122,7 @@ def test_a_wrong_variable_is_named():
     [
         ("window_s = 7", r"window_s = 7 \(from x.toml, named by TENANTMETRICS_CONFIG\)"),
         ("windows = 7", r"unknown setting 'windows' \(from x.toml, named by"),
-        ("window_s = ", r"settings file x.toml, named by TENANTMETRICS_CONFIG is not TOML"),
+        ("window_s = ", r"settings file x.toml, named by TENANTMETRICS_CONFIG: not TOML"),
         ("tool.tenantmetrics = 3", r"must be a table"),
     ],
 )
@@ -135,7 +135,7 @@ def test_a_wrong_file_is_named(tmp_path, text, says):
 
 def test_a_named_file_that_is_missing_is_an_error():
     """A typo in its name must not fall back to the defaults in silence."""
-    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+    with pytest.raises(ConfigError, match=r"cannot read settings file .*: No such file"):
         load({"TENANTMETRICS_CONFIG": "nowhere.toml"})
 
 

@@ -56,16 +56,21 @@ def progress_bar(console: Console | None = None) -> Iterator[None]:
     bar = Bar(*_columns(console.width), console=console, transient=True)
     task = bar.add_task("reading the usage", total=None)
 
+    def begin(what: str, rows: int | None) -> None:
+        bar.reset(task, description=what)
+        # Given None, `reset` keeps the total of the step before.
+        bar.tasks[0].total = rows
+
     @contextmanager
     def show(step: Step) -> Iterator[None]:
-        bar.reset(task, description=step.what, total=step.rows or None)
+        begin(step.what, step.rows or None)
         bar.step = step
         bar.refresh()
         try:
             yield
         finally:
             bar.step = None
-            bar.reset(task, description="working it out", total=None)
+            begin("working it out", None)
 
     with bar, shown_by(show):
         yield

@@ -76,6 +76,7 @@ def storage(
     from tenantmetrics.cost.storage import Reader, measure
     from tenantmetrics.errors import ReportError
     from tenantmetrics.export.aws import region as session_region
+    from tenantmetrics.export.checks import short
     from tenantmetrics.report.text import write_files
     from tenantmetrics.tenant.identity.configured_names import Vocabulary
 
@@ -92,7 +93,7 @@ def storage(
             endpoint_url=endpoint_url,
         )
     except (BotoCoreError, ValueError) as error:
-        raise ReportError(f"the Data API cannot be reached: {error}") from None
+        raise ReportError(f"the Data API cannot be reached: {short(error)}") from None
     console = Console(stderr=True)
     try:
         with console.status("reading the catalogue") as status:

@@ -31,7 +31,7 @@ def clients(region: str | None) -> tuple[Callable[[str], Any], str]:
             # Lambda and containers set AWS_REGION, which boto3 itself passes over.
             session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
     if not session.region_name:
-        raise ConsoleError("no region: give --region or set AWS_DEFAULT_REGION")
+        raise ConsoleError("no region is set: set AWS_REGION").about("region")
     return cast("Callable[[str], Any]", session.client), str(session.region_name)
 
 

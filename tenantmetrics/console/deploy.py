@@ -63,7 +63,9 @@ def state(client: Any, stack: str) -> Stack:
             return Stack()
         template = client.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     if not isinstance(template, str):
-        raise ConsoleError(f"stack {stack!r} was not made by tenantmetrics: choose another --stack")
+        raise ConsoleError(f"stack {stack!r} was not made by tenantmetrics: choose another").about(
+            "stack"
+        )
     return Stack(
         template,
         {
@@ -87,9 +89,10 @@ def plan(client: Any, stack: str, values: Mapping[str, Any]) -> tuple[Stack, Sta
     known = resolve(PARAMETERS, values)
     missing = [name for name, value in known.items() if value is None]
     if missing:
-        option = {"PageTopicArn": "--page-topic ARN", "NotifyTopicArn": "--notify-topic ARN"}
-        how = option.get(missing[0], f"--set {missing[0]}=VALUE")
-        raise ConsoleError(f"parameter {missing[0]} is needed: give {how}")
+        field = {"PageTopicArn": "page_topic", "NotifyTopicArn": "notify_topic"}
+        raise ConsoleError(f"parameter {missing[0]} needs a value").about(
+            field.get(missing[0], "set")
+        )
     wanted = {name: _text(value) for name, value in known.items()}
     return state(client, stack), Stack(cloudformation.committed(), wanted)
 
@@ -289,4 +292,4 @@ def _wait(client: Any, kind: str, stack: str) -> None:
         answer: Any = error.last_response
         last = (answer.get("Stacks") or [{}])[0]
         reason = last.get("StackStatusReason") or last.get("StackStatus") or error
-        raise ConsoleError(f"stack {stack!r} did not get there: {reason}") from None
+        raise ConsoleError(f"stack {stack!r} did not reach its state: {reason}") from None

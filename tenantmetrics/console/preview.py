@@ -93,7 +93,7 @@ def busiest(store: MetricStore) -> str:
     """
     found = store.select("DatabaseLoad", ["TenantId"])
     if not found:
-        raise ConsoleError("the recording knows no tenant")
+        raise ConsoleError("the recording has no tenant")
     # By name where loads are equal, so that the same recording draws the same page.
     return max(found, key=lambda key: (store.total(key, 0, store.end_s)[0], key[1]))[1][0][1]
 

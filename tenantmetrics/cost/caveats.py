@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 
 from tenantmetrics.catalog import OTHER
@@ -13,6 +14,11 @@ from tenantmetrics.records import OVERFLOW
 from tenantmetrics.refusals import REFUSED
 
 __all__ = ["draft_reasons", "idle_words", "notes_on", "notes_on_time"]
+
+_WORTH_SAYING = 0.02
+"""The part of server time from which on it is said that it may be on the wrong line."""
+_Z = 1.96
+"""Standard errors on each side of a 95 % interval."""
 
 
 def draft_reasons(
@@ -81,6 +87,12 @@ def notes_on_time(server: ServerTime | None) -> tuple[str, ...]:
     if server is None:
         return ()
     notes = [_sentence(note) for note in server.notes]
+    if (misplaced := _misplaced(server)) > _WORTH_SAYING:
+        notes.append(
+            f"By the intervals, some {misplaced:.0%} of the server time may be on another tenant's "
+            "line than the one that caused it: calls are few for the spread of what they take "
+            "beside the database. It falls with the root of the calls."
+        )
     wall = next((used for used in server.methods if used.method is Method.WALL), None)
     if wall is not None:
         whose = "all" if len(server.methods) == 1 else f"{wall.hours:,} of the"
@@ -90,6 +102,15 @@ def notes_on_time(server: ServerTime | None) -> tuple[str, ...]:
             "that call often are charged too much."
         )
     return tuple(notes)
+
+
+def _misplaced(server: ServerTime) -> float:
+    """The part that is expected on the wrong tenant: half of what shares are off by on average."""
+    total = server.total_weight
+    if not total:
+        return 0.0
+    halves = sum(tenant.weight_high - tenant.weight_low for tenant in server.tenants.values()) / 2
+    return halves / _Z * math.sqrt(2 / math.pi) / 2 / total
 
 
 def idle_words(by: Mapping[IdleBy, int]) -> str:

@@ -142,10 +142,10 @@ def _pairs(path: Path) -> Iterator[tuple[str, str]]:
     try:
         data: Any = json.loads(path.read_text("utf-8"))
         for cluster in data["DBClusters"]:
-            arn = str(cluster["DBClusterArn"])
-            yield str(cluster["DbClusterResourceId"]), arn
+            arn = _text(cluster["DBClusterArn"])
+            yield _text(cluster["DbClusterResourceId"]), arn
             for member in cluster.get("DBClusterMembers", ()):
-                yield str(member["DBInstanceIdentifier"]), arn
+                yield _text(member["DBInstanceIdentifier"]), arn
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ReportError(f"{str(path)!r} cannot be read: {error}") from None
     except (KeyError, TypeError, AttributeError):
@@ -153,3 +153,9 @@ def _pairs(path: Path) -> Iterator[tuple[str, str]]:
             f"{str(path)!r} is no answer of describe-db-clusters: DBClusters with DBClusterArn and "
             "DbClusterResourceId are missing"
         ) from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(value)
+    return value

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql
 
-from tenantmetrics.errors import LocalApiError
+from tenantmetrics.errors import LocalApiError, why_unreachable
 
 __all__ = ["probe", "provide"]
 
@@ -57,5 +57,4 @@ def probe(url: str) -> None:
     try:
         psycopg.connect(url, connect_timeout=_CONNECT_TIMEOUT_S).close()
     except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        raise LocalApiError(f"PostgreSQL cannot be reached: {reason}") from None
+        raise LocalApiError(f"PostgreSQL cannot be reached: {why_unreachable(error)}") from None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tenantmetrics.arns import region_of
-from tenantmetrics.errors import RlsError, redacted
+from tenantmetrics.errors import RlsError
 from tenantmetrics.export.aws import region
+from tenantmetrics.export.checks import short
 
 __all__ = ["data_api_client"]
 
@@ -47,4 +48,4 @@ def data_api_client(
             config=config,
         )
     except (BotoCoreError, ValueError) as error:
-        raise RlsError(f"the Data API cannot be reached: {redacted(str(error))}") from None
+        raise RlsError(f"the Data API cannot be reached: {short(error)}") from None

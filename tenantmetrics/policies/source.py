@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 from tenantmetrics.dataapi.errors import sqlstate
 from tenantmetrics.dataapi.fields import sql_parameters
 from tenantmetrics.dataapi.responses import rows_of
-from tenantmetrics.errors import MissingExtraError, RlsError, redacted
+from tenantmetrics.errors import MissingExtraError, RlsError, redacted, why_unreachable
 from tenantmetrics.sqltext import rewrite
 
 __all__ = ["Connection", "DataApiConnection", "PostgresConnection", "RefusedError", "Values"]
@@ -178,7 +178,7 @@ class PostgresConnection:
                 options=f"-c statement_timeout={_STATEMENT_TIMEOUT_S}s",
             )
         except psycopg.Error as error:
-            raise RlsError(f"PostgreSQL cannot be reached: {redacted(_line(error))}") from None
+            raise RlsError(f"PostgreSQL cannot be reached: {why_unreachable(error)}") from None
 
     def __enter__(self) -> Self:
         return self

@@ -21,6 +21,9 @@ __all__ = ["TOP_ROWS", "as_html", "write"]
 TOP_ROWS = 1_000
 """Tenants in the table; a browser takes seconds over more, and the CSV has them all."""
 
+_LONG = 15
+"""Characters of an amount that has half of a telephone's width with its title beside it."""
+
 
 def as_html(statement: Statement) -> str:
     """The statement as an HTML page.
@@ -37,6 +40,7 @@ def as_html(statement: Statement) -> str:
         rows=report.folded(TOP_ROWS),
         axis=axis,
         paper=paper_of(report),
+        is_long=_longest(statement) > _LONG,
         bars=bars,
         tenant=LineKind.TENANT,
         pool_sums=_pool_sums(report),
@@ -79,6 +83,12 @@ def write(statement: Statement, path: str | os.PathLike[str]) -> None:
         MissingExtraError: Jinja2 is not installed.
     """
     write_files({path: as_html(statement)})
+
+
+def _longest(statement: Statement) -> int:
+    """Characters of the longest amount."""
+    amounts = (statement.total, *(pool.amount for pool in statement.pools))
+    return max(len(money(amount, statement.quantum)) for amount in amounts)
 
 
 def _rate(row: Row) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+from decimal import Decimal
 from typing import Any
 
 from tenantmetrics.cost.statement import Statement
@@ -17,7 +18,7 @@ from tenantmetrics.report.first import MARGIN, first
 from tenantmetrics.report.model import Report, build
 from tenantmetrics.report.text import write_files
 from tenantmetrics.report.work import Work
-from tenantmetrics.report.xlsx_formats import formats_of, on_a4
+from tenantmetrics.report.xlsx_formats import formats_of, on_a4, widen
 from tenantmetrics.report.xlsx_text import plain
 
 __all__ = ["as_workbook", "write"]
@@ -40,6 +41,11 @@ _WIDE, _NARROW = 140, 40
 
 _COLUMNS_A_PAGE = 18
 """Of the sheet of lines, beside the tenant's: more are too small to read on A4 across."""
+
+_DIGITS = 15
+"""Significant digits of a number in Excel (Excel specifications and limits)."""
+
+_CUT = "A spreadsheet keeps 15 digits of a number: the last ones of these amounts are in the CSV."
 
 _METHOD_WIDTH = 95
 """Of the sheet on the method, in characters: fits on A4 across, as one column is not made to."""
@@ -70,9 +76,7 @@ def as_workbook(statement: Statement) -> bytes:
     _lines(lines, report, formats, first_pool)
     _method(method, report, formats)
     if report.comparison is not None:
-        xlsx_trend.fill(
-            book.add_worksheet("Trend"), report.comparison, statement.period.label, formats
-        )
+        xlsx_trend.fill(book.add_worksheet("Trend"), report.comparison, statement, formats)
     if statement.outlook is not None:
         xlsx_budgets.fill(book.add_worksheet("Budgets"), statement, formats)
     book.close()
@@ -94,14 +98,18 @@ def _summary(sheet: Any, report: Report, formats: dict[str, Any], first_pool: in
     statement = report.statement
     last = len(report.rows) + 1
     sheet.set_column(0, 0, 22)
-    sheet.set_column(1, 3, 16)
+    amounts = (statement.total, *(pool.amount for pool in statement.pools))
+    for column in (1, 2, 3):
+        widen(sheet, column, amounts, statement.quantum, least=16)
     sheet.set_column(4, 5, 44)
     sheet.set_row(0, 22)
     sheet.write_string(0, 0, report.title, formats["title"])
     sheet.write_string(1, 0, " ".join(report.status) or "FINAL", formats["alert"])
     row = 2
     margin = (MARGIN,) if any(row.revenue is not None for row in report.rows) else ()
-    for sentence in (*report.caveats, *first(report), *margin):
+    digits = max(len(amount.as_tuple().digits) for amount in amounts)
+    cut = (_CUT,) if digits > _DIGITS else ()
+    for sentence in (*report.caveats, *cut, *first(report), *margin):
         # Over the table's width: a long one beyond it would shrink the printed page.
         sheet.set_row(row, _height(sentence, _WIDE))
         sheet.merge_range(row, 0, row, 5, "", formats["wrap"])
@@ -148,6 +156,7 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
     ]  # fmt: skip
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, len(heads) - 1, 12)
+    _widen(sheet, report, first_pool)
     sheet.freeze_panes(1, 1)
     sheet.set_row(0, _height("two lines", 5))
     texts = 2 + len(statement.group_names)
@@ -209,6 +218,27 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
     _margins(sheet, report, formats, total)
     sheet.autofilter(0, 0, len(report.rows), len(heads) - 1)
     _on_paper(sheet, end, len(heads))
+
+
+def _widen(sheet: Any, report: Report, first_pool: int) -> None:
+    """Columns of numbers as wide as their largest."""
+    usage, statement = report.everything, report.statement
+    counts = (
+        usage.calls, usage.failed_calls, usage.duration_ns // 10**6, usage.billed_requests,
+        usage.rows_returned + usage.rows_written, usage.request_bytes + usage.response_bytes,
+    )  # fmt: skip
+    for column, count in enumerate(counts, start=first_pool - len(counts)):
+        widen(sheet, column, [Decimal(count)], Decimal(1), least=12)
+    rows, quantum = report.rows, statement.quantum
+    for index, pool in enumerate(statement.pools):
+        amounts = (pool.amount, *(row.amounts[index] for row in rows))
+        widen(sheet, first_pool + index, amounts, quantum, least=12)
+    total, coin = first_pool + len(statement.pools), coin_of(statement)
+    widen(sheet, total, (statement.total, *(row.total for row in rows)), quantum, least=12)
+    paid = (report.revenue, *(row.revenue for row in rows if row.revenue is not None))
+    kept = (report.margin, *(row.margin for row in rows if row.margin is not None))
+    widen(sheet, total + 2, paid, coin, least=12)
+    widen(sheet, total + 3, kept, coin, least=12)
 
 
 def _margins(sheet: Any, report: Report, formats: dict[str, Any], total: int) -> None:

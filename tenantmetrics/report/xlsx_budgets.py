@@ -7,7 +7,7 @@ from typing import Any
 from tenantmetrics.cost.statement import Statement
 from tenantmetrics.report.coins import is_whole
 from tenantmetrics.report.outlook import forecast_sentence, remarks
-from tenantmetrics.report.xlsx_formats import on_a4
+from tenantmetrics.report.xlsx_formats import on_a4, widen
 from tenantmetrics.report.xlsx_text import plain
 
 __all__ = ["fill"]
@@ -30,6 +30,17 @@ def fill(sheet: Any, statement: Statement, formats: dict[str, Any]) -> None:
     sheet.set_column(0, 0, 10)
     sheet.set_column(1, 1, 30)
     sheet.set_column(2, len(heads) - 1, 12)
+    states = outlook.budgets
+    forecasts = [state.forecast for state in states if state.forecast is not None]
+    for column, amounts in (
+        (2, [state.budget.amount for state in states]),
+        (3, [state.spent for state in states]),
+        (4, [state.left for state in states]),
+        (7, [one.amount for one in forecasts]),
+        (8, [one.low for one in forecasts]),
+        (9, [one.high for one in forecasts]),
+    ):
+        widen(sheet, column, amounts, statement.quantum, least=12)
     sheet.freeze_panes(1, 2)
     for column, head in enumerate(heads):
         style = "head" if column < 2 else "after_head" if head == "Status" else "number_head"  # noqa: PLR2004

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["formats_of", "on_a4"]
+from tenantmetrics.report.text import money
+
+__all__ = ["formats_of", "on_a4", "widen"]
 
 _A4 = 9
 """The paper's number in Excel."""
@@ -49,6 +52,24 @@ def _amount(quantum: Decimal) -> str:
     decimals = max(0, -int(quantum.as_tuple().exponent))
     plain = "#,##0" + ("." + "0" * decimals if decimals else "")
     return f"{plain};[Red]-{plain}"
+
+
+def widen(
+    sheet: Any, column: int, amounts: Iterable[Decimal], quantum: Decimal, least: int
+) -> None:
+    """Make a column wide enough for its amounts: a program shows ### for one that does not fit.
+
+    Args:
+        sheet: An XlsxWriter worksheet.
+        column: Counted from 0.
+        amounts: What stands in it, its sum in bold among them.
+        quantum: What they are multiples of.
+        least: Characters that the column has anyway.
+    """
+    known = list(amounts) or [Decimal(0)]
+    longest = max(len(money(amount, quantum)) for amount in (min(known), max(known)))
+    # A column's unit is a digit of the plain font; those of the bold one are wider.
+    sheet.set_column(column, column, max(least, -(-longest * 5 // 4)))
 
 
 def on_a4(sheet: Any, last_row: int, last_column: int, pages: int = 1) -> None:

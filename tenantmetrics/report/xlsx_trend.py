@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenantmetrics.report.compare import Comparison
-from tenantmetrics.report.xlsx_formats import on_a4
+from tenantmetrics.cost.statement import Statement
+from tenantmetrics.report.compare import Anomaly, Comparison, PoolChange
+from tenantmetrics.report.xlsx_formats import on_a4, widen
 from tenantmetrics.report.xlsx_text import plain
 
 __all__ = ["fill"]
 
 
-def fill(sheet: Any, comparison: Comparison, label: str, formats: dict[str, Any]) -> None:
+def fill(sheet: Any, comparison: Comparison, statement: Statement, formats: dict[str, Any]) -> None:
     """Write what changed into a sheet.
 
     Args:
         sheet: An empty XlsxWriter worksheet.
         comparison: What changed.
-        label: The month that is compared, such as "2026-11".
+        statement: The month that is compared.
         formats: The workbook's, by their names in `xlsx_formats`.
     """
     sheet.set_column(0, 0, 30)
-    sheet.set_column(1, 5, 16)
+    pools: tuple[PoolChange | Anomaly, ...] = (*comparison.pools, *comparison.anomalies)
+    known = (
+        (comparison.before, *(one.before for one in pools)),
+        (comparison.after, *(one.after for one in pools)),
+        (comparison.change, *(one.change for one in pools)),
+        [pool.by_volume for pool in comparison.pools if pool.by_volume is not None],
+        [pool.by_price for pool in comparison.pools if pool.by_price is not None],
+    )
+    for column, amounts in enumerate(known, start=1):
+        widen(sheet, column, amounts, statement.quantum, least=16)
     sheet.freeze_panes(1, 1)
-    heads = ("Pool", comparison.label, label, "Change", "By volume", "By price")
+    heads = ("Pool", comparison.label, statement.period.label, "Change", "By volume", "By price")
     for column, head in enumerate(heads):
         sheet.write_string(0, column, head, formats["number_head" if column else "head"])
     row = 0

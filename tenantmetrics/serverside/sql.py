@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from tenantmetrics.arns import region_of
-from tenantmetrics.errors import MissingExtraError, ServerLoadError, redacted
+from tenantmetrics.errors import MissingExtraError, ServerLoadError, redacted, why_unreachable
 from tenantmetrics.export.aws import region
+from tenantmetrics.export.checks import short
 from tenantmetrics.sqltext import rewrite
 
 __all__ = ["MARK", "DataApi", "Database", "Postgres", "QueryFailedError"]
@@ -102,7 +103,7 @@ class DataApi:
                 config=config,
             )
         except (BotoCoreError, ValueError) as error:
-            raise ServerLoadError(f"the Data API cannot be reached: {_line(error)}") from None
+            raise ServerLoadError(f"the Data API cannot be reached: {short(error)}") from None
 
     def __enter__(self) -> Self:
         return self
@@ -165,7 +166,7 @@ class Postgres:
                 f"-c statement_timeout={_STATEMENT_TIMEOUT_S}s",
             )
         except psycopg.Error as error:
-            reason = redacted(_line(error))
+            reason = why_unreachable(error)
             raise ServerLoadError(f"PostgreSQL cannot be reached: {reason}") from None
 
     def __enter__(self) -> Self:

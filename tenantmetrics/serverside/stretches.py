@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 from tenantmetrics.errors import LedgerError
 from tenantmetrics.serverside.columns import STATEMENTS
 
-__all__ = ["joined", "refuse_twice", "uncovered"]
+__all__ = ["joined", "refuse_impossible", "refuse_twice", "uncovered"]
 
 _HOUR_S = 3_600
 _SUMS = ("calls", "exec_ns", "rows", "blocks_read", "blocks_hit")
+_AMOUNTS = {*_SUMS, "load_aas", "cpu_aas", "non_cpu_aas", "samples", "active_samples"}
 _TIMES = ("start_s", "end_s")
 _KEYS = tuple(c.name for c in STATEMENTS.columns if c.name not in {*_SUMS, *_TIMES})
 
@@ -121,6 +122,30 @@ def _stretches(rows: Any) -> dict[str, list[tuple[int, int]]]:
         end_s = row["end_s"] if "end_s" in row else start_s + row["period_s"]
         found.setdefault(row["resource_arn"], set()).add((start_s, end_s))
     return {arn: sorted(stretches) for arn, stretches in found.items()}
+
+
+def refuse_impossible(rows: Any, folder: str) -> None:
+    """Refuse amounts below 0, and loads that are no number.
+
+    Args:
+        rows: Of any of the tables.
+        folder: Where they lie, for the error.
+
+    Raises:
+        LedgerError: There is one.
+    """
+    import pyarrow.compute as pc  # noqa: PLC0415 - an extra
+
+    for name in rows.schema.names:
+        if name not in _AMOUNTS:
+            continue
+        fits = pc.and_(pc.is_finite(rows[name]), pc.greater_equal(rows[name], 0))
+        if (number := pc.index(fits, False).as_py()) >= 0:
+            start = datetime.fromtimestamp(rows["start_s"][number].as_py(), UTC)
+            raise LedgerError(
+                f"the server's table {folder} has {name} {rows[name][number].as_py()} in the "
+                f"stretch from {start:%Y-%m-%d %H:%M:%S} UTC on: such an amount cannot be"
+            )
 
 
 def refuse_twice(rows: Any, folder: str) -> None:

@@ -36,7 +36,7 @@ from tenantmetrics.serverside.columns import (
     Table,
 )
 from tenantmetrics.serverside.store import store_of
-from tenantmetrics.serverside.stretches import joined, refuse_twice, uncovered
+from tenantmetrics.serverside.stretches import joined, refuse_impossible, refuse_twice, uncovered
 
 __all__ = [
     "ACTIVITY",
@@ -202,7 +202,8 @@ def read(
 
     Raises:
         LedgerError: A file cannot be read, is of another version, or has other columns; or two
-            files hold statements of one cluster for the same seconds, which would count twice.
+            files hold statements of one cluster for the same seconds, which would count twice; or
+            an amount is below 0 or no number.
         MissingExtraError: pyarrow is not installed.
     """
     pa = _arrow()
@@ -233,6 +234,7 @@ def read(
     found = pa.concat_tables(every) if every else schema.empty_table()
     if table is STATEMENTS:
         refuse_twice(found, f"{FOLDER}/{STATEMENTS.name}")
+    refuse_impossible(found, f"{FOLDER}/{table.name}")
     return found.sort_by("start_s")
 
 

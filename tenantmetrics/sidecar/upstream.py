@@ -275,6 +275,6 @@ def _known_regions(more: str) -> dict[str, str]:
     for region in regions:
         made = resolver.construct_endpoint(SERVICE, region)
         if made is None:
-            raise ConfigError(f"region {region!r}: AWS has none of that name")
+            raise ConfigError(f"region {region!r}: AWS has no region of that name")
         found[region] = made["hostname"]
     return found

@@ -9,7 +9,8 @@ Both are cut into tokens, and what may differ between the two is folded:
 - lists: `?, ?, ?` is one value, `(…), (…)` with the same inside is one row. PostgreSQL 18 folds
   lists too, and writes `IN ($1 /*, ... */)`;
 - words that PostgreSQL reads as values: `EXTRACT(year FROM ...)`, `LIMIT ALL`, `IS NFC NORMALIZED`;
-- what SET sets a variable to, and the name of a savepoint or of a prepared statement.
+- what SET sets a variable to, and the name of a savepoint, of a prepared statement or of a cursor,
+  which drivers make up anew for each.
 
 Two statements that differ only in these have one fingerprint: they are one statement with other
 values. Nothing of the text can be had back from the number.
@@ -59,6 +60,7 @@ _TYPE_WORDS = frozenset(
     {"char", "character", "precision", "time", "varying", "with", "without", "zone"},
 )
 _NAME_FOLLOWS = frozenset({"deallocate", "release", "savepoint"})
+_CURSOR_IS_LAST = frozenset({"close", "fetch", "move"})
 _NORMAL_FORMS = frozenset({"nfc", "nfd", "nfkc", "nfkd"})
 _NO_VARIABLE = frozenset({"constraints", "role", "transaction"})
 
@@ -292,10 +294,13 @@ def _past_type(tokens: list[str], at: int) -> int:
 
 
 def _without_names(tokens: list[str]) -> list[str]:
-    """Utility statements without the values and names that newer versions show as `$1`."""
+    """Utility statements without the values and names that differ from one use to the next."""
     first = tokens[0] if tokens else ""
     if first in _NAME_FOLLOWS:
         return [first, _VALUE] if len(tokens) > 1 else tokens
+    if len(tokens) > 1 and (first == "declare" or first in _CURSOR_IS_LAST):
+        at = 1 if first == "declare" else len(tokens) - 1
+        return [*tokens[:at], _VALUE, *tokens[at + 1 :]]
     if first == "rollback" and "to" in tokens:
         return [first, "to", _VALUE]
     if first != "set" or any(word in _NO_VARIABLE for word in tokens[1:3]):

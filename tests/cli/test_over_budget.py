@@ -115,6 +115,16 @@ def test_without_budgets_it_is_an_error(run, ledger, tenants, text, message):
     assert message in err
 
 
+def test_a_budget_of_nobody_is_a_warning(run, ledger, tenants):
+    """A slip in a group's name must not pass in silence."""
+    path = tenants("tenant,plan,budget\nhotel-00,pro,\nhotel-02,,3\n,prp,2\n,pro,9\n")
+    code, _, err = run("--ledger", ledger, "--tenants", path, "--fail-over-budget")
+    assert code == 0
+    assert "warning: tenant hotel-02: no line is of this budget" in err
+    assert "warning: group plan=prp: no line is of this budget" in err
+    assert "plan=pro" not in err
+
+
 def test_another_value_is_refused(run, ledger, tenants):
     """By name."""
     code, _, err = run("--ledger", ledger, "--tenants", tenants(OVER), "--fail-over-budget=month")

@@ -56,6 +56,12 @@ def test_rows_that_are_not_known_are_not_made_up(drawn):
     assert "rows" not in drawn(120, 0)
 
 
+def test_what_has_no_rows_has_no_part_of_the_step_before(drawn):
+    """Work after the reading is not at 0 %."""
+    last = re.split(r"[\r\n]+", drawn(40).strip())[-1]
+    assert last.strip() == "working it out"
+
+
 def test_without_a_terminal_there_is_nothing(drawn):
     """A log of a pipeline stays clean, and the database counts nothing."""
     assert drawn(120, terminal=False) == ""

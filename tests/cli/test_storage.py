@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 
+import pytest
 from typer.testing import CliRunner
 
 from tenantmetrics import testing
@@ -75,3 +76,25 @@ def test_the_clusters_region_is_asked_where_none_is_set(data_api, monkeypatch):
     arguments += ("--secret-arn", data_api.endpoint.secret_arn, "--database", data_api.database)
     result = CliRunner().invoke(app, ["storage", *arguments])
     assert (result.exit_code, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["storage", "--database", "app"],
+        ["rls", "check", "--database", "app"],
+        ["server-load", "statements", "--database", "app", "--ledger", "x"],
+    ],
+    ids=" ".join,
+)
+def test_without_any_region_the_error_says_what_to_set(command, monkeypatch, tmp_path):
+    """An ARN that names none, and nothing else that does."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    arguments = ["--resource-arn", "local", "--secret-arn", "local"]
+    result = CliRunner().invoke(app, [*command, *arguments])
+    # `rls check` prints it itself, for a status of its own.
+    told = result.stderr or str(result.exception)
+    assert "the Data API cannot be reached: no region is set: set AWS_REGION" in told
+    assert result.exit_code != 0

@@ -407,7 +407,7 @@ def test_a_recording_that_is_none_is_refused(tmp_path):
     """With the line."""
     path = tmp_path / "log.jsonl"
     path.write_text(json.dumps({"hello": 1}))
-    with pytest.raises(ConsoleError, match=r"log\.jsonl:1: no EMF document"):
+    with pytest.raises(ConsoleError, match=r"log\.jsonl:1: not an EMF document"):
         recordings.load(path)
     with pytest.raises(ConsoleError, match="cannot be read"):
         recordings.load(tmp_path / "nothing")

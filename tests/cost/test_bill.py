@@ -624,6 +624,30 @@ def test_a_moment_that_a_spreadsheet_rewrote_is_refused(write, moment):
         load([write(rows)], NOVEMBER)
 
 
+@pytest.mark.parametrize(
+    "version",
+    ["{}-1111-2222-3333-444455556666", "2026-11-05T10:00:00.000Z-{}-1111-2222-3333-444455556666"],
+)
+def test_two_versions_of_one_export_are_refused(tmp_path, version):
+    """Each has every charge, with identities of its own; parts and months are no versions."""
+    month, earlier = (tmp_path / f"BILLING_PERIOD=2026-{number}" for number in (11, 10))
+    one = month / version.format("0a1b2c3d")
+    for folder, name in (
+        (one, "1.csv"),
+        (one, "2.csv"),
+        (earlier / version.format("f" * 8), "1.csv"),
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x\n")
+    with pytest.raises(ReportError, match="neither CUR"):
+        load([tmp_path], NOVEMBER)
+    other = month / version.format("ffffffff")
+    other.mkdir()
+    (other / "1.csv").write_text("x\n")
+    with pytest.raises(ReportError, match=f"'{month}' holds 2 versions .* such as '{other.name}'"):
+        load([tmp_path], NOVEMBER)
+
+
 def test_a_filter_that_is_blank_is_refused():
     """A variable that was not set would let the whole bill through."""
     for given in (("", None, None), (None, " ", None), (None, None, "")):

@@ -369,9 +369,11 @@ def test_a_file_of_names_that_says_two_things_is_refused(tmp_path, text):
     with pytest.raises(ReportError):
         read_clusters(path)
     other = tmp_path / "names.json"
-    other.write_text('{"DBInstances": []}')
-    with pytest.raises(ReportError, match="describe-db-clusters"):
-        read_clusters(other)
+    no_name = '{"DBClusters": [{"DBClusterArn": null, "DbClusterResourceId": "cluster-A"}]}'
+    for answer in ('{"DBInstances": []}', no_name):
+        other.write_text(answer)
+        with pytest.raises(ReportError, match="describe-db-clusters"):
+            read_clusters(other)
 
 
 @pytest.mark.parametrize(

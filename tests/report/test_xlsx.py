@@ -8,6 +8,8 @@ import zipfile
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from tenantmetrics.report import xlsx
 from tenantmetrics.report.xlsx import _letter
 from tenantmetrics.report.xlsx import as_workbook as render
@@ -112,3 +114,17 @@ def test_revenue_and_margin_have_totals_and_the_sheet_prints(make_statement, she
     assert book.count("_xlnm.Print_Area") == book.count("<sheet ")
     assert "Lines!$A:$A,Lines!$1:$1" in book
     assert 'orientation="landscape"' in read["Lines.xml"]
+
+
+@pytest.mark.parametrize("cents", [123, 10**9, 10**15 + 1])
+def test_no_column_is_too_narrow_for_its_numbers(make_statement, sheets, cents):
+    """A spreadsheet shows ### instead; past 15 digits it rounds, and the summary says so."""
+    now = make_statement({"acme": (cents, 250)})
+    read = sheets(render(replace(now, previous=make_statement({"acme": (1, 1)}))))
+    longest = len(f"{Decimal(cents) / 100:,.2f}")
+    for name, column in (("Lines", 9), ("Lines", 11), ("Summary", 2), ("Trend", 3)):
+        widths = re.findall(r'col min="(\d+)" max="(\d+)" width="([\d.]+)"', read[f"{name}.xml"])
+        (width,) = (float(w) for low, high, w in widths if int(low) <= column <= int(high))
+        assert width >= longest * 1.2
+    cells = [text for text, _ in read["Summary"].values()]
+    assert any("keeps 15 digits" in str(text) for text in cells) == (cents > 10**15)

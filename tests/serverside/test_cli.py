@@ -118,6 +118,7 @@ def test_a_private_endpoint_of_aws_is_still_aws(url, elsewhere, monkeypatch):
         ),
         (["--ledger", "x", "--resource-arn", ARN, "--every", "1"], "'--every'"),
         (["--resource-arn", ARN], "--ledger"),
+        (["--ledger", "x", "--resource-arn", "", "--url", "x"], "--resource-arn is empty"),
     ],
 )
 def test_wrong_arguments_are_a_usage_error(arguments, says, aws_at, unused_port, monkeypatch):
@@ -129,6 +130,26 @@ def test_wrong_arguments_are_a_usage_error(arguments, says, aws_at, unused_port,
     result = run("statements", *arguments)
     assert result.exit_code == 2
     assert says in result.output
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://meter:hunter%zz@h/app",
+        "postgresql://meter:pass@hunter@h/app",
+        "postgresql://meter:hun ter@h/app",
+        "meter:hunter@h/app",
+        "host=h password=pass hunter dbname=app",
+    ],
+)
+def test_a_url_that_cannot_be_read_is_not_quoted(url, tmp_path):
+    """Part of it may be a password."""
+    result = run(
+        "statements", "--ledger", tmp_path, "--resource-arn", ARN, "--keep-awake", "--url", url
+    )
+    assert "its URL cannot be read" in str(result.exception)
+    assert "hun" not in result.output + str(result.exception)
+    assert not list(tmp_path.iterdir())
 
 
 def test_on_the_data_api_the_embedded_postgresql_lacks_the_extension(

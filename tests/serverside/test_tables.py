@@ -58,6 +58,18 @@ def ledger(request, tmp_path):
     return "s3://usage/prod"
 
 
+@pytest.mark.parametrize("load", [-1.0, float("nan"), float("inf")])
+def test_a_load_that_cannot_be_is_refused(tmp_path, load):
+    """Divided by, it would be a figure."""
+    row = {
+        "start_s": 1_795_168_800, "period_s": 60, "resource_arn": "a", "instance": "i",
+        "load_aas": load, "cpu_aas": 0.0, "non_cpu_aas": 0.0,
+    }  # fmt: skip
+    tables.write(tmp_path, tables.DB_LOAD, row["start_s"], "test", [row])
+    with pytest.raises(LedgerError, match=r"_server/db_load has load_aas .* 2026-11-20 10:00:00"):
+        tables.read(tmp_path, tables.DB_LOAD, row["start_s"], row["start_s"] + 60)
+
+
 def test_what_is_written_is_read_to_the_last_bit(ledger):
     """Integers beyond a double's reach, in a folder and on S3, under the name that is promised."""
     row = statement(NOON, NOON + 300)

@@ -159,6 +159,16 @@ def test_without_the_servers_number_the_price_of_a_byte_is_at_most_what_large_an
     assert upper_bound(20e6, 200, groups[1:]).ns_a_byte == 0
 
 
+def test_what_sorts_its_answer_says_nothing_of_the_price_of_bytes_and_a_batch_does():
+    """300 ms for 35 kB are work; for a hundred rows that are sent they may be their way."""
+    heavy, batch = Group(10, 10 * 300e6, 10 * 35_200), Group(10, 10 * 300e6, 10 * 35_200, 1_000)
+    found = upper_bound(20e6, 200, [heavy])
+    assert 0 < found.ns_a_byte == found.error < 100
+    assert upper_bound(20e6, 200, [batch]).ns_a_byte == pytest.approx(8_000)
+    slow = upper_bound(20e6, 200, [Group(10, 10 * 38e6, 10 * 35_200)])
+    assert slow.ns_a_byte == pytest.approx(20e6 / 60_000)
+
+
 def test_cheap_statements_sharpen_what_few_calls_without_work_say():
     """Look-ups whose mean is near the overhead's help; an aggregate's mean says nothing of it."""
 

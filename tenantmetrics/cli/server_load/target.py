@@ -63,6 +63,8 @@ def connect(
         typer.BadParameter: They name none, or two.
         ServerLoadError: It cannot be reached.
     """
+    if not resource_arn.strip():
+        raise typer.BadParameter("--resource-arn is empty: give the cluster as the ledger has it")
     if url is not None:
         if database is not None or endpoint_url is not None:
             raise typer.BadParameter("--url cannot be combined with --database or --endpoint-url")

@@ -46,7 +46,7 @@ def load(path: Path) -> MetricStore:
             # Earlier releases did not publish the load; nothing may say that there was none.
             store.drop("DatabaseLoad")
     if not store.series:
-        raise ConsoleError(f"recording {str(path)!r} holds no metric of ours")
+        raise ConsoleError(f"recording {str(path)!r} has no metrics of tenantmetrics")
     return store
 
 
@@ -181,4 +181,6 @@ def _add_document(where: str, text: str, store: MetricStore, seen: set[str]) -> 
                 )
                 store.add(metric["Name"], dimensions, at_s, pairs)
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ConsoleError(f"{where}: no EMF document ({type(error).__name__}: {error})") from None
+        raise ConsoleError(
+            f"{where}: not an EMF document ({type(error).__name__}: {error})"
+        ) from None

@@ -7,6 +7,7 @@ from typing import Any
 
 from tenantmetrics.cost.bill.cost_explorer import parse
 from tenantmetrics.cost.bill.model import Bill, BillFilter
+from tenantmetrics.cost.period import billing_months
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
 
@@ -37,7 +38,7 @@ def ask(period: Period, only: BillFilter, *, amortized: bool) -> Bill:
         raise ReportError(
             "Cost Explorer cannot filter a month by cluster: filter by a tag, or use an export"
         ).about("bill_cluster")
-    if period.timezone != "UTC":
+    if len(billing_months(period)) > 1:
         raise ReportError("Cost Explorer bills months in UTC only").about("timezone")
     start, end = (
         f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d}"

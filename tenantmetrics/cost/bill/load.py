@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +27,12 @@ from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
 
 __all__ = ["load"]
+
+_VERSION = re.compile(
+    r"(\d{4}-\d\d-\d\dT[\d:.]+Z-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
+)
+"""The folder of one delivery: an assembly id of the CUR, or an execution id of Data Exports, which
+begins with its time (Data Exports user guide, on both with "create new" versions)."""
 
 
 def load(
@@ -112,7 +119,28 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
             raise ReportError(f"bill {str(path)!r} does not exist")
     if len({is_parquet(path) for path in found}) > 1:
         raise ReportError("a bill is either CSV or Parquet, not both: some charges may be in each")
+    _refuse_versions(found)
     return found
+
+
+def _refuse_versions(files: Sequence[Path]) -> None:
+    """Exports that keep what they wrote before have a folder for each time, and all of it in each.
+
+    Line items have other identities in each, so nothing else would tell.
+
+    Raises:
+        ReportError: Files are of several such folders of one export and month.
+    """
+    versions: dict[Path, set[str]] = defaultdict(set)
+    for path in files:
+        if _VERSION.fullmatch(path.parent.name):
+            versions[path.parent.parent].add(path.parent.name)
+    for folder, names in versions.items():
+        if len(names) > 1:
+            raise ReportError(
+                f"{str(folder)!r} holds {len(names)} versions of one export, each with all of its "
+                f"charges: give the folder of one, such as {max(names)!r}"
+            )
 
 
 def _read(table: Table, form: Form, period: Period, only: BillFilter, *, amortized: bool) -> Bill:

@@ -198,11 +198,11 @@ class _Table:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         query = queries.parsed(sql)
-        by_statement = any(table.name == queries.STATEMENTS for table in query.find_all(exp.Table))
+        by_statement = _reads_statements(query)
         if by_statement and not self._has_statements:
             return []  # grouped sums of nothing
         table = self._athena.relation(STATEMENTS_SUFFIX if by_statement else "")
-        text = over_partitions(sql, table, self._period)
+        text = over_partitions(query, table, self._period)
         try:
             return list(self._athena.run(self._client, text))
         except LedgerError as error:
@@ -252,17 +252,15 @@ class _Table:
                     raise LedgerError(f"Athena's table {table} passes over {key!r}: {advice}")
 
 
-def over_partitions(sql: str, table: exp.Table, period: Period) -> str:
+def over_partitions(query: exp.Query, table: exp.Table, period: Period) -> str:
     """A query of `cost.queries` in Athena's SQL, over the partitions of a period.
 
     Args:
-        sql: The query.
+        query: The query, as `queries.parsed` gives it.
         table: The table that stands for the relation that the query reads.
         period: What the query sums: other days are not even listed, let alone scanned and paid for.
     """
-    query = queries.parsed(sql)
-    names = {read.name for read in query.find_all(exp.Table)}
-    relation = queries.STATEMENTS if queries.STATEMENTS in names else queries.RELATION
+    relation = queries.STATEMENTS if _reads_statements(query) else queries.RELATION
     days = [exp.Literal.string(str(day)) for day in days_of(period)]
     of_period = exp.column("date", quoted=True).between(days[0], days[-1])
     columns: tuple[str, ...] = (*queries.COLUMNS_READ, *queries.COLUMNS_SINCE_2)
@@ -270,6 +268,10 @@ def over_partitions(sql: str, table: exp.Table, period: Period) -> str:
         columns = tuple(column.name for column in STATEMENT_COLUMNS)
     usage = exp.select(*columns).from_(table).where(of_period)
     return query.with_(relation, as_=usage).sql(queries.Dialect.ATHENA)
+
+
+def _reads_statements(query: exp.Query) -> bool:
+    return any(table.name == queries.STATEMENTS for table in query.find_all(exp.Table))
 
 
 def _windows(objects: Mapping[FileName, str]) -> dict[tuple[str, int, int], str]:

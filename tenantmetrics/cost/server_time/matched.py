@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tenantmetrics.cost.server_time.overheads import ClusterOverhead
+from tenantmetrics.cost.server_time.overheads import ClusterOverhead, StatementSums
 from tenantmetrics.cost.server_time.record import Segment
 from tenantmetrics.cost.server_time.server import Ran
 from tenantmetrics.cost.server_time.works import Residue, residues
-from tenantmetrics.servertime import ENOUGH_CALLS, MISFIT, Verdict, metered
+from tenantmetrics.servertime import ENOUGH_CALLS, MISFIT, OverheadSource, Verdict, metered
 from tenantmetrics.servertime.load import Z
 
 __all__ = ["MOST_MATCHED", "Matched", "match"]
@@ -23,7 +23,8 @@ _TOLERANCE = 1.02
 _ALIKE = 0.3
 """How far the time of others' executions of a statement may be from that of ours: a deviation."""
 _MOST_SCALED = 1.25
-"""Where the view has fewer executions than we made calls, its time is scaled up by no more."""
+"""Where the view has fewer executions than we made calls, its time is scaled up, to so much without
+a question; where it has fewer than that, the calls' own time says how many were executed."""
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class Matched:
 
     Attributes:
         factors: By fingerprint, what part of the view's time of it is the metered calls'.
-        errors: The standard errors of those that others run too.
+        errors: The standard errors of those that others run too, or that were not all counted.
         rest_factor: The part of all other time that is.
         work_ns: Metered time of statements that do work, by fingerprint, over the segment.
         workless_ns: Metered time of those that do none.
@@ -42,6 +43,10 @@ class Matched:
         unmetered_ns: What no metered call caused.
         strangers: The largest statements of the view that are none of ours: fingerprint and time.
         missing: Our statements that the view does not show: fingerprint and calls.
+        ours: Our calls of the statements that matched, by the record.
+        failing: By fingerprint, the part of our calls that failed, where some did.
+        uncounted: Our calls above the executions that the view has of their statements.
+        too_long: Our calls of statements of which it says more time than they took.
         verdict: What the record says of the time that did not match.
     """
 
@@ -55,6 +60,10 @@ class Matched:
     unmetered_ns: float = 0.0
     strangers: list[tuple[int, float]] = field(default_factory=list)
     missing: list[tuple[int, float]] = field(default_factory=list)
+    ours: Residue = field(default_factory=Residue)
+    failing: dict[int, float] = field(default_factory=dict)
+    uncounted: float = 0.0
+    too_long: float = 0.0
     verdict: Verdict = Verdict.AGREE
 
     def of_hour(self, ran: Mapping[int, Ran], share: float) -> tuple[float, float]:
@@ -74,6 +83,21 @@ class Matched:
             total += known
         return mine, total - mine
 
+    def doubted_ns(self, overhead: ClusterOverhead, most: float) -> float | None:
+        """The time of the statements that match, if the record says far more; None if not.
+
+        Args:
+            overhead: How well the record knows it.
+            most: Times that time from which on it is far more.
+        """
+        if overhead.whole.source is not OverheadSource.WORKLESS:
+            return None
+        mine = math.fsum(self.work_ns.values())
+        noise = math.sqrt(_noise2(self.ours, overhead))
+        if self.ours.rest_ns > most * mine and self.ours.rest_ns - mine > Z * noise:
+            return mine
+        return None
+
     @property
     def matched_ns(self) -> float:
         """The view's time that was joined with ours."""
@@ -81,7 +105,10 @@ class Matched:
 
 
 def match(
-    segment: Segment, hours: Iterable[Mapping[int, Ran]], overhead: ClusterOverhead
+    segment: Segment,
+    hours: Iterable[Mapping[int, Ran]],
+    overhead: ClusterOverhead,
+    failed: Callable[[], float] = float,
 ) -> Matched:
     """Join the view's statements with ours.
 
@@ -89,6 +116,7 @@ def match(
         segment: Our sums.
         hours: The view's, hour by hour.
         overhead: To tell how much of what did not match is ours.
+        failed: Asks how many calls the database refused: the view has counted none of them.
     """
     view: dict[int, Ran] = {}
     for ran in hours:
@@ -100,24 +128,16 @@ def match(
     work, workless = segment.by_statement(), segment.workless()
     rests = residues(segment, overhead)
     unmatched_ns = 0.0
+    uncounted = _uncounted(view, (work, workless), failed)
     for statement, executed in sorted(view.items()):
         ours = [known[statement] for known in (work, workless) if statement in known]
         if not statement or not ours:
             unmatched_ns += executed.ns
             found.strangers.append((statement, executed.ns))
             continue
-        # A batch is one call and as many executions as parameter sets, each writing a row or more.
-        calls = sum(mine.moments.calls for mine in ours)
-        most = max(calls, sum(mine.rows_written for mine in ours))
-        factor = 1.0
-        if executed.calls > most * _TOLERANCE + 2:
-            factor, error = _shared(executed, most / executed.calls, rests.get(statement), overhead)
-            found.errors[statement] = error
-        elif executed.calls > most > 0:
-            # Of an execution or two it cannot be told whether they are ours.
-            found.errors[statement] = 1 - most / executed.calls
-        elif 0 < executed.calls < calls:
-            factor = min(_MOST_SCALED, calls / executed.calls)
+        factor = _factor(
+            found, statement, executed, ours, uncounted, rests.get(statement), overhead
+        )
         found.factors[statement] = factor
         unmatched_ns += executed.ns * max(0.0, 1 - factor)
         ns = executed.ns * factor
@@ -129,6 +149,54 @@ def match(
     found.strangers.sort(key=lambda item: (-item[1], item[0]))
     _rest(found, rests, overhead, unmatched_ns)
     return found
+
+
+def _uncounted(
+    view: Mapping[int, Ran],
+    ours: Sequence[Mapping[int, StatementSums]],
+    failed: Callable[[], float],
+) -> float:
+    """Of the executions that the view lacks, the part that did run: those of no failed call."""
+    lacking = 0.0
+    for statement, executed in view.items():
+        calls = sum(known[statement].moments.calls for known in ours if statement in known)
+        lacking += max(0.0, calls - executed.calls) if executed.calls else 0.0
+    return 1 - min(1.0, failed() / lacking) if lacking >= 1 else 1.0
+
+
+def _factor(  # noqa: PLR0917 - one thing each
+    found: Matched,
+    statement: int,
+    executed: Ran,
+    ours: Sequence[StatementSums],
+    uncounted: float,
+    rest: Residue | None,
+    overhead: ClusterOverhead,
+) -> float:
+    """What part of the view's time of a statement is ours; above 1 where it lacks executions."""
+    # A batch is one call and as many executions as parameter sets, each writing a row or more.
+    calls = sum(mine.moments.calls for mine in ours)
+    most = max(calls, sum(mine.rows_written for mine in ours))
+    factor = 1.0
+    if executed.calls > most * _TOLERANCE + 2:
+        factor, found.errors[statement] = _shared(executed, most / executed.calls, rest, overhead)
+    elif executed.calls > most > 0:
+        # Of an execution or two it cannot be told whether they are ours.
+        found.errors[statement] = 1 - most / executed.calls
+    elif 0 < executed.calls < calls:
+        lacking = uncounted * (calls - executed.calls)
+        calls = executed.calls + lacking
+        factor = calls / executed.calls
+        found.uncounted += lacking
+        found.failing[statement] = (most - calls) / most
+        if factor > _MOST_SCALED:
+            factor, found.errors[statement] = _executed(executed, calls, rest, overhead)
+    wall_ns = math.fsum(mine.moments.wall_ns for mine in ours)
+    if executed.ns * factor > wall_ns * _TOLERANCE:
+        # No call works for longer than it takes: the rest is others', or of another time.
+        found.too_long += calls
+        factor = wall_ns / executed.ns
+    return factor
 
 
 def _rest(
@@ -143,6 +211,7 @@ def _rest(
         if not matched:
             found.missing.append((statement, residue.calls))
     mine, others = rests[False], rests[True]
+    found.ours = others
     found.unmetered_ns = unmatched_ns
     if not mine.calls:
         return
@@ -165,6 +234,31 @@ def _rest(
         found.beyond_ns = mine.rest_ns - unmatched_ns
 
 
+def _executed(
+    ran: Ran, calls: float, mine: Residue | None, overhead: ClusterOverhead
+) -> tuple[float, float]:
+    """How many times the view's time of a statement is ours, and the error of that.
+
+    Executions that were not counted (statements pushed out, statistics of part of the time) took
+    what the others did; calls whose statement never ran took nothing. What the calls took beyond
+    the overhead tells, as far as it is known.
+    """
+    most = calls / ran.calls
+    guess, spread = (1 + most) / 2, (most - 1) / math.sqrt(12)
+    if mine is None or not mine.calls or ran.ns <= 0:
+        return guess, spread
+    noise2 = _noise2(mine, overhead) / ran.ns**2
+    known = 1 / spread**2 + 1 / max(noise2, 1e-12)
+    ours = (guess / spread**2 + mine.rest_ns / ran.ns / max(noise2, 1e-12)) / known
+    return max(1.0, min(most, ours)), 1 / math.sqrt(known)
+
+
+def _noise2(mine: Residue, overhead: ClusterOverhead) -> float:
+    """The variance of what calls took beyond the overhead, nanoseconds²."""
+    error = mine.calls * math.hypot(overhead.whole.error_ns, MISFIT * overhead.whole.mean_ns)
+    return mine.calls * overhead.whole.variance_ns2 + error**2
+
+
 def _shared(
     ran: Ran, part: float, mine: Residue | None, overhead: ClusterOverhead
 ) -> tuple[float, float]:
@@ -176,8 +270,7 @@ def _shared(
     guess = _ALIKE * (1 - part)
     if mine is None or not mine.calls or ran.ns <= 0:
         return part, guess
-    errors = mine.calls * math.hypot(overhead.whole.error_ns, MISFIT * overhead.whole.mean_ns)
-    noise2 = (mine.calls * overhead.whole.variance_ns2 + errors**2) / ran.ns**2
+    noise2 = _noise2(mine, overhead) / ran.ns**2
     if guess <= 0 or noise2 <= 0:
         return part, guess
     known = 1 / guess**2 + 1 / noise2

@@ -12,6 +12,7 @@ from tenantmetrics.servertime import ENOUGH_CALLS, OverheadSource, Verdict
 from tenantmetrics.sqltext.fingerprint import fingerprint
 
 if TYPE_CHECKING:
+    from tenantmetrics.cost.server_time.matched import Matched
     from tenantmetrics.cost.server_time.parts import Part
 
 __all__ = ["notes_on"]
@@ -23,6 +24,8 @@ _WELL_KNOWN = 0.06
 """The part of the overhead from which on an error of it is worth a note."""
 _APART = 0.03
 """The part of the overhead by which calls without work take less, from which on that is noted."""
+_UNCOUNTED = 0.2
+"""The part of the calls above which executions that the view lacks are worth a note."""
 _WORTH_NAMING = 0.01
 """The part of the server's time from which on what did not match is worth a note."""
 
@@ -44,10 +47,12 @@ def notes_on(
         where = f" of {arn.rpartition(':')[2]}" if len({part.arn for part in parts}) > 1 else ""
         yield from _on_overhead(mine, where)
         yield from _on_load(mine, where)
+        yield from _on_doubt(mine, where)
         for part in mine:
             if part.matched is not None:
                 yield from _on_strangers(part, server, where)
                 yield from _on_missing(part, summaries, where)
+                yield from _on_counts(part, part.matched, where)
     for arn, gaps in sorted(server.gaps.items()):
         words = {
             "missing": "snapshots are missing, so time is right in sum and not by the hour",
@@ -111,6 +116,19 @@ def _on_load(parts: Sequence[Part], where: str) -> Iterator[str]:
         )
 
 
+def _on_doubt(parts: Sequence[Part], where: str) -> Iterator[str]:
+    for part in parts:
+        if part.doubted is not None:
+            method, ns = part.doubted
+            mine = math.fsum(hour.metered_ns for hour in part.hours.values())
+            yield (
+                f"server time{where}: by {method} the server worked for "
+                f"{ns / 1e9:,.1f} s, and the metered calls took {mine / 1e9:,.1f} s "
+                "beyond their overhead: it is of another cluster, instance or period, and was not "
+                "used; the record divides"
+            )
+
+
 def _on_strangers(part: Part, server: ServerLoad, where: str) -> Iterator[str]:
     matched, load = part.matched, part.load_ns or 0.0
     if matched is None or not load:
@@ -125,6 +143,23 @@ def _on_strangers(part: Part, server: ServerLoad, where: str) -> Iterator[str]:
         yield (
             f"pg_stat_statements{where}: {joined:.1%} of its time is of statements that were "
             f"metered; the largest others: {names}"
+        )
+
+
+def _on_counts(part: Part, matched: Matched, where: str) -> Iterator[str]:
+    """Where the view's counts do not go with ours."""
+    calls = math.fsum(sums.moments.calls for sums in part.segment.by_statement().values())
+    if matched.uncounted > _UNCOUNTED * calls:
+        yield (
+            f"pg_stat_statements{where} has {matched.uncounted:,.0f} executions fewer than there "
+            "were calls of the same statements: calls failed, or its statistics are of another "
+            "cluster or of part of the time; what calls took says how many were executed"
+        )
+    if matched.too_long > _WORTH_NAMING * calls:
+        yield (
+            f"pg_stat_statements{where} says more time of some statements than their "
+            f"{matched.too_long:,.0f} calls took: it is of another cluster or period, or others "
+            "run them too; what is beyond the calls' own time is unmetered"
         )
 
 

@@ -250,13 +250,14 @@ def add_slope(
         if server_ns is None and key.kind == "workless":
             continue
         shift = found.offsets.get(key.writer_class, 0.0)
-        moved = StatementSums(part.moments.shifted(-shift), part.bytes_)
+        moved = StatementSums(part.moments.shifted(-shift), part.bytes_, part.rows_written)
         whole[key.fingerprint] = whole.get(key.fingerprint, StatementSums()).plus(moved)
     groups = [
         Group(
             sums.moments.calls,
             sums.moments.wall_ns - (server_ns or {}).get(statement, 0.0),
             sums.bytes_,
+            sums.rows_written,
         )
         for statement, sums in sorted(whole.items())
         if server_ns is None or statement in server_ns

@@ -24,8 +24,13 @@ from tenantmetrics.cost.server_time.record import Record, Segment
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad
 from tenantmetrics.cost.server_time.works import works
 from tenantmetrics.servertime import Metered, OverheadSource, Verdict, Work, between, metered
+from tenantmetrics.servertime.load import Z
 
 __all__ = ["Part", "estimate_parts"]
+
+_TOO_LOW = 1.5
+"""Times the server's own number that the record may say before the number is not believed: on a
+busy machine, whose long statements wait, it said up to 1.3 times it."""
 
 
 @dataclass(slots=True)
@@ -43,6 +48,8 @@ class Part:
         tenants: The server's own word by hour, then tenant; Performance Insights and
             samples of `pg_stat_activity` have it.
         load_ns: All server time by its own account; None where nothing says it.
+        doubted: The server's own account where it is too far below the record to be of these calls:
+            its method and its nanoseconds. The record divides then, and is the part's method.
         works: Calls of each statement and what one of them works, by fingerprint; by the record.
     """
 
@@ -55,6 +62,7 @@ class Part:
     matched: Matched | None = None
     tenants: dict[HourKey, dict[str, float]] = field(default_factory=dict)
     load_ns: float | None = None
+    doubted: tuple[Method, float] | None = None
     works: dict[int, tuple[float, Work]] = field(default_factory=dict)
 
 
@@ -112,6 +120,8 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
     error = part.overhead.whole.error_ns * moved / whole if whole else 0.0
     # Nor is anything unmetered that is ours if calls without work have the overhead of the others.
     doubt_ns = max(0.0, part.overhead.whole.mean_ns - part.overhead.workless_ns)
+    if part.method is Method.DB_LOAD:
+        _doubt(part, math.fsum(server.load_ns[key] for key in part.keys), rests, whole, error)
     for key in part.keys:
         mine, calls = rests[key]
         noise = math.sqrt(calls * part.overhead.whole.variance_ns2 + (calls * error) ** 2)
@@ -130,6 +140,28 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
             continue
         found = metered(max(0.0, total - said), max(0.0, mine + calls * doubt_ns - said), noise)
         part.hours[key] = found._replace(metered_ns=found.metered_ns + said)
+
+
+def _doubt(
+    part: Part,
+    total_ns: float,
+    rests: Mapping[HourKey, tuple[float, float]],
+    calls: float,
+    error_ns: float,
+) -> None:
+    """Do not believe a number that is far below what the calls took beyond their overhead.
+
+    It would be brought about by taking far too much off each call: what little is left goes to
+    those whose calls take longest.
+    """
+    if part.overhead.whole.source is not OverheadSource.WORKLESS:
+        return
+    mine = math.fsum(rest for rest, _ in rests.values())
+    noise = math.sqrt(calls * part.overhead.whole.variance_ns2 + (calls * error_ns) ** 2)
+    # DBLoad is known from a look a second.
+    noise = math.hypot(noise, math.sqrt(mine * 1e9))
+    if mine > _TOO_LOW * total_ns and mine - total_ns > Z * noise:
+        part.doubted, part.method = (part.method, total_ns), Method.RECORD
 
 
 def _total(part: Part, key: HourKey, record: Record, server: ServerLoad) -> tuple[float, float]:
@@ -158,10 +190,20 @@ def _named(
 def _by_statements(part: Part, record: Record, server: ServerLoad) -> None:
     """What pg_stat_statements says of our statements, and the record of the others."""
     ran = {key: server.statements.get(key, {}) for key in part.keys}
-    first = match(part.segment, ran.values(), part.overhead)
-    add_slope(part.overhead, part.segment.parts, _of_warm_calls(part.segment, first))
-    part.matched = match(part.segment, ran.values(), part.overhead)
     calls = math.fsum(record.hours[key].calls for key in part.keys)
+
+    def failed() -> float:
+        every = math.fsum(one.calls for (_, arn), one in record.hours.items() if arn == part.arn)
+        return record.failed.get(part.arn, 0) * calls / max(1.0, every)
+
+    first = match(part.segment, ran.values(), part.overhead, failed)
+    doubted_ns = first.doubted_ns(part.overhead, _TOO_LOW)
+    if doubted_ns is not None:
+        part.doubted, part.method = (part.method, doubted_ns), Method.RECORD
+        _by_record(part, record, server)
+        return
+    add_slope(part.overhead, part.segment.parts, _of_warm_calls(part.segment, first))
+    part.matched = match(part.segment, ran.values(), part.overhead, failed)
     for key in part.keys:
         share = record.hours[key].calls / max(1.0, calls)
         mine, rest = part.matched.of_hour(ran[key], share)

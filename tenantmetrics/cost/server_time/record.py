@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.server_time import sql
@@ -89,8 +90,8 @@ class Record:
                 self.classes[writer] = len(self.classes) + 1
         self.hours: dict[HourKey, HourRecord] = {}
         self.whole: dict[str, Segment] = {}
-        for hour, arn, number, fingerprint, kind, *sums, first_s, last_s in ledger.rows(
-            sql.record(period, self.classes)
+        for hour, arn, number, fingerprint, kind, *sums, first_s, last_s in _in_order(
+            ledger.rows(sql.record(period, self.classes)), keys=5
         ):
             if hour is None or hour == "":
                 part = StatementKey(int(number), int(fingerprint), kind)
@@ -119,8 +120,8 @@ class Record:
             # One method a cluster: it has all of its sums.
             return {number: self.whole[arn] for (_, arn), number in numbers.items()}
         keys = {(hour, clusters[arn]): number for (hour, arn), number in numbers.items()}
-        for number, writer_class, fingerprint, kind, *sums in self._ledger.rows(
-            sql.statements(self._period, self.classes, clusters, keys)
+        for number, writer_class, fingerprint, kind, *sums in _in_order(
+            self._ledger.rows(sql.statements(self._period, self.classes, clusters, keys)), keys=4
         ):
             key = StatementKey(int(writer_class), int(fingerprint), kind)
             found[int(number)].parts[key] = _statement(sums)
@@ -132,6 +133,11 @@ class Record:
             return {}
         rows = self._ledger.rows(sql.summaries(self._period, sorted(fingerprints)))
         return {int(fingerprint): summary for fingerprint, summary in rows}
+
+    @cached_property
+    def failed(self) -> dict[str, int]:
+        """Calls that the database refused, by cluster: no view has counted them."""
+        return {arn: int(calls) for arn, calls in self._ledger.rows(sql.failed(self._period))}
 
     @cached_property
     def tenants(self) -> list[str]:
@@ -159,6 +165,11 @@ class Record:
             for (hour, of), known in sorted(self.hours.items())
             if of == arn
         }
+
+
+def _in_order(rows: Iterable[tuple[Any, ...]], keys: int) -> list[tuple[Any, ...]]:
+    """Rows by their first columns: they come in any order, and sums of doubles hang on it."""
+    return sorted(rows, key=lambda row: [str(key) for key in row[:keys]])
 
 
 def _statement(sums: list[object]) -> StatementSums:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from enum import StrEnum
 from operator import attrgetter
@@ -41,6 +41,9 @@ FORMS: Mapping[InvoiceFormat, Form] = {
 
 _NAMED = 10
 """Tenants that a message names; it counts the rest."""
+
+_TEXTS = tuple(field.name for field in fields(Record) if field.type == "str")
+"""Fields of a record that must be texts, whatever a file that was changed says."""
 
 _LONGEST_SHOWN = 60
 """Characters of a name that a message shows."""
@@ -167,6 +170,8 @@ def read_earlier(kind: InvoiceFormat, origin: str, text: str, month: str) -> lis
         why = str(error) if isinstance(error, ValueError) else "a field is missing"
         raise ReportError(f"{origin!r} is no export of {kind}: {why}") from None
     for record in records:
+        if not all(isinstance(getattr(record, name), str) for name in _TEXTS):
+            raise ReportError(f"{origin!r} is no export of {kind}: a field is no text")
         if month_of(record.identifier) != month:
             raise ReportError(f"{origin!r}: {record.identifier!r} is no amount of {month}")
     return records

@@ -40,6 +40,7 @@ class Month:
         waits=False, tenants=12,
     ):  # fmt: skip
         self.folder = None
+        self.failed = 0
         self.hours = range(FIRST_HOUR, FIRST_HOUR + hours)
         self.truth = defaultdict(float)
         self.ran = defaultdict(lambda: [0, 0.0])
@@ -152,8 +153,8 @@ class Month:
             ]  # fmt: skip
             tables.write(self.folder, tables.ACTIVITY, hour * 3600, "test", rows)
 
-    def estimate(self, asked=ServerTimeSource.AUTO, usage=None):
-        ledger = Opened(self.rows)
+    def estimate(self, asked=ServerTimeSource.AUTO, usage=None, order=None):
+        ledger = Opened(self.rows, order, self.failed)
         writers = defaultdict(int)
         for row in self.rows:
             writers[row[2]] += row[10]
@@ -161,9 +162,9 @@ class Month:
             ledger, self.folder, self.period, usage or self.usage, asked, writers=writers
         )
 
-    def divided(self, asked=ServerTimeSource.AUTO, factors=None):
+    def divided(self, asked=ServerTimeSource.AUTO, factors=None, order=None):
         """The estimate and its tenants, weighed so that the weights are whole numbers of size."""
-        made = self.estimate(asked)
+        made = self.estimate(asked, order=order)
         metered = sum(one.metered_ns for one in made.hours.values())
         factors = factors or dict.fromkeys(made.hours, 1e15 / metered)
         usage = [SimpleNamespace(tenant=name, net_ns=0, net_weight=0) for name in self.truth]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 
 import pytest
@@ -133,6 +134,16 @@ def test_an_amount_that_is_no_number_is_refused():
     assert broken != text
     with pytest.raises(ReportError, match=r"'old' is no export of .*: 'x.*' is no amount"):
         read_earlier(InvoiceFormat.OPENMETER_EVENTS, "old", broken, "2026-10")
+
+
+@pytest.mark.parametrize("changed", ["7", "null", "{}", "true"])
+def test_an_identifier_or_customer_that_is_no_text_is_refused(changed):
+    """Whatever a hand made of it."""
+    text = sent(InvoiceFormat.OPENMETER_EVENTS, {"acme": (300, 20)})
+    for field in ("id", "subject"):
+        broken = re.sub(rf'"{field}": "[^"]*"', f'"{field}": {changed}', text, count=1)
+        with pytest.raises(ReportError, match=r"'old' is no export of .*: a field is no text"):
+            read_earlier(InvoiceFormat.OPENMETER_EVENTS, "old", broken, "2026-10")
 
 
 def test_the_same_identifier_with_two_amounts_is_refused():

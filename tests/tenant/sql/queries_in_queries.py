@@ -16,6 +16,7 @@ VALUES = (
     *(":t", ":t", "'acme'", "7", ":u", ":t::uuid", "null", "true", ":t::date", "'x'::text", "-1"),
 )
 TABLES = ("a", "b", "c", "d", "organizations", "app.a", "tenant_7.b", '"B"')
+WINDOWS = ("row_number()", "rank()", "count(*)", "max(id)", "x()", "lag(id)")
 JOINS = ("JOIN", "INNER JOIN", "LEFT JOIN", "LEFT OUTER JOIN", "left join")
 
 
@@ -32,11 +33,13 @@ class QueriesInQueries:
         self._aliases = 0
         self._with: list[str] = []
 
-    def one(self) -> str:
+    def one(self) -> str:  # noqa: PLR0911 - one kind a line
         """The next statement."""
         self._aliases, self._with = 0, []
         with_ = self._with_queries() if self._chance(0.3) else ""
         kind = self._chosen.random()
+        if kind < 0.08:
+            return self._insert_select()
         if kind < 0.7:
             text = self._select(2, [], count=self._chosen.randint(1, 3))
             text += self._any(("", " ORDER BY id DESC LIMIT 10", " LIMIT :n OFFSET 5", ";"))
@@ -48,8 +51,52 @@ class QueriesInQueries:
         where = f"WHERE {self._conditions(['a', 'x', 'y'], [], 2)}"
         if kind < 0.9:
             returning = self._any(("", " RETURNING id", " RETURNING *"))
+            if self._chance(0.6):
+                return with_ + self._update_from() + returning
             return f"{with_}UPDATE {target} SET status = :s {where}{returning}"
+        if self._chance(0.4):
+            return with_ + self._delete_using()
         return f"{with_}DELETE FROM {target} {where}"
+
+    def _insert_select(self) -> str:
+        columns = self._any(
+            ("id, tenant_id", "tenant_id", "id, status", "account_id, id", "tenant_id, account_id")
+        )
+        items = ""
+        if self._chance(0.6):
+            own = ("tenant_id", ":t", ":u", "id", "'acme'", "x.tenant_id", "account_id", "7", "*")
+            items = ", ".join(self._any(own) for _ in columns.split(","))
+        query = self._select(1, [], items, count=columns.count(",") + 1)
+        tail = self._any(("", "", "", " LIMIT 3", " RETURNING id", " ORDER BY id", ";"))
+        target = self._any(("a", "app.b", "d"))
+        return f"INSERT INTO {target} ({columns}) {query}{tail}"
+
+    def _update_from(self) -> str:
+        (target, others), aliases = self._beside()
+        value = self._any((f"{aliases[1]}.status", ":s", self._column(aliases)))
+        where = self._conditions(aliases, [], 1)
+        return f"UPDATE {target} SET status = {value} FROM {others} WHERE {where}"
+
+    def _delete_using(self) -> str:
+        (target, others), aliases = self._beside()
+        return f"DELETE FROM {target} USING {others} WHERE {self._conditions(aliases, [], 1)}"
+
+    def _beside(self) -> tuple[tuple[str, str], list[str]]:
+        """The target of a change, what it reads beside that, and the aliases of all."""
+        target, alias = self._any((("a", "a"), ("app.b x", "x"), ("c AS y", "y")))
+        source, other = self._source(1)
+        aliases = [alias, other]
+        joined = ""
+        if self._chance(0.3):
+            source_of_join, of_join = self._source(1)
+            aliases.append(of_join)
+            joined = self._any(
+                (
+                    f", {source_of_join}",
+                    f" {self._any(JOINS)} {source_of_join} ON {self._conditions(aliases, [], 0)}",
+                )
+            )
+        return (target, f"{source}{joined}"), aliases
 
     def _chance(self, part: float) -> bool:
         return self._chosen.random() < part
@@ -125,6 +172,10 @@ class QueriesInQueries:
             if self._chance(0.1):
                 text += f", {source}"
                 continue
+            if self._chance(0.15):
+                columns = self._any(("id", "tenant_id", "id, tenant_id", "aid, status", '"id"'))
+                text += f" {self._any(JOINS)} {source} USING ({columns})"
+                continue
             within = depth if self._chance(0.2) else 0
             text += f" {self._any(JOINS)} {source} ON {self._conditions(aliases, outer, within, 2)}"
         if self._chance(0.8):
@@ -134,6 +185,10 @@ class QueriesInQueries:
         items = items or ", ".join(self._item(aliases) for _ in range(count))
         return f"SELECT {self._any(('', '', '', 'DISTINCT '))}{items} FROM {text}"
 
+    def _window(self, aliases: list[str]) -> str:
+        parts = (f"PARTITION BY {self._column(aliases)}", f"ORDER BY {self._column(aliases)} DESC")
+        return self._any((*parts, " ".join(parts), ""))
+
     def _item(self, aliases: list[str]) -> str:
         alias = self._any(aliases)
         return self._any(
@@ -142,5 +197,6 @@ class QueriesInQueries:
                 f"{alias}.tenant_id",
                 f"{self._column(aliases)} AS {self._any(('id', 'k', 'm', 'tenant_id'))}",
                 *(f"{alias}.*", "*", "count(*) AS n", f"max({self._column(aliases)}) AS m", "1"),
+                f"{self._any(WINDOWS)} OVER ({self._window(aliases)}){self._any(('', ' AS n'))}",
             )
         )

@@ -54,6 +54,12 @@ PLACES = [
     "SELECT b.id FROM b {0} JOIN c ON c.id = b.id",
     "SELECT {0}.id FROM b JOIN c {0} ON {0}.{0} = b.{0} WHERE b.tenant_id = :t AND {0} = 1",
     "UPDATE b {0} SET {0} = {0} + 1 WHERE {0}.tenant_id = :t RETURNING {0}",
+    "UPDATE b SET {0} = {0}.{0} FROM {0} WHERE b.id = {0}.bid AND {0}.tenant_id = :t",
+    "DELETE FROM b USING {0} WHERE b.id = {0}.{0} AND b.tenant_id = :t",
+    "SELECT {0}, {0}() OVER (PARTITION BY {0} ORDER BY {0}) {0} FROM b WHERE tenant_id = :t",
+    "INSERT INTO {0} ({0}, tenant_id) SELECT {0}, tenant_id FROM {0} WHERE tenant_id = :t",
+    "INSERT INTO c (id, {0}) SELECT id, {0} FROM b WHERE tenant_id = :t AND {0} = :{0}",
+    "SELECT b.id FROM b JOIN c USING ({0}) WHERE b.tenant_id = :t AND c.{0} = 1",
     "UPDATE {0} SET x = :{0} WHERE {0} IN (1, 2) AND tenant_id = :t",
     "DELETE FROM {0} WHERE tenant_id = :t AND {0} = true",
     "INSERT INTO {0} ({0}, tenant_id) VALUES (:{0}, :t) ON CONFLICT ({0}) DO NOTHING",
@@ -160,7 +166,7 @@ def test_any_statement_has_the_plan_of_the_whole_analysis(sql):
 
 @given(chosen=st.randoms(use_true_random=False))
 def test_queries_in_queries_have_the_plan_of_the_whole_analysis(chosen):
-    """EXISTS, IN, WITH, derived tables, LEFT JOIN and UNION, in each other."""
+    """EXISTS, IN, WITH, derived tables, joins, windows and UNION, in each other."""
     is_the_same(QueriesInQueries(chosen).one())
 
 
@@ -218,6 +224,17 @@ def test_statements_that_postgresql_judges_have_the_plan_of_the_whole_analysis(
            GROUP BY room_id, tenant_id) x WHERE x.tenant_id = :t""",
         """SELECT id FROM bookings WHERE tenant_id = :t UNION ALL
            SELECT id FROM archive WHERE tenant_id = :t ORDER BY id""",
+        """SELECT b.id, r.name FROM bookings b JOIN rooms r USING (tenant_id, room_id)
+           WHERE b.tenant_id = :t""",
+        """SELECT id, row_number() OVER (PARTITION BY room_id ORDER BY at DESC) AS n,
+           count(*) OVER () FROM bookings WHERE tenant_id = :t LIMIT 10""",
+        """UPDATE bookings b SET room = r.name FROM rooms r WHERE r.id = b.room_id
+           AND r.tenant_id = b.tenant_id AND b.tenant_id = :t""",
+        """DELETE FROM bookings b USING rooms r WHERE r.id = b.room_id
+           AND r.tenant_id = b.tenant_id AND b.tenant_id = :t AND r.closed""",
+        """INSERT INTO archive (id, tenant_id, room) SELECT id, tenant_id, room FROM bookings
+           WHERE tenant_id = :t AND at < :d RETURNING id""",
+        "INSERT INTO rooms (tenant_id, name) SELECT :t, name FROM defaults",
         "DELETE FROM bookings WHERE id IN (SELECT id FROM expired WHERE tenant_id = :t)",
         "SELECT x, count(*) AS n FROM b WHERE tenant_id = :t GROUP BY 1 ORDER BY count(*) DESC",
         "SELECT coalesce(sum(amount), 0), count(DISTINCT room) FROM b WHERE tenant_id = :t",

@@ -21,6 +21,7 @@ __all__ = [
     "CONDITION",
     "END",
     "INSERT",
+    "INSERT_SELECT",
     "ITEM",
     "JOIN",
     "LOCK",
@@ -31,6 +32,8 @@ __all__ = [
     "SOURCE",
     "TAIL",
     "UNION",
+    "USING",
+    "WINDOW",
     "WITH_QUERY",
     "WRITTEN",
     "shape_of",
@@ -45,7 +48,8 @@ _WORDS = {
     "do": "K", "nothing": "Z", "returning": "R", "join": "j", "inner": "k", "now": "w", "::": ":",
     "exists": "E", "with": "H", "materialized": "M", "union": "N", "all": "A", "left": "f",
     "outer": "u", "any": "a", "interval": "e", "nulls": "b", "first": "h", "last": "h",
-    "skip": "z", "locked": "q", "gen_random_uuid": "w",
+    "skip": "z", "locked": "q", "gen_random_uuid": "w", "using": "1", "over": "2",
+    "partition": "3",
 }  # fmt: skip
 _AGGREGATES = frozenset(["avg", "count", "max", "min", "sum"])
 _OF_ONE = frozenset(["abs", "length", "lower", "upper"])
@@ -117,6 +121,10 @@ _AGGREGATE = rf"c\((?:Q?+{_COLUMN}|\*)\)"
 _ARGUMENT = rf"(?:{_AGGREGATE}|{_COLUMN}|{_VALUE})"
 _CALL = rf"(?:g\({_ARGUMENT}\)|m\({_listed(_ARGUMENT)}\)|w\(\))"
 _ITEM = rf"(?:\*|{_NAME}\.\*|(?:v|{_AGGREGATE}|{_CALL}|{_COLUMN})(?:@{_NAME})?+)"
+_WINDOW = (
+    rf"(?:n\(\)|{_AGGREGATE})2\((?:3y{_listed(_COLUMN)})?+"
+    rf"(?:Oy{_listed(f'{_COLUMN}d?+(?:bh)?+')})?+\)(?:@{_NAME})?+"
+)
 _CALL_OF_VALUES = rf"(?:g\({_VALUE}\)|m\({_listed(_VALUE)}\)|w\(\))"
 _WRITTEN = rf"(?:-?+{_VALUE}|X|{_CALL_OF_VALUES})"
 _ASSIGNED = rf"{_NAME}=(?:{_COLUMN}[-+]{_VALUE}|{_WRITTEN}|{_CALL}|{_COLUMN})"
@@ -124,7 +132,9 @@ _ROW = rf"\({_listed(_WRITTEN)}\)"
 
 WITH_QUERY = re.compile(rf"[H,](?P<name>{_NAME})@(?:~?+M)?+\((?=S)")
 """`WITH name AS (`, or the comma before the next one."""
-SELECT = re.compile(rf"SQ?+(?P<items>{_listed(_ITEM)})F")
+SELECT = re.compile(rf"SQ?+(?P<items>{_listed(f'(?:{_WINDOW}|{_ITEM})')})F")
+WINDOW = "2"
+"""The letter of OVER."""
 ITEM = re.compile(
     rf"(?:(?P<star>(?:{_NAME}\.)?+\*)|(?:(?P<value>v|{_CALL}|c\(Q{_COLUMN}\))|(?P<function>c)\("
     rf"(?:(?P<argument>{_COLUMN})|\*)\)|(?P<column>{_COLUMN}))(?:@(?P<alias>{_NAME}))?+),?+"
@@ -135,9 +145,12 @@ INSERT = re.compile(
     rf"(?:JC(?:\({_listed(_NAME)}\))?+K(?:Z|U(?P<set>s{_listed(_ASSIGNED)})))?+"
 )
 """Up to RETURNING."""
+INSERT_SELECT = re.compile(rf"YT(?P<table>{_COLUMN})\((?P<columns>{_listed(_NAME)})\)(?=S)")
+"""Up to the query."""
 SOURCE = re.compile(rf"(?P<table>{_COLUMN})(?:@?+(?P<alias>{_NAME}))?+")
 ALIAS = re.compile(rf"@?+(?P<alias>{_NAME})")
 JOIN = re.compile("(?P<left>fu?+)j|k?+j|(?P<comma>,)")
+USING = re.compile(rf"1\((?P<columns>{_listed(_NAME)})\)")
 SET = re.compile(f"s{_listed(_ASSIGNED)}")
 CONDITION = re.compile(
     rf"(?:g\((?P<inner>{_COLUMN})\)|(?P<outer>{_COLUMN})->>?+v)(?P<call>=|<>|!=){_VALUE}"

@@ -7,7 +7,12 @@ import re
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.fast_path import grammar
 from tenantmetrics.tenant.sql.fast_path.output_columns import describe
-from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery, PlainSource
+from tenantmetrics.tenant.sql.fast_path.query_tree import (
+    NotPlainError,
+    PlainCondition,
+    PlainQuery,
+    PlainSource,
+)
 from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
 from tenantmetrics.tenant.sql.long_lists import range_of_string
 from tenantmetrics.tenant.sql.operands import Operand
@@ -16,6 +21,8 @@ from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 __all__ = ["PlainReader"]
 
 _MAX_LEVELS = 12
+_RANKS = frozenset(["row_number", "rank", "dense_rank"])
+"""Functions of no arguments that only a window has."""
 
 
 class PlainReader:
@@ -114,20 +121,9 @@ class PlainReader:
         self.summary.append("SELECT")
         query = PlainQuery(outer)
         query.items = head.span("items")
+        self._windows(*head.span("items"))
         shape = self.shape
-        at = self.source(query, head.end())
-        while (join := grammar.JOIN.match(shape, at)) is not None:
-            at = self.source(query, join.end())
-            source = next(reversed(query.sources.values()))
-            if join["comma"]:
-                source.comma = True
-                continue
-            if not shape.startswith("J", at):
-                raise NotPlainError
-            source.left = join["left"] is not None
-            at = read_conditions(self, query, at + 1, source.on)
-            if source.left and any(condition.query for condition in source.on):
-                raise NotPlainError
+        at = self.joins(query, self.source(query, head.end()))
         if shape.startswith("W", at):
             at = read_conditions(self, query, at + 1, query.where)
         tail = self.match(grammar.TAIL, at)
@@ -138,6 +134,53 @@ class PlainReader:
             raise NotPlainError
         query.ordered, query.cut = tail["order"] is not None, bool(tail["cut"])
         return query, tail.end()
+
+    def _windows(self, start: int, end: int) -> None:
+        """Make sure that the windows of a select list count rows, and hand nothing on."""
+        at = self.shape.find(grammar.WINDOW, start, end)
+        while at >= 0:
+            ranks = (
+                not self.shape.startswith("n()", at - 3) or self.tokens[at - 3].lower() in _RANKS
+            )
+            if self._levels or not ranks:
+                raise NotPlainError
+            at = self.shape.find(grammar.WINDOW, at + 1, end)
+
+    def joins(self, query: PlainQuery, at: int) -> int:
+        """Read what is joined to the first source; where it ends."""
+        shape = self.shape
+        while (join := grammar.JOIN.match(shape, at)) is not None:
+            at = self.source(query, join.end())
+            source = next(reversed(query.sources.values()))
+            if join["comma"]:
+                source.comma = True
+                continue
+            source.left = join["left"] is not None
+            if shape.startswith("1", at):
+                at = self._using(query, source, at)
+                continue
+            if not shape.startswith("J", at):
+                raise NotPlainError
+            at = read_conditions(self, query, at + 1, source.on)
+            if source.left and any(condition.query for condition in source.on):
+                raise NotPlainError
+        return at
+
+    def _using(self, query: PlainQuery, source: PlainSource, at: int) -> int:
+        """`a JOIN b USING (id)`: of two tables the columns are equal; where it ends."""
+        using = self.match(grammar.USING, at)
+        first, *others = query.sources.values()
+        if len(others) != 1 or source.left or first.query is not None or source.query is not None:
+            raise NotPlainError
+        names = [self.name(place) for place in range(*using.span("columns"), 2)]
+        if len(names) != len(set(names)) or sum(name in self.columns for name in names) > 1:
+            raise NotPlainError
+        for name in names:
+            condition = PlainCondition()
+            condition.column = condition.other_column = name
+            condition.source, condition.other = first, source
+            source.on.append(condition)
+        return using.end()
 
     def inside(self, at: int, outer: PlainQuery | None) -> tuple[PlainQuery, int]:
         """Read a query up to the parenthesis that closes it."""
