@@ -11,7 +11,7 @@ from tenantmetrics.tenant.sql.fast_path.query_tree import (
     PlainSource,
 )
 from tenantmetrics.tenant.sql.proof.graph import ReachGraph
-from tenantmetrics.tenant.sql.proof.key_names import key_ties
+from tenantmetrics.tenant.sql.proof.key_names import is_no_key, key_ties
 
 __all__ = ["PlainReach"]
 
@@ -149,11 +149,14 @@ class PlainReach:
         """Two columns are equal, of which both are called after tenants or none is."""
         if one[0] < 0 or two[0] < 0:
             return
-        is_tenant = one[1] in self._columns
-        if is_tenant is not (two[1] in self._columns):
+        tenants = [column[1] in self._columns for column in (one, two)]
+        if all(tenants):
+            forward = back = True
+        elif any(tenants):
             # One of them is another column under that name.
-            raise NotPlainError
-        forward, back = (True, True) if is_tenant else key_ties(one[1], two[1])
+            forward = back = not is_no_key((two if tenants[0] else one)[1])
+        else:
+            forward, back = key_ties(one[1], two[1])
         for start, end, is_tied in ((one, two, forward), (two, one, back)):
             if is_tied and end[2] and holds[0] <= end[0] < holds[1]:
                 self._graph.edge(start[0], end[0])

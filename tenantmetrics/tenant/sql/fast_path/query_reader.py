@@ -129,10 +129,7 @@ class PlainReader:
         tail = self.match(grammar.TAIL, at)
         if tail["group"]:
             query.group = tail.span("group")
-        elif "c(" in (tail["order"] or ""):
-            # ORDER BY count(*) makes one row of all.
-            raise NotPlainError
-        query.ordered, query.cut = tail["order"] is not None, bool(tail["cut"])
+        query.ordered, query.cut = tail["order"] or "", bool(tail["cut"])
         return query, tail.end()
 
     def _windows(self, start: int, end: int) -> None:

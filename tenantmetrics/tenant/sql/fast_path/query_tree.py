@@ -87,7 +87,7 @@ class PlainQuery:
         where: The conditions of its WHERE.
         items: Where its select list stands in the shape.
         group: Where the columns of GROUP BY stand; an empty span for none.
-        ordered: It has ORDER BY.
+        ordered: The shape of its ORDER BY, empty for none.
         cut: It has LIMIT or OFFSET.
         named: It is a WITH query.
         columns: Its columns by name where another query reads from it.
@@ -108,7 +108,8 @@ class PlainQuery:
         self.sources: dict[str, PlainSource] = {}
         self.where: list[PlainCondition] = []
         self.items = self.group = (0, 0)
-        self.ordered = self.cut = self.named = False
+        self.ordered = ""
+        self.cut = self.named = False
         self.columns: dict[str, PlainItem] = {}
         self.star: PlainSource | None = None
         self.node: Restriction | None = None

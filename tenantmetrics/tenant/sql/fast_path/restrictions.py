@@ -45,7 +45,8 @@ class PlainRestrictions:
             target = Sink()
             self._conditions(source.on, facts, target)
             # No row of others is read where its ON restricts it.
-            facts.tables = tables or (facts.tables and not target.constraints)
+            closed = any(key[0] == source.key for key, _ in target.constraints)
+            facts.tables = tables or (facts.tables and not closed)
             sink.links += target.links
             target.links = []
             facts.optional.take(target)

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.identity.schema_file import TableFacts
 from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, Relation
+from tenantmetrics.tenant.sql.proof.key_names import is_no_key
 
 __all__ = ["WithQuery", "origins", "renamed", "standing_for", "united", "without_inward"]
 
@@ -90,9 +91,11 @@ def origins(outputs: Sequence[Output]) -> tuple[TableFacts, ...]:
 
 def _together(outputs: list[Output]) -> Output:
     names = {output.name for output in outputs}
+    # What is no key in one branch is none in all.
+    several = "\0\0" if any(map(is_no_key, names)) else "\0"
     return Output(
         tuple(dict.fromkeys(source for output in outputs for source in output.sources)),
-        names.pop() if len(names) == 1 else "\0",
+        names.pop() if len(names) == 1 else several,
         all(output.whole and output.sources for output in outputs),
         all(output.inward and output.sources for output in outputs),
         of=origins(outputs),
