@@ -64,6 +64,7 @@ def endpoint() -> Iterator[Endpoint]:
         "--any-arn",
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         try:
             line = process.stdout.readline()
             found = re.match(
@@ -96,7 +97,8 @@ def complete(answer: bytes) -> bool:
         return False
     if not head.startswith(b"HTTP/1.1 200"):
         raise SystemExit(answer.decode())
-    return len(body) == int(re.search(rb"content-length: (\d+)", head)[1])
+    length = re.search(rb"content-length: (\d+)", head)
+    return length is not None and len(body) == int(length[1])
 
 
 def timed(call: Callable[[], object], calls: int) -> list[float]:

@@ -12,6 +12,7 @@ import statistics
 import time
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 from sqlglot.dialects.postgres import Postgres
 
@@ -122,13 +123,16 @@ def cached() -> None:
         "no tenant": "SELECT id FROM bookings WHERE id = :s",
     }
     for name, sql in texts.items():
-        params = {
+        params: dict[str, Any] = {
             "sql": sql, "database": "app", "transactionId": "t", "parameters": PARAMETERS,
         }  # fmt: skip
         row(
             name,
             best_us(
-                lambda p=params: resolver.examine(found, p["sql"], p["parameters"], "t"), 20_000
+                lambda p=params: resolver.examine(  # type: ignore[misc]
+                    found, p["sql"], p["parameters"], "t"
+                ),
+                20_000,
             ),
             "µs",
             "≤ 1.5",
@@ -158,8 +162,8 @@ def first_sight() -> None:
         # Short rounds in turn, so that both meet the same moments of the machine.
         pairs = [
             (
-                best_us(lambda s=sql: plan_of(skeleton(s).template, vocabulary), 10),
-                best_us(lambda t=template: parsed(t), 10),
+                best_us(lambda s=sql: plan_of(skeleton(s).template, vocabulary), 10),  # type: ignore[misc]
+                best_us(lambda t=template: parsed(t), 10),  # type: ignore[misc]
             )
             for _ in range(15)
         ]

@@ -190,15 +190,20 @@ def _named(
 def _by_statements(part: Part, record: Record, server: ServerLoad) -> None:
     """What pg_stat_statements says of our statements, and the record of the others."""
     ran = {key: server.statements.get(key, {}) for key in part.keys}
-    first = match(part.segment, ran.values(), part.overhead)
+    calls = math.fsum(record.hours[key].calls for key in part.keys)
+
+    def failed() -> float:
+        every = math.fsum(one.calls for (_, arn), one in record.hours.items() if arn == part.arn)
+        return record.failed.get(part.arn, 0) * calls / max(1.0, every)
+
+    first = match(part.segment, ran.values(), part.overhead, failed)
     doubted_ns = first.doubted_ns(part.overhead, _TOO_LOW)
     if doubted_ns is not None:
         part.doubted, part.method = (part.method, doubted_ns), Method.RECORD
         _by_record(part, record, server)
         return
     add_slope(part.overhead, part.segment.parts, _of_warm_calls(part.segment, first))
-    part.matched = match(part.segment, ran.values(), part.overhead)
-    calls = math.fsum(record.hours[key].calls for key in part.keys)
+    part.matched = match(part.segment, ran.values(), part.overhead, failed)
     for key in part.keys:
         share = record.hours[key].calls / max(1.0, calls)
         mine, rest = part.matched.of_hour(ran[key], share)
