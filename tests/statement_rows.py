@@ -20,7 +20,7 @@ class Opened:
     Given a `random.Random`, its answers come in an order of that one's choice.
     """
 
-    def __init__(self, rows, order=None):
+    def __init__(self, rows, order=None, failed=0):
         self._order = order
         self._database = duckdb.connect()
         columns = {name: [row[n] for row in rows] for n, name in enumerate(COLUMNS)}
@@ -28,6 +28,11 @@ class Opened:
         self._database.execute(
             "CREATE VIEW statements AS SELECT to_timestamp(start) AS window_start, "
             "* EXCLUDE (start) FROM given"
+        )
+        # Its calls that failed, and no others.
+        self._database.execute(
+            f"CREATE VIEW usage AS SELECT window_start, resource_arn, {failed} AS calls, "
+            "'DatabaseErrorException' AS outcome, 0 AS lost FROM statements LIMIT 1"
         )
         self._database.execute(
             f"CREATE VIEW {queries.STATEMENT_TOTALS} AS {queries.totals_of(queries.STATEMENTS)}"

@@ -35,6 +35,8 @@ _RESTARTS = 3
 _ORPHANS_S = 10.0
 """Backends of a server that was killed hold its shared memory until they have noticed."""
 _PR_SET_PDEATHSIG = 1
+_STOP = b"stop"
+"""What `postgres._stop` says."""
 
 
 def main() -> None:
@@ -83,7 +85,7 @@ def _read_orders() -> dict[str, Any]:
         if not part:
             raise _OwnerLeftError
         line, end, more = (line + part).partition(b"\n")
-        if more:
+        if more or line == _STOP:  # an owner that cannot give orders says so before it leaves
             raise _OwnerLeftError
     orders: dict[str, Any] = json.loads(line)
     return orders

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
@@ -33,6 +33,11 @@ _LONG_MISFIT = 0.25
 works long is kept waiting longer too; 10 to 60 % were measured there, nothing on an idle one."""
 _MOST_RESTLESS = 4.0
 """A kind's own spread counts up to so many times that of the quietest: the rest is its work's."""
+_MOST_RARE = 200
+"""The same of statements that are called a few times each: none alone says much."""
+_RARE_SPREAD = 1.2
+"""One call's deviation, beside the mean of the cheaper half of all: 1.2 where they are log-normal
+and the 99th percentile is four times the median."""
 _MOST_KINDS = 50
 """Statements that the overhead is told by, the cheapest: longer ones say next to nothing of it."""
 
@@ -97,9 +102,13 @@ def overhead(
         statements: Those that do, one a statement.
         misfit: How far the overhead of calls without work may be from the others', as a part of it.
     """
+    every = [statement for statement in statements if statement.calls >= 1]
     working = sorted(
-        (statement for statement in statements if statement.calls >= ENOUGH_CALLS), key=_at_most
+        (statement for statement in every if statement.calls >= ENOUGH_CALLS), key=_at_most
     )[:_MOST_KINDS]
+    rare = Moments()
+    if not working and workless.calls < ENOUGH_CALLS:
+        working, rare = _rare(every)
     if not working and not workless.calls:
         return Overhead()
     source = OverheadSource.STATEMENTS
@@ -109,11 +118,14 @@ def overhead(
     # One call has no spread, and of a skew distribution's few calls it is too small just when
     # their mean is: what most are known by is the spread of both.
     known = [
-        statement for statement in (workless, *working[:1]) if statement.calls >= ENOUGH_CALLS
+        statement for statement in (workless, *working[:1], rare) if statement.calls >= ENOUGH_CALLS
     ] or [workless]
     quietest = math.fsum(
         statement.calls * statement.variance_ns2 for statement in known
     ) / math.fsum(statement.calls for statement in known)
+    if rare.calls:
+        # The cheaper half of single calls lies closer together than all of them do.
+        quietest = max(quietest, (_RARE_SPREAD * rare.mean_ns) ** 2)
     lowest = min(statement.mean_ns for statement in known)
     kinds = [
         # A writer's offset may be more than what its few calls took.
@@ -130,11 +142,28 @@ def overhead(
         sure.append(Kind(max(1.0, workless.mean_ns), error, misfit, works=False))
     found = level([*sure, *kinds], sure)
     # Noise is more often taken for too small than for too large: the larger of the two spreads.
-    spread = known[0].variance_ns2
+    spread = max(known[0].variance_ns2, quietest) if rare.calls else known[0].variance_ns2
     near = [
         (statement, found.is_cheap(kind)) for statement, kind in zip(working, kinds, strict=True)
     ]
     return Overhead(found.mean_ns, _widest(spread, near), found.error_ns, source, found)
+
+
+def _rare(statements: Sequence[Moments]) -> tuple[list[Moments], Moments]:
+    """Where each statement is called a few times only, as those that people write are.
+
+    Returns:
+        Those called most, and the calls of the cheaper half of them, which tell the spread; nothing
+        where all are fewer than enough for a mean.
+    """
+    most = sorted(statements, key=lambda statement: (-statement.calls, statement.mean_ns))
+    most = most[:_MOST_RARE]
+    cheap = Moments()
+    for statement in sorted(most, key=lambda statement: statement.mean_ns):
+        if cheap.calls >= ENOUGH_CALLS and 2 * cheap.calls >= sum(one.calls for one in most):
+            break
+        cheap = cheap.plus(statement)
+    return (most, cheap) if cheap.calls >= ENOUGH_CALLS else ([], Moments())
 
 
 def _kind(mean_ns: float, error_ns: float, overhead_ns: float) -> Kind:

@@ -166,12 +166,13 @@ def test_a_folder_in_use_is_one_clear_line(folder):
         assert "\n" not in str(caught.value)
 
 
-def test_a_folder_of_something_else_is_left_alone(folder):
-    """Nothing is written into it."""
+def test_a_folder_of_something_else_is_left_alone(folder, capfd):
+    """Nothing is written into it, and the keeper, which was started already, says nothing."""
     (folder / "file").write_text("mine")
     with pytest.raises(LocalApiError, match="neither empty nor"), embedded(folder):
         pass
     assert [path.name for path in folder.iterdir()] == ["file"]
+    assert capfd.readouterr().err == ""
 
 
 def test_data_of_another_version_is_left_alone_and_both_are_named(folder):
@@ -215,8 +216,9 @@ def test_a_port_in_use_is_one_clear_line():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(LocalApiError, match=f"port {port}.*--port"), serve(port=port):
+        with pytest.raises(LocalApiError, match=f"port {port}.*another") as told, serve(port=port):
             pass
+    assert told.value.fields == ("port",)
 
 
 @pytest.mark.parametrize(

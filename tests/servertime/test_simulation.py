@@ -10,8 +10,10 @@ from simulation import MEAN_NS, Sums, World, moved
 
 from tenantmetrics.servertime import (
     MISFIT,
+    Common,
     Estimated,
     Metered,
+    Moments,
     OverheadSource,
     Part,
     Verdict,
@@ -51,8 +53,9 @@ def estimated(one, method):
             found[tenant][0] += part.server_ns
             found[tenant][1] += part.variance_ns2
             found[tenant][2] += sums.calls
-    estimates = [Estimated(max(0.0, ns), variance, calls) for ns, variance, calls in found]
-    return [one.server_ns for one in estimates], intervals(estimates, error)
+    estimates = [Estimated(max(0.0, ns), variance) for ns, variance, _ in found]
+    common = Common([calls for _, _, calls in found], error)
+    return [one.server_ns for one in estimates], intervals(estimates, [common])
 
 
 @pytest.mark.parametrize(
@@ -156,6 +159,21 @@ def test_load_below_the_metered_is_said():
     truth = sum(one.truth())
     assert metered(truth / 2, truth, truth / 20) == Metered(truth / 2, 0.0, Verdict.BELOW)
     assert metered(truth * 0.95, truth, truth / 20).verdict is Verdict.AGREE
+
+
+def test_statements_that_are_called_once_each_tell_the_overhead_together():
+    """As people write them: 200 look-ups and 60 that work for long, none of them twice."""
+    world = World(3, calls=0, workless=0)
+    found = overhead(
+        Moments(),
+        (
+            Moments(1, wall_ns, (wall_ns / 1000) ** 2)
+            for wall_ns in (world.overhead() + (n % 4 == 0) * 300e6 for n in range(260))
+        ),
+    )
+    assert found.source is OverheadSource.STATEMENTS
+    assert found.mean_ns == pytest.approx(MEAN_NS, rel=0.15)
+    assert found.error_ns < MEAN_NS / 4
 
 
 def test_without_calls_that_do_no_work_the_overhead_is_an_upper_bound():

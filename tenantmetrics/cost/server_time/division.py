@@ -113,11 +113,17 @@ def _shares(
     """What each tenant gets of a group of statements that do work."""
     variance_ns2 = known.overhead.variance_ns2 * _restless(members, total_ns, known.overhead)
     own_ns2 = max(apart_ns2, _long_misfit(members, total_ns, known.overhead) ** 2)
+    # Whose calls failed is not known, and each may have waited for as long as the others, or more.
+    failing_ns2 = known.groups_failing.get(members[0].group, 0.0) * _mean_rest(members) ** 2
     parts = [
-        Part(count, rest_ns, noise * variance_ns2 + count * count * own_ns2)
+        Part(count, rest_ns, noise * (variance_ns2 + failing_ns2) + count * count * own_ns2)
         for _, _, count, rest_ns, noise, _, _ in members
     ]
     return divide(parts, total_ns)
+
+
+def _mean_rest(cells: Sequence[Cell]) -> float:
+    return math.fsum(cell.rest_ns for cell in cells) / math.fsum(cell.calls for cell in cells)
 
 
 def _apart(cells: Iterable[Cell], variance_ns2: float) -> float:
@@ -189,6 +195,5 @@ def _settled(
         found[tenant] = Estimated(
             kept.get(tenant, 0.0) * factor + said,
             said_variance if said else variance.get(tenant, 0.0),
-            0.0 if said else calls.get(tenant, 0.0),
         )
     return found

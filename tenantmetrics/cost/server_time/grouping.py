@@ -89,6 +89,11 @@ def known_of(
             errors=errors,
             groups_ns=groups,
             groups_errors=unsure,
+            groups_failing={
+                numbers[statement]: part_of
+                for statement, part_of in part.matched.failing.items()
+                if numbers.get(statement)
+            },
         )
     said: dict[str, tuple[float, float]] = {}
     for (hour, _), names in part.tenants.items():

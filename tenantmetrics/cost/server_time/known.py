@@ -53,6 +53,8 @@ class Known:
         works: What a call of a group works, where the server does not say what the group gets.
         groups_ns: What a group's tenants get, where it does.
         groups_errors: The error of what a group gets, as a part of it, where others run it too.
+        groups_failing: The part of a group's calls that failed: the server's number has nothing of
+            them, and they may have waited for long.
         tenants_ns: What the server says of a tenant at the least, with the variance of that.
     """
 
@@ -63,4 +65,5 @@ class Known:
     works: Mapping[int, Work] = field(default_factory=dict)
     groups_ns: Mapping[int, float] | None = None
     groups_errors: Mapping[int, float] = field(default_factory=dict)
+    groups_failing: Mapping[int, float] = field(default_factory=dict)
     tenants_ns: Mapping[str, tuple[float, float]] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tenantmetrics.cost.server_time.overheads import ClusterOverhead, StatementSums
@@ -43,7 +43,9 @@ class Matched:
         unmetered_ns: What no metered call caused.
         strangers: The largest statements of the view that are none of ours: fingerprint and time.
         missing: Our statements that the view does not show: fingerprint and calls.
-        ours: Our calls of the statements that matched, by the record.
+        ours: Our calls of the plain statements that matched, by the record.
+        ours_ns: Their time by the view.
+        failing: By fingerprint, the part of our calls that failed, where some did.
         uncounted: Our calls above the executions that the view has of their statements.
         too_long: Our calls of statements of which it says more time than they took.
         verdict: What the record says of the time that did not match.
@@ -60,6 +62,8 @@ class Matched:
     strangers: list[tuple[int, float]] = field(default_factory=list)
     missing: list[tuple[int, float]] = field(default_factory=list)
     ours: Residue = field(default_factory=Residue)
+    ours_ns: float = 0.0
+    failing: dict[int, float] = field(default_factory=dict)
     uncounted: float = 0.0
     too_long: float = 0.0
     verdict: Verdict = Verdict.AGREE
@@ -90,10 +94,10 @@ class Matched:
         """
         if overhead.whole.source is not OverheadSource.WORKLESS:
             return None
-        mine = math.fsum(self.work_ns.values())
         noise = math.sqrt(_noise2(self.ours, overhead))
-        if self.ours.rest_ns > most * mine and self.ours.rest_ns - mine > Z * noise:
-            return mine
+        apart = self.ours.rest_ns - self.ours_ns
+        if self.ours.rest_ns > most * self.ours_ns and apart > Z * noise:
+            return math.fsum(self.work_ns.values())
         return None
 
     @property
@@ -103,7 +107,10 @@ class Matched:
 
 
 def match(
-    segment: Segment, hours: Iterable[Mapping[int, Ran]], overhead: ClusterOverhead
+    segment: Segment,
+    hours: Iterable[Mapping[int, Ran]],
+    overhead: ClusterOverhead,
+    failed: Callable[[], float] = float,
 ) -> Matched:
     """Join the view's statements with ours.
 
@@ -111,6 +118,7 @@ def match(
         segment: Our sums.
         hours: The view's, hour by hour.
         overhead: To tell how much of what did not match is ours.
+        failed: Asks how many calls the database refused: the view has counted none of them.
     """
     view: dict[int, Ran] = {}
     for ran in hours:
@@ -122,13 +130,16 @@ def match(
     work, workless = segment.by_statement(), segment.workless()
     rests = residues(segment, overhead)
     unmatched_ns = 0.0
+    uncounted = _uncounted(view, (work, workless), failed)
     for statement, executed in sorted(view.items()):
         ours = [known[statement] for known in (work, workless) if statement in known]
         if not statement or not ours:
             unmatched_ns += executed.ns
             found.strangers.append((statement, executed.ns))
             continue
-        factor = _factor(found, statement, executed, ours, rests.get(statement), overhead)
+        factor = _factor(
+            found, statement, executed, ours, uncounted, rests.get(statement), overhead
+        )
         found.factors[statement] = factor
         unmatched_ns += executed.ns * max(0.0, 1 - factor)
         ns = executed.ns * factor
@@ -142,11 +153,25 @@ def match(
     return found
 
 
+def _uncounted(
+    view: Mapping[int, Ran],
+    ours: Sequence[Mapping[int, StatementSums]],
+    failed: Callable[[], float],
+) -> float:
+    """Of the executions that the view lacks, the part that did run: those of no failed call."""
+    lacking = 0.0
+    for statement, executed in view.items():
+        calls = sum(known[statement].moments.calls for known in ours if statement in known)
+        lacking += max(0.0, calls - executed.calls) if executed.calls else 0.0
+    return 1 - min(1.0, failed() / lacking) if lacking >= 1 else 1.0
+
+
 def _factor(  # noqa: PLR0917 - one thing each
     found: Matched,
     statement: int,
     executed: Ran,
     ours: Sequence[StatementSums],
+    uncounted: float,
     rest: Residue | None,
     overhead: ClusterOverhead,
 ) -> float:
@@ -161,8 +186,11 @@ def _factor(  # noqa: PLR0917 - one thing each
         # Of an execution or two it cannot be told whether they are ours.
         found.errors[statement] = 1 - most / executed.calls
     elif 0 < executed.calls < calls:
+        lacking = uncounted * (calls - executed.calls)
+        calls = executed.calls + lacking
         factor = calls / executed.calls
-        found.uncounted += calls - executed.calls
+        found.uncounted += lacking
+        found.failing[statement] = (most - calls) / most
         if factor > _MOST_SCALED:
             factor, found.errors[statement] = _executed(executed, calls, rest, overhead)
     wall_ns = math.fsum(mine.moments.wall_ns for mine in ours)
@@ -180,12 +208,15 @@ def _rest(
     rests = {True: Residue(), False: Residue()}
     for statement, residue in known.items():
         matched = statement in found.work_ns
+        if matched and residue.is_plain:
+            found.ours.rest_ns += residue.rest_ns
+            found.ours.calls += residue.calls
+            found.ours_ns += found.work_ns[statement]
         rests[matched].rest_ns += residue.rest_ns
         rests[matched].calls += residue.calls
         if not matched:
             found.missing.append((statement, residue.calls))
     mine, others = rests[False], rests[True]
-    found.ours = others
     found.unmetered_ns = unmatched_ns
     if not mine.calls:
         return
@@ -213,9 +244,9 @@ def _executed(
 ) -> tuple[float, float]:
     """How many times the view's time of a statement is ours, and the error of that.
 
-    Calls that failed are in no view, and took next to nothing; executions that were not counted
-    (statements pushed out, statistics of part of the time) took what the others did. What the calls
-    took beyond the overhead tells, as far as it is known.
+    Executions that were not counted (statements pushed out, statistics of part of the time) took
+    what the others did; calls whose statement never ran took nothing. What the calls took beyond
+    the overhead tells, as far as it is known.
     """
     most = calls / ran.calls
     guess, spread = (1 + most) / 2, (most - 1) / math.sqrt(12)

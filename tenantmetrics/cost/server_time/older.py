@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines import OpenLedger
-from tenantmetrics.cost.server_time.sql_words import double, text
+from tenantmetrics.cost.server_time.sql_words import NOT_REACHED, double, text
 
 __all__ = ["OlderCalls"]
 
@@ -23,16 +23,6 @@ _SPREAD = 0.5
 """The variance of one call's wall time, as a part of its mean's square: version 1 has no squares.
 The Data API's overhead has a 99th percentile of four times its median, which is 0.43."""
 _WINDOW_S = 60
-_NOT_REACHED = (
-    "BandwidthLimitExceeded",
-    "DatabaseResumingException",
-    "LimitExceededException",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-)
-"""Outcomes of calls that the database never saw."""
 
 
 class OlderCalls:
@@ -95,5 +85,5 @@ SELECT window_start, {_WINDOW_S} AS window_s, writer, sequence, tenant, resource
        rows_returned, rows_written
 FROM usage
 WHERE lost = 0 AND calls > 0 AND {queries.HOUR} IN ({", ".join(map(str, sorted(hours)))})
-  AND NOT outcome IN ({", ".join(map(text, _NOT_REACHED))})
+  AND NOT outcome IN ({", ".join(map(text, NOT_REACHED))})
 """  # noqa: S608 - numbers and names of ours

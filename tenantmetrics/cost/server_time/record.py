@@ -135,6 +135,11 @@ class Record:
         return {int(fingerprint): summary for fingerprint, summary in rows}
 
     @cached_property
+    def failed(self) -> dict[str, int]:
+        """Calls that the database refused, by cluster: no view has counted them."""
+        return {arn: int(calls) for arn, calls in self._ledger.rows(sql.failed(self._period))}
+
+    @cached_property
     def tenants(self) -> list[str]:
         """The tenants of the period."""
         return sorted(name for (name,) in self._ledger.rows(sql.tenant_names(self._period)))

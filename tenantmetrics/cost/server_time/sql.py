@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tenantmetrics.cost.queries import HOUR, STATEMENT_TOTALS, within
-from tenantmetrics.cost.server_time.sql_words import KIND, text
+from tenantmetrics.cost.server_time.sql_words import KIND, NOT_REACHED, text
 from tenantmetrics.cost.statement import Period
 
-__all__ = ["record", "statements", "summaries", "tenant_names"]
+__all__ = ["failed", "record", "statements", "summaries", "tenant_names"]
 
 
 def record(period: Period, classes: Mapping[str, int]) -> str:
@@ -91,6 +91,16 @@ SELECT fingerprint, max(summary) AS summary FROM statements
 WHERE {within(period)} AND fingerprint IN ({", ".join(map(str, fingerprints))})
 GROUP BY fingerprint
 """  # noqa: S608 - integers of ours
+
+
+def failed(period: Period) -> str:
+    """Cluster's ARN, and its calls that the database refused."""
+    return f"""
+SELECT resource_arn, sum(calls) AS calls FROM usage
+WHERE {within(period)} AND lost = 0 AND outcome <> 'ok'
+  AND NOT outcome IN ({", ".join(map(text, NOT_REACHED))})
+GROUP BY resource_arn
+"""  # noqa: S608 - integers and names of ours
 
 
 def tenant_names(period: Period) -> str:

@@ -9,6 +9,7 @@ __all__ = [
     "BYTES",
     "KIND",
     "NET",
+    "NOT_REACHED",
     "OPERATIONS",
     "REST_GROUP",
     "WORKLESS",
@@ -35,6 +36,16 @@ KIND = (
     f"WHEN kind = 'cold_workless' AND fingerprint IN ({OPERATIONS}) THEN 'cold_begin' "
     "ELSE kind END"
 )
+NOT_REACHED = (
+    "BandwidthLimitExceeded",
+    "DatabaseResumingException",
+    "LimitExceededException",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+)
+"""Outcomes of calls that the database never saw."""
 WORKLESS = "(kind = 'workless' OR kind = 'cold_workless')"
 NET = "(duration_ns - waited_ns)"
 BYTES = "(request_bytes + response_bytes)"

@@ -110,6 +110,7 @@ def _add_join(
     before = list(names.sources.values()) if using else []
     restricted = Sink()
     tables, facts.tables = facts.tables, False
+    known = {source.number for source in names.sources.values()} if side == "LEFT" else ()
     _add_item(queries, join.this, names, facts, restricted)
     conditions = Conditions(queries, names, facts)
     on = join.args.get("on")
@@ -131,7 +132,9 @@ def _add_join(
     if using:
         _link(names, before, using, target, natural=natural)
     # A nullable table is no open one if its ON restricts it: then no row of others is read.
-    closed = side == "LEFT" and any(is_tenants(key) for key, _ in target.constraints)
+    closed = side == "LEFT" and any(
+        is_tenants(key) and key[0] not in known for key, _ in target.constraints
+    )
     facts.tables = tables or (facts.tables and not closed)
     if side:
         # Equality of columns holds wherever both have a row.

@@ -121,7 +121,8 @@ class DataChanges:
         for item in conflict.expressions if conflict is not None else []:
             self.assigned(item, alias, names, facts)
         updates = conflict is not None and bool(conflict.expressions)
-        if conflict is not None and not columns and isinstance(body, exp.Values):
+        unlisted = not columns and (isinstance(body, exp.Values) or written is CLEAR)
+        if conflict is not None and unlisted:
             # Which of the columns that are written is the tenant's is not told.
             written = UNKNOWN
         elif updates and written is CLEAR and overwrites_by_key(node, self.vocabulary):
@@ -133,7 +134,20 @@ class DataChanges:
             written = Also(written, (build_restriction(facts, names),))
         if may_overwrite_others(node, self.vocabulary):
             written = Also(written, (UNKNOWN,))
+        return self._with_read(written, node, names, facts)
+
+    def _with_read(
+        self, written: Restriction, node: exp.Insert, names: QueryScope, facts: Facts
+    ) -> Restriction:
+        """What an INSERT writes, with what the queries in it read, RETURNING's included."""
+        returning = node.args.get("returning")
+        for item in returning.expressions if returning is not None else ():
+            for _ in self.queries.outside_subqueries(item, names, facts):
+                pass
         beside = [later() for later in facts.later] + facts.beside
+        if written is CLEAR and OPEN in beside:
+            # What is written is nobody's, and is made of everybody's rows.
+            return OPEN
         beside = [part for part in beside if part is not OPEN]
         return Also(written, tuple(beside)) if beside else written
 

@@ -40,6 +40,7 @@ class Month:
         waits=False, tenants=12,
     ):  # fmt: skip
         self.folder = None
+        self.failed = 0
         self.hours = range(FIRST_HOUR, FIRST_HOUR + hours)
         self.truth = defaultdict(float)
         self.ran = defaultdict(lambda: [0, 0.0])
@@ -153,7 +154,7 @@ class Month:
             tables.write(self.folder, tables.ACTIVITY, hour * 3600, "test", rows)
 
     def estimate(self, asked=ServerTimeSource.AUTO, usage=None, order=None):
-        ledger = Opened(self.rows, order)
+        ledger = Opened(self.rows, order, self.failed)
         writers = defaultdict(int)
         for row in self.rows:
             writers[row[2]] += row[10]

@@ -180,6 +180,18 @@ def test_executions_that_were_not_counted_are_made_up_for_and_said(month):
     assert one.judged(ServerTimeSource.STATEMENTS)[0] < 0.04
 
 
+def test_calls_that_failed_are_not_made_up_for(month):
+    """The view counts no failed execution: what it says of the others is all there was."""
+    one = month(8, workless=200)
+    truth = sum(one.truth.values())
+    calls = sum(count for count, _ in one.ran.values())
+    wrong(one, 0.5, 1.0)
+    one.failed = calls - sum(count for count, _ in one.ran.values())
+    made = one.estimate(ServerTimeSource.STATEMENTS)
+    assert sum(hour.metered_ns for hour in made.hours.values()) == pytest.approx(truth, rel=0.01)
+    assert not any("executions fewer" in note for note in made.notes)
+
+
 def test_no_statement_works_for_longer_than_its_calls_took(month):
     """The rest is nobody's, and that is said."""
     one = month(9, workless=200)

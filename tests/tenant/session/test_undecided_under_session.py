@@ -151,6 +151,21 @@ def test_what_touches_the_tenants_rows_or_nobodys_is_not_counted(attributed, sql
     assert UNDECIDED not in attributed(sql).misuses
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO notes (id) VALUES (1) RETURNING (SELECT count(*) FROM bookings)",
+        "INSERT INTO notes (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET n = (SELECT 1 FROM b)",
+        "INSERT INTO notes SELECT 1, 'x' ON CONFLICT DO NOTHING",
+        "INSERT INTO notes VALUES (1, 'x') ON CONFLICT DO NOTHING",
+        "SELECT b.id FROM unnest(ARRAY['x']) v(tenant_id) LEFT JOIN b ON lower(tenant_id) = 'x'",
+    ],
+)
+def test_what_an_insert_or_a_list_reads_of_everybody_is_counted(attributed, sql):
+    """Nobody is named, and others' rows have a part in it."""
+    assert UNDECIDED in attributed(sql).misuses
+
+
 def test_who_is_named_by_the_rest_of_the_transaction_is_no_proof_either(attributed):
     """The statement before it names acme; this one names a row."""
     found = attributed(OPEN, set_=(OWN,))

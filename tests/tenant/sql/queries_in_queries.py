@@ -33,11 +33,13 @@ class QueriesInQueries:
         self._aliases = 0
         self._with: list[str] = []
 
-    def one(self) -> str:
+    def one(self) -> str:  # noqa: PLR0911 - one kind a line
         """The next statement."""
         self._aliases, self._with = 0, []
         with_ = self._with_queries() if self._chance(0.3) else ""
         kind = self._chosen.random()
+        if kind < 0.08:
+            return self._insert_select()
         if kind < 0.7:
             text = self._select(2, [], count=self._chosen.randint(1, 3))
             text += self._any(("", " ORDER BY id DESC LIMIT 10", " LIMIT :n OFFSET 5", ";"))
@@ -55,6 +57,19 @@ class QueriesInQueries:
         if self._chance(0.4):
             return with_ + self._delete_using()
         return f"{with_}DELETE FROM {target} {where}"
+
+    def _insert_select(self) -> str:
+        columns = self._any(
+            ("id, tenant_id", "tenant_id", "id, status", "account_id, id", "tenant_id, account_id")
+        )
+        items = ""
+        if self._chance(0.6):
+            own = ("tenant_id", ":t", ":u", "id", "'acme'", "x.tenant_id", "account_id", "7", "*")
+            items = ", ".join(self._any(own) for _ in columns.split(","))
+        query = self._select(1, [], items, count=columns.count(",") + 1)
+        tail = self._any(("", "", "", " LIMIT 3", " RETURNING id", " ORDER BY id", ";"))
+        target = self._any(("a", "app.b", "d"))
+        return f"INSERT INTO {target} ({columns}) {query}{tail}"
 
     def _update_from(self) -> str:
         (target, others), aliases = self._beside()

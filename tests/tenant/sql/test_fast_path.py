@@ -57,6 +57,8 @@ PLACES = [
     "UPDATE b SET {0} = {0}.{0} FROM {0} WHERE b.id = {0}.bid AND {0}.tenant_id = :t",
     "DELETE FROM b USING {0} WHERE b.id = {0}.{0} AND b.tenant_id = :t",
     "SELECT {0}, {0}() OVER (PARTITION BY {0} ORDER BY {0}) {0} FROM b WHERE tenant_id = :t",
+    "INSERT INTO {0} ({0}, tenant_id) SELECT {0}, tenant_id FROM {0} WHERE tenant_id = :t",
+    "INSERT INTO c (id, {0}) SELECT id, {0} FROM b WHERE tenant_id = :t AND {0} = :{0}",
     "SELECT b.id FROM b JOIN c USING ({0}) WHERE b.tenant_id = :t AND c.{0} = 1",
     "UPDATE {0} SET x = :{0} WHERE {0} IN (1, 2) AND tenant_id = :t",
     "DELETE FROM {0} WHERE tenant_id = :t AND {0} = true",
@@ -230,6 +232,9 @@ def test_statements_that_postgresql_judges_have_the_plan_of_the_whole_analysis(
            AND r.tenant_id = b.tenant_id AND b.tenant_id = :t""",
         """DELETE FROM bookings b USING rooms r WHERE r.id = b.room_id
            AND r.tenant_id = b.tenant_id AND b.tenant_id = :t AND r.closed""",
+        """INSERT INTO archive (id, tenant_id, room) SELECT id, tenant_id, room FROM bookings
+           WHERE tenant_id = :t AND at < :d RETURNING id""",
+        "INSERT INTO rooms (tenant_id, name) SELECT :t, name FROM defaults",
         "DELETE FROM bookings WHERE id IN (SELECT id FROM expired WHERE tenant_id = :t)",
         "SELECT x, count(*) AS n FROM b WHERE tenant_id = :t GROUP BY 1 ORDER BY count(*) DESC",
         "SELECT coalesce(sum(amount), 0), count(DISTINCT room) FROM b WHERE tenant_id = :t",

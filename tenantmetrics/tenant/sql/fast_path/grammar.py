@@ -21,6 +21,7 @@ __all__ = [
     "CONDITION",
     "END",
     "INSERT",
+    "INSERT_SELECT",
     "ITEM",
     "JOIN",
     "LOCK",
@@ -144,6 +145,8 @@ INSERT = re.compile(
     rf"(?:JC(?:\({_listed(_NAME)}\))?+K(?:Z|U(?P<set>s{_listed(_ASSIGNED)})))?+"
 )
 """Up to RETURNING."""
+INSERT_SELECT = re.compile(rf"YT(?P<table>{_COLUMN})\((?P<columns>{_listed(_NAME)})\)(?=S)")
+"""Up to the query."""
 SOURCE = re.compile(rf"(?P<table>{_COLUMN})(?:@?+(?P<alias>{_NAME}))?+")
 ALIAS = re.compile(rf"@?+(?P<alias>{_NAME})")
 JOIN = re.compile("(?P<left>fu?+)j|k?+j|(?P<comma>,)")

@@ -7,7 +7,7 @@ than `= value`, `IN (values)`, `= ANY(:ids)`, `= another tenant column` or a wri
 
     grammar ──▶ query_reader ──▶ query_tree ──▶ restrictions   whom it names
                                             ──▶ closing        whether its tables are closed
-            ──▶ insert_values                                  whose rows it writes
+            ──▶ insert_values, insert_select                   whose rows it writes
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tenantmetrics.tenant.sql.budget import Budget, TooMuchWorkError
 from tenantmetrics.tenant.sql.closed_tables import if_closed
 from tenantmetrics.tenant.sql.fast_path import grammar
 from tenantmetrics.tenant.sql.fast_path.closing import PlainReach
+from tenantmetrics.tenant.sql.fast_path.insert_select import copied_to
 from tenantmetrics.tenant.sql.fast_path.insert_values import written_to
 from tenantmetrics.tenant.sql.fast_path.query_reader import PlainReader
 from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery
@@ -68,14 +69,13 @@ def _plan(reader: PlainReader, vocabulary: Vocabulary) -> Plan:
     if first == "S" or first == "H":  # noqa: PLR1714 - of one letter
         return _planned(reader, _node(reader, reader.selects(), vocabulary), vocabulary)
     if first == "Y":
-        return _planned(reader, written_to(reader, vocabulary), vocabulary)
+        write = copied_to if grammar.INSERT_SELECT.match(shape) else written_to
+        return _planned(reader, write(reader, vocabulary), vocabulary)
     target = PlainQuery(None)
     if first == "U":
         reader.summary.append("UPDATE")
         change = reader.match(grammar.SET, reader.source(target, 1))
-        if not vocabulary.columns.keys().isdisjoint(
-            reader.name(at) for at in range(change.start() + 1, change.end())
-        ):
+        if reader.mentions_tenant(change.start() + 1, change.end()):
             # A row that is given to somebody.
             raise NotPlainError
         at = _others(reader, target, change.end(), "F")

@@ -1,0 +1,103 @@
+"""INSERT … SELECT of plain columns: whose rows it reads, and whose it writes."""
+
+from __future__ import annotations
+
+import re
+
+from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.budget import Budget
+from tenantmetrics.tenant.sql.build_restriction import build_restriction
+from tenantmetrics.tenant.sql.closed_tables import if_closed
+from tenantmetrics.tenant.sql.fast_path import grammar
+from tenantmetrics.tenant.sql.fast_path.closing import PlainReach
+from tenantmetrics.tenant.sql.fast_path.query_reader import PlainReader
+from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery
+from tenantmetrics.tenant.sql.fast_path.restrictions import PlainRestrictions
+from tenantmetrics.tenant.sql.proof.graph import ReachGraph
+from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, Facts, QueryScope
+from tenantmetrics.tenant.sql.restrictions import (
+    CLEAR,
+    OPEN,
+    UNKNOWN,
+    Fixed,
+    Named,
+    Restriction,
+)
+
+__all__ = ["copied_to"]
+
+
+def copied_to(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
+    """Whose rows it reads and writes.
+
+    Raises:
+        NotPlainError: It is not plain.
+    """
+    if vocabulary.schema is not None:
+        # Keys decide then what belongs together.
+        raise NotPlainError
+    head = reader.match(grammar.INSERT_SELECT, 0)
+    reader.summary.append("INSERT INTO")
+    reader.source(PlainQuery(None), head.start("table"))
+    query, at = reader.select(head.end(), None)
+    if grammar.RETURNING.fullmatch(reader.shape, at) is None:
+        raise NotPlainError
+    columns = vocabulary.columns
+    names = [reader.name(place) for place in range(*head.span("columns"), 2)]
+    written = [index for index, name in enumerate(names) if name in columns]
+    if len(written) > 1:
+        raise NotPlainError
+    budget = Budget(MAX_STEPS)
+    scope = QueryScope(None, vocabulary, budget)
+    facts = Facts()
+    PlainRestrictions(scope).enter(query, facts, facts.main)
+    graph = ReachGraph(budget)
+    value = _project(reader, query, written[0], scope, facts) if written else False
+    node = build_restriction(facts, scope)
+    if isinstance(node, Fixed) and node in (UNKNOWN, OPEN, CLEAR):
+        return node
+    if not value:
+        PlainReach(graph, vocabulary).enter(query)
+    closed = graph.closed().issuperset(graph.tables)
+    return if_closed(node, graph.groups() if closed else None)
+
+
+def _project(
+    reader: PlainReader, query: PlainQuery, index: int, names: QueryScope, facts: Facts
+) -> bool:
+    """Enter the tenant that is written; whether it is a value."""
+    text = reader.shape[slice(*query.items)]
+    if grammar.WINDOW in text or "c(" in text or query.group[1]:
+        # What it reads is not told by its tables alone.
+        raise NotPlainError
+    items = list(grammar.ITEM.finditer(reader.shape, *query.items))
+    if index >= len(items) or any(item["star"] for item in items[: index + 1]):
+        raise NotPlainError
+    item: re.Match[str] = items[index]
+    columns = names.vocabulary.columns
+    key = (next(names.numbers) - _APART, min(columns, key=columns.__getitem__))
+    if item["column"]:
+        start, end = item.span("column")
+        column = reader.name(end - 1)
+        source = reader.source_of(query, start, end)
+        if column not in names.vocabulary.columns or source.query is not None:
+            raise NotPlainError
+        # It has to be restricted itself.
+        other = (source.key, column)
+        facts.main.links.append((key, other))
+        facts.main.constraints.append((other, UNKNOWN))
+        return False
+    start, end = item.span("value")
+    if (
+        end - start != 1
+        or len(query.sources) > 1
+        or any(source.query is not None for source in query.sources.values())
+        or any(condition.query is not None for condition in query.where)
+    ):
+        raise NotPlainError
+    facts.main.constraints.append((key, Named((reader.operand(start, end),))))
+    return True
+
+
+_APART = 1 << 30
+"""Keeps the key of what is written apart from those of what is read."""
