@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Amortized", "BillAccount", "BillCluster", "BillOption", "BillTag", "ClustersFile"]
+from tenantmetrics.errors import ReportError
+
+__all__ = [
+    "Amortized",
+    "BillAccount",
+    "BillCluster",
+    "BillOption",
+    "BillTag",
+    "ClustersFile",
+    "refuse_without_bill",
+]
 
 BillOption = Annotated[
     list[str] | None,
@@ -39,3 +49,21 @@ BillTag = Annotated[
 Amortized = Annotated[
     bool, typer.Option("--amortized", help="Commitments count when used, not when paid.")
 ]
+
+_FLAGS = {"account": "--bill-account", "cluster": "--bill-cluster", "tag": "--bill-tag"}
+
+
+def refuse_without_bill(bill: list[str] | None, **options: object) -> None:
+    """Make sure that what is said of a bill is not said of list prices, which know nothing of it.
+
+    Args:
+        bill: The bills.
+        **options: What says something of them, by name; None where it is not given.
+
+    Raises:
+        ReportError: There is no bill; names the first of the options.
+    """
+    for name, value in options.items():
+        if value is not None and not bill:
+            flag = _FLAGS.get(name, f"--{name}")
+            raise ReportError(f"{flag} is about a bill, and there is none: add --bill")

@@ -18,6 +18,7 @@ from tenantmetrics.cli.bill_options import (
     BillOption,
     BillTag,
     ClustersFile,
+    refuse_without_bill,
 )
 from tenantmetrics.cli.capacity_options import (
     Acu,
@@ -189,6 +190,10 @@ def report(
         invoice_export, invoice_rules, invoice_corrects,
         draft_too=invoice_draft, time=invoice_time,
         shown=statements is not None or bool(statement_for),
+    )  # fmt: skip
+    refuse_without_bill(
+        bill, account=bill_account, cluster=bill_cluster, tag=bill_tag, clusters=clusters,
+        amortized=amortized or None,
     )  # fmt: skip
     keep_inputs(
         (prices, capacity, storage, tenants, rates, clusters, invoice_rules, *invoice.earlier),

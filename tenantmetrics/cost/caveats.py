@@ -43,6 +43,7 @@ def notes_on(
     *,
     assumed_acu: bool,
     missing_hours: int,
+    is_billed: bool,
 ) -> tuple[str, ...]:
     """Notes on the data, the gravest first."""
     notes = []
@@ -51,7 +52,12 @@ def notes_on(
     if missing_hours:
         notes.append(
             f"{_hours(missing_hours)} with calls {'has' if missing_hours == 1 else 'have'} no "
-            "measured capacity: that compute is neither in the total nor divided."
+            "measured capacity: "
+            + (
+                "where others have, the bill's compute falls on calls in those."
+                if is_billed
+                else "that compute is neither in the total nor divided."
+            )
         )
     if copies:
         files = f"{copies:,} ledger file{'s' * (copies != 1)}"

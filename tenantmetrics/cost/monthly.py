@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from tenantmetrics.cost.allocate import Idle
 from tenantmetrics.cost.bill import Bill
 from tenantmetrics.cost.bill import load as load_bill
 from tenantmetrics.cost.caveats import draft_reasons, notes_on, notes_on_time
-from tenantmetrics.cost.charges import Files, at_list_prices, divided, on_bill
+from tenantmetrics.cost.charges import Files, Money, at_list_prices, divided, on_bill
 from tenantmetrics.cost.cluster_names import ClusterNames, read_clusters
 from tenantmetrics.cost.conversion import Conversion
 from tenantmetrics.cost.drivers import Driver, driver_of
@@ -133,10 +133,12 @@ def _monthly(request: AllocationRequest) -> Statement:
                 {person.tenant for person in people},
                 assumed_acu=paid is None and known.is_unknown,
                 missing_hours=missing,
+                is_billed=paid is not None,
             ),
             *notes_on_time(measured.server_time),
             *notes_on_facts({person.tenant for person in people}, facts, fixed),
             *_outside(request.capacity, known),
+            *_unused_storage(stored, money),
         ),
         group_names=columns,
         account=paid.account if paid is not None else "",
@@ -159,8 +161,14 @@ def _outside(given: Capacity | None, known: Capacity) -> Iterator[str]:
     if given is None or given.hourly is None or known.hourly is None:
         return
     if count := len(given.hourly.acu.keys() - known.hourly.acu.keys()):
-        hours = f"{count:,} hour{'s' * (count != 1)}"
-        yield f"{hours} of the capacity's are outside the month and were not used."
+        hours, verb = ("hour", "is") if count == 1 else ("hours", "are")
+        yield f"{count:,} {hours} of the capacity's {verb} outside the month and not used."
+
+
+def _unused_storage(stored: Mapping[str, int], money: Money) -> Iterator[str]:
+    """Measured bytes that divide nothing: a tenant that only stores is on no line then."""
+    if stored and not any(charge.driver is Driver.STORAGE for charge in money.charges):
+        yield "No pool of the month is divided by the measured bytes."
 
 
 def _bill(request: AllocationRequest, period: Period) -> Bill | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from tenantmetrics.cost.statement import LineKind, Statement
 from tenantmetrics.report.coins import given, left
@@ -16,10 +18,17 @@ from tenantmetrics.report.templating import template
 from tenantmetrics.report.text import duration, money, percent, unit_cost, visible, write_files
 from tenantmetrics.report.work import coverage
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 __all__ = ["TOP_ROWS", "as_html", "write"]
 
 TOP_ROWS = 1_000
 """Tenants in the table; a browser takes seconds over more, and the CSV has them all."""
+
+_RTL = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+_RIGHT_TO_LEFT = re.compile(f"[{_RTL}](?:[^A-Za-z0-9]*[{_RTL}])*")
+"""Words of scripts that are written so, and what is between them (Unicode's blocks of R and AL)."""
 
 _LONG = 15
 """Characters of an amount that has half of a telephone's width with its title beside it."""
@@ -71,6 +80,7 @@ def as_html(statement: Statement) -> str:
         percent=percent,
         unit_cost=unit_cost,
         name=visible,
+        sentence_with_names=_isolated,
     )
 
 
@@ -83,6 +93,13 @@ def write(statement: Statement, path: str | os.PathLike[str]) -> None:
         MissingExtraError: Jinja2 is not installed.
     """
     write_files({path: as_html(statement)})
+
+
+def _isolated(sentence: str) -> Markup:
+    """A sentence in HTML: a name from right to left does not turn what stands beside it."""
+    from markupsafe import Markup, escape  # noqa: PLC0415 - Jinja2's own, an extra
+
+    return Markup(_RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", str(escape(visible(sentence)))))  # noqa: S704 - escaped
 
 
 def _longest(statement: Statement) -> int:

@@ -1,9 +1,10 @@
-"""What `report` writes, and what it must not write over."""
+"""What `report` writes, what it must not write over, and what its options need."""
 
 from __future__ import annotations
 
 import pytest
 
+from tenantmetrics.cli.bill_options import refuse_without_bill
 from tenantmetrics.cli.report_files import keep_inputs, merged
 from tenantmetrics.errors import ReportError
 
@@ -33,3 +34,12 @@ def test_a_file_is_written_once_by_whatever_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ReportError, match="is to be written twice"):
         merged({tmp_path / "a.csv": str}, {tmp_path / "b" / ".." / "a.csv": str})
+
+
+def test_what_is_said_of_a_bill_needs_one():
+    """List prices would be shown as if they were of the one cluster."""
+    for name, flag in (("cluster", "--bill-cluster"), ("clusters", "--clusters")):
+        with pytest.raises(ReportError, match=f"{flag} is about a bill, and there is none"):
+            refuse_without_bill(None, account=None, **{name: "x"})
+    refuse_without_bill(["b.csv"], cluster="prod", amortized=True)
+    refuse_without_bill(None, cluster=None, amortized=None)

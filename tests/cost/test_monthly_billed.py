@@ -223,3 +223,19 @@ def test_a_bill_of_an_account_that_no_cluster_is_of_is_refused(of_two_clusters, 
     bill = of_cluster("444455556666", "alpha")
     with pytest.raises(ReportError, match="of account 444455556666 and the usage is of 1111"):
         monthly(of_two_clusters, month="2026-11", bill=bill)
+
+
+def test_inputs_that_divide_nothing_are_named(ledger, write_hour, focus, tmp_path):
+    """Measured bytes without a pool; hours of another month, which take nothing off a bill."""
+    write_hour("2026-11-20T10:00", {"acme": (30, 60)})
+    stored, hours = tmp_path / "stored.csv", tmp_path / "hours.csv"
+    stored.write_text("tenant,bytes\nghost,7\n")
+    hours.write_text("hour,acu\n2026-10-20T10,1\n")
+    bill = focus((8, ACU, "Usage", None, 1))
+    capacity = Capacity(hourly=read_capacity(hours))
+    statement = monthly(ledger, month="2026-11", bill=bill, storage=stored, capacity=capacity)
+    assert amounts(statement)["acme"] == {"compute": 8}
+    notes = " ".join(statement.notes)
+    assert "No pool of the month is divided by the measured bytes." in notes
+    assert "1 hour of the capacity's is outside the month and not used." in notes
+    assert "neither in the total" not in notes

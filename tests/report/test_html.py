@@ -259,3 +259,12 @@ def test_total_and_share_stand_beside_the_tenant(make_statement):
     assert heads[0] == "Tenant"
     assert heads[1].startswith("Total")
     assert heads[2] == "Share"
+
+
+def test_a_name_from_right_to_left_turns_nothing_beside_it(make_statement):
+    """In sentences, too: +1.00 after it would be read as 1.00+."""
+    name = "שלום בע״מ <b>"
+    before, now = (make_statement({name: (cents, 0), "bee": (1, 0)}) for cents in (200, 300))
+    page = render(replace(now, previous=before, notes=(name,)))
+    assert "<bdi>שלום בע״מ</bdi> &lt;b&gt; +1.00 (to 3.00)" in page
+    assert "<li><bdi>שלום בע״מ</bdi> &lt;b&gt;</li>" in page

@@ -6,6 +6,7 @@ import time
 
 import typer
 
+from tenantmetrics.arns import region_of
 from tenantmetrics.cli.aws_options import ClusterRegion
 from tenantmetrics.cli.server_load.period import ClusterName, Since, Until, first_and_last
 from tenantmetrics.cli.server_load.target import Ledger
@@ -26,7 +27,6 @@ def db_load(
     Run it every hour or every day: each run writes its days anew, as far as they are over. It never
     touches the database. It needs Database Insights or Performance Insights to be on.
     """
-    from tenantmetrics.arns import region_of
     from tenantmetrics.serverside import tables
     from tenantmetrics.serverside.cluster import describe
     from tenantmetrics.serverside.columns import DB_LOAD

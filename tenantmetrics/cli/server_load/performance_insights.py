@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tenantmetrics.arns import region_of
 from tenantmetrics.cli.aws_options import ClusterRegion
 from tenantmetrics.cli.server_load.period import ClusterName, Since, Until, first_and_last
 from tenantmetrics.cli.server_load.target import Ledger
 from tenantmetrics.errors import ServerLoadError, why_unreadable
 
 if TYPE_CHECKING:
-    from tenantmetrics.arns import region_of
     from tenantmetrics.serverside.cluster import Cluster, Instance
     from tenantmetrics.serverside.days import Day
 

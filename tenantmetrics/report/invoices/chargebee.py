@@ -3,7 +3,9 @@
 Form: https://apidocs.chargebee.com/docs/api/usage_files (three columns, then properties) and
 https://apidocs.chargebee.com/docs/api/usage_events (36 characters of `deduplication_id`, 50 of
 `subscription_id`, `usage_timestamp` in milliseconds and, through the API, of the last 12 hours).
-Subscription, moment and `deduplication_id` together tell events apart. Meter the sum of `amount`.
+Subscription, moment and `deduplication_id` together tell events apart; a row without one of the
+three fails, and the other columns become the event's properties, called in lower case with `_`. The
+three are the required ones of `UsageEvent` in Chargebee's own SDK, too. Meter the sum of `amount`.
 """
 
 from __future__ import annotations

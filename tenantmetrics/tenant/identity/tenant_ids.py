@@ -24,9 +24,10 @@ from typing import Any
 
 from tenantmetrics.limits import TENANT_MAX_CHARS
 
-__all__ = ["from_field", "from_number", "from_text", "from_uuid"]
+__all__ = ["UUID", "from_field", "from_number", "from_text", "from_uuid"]
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+"""A UUID as most programs write it."""
 # PostgreSQL reads a uuid with a hyphen, or none, behind any group of four digits, in braces or not.
 _LOOSE_UUID = re.compile(r"\{?(?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}\}?")
 _RESERVED = re.compile(r"\\*__[a-z_]+__")
@@ -36,7 +37,7 @@ _INT_MAX_DIGITS = 80
 
 def from_text(text: str) -> str | None:
     """The tenant that a text names, None for the empty text."""
-    if len(text) == _UUID_CHARS and _UUID.fullmatch(text):
+    if len(text) == _UUID_CHARS and UUID.fullmatch(text):
         return text.lower()
     if text.isalnum() and text.isascii() and len(text) <= TENANT_MAX_CHARS:
         return text
@@ -74,7 +75,7 @@ def from_number(text: str) -> str | None:
 
 def from_uuid(text: str) -> str | None:
     """The tenant that a text names where it is read as a uuid, in any form PostgreSQL takes."""
-    if len(text) == _UUID_CHARS and _UUID.fullmatch(text):
+    if len(text) == _UUID_CHARS and UUID.fullmatch(text):
         return text.lower()
     text = text.strip()
     if not _LOOSE_UUID.fullmatch(text) or text.startswith("{") != text.endswith("}"):

@@ -59,13 +59,11 @@ class _Patterns(NamedTuple):
     """What rows are made of.
 
     Attributes:
-        followed: A row behind which another follows.
         rows: All rows from the first on.
         row: One row.
         value: One value.
     """
 
-    followed: re.Pattern[str]
     rows: re.Pattern[str]
     row: re.Pattern[str]
     value: re.Pattern[str]
@@ -74,7 +72,7 @@ class _Patterns(NamedTuple):
 @lru_cache(maxsize=1)
 def _patterns() -> _Patterns:
     """Compiled with the first statement that needs them: they take 70 ms."""
-    texts = (rf"{_ROW}\s*+,", rf"{_ROW}(?:\s*+,\s*+{_ROW})*+", _ROW, _VALUE)
+    texts = (rf"{_ROW}(?:\s*+,\s*+{_ROW})*+", _ROW, _VALUE)
     return _Patterns(*(re.compile(text, re.IGNORECASE) for text in texts))
 
 
@@ -119,11 +117,11 @@ def bulk_rows(template: str) -> BulkRows | None:
     if start is None or _NEXT_ROW.search(template, start.end()) is None:
         return None
     patterns = _patterns()
-    if patterns.followed.match(template, start.end()) is None:
-        return None
     rows = patterns.rows.match(template, start.end())
     first = patterns.row.match(template, start.end())
-    if rows is None or first is None or _COMMA.match(template, rows.end()) is not None:
+    if rows is None or first is None or rows.end() == first.end():
+        return None
+    if _COMMA.match(template, rows.end()) is not None:
         # A row behind them is of another kind, and may be somebody else's.
         return None
     short = template[: first.end()] + template[rows.end() :]
@@ -140,21 +138,17 @@ def tenant_index(statement: exp.Expr, vocabulary: Vocabulary) -> int | None:
     return min(found)[1] if found else None
 
 
-def rows_node(
-    rows: BulkRows, template: str, index: int, tenant: Restriction | None = None
-) -> Restriction:
+def rows_node(rows: BulkRows, template: str, index: int, tenant: Restriction) -> Restriction:
     """Whom the rows name, each by its value at an index.
 
     Args:
         rows: Where they are.
         template: The text.
         index: Which value is the tenant.
-        tenant: Whom the first row names, if that is known.
+        tenant: Whom the first row names.
     """
     written = template[rows.start : rows.end]
     first = next(rows.rows(template))
-    if tenant is None:
-        tenant = _row_node(rows.values(first), index)
     operand = tenant.operands[0] if isinstance(tenant, Named) else None
     # Without digits all rows look alike: then each has as many slots and commas as the first.
     shape, shapes = _shape(first), _shape(written)
@@ -209,18 +203,3 @@ def _of_parameters(pieces: Iterable[str], first: Operand) -> Restriction:
 
 def _slot(value: str) -> int | None:
     return slot_of_string(value[1:-1]) if value.startswith("'") else slot_of_number(value)
-
-
-def _row_node(values: list[str], index: int) -> Restriction:
-    """Whom one row names."""
-    value = values[index] if index < len(values) else ""
-    if "::" in value or "(" in value or "[" in value:
-        return UNKNOWN
-    if value.startswith("'"):
-        return Named((Operand(slot=slot_of_string(value[1:-1])),))
-    if value.startswith(":"):
-        return Named((Operand(parameter=value[1:]),))
-    if value[:1].isdigit():
-        slot = slot_of_number(value)
-        return Named((Operand(slot=slot, text=None if slot is not None else value),))
-    return UNKNOWN

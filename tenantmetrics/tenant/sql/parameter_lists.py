@@ -6,10 +6,11 @@ of them would take eight times as long.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from operator import itemgetter, methodcaller
 from typing import Any
+
+from tenantmetrics.tenant.identity.tenant_ids import UUID
 
 __all__ = ["texts_of"]
 
@@ -17,7 +18,6 @@ _VALUE = itemgetter("value")
 _TEXT = itemgetter("stringValue")
 _NUMBER = itemgetter("longValue")
 _HINT = methodcaller("get", "typeHint")
-_WRITTEN = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}").fullmatch
 
 
 def texts_of(
@@ -48,7 +48,7 @@ def texts_of(
     if set(map(type, texts)) != {str}:
         return None
     # A UUID as most programs write it is one whether it is said or not.
-    return texts if not hints or (hints == {"UUID"} and all(map(_WRITTEN, texts))) else None
+    return texts if not hints or (hints == {"UUID"} and all(map(UUID.fullmatch, texts))) else None
 
 
 def _of_numbers(numbers: list[Any]) -> list[str] | None:

@@ -59,8 +59,14 @@ def function_name(node: exp.Expr) -> str:
     return node.sql_name().lower() if isinstance(node, exp.Func) else ""
 
 
+_BARE = frozenset({exp.Column, exp.Placeholder, exp.Literal, exp.Null})
+"""Most that is asked for, and has nothing around it."""
+
+
 def bare(node: exp.Expr | None) -> exp.Expr | None:
     """An expression without the parentheses, casts that keep identity, and collations around it."""
+    if node.__class__ in _BARE:
+        return node
     for _ in range(_MAX_WRAPPERS):
         keeps = isinstance(node, exp.Cast) and kept_cast(node.to) is not None
         if node is None or not (keeps or isinstance(node, _PAREN_OR_COLLATE)):

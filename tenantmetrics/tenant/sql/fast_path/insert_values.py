@@ -26,9 +26,7 @@ def written_to(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
     reader.source(PlainQuery(None), found.start("table"))
     if found["set"] and (
         vocabulary.schema is not None
-        or not columns.keys().isdisjoint(
-            reader.name(at) for at in range(found.start("set") + 1, found.end("set"))
-        )
+        or reader.mentions_tenant(found.start("set") + 1, found.end("set"))
     ):
         # The row that is there may be somebody else's, or is given to somebody.
         raise NotPlainError

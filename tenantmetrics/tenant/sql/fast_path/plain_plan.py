@@ -75,9 +75,7 @@ def _plan(reader: PlainReader, vocabulary: Vocabulary) -> Plan:
     if first == "U":
         reader.summary.append("UPDATE")
         change = reader.match(grammar.SET, reader.source(target, 1))
-        if not vocabulary.columns.keys().isdisjoint(
-            reader.name(at) for at in range(change.start() + 1, change.end())
-        ):
+        if reader.mentions_tenant(change.start() + 1, change.end()):
             # A row that is given to somebody.
             raise NotPlainError
         at = _others(reader, target, change.end(), "F")

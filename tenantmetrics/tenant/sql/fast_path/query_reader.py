@@ -270,6 +270,10 @@ class PlainReader:
             raise NotPlainError
         return Operand(slot=slot, cast=cast)
 
+    def mentions_tenant(self, start: int, end: int) -> bool:
+        """Whether a tenant column is among some tokens: a row that is given to somebody."""
+        return not self.columns.keys().isdisjoint(map(self.name, range(start, end)))
+
     def mentions(self) -> bool:
         """Whether a tenant column occurs."""
         if self.named:

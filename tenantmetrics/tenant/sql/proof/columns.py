@@ -103,13 +103,16 @@ class ReachScope:
     def columns(self, column: exp.Column) -> list[Output]:
         """What a column may mean: one, or several where the text does not tell."""
         name, qualifier = column.name.lower(), column.table.lower()
-        for scope in self._outward():
-            if qualifier:
-                binding = scope.bindings.get(qualifier)
+        if qualifier:
+            around: ReachScope | None = self
+            while around is not None:
+                binding = around.bindings.get(qualifier)
                 if binding is not None:
                     found = binding.relation.output(name)
                     return [found] if found is not None else []
-                continue
+                around = around.parent
+            return []
+        for scope in self._outward():
             listed = [b.relation.outputs[name] for b in scope.bindings.values()
                       if name in b.relation.outputs]  # fmt: skip
             if len(listed) == 1:
