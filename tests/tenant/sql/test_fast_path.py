@@ -176,7 +176,7 @@ def test_thousands_of_queries_in_queries_have_the_plan_of_the_whole_analysis():
     seed = random.SystemRandom().getrandbits(32)
     source = QueriesInQueries(random.Random(seed))
     taken = sum(is_the_same(source.one()) for _ in range(10_000))
-    assert taken > 2_000, (seed, taken)
+    assert taken > 1_600, (seed, taken)
 
 
 def test_every_statement_of_the_corpus_has_the_plan_of_the_whole_analysis(cases):
