@@ -2,11 +2,11 @@
 
 A generated ledger: 10,000 tenants, 5 operations, one file an hour and writer; and its table of
 statements, as many rows: four statements that work and one that does not, by tenant and hour. Each
-measurement is a process of its own, so that its peak memory is its own; the best of three counts,
-with the files in the cache. The month of 720 hours is 36 million rows a writer and as many of
-statements; REPORT_BENCH_HOURS chooses another size. REPORT_BENCH_WRITERS=4 goes on to 144 million
-rows in the same month, which have to cost four times the 36 million: that takes 4 GB of disk and
-ten minutes.
+measurement is a process of its own, so that its peak memory is its own; they take turns, the best
+of three counts, with the files in the cache. The month of 720 hours is 36 million rows a writer and
+as many of statements; REPORT_BENCH_HOURS chooses another size. REPORT_BENCH_WRITERS=4 goes on to
+144 million rows in the same month, which have to cost four times the 36 million: that takes 4 GB of
+disk and ten minutes.
 
 Budget for the month on two cores: 5 s and 1 GB where compute is divided by wall time, 15 s and 1 GB
 where it is divided by server time, which reads the table of statements too; `its multiple` says how
@@ -176,17 +176,23 @@ def _totals(database: Any, table: Any) -> list[StatementTotal]:
     ]
 
 
-def _best(script: str, root: Path) -> tuple[float, float, float, int]:
-    """Seconds, CPU seconds, peak MB and the sum of calls of the best of three processes."""
-    runs = []
+def _best(scripts: Sequence[str], root: Path) -> list[tuple[float, float, float, int]]:
+    """Of each script, seconds, CPU seconds, peak MB and the sum of calls of the best of three.
+
+    In turns, so that all meet the same moments of a machine that others use too.
+    """
+    runs: list[list[tuple[float, float, float, int]]] = [[] for _ in scripts]
     for _ in range(3):
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(root)], capture_output=True, text=True, check=True
-        )
-        took, cpu, peak, result = done.stdout.splitlines()[-1].split()
-        runs.append((float(took), float(cpu), float(peak), int(result)))
-    best_s, _, peak_mb, calls = min(runs)
-    return best_s, min(cpu_s for _, cpu_s, _, _ in runs), peak_mb, calls
+        for script, of_script in zip(scripts, runs, strict=True):
+            done = subprocess.run(
+                [sys.executable, "-c", script, str(root)],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            took, cpu, peak, result = done.stdout.splitlines()[-1].split()
+            of_script.append((float(took), float(cpu), float(peak), int(result)))
+    return [(min(run[0] for run in of), min(run[1] for run in of), *min(of)[2:]) for of in runs]
 
 
 def _formats() -> None:
@@ -250,9 +256,9 @@ def main() -> None:
 
 def _measure(folder: Path, rows: int) -> None:
     """Print a line of the table."""
-    plain_s, plain_cpu_s, _, plain = _best(_PLAIN, folder)
-    wall_s, wall_cpu_s, wall_mb, _ = _best(_WALL, folder)
-    took_s, cpu_s, peak_mb, calls = _best(_STATEMENT, folder)
+    found = _best((_PLAIN, _WALL, _STATEMENT), folder)
+    (plain_s, plain_cpu_s, _, plain), (wall_s, wall_cpu_s, wall_mb, _), (*took, calls) = found
+    took_s, cpu_s, peak_mb = took
     if plain != calls:
         sys.exit(f"the sums differ: {plain} and {calls}")
     print(

@@ -17,12 +17,10 @@ class Estimated(NamedTuple):
     Attributes:
         server_ns: Its server time.
         variance_ns2: The variance of its own error, which no other tenant shares.
-        calls: Its calls, by which an error of the overhead moves it; in the unit of `error_ns`.
     """
 
     server_ns: float
     variance_ns2: float
-    calls: float
 
 
 class Common(NamedTuple):
@@ -39,7 +37,6 @@ class Common(NamedTuple):
 
 def intervals(
     estimates: Sequence[Estimated],
-    error_ns: float,
     common: Sequence[Common] = (),
     *,
     z: float = Z,
@@ -47,14 +44,13 @@ def intervals(
     """The 95 % interval of each tenant's share, as server time of the same total.
 
     With s a tenant's server time, S the sum and p = s / S, the delta method gives
-    `S² var(p) = (1 - p)² v + p² (V - v) + (n - p N)² e²`: v is its variance and V all tenants',
-    n its calls and N all, e the standard error of the mean overhead. Each further error that is
-    common to several has a term like the last.
+    `S² var(p) = (1 - p)² v + p² (V - v) + Σ (n - p N)² e²`: v is its variance and V all tenants'.
+    The sum is over what moves several at once: n is what the tenant has of it and N what all have,
+    e its standard error.
 
     Args:
         estimates: One a tenant.
-        error_ns: The standard error of the overhead's mean, nanoseconds a call.
-        common: What else moves several tenants at once; amounts in the order of the estimates.
+        common: What moves several tenants at once; amounts in the order of the estimates.
         z: Standard errors on each side.
 
     Returns:
@@ -63,16 +59,13 @@ def intervals(
     total = math.fsum(estimate.server_ns for estimate in estimates)
     if total <= 0:
         return [(0.0, 0.0) for _ in estimates]
-    calls = math.fsum(estimate.calls for estimate in estimates)
     variance = math.fsum(estimate.variance_ns2 for estimate in estimates)
     wholes = [math.fsum(error.amounts) for error in common]
     found = []
     for number, estimate in enumerate(estimates):
         share = estimate.server_ns / total
-        squared = (
-            (1 - share) ** 2 * estimate.variance_ns2
-            + share**2 * (variance - estimate.variance_ns2)
-            + (estimate.calls - share * calls) ** 2 * error_ns**2
+        squared = (1 - share) ** 2 * estimate.variance_ns2 + share**2 * (
+            variance - estimate.variance_ns2
         )
         for shared, whole in zip(common, wholes, strict=True):
             squared += ((shared.amounts[number] - share * whole) * shared.error_ns) ** 2

@@ -10,6 +10,7 @@ from simulation import MEAN_NS, Sums, World, moved
 
 from tenantmetrics.servertime import (
     MISFIT,
+    Common,
     Estimated,
     Metered,
     Moments,
@@ -52,8 +53,9 @@ def estimated(one, method):
             found[tenant][0] += part.server_ns
             found[tenant][1] += part.variance_ns2
             found[tenant][2] += sums.calls
-    estimates = [Estimated(max(0.0, ns), variance, calls) for ns, variance, calls in found]
-    return [one.server_ns for one in estimates], intervals(estimates, error)
+    estimates = [Estimated(max(0.0, ns), variance) for ns, variance, _ in found]
+    common = Common([calls for _, _, calls in found], error)
+    return [one.server_ns for one in estimates], intervals(estimates, [common])
 
 
 @pytest.mark.parametrize(

@@ -178,9 +178,8 @@ def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amorti
             part = Decimal(part_s) / Decimal(length_s)
             row = replace(
                 row, amount=row.amount * part, quantity=row.quantity * part, cut=True,
-                other=None if row.other is None else row.other * part,
-                listed=None if row.listed is None else row.listed * part,
-                contracted=None if row.contracted is None else row.contracted * part,
+                other=_times(row.other, part), listed=_times(row.listed, part),
+                contracted=_times(row.contracted, part),
                 hour=None if row.hour is None else max(row.hour, period.hours.start),
             )  # fmt: skip
         if not passes:
@@ -217,6 +216,10 @@ def _sorted(rows: list[Any], table: Table, form: Form, period: Period, *, amorti
         ),
         places=dict(sorter.places),
     )
+
+
+def _times(amount: Decimal | None, part: Decimal) -> Decimal | None:
+    return None if amount is None else amount * part
 
 
 def _filter(table: Table, form: Form, only: BillFilter) -> tuple[str, dict[str, object]]:

@@ -195,6 +195,5 @@ def _settled(
         found[tenant] = Estimated(
             kept.get(tenant, 0.0) * factor + said,
             said_variance if said else variance.get(tenant, 0.0),
-            0.0 if said else calls.get(tenant, 0.0),
         )
     return found

@@ -168,7 +168,7 @@ class ServerTimeEstimate:
             server = divided(plain[number], known[0], with_errors=False).tenants
             shares = divided(weighted[number], known[1])
             weighed = shares.tenants
-            bounds = intervals(list(weighed.values()), 0.0, shares.common)
+            bounds = intervals(list(weighed.values()), shares.common)
             for tenant, estimate in server.items():
                 amounts[tenant][0] += estimate.server_ns
             for (tenant, estimate), (low, high) in zip(weighed.items(), bounds, strict=True):

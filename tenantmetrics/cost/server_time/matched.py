@@ -43,7 +43,8 @@ class Matched:
         unmetered_ns: What no metered call caused.
         strangers: The largest statements of the view that are none of ours: fingerprint and time.
         missing: Our statements that the view does not show: fingerprint and calls.
-        ours: Our calls of the statements that matched, by the record.
+        ours: Our calls of the plain statements that matched, by the record.
+        ours_ns: Their time by the view.
         failing: By fingerprint, the part of our calls that failed, where some did.
         uncounted: Our calls above the executions that the view has of their statements.
         too_long: Our calls of statements of which it says more time than they took.
@@ -61,6 +62,7 @@ class Matched:
     strangers: list[tuple[int, float]] = field(default_factory=list)
     missing: list[tuple[int, float]] = field(default_factory=list)
     ours: Residue = field(default_factory=Residue)
+    ours_ns: float = 0.0
     failing: dict[int, float] = field(default_factory=dict)
     uncounted: float = 0.0
     too_long: float = 0.0
@@ -92,10 +94,10 @@ class Matched:
         """
         if overhead.whole.source is not OverheadSource.WORKLESS:
             return None
-        mine = math.fsum(self.work_ns.values())
         noise = math.sqrt(_noise2(self.ours, overhead))
-        if self.ours.rest_ns > most * mine and self.ours.rest_ns - mine > Z * noise:
-            return mine
+        apart = self.ours.rest_ns - self.ours_ns
+        if self.ours.rest_ns > most * self.ours_ns and apart > Z * noise:
+            return math.fsum(self.work_ns.values())
         return None
 
     @property
@@ -206,12 +208,15 @@ def _rest(
     rests = {True: Residue(), False: Residue()}
     for statement, residue in known.items():
         matched = statement in found.work_ns
+        if matched and residue.is_plain:
+            found.ours.rest_ns += residue.rest_ns
+            found.ours.calls += residue.calls
+            found.ours_ns += found.work_ns[statement]
         rests[matched].rest_ns += residue.rest_ns
         rests[matched].calls += residue.calls
         if not matched:
             found.missing.append((statement, residue.calls))
     mine, others = rests[False], rests[True]
-    found.ours = others
     found.unmetered_ns = unmatched_ns
     if not mine.calls:
         return

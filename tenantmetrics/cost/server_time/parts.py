@@ -22,7 +22,7 @@ from tenantmetrics.cost.server_time.overheads import (
 )
 from tenantmetrics.cost.server_time.record import Record, Segment
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad
-from tenantmetrics.cost.server_time.works import works
+from tenantmetrics.cost.server_time.works import residues, works
 from tenantmetrics.servertime import Metered, OverheadSource, Verdict, Work, between, metered
 from tenantmetrics.servertime.load import Z
 
@@ -121,7 +121,7 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
     # Nor is anything unmetered that is ours if calls without work have the overhead of the others.
     doubt_ns = max(0.0, part.overhead.whole.mean_ns - part.overhead.workless_ns)
     if part.method is Method.DB_LOAD:
-        _doubt(part, math.fsum(server.load_ns[key] for key in part.keys), rests, whole, error)
+        _doubt(part, math.fsum(server.load_ns[key] for key in part.keys), whole, error)
     for key in part.keys:
         mine, calls = rests[key]
         noise = math.sqrt(calls * part.overhead.whole.variance_ns2 + (calls * error) ** 2)
@@ -145,7 +145,6 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
 def _doubt(
     part: Part,
     total_ns: float,
-    rests: Mapping[HourKey, tuple[float, float]],
     calls: float,
     error_ns: float,
 ) -> None:
@@ -156,10 +155,12 @@ def _doubt(
     """
     if part.overhead.whole.source is not OverheadSource.WORKLESS:
         return
-    mine = math.fsum(rest for rest, _ in rests.values())
+    mine = math.fsum(
+        rest.rest_ns for rest in residues(part.segment, part.overhead).values() if rest.is_plain
+    )
     noise = math.sqrt(calls * part.overhead.whole.variance_ns2 + (calls * error_ns) ** 2)
     # DBLoad is known from a look a second.
-    noise = math.hypot(noise, math.sqrt(mine * 1e9))
+    noise = math.hypot(noise, math.sqrt(max(0.0, mine) * 1e9))
     if mine > _TOO_LOW * total_ns and mine - total_ns > Z * noise:
         part.doubted, part.method = (part.method, total_ns), Method.RECORD
 

@@ -35,7 +35,8 @@ _PARAMETER = (
     r"|(?i:cast)\s*+\(\s*+(?::|\$(?=[0-9]))\w++\s++(?i:as)\s++[A-Za-z_]\w*+\s*+\))\s*+"
 )
 _EITHER = rf"(?:{_ELEMENT}|{_PARAMETER})"
-_OPENING = r"(?<![\w$.\x80-\U0010FFFF])(?i:in\s*+\(|array\s*+\[)"
+# Its first letter is looked at first, so that the search leaps from one to the next.
+_OPENING = r"(?=[iIaA])(?<![\w$.\x80-\U0010FFFF])(?i:in\s*+\(|array\s*+\[)"
 _LIST = rf"{_ELEMENT}(?:,{_ELEMENT}){{{_SHORT_LIST},}}+"
 _PARAMETERS = rf"{_PARAMETER}(?:,{_PARAMETER}){{{_MANY_PARAMETERS // 3},}}+"
 _MIXED = rf"{_EITHER}(?:,{_EITHER}){{{_MANY_PARAMETERS // 3},}}+"
@@ -53,7 +54,7 @@ _SIGN_OR_CAST = re.compile(r"-|::\w+")
 _SLOT = re.compile(r"'slot([0-9]+)'|88([0-9]{8})")
 _SLOT_WITH_CAST = r"-?(?:'slot[0-9]+'|88[0-9]{8})(?:::[A-Za-z_]\w*+)?"
 _LIST_OF_SLOTS = re.compile(
-    rf"(\b(?:in\s*\(|array\s*\[)\s*)"
+    rf"((?=[ia])\b(?:in\s*\(|array\s*\[)\s*)"
     rf"({_SLOT_WITH_CAST}(?:\s*,\s*{_SLOT_WITH_CAST}){{{_SHORT_LIST},}}+)(?=\s*[)\]])",
     re.IGNORECASE,
 )
