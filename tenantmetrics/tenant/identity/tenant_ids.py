@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from tenantmetrics.limits import TENANT_MAX_CHARS
 
-__all__ = ["UUID", "from_field", "from_number", "from_text", "from_uuid"]
+__all__ = ["UUID", "are_plain", "from_field", "from_number", "from_text", "from_uuid"]
 
 UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 """A UUID as most programs write it."""
@@ -54,6 +54,18 @@ def from_text(text: str) -> str | None:
         digest = hashlib.sha256(data).hexdigest()
         text = f"{text[: TENANT_MAX_CHARS - len(digest) - 1]}…{digest}"
     return text
+
+
+def are_plain(texts: Collection[str]) -> bool:
+    """Whether each of many texts is a tenant as it is written, told faster than one by one.
+
+    Args:
+        texts: None of them is empty. Where False, `from_text` says what they are.
+    """
+    if max(map(len, texts), default=0) >= _UUID_CHARS:
+        return False
+    joined = "".join(texts).replace("-", "")
+    return joined.isalnum() and joined.isascii()
 
 
 def from_number(text: str) -> str | None:

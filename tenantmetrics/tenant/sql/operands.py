@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tenantmetrics.tenant.identity.tenant_ids import from_field, from_number, from_text, from_uuid
+from tenantmetrics.tenant.identity.tenant_ids import (
+    are_plain,
+    from_field,
+    from_number,
+    from_text,
+    from_uuid,
+)
 from tenantmetrics.tenant.sql.array_literals import array_elements
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.literals import SLOT_NAME, Literal, Literals
@@ -234,7 +240,10 @@ class Operand:
             return None
         read = _QUICK_READERS.get(self.cast) if not self.sign else None
         if read is not None:
-            named = [read(element) for element in elements if element]
+            given = [element for element in elements if element]
+            if read is from_text and are_plain(given):
+                return tuple(given)
+            named = map(read, given)
             return tuple([tenant for tenant in named if tenant is not None])
         tenants: list[str] = []
         for element in elements:

@@ -27,7 +27,7 @@ TOO_LONG = "$too_long$"
 """Ends a template whose text was cut; no PostgreSQL statement holds it outside a literal."""
 _STRING_SLOT = "slot"
 _NUMBER_SLOT = 8_800_000_000
-_MAX_READ = 2_400
+_MAX_READ = 2_000
 """Literals and comments of a text that is read by the rules in full; one that has more names
 nobody."""
 _LITERALS = frozenset({TokenKind.STRING, TokenKind.NUMBER})

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from tenantmetrics.limits import TENANT_MAX_CHARS
 from tenantmetrics.records import IDLE, OVERFLOW, SHARED, UNATTRIBUTED
-from tenantmetrics.tenant.identity.tenant_ids import from_field, from_number, from_text, from_uuid
+from tenantmetrics.tenant.identity.tenant_ids import (
+    are_plain,
+    from_field,
+    from_number,
+    from_text,
+    from_uuid,
+)
 
 UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 
@@ -97,3 +103,12 @@ def test_long_names_stay_apart():
     one, other = from_text("x" * 5_000 + "1"), from_text("x" * 5_000 + "2")
     assert one != other
     assert len(one) == len(other) == TENANT_MAX_CHARS
+
+
+@given(st.lists(st.text(st.sampled_from("aB7-_é'\\ "), min_size=1, max_size=40), max_size=5))
+def test_many_that_are_plain_are_what_each_of_them_is(texts):
+    """And none of another kind is taken for one."""
+    if are_plain(texts):
+        assert [from_text(text) for text in texts] == texts
+    assert are_plain(["acme", "bee-7", "42"])
+    assert not are_plain(["acme", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11"])
