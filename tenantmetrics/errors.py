@@ -42,7 +42,6 @@ __all__ = [
 
 _USER = re.compile(r"(://)[^/?#@\s'\"]+@")
 _QUERY = re.compile(r"(://[^?\s'\"]*\?)[^\s'\"]+")
-_HOST_WITH_AT = re.compile(r"host(?: name)? ['\"][^'\"]*@")
 
 
 def redacted(text: str) -> str:
@@ -50,15 +49,16 @@ def redacted(text: str) -> str:
     return _QUERY.sub(r"\1***", _USER.sub(r"\1***@", text))
 
 
-def why_unreachable(error: Exception) -> str:
+def why_unreachable(error: Exception, url: str) -> str:
     """Why psycopg made no connection, on one line, without what its URL may carry of secrets.
 
     Args:
         error: What `psycopg.connect` raised. A URL that it cannot read it quotes in part, and of a
-            password with an @ it takes the end for the host.
+            password with an @ it takes the end for the host, the port or the database.
+        url: What it was to connect to.
     """
     text = redacted(" ".join(str(error).split()))
-    if type(error).__name__ == "ProgrammingError" or _HOST_WITH_AT.search(text):
+    if type(error).__name__ == "ProgrammingError" or url.partition("?")[0].count("@") > 1:
         return (
             "its URL cannot be read: it is postgresql://user@host:5432/database, with special "
             "characters of a password as %40 for @ and so on"

@@ -14,6 +14,6 @@ def is_loopback(host: str) -> bool:
         host: A name or an address; an IPv6 address may stand in brackets.
     """
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
     except ValueError:
         return host == "localhost"

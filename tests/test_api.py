@@ -16,9 +16,9 @@ PUBLIC = {
     " PriceError ReportError RlsError ServerLoadError TenantMetricsError TenantRefusedError"
     " TransactionTimedOutError UnbalancedError redacted",
     "tenantmetrics.config": "BILLED_BYTES Config METRIC_LEVELS SETTINGS SIGTERM load misspelt",
-    "tenantmetrics.records": "Attribution Call Claim Claims Exemplar IDLE Misuse OK OVERFLOW SHARED"
-    " Series SeriesKey SessionKind SessionStep SessionVerb Source Transition UNATTRIBUTED UNMETERED"
-    " Window",
+    "tenantmetrics.records": "Attribution Call Claim Claims Exemplar IDLE Misuse OK OVERFLOW"
+    " CANCELLED SHARED Series SeriesKey SessionKind SessionStep SessionVerb Source Transition"
+    " UNATTRIBUTED UNMETERED Window",
     "tenantmetrics.capture.request": "NO_IDENTITY PythonValues Request TenantSource",
     "tenantmetrics.capture.recorder": "ClaimsOf Entries Record Recorder recorder",
     "tenantmetrics.export.base": "ExportError Exporter",

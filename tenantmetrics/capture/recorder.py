@@ -35,8 +35,7 @@ from tenantmetrics.capture.request import NO_IDENTITY, Request, Underway, kinds_
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.health import Health, Loss
 from tenantmetrics.life import in_children
-from tenantmetrics.records import OK
-from tenantmetrics.records.call import CANCELLED
+from tenantmetrics.records import CANCELLED, OK
 
 __all__ = ["ClaimsOf", "Entries", "Record", "Recorder", "recorder"]
 

@@ -82,7 +82,10 @@ def fail_over(statement: Statement, wanted: FailOver | None) -> None:
             typer.echo(f"tenantmetrics: {_plain(f'{words}: {state.unknown}')}", err=True)
         if not lines_of(state.budget, statement):
             # A slip in its name would let everything pass.
-            words = f"warning: {state.budget.scope} {state.budget.name}: no line is of this budget"
+            words = (
+                f"warning: {state.budget.scope} {state.budget.name}: no line is of this budget: "
+                "no usage, or a misspelt name"
+            )
             typer.echo(f"tenantmetrics: {_plain(words)}", err=True)
         if line := _line(state, statement, by_forecast=by_forecast):
             lines.append(_plain(line))

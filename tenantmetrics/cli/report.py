@@ -196,8 +196,8 @@ def report(
         amortized=amortized or None,
     )  # fmt: skip
     keep_inputs(
-        (prices, capacity, storage, tenants, rates, clusters, invoice_rules, *invoice.earlier),
-        bill or (),
+        (ledger, prices, capacity, storage, tenants, rates, clusters, invoice_rules),
+        (*(bill or ()), *map(str, invoice.earlier)),
         (*(output or ()), *invoice.files),
     )
     # A tenant and a file: then that is the tenant's, and nobody else's figures are in it.

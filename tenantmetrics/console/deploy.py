@@ -292,4 +292,4 @@ def _wait(client: Any, kind: str, stack: str) -> None:
         answer: Any = error.last_response
         last = (answer.get("Stacks") or [{}])[0]
         reason = last.get("StackStatusReason") or last.get("StackStatus") or error
-        raise ConsoleError(f"stack {stack!r} did not reach its state: {reason}") from None
+        raise ConsoleError(f"stack {stack!r} was not deployed: {reason}") from None

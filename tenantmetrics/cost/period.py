@@ -10,7 +10,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
 
-__all__ = ["billing_months", "day", "month_of", "parse_month", "part_of", "zone"]
+__all__ = [
+    "billing_months",
+    "day",
+    "is_billing_month",
+    "month_of",
+    "parse_month",
+    "part_of",
+    "zone",
+]
 
 _MONTHS = 12
 _HOUR_S = 3600
@@ -65,13 +73,22 @@ def month_of(moment_s: int, timezone: str = "UTC") -> Period:
 
 
 def billing_months(period: Period) -> list[str]:
-    """The months that AWS bills a period's hours in: in UTC, one for a month in UTC."""
+    """The months that AWS bills a period's hours in: in UTC, one for a month in UTC.
+
+    One alone need not be of the same hours: March ends an hour earlier in London.
+    """
     return list(
         dict.fromkeys(
             f"{datetime.fromtimestamp(second, UTC):%Y-%m}"
             for second in (period.start_s, period.start_s + 15 * _DAY_S, period.end_s - 1)
         )
     )
+
+
+def is_billing_month(period: Period) -> bool:
+    """Whether a period is a month as AWS bills it: its borders are those of a month in UTC."""
+    month = month_of(period.start_s)
+    return (period.start_s, period.end_s) == (month.start_s, month.end_s)
 
 
 def day(moment_s: int) -> str:

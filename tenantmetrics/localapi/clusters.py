@@ -29,7 +29,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tenantmetrics.dataapi import guesses
 from tenantmetrics.dataapi.errors import ApiError
-from tenantmetrics.errors import LocalApiError
+from tenantmetrics.errors import LocalApiError, why_unreadable
 
 __all__ = ["EMBEDDED", "Cluster", "Directory", "Secret", "cluster_arn", "load", "secret_arn"]
 
@@ -198,9 +198,9 @@ def load(
     """
     try:
         content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise LocalApiError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise LocalApiError(f"cannot read {path}: {why_unreadable(error)}") from None
+    except tomllib.TOMLDecodeError as error:
         raise LocalApiError(f"{path} is not TOML: {error}") from None
     known = {"cluster", "secret"}
     if unknown := set(content) - known:

@@ -57,4 +57,6 @@ def probe(url: str) -> None:
     try:
         psycopg.connect(url, connect_timeout=_CONNECT_TIMEOUT_S).close()
     except psycopg.Error as error:
-        raise LocalApiError(f"PostgreSQL cannot be reached: {why_unreachable(error)}") from None
+        raise LocalApiError(
+            f"PostgreSQL cannot be reached: {why_unreachable(error, url)}"
+        ) from None

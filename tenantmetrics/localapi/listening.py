@@ -41,7 +41,7 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
         LocalApiError: Nobody can listen there.
     """
     if not 0 <= port <= _MAX_PORT:  # getaddrinfo would take it modulo 65,536
-        raise LocalApiError(f"port {port}: must be 0 (any free one) to {_MAX_PORT}")
+        raise LocalApiError(f"port {port}: must be 0 (any free one) to {_MAX_PORT}").about("port")
     with contextlib.ExitStack() as stack:
         try:
             family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -49,6 +49,10 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
             if os.name == "posix":
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
+        except UnicodeError:
+            raise LocalApiError(f"{host!r} is not a host name: choose another host").about(
+                "host"
+            ) from None
         except OSError as error:
             other = "port" if error.errno in _PORT_ERRORS else "host"
             raise LocalApiError(

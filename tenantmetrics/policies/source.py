@@ -178,7 +178,7 @@ class PostgresConnection:
                 options=f"-c statement_timeout={_STATEMENT_TIMEOUT_S}s",
             )
         except psycopg.Error as error:
-            raise RlsError(f"PostgreSQL cannot be reached: {why_unreachable(error)}") from None
+            raise RlsError(f"PostgreSQL cannot be reached: {why_unreachable(error, url)}") from None
 
     def __enter__(self) -> Self:
         return self

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantmetrics.records.call import (
+    CANCELLED,
     IDLE,
     OK,
     OVERFLOW,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tenantmetrics.records.window import Exemplar, Series, SeriesKey, Window
 
 __all__ = [
+    "CANCELLED",
     "IDLE",
     "OK",
     "OVERFLOW",
@@ -53,6 +55,10 @@ __all__ = [
     "Transition",
     "Window",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> Any:

@@ -22,6 +22,7 @@ _NAMES = {
     "usage": "REPORT_LEDGER",
     "bill": "REPORT_BILL",
     "tag": "REPORT_BILL_TAG",
+    "bill_account": "REPORT_BILL_ACCOUNT",
     "bill_cluster": "REPORT_BILL_CLUSTER",
     "cluster": "REPORT_CLUSTER",
     "tenants": "REPORT_TENANTS",

@@ -166,7 +166,7 @@ class Postgres:
                 f"-c statement_timeout={_STATEMENT_TIMEOUT_S}s",
             )
         except psycopg.Error as error:
-            reason = why_unreachable(error)
+            reason = why_unreachable(error, url)
             raise ServerLoadError(f"PostgreSQL cannot be reached: {reason}") from None
 
     def __enter__(self) -> Self:

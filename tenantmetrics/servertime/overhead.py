@@ -33,13 +33,13 @@ _LONG_MISFIT = 0.25
 works long is kept waiting longer too; 10 to 60 % were measured there, nothing on an idle one."""
 _MOST_RESTLESS = 4.0
 """A kind's own spread counts up to so many times that of the quietest: the rest is its work's."""
-_MOST_RARE = 200
-"""The same of statements that are called a few times each: none alone says much."""
 _RARE_SPREAD = 1.2
 """One call's deviation, beside the mean of the cheaper half of all: 1.2 where they are log-normal
 and the 99th percentile is four times the median."""
 _MOST_KINDS = 50
 """Statements that the overhead is told by, the cheapest: longer ones say next to nothing of it."""
+_MOST_RARE = 200
+"""The same of statements that are called a few times each: none alone says much."""
 
 _K = TypeVar("_K", bound=Hashable)
 

@@ -148,6 +148,7 @@ def test_a_port_in_use_is_one_line_and_no_success():
         (["--verify", "key"], "KEY:SECRET"),
         (["--clusters", "a.toml", "--postgres", "x"], "--clusters"),
         (["--host", "203.0.113.1", "--port", "0"], "cannot listen"),
+        (["--host", "a..b", "--port", "0"], "'a..b' is not a host name"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_no_success(arguments, complaint, monkeypatch, capsys):

@@ -18,6 +18,7 @@ def test_nothing_that_is_read_is_written_over(tmp_path, monkeypatch):
     bill.write_text("x")
     for inputs, bills, file in (
         ((), ("exports/b.csv",), bill),
+        (("usage.json", "s3://books/ledger"), (), tmp_path / "usage.json"),
         (("tenants.csv", None), (), tmp_path / "exports" / ".." / "tenants.csv"),
         ((tmp_path / "sent.jsonl",), ("",), tmp_path / "sent.jsonl"),
     ):

@@ -86,8 +86,9 @@ def result(*charges, estimated=False):
     }
 
 
-def queue(post, *pages):
+def queue(post, *pages, **more):
     results = [{"ResultsByTime": [page], "DimensionValueAttributes": []} for page in pages]
+    results[0] |= more
     post("/moto-api/static/ce/cost-and-usage-results", {"results": results})
 
 
@@ -111,11 +112,35 @@ def test_account_and_tag_are_part_of_the_question(aws_account):
     assert load(["cost-explorer"], NOVEMBER, only=both).total == 2
 
 
+def test_a_month_of_several_pages_is_all_of_them(aws_account):
+    """Each page has some groups of the same month."""
+    first = result(("1", "Aurora:StorageUsage", "Usage"))
+    second = result(("2", "Aurora:StorageUsage", "Tax"), estimated=True)
+    queue(aws_account, first, second, NextPageToken="more")
+    bill = load(["cost-explorer"], NOVEMBER)
+    assert bill.total == 3
+    assert bill.estimated
+    assert not bill.draft
+
+
+@pytest.mark.parametrize("zone", ["Europe/London", "Europe/Lisbon", "Atlantic/Azores"])
+def test_a_month_that_is_an_hour_off_is_another_than_cost_explorers(aws_account, zone):
+    """Clocks are put forward in it: it is within one month in UTC, and not all of it."""
+    march = parse_month("2026-03", zone)
+    with pytest.raises(
+        ReportError, match=r"2026-03 in the time zone .* is from 2026-03-01 0"
+    ) as no:
+        load(["cost-explorer"], march)
+    assert no.value.fields == ("timezone",)
+    queue(aws_account, result(("1", "x", "Usage")))
+    assert load(["cost-explorer"], parse_month("2026-11", "Europe/London")).total == 1
+
+
 def test_what_cost_explorer_cannot_do_is_one_clear_error(aws_account):
     """No filter by cluster, no months of another zone, nothing for the month."""
     for only, period, error in (
         (BillFilter(cluster="c"), NOVEMBER, "cannot filter a month by cluster"),
-        (None, parse_month("2026-11", "Europe/Berlin"), "bills months in UTC"),
+        (None, parse_month("2026-11", "Europe/Berlin"), "has months in UTC only"),
         (None, NOVEMBER, "Cost Explorer's answer holds nothing for 2026-11"),
     ):
         with pytest.raises(ReportError, match=error):

@@ -74,6 +74,35 @@ def test_three_months_of_a_zone_hold_every_cent_of_the_one_between(hours, zone):
     assert all(abs(tax - Decimal("7.20")) < Decimal("0.01") for tax in taxes)
 
 
+def test_each_charge_is_of_one_month_where_the_clocks_are_put_forward(tmp_path):
+    """London's March ends an hour before AWS's: its last hour there is of April."""
+    march, april = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
+    hour = timedelta(hours=1)
+    moments = [
+        (10, march, march + timedelta(days=9)), (1, march, april - hour),
+        (20, april, april + timedelta(days=9)),
+        # A correction of February is on March's bill.
+        (5, march, march - 9 * hour),
+    ]  # fmt: skip
+    rows = [
+        *(_row(amount, month, "Usage", at, at + hour, ACU) for amount, month, at in moments),
+        # What is of more than its billing month is within it all the same.
+        _row("7.44", march, "Purchase", march, march + timedelta(days=365), ""),
+    ]
+    path = tmp_path / "bill.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+
+    def totals(zone):
+        periods = [parse_month(month, zone) for month in ("2026-03", "2026-04")]
+        return [str(round(load([path], period).total, 2)) for period in periods]
+
+    assert totals("UTC") == ["23.44", "20.00"]
+    assert totals("Europe/London") == ["22.43", "21.01"]
+    # The first hour of March in UTC is of February there.
+    assert totals("Atlantic/Azores") == ["23.43", "20.00"]
+
+
 @pytest.mark.parametrize(
     ("zone", "missing"), [*((z, "2026-10") for z in AHEAD), *((z, "2026-12") for z in BEHIND)]
 )

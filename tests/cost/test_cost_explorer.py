@@ -36,10 +36,15 @@ def answer(*results, dimensions=("USAGE_TYPE", "RECORD_TYPE")):
 
 
 MONTH = answer(("2026-11-01", "2026-12-01", [((ACU, "Usage"), "5")]))
+TOTAL = {
+    "TimePeriod": {"Start": "2026-11-01", "End": "2026-12-01"},
+    "Groups": [],
+    "Total": {"UnblendedCost": {"Amount": "5", "Unit": "USD"}},
+}
 
 
-def read(data):
-    return parse(data, "the answer", "Cost Explorer", NOVEMBER, amortized=False)
+def read(data, period=NOVEMBER):
+    return parse(data, "the answer", "Cost Explorer", period, amortized=False)
 
 
 def changed(*path, to):
@@ -76,6 +81,12 @@ GROUP = ("ResultsByTime", 0, "Groups", 0)
         changed(*GROUP, "Metrics", "UnblendedCost", "Unit", to="US dollars"),
         changed(*GROUP, "Metrics", "UnblendedCost", "Unit", to=None),
         answer(*2 * [("2026-11-01", "2026-12-01", [((ACU, "Usage"), "5")])]),
+        answer(("2026-11-01", "2026-12-01", 2 * [((ACU, "Usage"), "5")])),
+        answer(
+            ("2026-11-01", "2026-12-01", [((ACU, "Usage"), "5")]),
+            ("2026-11-02", "2026-11-03", [((ACU, "Tax"), "5")]),
+        ),
+        {**MONTH, "ResultsByTime": [*MONTH["ResultsByTime"], *2 * [TOTAL]]},
         answer(("2026-11-01", "2027-01-01", [((ACU, "Usage"), "5")])),
     ],
 )
@@ -93,6 +104,24 @@ def test_days_add_up_and_those_that_are_missing_make_a_draft():
     assert bill.total == 10
     assert bill.draft == ("Cost Explorer's answer has nothing of 2026-11-03 to 2026-11-30",)
     assert read(MONTH).draft == ()
+
+
+def test_pages_of_one_time_are_put_together():
+    """Of more groups than fit one page, each page says the month and has other groups."""
+    pages = [("2026-11-01", "2026-12-01", [((ACU, kind), "5")]) for kind in ("Usage", "Tax")]
+    bill = read(answer(*pages))
+    assert bill.total == 10
+    assert bill.draft == ()
+
+
+def test_a_month_has_the_borders_of_the_month_in_utc():
+    """Where a zone's month has others, be it by an hour, the message says which."""
+    march = answer(("2026-03-01", "2026-04-01", [((ACU, "Usage"), "5")]))
+    assert read(march, parse_month("2026-03", "Atlantic/Reykjavik")).total == 5
+    with pytest.raises(ReportError, match=r"to 2026-03-31 23:00 UTC: take the month in UTC"):
+        read(march, parse_month("2026-03", "Europe/London"))
+    with pytest.raises(ReportError, match=r"is from 2026-03-01 01:00 to 2026-04-01 00:00 UTC"):
+        read(march, parse_month("2026-03", "Atlantic/Azores"))
 
 
 def test_the_service_tells_a_database_that_is_not_aurora():

@@ -93,9 +93,22 @@ def older_ledger(worked_ledger, as_version_1):
     return worked_ledger
 
 
-def test_hours_of_version_1_are_divided_by_the_servers_number_where_there_is_one(older_ledger):
-    """Load alone: what calls took beyond it is overhead, the same for each; and that is said."""
+@pytest.mark.parametrize("has_snapshots", [False, True])
+def test_hours_of_version_1_are_divided_by_the_servers_number_where_there_is_one(
+    older_ledger, has_snapshots
+):
+    """Load alone: what calls took beyond it is overhead, the same for each; and that is said.
+
+    Snapshots of `pg_stat_statements` are of no use to them, and stand in nothing's way.
+    """
     say_load(older_ledger, 12)
+    if has_snapshots:
+        row = {
+            "start_s": START_S, "end_s": START_S + 7200, "resource_arn": ARN, "database": "app",
+            "fingerprint": 1, "queryid": 1, "summary": "SELECT x", "calls": 9, "exec_ns": 9,
+            "rows": 0, "blocks_read": 0, "blocks_hit": 0, "gap": "",
+        }  # fmt: skip
+        tables.write(older_ledger, tables.STATEMENTS, START_S, "test", [row])
     statement = monthly(asked(older_ledger, idle="weighted"))
     shares = compute(statement)
     assert shares["heavy"] / sum(shares.values()) > Decimal("0.9")
@@ -131,8 +144,9 @@ def test_hours_of_version_1_whose_tenants_the_server_names_are_divided_by_its_wo
         assert server_time.tenants[tenant].server_ns == pytest.approx(expected, rel=0.05)
     for words in ("1 of 2 hours have no statements", "In 1 of the hours"):
         assert any(words in note for note in statement.notes)
-    with pytest.raises(ReportError, match="server time by db-load cannot be had"):
+    with pytest.raises(ReportError, match="server time by db-load cannot be had") as error:
         monthly(asked(older_ledger, server_time="db-load"))
+    assert "no cluster that was called" not in str(error.value)
 
 
 @pytest.mark.parametrize("method", ["statements", "performance-insights", "db-load", "activity"])

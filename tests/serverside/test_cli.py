@@ -137,6 +137,8 @@ def test_wrong_arguments_are_a_usage_error(arguments, says, aws_at, unused_port,
     [
         "postgresql://meter:hunter%zz@h/app",
         "postgresql://meter:pass@hunter@h/app",
+        "postgresql://meter:pass@hunter/x@127.0.0.1:1/app",
+        "postgresql://meter:pass@pass:hunter@127.0.0.1:1/app",
         "postgresql://meter:hun ter@h/app",
         "meter:hunter@h/app",
         "host=h password=pass hunter dbname=app",

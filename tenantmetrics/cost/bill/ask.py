@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
-from tenantmetrics.cost.bill.cost_explorer import parse
+from tenantmetrics.cost.bill.cost_explorer import parse, refuse_other_zone
 from tenantmetrics.cost.bill.model import Bill, BillFilter
-from tenantmetrics.cost.period import billing_months
+from tenantmetrics.cost.period import day
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
 
@@ -24,7 +23,7 @@ def ask(period: Period, only: BillFilter, *, amortized: bool) -> Bill:
     """Ask Cost Explorer for a month. Needs `ce:GetCostAndUsage`.
 
     Args:
-        period: The month, in UTC, as AWS bills.
+        period: The month, with the borders that it has in UTC, as AWS bills.
         only: Account and tag are filters of the request; a cluster is none that it has by month.
         amortized: Whether commitments count when they are used, not when paid.
 
@@ -38,14 +37,9 @@ def ask(period: Period, only: BillFilter, *, amortized: bool) -> Bill:
         raise ReportError(
             "Cost Explorer cannot filter a month by cluster: filter by a tag, or use an export"
         ).about("bill_cluster")
-    if len(billing_months(period)) > 1:
-        raise ReportError("Cost Explorer bills months in UTC only").about("timezone")
-    start, end = (
-        f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d}"
-        for second in (period.start_s, period.end_s)
-    )
+    refuse_other_zone(period, "Cost Explorer")
     request: dict[str, Any] = {
-        "TimePeriod": {"Start": start, "End": end},
+        "TimePeriod": {"Start": day(period.start_s), "End": day(period.end_s)},
         "Granularity": "MONTHLY",
         "Metrics": ["UnblendedCost", "AmortizedCost", "UsageQuantity"],
         "GroupBy": [

@@ -7,7 +7,8 @@ USAGE_TYPE and RECORD_TYPE.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,11 +17,11 @@ from typing import Any, TypeVar
 from tenantmetrics.cost.bill.model import Bill
 from tenantmetrics.cost.bill.pools import Row, Sorter
 from tenantmetrics.cost.known import number_of
-from tenantmetrics.cost.period import billing_months, day
+from tenantmetrics.cost.period import day, is_billing_month
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.errors import ReportError
 
-__all__ = ["load_json", "parse"]
+__all__ = ["load_json", "parse", "refuse_other_zone"]
 
 _T = TypeVar("_T")
 
@@ -47,7 +48,7 @@ def parse(
     """An answer of GetCostAndUsage as a bill.
 
     Args:
-        data: The answer, its pages put together.
+        data: The answer; a time whose groups were too many for one page has several results.
         origin: Where it comes from, for error messages.
         basis: The same for the report.
         period: The month.
@@ -55,20 +56,16 @@ def parse(
 
     Raises:
         ReportError: It lacks the metric or the grouping, mixes currencies, holds nothing for the
-            period, or a time twice.
+            period, or a charge twice; or the month is another one than in UTC.
     """
-    if len(billing_months(period)) > 1:
-        raise ReportError(
-            f"{origin} is by the month in UTC, and {period.label} in the time zone "
-            f"{period.timezone} has hours of {' and '.join(billing_months(period))}: take the "
-            "month in UTC, or a bill by the hour"
-        ).about("timezone")
+    refuse_other_zone(period, origin)
     places = _places(data, origin)
     billed, worth = "UnblendedCost", "AmortizedCost"
     metrics = (worth, billed) if amortized else (billed, worth)
     sorter = Sorter()
     estimated, others = False, set()
-    times = list[tuple[int, int]]()
+    times: dict[tuple[int, int], set[tuple[str, ...]]] = defaultdict(set)
+    totals = set[tuple[int, int]]()
     for number, result in enumerate(data["ResultsByTime"], start=1):
         where = f"{origin} result {number}"
         start, end = _time(result, period, where)
@@ -77,10 +74,17 @@ def parse(
             continue
         if end > period.end_s:
             raise ReportError(f"{where} is of more than {period.label}: ask by the month")
-        times.append((start, end))
+        known = times[start, end]
         estimated = estimated or bool(result.get("Estimated"))
         for group in _field(result, "Groups", list, where):
             sorter.add(_charge(group, places, metrics, where))
+            if (keys := tuple(group["Keys"])) in known:
+                raise _twice(origin, f"charges of {', '.join(map(repr, keys))}", start)
+            known.add(keys)
+        if result.get("Total"):
+            if (start, end) in totals:
+                raise _twice(origin, "a total", start)
+            totals.add((start, end))
     missing = _missing(times, period, origin)
     if not sorter.whole.pools:
         raise ReportError(
@@ -99,6 +103,30 @@ def parse(
         ),
         places=dict(sorter.places),
         draft=(*missing, *sorter.draft(has_usage_types=True, columns="")),
+    )
+
+
+def refuse_other_zone(period: Period, origin: str) -> None:
+    """What has months in UTC knows no other month, be it an hour less.
+
+    Raises:
+        ReportError: The month begins or ends at another time than in UTC.
+    """
+    if is_billing_month(period):
+        return
+    first, last = (
+        f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M}"
+        for second in (period.start_s, period.end_s)
+    )
+    raise ReportError(
+        f"{origin} has months in UTC only, and {period.label} in the time zone {period.timezone} "
+        f"is from {first} to {last} UTC: take the month in UTC, or a bill by the hour"
+    ).about("timezone")
+
+
+def _twice(origin: str, what: str, start: int) -> ReportError:
+    return ReportError(
+        f"{origin} has {what} of {day(start)} twice, which would count twice: give one"
     )
 
 
@@ -152,18 +180,16 @@ def _time(result: Any, period: Period, where: str) -> tuple[int, int]:
     return first_s, last_s if last_s > first_s else period.end_s
 
 
-def _missing(times: list[tuple[int, int]], period: Period, origin: str) -> Iterator[str]:
+def _missing(times: Iterable[tuple[int, int]], period: Period, origin: str) -> Iterator[str]:
     """What of the month no result is of, in words.
 
     Raises:
-        ReportError: Two results are of the same time: what they hold would count twice.
+        ReportError: Two times overlap: what they have in common would count twice.
     """
     until = period.start_s
     for start, end in [*sorted(times), (period.end_s, period.end_s)]:
         if start < until:
-            raise ReportError(
-                f"{origin} has two results of {day(start)}, which would count twice: give one"
-            )
+            raise _twice(origin, "results", start)
         if start > until:
             yield f"Cost Explorer's answer has nothing of {day(until)} to {day(start - 1)}"
         until = end

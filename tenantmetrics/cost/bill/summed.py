@@ -13,7 +13,7 @@ from typing import Any
 from tenantmetrics.cost.bill.classify import COMPUTE, OF_A_CLUSTER
 from tenantmetrics.cost.bill.forms import Form
 from tenantmetrics.cost.bill.table import Table
-from tenantmetrics.cost.period import billing_months
+from tenantmetrics.cost.period import billing_months, is_billing_month, parse_month
 from tenantmetrics.cost.statement import Period
 
 __all__ = ["summed"]
@@ -42,19 +42,12 @@ def summed(
         ReportError: A value is no number or no date; names file, row and column.
     """
     chosen = ", ".join(f"'{month}'" for month in billing_months(period))
-    several = len(billing_months(period)) > 1
+    cuts = not is_billing_month(period)
     # What decides about a row, each worked out once. No column of a file has an underscore here.
-    start, end = _moments(form, only_compute=not several)
+    start, end = _moments(form, only_compute=not cuts)
     part, length, within = "NULL", "NULL", "TRUE"
-    if several:
-        first, last = period.start_s, period.end_s
-        inside = f"start_s >= {first} AND coalesce(end_s, start_s) <= {last}"
-        in_month = f"least(end_s, {last}) - greatest(start_s, {first})"
-        part = f"CASE WHEN {inside} THEN NULL ELSE {in_month} END"
-        length = f"CASE WHEN {inside} THEN NULL ELSE end_s - start_s END"
-        # A charge without an end, or of no length, is of its start.
-        later = "coalesce(greatest(end_s, start_s + 1), start_s + 1)"
-        within = f"start_s < {last} AND {later} > {first}"
+    if cuts:
+        part, length, within = _cut(period)
     of_cluster = (
         f"CASE WHEN {form.resource} LIKE 'arn:%:rds:%' OR regexp_matches(usage_type, "
         f"'{OF_A_CLUSTER}') THEN {form.resource} ELSE '' END"
@@ -111,6 +104,34 @@ def summed(
     for place in sorted(failed):
         table.refuse(table.checks[place])
     return rows, sorted(months)
+
+
+def _cut(period: Period) -> tuple[str, str, str]:
+    """SQL of what a month's borders cut, where they are not those of a billing month.
+
+    A charge has its time within the billing month that it is in, so that two months share it and
+    none of it is lost. What has no time there, such as a correction of an earlier month, is of the
+    month that is called as its billing month is.
+
+    Returns:
+        The part and the length in seconds, NULL of what is not cut; and whether it counts.
+    """
+    months = [parse_month(month) for month in billing_months(period)]
+    begins = " ".join(f"WHEN '{month.label}' THEN {month.start_s}" for month in months)
+    ends = " ".join(f"WHEN '{month.label}' THEN {month.end_s}" for month in months)
+    begin, end = f"(CASE the_month {begins} END)", f"(CASE the_month {ends} END)"
+    # A charge without an end, or of no length, is of its start.
+    later = "coalesce(greatest(end_s, start_s + 1), start_s + 1)"
+    first, last = f"greatest(start_s, {begin})", f"least({later}, {end})"
+    has_time = f"coalesce(start_s < {end} AND {later} > {begin}, FALSE)"
+    inside = f"(NOT {has_time} OR ({first} >= {period.start_s} AND {last} <= {period.end_s}))"
+    in_month = f"least({last}, {period.end_s}) - greatest({first}, {period.start_s})"
+    touches = f"{first} < {period.end_s} AND {last} > {period.start_s}"
+    return (
+        f"CASE WHEN {inside} THEN NULL ELSE {in_month} END",
+        f"CASE WHEN {inside} THEN NULL ELSE {last} - {first} END",
+        f"CASE WHEN {has_time} THEN {touches} ELSE the_month = '{period.label}' END",
+    )
 
 
 def _moments(form: Form, *, only_compute: bool) -> tuple[str, str]:

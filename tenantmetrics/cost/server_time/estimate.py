@@ -20,6 +20,7 @@ from tenantmetrics.errors import ReportError
 
 __all__ = ["estimate"]
 
+_EVERY = frozenset(Method)
 _BY_NUMBER = frozenset({Method.PERFORMANCE_INSIGHTS, Method.DB_LOAD, Method.ACTIVITY})
 """Methods that need no statements."""
 _WHOLE = 0.8
@@ -65,11 +66,12 @@ def estimate(
     }
     older = OlderCalls(ledger, frozenset(hours) - whole)
     older_record, older_methods = _older(older, period, server, wanted)
+    called = {*record.clusters, *(older_record.clusters if older_record is not None else ())}
+    strangers = _of_others(server, called | set(others))
     every = {**methods, **older_methods}
     if wanted is not None and wanted not in every.values():
         why = f"the ledger holds no calls by statement in {period.label}, as version 2 of it does"
         if methods or wanted in _BY_NUMBER:
-            strangers = _of_others(server, record, others)
             why = f"nothing below the ledger says it of {period.label}{strangers}"
         raise ReportError(f"server time by {asked} cannot be had: {why}")
     if not every:
@@ -78,7 +80,6 @@ def estimate(
     by_wall = frozenset(hours) - whole - by_server
     quiet = _quiet_hours(record, server, wanted, by_wall | by_server)
     more = list(_on_choice(methods, wanted, quiet))
-    strangers = _of_others(server, record if methods else older_record or record, others)
     if strangers and wanted is None:
         more.append(f"what the server says was not used in part{strangers}")
     more += _on_older(len(hours), len(by_server), len(by_wall))
@@ -95,7 +96,7 @@ def estimate(
             quiet=quiet,
             more=more,
         )
-    if older_record is None:
+    if older_record is None or not older_methods:
         return made
     of_older = ServerTimeEstimate(
         older,
@@ -143,15 +144,15 @@ def _older(
     ledger: OlderCalls, period: Period, server: ServerLoad, wanted: Method | None
 ) -> tuple[Record | None, dict[HourKey, Method]]:
     """The record of hours without statements, and the methods of those that the server tells."""
-    numbers = (server.load_ns, server.insights_ns, server.sampled_ns)
-    if not any(hour in ledger.hours for number in numbers for hour, _ in number):
+    if not ledger.hours or not server.spans:
         return None, {}
     record = Record(ledger, period, {})
-    methods = {key: _method(key, known, server, wanted) for key, known in record.hours.items()}
+    methods = {
+        key: _method(key, known, server, wanted, _BY_NUMBER) for key, known in record.hours.items()
+    }
     # An hour is divided by one measure: what clients waited for is no load.
     unknown = {key[0] for key, method in methods.items() if method not in _BY_NUMBER}
-    found = {key: method for key, method in methods.items() if key[0] not in unknown}
-    return (record, found) if found else (None, {})
+    return record, {key: method for key, method in methods.items() if key[0] not in unknown}
 
 
 def _whole_hours(record: Record, hours: Mapping[int, HourUsage]) -> set[int]:
@@ -201,9 +202,9 @@ def _quiet_hours(
     return hours
 
 
-def _of_others(server: ServerLoad, record: Record, left_out: Collection[str]) -> str:
+def _of_others(server: ServerLoad, called: Collection[str]) -> str:
     """Of which other clusters the server's tables speak, in words; empty for none."""
-    others = sorted({arn for _, arn in server.spans} - set(record.clusters) - set(left_out))
+    others = sorted({arn for _, arn in server.spans}.difference(called))
     if not others:
         return ""
     names = ", ".join(repr(arn) for arn in others[:3])
@@ -211,8 +212,17 @@ def _of_others(server: ServerLoad, record: Record, left_out: Collection[str]) ->
     return f"; what is there of {names}{more} is of no cluster that was called"
 
 
-def _method(key: HourKey, known: HourRecord, server: ServerLoad, wanted: Method | None) -> Method:
-    """The best method that an hour and cluster have, or the one that is wanted if they have it."""
+def _method(
+    key: HourKey,
+    known: HourRecord,
+    server: ServerLoad,
+    wanted: Method | None,
+    allowed: Collection[Method] = _EVERY,
+) -> Method:
+    """The best method that an hour and cluster have, or the one that is wanted if they have it.
+
+    The record if it is none of those that are allowed.
+    """
     arn = key[1]
     there = {
         Method.STATEMENTS: key in server.statements
@@ -225,6 +235,7 @@ def _method(key: HourKey, known: HourRecord, server: ServerLoad, wanted: Method 
         and server.covers("activity", arn, known.first_s, known.last_s),
         Method.RECORD: True,
     }
+    usable = [method for method in Method if there.get(method, False) and method in allowed]
     if wanted is not None:
-        return wanted if there.get(wanted, False) else Method.RECORD
-    return next(method for method in Method if there.get(method, False))
+        return wanted if wanted in usable else Method.RECORD
+    return next(iter(usable), Method.RECORD)

@@ -186,11 +186,12 @@ def _factor(  # noqa: PLR0917 - one thing each
         # Of an execution or two it cannot be told whether they are ours.
         found.errors[statement] = 1 - most / executed.calls
     elif 0 < executed.calls < calls:
-        lacking = uncounted * (calls - executed.calls)
+        lacking, made = uncounted * (calls - executed.calls), calls
         calls = executed.calls + lacking
         factor = calls / executed.calls
         found.uncounted += lacking
-        found.failing[statement] = (most - calls) / most
+        if calls < made:
+            found.failing[statement] = (made - calls) / made
         if factor > _MOST_SCALED:
             factor, found.errors[statement] = _executed(executed, calls, rest, overhead)
     wall_ns = math.fsum(mine.moments.wall_ns for mine in ours)

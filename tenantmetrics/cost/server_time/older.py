@@ -73,7 +73,8 @@ class OlderCalls:
 
 
 def _calls(hours: Collection[int]) -> str:
-    us = f"(CAST(duration_ns AS DOUBLE) / {double(1000.0)})"
+    net_ns = "duration_ns - coalesce(waited_ns, 0)"
+    us = f"(CAST({net_ns} AS DOUBLE) / {double(1000.0)})"
     # A row's calls are as far apart as calls mostly are: one call's square is known.
     more = f"{double(1.0)} + {double(_SPREAD)} * CAST(calls - 1 AS DOUBLE) / CAST(calls AS DOUBLE)"
     squares = f"{us} * {us} / CAST(calls AS DOUBLE) * ({more})"

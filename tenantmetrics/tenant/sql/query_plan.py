@@ -77,9 +77,13 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
     plan = query_plan(rows.short, vocabulary)
     parsed = parse_template(rows.short)
     index = None
+    reads = False
     if isinstance(parsed, list) and parsed:
+        reads = parsed[0].find(exp.Select, exp.SetOperation) is not None
         index = tenant_index(with_tenant_tables(parsed[0], vocabulary), vocabulary)
-    if plan.why or (index is not None and isinstance(plan.node, Also)):
+    # What it reads besides is no row's: `RETURNING (SELECT count(*) FROM c)`.
+    beside = reads or isinstance(plan.node, Also)
+    if plan.why or (index is not None and beside):
         return replace(plan, node=UNKNOWN, why=plan.why or "many rows beside something else")
     functions = ("set_config", *vocabulary.setters, *vocabulary.functions)
     if plan.steps or rows.mentions(text, functions):

@@ -20,6 +20,8 @@ __all__ = ["Survey", "clipped", "is_inside", "survey", "unread_ctes"]
 
 _BESIDE = frozenset({exp.Join, exp.Lateral, exp.Unnest, exp.Values})
 """What stands beside a table, where it is not what an INSERT writes."""
+_OF_TABLE = ("rows_from", "sample", "joins", "laterals")
+"""What may hold queries beside a table's name."""
 _LEAVES = frozenset(
     {exp.Literal, exp.Placeholder, exp.Null, exp.Boolean, exp.Star, exp.DataType, exp.Var},
 )
@@ -86,7 +88,7 @@ def survey(statement: exp.Expr, vocabulary: Vocabulary) -> Survey:  # noqa: C901
         if kind is exp.Table:
             _table(node, found, ctes, vocabulary)  # type: ignore[arg-type]
             if not isinstance(args.get("this"), exp.Func):
-                args = {key: args.get(key) for key in ("joins", "laterals")}
+                args = {key: args.get(key) for key in _OF_TABLE}
         elif kind in _BESIDE:
             found.several = found.several or not isinstance(node.parent, exp.Insert)  # type: ignore[union-attr]
         elif kind is exp.Anonymous:

@@ -192,6 +192,16 @@ def test_calls_that_failed_are_not_made_up_for(month):
     assert not any("executions fewer" in note for note in made.notes)
 
 
+def test_rows_written_are_no_failed_calls(month):
+    """Where the view lacks a few executions, writes of many rows are divided as reads are."""
+    reads, writes = month(8, workless=200), month(8, workless=200)
+    writes.rows = [(*row[:-1], 100 * row[10]) for row in writes.rows]
+    for one in (reads, writes):
+        wrong(one, 0.95, 0.95)
+    asked = ServerTimeSource.STATEMENTS
+    assert writes.judged(asked) == reads.judged(asked)
+
+
 def test_no_statement_works_for_longer_than_its_calls_took(month):
     """The rest is nobody's, and that is said."""
     one = month(9, workless=200)

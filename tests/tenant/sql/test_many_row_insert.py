@@ -169,3 +169,26 @@ def test_thousands_of_rows_that_are_written_in_many_ways_keep_their_tenants(make
     )
     (claim,) = claims.named
     assert dict(claim.shares) == {"acme": 2, "bee": 1, "__unattributed__": 1}
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "RETURNING (SELECT count(*) FROM c)",
+        "RETURNING (SELECT max(x) FROM c WHERE tenant_id = :t)",
+        "RETURNING EXISTS (TABLE c)",
+        "ON CONFLICT (id) DO UPDATE SET x = (SELECT max(x) FROM b)",
+        "ON CONFLICT (id) DO UPDATE SET x = excluded.x WHERE b.x IN (SELECT x FROM c)",
+        "ON CONFLICT (id) DO UPDATE SET x = 1 WHERE EXISTS (SELECT 1 FROM c WHERE tenant_id = :t)",
+    ],
+)
+def test_many_rows_are_not_all_that_a_statement_reads(make_resolver, beside):
+    """Queries beside the rows may read anybody's: only the rows are told of so many."""
+    rows = ", ".join(["('acme', 1)", "('bee', 2)"] * 200)
+    sql = f"INSERT INTO b (tenant_id, x) VALUES {rows} {beside}"
+    given = [{"name": "t", "value": {"stringValue": "cat"}}]
+    claims = make_resolver().claims(
+        request_of("ExecuteStatement", {"sql": sql, "parameters": given})
+    )
+    assert claims.undecided
+    assert not claims.named

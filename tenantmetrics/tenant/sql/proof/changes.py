@@ -135,7 +135,7 @@ class ReachChanges:
             self._graph.source(table=True)
 
     def _beside_defaults(self, body: exp.Select, scope: ReachScope) -> None:
-        """The queries in what is written, and in what says whether it is.
+        """The queries in what is written, and in what says whether, from where and how.
 
         Without a table, `WHERE NOT EXISTS (SELECT … WHERE id = :id)` only tests for a row.
         """
@@ -143,9 +143,10 @@ class ReachChanges:
         tests = [part for part, _ in conjuncts(where.this)] if where is not None else []
         if body.args.get("from_") is None:
             tests = [part for part in tests if not isinstance(part, exp.Exists)]
-        beside = [body.args[key] for key in ("limit", "offset") if body.args.get(key) is not None]
-        for part in (*body.expressions, *tests, *beside):
+        # The table that is copied restricts nothing; TABLESAMPLE and a function may ask others.
+        for part in (*read_from(body), *tests):
             self._conditions.opaque(part, scope)
+        self._reach.beside_select(body, scope)
 
     def _tenant_index(self, target: exp.Expr | None) -> int | None:
         columns = [column.name.lower() for column in target.expressions] if target else []

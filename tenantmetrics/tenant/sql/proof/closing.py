@@ -141,8 +141,12 @@ class Reach:
         trees = self.sources.trees(read_from(node), scope, inside)
         where = node.args.get("where")
         self.filtered(trees, where.this if where is not None else None, scope, inside)
-        self._beside(node, _OF_SELECT, scope)
+        self.beside_select(node, scope)
         return self.outputs.of_select(node, scope)
+
+    def beside_select(self, node: exp.Select, scope: ReachScope) -> None:
+        """Take the queries in all clauses of a SELECT but FROM, its joins and WHERE."""
+        self._beside(node, _OF_SELECT, scope)
 
     def _beside(self, node: exp.Expr, clauses: Sequence[str], scope: ReachScope) -> None:
         """Take the queries in clauses that restrict nothing: `OFFSET (SELECT count(*) FROM a)`."""

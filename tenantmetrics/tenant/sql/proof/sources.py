@@ -100,6 +100,8 @@ class ReachSources:
         if isinstance(item, exp.Table):
             if isinstance(item.this, exp.Func):
                 return self._function(item.this, scope)
+            if (sample := item.args.get("sample")) is not None:
+                self._reach.conditions.opaque(sample, outer)
             cte = scope.cte(item.name.lower()) if not item.args.get("db") else None
             if isinstance(cte, WithQuery):
                 return self._reach.with_queries.use(cte)
