@@ -20,6 +20,7 @@ from tenantmetrics.tenant.sql.query_summary import clipped
 from tenantmetrics.tenant.sql.restrictions import Either, Restriction
 from tenantmetrics.tenant.sql.template import TOO_LONG
 from tenantmetrics.tenant.sql.text_limits import token_count, too_long_to_parse
+from tenantmetrics.tenant.sql.unread_steps import steps_unread
 from tenantmetrics.tenant.sql.utility_statements import read_utility
 from tenantmetrics.tenant.sql.utility_tokens import utility_tokens
 
@@ -77,18 +78,18 @@ def _fingerprint(template: str) -> int:
 def analysed_plan(template: str, vocabulary: Vocabulary) -> Plan:
     """The plan of a text by the whole analysis, without its fingerprint."""
     if template.endswith(TOO_LONG):
-        return Plan(node=UNKNOWN, mentions=True, why="too many tokens")
+        return _unread(template, vocabulary, "too many tokens")
     if ";" in template and template.index(";") == len(template.rstrip()) - 1:
         template = template[: template.index(";")]
     if ";" not in template:
         return _plan(template, vocabulary, None)
     spans = _spans(template)
     if isinstance(spans, str):
-        return Plan(node=UNKNOWN, mentions=True, why=spans)
+        return _unread(template, vocabulary, spans)
     if not spans:
         return Plan()
     if len(spans) > 1 and (too_long := too_long_to_parse(template)):
-        return Plan(node=UNKNOWN, mentions=True, why=too_long)
+        return _unread(template, vocabulary, too_long)
     budget = Budget(steps_of(template))
     plans = [_plan(template[start:end], vocabulary, budget) for start, end in spans]
     begun = False
@@ -99,6 +100,12 @@ def analysed_plan(template: str, vocabulary: Vocabulary) -> Plan:
             plans[index] = replace(plan, misuses=())
         begun = SessionVerb.BEGIN in verbs or (begun and not verbs & _ENDS)
     return plans[0] if len(plans) == 1 else _combined(plans)
+
+
+def _unread(template: str, vocabulary: Vocabulary, why: str) -> Plan:
+    """The plan of a text of which nothing is read but whether it may set anything."""
+    steps = steps_unread(template, vocabulary)
+    return Plan(node=UNKNOWN, steps=steps, mentions=True, why=why)
 
 
 def _spans(template: str) -> list[tuple[int, int]] | str:

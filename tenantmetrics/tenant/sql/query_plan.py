@@ -24,6 +24,7 @@ from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.tenant_tables import with_tenant_tables
 from tenantmetrics.tenant.sql.text_limits import measured, too_long_to_parse
 from tenantmetrics.tenant.sql.unparsed import unparsed_plan
+from tenantmetrics.tenant.sql.unread_steps import call_names, unknown_steps
 from tenantmetrics.tenant.sql.value_expressions import function_name
 from tenantmetrics.tenant.sql.workless import does_no_work
 
@@ -85,10 +86,11 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
     beside = reads or isinstance(plan.node, Also)
     if plan.why or (index is not None and beside):
         return replace(plan, node=UNKNOWN, why=plan.why or "many rows beside something else")
-    functions = ("set_config", *vocabulary.setters, *vocabulary.functions)
-    if plan.steps or rows.mentions(text, functions):
-        # What each of the rows sets, or is for, only the whole text tells.
-        return replace(plan, node=UNKNOWN, steps=(), why="many rows beside something else")
+    # What each of the rows sets, or is for, only the whole text tells.
+    sets = plan.steps or rows.mentions(text, call_names(vocabulary))
+    if sets or rows.mentions(text, vocabulary.functions):
+        steps = unknown_steps(vocabulary) if sets else ()
+        return replace(plan, node=UNKNOWN, steps=steps, why="many rows beside something else")
     if index is None:
         return plan
     node = rows_node(rows, text, index, plan.node)

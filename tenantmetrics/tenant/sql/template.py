@@ -65,6 +65,20 @@ _DOLLAR = re.compile(r"\$(?:(?<=[\w$\x80-\U0010FFFF]\$)|(?![0-9]))")
 _UNUSUAL_QUOTE = re.compile(r"""'(?:(?<=[^\w'][eEbBxXnN]')|[ \t\f\v]*+[\n\r]\s*+')""")
 _BLOCK = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"
 _COMMENTED = re.compile(rf"\s*+({_BLOCK})?+((?:[^/]|/(?!\*))*+)({_BLOCK})?+\s*+", re.DOTALL)
+_MAY_SET = re.compile(
+    r"(?=[;sS])(?:set_config|;\s*+(?:do|discard|reset|execute"
+    r"|set\s++(?:(?:session|local)\s++)?"
+    r"(?:role|schema|search_path|authorization|\"?\w++\"?\s*+\.)))",
+    re.IGNORECASE,
+)
+"""What may set a tenant; functions of one's own are not known here."""
+
+
+def _too_long(sql: str, begin: str = "") -> str:
+    """The template of a text that is cut; it tells whether the text may set a tenant."""
+    # A call that nobody can read stands for whatever sets something.
+    sets = _MAY_SET.search(f";{sql[:_LONG_TEXT]}") is not None
+    return f"{begin}{' set_config(' if sets else ''} {TOO_LONG}"
 
 
 def skeleton(sql: str) -> Skeleton:
@@ -72,7 +86,7 @@ def skeleton(sql: str) -> Skeleton:
     comments: tuple[str, ...] = ()
     body = sql
     if len(sql) > _LONG_TEXT and (len(sql) > _MAX_TEXT or sql.count("'") > _MAX_QUOTES):
-        return Skeleton(TOO_LONG, Literals([]), ())
+        return Skeleton(_too_long(sql), Literals([]), ())
     if "/*" in sql:
         # Programs put their comment before or behind the statement, where it is easily told.
         ends = _COMMENTED.fullmatch(sql)
@@ -89,7 +103,7 @@ def skeleton(sql: str) -> Skeleton:
 def _slotted(body: str, sql: str, comments: tuple[str, ...]) -> Skeleton:
     pieces = literals_or_lists(body).split(body)
     if len(pieces) > 2 * (_MAX_LITERALS if len(sql) <= _LONG_TEXT else _MAX_LITERALS_OF_LONG):
-        return Skeleton(TOO_LONG, Literals([]), comments)
+        return Skeleton(_too_long(body), Literals([]), comments)
     between = "".join(pieces[::2])
     if "'" in between or '"' in between:
         return _read(sql)
@@ -144,7 +158,8 @@ def _read(sql: str) -> Skeleton:
     last = 0
     for count, (kind, start, end) in enumerate(literals_and_comments(sql)):
         if count > _MAX_READ:
-            return Skeleton(f"{''.join(pieces[:20])} {TOO_LONG}", Literals([]), tuple(comments))
+            begin = "".join(pieces[:20])
+            return Skeleton(_too_long(sql, begin), Literals([]), tuple(comments))
         if start > last:
             pieces.append(sql[last:start])
         text, last = sql[start:end], end

@@ -3,46 +3,52 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from tenantmetrics.records import SessionVerb
+from tenantmetrics.sqltext import TokenKind
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
+from tenantmetrics.tenant.sql.unread_steps import call_names, unknown_steps
 from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, operand_of, utility_tokens
 
 __all__ = ["unparsed_plan"]
 
 _MAX_CALLS = 40
 """Calls of set_config that are read; of a text with more it is not known what they set."""
-_CALL = re.compile(r'(?<![\w$\x80-\U0010FFFF])"?set_config"?\s*+\(', re.IGNORECASE)
 _CALL_CHARS = 400
-_CALL_TOKENS = 8
+_CALL_TOKENS = 14
 _NAME = re.compile(r"[^\W0-9]\w*+")
+_VALUES = frozenset({TokenKind.STRING, TokenKind.NUMBER, TokenKind.PARAMETER})
+_TEXTS = frozenset({"text", "varchar"})
+_UNSURE = frozenset(
+    [
+        *("and", "case", "coalesce", "conflict", "delete", "except", "exists", "fetch", "filter"),
+        *("from", "generate_series", "having", "intersect", "join", "limit", "merge", "offset"),
+        *("or", "returning", "union", "unnest", "update", "using", "where"),
+    ],
+)
+"""A call beside one of these may not be run, or not for any row."""
 
 
 def unparsed_plan(text: str, vocabulary: Vocabulary, why: str) -> Plan:
-    """What the lexer alone can tell: set_config with plain arguments, and whether tenants occur."""
+    """What the lexer alone can tell: calls with plain arguments, and whether tenants occur.
+
+    Args:
+        text: The statement, literals replaced by slots.
+        vocabulary: The tenant's names.
+        why: Why it is not parsed.
+    """
     lower = text.lower()
-    sets = "set_config" in lower
-    sure = sets and {"where", "case", "having", "limit"}.isdisjoint(_NAME.findall(lower))
     words = utility_tokens(text, 1)
-    steps: list[StepPlan] = []
-    calls = [found.start() for found in _CALL.finditer(text)] if sets else []
-    for start in calls[:_MAX_CALLS]:
-        call = utility_tokens(text[start : start + _CALL_CHARS], _CALL_TOKENS)
-        if len(call) == _CALL_TOKENS:
-            step = _lexed_set_config(call[2:])
-            steps.append(step if sure else step._replace(value=None))
-    if len(calls) > _MAX_CALLS:
-        steps.append(StepPlan(SessionVerb.SET, body=Operand()))
-    mentions = any(_occurs(name, lower) for name in vocabulary.columns)
     verb = words[0].text.upper() if words else ""
     return Plan(
         summary=verb if verb.isalpha() else "",
         node=UNKNOWN,
-        steps=tuple(steps),
-        mentions=mentions,
+        steps=_steps(text, lower, vocabulary),
+        mentions=any(_occurs(name, lower) for name in vocabulary.columns),
         why=why,
     )
 
@@ -52,10 +58,83 @@ def _occurs(name: str, text: str) -> bool:
     return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
-def _lexed_set_config(words: list[UtilityToken]) -> StepPlan:
-    name, comma, value, second, local, closing = words
-    if (comma.text, second.text, closing.text) != (",", ",", ")"):
-        return StepPlan(SessionVerb.SET)
-    return StepPlan(
-        SessionVerb.SET, operand_of(name) or "", operand_of(value), local.text == "true"
+def _steps(text: str, lower: str, vocabulary: Vocabulary) -> tuple[StepPlan, ...]:
+    """What the calls in a text do to its session."""
+    names = call_names(vocabulary)
+    if not any(name in lower for name in names):
+        return ()
+    calls = list(_calls(names).finditer(text))
+    if len(calls) > _MAX_CALLS:
+        return unknown_steps(vocabulary)
+    sure = _UNSURE.isdisjoint(_NAME.findall(lower))
+    steps: list[StepPlan] = []
+    for found in calls:
+        name = found[1].lower()
+        arguments = _arguments(text[found.end() : found.end() + _CALL_CHARS])
+        if arguments is None:
+            return unknown_steps(vocabulary)
+        if name == "set_config":
+            step = _set_config(arguments)
+        else:
+            place = vocabulary.setters[name]
+            value = _value(arguments[place]) if place < len(arguments) else None
+            step = StepPlan(SessionVerb.SET, name, value, True)
+        steps.append(step if sure else step._replace(value=None))
+    return tuple(steps)
+
+
+@lru_cache(maxsize=8)
+def _calls(names: tuple[str, ...]) -> re.Pattern[str]:
+    called = "|".join(map(re.escape, names))
+    return re.compile(rf'(?<![\w$\x80-\U0010FFFF])"?({called})"?\s*+\(', re.IGNORECASE)
+
+
+def _arguments(text: str) -> list[list[UtilityToken]] | None:
+    """The tokens of each argument of a call, None where the call does not end soon.
+
+    Args:
+        text: What follows its opening bracket.
+    """
+    found: list[list[UtilityToken]] = [[]]
+    depth = 0
+    for token in utility_tokens(text, _CALL_TOKENS):
+        symbol = token.text if token.kind is TokenKind.SYMBOL else ""
+        if depth == 0 and symbol == ")":
+            return found
+        if depth == 0 and symbol == ",":
+            found.append([])
+            continue
+        depth += (symbol in {"(", "["}) - (symbol in {")", "]"})
+        found[-1].append(token)
+    return None
+
+
+def _set_config(arguments: list[list[UtilityToken]]) -> StepPlan:
+    name, value, local = map(_value, [*arguments, [], [], []][:3])
+    if name is None:
+        # A name that is put together: it may be that of any variable.
+        return StepPlan(SessionVerb.SET, body=Operand())
+    words = [token.text for token in arguments[2]] if len(arguments) > 2 else []  # noqa: PLR2004
+    if words in (["true"], ["false"]):
+        return StepPlan(SessionVerb.SET, name, value, words == ["true"])
+    if local is None:
+        # Whether it lasts is not known, so neither is what the session holds.
+        return StepPlan(SessionVerb.SET, name)
+    return StepPlan(SessionVerb.SET, name, value, local)
+
+
+def _value(argument: list[UtilityToken]) -> Operand | None:
+    """A literal or parameter, alone or cast to text, or NULL; None for anything else."""
+    if [(token.kind, token.text) for token in argument] == [(TokenKind.WORD, "null")]:
+        return Operand()
+    if not argument or argument[0].kind not in _VALUES:
+        return None
+    operand = operand_of(argument[0])
+    if len(argument) == 1 or operand is None:
+        return operand
+    cast = [token.text for token in argument[1:]]
+    if cast[0] != "::" or len(cast) != 2 or cast[1] not in _TEXTS:  # noqa: PLR2004
+        return None
+    return Operand(
+        parameter=operand.parameter, slot=operand.slot, text=operand.text, cast=("text",)
     )
