@@ -24,6 +24,7 @@ from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.tenant_tables import with_tenant_tables
 from tenantmetrics.tenant.sql.text_limits import measured, too_long_to_parse
 from tenantmetrics.tenant.sql.unparsed import unparsed_plan
+from tenantmetrics.tenant.sql.untold_rows import inserts_untold
 from tenantmetrics.tenant.sql.value_expressions import function_name
 from tenantmetrics.tenant.sql.workless import does_no_work
 
@@ -110,6 +111,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
     ):
         return Plan(node=UNKNOWN, mentions=True, why="not a statement that is analysed")
     seen = survey(statement, vocabulary)
+    untold = "INSERT INTO" in seen.parts and inserts_untold(statement, node, vocabulary)
     if (seen.several or len(seen.parts) > _OF_ONE_TABLE) and node not in _NAME_NOBODY:
         node = _closed(statement, node, vocabulary, names)
     steps: list[StepPlan] = []
@@ -141,6 +143,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
         workless=workless,
         probes=workless and not steps,
         guarded=are_guarded(seen.tables, vocabulary),
+        untold=untold,
     )
 
 
