@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from tenantmetrics.cost.budget_model import Budget
-from tenantmetrics.cost.cells import Cell, is_blank, read_rows
-from tenantmetrics.cost.inputs import BUDGET, POOL, TENANT_COLUMNS
+from tenantmetrics.cost.cells import Cell, is_blank
+from tenantmetrics.cost.inputs import BUDGET, POOL, TENANT_COLUMNS, tenant_rows
 from tenantmetrics.cost.list_prices import TITLES
 from tenantmetrics.cost.statement import Line, LineKind, Statement
 
@@ -30,7 +30,7 @@ def read_budgets(path: str | os.PathLike[str]) -> list[Budget]:
             a tenant has none; names file, row and column.
     """
     budgets: dict[tuple[str, tuple[tuple[str, str], ...], str], Budget] = {}
-    for row in read_rows(path, ("tenant",), TENANT_COLUMNS):
+    for row in tenant_rows(path):
         if BUDGET not in row or is_blank(row):
             continue
         cell = row[BUDGET]

@@ -94,17 +94,21 @@ class Cell:
 
 
 def read_rows(
-    path: Path_, required: tuple[str, ...], optional: tuple[str, ...] = ()
+    path: Path_,
+    required: tuple[str, ...],
+    optional: tuple[str, ...] = (),
+    beside: Mapping[str, str] | None = None,
 ) -> Iterator[dict[str, Cell]]:
     """The rows of a CSV file, by column; row numbers count the header as 1.
 
-    A column that is asked for is known by any case and separator: `Stripe Customer` is
-    `stripe_customer`, and not a column of another meaning.
+    A column that is asked for is known in any case, and with blanks, `_` or `-` between its words:
+    `Stripe Customer` is `stripe_customer`. Its cells have the column's name as the file has it.
 
     Args:
         path: The file.
         required: Columns that must be there.
         optional: Columns that have a meaning where they are there.
+        beside: Of some of them, which other column must be there for that.
 
     Raises:
         ReportError: The file cannot be read, has another delimiter, lacks a column or has it
@@ -118,13 +122,12 @@ def read_rows(
         raise ReportError(f"{name!r} cannot be read: {reason}") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        meant = {_plain(column): column for column in (*required, *optional)}
-        header = [meant.get(_plain(cell), cell.strip()) for cell in next(reader, [])]
+        written = [cell.strip() for cell in next(reader, [])]
+        header = _columns(written, (*required, *optional), beside or {})
         if missing := [column for column in required if column not in header]:
-            raise ReportError(_missing(name, header, missing))
+            raise ReportError(_missing(name, written, missing))
         if len(set(header)) < len(header):
-            twice = next(column for column in header if header.count(column) > 1)
-            raise ReportError(f"{name!r} row 1: duplicate column {twice!r}")
+            raise ReportError(f"{name!r} row 1: {_duplicate(header, written)}")
         for cells in reader:
             if not cells:
                 continue
@@ -133,13 +136,35 @@ def read_rows(
                     f"{name!r} row {reader.line_num}: {len(cells)} cells and {len(header)} columns"
                 )
             row = reader.line_num
-            yield {c: Cell(name, row, c, v) for c, v in zip(header, cells, strict=True)}
+            yield {
+                column: Cell(name, row, own, text)
+                for column, own, text in zip(header, written, cells, strict=True)
+            }
     except csv.Error as error:
         raise ReportError(f"{name!r} row {reader.line_num}: {error}") from None
 
 
+def _columns(written: list[str], known: tuple[str, ...], beside: Mapping[str, str]) -> list[str]:
+    """What each column of a header is, by the name that it is known by, else by its own."""
+    meant = {_plain(column): column for column in known}
+    there = {meant.get(_plain(column)) for column in written}
+    for column, other in beside.items():
+        if other not in there:
+            del meant[_plain(column)]
+    return [meant.get(_plain(column), column) for column in written]
+
+
 def _plain(column: str) -> str:
-    return re.sub(r"[\W_]+", "", column).casefold()
+    """A column's words. Other signs are part of its meaning: `share %` is no `share`."""
+    return re.sub(r"(?<=[^\W_])[\s_-]+(?=[^\W_])", "", column).casefold()
+
+
+def _duplicate(header: list[str], written: list[str]) -> str:
+    twice = next(column for column in header if header.count(column) > 1)
+    names = [own for column, own in zip(header, written, strict=True) if column == twice]
+    if len(set(names)) == 1:
+        return f"duplicate column {names[0]!r}"
+    return f"duplicate column {twice!r}: it is {' and '.join(map(repr, names))}"
 
 
 def _missing(name: str, header: list[str], missing: list[str]) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tenantmetrics.arns import region_of
 from tenantmetrics.cost.bill.model import BillFilter, pattern_of
 from tenantmetrics.cost.cells import read_rows
 from tenantmetrics.errors import ReportError
@@ -20,13 +20,12 @@ __all__ = [
     "Reference",
     "account_of",
     "read_clusters",
-    "region_of",
     "same_name",
     "short",
 ]
 
 _PARTS = 7
-_REGION, _ACCOUNT, _KIND, _NAME = 3, 4, 5, 6
+_ACCOUNT, _KIND, _NAME = 4, 5, 6
 """Where an ARN has them: arn:aws:rds:REGION:ACCOUNT:cluster:NAME."""
 
 
@@ -89,20 +88,26 @@ class ClusterNames:
     _lowered: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        lowered = {name.lower(): cluster for name, cluster in self.aliases.items()}
-        object.__setattr__(self, "_lowered", lowered)
+        lowered: dict[str, dict[str, str]] = defaultdict(dict)
+        for name, cluster in self.aliases.items():
+            if not Reference.of(name).is_id:
+                its_own = cluster if Reference.of(cluster).is_id else cluster.lower()
+                lowered[name.lower()][its_own] = cluster
+        # What two clusters are called but for the case names neither.
+        one = {name: min(of.values()) for name, of in lowered.items() if len(of) == 1}
+        object.__setattr__(self, "_lowered", one)
 
     def cluster_of(self, resource: str) -> str:
         """The cluster that a resource belongs to; "" where that is not known.
 
-        A name in another case is the same one, where no other is written as the resource is.
+        A name in another case is the same one, where no other is written as the resource is, and
+        where it is one cluster's; a resource id has one case.
         """
         names = (resource, short(resource))
-        found = (
-            *(self.aliases.get(name, "") for name in names),
-            *(self._lowered.get(name.lower(), "") for name in names),
-        )
-        return next(filter(None, found), "")
+        found = next((self.aliases[name] for name in names if self.aliases.get(name)), "")
+        if found or Reference.of(resource).is_id:
+            return found
+        return next((self._lowered[low] for n in names if (low := n.lower()) in self._lowered), "")
 
     def widened(self, only: BillFilter | None) -> BillFilter | None:
         """A filter by a cluster's name, with what else it is called."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from tenantmetrics.arns import region_of
 from tenantmetrics.cost.bill import Bill
 from tenantmetrics.cost.bill.model import Charges, Place
 from tenantmetrics.cost.bill.pools import OF_CLUSTERS
@@ -14,7 +15,6 @@ from tenantmetrics.cost.cluster_names import (
     ClusterNames,
     Reference,
     account_of,
-    region_of,
     same_name,
     short,
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from tenantmetrics.cost.cells import Path_, is_blank, read_rows
+from tenantmetrics.cost.cells import Cell, Path_, is_blank, read_rows
 from tenantmetrics.cost.period import part_of
 from tenantmetrics.cost.statement import Period
 
@@ -20,6 +20,7 @@ __all__ = [
     "read_capacity",
     "read_storage",
     "read_tenants",
+    "tenant_rows",
 ]
 
 CUSTOMER_COLUMNS = (
@@ -115,6 +116,15 @@ class HourlyCapacity:
         )
 
 
+def tenant_rows(path: Path_) -> Iterator[dict[str, Cell]]:
+    """The rows of a tenants' file, by column; blank ones too.
+
+    Raises:
+        ReportError: The file cannot be read, or its header or a row is wrong.
+    """
+    return read_rows(path, ("tenant",), TENANT_COLUMNS, {POOL: BUDGET})
+
+
 def read_tenants(path: Path_) -> dict[str, TenantFacts]:
     """Facts of tenants: column `tenant`; `revenue`, `share` and `CUSTOMER_COLUMNS` where wanted.
 
@@ -125,7 +135,7 @@ def read_tenants(path: Path_) -> dict[str, TenantFacts]:
         ReportError: The file or a value does not parse, or a tenant has two rows.
     """
     facts: dict[str, TenantFacts] = {}
-    for row in read_rows(path, ("tenant",), TENANT_COLUMNS):
+    for row in tenant_rows(path):
         if is_blank(row):
             continue
         if BUDGET in row:

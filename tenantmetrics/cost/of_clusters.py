@@ -9,10 +9,11 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
+from tenantmetrics.arns import region_of
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.bill import BillFilter
 from tenantmetrics.cost.bill.model import pattern_of
-from tenantmetrics.cost.cluster_names import account_of, region_of, short
+from tenantmetrics.cost.cluster_names import account_of, short
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.list_prices import Capacity
 from tenantmetrics.errors import ReportError

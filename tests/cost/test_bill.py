@@ -624,28 +624,54 @@ def test_a_moment_that_a_spreadsheet_rewrote_is_refused(write, moment):
         load([write(rows)], NOVEMBER)
 
 
+@pytest.fixture
+def versions(tmp_path):
+    """Write deliveries of CUR 2.0, one charge each, at a place each: (folder, month)."""
+
+    def make(*deliveries):
+        for number, (folder, month) in enumerate(deliveries):
+            row = cur_row(
+                1, "x", bill_billing_period_start_date=f"{month}-01",
+                identity_line_item_id=str(number),
+            )  # fmt: skip
+            path = tmp_path / folder / f"{number}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("w", newline="") as file:
+                writer = csv.DictWriter(file, list(row))
+                writer.writeheader()
+                writer.writerow(row)
+        return tmp_path
+
+    return make
+
+
+ASSEMBLY = "{}-1111-2222-3333-444455556666"
+EXECUTION = f"2026-11-05T10:00:00.000Z-{ASSEMBLY}"
+
+
 @pytest.mark.parametrize(
-    "version",
-    ["{}-1111-2222-3333-444455556666", "2026-11-05T10:00:00.000Z-{}-1111-2222-3333-444455556666"],
+    ("version", "advice"),
+    [(ASSEMBLY, "manifest names: of the CUR its assemblyId"), (EXECUTION, "such as '{}'")],
 )
-def test_two_versions_of_one_export_are_refused(tmp_path, version):
+def test_two_versions_of_one_export_are_refused(versions, version, advice):
     """Each has every charge, with identities of its own; parts and months are no versions."""
-    month, earlier = (tmp_path / f"BILLING_PERIOD=2026-{number}" for number in (11, 10))
-    one = month / version.format("0a1b2c3d")
-    for folder, name in (
-        (one, "1.csv"),
-        (one, "2.csv"),
-        (earlier / version.format("f" * 8), "1.csv"),
-    ):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("x\n")
-    with pytest.raises(ReportError, match="neither CUR"):
-        load([tmp_path], NOVEMBER)
-    other = month / version.format("ffffffff")
-    other.mkdir()
-    (other / "1.csv").write_text("x\n")
-    with pytest.raises(ReportError, match=f"'{month}' holds 2 versions .* such as '{other.name}'"):
-        load([tmp_path], NOVEMBER)
+    one, other = version.format("0a1b2c3d"), version.format("ffffffff")
+    month = "BILLING_PERIOD=2026-11"
+    parts = [(f"{month}/{one}", "2026-11")] * 2
+    path = versions(*parts, (f"BILLING_PERIOD=2026-10/{other}", "2026-10"))
+    assert load([path], NOVEMBER).total == 2
+    versions(*parts, (f"{month}/{other}", "2026-11"))
+    error = f"{month}' holds 2 versions of one export of 2026-11, .*{advice.format(other)}"
+    with pytest.raises(ReportError, match=error):
+        load([path], NOVEMBER)
+
+
+@pytest.mark.parametrize("version", [ASSEMBLY, EXECUTION])
+def test_deliveries_of_two_months_beside_each_other_are_no_versions(versions, version):
+    """As where somebody copied them out of their months' folders."""
+    october, november = version.format("f" * 8), version.format("0" * 8)
+    path = versions((f"cur/{october}", "2026-10"), (f"cur/{november}", "2026-11"))
+    assert load([path], NOVEMBER).total == 1
 
 
 def test_a_filter_that_is_blank_is_refused():
@@ -659,8 +685,12 @@ def test_a_filter_that_is_blank_is_refused():
 
 def test_a_charge_without_a_currency_is_refused(write):
     """What it is worth is not known."""
-    with pytest.raises(ReportError, match="charges without a currency"):
-        load([write([cur_row(1, "Data-API-Usage", line_item_currency_code="")])], NOVEMBER)
+    without = cur_row(1, "Data-API-Usage", line_item_currency_code="")
+    with pytest.raises(ReportError, match=r"has charges without a currency: 1$"):
+        load([write([without])], NOVEMBER)
+    rows = [without, without, cur_row(1, "Aurora:StorageUsage")]
+    with pytest.raises(ReportError, match="without a currency: 2; others are in USD; a filter"):
+        load([write(rows)], NOVEMBER)
 
 
 @pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity", "sNaN"])

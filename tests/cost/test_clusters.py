@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from tenantmetrics.cost import BillFilter, Capacity, monthly
-from tenantmetrics.cost.cluster_names import read_clusters
+from tenantmetrics.cost.cluster_names import ClusterNames, read_clusters
 from tenantmetrics.cost.of_clusters import clusters_of_capacity
 from tenantmetrics.errors import ReportError
 from tenantmetrics.export.ledger import LedgerExporter
@@ -345,6 +345,18 @@ def test_names_of_clusters_and_instances_are_known_in_any_case(calls, bill, tmp_
     )  # fmt: skip
     assert totals(statement) == {"a": 10, "b": 5}
     assert not any("neither called" in note for note in statement.notes)
+
+
+def test_a_name_in_another_case_is_of_a_cluster_only_where_it_is_of_one():
+    """The last of a list would win in silence; and a resource id has one case."""
+    names = ClusterNames({
+        "DB1": "c1", "db1": "c2", "DB2": "c1", "db2": "C1", "cluster-ABC": "c1", "cluster-xyz": "c2"
+    })  # fmt: skip
+    wanted = {
+        "DB1": "c1", "db1": "c2", "Db1": "", "Db2": "C1", "Cluster-Xyz": "c2",
+        "cluster-ABC": "c1", "cluster-abc": "", "cluster-XYZ": "",
+    }  # fmt: skip
+    assert {name: names.cluster_of(name) for name in wanted} == wanted
 
 
 def test_a_bill_of_cost_explorer_is_of_all_clusters(calls, tmp_path):

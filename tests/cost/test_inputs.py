@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from tenantmetrics.cost.budgets import read_budgets
 from tenantmetrics.cost.inputs import SHARE_UNITS, read_capacity, read_storage, read_tenants
 from tenantmetrics.errors import ReportError
 
@@ -40,8 +41,21 @@ def test_columns_that_have_a_meaning_are_known_in_any_case(file):
     assert facts.customers == {"stripe_customer": "cus_1"}
     capacity = read_capacity(file("Hour,ACU,Utilization Percent\n1970-01-01T01,2,50\n"))
     assert capacity.used == {1: Decimal("0.5")}
-    with pytest.raises(ReportError, match="row 1: duplicate column 'revenue'"):
+    with pytest.raises(ReportError, match="duplicate column 'revenue': it is 'revenue' and 'Rev"):
         read_tenants(file("tenant,revenue,Revenue\nacme,1,2\n"))
+    with pytest.raises(ReportError, match="row 2, column 'Revenue': 'x' is not a number"):
+        read_tenants(file("tenant,Revenue\nacme,x\n"))
+
+
+def test_columns_with_more_than_the_words_of_a_meaning_are_groups(file):
+    """Signs belong to a name; `pool` is a budget's where there are budgets."""
+    header, cells = "Tenant,tenant_,Share %,Revenue?,Pool,pool", "acme,a,12.5%,yes,blue,red"
+    facts = read_tenants(file(f"{header}\n{cells}\n"))["acme"]
+    assert facts.groups == dict(zip(header.split(",")[1:], cells.split(",")[1:], strict=True))
+    assert (facts.revenue, facts.share) == (None, 0)
+    budgets = file("Tenant,Pool,Budget\nacme,io,5\nacme,,9\n")
+    assert read_tenants(budgets)["acme"].groups == {}
+    assert [budget.pool for budget in read_budgets(budgets)] == ["io", ""]
 
 
 def test_capacity_is_by_hour_in_utc(file):

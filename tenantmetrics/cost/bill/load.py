@@ -28,8 +28,9 @@ from tenantmetrics.errors import ReportError
 
 __all__ = ["load"]
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z-", re.IGNORECASE)
 _VERSION = re.compile(
-    r"(\d{4}-\d\d-\d\dT[\d:.]+Z-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
+    rf"({_TIME.pattern})?[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}", re.IGNORECASE
 )
 """The folder of one delivery: an assembly id of the CUR, or an execution id of Data Exports, which
 begins with its time (Data Exports user guide, on both with "create new" versions)."""
@@ -95,6 +96,7 @@ def _load(
     table = Table(files)
     try:
         form = form_of(table, amortized=amortized)
+        _refuse_versions(table, form)
         bill = _read(table, form, period, only, amortized=amortized)
         if not by_hour:
             return bill
@@ -119,27 +121,41 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
             raise ReportError(f"bill {str(path)!r} does not exist")
     if len({is_parquet(path) for path in found}) > 1:
         raise ReportError("a bill is either CSV or Parquet, not both: some charges may be in each")
-    _refuse_versions(found)
     return found
 
 
-def _refuse_versions(files: Sequence[Path]) -> None:
+def _refuse_versions(table: Table, form: Form) -> None:
     """Exports that keep what they wrote before have a folder for each time, and all of it in each.
 
     Line items have other identities in each, so nothing else would tell.
 
     Raises:
-        ReportError: Files are of several such folders of one export and month.
+        ReportError: Several such folders of one export have charges of one month.
     """
-    versions: dict[Path, set[str]] = defaultdict(set)
-    for path in files:
+    versions: dict[Path, set[Path]] = defaultdict(set)
+    for path in table.paths:
         if _VERSION.fullmatch(path.parent.name):
-            versions[path.parent.parent].add(path.parent.name)
-    for folder, names in versions.items():
-        if len(names) > 1:
+            versions[path.parent.parent].add(path.parent)
+    if all(len(folders) == 1 for folders in versions.values()):
+        return
+    folders_of: dict[tuple[Path, str], set[Path]] = defaultdict(set)
+    sql = f"SELECT DISTINCT _file, {form.billing_month} FROM bill ORDER BY ALL"  # noqa: S608 - ours
+    for number, month in table.query(sql):
+        folder = table.paths[number].parent
+        if folder in versions[folder.parent]:
+            folders_of[folder.parent, month].add(folder)
+    for (parent, month), folders in folders_of.items():
+        if len(folders) > 1:
+            names = [folder.name for folder in folders]
+            # Assembly ids are random: none of them says that it is the newest.
+            which = (
+                f"such as {max(names)!r}, the newest"
+                if all(_TIME.match(name) for name in names)
+                else "which the month's manifest names: of the CUR its assemblyId"
+            )
             raise ReportError(
-                f"{str(folder)!r} holds {len(names)} versions of one export, each with all of its "
-                f"charges: give the folder of one, such as {max(names)!r}"
+                f"{str(parent)!r} holds {len(names)} versions of one export of {month}, each with "
+                f"all of its charges: give the folder of one, {which}"
             )
 
 

@@ -96,6 +96,7 @@ class Sorter:
     places: dict[Place, Charges] = field(default_factory=lambda: defaultdict(Charges))
     _charged_in: set[str] = field(default_factory=set)
     _named: set[str] = field(default_factory=set)
+    _without_currency: int = 0
     payers: set[str] = field(default_factory=set)
     regions: set[str] = field(default_factory=set)
     accounts: set[str] = field(default_factory=set)
@@ -142,6 +143,7 @@ class Sorter:
         self._named.add(currency)
         if row.amount or row.other:
             self._charged_in.add(currency)
+            self._without_currency += row.count if not currency else 0
         self.payers.add(row.payer)
         if name in OF_CLUSTERS:
             self.regions |= {row.region} - {""}
@@ -197,14 +199,16 @@ class Sorter:
         Raises:
             ReportError: There are several, or a charge has none, or what it has is no code.
         """
-        if len(self._charged_in) > 1:
+        found = sorted(self._charged_in - {""})
+        if self._without_currency:
+            beside = f"; others are in {', '.join(found)}{hint}" if found else ""
             raise ReportError(
-                f"{origin} mixes currencies: {', '.join(sorted(self._charged_in))}{hint}"
+                f"{origin} has charges without a currency: {self._without_currency:,}{beside}"
             )
+        if len(found) > 1:
+            raise ReportError(f"{origin} mixes currencies: {', '.join(found)}{hint}")
         named = self._named if len(self._named) == 1 else {"USD"}
         (currency,) = self._charged_in or named - {""} or {"USD"}
-        if not currency:
-            raise ReportError(f"{origin} has charges without a currency")
         if not re.fullmatch("[A-Z]{3}", currency):
             raise ReportError(f"{origin}: currency {currency!r} is not a code such as USD")
         return currency

@@ -24,9 +24,11 @@ _MANY_ELEMENTS = 300
 _MAX_PARAMETERS = 20_000
 """Parameters in lists of one text, 1 µs each at every call."""
 _STRING = r"'(?:[^']|'')*+'"
+# Every number that the lexer knows: of one that is taken in part, the rest would be a number too.
 _NUMBER = (
-    r"[0-9](?<![\w.:$\x80-\U0010FFFF][0-9])(?:[xXoObB][0-9a-fA-F_]++|[0-9_]*+"
-    r"(?:\.[0-9_]++)?+)(?![\w.])"
+    r"[0-9.](?<![\w.:$\x80-\U0010FFFF][0-9.])(?<!\.(?![0-9]))"
+    r"(?:[xXoObB][0-9a-fA-F_]++"
+    r"|[0-9_]*+(?:\.(?!\.)[0-9_]*+)?+(?:[eE][+-]?+[0-9][0-9_]*+)?+)(?![\w.])"
 )
 _QUOTED = r'"(?:[^"]|"")*+"'
 _ELEMENT = rf"\s*+-?+(?:{_STRING}|{_NUMBER})(?:::[A-Za-z_]\w*+)?+\s*+"

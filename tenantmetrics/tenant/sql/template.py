@@ -101,7 +101,7 @@ def _slotted(body: str, sql: str, comments: tuple[str, ...]) -> Skeleton:
         first = piece[0]
         if first == "'":
             pieces[index] = f"'slot{slot}'"
-        elif first in "0123456789":
+        elif first in ".0123456789":
             pieces[index] = f"{_NUMBER_SLOT + slot}"
         elif first == '"':
             continue

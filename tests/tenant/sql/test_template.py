@@ -1,0 +1,29 @@
+"""A text is cut alike by the quick expression and by PostgreSQL's lexical rules in full."""
+
+from __future__ import annotations
+
+import pytest
+
+from tenantmetrics.tenant.sql.template import skeleton
+
+NUMBERS = [
+    *("7", "07", "1_000", "1.5", "1.", ".5", "1_0.2_5", "0x1F", "0o17", "0b1_1"),
+    *("15e1", "15e-1", "15E+1", "1.5e-1", "1.e+1", ".5e-3", "1_0e-1_0", "15e-0"),
+]
+PLACES = [
+    *("SELECT {}", "SELECT x FROM a WHERE tenant_id = {}", "SELECT a.b1,{},-{},({}), f({},{})"),
+    *("SELECT t1.c2+{}", "SELECT :p1-{}::text", "SELECT a1e-{}", "SELECT x[{}]"),
+    "SELECT x FROM a WHERE x IN (" + ", ".join(["{}"] * 20) + ")",
+    "INSERT INTO a (x, y) VALUES ({}, '1.5e-3'), (-{}, {})",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_number_is_one_literal_in_every_notation(place):
+    """Also one with a signed exponent, or that begins or ends with its point."""
+    for number in NUMBERS:
+        sql = place.replace("{}", number)
+        quick, full = skeleton(sql), skeleton(f"{sql} -- by the rules in full")
+        assert quick.template == full.template.rstrip(), sql
+        assert list(quick.literals) == list(full.literals), sql
+        assert number in {literal.text for literal in quick.literals}, sql
