@@ -103,6 +103,13 @@ def test_each_charge_is_of_one_month_where_the_clocks_are_put_forward(tmp_path):
     assert totals("Atlantic/Azores") == ["23.43", "20.00"]
 
 
+def test_what_is_of_no_hour_is_by_the_hour_of_one_month_too(hours):
+    """Each file has a tax of all of its month."""
+    files = [hours(month) for month in ("2026-10", "2026-11")]
+    bill = load(files, parse_month("2026-11", "Asia/Tokyo"), by_hour=True)
+    assert bill.by_hour[None] == {"taxes": Decimal("7.20")}
+
+
 @pytest.mark.parametrize(
     ("zone", "missing"), [*((z, "2026-10") for z in AHEAD), *((z, "2026-12") for z in BEHIND)]
 )

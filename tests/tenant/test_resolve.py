@@ -163,6 +163,8 @@ def test_columns_variables_keys_and_patterns_are_configuration(make_resolver, pa
         "SELECT * FROM b WHERE app.of(1, :t)": "acme",
         "SELECT * FROM b WHERE NOT app.of(1, :t)": "?",
         "SELECT become(:t)": "set become=acme local",
+        "CALL app.of(1, :t); SELECT 1 FROM b WHERE org = :t": "acme",
+        "CALL other(1, :t); SELECT 1 FROM b WHERE org = :t": "?",
     }
     for sql, claims in expected.items():
         assert shown(ask(resolver, sql, parameters=given, transactionId="x")) == claims, sql

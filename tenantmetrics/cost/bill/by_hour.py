@@ -31,7 +31,8 @@ def charges_by_hour(
 
     Returns:
         By the hour that a charge begins in; None for charges of no hour or of more than a day, such
-        as a month's fee or tax, and for corrections of earlier charges.
+        as a month's fee or tax, and for corrections of earlier charges. Those are of the billing
+        month that is called as the period is, not of its neighbour too.
     """
     chosen = ", ".join(f"'{month}'" for month in billing_months(period))
     start, end = (
@@ -39,22 +40,25 @@ def charges_by_hour(
     )
     first_s = parse_month(min(billing_months(period))).start_s
     found: dict[int | None, dict[str, Decimal]] = {}
-    for kind, usage_type, service, engine, operation, provider, hour, amount in table.query(
+    for kind, usage_type, service, engine, operation, provider, hour, is_own, amount in table.query(
         f"""
         SELECT {form.kind}, {form.usage_type}, {form.service}, {form.engine}, {form.operation},
           {form.provider},
           CASE WHEN coalesce({end}, {start}) - {start} <= {_LONGEST_S} AND {start} >= {first_s}
             AND NOT {form.corrects} THEN {start} // 3600 END,
-          sum({form.amount})
+          {form.billing_month} = '{period.label}', sum({form.amount})
         FROM bill WHERE {form.billing_month} IN ({chosen}) AND {passes}
-        GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY ALL
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY ALL
         """,  # noqa: S608 - our own expressions; values are bound
         dict(values),
     ):
         if not is_aws(provider) or is_other_database(service, engine, operation, usage_type):
             continue
         # What is paid in one hour for a month is of no hour either.
-        of_hour = found.setdefault(None if kind.endswith("Fee") else hour, {})
+        at = None if kind.endswith("Fee") else hour
+        if at is None and not is_own:
+            continue
+        of_hour = found.setdefault(at, {})
         pool = pool_of(kind, usage_type, service, operation)
         of_hour[pool] = of_hour.get(pool, Decimal(0)) + amount
     return found

@@ -71,6 +71,8 @@ class Plan:
             shows constants, shows or sets the session, or asks the server about itself.
         guarded: Whether row-level security guards all tables that it touches, as far as the schema
             tells, or they hold nobody's rows, such as PostgreSQL's own.
+        untold: Whether it touches rows of which its text does not tell whose they are, though it
+            names nobody, as TRUNCATE: beside other statements nobody is named then.
         why: For `explain`: what was not understood, and why.
     """
 
@@ -87,6 +89,7 @@ class Plan:
     workless: bool = False
     probes: bool = False
     guarded: bool = False
+    untold: bool = False
     why: str = ""
 
 

@@ -21,8 +21,9 @@ from tenantmetrics.tenant.sql.restrictions import Either, Restriction
 from tenantmetrics.tenant.sql.template import TOO_LONG
 from tenantmetrics.tenant.sql.text_limits import token_count, too_long_to_parse
 from tenantmetrics.tenant.sql.unread_steps import steps_unread
+from tenantmetrics.tenant.sql.untold_rows import utility_touches_untold
 from tenantmetrics.tenant.sql.utility_statements import read_utility
-from tenantmetrics.tenant.sql.utility_tokens import utility_tokens
+from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, dotted_name, utility_tokens
 
 __all__ = ["analysed_plan", "plan_of"]
 
@@ -146,12 +147,17 @@ def _combined(plans: list[Plan]) -> Plan:
 
 
 def _part(plan: Plan) -> Restriction:
-    """What one of several statements touches: TRUNCATE and the like touch everybody's rows."""
-    return UNKNOWN if plan.summary.partition(" ")[0] in _OF_EVERYBODY else plan.node
+    """What one of several statements touches: TRUNCATE and the like touch anybody's rows."""
+    return UNKNOWN if plan.untold else plan.node
 
 
-_OF_EVERYBODY = frozenset(["COPY", "DO", "EXECUTE", "FETCH", "TRUNCATE"])
 _ENDS = {SessionVerb.COMMIT, SessionVerb.ROLLBACK}
+
+
+def _is_configured(call: list[UtilityToken], vocabulary: Vocabulary) -> bool:
+    """Whether a procedure's call is one that says for whom it is; any other may do anything."""
+    name = dotted_name(call)[0].rpartition(".")[2]
+    return name in vocabulary.functions or name in vocabulary.setters
 
 
 def _plan(text: str, vocabulary: Vocabulary, budget: Budget | None) -> Plan:
@@ -169,9 +175,13 @@ def _plan(text: str, vocabulary: Vocabulary, budget: Budget | None) -> Plan:
             misuses=utility.misuses,
             workless=utility.workless,
             probes=utility.workless,
+            untold=utility_touches_untold(words),
         )
     inner = ("SELECT " if utility.call else "") + text[utility.inner : utility.end]
     plan = query_plan(inner, vocabulary, budget)
+    untold = utility.runs and (
+        plan.untold or (utility.call and not _is_configured(words[1:], vocabulary))
+    )
     rest = plan.summary.removeprefix("SELECT") if utility.call else plan.summary
     return replace(
         plan,
@@ -180,4 +190,5 @@ def _plan(text: str, vocabulary: Vocabulary, budget: Budget | None) -> Plan:
         sets_only=False,
         workless=False,
         probes=False,
+        untold=untold,
     )

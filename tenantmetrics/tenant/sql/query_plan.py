@@ -25,6 +25,7 @@ from tenantmetrics.tenant.sql.tenant_tables import with_tenant_tables
 from tenantmetrics.tenant.sql.text_limits import measured, too_long_to_parse
 from tenantmetrics.tenant.sql.unparsed import unparsed_plan
 from tenantmetrics.tenant.sql.unread_steps import call_names, unknown_steps
+from tenantmetrics.tenant.sql.untold_rows import inserts_untold
 from tenantmetrics.tenant.sql.value_expressions import function_name
 from tenantmetrics.tenant.sql.workless import does_no_work
 
@@ -83,14 +84,13 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
         reads = parsed[0].find(exp.Select, exp.SetOperation) is not None
         index = tenant_index(with_tenant_tables(parsed[0], vocabulary), vocabulary)
     # What it reads besides is no row's: `RETURNING (SELECT count(*) FROM c)`.
-    beside = reads or isinstance(plan.node, Also)
-    if plan.why or (index is not None and beside):
-        return replace(plan, node=UNKNOWN, why=plan.why or "many rows beside something else")
+    beside = index is not None and (reads or isinstance(plan.node, Also))
     # What each of the rows sets, or is for, only the whole text tells.
     sets = plan.steps or rows.mentions(text, call_names(vocabulary))
-    if sets or rows.mentions(text, vocabulary.functions):
-        steps = unknown_steps(vocabulary) if sets else ()
-        return replace(plan, node=UNKNOWN, steps=steps, why="many rows beside something else")
+    steps = unknown_steps(vocabulary) if sets else ()
+    if plan.why or beside or sets or rows.mentions(text, vocabulary.functions):
+        why = plan.why or "many rows beside something else"
+        return replace(plan, node=UNKNOWN, steps=steps, why=why)
     if index is None:
         return plan
     node = rows_node(rows, text, index, plan.node)
@@ -112,6 +112,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
     ):
         return Plan(node=UNKNOWN, mentions=True, why="not a statement that is analysed")
     seen = survey(statement, vocabulary)
+    untold = "INSERT INTO" in seen.parts and inserts_untold(statement, node, vocabulary)
     if (seen.several or len(seen.parts) > _OF_ONE_TABLE) and node not in _NAME_NOBODY:
         node = _closed(statement, node, vocabulary, names)
     steps: list[StepPlan] = []
@@ -143,6 +144,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
         workless=workless,
         probes=workless and not steps,
         guarded=are_guarded(seen.tables, vocabulary),
+        untold=untold,
     )
 
 

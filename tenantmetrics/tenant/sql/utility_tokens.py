@@ -8,7 +8,9 @@ from tenantmetrics.sqltext import TokenKind, tokenize
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 
-__all__ = ["UtilityToken", "dotted_name", "operand_of", "utility_tokens"]
+__all__ = ["MAX_UTILITY_TOKENS", "UtilityToken", "dotted_name", "operand_of", "utility_tokens"]
+
+MAX_UTILITY_TOKENS = 400
 
 
 class UtilityToken(NamedTuple):
@@ -25,7 +27,7 @@ class UtilityToken(NamedTuple):
     start: int
 
 
-def utility_tokens(template: str, limit: int = 400) -> list[UtilityToken]:
+def utility_tokens(template: str, limit: int = MAX_UTILITY_TOKENS) -> list[UtilityToken]:
     """The first tokens of substance of a template, names folded.
 
     Args:

@@ -117,7 +117,7 @@ class ReachChanges:
         relation = self._reach.query(node.expression, scope, holds)
         if not isinstance(node.this, exp.Schema) and relation.star is None:
             # Which of the columns gets a value is not told: it may be the tenant's.
-            if isinstance(body, exp.Values) or any(o.value for o in relation.outputs.values()):
+            if isinstance(body, exp.Values) or self._may_write_values(body, relation):
                 self._graph.source(table=True)
             return
         index = self._tenant_index(node.this)
@@ -133,6 +133,14 @@ class ReachChanges:
         ):
             # Whatever another column holds is written as the tenant.
             self._graph.source(table=True)
+
+    def _may_write_values(self, body: exp.Expr, relation: Relation) -> bool:
+        """Whether one of the columns, in one of the branches, may be a value and no table's."""
+        outputs = relation.outputs.values()
+        if not isinstance(body, exp.SetOperation):
+            return any(output.value for output in outputs)
+        tables = frozenset(self._graph.tables)
+        return not outputs or any(not o.whole or not tables.issuperset(o.sources) for o in outputs)
 
     def _beside_defaults(self, body: exp.Select, scope: ReachScope) -> None:
         """The queries in what is written, and in what says whether, from where and how.
