@@ -84,11 +84,17 @@ def inserts_untold(statement: exp.Expr, node: Restriction, vocabulary: Vocabular
         node: Whom it names.
         vocabulary: The tenant's names.
     """
-    return _may_be_clear(node) and any(
-        isinstance(insert.this, exp.Table)
+    if not _may_be_clear(node):
+        return False
+    # PostgreSQL takes changes in the statement's own WITH queries alone.
+    with_ = statement.args.get("with_")
+    changes = [statement, *(cte.this for cte in (with_.expressions if with_ is not None else ()))]
+    return any(
+        isinstance(insert, exp.Insert)
+        and isinstance(insert.this, exp.Table)
         and insert.expression is not None
         and ((facts := facts_of(insert.this, vocabulary.schema)) is None or not facts.shared)
-        for insert in statement.find_all(exp.Insert)
+        for insert in changes
     )
 
 
