@@ -53,8 +53,9 @@ _SCANNER = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _DOLLAR_QUOTE = re.compile(rf"\$(?:{START}{NAME_LETTER}*+)?+\$")
-# What a plain text has none of: escapes, dollar signs, brackets, comments, literals that are
-# continued on the next line. One with a prefix is seen when the tokens are there.
+# What a plain text has none of: escapes, dollar and percent signs, square brackets, `U&` before a
+# quote, comments, literals that are continued on the next line. A literal with another prefix is
+# seen when the tokens are there.
 _NOT_PLAIN = re.compile(r"[\\$\[\]%]|&(?<=[uU]&)['\"]|--|/\*|'[ \t\f\v]*+[\n\r]\s*+'")
 _PLAIN_TOKEN = re.compile(
     rf"""

@@ -128,9 +128,7 @@ def parameters_of(plan: Plan, literals: Literals) -> frozenset[str]:
                 names.add(part.parameter)
             elif part.last is not None and part.slot is not None:
                 listed = literals.lists.get(part.slot, ())
-                if len(literals):
-                    listed = tuple(name for name in listed if not name.startswith(SLOT_NAME))
-                names.update(listed)
+                names.update(name for name in listed if not name.startswith(SLOT_NAME))
     return frozenset(names)
 
 

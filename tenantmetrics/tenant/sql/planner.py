@@ -33,7 +33,7 @@ _MAX_SEMICOLONS = 300
 _MAX_SEVERAL = 16_384
 """Characters of a text of several statements, 6 ms to tell where each ends."""
 _MAX_PLAIN = 3_000
-"""As many tokens at most, which is the parser's own bound."""
+"""Characters of a text that is looked at without the parser, which takes less of it."""
 _MAX_FINGERPRINTED = 8_000
 """Characters without literals; a longer text has no fingerprint."""
 _MAX_FINGERPRINTED_TOKENS = 2_000
@@ -50,6 +50,9 @@ _QUERY = re.compile(
 
 def plan_of(template: str, vocabulary: Vocabulary) -> Plan:
     """The plan of a text, of all its statements together if it has several.
+
+    A plain statement has a plan without the parser, and without its limits of weight: of one with
+    hundreds of columns the tenant is told, where `analysed_plan` says that it is too long.
 
     Args:
         template: SQL without comments, literals replaced by slots.

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from tenantmetrics.records import SessionVerb
 from tenantmetrics.sqltext import TokenKind
+from tenantmetrics.sqltext.lexer import LETTER
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
@@ -86,7 +87,7 @@ def _steps(text: str, lower: str, vocabulary: Vocabulary) -> tuple[StepPlan, ...
 @lru_cache(maxsize=8)
 def _calls(names: tuple[str, ...]) -> re.Pattern[str]:
     called = "|".join(map(re.escape, names))
-    return re.compile(rf'(?<![\w$\x80-\U0010FFFF])"?({called})"?\s*+\(', re.IGNORECASE)
+    return re.compile(rf'(?<!{LETTER})"?({called})"?\s*+\(', re.IGNORECASE)
 
 
 def _arguments(text: str) -> list[list[UtilityToken]] | None:

@@ -180,3 +180,15 @@ def test_a_long_list_of_positional_parameters_names_them_all(resolver):
     )
     request = Request("execute", sql, PythonValues(["acme", "bee"] * 499), "key")
     assert named_by_statement(resolver.claims(request)) == {"acme", "bee"}
+
+
+@pytest.mark.parametrize("word", ["AS", "as", "As", "aS"])
+def test_a_cast_among_literals_is_read_however_it_is_spelt(resolver, word):
+    """`CAST(:p As int)` beside texts: the casts differ, so nobody is named."""
+    fields = {"p0": "00"}
+    mixed = ", ".join([f"CAST(:p0 {word} int)", "'01'"] * 200)
+    claims = claims_of(resolver, f"SELECT * FROM b WHERE tenant_id IN ({mixed})", **fields)
+    assert named_by_statement(claims) == set()
+    alike = ", ".join([f"CAST(:p0 {word} int)", "'01'::int"] * 200)
+    claims = claims_of(resolver, f"SELECT * FROM b WHERE tenant_id IN ({alike})", **fields)
+    assert named_by_statement(claims) == {"0", "1"}

@@ -146,7 +146,7 @@ class PlainReach:
                 self._tie(column, second, holds)
 
     def _tie(self, one: Column, two: Column, holds: _Range) -> None:
-        """Two columns are equal, of which both are called after tenants or none is."""
+        """Two columns are equal: tenants, another column under a tenant's name, or other keys."""
         if one[0] < 0 or two[0] < 0:
             return
         tenants = [column[1] in self._columns for column in (one, two)]
