@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from typing import Any
 
-import sqlglot
 from sqlglot import exp
 
 from tenantmetrics.arns import region_of
@@ -15,6 +13,7 @@ from tenantmetrics.cost.bill import BillFilter
 from tenantmetrics.cost.bill.model import pattern_of
 from tenantmetrics.cost.cluster_names import account_of, short
 from tenantmetrics.cost.engines import OpenLedger
+from tenantmetrics.cost.engines.rewritten import RewrittenLedger
 from tenantmetrics.cost.list_prices import Capacity
 from tenantmetrics.errors import ReportError
 
@@ -56,8 +55,8 @@ def clusters_of_bill(clusters: Sequence[str], only: BillFilter | None) -> list[s
     return found
 
 
-class OfClusters:
-    """The rows of some clusters, as `OpenLedger`.
+class OfClusters(RewrittenLedger):
+    """The rows of some clusters, and losses, which are no cluster's.
 
     Args:
         ledger: The opened ledger.
@@ -65,39 +64,18 @@ class OfClusters:
     """
 
     def __init__(self, ledger: OpenLedger, arns: Collection[str]) -> None:
-        self._ledger = ledger
+        super().__init__(ledger)
         self._arns = sorted(arns)
 
-    @property
-    def copies(self) -> int:
-        """As `OpenLedger.copies`."""
-        return self._ledger.copies
-
-    def left_out(self) -> str:
-        """As `OpenLedger.left_out`."""
-        return self._ledger.left_out()
-
-    def nothing(self) -> str:
-        """As `OpenLedger.nothing`."""
-        return self._ledger.nothing()
-
-    def close(self) -> None:
-        """As `OpenLedger.close`."""
-        self._ledger.close()
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """As `OpenLedger.rows`, of the clusters' rows and of losses, which are no cluster's."""
-        query = sqlglot.parse_one(sql, read=queries.Dialect.DUCKDB)
+    def source(self, table: exp.Table) -> exp.Query | None:
+        """As `RewrittenLedger.source`."""
+        if table.name not in _RELATIONS:
+            return None
         arns = [exp.Literal.string(arn) for arn in self._arns]
-        for table in list(query.find_all(exp.Table)):
-            if table.name not in _RELATIONS:
-                continue
-            wanted: exp.Condition = exp.column("resource_arn").isin(*arns)
-            if table.name == queries.RELATION:
-                wanted = exp.or_(wanted, exp.column("lost") > exp.Literal.number(0))
-            source = exp.select("*").from_(table.copy()).where(wanted)
-            table.replace(source.subquery(table.alias_or_name))
-        return self._ledger.rows(query.sql(queries.Dialect.DUCKDB))
+        wanted: exp.Condition = exp.column("resource_arn").isin(*arns)
+        if table.name == queries.RELATION:
+            wanted = exp.or_(wanted, exp.column("lost") > exp.Literal.number(0))
+        return exp.select("*").from_(table.copy()).where(wanted)
 
 
 def clusters_of_capacity(clusters: Sequence[str], capacity: Capacity | None) -> list[str]:

@@ -8,13 +8,13 @@ much it did (DBLoad), or which tenants' sessions worked (Performance Insights, s
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 import sqlglot
 from sqlglot import exp
 
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines import OpenLedger
+from tenantmetrics.cost.engines.rewritten import RewrittenLedger
 from tenantmetrics.cost.server_time.sql_words import NOT_REACHED, double, text
 
 __all__ = ["OlderCalls"]
@@ -25,8 +25,8 @@ The Data API's overhead has a 99th percentile of four times its median, which is
 _WINDOW_S = 60
 
 
-class OlderCalls:
-    """The calls of some hours as a table of statements, as `OpenLedger`.
+class OlderCalls(RewrittenLedger):
+    """The calls of some hours as a table of statements.
 
     Args:
         ledger: The opened ledger.
@@ -37,39 +37,20 @@ class OlderCalls:
     """
 
     def __init__(self, ledger: OpenLedger, hours: Collection[int]) -> None:
+        super().__init__(ledger)
         self.hours = frozenset(hours)
-        self._ledger = ledger
         calls = _calls(hours)
         self._relations = {
             queries.STATEMENTS: calls,
             queries.STATEMENT_TOTALS: queries.totals_of(f"({calls}) AS older"),
         }
 
-    @property
-    def copies(self) -> int:
-        """As `OpenLedger.copies`."""
-        return self._ledger.copies
-
-    def left_out(self) -> str:
-        """As `OpenLedger.left_out`."""
-        return self._ledger.left_out()
-
-    def nothing(self) -> str:
-        """As `OpenLedger.nothing`."""
-        return self._ledger.nothing()
-
-    def close(self) -> None:
-        """As `OpenLedger.close`."""
-        self._ledger.close()
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """As `OpenLedger.rows`, with these calls as its statements."""
-        query = sqlglot.parse_one(sql, read=queries.Dialect.DUCKDB)
-        for table in list(query.find_all(exp.Table)):
-            if relation := self._relations.get(table.name):
-                of = sqlglot.parse_one(relation, read=queries.Dialect.DUCKDB)
-                table.replace(exp.Subquery(this=of, alias=exp.to_identifier(table.alias_or_name)))
-        return self._ledger.rows(query.sql(queries.Dialect.DUCKDB))
+    def source(self, table: exp.Table) -> exp.Query | None:
+        """As `RewrittenLedger.source`."""
+        relation = self._relations.get(table.name)
+        if relation is None:
+            return None
+        return sqlglot.parse_one(relation, read=queries.Dialect.DUCKDB, into=exp.Select)
 
 
 def _calls(hours: Collection[int]) -> str:
