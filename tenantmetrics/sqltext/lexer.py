@@ -31,6 +31,11 @@ NAME_LETTER = r"[^\x00-/:-@\[-^`{-\x7F]"
 """The same without $."""
 # 'a' <newline> 'b' is one literal, and an E literal keeps its backslashes across the gap.
 GAP = r"(?:[ \t\f\v]++|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]++|--[^\n\r]*+[\n\r])*+"
+DOLLAR = rf"\$(?:{START}{NAME_LETTER}*+)?+\$"
+NUMBER = (
+    r"(?:0[xX][0-9a-fA-F_]++|0[oO][0-7_]++|0[bB][01_]++"
+    r"|(?:[0-9][0-9_]*+(?:\.(?!\.)[0-9_]*+)?+|\.[0-9][0-9_]*+)(?:[eE][+-]?+[0-9][0-9_]*+)?+)"
+)
 PLAIN_BODY = r"'(?:[^']++|'')*+"
 ESCAPE_BODY = r"'(?:[^'\\]++|\\.?+|'')*+"
 _SCANNER = re.compile(
@@ -42,17 +47,16 @@ _SCANNER = re.compile(
   | (?P<string>(?:[bBxXnN]|[uU]&)?+{PLAIN_BODY}(?P<string_end>'?+))
   | (?P<quoted>(?:[uU]&)?+"(?:[^"]++|"")*+(?P<quoted_end>"?+))
   | (?P<word>{START}{LETTER}*+)
-  | (?P<number>(?:0[xX][0-9a-fA-F_]++|0[oO][0-7_]++|0[bB][01_]++
-        |(?:[0-9][0-9_]*+(?:\.(?!\.)[0-9_]*+)?+|\.[0-9][0-9_]*+)(?:[eE][+-]?+[0-9][0-9_]*+)?+))
+  | (?P<number>{NUMBER})
   | (?P<positional>\$[0-9]++)
-  | (?P<dollar>\$(?:{START}{NAME_LETTER}*+)?+\$)
+  | (?P<dollar>{DOLLAR})
   | (?P<semicolon>;)
   | (?P<parameter>:(?={NAME_LETTER}){LETTER}++)
   | (?P<symbol>::|:=|\.\.|.)
     """,
     re.VERBOSE | re.DOTALL,
 )
-_DOLLAR_QUOTE = re.compile(rf"\$(?:{START}{NAME_LETTER}*+)?+\$")
+_DOLLAR_QUOTE = re.compile(DOLLAR)
 # What a plain text has none of: escapes, dollar and percent signs, square brackets, `U&` before a
 # quote, comments, literals that are continued on the next line. A literal with another prefix is
 # seen when the tokens are there.
@@ -63,8 +67,7 @@ _PLAIN_TOKEN = re.compile(
   | '(?:[^']++|'')*+'
   | "(?:[^"]++|"")*+"
   | :(?={NAME_LETTER}){LETTER}++
-  | (?:0[xX][0-9a-fA-F_]++|0[oO][0-7_]++|0[bB][01_]++
-        |(?:[0-9][0-9_]*+(?:\.(?!\.)[0-9_]*+)?+|\.[0-9][0-9_]*+)(?:[eE][+-]?+[0-9][0-9_]*+)?+)
+  | {NUMBER}
   | ::|:=|\.\.|[^ \t\n\r\f\v]
     """,
     re.VERBOSE,
@@ -136,7 +139,7 @@ def _in_one_pass(sql: str) -> Iterator[Token]:
         if kind is not None:
             yield _new(Token, (kind, *found.span()))
         else:
-            yield Token(*_composite(sql, group, found))  # type: ignore[arg-type]
+            yield Token(*composite(sql, group, found))  # type: ignore[arg-type]
 
 
 def _one_by_one(sql: str, names: Collection[str]) -> Iterator[Token]:
@@ -162,10 +165,10 @@ def _token_at(sql: str, position: int) -> Token:
     kind = _SIMPLE.get(found.lastgroup)
     if kind is not None:
         return Token(kind, position, found.end())
-    return Token(*_composite(sql, found.lastgroup, found))
+    return Token(*composite(sql, found.lastgroup, found))
 
 
-def _composite(sql: str, group: str, found: re.Match[str]) -> tuple[TokenKind, int, int]:
+def composite(sql: str, group: str, found: re.Match[str]) -> tuple[TokenKind, int, int]:
     """A token whose end or whose kind the expression alone does not tell."""
     start, end = found.span()
     if group == "parameter":

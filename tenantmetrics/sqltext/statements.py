@@ -54,7 +54,7 @@ def _plain_spans(sql: str) -> list[tuple[int, int]]:
     """The same in a tenth of the time, of a text in which nothing hides a semicolon but quotes."""
     found: list[tuple[int, int]] = []
     start = depth = 0
-    text_end = len(sql)
+    opened = False
     for edge in _EDGE.finditer(sql):
         mark = edge[0]
         if mark == "(":
@@ -67,11 +67,11 @@ def _plain_spans(sql: str) -> list[tuple[int, int]]:
                 start, depth = edge.end(), 0
         elif edge.lastgroup is not None:
             # Blanks at the end belong to what is not terminated.
-            text_end = -1
-    if text_end < 0:
-        found.append((start + len(sql[start:]) - len(sql[start:].lstrip(_SPACE)), len(sql)))
+            opened = True
+    if opened:
+        found.append((len(sql) - len(sql[start:].lstrip(_SPACE)), len(sql)))
     else:
-        _add_span(sql, start, text_end, found)
+        _add_span(sql, start, len(sql), found)
     return found
 
 

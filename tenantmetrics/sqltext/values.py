@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 
 from tenantmetrics.sqltext.lexer import (
+    DOLLAR,
     ESCAPE_BODY,
     GAP,
     LETTER,
     NAME_LETTER,
+    NUMBER,
     PLAIN_BODY,
     START,
+    composite,
 )
 from tenantmetrics.sqltext.tokens import Token, TokenKind
 
@@ -26,19 +29,17 @@ _PIECE = re.compile(
       | (?:[uU]&)?+"(?:[^"]++|"")*+"
       | ::|\.\.|\.(?![0-9])|:(?={NAME_LETTER}){LETTER}++|:|-(?!-)|/(?!\*)|\$[0-9]++
       )++)
-  | (?P<number>(?:0[xX][0-9a-fA-F_]++|0[oO][0-7_]++|0[bB][01_]++
-        |(?:[0-9][0-9_]*+(?:\.(?!\.)[0-9_]*+)?+|\.[0-9][0-9_]*+)(?:[eE][+-]?+[0-9][0-9_]*+)?+))
+  | (?P<number>{NUMBER})
   | (?P<string>[eE]{ESCAPE_BODY}(?:'{GAP}{ESCAPE_BODY})*+'
         |(?:[bBxXnN]|[uU]&)?+{PLAIN_BODY}'(?:{GAP}{PLAIN_BODY}')*+)
   | (?P<comment>--[^\n\r]*+|/\*[^*/]*+(?:(?:\*(?!/)|/(?!\*))[^*/]*+)*+\*/)
   | (?P<block>/\*)
-  | (?P<dollar>\$(?:{START}{NAME_LETTER}*+)?+\$)
+  | (?P<dollar>{DOLLAR})
   | (?P<unterminated>(?:[eE]|[bBxXnN]|[uU]&)?+'|(?:[uU]&)?+")
   | (?P<symbol>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
-_BLOCK_EDGE = re.compile(r"/\*|\*/")
 _KINDS = {
     "number": TokenKind.NUMBER,
     "string": TokenKind.STRING,
@@ -70,21 +71,8 @@ def literals_and_comments(sql: str) -> Iterator[Token]:
         if kind is None:
             if group == "symbol":
                 continue
-            kind, position = _end(sql, group, found)  # type: ignore[arg-type]
+            if group == "unterminated":
+                kind, position = TokenKind.UNTERMINATED, length
+            else:
+                kind, _, position = composite(sql, group, found)  # type: ignore[arg-type]
         yield _new(Token, (kind, start, position))
-
-
-def _end(sql: str, group: str, found: re.Match[str]) -> tuple[TokenKind, int]:
-    """What it is, and where it ends, if the expression alone does not tell."""
-    end = found.end()
-    if group == "dollar":
-        closing = sql.find(found.group(), end)
-        if closing >= 0:
-            return TokenKind.STRING, closing + len(found.group())
-    elif group == "block":
-        depth = 1
-        for edge in _BLOCK_EDGE.finditer(sql, end):
-            depth += 1 if edge.group() == "/*" else -1
-            if depth == 0:
-                return TokenKind.COMMENT, edge.end()
-    return TokenKind.UNTERMINATED, len(sql)

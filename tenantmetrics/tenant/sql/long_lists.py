@@ -7,8 +7,8 @@ slots, one of parameters for a slot of its own, which has their names.
 from __future__ import annotations
 
 import re
-from functools import cache
 
+from tenantmetrics.tenant.sql.lazy_patterns import compiled
 from tenantmetrics.tenant.sql.literals import SLOT_NAME, Literals
 
 __all__ = ["folded", "literals_or_lists", "range_of_string", "with_lists_folded"]
@@ -69,12 +69,6 @@ _ANY_PART = rf"({_STRING}|{_NUMBER})|::(\w++)|\s(?i:as)\s++(\w++)|(:\w++|\$[0-9]
 _CASTS = re.compile(r"::(\w++)|\sas\s++(\w++)", re.IGNORECASE)
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compiled with the first text that needs it: up to 2 ms each, and most texts have no list."""
-    return re.compile(pattern)
-
-
 def literals_or_lists(body: str) -> re.Pattern[str]:
     """What to look for in a text: its literals, quoted names, and long lists if it may have any.
 
@@ -89,7 +83,7 @@ def literals_or_lists(body: str) -> re.Pattern[str]:
         return _LITERAL
     parameters = body.count(":") + body.count("$")
     many = parameters > _MANY_PARAMETERS or (parameters and body.count(",") > _MANY_ELEMENTS)
-    return _compiled(_LITERAL_OR_ANY_LIST if many else _LITERAL_OR_LIST)
+    return compiled(_LITERAL_OR_ANY_LIST if many else _LITERAL_OR_LIST)
 
 
 def folded(text: str, written: list[str], literals: Literals) -> str:
@@ -118,7 +112,7 @@ def with_lists_folded(template: str, literals: Literals) -> str:
     if len(literals) > _SHORT_LIST and _BEGINS_LIST.search(template.lower()) is not None:
         template = _LIST_OF_SLOTS.sub(_of_slots, template)
     if template.count(":") + template.count("$") > _MANY_PARAMETERS:
-        template = _compiled(_LIST_OF_PARAMETERS).sub(
+        template = compiled(_LIST_OF_PARAMETERS).sub(
             lambda found: folded(found[0], [], literals), template
         )
     return template
@@ -141,17 +135,14 @@ def _of_parameters(text: str, literals: Literals) -> str:
     else:
         # Nothing but parameters: one by one would take three times as long.
         names = tuple(text.replace(":", " ").replace(",", " ").split())
-    if len(names) + sum(map(len, literals.lists.values())) > _MAX_PARAMETERS:
-        return _range(0, 0, [_SIGN], 0)
-    slot = literals.add_list(names)
-    return _range(slot, slot, around, len(names))
+    return _named(names, around, literals)
 
 
 def _of_both(text: str, written: list[str], literals: Literals) -> str:
     """A list of parameters and literals: these are named by their slots."""
     around: list[str] = []
     names: list[str] = []
-    for literal, before, behind, name, sign in _compiled(_ANY_PART).findall(text):
+    for literal, before, behind, name, sign in compiled(_ANY_PART).findall(text):
         if literal:
             names.append(f"{SLOT_NAME}{len(written)}")
             written.append(literal)
@@ -159,9 +150,14 @@ def _of_both(text: str, written: list[str], literals: Literals) -> str:
             names.append(name.removeprefix(":"))
         else:
             around.append(sign or f"::{before or behind}")
+    return _named(tuple(names), around, literals)
+
+
+def _named(names: tuple[str, ...], around: list[str], literals: Literals) -> str:
+    """The slot of a list of names, undecided where a text has too many."""
     if len(names) + sum(map(len, literals.lists.values())) > _MAX_PARAMETERS:
         return _range(0, 0, [_SIGN], 0)
-    slot = literals.add_list(tuple(names))
+    slot = literals.add_list(names)
     return _range(slot, slot, around, len(names))
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from functools import cache, lru_cache
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.lazy_patterns import compiled
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import UNKNOWN, Named, Restriction
 from tenantmetrics.tenant.sql.row_shares import MixedRows, ParameterRows, SlotRows
@@ -61,12 +62,6 @@ _PARAMETER = re.compile(r"(?<!:):([A-Za-z0-9_]++)")
 _LITERAL = re.compile(r"(?<![\w:])(?:'slot[0-9]++'|[0-9]++)")
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compiled with the first statement that needs it: 4 ms each, and most have no rows."""
-    return re.compile(pattern, re.IGNORECASE)
-
-
 class BulkRows(NamedTuple):
     """Where the rows of a template are.
 
@@ -82,35 +77,38 @@ class BulkRows(NamedTuple):
 
     def rows(self, template: str) -> Iterator[str]:
         """Each row, parentheses included."""
-        return (found.group() for found in _compiled(_ROW).finditer(template, self.start, self.end))
+        found = compiled(_ROW, re.IGNORECASE).finditer(template, self.start, self.end)
+        return (row.group() for row in found)
 
     @staticmethod
     def values(row: str) -> list[str]:
         """A row's values."""
         found, at = [], 1
-        pattern = _compiled(_VALUE)
+        pattern = compiled(_VALUE, re.IGNORECASE)
         while (value := pattern.match(row, at)) is not None:
             found.append(value.group().strip())
             at = value.end() + 1
         return found
 
-    def mentions(self, template: str, names: Iterable[str]) -> bool:
+    def mentions(self, template: str, names: Collection[str]) -> bool:
         """Whether the rows may call one of these functions, lower case."""
+        if not names:
+            return False
         written = template[self.start : self.end].lower()
         return any(name in written for name in names)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def bulk_rows(template: str) -> BulkRows | None:
     """The rows of an INSERT of many rows of plain values; None for anything else."""
-    # Kept for the fingerprint, which asks for the same.
+    # Kept for the fingerprint, which asks for the same when its short text has been asked for.
     start = _HEAD.match(template)
     if start is None or _NEXT_ROW.search(template, start.end()) is None:
         return None
-    first = _compiled(_ROW).match(template, start.end())
+    first = compiled(_ROW, re.IGNORECASE).match(template, start.end())
     if first is None:
         return None
-    rows = _compiled(_MORE_ROWS).match(template, first.end())
+    rows = compiled(_MORE_ROWS, re.IGNORECASE).match(template, first.end())
     if rows is None or rows.end() == first.end():
         return None
     if _COMMA.match(template, rows.end()) is not None:
@@ -161,7 +159,8 @@ def _one_by_one(rows: BulkRows, template: str, index: int) -> Restriction:
     """Rows that are not written alike: each has its tenant in the same place."""
     written = template[rows.start : rows.end].strip()
     pieces = _NEXT_ROW.split(written[1:-1])
-    if "[" not in written and written.count("(") == len(pieces):
+    flat = "[" not in written and written.count("(") == len(pieces)
+    if flat:
         table = [piece.split(",") for piece in pieces]
     elif len(pieces) <= _MAX_WITH_BRACKETS:
         table = [rows.values(row) for row in rows.rows(template)]
@@ -169,7 +168,7 @@ def _one_by_one(rows: BulkRows, template: str, index: int) -> Restriction:
         return UNKNOWN
     names: list[str] = []
     slots: list[int] = []
-    plain = "::" not in written and "[" not in written and written.count("(") == len(pieces)
+    plain = flat and "::" not in written
     for row in table:
         value = row[index].strip() if index < len(row) else ""
         if not plain and ("::" in value or "(" in value or "[" in value):

@@ -141,7 +141,10 @@ class Operand:
             text = values.literals[slot].text
             found = self._all(array_elements(text)) if text is not None else None
             return self._whole(found, values)
-        literal = values.literals[slot]
+        return self._of_written(values.literals[slot], values)
+
+    def _of_written(self, literal: Literal, values: Values) -> tuple[str, ...] | None:
+        """One literal, not known where a cast cuts it."""
         return None if self._is_cut(literal.text or "", values) else self.of_literal(literal)
 
     def _of_parameters(self, names: tuple[str, ...], values: Values) -> tuple[str, ...] | None:
@@ -154,9 +157,8 @@ class Operand:
         found: list[str] = []
         for name in names:
             if name.startswith(SLOT_NAME):
-                literal = values.literals[int(name.removeprefix(SLOT_NAME))]
-                cut = self._is_cut(literal.text or "", values)
-                tenants = None if cut else self.of_literal(literal)
+                slot = int(name.removeprefix(SLOT_NAME))
+                tenants = self._of_written(values.literals[slot], values)
             else:
                 tenants = self.of_parameter(values.parameters.get(name), values)
             if tenants is None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from tenantmetrics.records import SessionVerb
 from tenantmetrics.sqltext import statement_spans
 from tenantmetrics.sqltext.fingerprint import fingerprint, fingerprint_of
-from tenantmetrics.sqltext.lexer import plain_tokens
+from tenantmetrics.sqltext.lexer import LETTER, plain_tokens
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.fast_path.plain_plan import plain_plan
@@ -22,7 +22,7 @@ from tenantmetrics.tenant.sql.template import TOO_LONG
 from tenantmetrics.tenant.sql.text_limits import token_count, too_long_to_parse
 from tenantmetrics.tenant.sql.unread_steps import steps_unread
 from tenantmetrics.tenant.sql.untold_rows import utility_touches_untold
-from tenantmetrics.tenant.sql.utility_statements import read_utility
+from tenantmetrics.tenant.sql.utility_statements import QUERIES, read_utility
 from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, dotted_name, utility_tokens
 
 __all__ = ["analysed_plan", "plan_of"]
@@ -41,8 +41,7 @@ _MAX_FINGERPRINTED_TOKENS = 2_000
 _MAX_FINGERPRINTED_SLOWLY = 500
 """1 ms: tokens of a text with square brackets or dollar signs, which are told one by one."""
 _QUERY = re.compile(
-    r"[ \t\n\r\f\v(]*+(?:select|with|insert|update|delete|merge|values|table)"
-    r"(?![\w$\x80-\U0010FFFF])",
+    rf"[ \t\n\r\f\v(]*+(?:{'|'.join(sorted(QUERIES))})(?!{LETTER})",
     re.IGNORECASE,
 )
 """What the parser reads; the tokens of the others are."""

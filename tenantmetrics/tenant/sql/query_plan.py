@@ -16,9 +16,9 @@ from tenantmetrics.tenant.sql.parser import parse_template
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.proof.closing import closing_restrictions
 from tenantmetrics.tenant.sql.queries import Queries
-from tenantmetrics.tenant.sql.query_scope import CLEAR, MAX_STEPS, OPEN, UNKNOWN, QueryScope
+from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, UNKNOWN, QueryScope
 from tenantmetrics.tenant.sql.query_summary import clipped, is_inside, survey, unread_ctes
-from tenantmetrics.tenant.sql.restrictions import Also, Restriction
+from tenantmetrics.tenant.sql.restrictions import NAME_NOBODY, Also, Restriction
 from tenantmetrics.tenant.sql.session_calls import SessionCalls, tenant_of_call
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.tenant_tables import with_tenant_tables
@@ -33,7 +33,6 @@ __all__ = ["LONG", "query_plan", "steps_of"]
 
 _OF_ONE_TABLE = 2
 """Tokens of the summary of a statement about one table: `SELECT bookings`."""
-_NAME_NOBODY = (UNKNOWN, OPEN, CLEAR)
 LONG = 3_000
 """Characters; a shorter text of plain rows is read without the parser."""
 _SHORT = 800
@@ -113,7 +112,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
         return Plan(node=UNKNOWN, mentions=True, why="not a statement that is analysed")
     seen = survey(statement, vocabulary)
     untold = "INSERT INTO" in seen.parts and inserts_untold(statement, node, vocabulary)
-    if (seen.several or len(seen.parts) > _OF_ONE_TABLE) and node not in _NAME_NOBODY:
+    if (seen.several or len(seen.parts) > _OF_ONE_TABLE) and node not in NAME_NOBODY:
         node = _closed(statement, node, vocabulary, names)
     steps: list[StepPlan] = []
     beside: list[Restriction] = []

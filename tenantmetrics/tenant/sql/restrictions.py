@@ -21,6 +21,7 @@ from tenantmetrics.tenant.sql.shares import reduced
 __all__ = [
     "CLEAR",
     "IN_SESSION",
+    "NAME_NOBODY",
     "OPEN",
     "UNKNOWN",
     "Also",
@@ -76,7 +77,6 @@ class Restriction(Protocol):
 
 
 _UNDECIDED = Touched(State.UNDECIDED)
-_OPEN = Touched(State.OPEN)
 _CONTRADICTION = Touched(State.UNDECIDED, {}, Misuse.SOURCES_DISAGREE)
 
 
@@ -95,6 +95,7 @@ OPEN = Fixed(Touched(State.OPEN))
 UNKNOWN = Fixed(Touched(State.UNDECIDED))
 CLEAR = Fixed(Touched(State.CLEAR))
 IN_SESSION = Fixed(Touched(State.SESSION))
+NAME_NOBODY = (UNKNOWN, OPEN, CLEAR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,13 @@ from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import StepPlan
 from tenantmetrics.tenant.sql.proof.joins import is_comma
-from tenantmetrics.tenant.sql.query_scope import UNKNOWN
 from tenantmetrics.tenant.sql.query_summary import is_inside
 from tenantmetrics.tenant.sql.restrictions import (
-    IN_SESSION,
-    Named,
     Restriction,
 )
 from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
-from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, function_name, value_operand
+from tenantmetrics.tenant.sql.tenant_comparisons import named
+from tenantmetrics.tenant.sql.value_expressions import bare, function_name, value_operand
 
 __all__ = ["SessionCalls", "tenant_of_call"]
 
@@ -188,10 +186,7 @@ def _setter(node: exp.Anonymous, position: int) -> StepPlan:
     return StepPlan(SessionVerb.SET, name, value if isinstance(value, Operand) else None, True)
 
 
-def tenant_of_call(node: exp.Anonymous, position: int) -> Restriction:
+def tenant_of_call(node: exp.Expr, position: int) -> Restriction:
     """A configured function that takes a tenant."""
     arguments = node.expressions[position : position + 1]
-    value = value_operand(arguments[0]) if arguments else None
-    if value is SESSION:
-        return IN_SESSION
-    return Named((value,)) if isinstance(value, Operand) else UNKNOWN
+    return named([value_operand(arguments[0]) if arguments else None])

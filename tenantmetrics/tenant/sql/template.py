@@ -11,10 +11,13 @@ import re
 from typing import NamedTuple
 
 from tenantmetrics.sqltext import TokenKind, literals_and_comments
+from tenantmetrics.sqltext.lexer import LETTER
 from tenantmetrics.tenant.sql.literals import Literals
 from tenantmetrics.tenant.sql.long_lists import folded, literals_or_lists, with_lists_folded
 
 __all__ = [
+    "SESSION_NAMES",
+    "SETTING",
     "TOO_LONG",
     "Skeleton",
     "skeleton",
@@ -61,14 +64,17 @@ class Skeleton(NamedTuple):
 # read by the rules in full. The expressions begin with the characters they look for, so that a
 # search leaps from one to the next.
 _UNUSUAL = ("\\", "&", "--", "/*")
-_DOLLAR = re.compile(r"\$(?:(?<=[\w$\x80-\U0010FFFF]\$)|(?![0-9]))")
+_DOLLAR = re.compile(rf"\$(?:(?<={LETTER}\$)|(?![0-9]))")
 _UNUSUAL_QUOTE = re.compile(r"""'(?:(?<=[^\w'][eEbBxXnN]')|[ \t\f\v]*+[\n\r]\s*+')""")
 _BLOCK = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"
 _COMMENTED = re.compile(rf"\s*+({_BLOCK})?+((?:[^/]|/(?!\*))*+)({_BLOCK})?+\s*+", re.DOTALL)
+SETTING = "do|discard|reset|execute"
+"""Statements that may set a tenant and do not say which; alternatives of a pattern."""
+SESSION_NAMES = ("role", "schema", "search_path", "authorization")
+"""What SET sets of a session that may carry a tenant, beside variables with a dot."""
 _MAY_SET = re.compile(
-    r"(?=[;sS])(?:set_config|;\s*+(?:do|discard|reset|execute"
-    r"|set\s++(?:(?:session|local)\s++)?"
-    r"(?:role|schema|search_path|authorization|\"?\w++\"?\s*+\.)))",
+    rf"(?=[;sS])(?:set_config|;\s*+(?:{SETTING}|set\s++(?:(?:session|local)\s++)*"
+    rf"\"?(?:{'|'.join(SESSION_NAMES)}|\w++\"?\s*+\.)))",
     re.IGNORECASE,
 )
 """What may set a tenant; functions of one's own are not known here."""

@@ -10,6 +10,7 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.session.session_variables import ROLE, SEARCH_PATH
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import StepPlan
+from tenantmetrics.tenant.sql.template import SESSION_NAMES, SETTING
 
 __all__ = ["call_names", "steps_unread", "unknown_steps"]
 
@@ -56,14 +57,14 @@ def steps_unread(text: str, vocabulary: Vocabulary) -> tuple[StepPlan, ...]:
 @lru_cache(maxsize=8)
 def _pattern(calls: tuple[str, ...], variables: tuple[str, ...]) -> re.Pattern[str]:
     names = [_dotted(name) for name in variables if name != _PROGRAM_NAME]
-    names += ["role", "schema", "search_path", "authorization"]
+    names += SESSION_NAMES
     local = rf"|local\s++\"?{_PROGRAM_NAME}"
     called = "|".join(map(re.escape, calls))
     first = "".join({re.escape(form) for name in calls for form in (name[0], name[0].upper())})
     # Its first letter is looked at first, so that the search passes over most of the text.
     return re.compile(
         rf"(?=[;{first}])(?:(?<![\w$])(?:{called})"
-        r"|;\s*+(?:do|discard|reset|execute|set\s++"
+        rf"|;\s*+(?:{SETTING}|set\s++"
         rf"(?:(?:(?:session|local)\s++)*+\"?(?:{'|'.join(names)}){local})))(?![\w$])",
         re.IGNORECASE,
     )

@@ -17,9 +17,9 @@ from tenantmetrics.tenant.sql.plan import StepPlan
 from tenantmetrics.tenant.sql.set_statements import read_reset, read_set
 from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, dotted_name, operand_of
 
-__all__ = ["Utility", "read_utility"]
+__all__ = ["QUERIES", "Utility", "read_utility"]
 
-_QUERIES = frozenset({"select", "with", "insert", "update", "delete", "merge", "values", "table"})
+QUERIES = frozenset({"select", "with", "insert", "update", "delete", "merge", "values", "table"})
 _DEFINED = frozenset({"function", "procedure", "view", "policy", "rule"})
 """What CREATE … AS only defines."""
 _CHAINED = frozenset({SessionVerb.COMMIT, SessionVerb.ROLLBACK})
@@ -167,7 +167,7 @@ def _wrapping(first: str, words: list[UtilityToken]) -> Utility:
             analyze = False
         if depth > 0 and before.text != "(":
             continue
-        if after and word.text in _QUERIES:
+        if after and word.text in QUERIES:
             inner = opening if depth > 0 else word.start
             prefix = _summary(words) if first == "create" else first.upper()
             return Utility("", inner=inner, runs=analyze or first != "explain", prefix=prefix)

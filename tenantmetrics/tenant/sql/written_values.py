@@ -5,14 +5,11 @@ from __future__ import annotations
 from sqlglot import exp
 
 from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
-from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.query_scope import UNKNOWN
 from tenantmetrics.tenant.sql.restrictions import (
-    IN_SESSION,
-    Named,
     Restriction,
 )
-from tenantmetrics.tenant.sql.value_expressions import SESSION, value_operand
+from tenantmetrics.tenant.sql.tenant_comparisons import named
+from tenantmetrics.tenant.sql.value_expressions import value_operand
 
 __all__ = ["alias_of", "value_node"]
 
@@ -21,10 +18,7 @@ def value_node(item: exp.Expr | None) -> Restriction:
     """The tenant that a written value names."""
     if isinstance(item, (*GIVEN, exp.Nullif)):
         return first_given(item)
-    value = value_operand(item)
-    if value is SESSION:
-        return IN_SESSION
-    return Named((value,)) if isinstance(value, Operand) else UNKNOWN
+    return named([value_operand(item)])
 
 
 def alias_of(table: exp.Expr) -> str:

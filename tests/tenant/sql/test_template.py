@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenantmetrics.tenant.sql.template import skeleton
+from tenantmetrics.tenant.sql.template import TOO_LONG, skeleton
 
 NUMBERS = [
     *("7", "07", "1_000", "1.5", "1.", ".5", "1_0.2_5", "0x1F", "0o17", "0b1_1"),
@@ -27,3 +27,21 @@ def test_a_number_is_one_literal_in_every_notation(place):
         assert quick.template == full.template.rstrip(), sql
         assert list(quick.literals) == list(full.literals), sql
         assert number in {literal.text for literal in quick.literals}, sql
+
+
+@pytest.mark.parametrize(
+    ("begin", "sets"),
+    [
+        ("SET app.tenant = 'x'", True),
+        ('SET "role" TO x', True),
+        ("SET LOCAL SESSION AUTHORIZATION x", True),
+        ("DISCARD ALL", True),
+        ("SET statement_timeout = 1", False),
+        ("SELECT 1", False),
+    ],
+)
+def test_a_text_that_is_cut_says_whether_it_may_set_a_tenant(begin, sets):
+    """Its template is all that is known of it."""
+    found = skeleton(f"{begin}; SELECT {','.join('7' * 17_000)}")
+    assert found.template.endswith(TOO_LONG)
+    assert ("set_config(" in found.template) is sets

@@ -15,14 +15,7 @@ from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQu
 from tenantmetrics.tenant.sql.fast_path.restrictions import PlainRestrictions
 from tenantmetrics.tenant.sql.proof.graph import ReachGraph
 from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, Facts, QueryScope
-from tenantmetrics.tenant.sql.restrictions import (
-    CLEAR,
-    OPEN,
-    UNKNOWN,
-    Fixed,
-    Named,
-    Restriction,
-)
+from tenantmetrics.tenant.sql.restrictions import NAME_NOBODY, UNKNOWN, Fixed, Named, Restriction
 
 __all__ = ["copied_to"]
 
@@ -54,12 +47,11 @@ def copied_to(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
     graph = ReachGraph(budget)
     value = _project(reader, query, written[0], scope, facts) if written else False
     node = build_restriction(facts, scope)
-    if isinstance(node, Fixed) and node in (UNKNOWN, OPEN, CLEAR):
+    if isinstance(node, Fixed) and node in NAME_NOBODY:
         return node
     if not value:
         PlainReach(graph, vocabulary).enter(query)
-    closed = graph.closed().issuperset(graph.tables)
-    return if_closed(node, graph.groups() if closed else None)
+    return if_closed(node, graph.closing())
 
 
 def _project(

@@ -28,14 +28,7 @@ from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.plan import Plan
 from tenantmetrics.tenant.sql.proof.graph import ReachGraph
 from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, Facts, QueryScope
-from tenantmetrics.tenant.sql.restrictions import (
-    CLEAR,
-    OPEN,
-    UNKNOWN,
-    Also,
-    Fixed,
-    Restriction,
-)
+from tenantmetrics.tenant.sql.restrictions import CLEAR, NAME_NOBODY, OPEN, Also, Fixed, Restriction
 from tenantmetrics.tenant.sql.set_operations import rows_of_any
 
 __all__ = ["plain_plan"]
@@ -120,14 +113,13 @@ def _node(
         node = node if node is CLEAR else Also(CLEAR, (node,))
     else:
         node = rows_of_any([restrictions.of_query(query) for query in queries])
-    if not several or (isinstance(node, Fixed) and node in (UNKNOWN, OPEN, CLEAR)):
+    if not several or (isinstance(node, Fixed) and node in NAME_NOBODY):
         return node
     graph = ReachGraph(budget)
     reach = PlainReach(graph, vocabulary)
     for query in queries:
         reach.enter(query)
-    closed = graph.closed().issuperset(graph.tables)
-    return if_closed(node, graph.groups() if closed else None)
+    return if_closed(node, graph.closing())
 
 
 _OF_ONE_TABLE = 2

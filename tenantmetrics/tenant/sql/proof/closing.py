@@ -75,8 +75,7 @@ class Reach:
         """The restrictions that close all tables; None if they do not."""
         self.ties.finish()
         self.with_queries.finish()
-        graph = self.graph
-        return graph.groups() if graph.closed().issuperset(graph.tables) else None
+        return self.graph.closing()
 
     def query(
         self, node: exp.Expr, scope: ReachScope, holds: Holds, *, needed: bool = False

@@ -8,7 +8,6 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.sql.comparison_shapes import truth
 from tenantmetrics.tenant.sql.evaluate_parameters import NEVER, Computed
-from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.parameter_conditions import branches_of, computed
 from tenantmetrics.tenant.sql.proof.columns import ReachScope
 from tenantmetrics.tenant.sql.proof.comparisons import ReachComparisons
@@ -16,18 +15,16 @@ from tenantmetrics.tenant.sql.proof.joins import Holds, Part, conjuncts
 from tenantmetrics.tenant.sql.proof.ties import Branch
 from tenantmetrics.tenant.sql.restrictions import (
     CLEAR,
-    IN_SESSION,
     OPEN,
+    UNKNOWN,
     Either,
     Guarded,
-    Named,
     Restriction,
     Same,
 )
+from tenantmetrics.tenant.sql.session_calls import tenant_of_call
 from tenantmetrics.tenant.sql.value_expressions import (
-    SESSION,
     function_name,
-    value_operand,
 )
 
 if TYPE_CHECKING:
@@ -180,11 +177,8 @@ class ReachConditions:
         position = self._reach.vocabulary.functions.get(function_name(call))
         if position is None:
             return None
-        argument = call.expressions[position : position + 1]
-        value = value_operand(argument[0]) if argument else None
-        if value is SESSION:
-            return IN_SESSION
-        return Named((value,)) if isinstance(value, Operand) else None
+        found = tenant_of_call(call, position)
+        return None if found is UNKNOWN else found
 
 
 def _same(nodes: list[Restriction] | None) -> Restriction:

@@ -133,6 +133,10 @@ class ReachGraph:
         self.budget.spend(visited // _VISITS_OF_A_STEP)
         return found.union(self.restricted)
 
+    def closing(self) -> list[list[list[Restriction]]] | None:
+        """The restrictions that close all tables, in groups; None if they do not."""
+        return self.groups() if self.closed().issuperset(self.tables) else None
+
     def groups(self) -> list[list[list[Restriction]]]:
         """The restrictions by source, those of sources that close each other together."""
         numbers = list(self.restricted)
