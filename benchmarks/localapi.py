@@ -98,7 +98,8 @@ def complete(answer: bytes) -> bool:
     if not head.startswith(b"HTTP/1.1 200"):
         raise SystemExit(answer.decode())
     length = re.search(rb"content-length: (\d+)", head)
-    return length is not None and len(body) == int(length[1])
+    assert length is not None
+    return len(body) == int(length[1])
 
 
 def timed(call: Callable[[], object], calls: int) -> list[float]:

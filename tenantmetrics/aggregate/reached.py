@@ -3,31 +3,10 @@
 from __future__ import annotations
 
 from tenantmetrics.records import OK, Call
+from tenantmetrics.records.call import NOT_REACHED
 from tenantmetrics.statement_table import Kind
 
 __all__ = ["kind_of"]
-
-_NOT_REACHED = frozenset(
-    {
-        "BandwidthLimitExceeded",
-        "DatabaseResumingException",
-        "LimitExceededException",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionInProgressException",
-    }
-)
-"""botocore's throttling codes (`retries.standard.ThrottledRetryableChecker`), and the answer of a
-cluster that was paused."""
-
 
 # Plain strings: an enum's members are hashed by a function of Python's, for every call.
 _WORK, _COLD_WORK = Kind.WORK.value, Kind.COLD_WORK.value
@@ -41,7 +20,7 @@ def kind_of(call: Call) -> str | None:
         call: Any call. One that failed counts as work, whatever its statement.
     """
     outcome = call.outcome
-    if not call.http_status or outcome in _NOT_REACHED:
+    if not call.http_status or outcome in NOT_REACHED:
         return None
     if call.claims.workless and outcome == OK:
         return _COLD_WORKLESS if call.opened_connection else _WORKLESS

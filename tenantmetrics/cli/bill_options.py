@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tenantmetrics.cli.flags import flag_of
 from tenantmetrics.errors import ReportError
 
 __all__ = [
@@ -50,8 +51,6 @@ Amortized = Annotated[
     bool, typer.Option("--amortized", help="Commitments count when used, not when paid.")
 ]
 
-_FLAGS = {"account": "--bill-account", "cluster": "--bill-cluster", "tag": "--bill-tag"}
-
 
 def refuse_without_bill(bill: list[str] | None, **options: object) -> None:
     """Make sure that what is said of a bill is not said of list prices, which know nothing of it.
@@ -65,5 +64,4 @@ def refuse_without_bill(bill: list[str] | None, **options: object) -> None:
     """
     for name, value in options.items():
         if value is not None and not bill:
-            flag = _FLAGS.get(name, f"--{name}")
-            raise ReportError(f"{flag} is about a bill, and there is none: add --bill")
+            raise ReportError(f"{flag_of(name)} is about a bill, and there is none: add --bill")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tenantmetrics.errors import TenantMetricsError
 
-__all__ = ["in_flags"]
+__all__ = ["flag_of", "in_flags"]
 
 _FLAGS = {
     "hourly": "--capacity",
@@ -15,7 +15,12 @@ _FLAGS = {
 """Fields whose flag has another name than they."""
 
 
+def flag_of(name: str) -> str:
+    """The flag that a field goes by."""
+    return _FLAGS.get(name, f"--{name.replace('_', '-')}")
+
+
 def in_flags(error: TenantMetricsError) -> str:
     """An error's text, with the flags that it is about in parentheses."""
-    flags = [_FLAGS.get(name, f"--{name.replace('_', '-')}") for name in error.fields]
-    return f"{error} ({', '.join(flags)})" if flags else str(error)
+    flags = ", ".join(map(flag_of, error.fields))
+    return f"{error} ({flags})" if flags else str(error)

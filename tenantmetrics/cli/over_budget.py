@@ -71,7 +71,6 @@ def fail_over(statement: Statement, wanted: FailOver | None) -> None:
     if wanted is None or statement.outlook is None:
         return
     from tenantmetrics.cost.budget_model import MONTH_OVER
-    from tenantmetrics.cost.budgets import lines_of
 
     by_forecast = wanted is FailOver.FORECAST
     lines = []
@@ -80,7 +79,7 @@ def fail_over(statement: Statement, wanted: FailOver | None) -> None:
         if by_forecast and is_missed and state.left >= 0:
             words = f"warning: {state.budget.scope} {state.budget.name}: no forecast"
             typer.echo(f"tenantmetrics: {_plain(f'{words}: {state.unknown}')}", err=True)
-        if not lines_of(state.budget, statement):
+        if not state.has_lines:
             # A slip in its name would let everything pass.
             words = (
                 f"warning: {state.budget.scope} {state.budget.name}: no line is of this budget: "

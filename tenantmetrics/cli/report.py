@@ -192,8 +192,8 @@ def report(
         shown=statements is not None or bool(statement_for),
     )  # fmt: skip
     refuse_without_bill(
-        bill, account=bill_account, cluster=bill_cluster, tag=bill_tag, clusters=clusters,
-        amortized=amortized or None,
+        bill, bill_account=bill_account, bill_cluster=bill_cluster, tag=bill_tag,
+        clusters=clusters, amortized=amortized or None,
     )  # fmt: skip
     keep_inputs(
         (ledger, prices, capacity, storage, tenants, rates, clusters, invoice_rules),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantmetrics.errors import ReportError
+from tenantmetrics.errors import ReportError, why_unreadable
 
 if TYPE_CHECKING:
     from tenantmetrics.cost.invoicing import Rules
@@ -257,5 +257,4 @@ def _text(path: Path) -> str:
         # As it is: csv reads line ends itself.
         return path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ReportError(f"{str(path)!r} cannot be read: {reason}") from None
+        raise ReportError(f"{str(path)!r} cannot be read: {why_unreadable(error)}") from None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-__all__ = ["as_named", "is_gzip"]
+__all__ = ["GZIP", "as_named", "is_gzip"]
 
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 """How a gzip file begins (RFC 1952)."""
 
 
@@ -23,4 +23,4 @@ def is_gzip(path: Path) -> bool:
         OSError: It cannot be read.
     """
     with path.open("rb") as file:
-        return file.read(len(_GZIP)) == _GZIP
+        return file.read(len(GZIP)) == GZIP

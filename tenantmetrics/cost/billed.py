@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from tenantmetrics.arns import region_of
 from tenantmetrics.cost.allocate import Charge
 from tenantmetrics.cost.bill import Bill
 from tenantmetrics.cost.bill.model import Charges, PoolCharge
@@ -189,8 +190,7 @@ def billed_notes(
     if lacking:
         hours = f"{lacking} hour{'s' * (lacking != 1)}"
         draft.append(f"the bill has no compute for {hours} in which there were calls")
-    arns = (arn.split(":") for arn in clusters)
-    called = {parts[3] for parts in arns if len(parts) > 6}  # noqa: PLR2004 - an ARN's parts
+    called = {region for arn in clusters if (region := region_of(arn))}
     if bill.regions and called and not called & bill.regions:
         notes.append(
             f"The bill's Aurora charges are of {', '.join(sorted(bill.regions))} and the usage of "

@@ -87,12 +87,14 @@ class BudgetState:
         spent: In the month so far.
         forecast: By the month's end; None where that is not known.
         unknown: Why it is not.
+        has_lines: Whether any line of the statement is of it.
     """
 
     budget: Budget
     spent: Decimal
     forecast: Forecast | None = None
     unknown: str = ""
+    has_lines: bool = True
 
     @property
     def left(self) -> Decimal:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from tenantmetrics.cost.budget_model import Budget
+from tenantmetrics.cost.budget_model import Budget, BudgetState
 from tenantmetrics.cost.cells import Cell, is_blank
 from tenantmetrics.cost.inputs import BUDGET, POOL, TENANT_COLUMNS, tenant_rows
 from tenantmetrics.cost.list_prices import TITLES
@@ -98,9 +98,9 @@ def spent_of(budget: Budget, statement: Statement, lines: Iterable[Line]) -> Dec
     )
 
 
-def notes_on_budgets(budgets: Sequence[Budget], statement: Statement) -> list[str]:
+def notes_on_budgets(states: Sequence[BudgetState]) -> list[str]:
     """Which budgets are of nobody and of nothing on the statement."""
-    nobody = [budget.name for budget in budgets if not lines_of(budget, statement)]
+    nobody = [state.budget.name for state in states if not state.has_lines]
     if not nobody:
         return []
     more = f" and {len(nobody) - 10} more" if len(nobody) > 10 else ""  # noqa: PLR2004

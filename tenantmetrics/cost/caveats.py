@@ -12,13 +12,12 @@ from tenantmetrics.cost.server_time.model import Method, ServerTime
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.records import OVERFLOW
 from tenantmetrics.refusals import REFUSED
+from tenantmetrics.servertime.load import Z
 
 __all__ = ["draft_reasons", "idle_words", "notes_on", "notes_on_time"]
 
 _WORTH_SAYING = 0.02
 """The part of server time from which on it is said that it may be on the wrong line."""
-_Z = 1.96
-"""Standard errors on each side of a 95 % interval."""
 
 
 def draft_reasons(
@@ -116,7 +115,7 @@ def _misplaced(server: ServerTime) -> float:
     if not total:
         return 0.0
     halves = sum(tenant.weight_high - tenant.weight_low for tenant in server.tenants.values()) / 2
-    return halves / _Z * math.sqrt(2 / math.pi) / 2 / total
+    return halves / Z * math.sqrt(2 / math.pi) / 2 / total
 
 
 def idle_words(by: Mapping[IdleBy, int]) -> str:

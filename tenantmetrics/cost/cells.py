@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from tenantmetrics.cost.known import number_of
-from tenantmetrics.errors import ReportError
+from tenantmetrics.errors import ReportError, why_unreadable
 
 __all__ = ["Cell", "Path_", "is_blank", "read_rows"]
 
@@ -118,8 +118,7 @@ def read_rows(
     try:
         text = Path(path).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ReportError(f"{name!r} cannot be read: {reason}") from None
+        raise ReportError(f"{name!r} cannot be read: {why_unreadable(error)}") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         written = [cell.strip() for cell in next(reader, [])]

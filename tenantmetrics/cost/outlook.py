@@ -61,7 +61,8 @@ def with_outlook(
     daily = _Daily(statement, request, months) if months else None
     for budget in budgets:
         lines = lines_of(budget, statement)
-        state = BudgetState(budget, spent_of(budget, statement, lines), unknown=unknown)
+        spent = spent_of(budget, statement, lines)
+        state = BudgetState(budget, spent, unknown=unknown, has_lines=bool(lines))
         if daily is not None:
             found = daily.forecast(budget, lines, state.spent)
             state = (
@@ -74,7 +75,7 @@ def with_outlook(
         everything = Budget(Decimal(0))
         found = daily.forecast(everything, statement.lines, statement.total)
         total, unknown = (None, found) if isinstance(found, str) else (found, "")
-    notes += notes_on_budgets(budgets, statement)
+    notes += notes_on_budgets(states)
     ordered = tuple(sorted(states, key=lambda state: state.order))
     return replace(statement, outlook=Outlook(ordered, total, unknown, tuple(notes)))
 

@@ -16,7 +16,7 @@ Losses stand in rows whose other numbers are 0 and change no sum.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from enum import StrEnum
 from itertools import pairwise
@@ -131,13 +131,27 @@ def transpile(sql: str, dialect: Dialect) -> str:
 
 def parsed(sql: str) -> exp.Query:
     """A query of this stage for engines that have the tables' rows and nothing else."""
-    query = sqlglot.parse_one(sql, read=Dialect.DUCKDB)
-    assert isinstance(query, exp.Query)  # noqa: S101 - a SELECT of ours, for the type checker
+    return with_sources(sql, _totals)
+
+
+def with_sources(sql: str, source: Callable[[exp.Table], exp.Query | None]) -> exp.Query:
+    """A query of this stage that reads other queries in the place of tables.
+
+    Args:
+        sql: The query.
+        source: What to read in the place of a table; None for the table itself.
+    """
+    query = sqlglot.parse_one(sql, read=Dialect.DUCKDB, into=exp.Select)
     for table in list(query.find_all(exp.Table)):
-        if table.name == STATEMENT_TOTALS:
-            sums = sqlglot.parse_one(totals_of(STATEMENTS), read=Dialect.DUCKDB)
-            table.replace(exp.Subquery(this=sums, alias=exp.to_identifier(table.alias_or_name)))
+        if (other := source(table)) is not None:
+            table.replace(other.subquery(table.alias_or_name, copy=False))
     return query
+
+
+def _totals(table: exp.Table) -> exp.Query | None:
+    if table.name != STATEMENT_TOTALS:
+        return None
+    return sqlglot.parse_one(totals_of(STATEMENTS), read=Dialect.DUCKDB, into=exp.Select)
 
 
 def hours(period: Period, most_writers: int) -> str:

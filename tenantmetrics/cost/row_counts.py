@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tenantmetrics.cost.as_named import as_named, is_gzip
+from tenantmetrics.cost.as_named import GZIP, as_named
 
 __all__ = ["rows_of_csv", "rows_of_parquet"]
 
@@ -26,7 +26,7 @@ def rows_of_csv(paths: Sequence[Path]) -> int:
             with path.open("rb") as file:
                 sample = file.read(_SAMPLE_BYTES)
             taken = len(sample)
-            if is_gzip(path):
+            if sample.startswith(GZIP):
                 # Not the gzip module: how far ahead that reads its file differs between Pythons.
                 unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
                 sample = unpack.decompress(sample, _UNPACKED_BYTES)

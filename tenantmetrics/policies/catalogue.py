@@ -129,6 +129,11 @@ class Table:
         """Its name in SQL."""
         return qualified(self.schema, self.name)
 
+    @property
+    def pointing(self) -> set[str]:
+        """Columns of its foreign keys."""
+        return {name for key in self.foreign_keys for name in key.columns}
+
 
 @dataclass(slots=True)
 class View:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 __all__ = [
     "CANCELLED",
     "IDLE",
+    "NOT_REACHED",
     "OK",
     "OVERFLOW",
     "SHARED",
@@ -30,6 +31,27 @@ __all__ = [
 
 OK = "ok"
 """`Call.outcome` of a call that succeeded; any other value is the error's code."""
+
+NOT_REACHED = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "DatabaseResumingException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+"""Outcomes of calls that the database never saw: botocore's throttling codes
+(`retries.standard.ThrottledRetryableChecker`), and the answer of a cluster that was paused."""
 
 CANCELLED = "cancelled"
 """`Call.outcome` of a call that was sent and given up before its end: a cancelled task, a killed

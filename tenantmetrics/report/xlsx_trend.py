@@ -62,6 +62,4 @@ def fill(sheet: Any, comparison: Comparison, statement: Statement, formats: dict
         sheet.write_formula(line, 3, f"=C{line + 1}-B{line + 1}", formats["money"],
                             float(one.change))  # fmt: skip
         sheet.write_string(line, 4, f"mostly {one.pool}, by {one.driver}", formats["after"])
-    on_a4(
-        sheet, end + (1 + len(comparison.anomalies) if comparison.anomalies else 0), len(heads) - 1
-    )
+    on_a4(sheet, line, len(heads) - 1)

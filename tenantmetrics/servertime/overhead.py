@@ -158,9 +158,10 @@ def _rare(statements: Sequence[Moments]) -> tuple[list[Moments], Moments]:
     """
     most = sorted(statements, key=lambda statement: (-statement.calls, statement.mean_ns))
     most = most[:_MOST_RARE]
+    whole = sum(one.calls for one in most)
     cheap = Moments()
     for statement in sorted(most, key=lambda statement: statement.mean_ns):
-        if cheap.calls >= ENOUGH_CALLS and 2 * cheap.calls >= sum(one.calls for one in most):
+        if cheap.calls >= ENOUGH_CALLS and 2 * cheap.calls >= whole:
             break
         cheap = cheap.plus(statement)
     return (most, cheap) if cheap.calls >= ENOUGH_CALLS else ([], Moments())

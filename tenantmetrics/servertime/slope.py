@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-__all__ = ["LARGE_BYTES", "Group", "Slope", "fit", "upper_bound"]
+__all__ = ["BATCH", "LARGE_BYTES", "Group", "Slope", "fit", "upper_bound"]
 
 LARGE_BYTES = 16_384
 """Calls whose mean is so much above the workless calls' tell what bytes cost without the server's
@@ -16,8 +16,8 @@ _MOST_NS = 400.0
 """No byte costs more: 2.5 MB a second. What looks so is something else that statements with larger
 answers have, such as a longer wait."""
 
-_BATCH = 2
-"""Rows written by a call from which on it is a batch."""
+BATCH = 2
+"""Rows written by a call from which on it may be a batch, whose rows take time on their way."""
 _BYTES_A_CALL = 60_000
 """Bytes that cost as much as a call, at the least: 400 ns a byte beside a call of 24 ms, and more
 where all is slow. On a machine with many times more work than processors, 1/48,000 was measured."""
@@ -120,7 +120,7 @@ def upper_bound(overhead_ns: float, workless_bytes: float, groups: Sequence[Grou
     least = min(large, key=bounds.__getitem__)
     most = max(0.0, bounds[least])
     highest = overhead_ns / _BYTES_A_CALL
-    if most > highest and least.rows_written < _BATCH * least.calls:
+    if most > highest and least.rows_written < BATCH * least.calls:
         most = highest
         if bounds[least] > _CLEARLY * highest:
             return Slope(_USUAL * highest, _USUAL * highest, is_bound=True)

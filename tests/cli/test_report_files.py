@@ -39,8 +39,8 @@ def test_a_file_is_written_once_by_whatever_path(tmp_path, monkeypatch):
 
 def test_what_is_said_of_a_bill_needs_one():
     """List prices would be shown as if they were of the one cluster."""
-    for name, flag in (("cluster", "--bill-cluster"), ("clusters", "--clusters")):
+    for name, flag in (("bill_cluster", "--bill-cluster"), ("clusters", "--clusters")):
         with pytest.raises(ReportError, match=f"{flag} is about a bill, and there is none"):
-            refuse_without_bill(None, account=None, **{name: "x"})
-    refuse_without_bill(["b.csv"], cluster="prod", amortized=True)
-    refuse_without_bill(None, cluster=None, amortized=None)
+            refuse_without_bill(None, bill_account=None, **{name: "x"})
+    refuse_without_bill(["b.csv"], bill_cluster="prod", amortized=True)
+    refuse_without_bill(None, bill_cluster=None, amortized=None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
 
 from tenantmetrics.cost import queries
@@ -47,10 +46,5 @@ class RewrittenLedger(ABC):
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """As `OpenLedger.rows`."""
-        query = sqlglot.parse_one(sql, read=queries.Dialect.DUCKDB)
-        for table in list(query.find_all(exp.Table)):
-            source = self.source(table)
-            if source is not None:
-                alias = exp.to_identifier(table.alias_or_name)
-                table.replace(exp.Subquery(this=source, alias=exp.TableAlias(this=alias)))
+        query = queries.with_sources(sql, self.source)
         return self._ledger.rows(query.sql(queries.Dialect.DUCKDB))

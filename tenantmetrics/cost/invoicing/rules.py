@@ -36,7 +36,7 @@ from typing import Any
 
 from tenantmetrics.cost.drivers import DEFAULT_DRIVERS
 from tenantmetrics.cost.inputs import CUSTOMER_COLUMNS
-from tenantmetrics.errors import ReportError
+from tenantmetrics.errors import ReportError, why_unreadable
 
 __all__ = ["Lines", "RoundPer", "Rounding", "Rules", "Terms", "read_rules", "suggestion"]
 
@@ -132,8 +132,7 @@ def read_rules(path: str | os.PathLike[str]) -> Rules:
     try:
         document = tomllib.loads(Path(path).read_text("utf-8"), parse_float=Decimal)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ReportError(f"{name!r} cannot be read: {reason}") from None
+        raise ReportError(f"{name!r} cannot be read: {why_unreadable(error)}") from None
     except tomllib.TOMLDecodeError as error:
         raise ReportError(f"{name!r} is no TOML: {error}") from None
     return _Reader(name).rules(document)

@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from tenantmetrics.errors import PriceError
+from tenantmetrics.errors import PriceError, why_unreadable
 
 __all__ = [
     "FLAT",
@@ -147,8 +147,9 @@ def load(path: str | os.PathLike[str]) -> PriceList:
     try:
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise PriceError(f"price file {os.fspath(path)!r} cannot be read: {reason}") from None
+        raise PriceError(
+            f"price file {os.fspath(path)!r} cannot be read: {why_unreadable(error)}"
+        ) from None
     return loads(text, f"price file {os.fspath(path)!r}")
 
 

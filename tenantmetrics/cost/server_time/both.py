@@ -22,7 +22,7 @@ class Both:
 
     Args:
         first: Of some hours; all that are divided by wall time are among them.
-        second: Of others, of which the first's notes tell.
+        second: Of others, of which the first's notes tell; none is divided by wall time.
     """
 
     def __init__(self, first: Estimate, second: Estimate) -> None:
@@ -36,7 +36,7 @@ class Both:
     @property
     def usage_hours(self) -> frozenset[int]:
         """Hours whose server time is wall time less waits."""
-        return self._first.usage_hours | self._second.usage_hours
+        return self._first.usage_hours
 
     @property
     def told_hours(self) -> frozenset[int]:
@@ -62,16 +62,10 @@ class Both:
     ) -> Mapping[str, TenantServerTime]:
         """As `Estimate.tenants`."""
         found = dict(self._first.tenants(factors, usage))
-        # What stands for wall time is the first's.
-        alone = [_without_wall(tenant) for tenant in usage]
-        for tenant, more in self._second.tenants(factors, alone).items():
+        for tenant, more in self._second.tenants(factors, usage).items():
             known = found.get(tenant)
             found[tenant] = more if known is None else _sum(known, more)
         return found
-
-
-def _without_wall(usage: TenantUsage) -> TenantUsage:
-    return TenantUsage(usage.tenant, usage.usage)
 
 
 def _sum(one: TenantServerTime, other: TenantServerTime) -> TenantServerTime:

@@ -114,7 +114,8 @@ def _shares(
     variance_ns2 = known.overhead.variance_ns2 * _restless(members, total_ns, known.overhead)
     own_ns2 = max(apart_ns2, _long_misfit(members, total_ns, known.overhead) ** 2)
     # Whose calls failed is not known, and each may have waited for as long as the others, or more.
-    failing_ns2 = known.groups_failing.get(members[0].group, 0.0) * _mean_rest(members) ** 2
+    failing = known.groups_failing.get(members[0].group)
+    failing_ns2 = failing * _mean_rest(members) ** 2 if failing else 0.0
     parts = [
         Part(count, rest_ns, noise * (variance_ns2 + failing_ns2) + count * count * own_ns2)
         for _, _, count, rest_ns, noise, _, _ in members

@@ -77,8 +77,8 @@ def estimate(
     if not every:
         return WallEstimate(hours)
     by_server = {hour for hour, _ in older_methods}
-    by_wall = frozenset(hours) - whole - by_server
-    quiet = _quiet_hours(record, server, wanted, by_wall | by_server)
+    by_wall = older.hours - by_server
+    quiet = _quiet_hours(record, server, wanted, older.hours)
     more = list(_on_choice(methods, wanted, quiet))
     if strangers and wanted is None:
         more.append(f"what the server says was not used in part{strangers}")
@@ -171,7 +171,7 @@ def _whole_hours(record: Record, hours: Mapping[int, HourUsage]) -> set[int]:
 
 
 def _quiet_hours(
-    record: Record, server: ServerLoad, wanted: Method | None, by_wall: Collection[int]
+    record: Record, server: ServerLoad, wanted: Method | None, older: Collection[int]
 ) -> dict[int, float]:
     """Load, nanoseconds, of the hours in which a cluster had load and no metered call.
 
@@ -194,7 +194,7 @@ def _quiet_hours(
             continue
         for key, ns in load.items():
             hour, arn = key
-            if ns > 0 and arn in clusters and key not in record.hours and hour not in by_wall:
+            if ns > 0 and arn in clusters and key not in record.hours and hour not in older:
                 found.setdefault(key, ns)
     hours: dict[int, float] = {}
     for (hour, _), ns in sorted(found.items()):

@@ -15,7 +15,7 @@ from sqlglot import exp
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.engines.rewritten import RewrittenLedger
-from tenantmetrics.cost.server_time.sql_words import NOT_REACHED, double, text
+from tenantmetrics.cost.server_time.sql_words import REACHED, double
 
 __all__ = ["OlderCalls"]
 
@@ -67,5 +67,5 @@ SELECT window_start, {_WINDOW_S} AS window_s, writer, sequence, tenant, resource
        rows_returned, rows_written
 FROM usage
 WHERE lost = 0 AND calls > 0 AND {queries.HOUR} IN ({", ".join(map(str, sorted(hours)))})
-  AND NOT outcome IN ({", ".join(map(text, NOT_REACHED))})
+  AND {REACHED}
 """  # noqa: S608 - numbers and names of ours

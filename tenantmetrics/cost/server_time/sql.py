@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tenantmetrics.cost.queries import HOUR, STATEMENT_TOTALS, within
-from tenantmetrics.cost.server_time.sql_words import KIND, NOT_REACHED, text
+from tenantmetrics.cost.server_time.sql_words import KIND, REACHED, text
 from tenantmetrics.cost.statement import Period
 
 __all__ = ["failed", "record", "statements", "summaries", "tenant_names"]
@@ -98,7 +98,7 @@ def failed(period: Period) -> str:
     return f"""
 SELECT resource_arn, sum(calls) AS calls FROM usage
 WHERE {within(period)} AND lost = 0 AND outcome <> 'ok'
-  AND NOT outcome IN ({", ".join(map(text, NOT_REACHED))})
+  AND {REACHED}
 GROUP BY resource_arn
 """  # noqa: S608 - integers and names of ours
 

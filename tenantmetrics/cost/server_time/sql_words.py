@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tenantmetrics.records.call import NOT_REACHED
 from tenantmetrics.sqltext.fingerprint import fingerprint
 
 __all__ = [
@@ -9,8 +10,8 @@ __all__ = [
     "BYTES",
     "KIND",
     "NET",
-    "NOT_REACHED",
     "OPERATIONS",
+    "REACHED",
     "REST_GROUP",
     "WORKLESS",
     "WORKLESS_GROUP",
@@ -36,16 +37,6 @@ KIND = (
     f"WHEN kind = 'cold_workless' AND fingerprint IN ({OPERATIONS}) THEN 'cold_begin' "
     "ELSE kind END"
 )
-NOT_REACHED = (
-    "BandwidthLimitExceeded",
-    "DatabaseResumingException",
-    "LimitExceededException",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-)
-"""Outcomes of calls that the database never saw."""
 WORKLESS = "(kind = 'workless' OR kind = 'cold_workless')"
 NET = "(duration_ns - waited_ns)"
 BYTES = "(request_bytes + response_bytes)"
@@ -59,6 +50,10 @@ def double(number: float) -> str:
 def text(value: str) -> str:
     """A string literal; a backslash would be an escape in Spark."""
     return "'" + value.replace("'", "''") + "'"
+
+
+REACHED = f"NOT outcome IN ({', '.join(map(text, sorted(NOT_REACHED)))})"
+"""Calls that the database saw."""
 
 
 def workless_group(statement: int) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tenantmetrics.cost.server_time.overheads import WORK, ClusterOverhead
 from tenantmetrics.cost.server_time.record import Segment
 from tenantmetrics.servertime import OverheadSource, Work
-from tenantmetrics.servertime.slope import LARGE_BYTES
+from tenantmetrics.servertime.slope import BATCH, LARGE_BYTES
 
 __all__ = ["Residue", "by_group", "residues", "works"]
 
@@ -17,8 +17,6 @@ _BYTES_A_ROW = 30.0
 """Bytes that a parameter set has at the least, with its names and braces."""
 _ROW_WORKS_NS = 30_000.0
 """What writing a row of a batch works; what the quickest batch takes beyond that is its way."""
-_BATCH = 2
-"""Rows written by a call from which on it may be a batch, whose rows take time on their way."""
 
 
 @dataclass(slots=True)
@@ -43,12 +41,12 @@ class Residue:
     def is_batch(self) -> bool:
         """Whether its rows were sent one by one, as parameter sets; an UPDATE of many is not."""
         rows = self.rows_written
-        return rows >= _BATCH * self.calls > 0 and self.bytes_ >= _BYTES_A_ROW * rows
+        return rows >= BATCH * self.calls > 0 and self.bytes_ >= _BYTES_A_ROW * rows
 
     @property
     def is_plain(self) -> bool:
         """Whether a call's overhead is a usual one: no batch, and nothing large on its way."""
-        return self.bytes_ < LARGE_BYTES * self.calls and self.rows_written < _BATCH * self.calls
+        return self.bytes_ < LARGE_BYTES * self.calls and self.rows_written < BATCH * self.calls
 
 
 def residues(segment: Segment, overhead: ClusterOverhead) -> dict[int, Residue]:

@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tenantmetrics.cost.as_named import GZIP
 from tenantmetrics.errors import ReportError
 
 __all__ = ["DamagedError", "Events", "log_files"]
 
-_GZIP = b"\x1f\x8b"
 _PEEK_BYTES = 4_096
 _ANSWER = re.compile(
     rb'\s*\{\s*"(events|searchedLogStreams|nextToken|nextForwardToken|nextBackwardToken|results'
@@ -100,7 +100,7 @@ class Events:
 
 
 def _unpacked(raw: io.BufferedReader) -> io.BufferedReader | gzip.GzipFile:
-    return gzip.GzipFile(fileobj=raw) if raw.peek(len(_GZIP)).startswith(_GZIP) else raw
+    return gzip.GzipFile(fileobj=raw) if raw.peek(len(GZIP)).startswith(GZIP) else raw
 
 
 def _messages(content: bytes) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tenantmetrics.policies.catalogue import ForeignKey, Index
 from tenantmetrics.policies.proof.row import inserting
 from tenantmetrics.policies.proof.seeds import A, B
-from tenantmetrics.policies.proof.trial import Trial
+from tenantmetrics.policies.proof.trial import REFUSED, Trial
 from tenantmetrics.policies.proof.verdict import Verdict
 
 __all__ = ["collide", "point"]
@@ -33,7 +33,7 @@ def point(trial: Trial, key: ForeignKey) -> tuple[Verdict, str]:
     done = trial.session.undone(work)
     if done.sqlstate in {"", "23505"}:
         return Verdict.LEAK, f"a row can point at another tenant's in {parent.sql}"
-    if done.sqlstate in {"42501", "23503"}:
+    if done.sqlstate in {REFUSED, "23503"}:
         return Verdict.ISOLATED, ""
     return Verdict.UNPROVED, f"SQLSTATE {done.sqlstate}"
 

@@ -77,7 +77,7 @@ class Fitting:
 
     def fixed(self, table: Table) -> set[str | None]:
         """Columns whose values are not free: the tenant, keys, what points elsewhere."""
-        pointing = {name for key in table.foreign_keys for name in key.columns}
+        pointing = table.pointing
         keys = {name for index in table.indexes if index.unique for name in index.columns}
         column = self.scope.tenant_column(table)
         return {column, self.scope.settings.user_column, *pointing, *keys}

@@ -51,6 +51,7 @@ def plant_more(seeds: Seeds, table: Table, texts: Sequence[str]) -> None:
             with, it gets.
     """
     rows: list[dict[str, str]] = []
+    fixed = seeds.fitting.fixed(table)
     for text in texts[:_MOST_TEXTS]:
         plain = _SETTING_CALL.sub("", text)
         options = {
@@ -61,7 +62,7 @@ def plant_more(seeds: Seeds, table: Table, texts: Sequence[str]) -> None:
                 str(uuid4()),
             )
             for name, column in table.columns.items()
-            if name not in seeds.fitting.fixed(table) and not column.generated
+            if name not in fixed and not column.generated
         }
         for number in range(_VARIETY):
             chosen = {name: tried[number % len(tried)] for name, tried in options.items() if tried}

@@ -37,22 +37,16 @@ def probes(trial: Trial) -> Iterator[Proved]:
     yield _proved(trial, "TRUNCATE", trial.rights.truncate, _truncate)
     may_copy = bool(trial.rights.select or trial.rights.insert)
     yield _proved(trial, "COPY", may_copy, partial(copy, selected=select.verdict))
+    if not trial.rights.insert:
+        return
     for key in trial.table.foreign_keys:
-        if crosses(trial.scope, trial.table, key) and trial.rights.insert:
-            yield _proved(
-                trial,
-                f"FOREIGN KEY {quoted(key.name)}",
-                True,
-                partial(point, key=key),
-            )
+        if crosses(trial.scope, trial.table, key):
+            title = f"FOREIGN KEY {quoted(key.name)}"
+            yield _proved(trial, title, True, partial(point, key=key))
     for index in trial.table.indexes:
-        if without_tenant(trial.scope, trial.table, index) and trial.rights.insert:
-            yield _proved(
-                trial,
-                f"UNIQUE {quoted(index.constraint or index.name)}",
-                True,
-                partial(collide, index=index),
-            )
+        if without_tenant(trial.scope, trial.table, index):
+            title = f"UNIQUE {quoted(index.constraint or index.name)}"
+            yield _proved(trial, title, True, partial(collide, index=index))
 
 
 def _proved(

@@ -111,7 +111,7 @@ class Seeds:
         given = dict(self.rows[(table.oid, whose)].given)
         if bare:
             given = {n: v for n, v in given.items() if n in self.rows[(table.oid, A)].given}
-        pointing = {name for key in table.foreign_keys for name in key.columns}
+        pointing = table.pointing
         keep = pointing | {self.scope.tenant_column(table)}
         seed = str(uuid4())
         for index in table.indexes:
@@ -160,7 +160,7 @@ class Seeds:
         sql, parameters = inserting(table, values)
         known = sorted(
             {name for index in table.indexes for name in index.columns if name}
-            | {name for key in table.foreign_keys for name in key.columns}
+            | table.pointing
             | set(self._promised.get((table.oid, whose), ()))
             | set(values)
         )

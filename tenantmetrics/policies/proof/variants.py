@@ -43,7 +43,7 @@ def variants(
     if free and whole:
         yield values | free
     yield values
-    pointing = {name for key in table.foreign_keys for name in key.columns}
+    pointing = table.pointing
     said = {
         name: fitting.candidates_for(table, table.columns[name], str(uuid4()))
         for name in values
