@@ -66,13 +66,7 @@ def divided(cells: Sequence[Cell], known: Known, *, with_errors: bool = True) ->
     for group, members in groups.items():
         total = totals[group]
         works = group not in WITHOUT_WORK
-        untold = said and group == FAILED_GROUP
-        if untold:
-            shares = _untold(members, known.overhead.variance_ns2)
-        elif works:
-            shares = _shares(members, total, known, apart_ns2)
-        else:
-            shares = _by_calls(members, total)
+        shares = _of_group(group, members, total, known, apart_ns2)
         if works and with_errors:
             common.add(group, apart[group], total, None if said else work_of(group, known))
             if error := known.groups_errors.get(group):
@@ -81,7 +75,7 @@ def divided(cells: Sequence[Cell], known: Known, *, with_errors: bool = True) ->
             part = parts_of.get(group, 0.0) / math.fsum(cell.calls for cell in members)
             for cell in members if part else ():
                 taken[cell.tenant] += part * cell.calls
-        most = (total / 2) ** 2 if said and not untold else math.inf
+        most = (total / 2) ** 2 if said and group != FAILED_GROUP else math.inf
         for cell, (server_ns, own) in zip(members, shares, strict=True):
             tenant = cell.tenant
             server[tenant] += server_ns
@@ -112,6 +106,17 @@ def _by_tenant(cells: list[Cell]) -> list[Cell]:
             )
         found[cell.tenant] = cell
     return list(found.values())
+
+
+def _of_group(
+    group: int, members: Sequence[Cell], total_ns: float, known: Known, apart_ns2: float
+) -> list[Divided]:
+    """What each tenant gets of a group."""
+    if group == FAILED_GROUP and known.groups_ns is not None:
+        return _untold(members, known.overhead.variance_ns2)
+    if group in WITHOUT_WORK:
+        return _by_calls(members, total_ns)
+    return _shares(members, total_ns, known, apart_ns2)
 
 
 def _shares(

@@ -212,10 +212,7 @@ def cells(
     if few_statements and classes is None:
         # Each row's group is found for some rows a tenant, and not for each of millions.
         keys = "fingerprint, what_kind"
-        of_failed = f"WHEN {FAILED} THEN 2 " if failed else ""
-        work = f", CASE WHEN {WORKLESS} THEN 1 {of_failed}ELSE 0 END AS what_kind"
-        of_failed = f"WHEN what_kind = 2 THEN {FAILED_GROUP} " if failed else ""
-        part = f"CASE {of_failed}WHEN what_kind = 1 {group}"
+        work, part = _kinds(group, failed=failed)
         if whole_groups:
             keys, work, part = "fingerprint", "", f"COALESCE(part, {REST_GROUP})"
         inner = ", ".join(f"{of} AS {name}" for name, of in sums.items())
@@ -228,14 +225,30 @@ def cells(
   ) AS by_statement{join_parts}by_statement.fingerprint"""  # noqa: S608 - numbers of ours
         sums = {name: f"sum({name})" for name in sums}
     else:
-        of_failed = f"WHEN {FAILED} THEN {FAILED_GROUP} " if failed else ""
-        what = f"CASE {of_failed}WHEN {WORKLESS} {group} AS part"
-        source = by_row(what, f"{join_parts}statements.fingerprint")
+        first = _if_failed(FAILED, FAILED_GROUP, failed=failed)
+        source = by_row(
+            f"CASE {first}WHEN {WORKLESS} {group} AS part", f"{join_parts}statements.fingerprint"
+        )
     numbers_of = ", ".join(f"CAST({of} AS BIGINT) AS {name}" for name, of in sums.items())
     return f"""
 SELECT {segment}, tenant, part, {kept}, {numbers_of}, {kept_bytes} AS weighted_bytes
 FROM ({source}) AS by_part GROUP BY {segment_key}tenant, part{kept_keys}
 """  # noqa: S608 - numbers of ours
+
+
+def _kinds(group: str, *, failed: bool) -> tuple[str, str]:
+    """What kind of call a row is of, as a column; and the group by that column."""
+    kind = _if_failed(FAILED, 2, failed=failed)
+    part = _if_failed("what_kind = 2", FAILED_GROUP, failed=failed)
+    return (
+        f", CASE WHEN {WORKLESS} THEN 1 {kind}ELSE 0 END AS what_kind",
+        f"CASE {part}WHEN what_kind = 1 {group}",
+    )
+
+
+def _if_failed(condition: str, number: int, *, failed: bool) -> str:
+    """The case of calls that failed, where there are any."""
+    return f"WHEN {condition} THEN {number} " if failed else ""
 
 
 def _of_segments(hours: Iterable[OfHour]) -> tuple[str, str]:
