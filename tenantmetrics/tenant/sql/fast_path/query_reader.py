@@ -16,6 +16,7 @@ from tenantmetrics.tenant.sql.fast_path.query_tree import (
 from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
 from tenantmetrics.tenant.sql.long_lists import range_of_string
 from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.restrictions import Named
 from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 
 __all__ = ["PlainReader"]
@@ -39,12 +40,12 @@ class PlainReader:
         summary: What it does and to which tables, in the order of the text.
         tables: Schema and name of each table, lower case, WITH queries left out.
         of_schemas: The tenants that its tables' schemas name.
-        named: Whether a condition compares a tenant column.
+        compares: Whether a condition compares a tenant column.
     """
 
     __slots__ = (
-        "_count", "_levels", "_vocabulary", "_with", "_written", "columns", "named", "of_schemas",
-        "shape", "summary", "tables", "tokens",
+        "_count", "_levels", "_values", "_vocabulary", "_with", "_written", "columns", "compares",
+        "of_schemas", "shape", "summary", "tables", "tokens",
     )  # fmt: skip
 
     def __init__(self, tokens: list[str], vocabulary: Vocabulary) -> None:
@@ -53,12 +54,13 @@ class PlainReader:
         self.columns = vocabulary.columns
         self._with: dict[str, PlainQuery] = {}
         self._written: dict[str, str] = {}
+        self._values: dict[tuple[str, ...], Named] = {}
         self._count = self._levels = 0
         self.shape = grammar.shape_of(tokens)
         self.summary: list[str] = []
         self.tables: list[tuple[str, str]] = []
         self.of_schemas: list[str] = []
-        self.named = False
+        self.compares = False
 
     def match(self, expression: re.Pattern[str], at: int) -> re.Match[str]:
         """What stands at a place.
@@ -248,6 +250,14 @@ class PlainReader:
             raise NotPlainError
         return source
 
+    def named(self, start: int, end: int) -> Named:
+        """The tenant that a parameter or a literal names: one node for all places that it is in."""
+        key = tuple(self.tokens[start:end])
+        found = self._values.get(key)
+        if found is None:
+            found = self._values[key] = Named((self.operand(start, end),))
+        return found
+
     def operand(self, start: int, end: int) -> Operand:
         """A parameter or a literal, with its cast."""
         value = self.tokens[start]
@@ -276,7 +286,7 @@ class PlainReader:
 
     def mentions(self) -> bool:
         """Whether a tenant column occurs."""
-        if self.named:
+        if self.compares:
             return True
         columns = self.columns
         return any(

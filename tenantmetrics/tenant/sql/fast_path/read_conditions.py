@@ -125,7 +125,7 @@ def _of_column(
     elif is_tenant:
         found.source = reader.source_of(query, start, end)
         found.named = _named(reader, match)
-        reader.named = True
+        reader.compares = True
     elif several and found.needs:
         found.source = reader.source_if_told(query, start, end)
     return match.end()
@@ -135,7 +135,7 @@ def _named(reader: PlainReader, match: re.Match[str]) -> Named:
     """The tenants that a tenant column equals."""
     group = match.lastgroup
     if group == "value":
-        return Named((reader.operand(*match.span("value")),))
+        return reader.named(*match.span("value"))
     if group == "any":
         return Named((replace(reader.operand(*match.span("any")), many=True),))
     if group != "list":
