@@ -128,7 +128,8 @@ def _listed(item: str) -> str:
 
 
 _NAME = "[ncgmtwhzq]"
-_COLUMN = rf"{_NAME}(?:\.{_NAME})?+"
+_TABLE = rf"{_NAME}(?:\.{_NAME})?+"
+_COLUMN = rf"{_NAME}(?:\.{_NAME}){{0,2}}+"
 _VALUE = "(?:v(?::[xt])?+|0)"
 _AGGREGATE = rf"c\((?:Q?+{_COLUMN}|\*)\)"
 _ARGUMENT = rf"(?:{_AGGREGATE}|{_COLUMN}|{_VALUE})"
@@ -154,13 +155,13 @@ ITEM = re.compile(
 )
 """One item of a select list."""
 INSERT = re.compile(
-    rf"YT(?P<table>{_COLUMN})\((?P<columns>{_listed(_NAME)})\)V(?P<rows>{_listed(_ROW)})"
+    rf"YT(?P<table>{_TABLE})\((?P<columns>{_listed(_NAME)})\)V(?P<rows>{_listed(_ROW)})"
     rf"(?:JC(?:\({_listed(_NAME)}\))?+K(?:Z|U(?P<set>s{_listed(_ASSIGNED)})))?+"
 )
 """Up to RETURNING."""
-INSERT_SELECT = re.compile(rf"YT(?P<table>{_COLUMN})\((?P<columns>{_listed(_NAME)})\)(?=S)")
+INSERT_SELECT = re.compile(rf"YT(?P<table>{_TABLE})\((?P<columns>{_listed(_NAME)})\)(?=S)")
 """Up to the query."""
-SOURCE = re.compile(rf"(?P<table>{_COLUMN})(?:@?+(?P<alias>{_NAME}))?+")
+SOURCE = re.compile(rf"(?P<table>{_TABLE})(?:@?+(?P<alias>{_NAME}))?+")
 ALIAS = re.compile(rf"@?+(?P<alias>{_NAME})")
 JOIN = re.compile("(?P<left>fu?+)j|k?+j|(?P<comma>,)")
 USING = re.compile(rf"1\((?P<columns>{_listed(_NAME)})\)")
@@ -168,11 +169,13 @@ SET = re.compile(f"s{_listed(_ASSIGNED)}")
 CONDITION = re.compile(
     rf"(?:g\((?P<inner>{_COLUMN})\)|(?P<outer>{_COLUMN})->>?+v)(?P<call>=|<>|!=){_VALUE}"
     rf"|(?P<not>~)?+(?P<column>{_COLUMN})"
-    rf"(?:=(?:(?P<value>{_VALUE})|a\((?P<any>v)\)|(?P<other>{_COLUMN})|-{_VALUE})"
+    rf"(?:=(?:(?P<open>\()?+(?:(?P<value>{_VALUE})|(?P<other>{_COLUMN}))(?(open)\))"
+    rf"|a\((?P<any>v)\)|-{_VALUE})"
     rf"|I\((?P<list>{_listed(_VALUE)})\)|(?P<null>i~?+0)"
     rf"|(?:<>|!=|[<>]=?+)(?:-?+{_VALUE}|w\(\)(?:[-+](?:e?+v))?+)"
     rf"|~I\({_listed(_VALUE)}\)|~?+L{_VALUE}|B{_VALUE}&{_VALUE}|(?P<query>(?:~?+I|=)\((?=S))|(?P<bare>))"
-    r"|(?P<exists>~?+E\((?=S))|(?P<test>v(?::[xt])?+(?:i~?+0|(?:=|<>|!=)v))"
+    rf"|~\((?P<negated>{_COLUMN})\)"
+    r"|(?P<exists>~?+E\((?=S)|~\(E\((?=S))|(?P<test>v(?::[xt])?+(?:i~?+0|(?:=|<>|!=)v))"
 )
 """Up to the subquery, where it has one."""
 TAIL = re.compile(

@@ -106,16 +106,24 @@ class PlainReader:
             describe(self, query)
             query.named = True
             self._with[name] = query
-        query, at = self.select(at, None)
+        query, at = self._branch(at)
         found_queries = [query]
         while (union := grammar.UNION.match(shape, at)) is not None:
-            if query.ordered or query.cut or self._with:
+            if self._with or ((query.ordered or query.cut) and not shape.startswith(")", at - 1)):
                 raise NotPlainError
-            query, at = self.select(union.end(), None)
+            query, at = self._branch(union.end())
             found_queries.append(query)
+        if len(found_queries) > 1 and shape.startswith(")", at - 1):
+            at = self.match(grammar.TAIL, at).end()
         if grammar.END.fullmatch(shape, at) is None:
             raise NotPlainError
         return found_queries
+
+    def _branch(self, at: int) -> tuple[PlainQuery, int]:
+        """Read a branch of UNION, in parentheses or not; it and where it ends."""
+        return (
+            self.inside(at + 1, None) if self.shape.startswith("(S", at) else self.select(at, None)
+        )
 
     def select(self, at: int, outer: PlainQuery | None) -> tuple[PlainQuery, int]:
         """Read a SELECT; it and where it ends."""
@@ -230,7 +238,7 @@ class PlainReader:
         """What a column is of, None where that is not told."""
         if end - start == 1:
             return next(iter(query.sources.values())) if len(query.sources) == 1 else None
-        alias = self.name(start)
+        alias = self.name(end - 3)
         around: PlainQuery | None = query
         while around is not None:
             source = around.sources.get(alias)
