@@ -71,7 +71,9 @@ def build_restriction(facts: Facts, names: QueryScope) -> Restriction:
     parts += sink.parts
     if facts.tables and not any(isinstance(part, Named) for part in parts):
         parts.append(OPEN)
-    whole: Restriction = parts[0] if len(parts) == 1 else Joined(tuple(parts)) if parts else CLEAR
+    whole: Restriction = CLEAR
+    if parts:
+        whole = parts[0] if len(parts) == 1 or _are_one(parts) else Joined(tuple(parts))
     if facts.changes_all and whole is not OPEN and whole is not CLEAR:
         return UNKNOWN
     beside = [later() for later in facts.later] + facts.beside + optional.parts
@@ -154,7 +156,13 @@ class _Classes:
 
 
 def _same(nodes: list[Restriction]) -> Restriction:
-    return nodes[0] if len(nodes) == 1 else Same(tuple(nodes))
+    return nodes[0] if len(nodes) == 1 or _are_one(nodes) else Same(tuple(nodes))
+
+
+def _are_one(nodes: list[Restriction]) -> bool:
+    """Whether all are the same value: most statements name their tenant once for each table."""
+    first = nodes[0]
+    return isinstance(first, Named) and all(node is first or node == first for node in nodes)
 
 
 def _by_class(constraints: _Constraints, classes: _Classes) -> dict[Key, list[Restriction]]:

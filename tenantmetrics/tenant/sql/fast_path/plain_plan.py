@@ -59,7 +59,7 @@ def _plan(reader: PlainReader, vocabulary: Vocabulary) -> Plan:
         if grammar.ALONE.fullmatch(shape, at) is None:
             raise NotPlainError
         return _planned(reader, _node(reader, [query], vocabulary, shown=True), vocabulary)
-    if first == "S" or first == "H":  # noqa: PLR1714 - of one letter
+    if first == "S" or first == "H" or shape.startswith("(S"):  # noqa: PLR1714 - of one letter
         return _planned(reader, _node(reader, reader.selects(), vocabulary), vocabulary)
     if first == "Y":
         write = copied_to if grammar.INSERT_SELECT.match(shape) else written_to
