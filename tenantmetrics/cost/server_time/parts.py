@@ -29,6 +29,9 @@ from tenantmetrics.servertime.load import Z
 
 __all__ = ["Part", "estimate_parts"]
 
+_MOST_SESSIONS = 3
+"""Sessions that can work on a call at once: its own, and PostgreSQL's two parallel workers
+(`max_parallel_workers_per_gather` is 2 unless set)."""
 _TOO_LOW = 1.5
 """Times the server's own number that the record may say before the number is not believed: on a
 busy machine, whose long statements wait, it said up to 1.3 times it."""
@@ -136,8 +139,10 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
         part.load_ns = (part.load_ns or 0.0) + total
         if part.overhead.whole.source is not OverheadSource.WORKLESS:
             # The cheapest statements may work for longer than look-ups do: what the load is more
-            # than the record says may be theirs, so nothing can be said to be unmetered.
-            part.hours[key] = Metered(total, 0.0, Verdict.AGREE)
+            # than the record says may be theirs, as far as anybody waited for it.
+            most = max(said, min(total, _MOST_SESSIONS * float(record.hours[key].net_ns)))
+            verdict = Verdict.UNMETERED if most < total else Verdict.AGREE
+            part.hours[key] = Metered(most, total - most, verdict)
             continue
         found = metered(max(0.0, total - said), max(0.0, mine + calls * doubt_ns - said), noise)
         part.hours[key] = found._replace(metered_ns=found.metered_ns + said)
