@@ -36,10 +36,11 @@ def build_restriction(facts: Facts, names: QueryScope) -> Restriction:
         names: What its names mean.
     """
     sink, optional = facts.main, facts.optional
-    if facts.parent is None and len(sink.constraints) == 1 and _is_all(facts):
-        (key, node), *_ = sink.constraints
-        if isinstance(node, Named) and is_tenants(key) and key not in facts.constants:
-            return node
+    if facts.parent is None and sink.constraints and _is_all(facts):
+        # However its tables are tied, all that is said of them is one value.
+        nodes = [node for _, node in sink.constraints]
+        if _are_one(nodes) and all(is_tenants(key) for key, _ in sink.constraints):
+            return nodes[0]
     classes = _Classes()
     links = sink.links + optional.links
     names.budget.spend(_weight(sink) + _weight(optional))
@@ -90,11 +91,10 @@ def build_restriction(facts: Facts, names: QueryScope) -> Restriction:
 
 
 def _is_all(facts: Facts) -> bool:
-    """Whether nothing is known but what single columns are compared with."""
+    """Whether nothing is known but what columns of tables equal."""
     sink, optional = facts.main, facts.optional
     return not (
-        sink.links
-        or sink.choices
+        sink.choices
         or sink.parts
         or optional.constraints
         or optional.links
@@ -103,6 +103,7 @@ def _is_all(facts: Facts) -> bool:
         or facts.later
         or facts.beside
         or facts.changes_all
+        or facts.constants
     )
 
 

@@ -128,7 +128,7 @@ class QueriesInQueries:
         count = self._chosen.randint(1, most)
         return " AND ".join(self._condition(aliases, outer, depth) for _ in range(count))
 
-    def _condition(  # noqa: PLR0911 - one kind a line
+    def _condition(  # noqa: C901, PLR0911 - one kind a line
         self, aliases: list[str], outer: list[str], depth: int
     ) -> str:
         kind = self._chosen.random()

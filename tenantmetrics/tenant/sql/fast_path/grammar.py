@@ -183,7 +183,7 @@ TAIL = re.compile(
     rf"(?P<order>Oy{_listed(f'(?:{_ARGUMENT}|{_CALL})d?+(?:bh)?+')})?+"
     rf"(?P<cut>(?:l{_VALUE})?+(?:o{_VALUE})?+)"
 )
-UNION = re.compile("NA?+(?=S)")
+UNION = re.compile(r"NA?+(?=\(?+S)")
 LOCK = re.compile("(?:rU(?:zq)?+)?+")
 END = re.compile(f"{LOCK.pattern};?+")
 ALONE = re.compile(rf"(?:@{_NAME})?+;?+")
