@@ -41,8 +41,14 @@ PART = (
     "AND note <> ''"
 )
 LOAD = "INSERT INTO reading (tenant, id, amount, note) VALUES (:tenant, :id, :amount, 'loaded')"
+CROSS = "UPDATE reading SET amount = amount + 1 WHERE tenant = 'everybody' AND id = :id"
+MEASURES = tuple(
+    f"{function}({of})"
+    for function in ("sum", "avg", "min", "max", "count")
+    for of in ("amount", "id", "length(note)", "amount * id")
+)
 HOT = "UPDATE reading SET amount = amount + 1 WHERE tenant = 'everybody' AND id = 0"
-RARE = frozenset({"load", "fail", "hot", "nothing"})
+RARE = frozenset({"load", "fail", "hot", "nothing", "ad_hoc", "cross"})
 NEW_IDS = 10_000_000
 BURST_EVERY_S, BURST_S = 6.0, 1.5
 
@@ -115,8 +121,12 @@ class Tenant(threading.Thread):
         self._execute(
             "SELECT set_config('app.tenant', :tenant, true)", {"tenant": self._habits["name"]}, more
         )
-        for step in steps:
-            self._call(step, more)
+        try:
+            for step in steps:
+                self._call(step, more)
+        except ClientError:
+            self._client.rollback_transaction(**self._where, **more)
+            raise
         self._client.commit_transaction(**self._where, **more)
 
     def _call(self, kind: str, more: dict[str, str] | None = None) -> None:
@@ -154,6 +164,13 @@ class Tenant(threading.Thread):
         elif kind == "fail":
             there = self._random.randrange(self._habits["rows"])
             self._execute(ADD, tenant | {"id": there}, more)
+        elif kind == "ad_hoc":
+            # Each time another text, as people and reporting tools write them.
+            asked = ", ".join(self._random.sample(MEASURES, 4))
+            self._execute(f"SELECT {asked} FROM reading WHERE tenant = :tenant", tenant, more)
+        elif kind == "cross":
+            # In a transaction of two, the second may wait for another tenant's, and it for this.
+            self._execute(CROSS, {"id": self._random.randrange(1, 4)}, more)
         elif kind == "hot":
             self._execute(HOT, {}, more)
         else:

@@ -38,6 +38,7 @@ class Workload:
         drift: How many times the overhead is at the end what it was at the beginning.
         pace: Divides every pause.
         large: How many times the rows of one heavy tenant are what they would be.
+        rows: How many times the rows of every tenant are what they would be.
         idle: How many tenants make calls without work only.
         busy: Processes that only burn CPU meanwhile.
         times: How long it lasts, in lengths of a workload.
@@ -57,6 +58,7 @@ class Workload:
     drift: float = 1.0
     pace: float = 1.0
     large: float = 1.0
+    rows: float = 1.0
     idle: int = 0
     busy: int = 0
     times: float = 1.0
@@ -107,6 +109,20 @@ WORKLOADS = (
         transactions=0.6,
         habits=({}, {"mix": {"hot": 30, "sum": 20, "look_up": 50}}, {}),
     ),
+    Workload(
+        "deadlocks",
+        tenants=12,
+        transactions=0.8,
+        habits=({}, {"mix": {"cross": 80, "sum": 20}, "pause_s": 0.05}, {}),
+    ),
+    Workload(
+        "ad hoc texts",
+        tenants=12,
+        transactions=1.0,
+        habits=({"mix": {"ad_hoc": 1}, "pause_s": 0.1}, {"mix": {"ad_hoc": 1}}, {}),
+    ),
+    Workload("light work", rows=0.1),
+    Workload("two places, cold", places=(OVERHEAD, FAR), cold=0.1),
     Workload("a few seconds", times=0.15),
     Workload("hardly a call without work", transactions=0.004),
     Workload(
@@ -136,7 +152,7 @@ def tenants(workload: Workload, seed: int) -> list[dict[str, Any]]:
         if kind == "mixed":
             mix |= {"export": workload.export, "attach": workload.attach}
         pause_s = {"chatty": 0.05, "mixed": 0.12, "heavy": 0.5}[kind]
-        rows = 20_000 * 2 ** source.uniform(0, 4)
+        rows = 20_000 * workload.rows * 2 ** source.uniform(0, 4)
         silent = workload.silent and number % len(workload.places) == last
         found.append(
             {

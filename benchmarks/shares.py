@@ -85,7 +85,9 @@ def prepare(url: str, habits: list[dict[str, Any]]) -> None:
             if there.fetchone() is None:
                 connection.execute(f"CREATE ROLE {name} LOGIN")
             connection.execute(f"GRANT ALL ON reading TO {name}")
-        connection.execute("INSERT INTO reading VALUES ('everybody', 0, 0, '')")
+        connection.execute(
+            "INSERT INTO reading SELECT 'everybody', n, 0, '' FROM generate_series(0, 3) AS n"
+        )
         connection.execute("VACUUM ANALYZE reading")
         connection.execute("CHECKPOINT")
         connection.execute("SELECT pg_stat_statements_reset()")

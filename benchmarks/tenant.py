@@ -56,6 +56,41 @@ SHORT = {
     "ON CONFLICT (tenant_id, id) DO UPDATE SET room = excluded.room RETURNING id",
     "NOT EXISTS": "SELECT id FROM rooms r WHERE tenant_id = :t AND NOT EXISTS "
     "(SELECT 1 FROM bookings b WHERE b.room_id = r.id AND b.tenant_id = r.tenant_id)",
+    "JOIN USING": "SELECT * FROM stores JOIN orders USING (tenant_id) WHERE stores.tenant_id = :t",
+    "UPDATE FROM": "UPDATE bookings b SET room = r.name FROM rooms r WHERE r.id = b.room_id "
+    "AND r.tenant_id = b.tenant_id AND b.tenant_id = :t",
+    "DELETE USING": "DELETE FROM books USING authors WHERE authors.id = books.author_id "
+    "AND authors.tenant_id = :t AND books.tenant_id = :t",
+    "INSERT … SELECT": "INSERT INTO archive (id, tenant_id, room) SELECT id, tenant_id, room "
+    "FROM bookings WHERE tenant_id = :t AND at < :d",
+    "window": "SELECT id, row_number() OVER (PARTITION BY room_id ORDER BY at DESC) AS n "
+    "FROM bookings WHERE tenant_id = :t LIMIT 10",
+    "subquery in the select list": "SELECT r.id, (SELECT count(*) FROM bookings b WHERE "
+    "b.room_id = r.id AND b.tenant_id = r.tenant_id) AS n FROM rooms r WHERE r.tenant_id = :t",
+    "window in a derived table": "SELECT * FROM (SELECT id, row_number() OVER "
+    "(PARTITION BY room_id ORDER BY at DESC) AS n FROM bookings WHERE tenant_id = :t) x "
+    "WHERE n = 1",
+    "CASE": "SELECT id, CASE WHEN paid THEN 'paid' ELSE 'open' END AS state FROM bookings "
+    "WHERE tenant_id = :t",
+    "LATERAL": "SELECT r.id, x.at FROM rooms r LEFT JOIN LATERAL (SELECT b.at FROM bookings b "
+    "WHERE b.room_id = r.id AND b.tenant_id = :t LIMIT 1) x ON true WHERE r.tenant_id = :t",
+    "HAVING": "SELECT room_id, count(*) AS n FROM bookings WHERE tenant_id = :t GROUP BY room_id "
+    "HAVING count(*) > 3",
+    "Django": 'SELECT "task"."id", "task"."name" FROM "task" INNER JOIN "project" ON '
+    '("task"."project_id" = "project"."id" AND "project"."tenant_id" = ("task"."tenant_id")) '
+    'WHERE ("task"."tenant_id" = :t AND "task"."project_id" IN (1, 2, 5)) LIMIT 21',
+    "Django, exclude": 'SELECT "p"."id" FROM "p" WHERE ("p"."tenant_id" = :t AND NOT (EXISTS('
+    'SELECT 1 AS "a" FROM "task" U1 WHERE (U1."p_id" = ("p"."id") AND U1."tenant_id" = :t) '
+    "LIMIT 1)))",
+    "Rails": 'SELECT "tasks".* FROM "tasks" INNER JOIN "projects" ON "projects"."id" = '
+    '"tasks"."project_id" AND "projects"."tenant_id" = :t WHERE "tasks"."tenant_id" = :t',
+    "Hibernate": "select o1_0.id, o1_0.state, l1_0.id from orders o1_0 left join lines l1_0 on "
+    "o1_0.id = l1_0.order_id and l1_0.tenant_id = :t where o1_0.id = 5 and o1_0.tenant_id = :t",
+    "EF Core": 'SELECT b."Id", p0."Id" FROM "Blogs" AS b LEFT JOIN (SELECT p."Id", p."BlogId" '
+    'FROM "Posts" AS p WHERE p."TenantId" = :t) AS p0 ON b."Id" = p0."BlogId" '
+    'WHERE b."TenantId" = :t AND NOT (b."IsDeleted") ORDER BY b."Id"',
+    "Prisma": 'SELECT "public"."Order"."id", "public"."Order"."total" FROM "public"."Order" WHERE '
+    '("public"."Order"."tenantId" = :t AND "public"."Order"."total" > 3) LIMIT 10 OFFSET 0',
     "OR": "SELECT id FROM bookings WHERE tenant_id = :t AND (status = 'open' OR room IS NULL)",
 }
 JOIN = (

@@ -66,10 +66,12 @@ def why_unreachable(error: Exception, url: str) -> str:
     return text
 
 
-def why_unreadable(error: OSError | ValueError) -> str:
+def why_unreadable(error: OSError | ValueError | RecursionError) -> str:
     """Why a file cannot be read: the system's words without its path, or the parser's."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
     return getattr(error, "strerror", None) or str(error)
 
 

@@ -109,11 +109,16 @@ STATEMENT_COLUMNS = (
     Column("database", Kind.STRING, "the database named in the call"),
     Column("fingerprint", Kind.INT64, "the statement's fingerprint; 0 for none, or for several"),
     Column("summary", Kind.STRING, "what the statement does; `__other__` past the limit"),
-    Column("kind", Kind.STRING, "`work`, `workless`, `cold_work` or `cold_workless`"),
+    Column(
+        "kind",
+        Kind.STRING,
+        "`work`, `workless` or `failed`; `cold_work`, `cold_workless` or `cold_failed`",
+    ),
     *(Column(measure.name, Kind.INT64, measure.about) for measure in BY_STATEMENT),
 )
 """The statement table. `workless` calls do no work in PostgreSQL (BEGIN, SET, SELECT 1); `cold_`
-calls had to open a connection first. Calls that were throttled or got no answer are not in it."""
+calls had to open a connection first; `failed` ones got an error, and count as work in files that
+writers before that kind wrote. Calls that were throttled or got no answer are not in it."""
 
 
 def columns_added(version: int) -> tuple[str, ...]:

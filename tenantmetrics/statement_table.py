@@ -37,12 +37,17 @@ StatementKey = tuple[str, str, int, str, str]
 
 
 class Kind(StrEnum):
-    """What a call is to the estimate of server time; cold ones had to open a connection."""
+    """What a call is to the estimate of server time; cold ones had to open a connection.
+
+    Failed ones are apart: pg_stat_statements counts none of them, however long they worked.
+    """
 
     WORK = "work"
     WORKLESS = "workless"
     COLD_WORK = "cold_work"
     COLD_WORKLESS = "cold_workless"
+    FAILED = "failed"
+    COLD_FAILED = "cold_failed"
 
 
 class StatementRow(NamedTuple):

@@ -19,6 +19,8 @@ _KINDS = {
     Kind.WORKLESS: (True, False),
     Kind.COLD_WORK: (False, True),
     Kind.COLD_WORKLESS: (True, True),
+    Kind.FAILED: (False, False),
+    Kind.COLD_FAILED: (False, True),
 }
 
 

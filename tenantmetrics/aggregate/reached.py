@@ -11,17 +11,20 @@ __all__ = ["kind_of"]
 # Plain strings: an enum's members are hashed by a function of Python's, for every call.
 _WORK, _COLD_WORK = Kind.WORK.value, Kind.COLD_WORK.value
 _WORKLESS, _COLD_WORKLESS = Kind.WORKLESS.value, Kind.COLD_WORKLESS.value
+_FAILED, _COLD_FAILED = Kind.FAILED.value, Kind.COLD_FAILED.value
 
 
 def kind_of(call: Call) -> str | None:
     """The call's kind, a `Kind` as a plain string; None if the database never saw it.
 
     Args:
-        call: Any call. One that failed counts as work, whatever its statement.
+        call: Any call.
     """
     outcome = call.outcome
     if not call.http_status or outcome in NOT_REACHED:
         return None
-    if call.claims.workless and outcome == OK:
+    if outcome != OK:
+        return _COLD_FAILED if call.opened_connection else _FAILED
+    if call.claims.workless:
         return _COLD_WORKLESS if call.opened_connection else _WORKLESS
     return _COLD_WORK if call.opened_connection else _WORK

@@ -13,7 +13,7 @@ from typing import Any
 
 from tenantmetrics.cost.bill.model import BillFilter, pattern_of
 from tenantmetrics.cost.cells import read_rows
-from tenantmetrics.errors import ReportError
+from tenantmetrics.errors import ReportError, why_unreadable
 
 __all__ = [
     "ClusterNames",
@@ -152,7 +152,7 @@ def _pairs(path: Path) -> Iterator[tuple[str, str]]:
             for member in cluster.get("DBClusterMembers", ()):
                 yield _text(member["DBInstanceIdentifier"]), arn
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ReportError(f"{str(path)!r} cannot be read: {error}") from None
+        raise ReportError(f"{str(path)!r} cannot be read: {why_unreadable(error)}") from None
     except (KeyError, TypeError, AttributeError):
         raise ReportError(
             f"{str(path)!r} is no answer of describe-db-clusters: DBClusters with DBClusterArn and "

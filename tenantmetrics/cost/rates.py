@@ -22,7 +22,7 @@ from typing import Any
 from tenantmetrics.cost.cells import Cell, read_rows
 from tenantmetrics.cost.period import zone
 from tenantmetrics.cost.statement import ExchangeRate, Period
-from tenantmetrics.errors import ReportError
+from tenantmetrics.errors import ReportError, why_unreadable
 
 __all__ = ["MOST_DAYS", "Quote", "exact", "rate_of", "read_rates"]
 
@@ -154,10 +154,9 @@ def _toml(name: str) -> Iterator[dict[str, Cell]]:
     try:
         # A number stays the text that it is written as: 0.1 is no binary fraction.
         data: dict[str, Any] = tomllib.loads(Path(name).read_text("utf-8"), parse_float=str)
-    except OSError as error:
-        raise ReportError(f"{name!r} cannot be read: {error.strerror}").about("rates") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ReportError(f"{name!r} cannot be read: {error}").about("rates") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        why = why_unreadable(error)
+        raise ReportError(f"{name!r} cannot be read: {why}").about("rates") from None
     rows = data.get("rates")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ReportError(f"{name!r} has no table [[rates]]").about("rates")

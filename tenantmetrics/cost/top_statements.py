@@ -81,7 +81,7 @@ SELECT tenant, summary, calls, duration_ns, all_rows FROM (
          ) AS place
   FROM {queries.STATEMENTS}
   WHERE {queries.within(period)}
-    AND kind IN ('work', 'cold_work'){of_whom}
+    AND kind IN ('work', 'cold_work', 'failed', 'cold_failed'){of_whom}
   GROUP BY tenant, summary
 ) AS sums WHERE place <= {int(most)}
 """  # noqa: S608 - integers of ours, and names that sqlglot quotes

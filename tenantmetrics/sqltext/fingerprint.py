@@ -48,10 +48,13 @@ _VALUE_IN_WORD = re.compile(r"\$[0-9]+")
 _FORMATTED = re.compile(r"%(?:[sbt](?![A-Za-z0-9_])|\([^()]*\)[sbt](?![A-Za-z0-9_]))")
 # Types whose name may stand before a literal (DATE '2026-11-28'), and what may follow the first
 # word of a type's name.
-_BEFORE_LITERAL = re.compile(
-    "bigint|bit|bool|boolean|box|bytea|char|cidr|circle|date|decimal|float|inet|int|integer|"
-    "interval|json|jsonb|line|lseg|macaddr|money|numeric|path|point|polygon|real|smallint|text|"
-    "time|timestamp|timestamptz|timetz|uuid|varchar|xml|zone",
+_BEFORE_LITERAL = frozenset(
+    [
+        *("bigint", "bit", "bool", "boolean", "box", "bytea", "char", "cidr", "circle", "date"),
+        *("decimal", "float", "inet", "int", "integer", "interval", "json", "jsonb", "line"),
+        *("lseg", "macaddr", "money", "numeric", "path", "point", "polygon", "real", "smallint"),
+        *("text", "time", "timestamp", "timestamptz", "timetz", "uuid", "varchar", "xml", "zone"),
+    ]
 )
 _LONGER_TYPES = frozenset(
     {"bit", "char", "character", "double", "national", "time", "timestamp"},
@@ -62,6 +65,8 @@ _TYPE_WORDS = frozenset(
 _NAME_FOLLOWS = frozenset({"deallocate", "release", "savepoint"})
 _CURSOR_IS_LAST = frozenset({"close", "fetch", "move"})
 _NORMAL_FORMS = frozenset({"nfc", "nfd", "nfkc", "nfkd"})
+_MAY_BE_VALUES = frozenset({"extract", "all"}) | _NORMAL_FORMS
+_FOLDED = frozenset({_VALUE, _CAST, "(", "[", ")", "]"})
 _NO_VARIABLE = frozenset({"constraints", "role", "transaction"})
 
 
@@ -117,26 +122,52 @@ def _simplified(sql: str) -> list[str]:
     return found
 
 
+class _Simple(dict[str, str]):
+    """Tokens of plain texts as `_simplified` has them; empty for a `;`.
+
+    An application has few names, and each is in many of its statements.
+    """
+
+    def __missing__(self, token: str) -> str:
+        found = _simple(token)
+        if len(self) < _MAX_KEPT and len(token) <= _MAX_KEPT_CHARS:
+            self[token] = found
+        return found
+
+
+_MAX_KEPT = 4_096
+"""Tokens, 0.2 kB each."""
+_MAX_KEPT_CHARS = 63
+"""A name of PostgreSQL's has no more."""
+
+
+def _simple(token: str) -> str:
+    """One token of a plain text, whose first character tells what it is."""
+    first = token[0]
+    if first.isalpha() or first == "_" or first > "\x7f":
+        return token.lower()
+    if first in "'0123456789" or (first in ":." and len(token) > 1 and token not in _PAIRS):
+        return _VALUE
+    if first == '"':
+        simple = _SIMPLE_NAME.fullmatch(token)
+        return simple.group(1) if simple else token
+    return "" if first == ";" else token
+
+
+_SIMPLE_TOKENS = _Simple()
+
+
 def _simplified_plain(tokens: list[str]) -> list[str]:
     """The same for tokens whose first characters tell what they are."""
-    found: list[str] = []
-    add = found.append
-    for token in tokens:
-        first = token[0]
-        if first.isalpha() or first == "_" or first > "\x7f":
-            word = token.lower()
-            if word in _CONSTANTS:
+    found = list(map(_SIMPLE_TOKENS.__getitem__, tokens))
+    if not _CONSTANTS.isdisjoint(found):
+        found, all_of = [], found
+        for word, token in zip(all_of, tokens, strict=True):
+            if word in _CONSTANTS and token[0] != '"':
                 _add_word(found, word)
             else:
-                add(word)
-        elif first in "'0123456789" or (first in ":." and len(token) > 1 and token not in _PAIRS):
-            add(_VALUE)
-        elif first == '"':
-            simple = _SIMPLE_NAME.fullmatch(token)
-            add(simple.group(1) if simple else token)
-        elif first != ";":
-            add(token)
-    return found
+                found.append(word)
+    return [word for word in found if word] if "" in found else found
 
 
 def _add_word(found: list[str], word: str) -> None:
@@ -160,6 +191,8 @@ def _add_word(found: list[str], word: str) -> None:
 
 def _words_as_values(tokens: list[str]) -> list[str]:
     """The tokens with `?` for words that are constants to PostgreSQL's grammar, as the view has."""
+    if _MAY_BE_VALUES.isdisjoint(tokens):
+        return tokens
     if "extract" in tokens:
         tokens = [
             _VALUE
@@ -220,7 +253,9 @@ def _fold(tokens: list[str]) -> list[str]:
     while at < count:
         token = tokens[at]
         at += 1
-        if token == _VALUE:
+        if token not in _FOLDED:
+            folded.append(token)
+        elif token == _VALUE:
             _fold_value(folded)
         elif token == _CAST and folded and folded[-1] == _VALUE:
             at = _past_type(tokens, at)
@@ -240,7 +275,7 @@ def _fold_value(folded: list[str]) -> None:
     """A value joins its sign, its type's name and the values before it."""
     while folded and folded[-1] == "-":
         folded.pop()
-    while folded and _BEFORE_LITERAL.fullmatch(folded[-1]):
+    while folded and folded[-1] in _BEFORE_LITERAL:
         word = folded.pop()
         if word == "zone":
             _drop_words(folded)

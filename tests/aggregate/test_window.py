@@ -350,7 +350,7 @@ def test_statements_are_of_the_calls_that_reached_the_database():
         call(outcome="ThrottlingException", http_status=400),
         call(outcome="DatabaseResumingException", http_status=400),
         call(outcome="EndpointConnectionError", http_status=0),
-    ) == {"work": 2, "cold_work": 1, "workless": 1, "cold_workless": 1}
+    ) == {"work": 1, "failed": 1, "cold_work": 1, "workless": 1, "cold_workless": 1}
 
 
 def test_load_is_wall_time_less_what_calls_without_work_take():

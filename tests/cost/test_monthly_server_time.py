@@ -120,6 +120,18 @@ def test_hours_of_version_1_are_divided_by_the_servers_number_where_there_is_one
     assert any("2 of 2 hours have no statements" in note for note in statement.notes)
 
 
+def test_load_that_no_call_can_have_caused_is_unmetered_where_nothing_else_tells_it(older_ledger):
+    """A call waits for its statement: load beyond all waiting, three sessions each, is not ours."""
+    say_load(older_ledger, 5_000)
+    statement = monthly(asked(older_ledger, idle="weighted"))
+    (used,) = statement.server_time.methods
+    assert used.load_ns == pytest.approx(10_000e9)
+    assert used.metered_ns == pytest.approx(3 * used.wall_ns, rel=0.05)
+    shares = compute(statement)
+    unmetered = 1 - used.metered_ns / 10_000e9
+    assert float(shares[UNMETERED] / sum(shares.values())) == pytest.approx(unmetered, rel=0.01)
+
+
 @pytest.mark.parametrize("dimension", ["application", "user"])
 def test_hours_of_version_1_whose_tenants_the_server_names_are_divided_by_its_word(
     older_ledger, dimension

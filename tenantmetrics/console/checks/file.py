@@ -8,7 +8,7 @@ from pathlib import Path
 from tenantmetrics.console.checks import contributor, dashboard, grafana, promrules, template
 from tenantmetrics.console.checks.fault import Fault, load_json
 from tenantmetrics.console.known import Known
-from tenantmetrics.errors import ConsoleError
+from tenantmetrics.errors import ConsoleError, why_unreadable
 
 __all__ = ["check_file"]
 
@@ -29,10 +29,8 @@ def check_file(path: Path, namespace: str, also: Iterable[str] = ()) -> list[Fau
     """
     try:
         text = path.read_text("utf-8-sig")
-    except OSError as error:
-        raise ConsoleError(f"{str(path)!r} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConsoleError(f"{str(path)!r} cannot be read: it is not UTF-8") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConsoleError(f"{str(path)!r} cannot be read: {why_unreadable(error)}") from None
     return list(_faults(path, text, Known.of(namespace, strict=namespace in text, also=also)))
 
 

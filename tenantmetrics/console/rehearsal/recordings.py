@@ -13,7 +13,7 @@ from tenantmetrics.aggregate.load import Load
 from tenantmetrics.console.rehearsal import scenario
 from tenantmetrics.console.rehearsal.store import MetricStore
 from tenantmetrics.cost.files import find, find_statements
-from tenantmetrics.errors import ConsoleError, LedgerError, MissingExtraError
+from tenantmetrics.errors import ConsoleError, LedgerError, MissingExtraError, why_unreadable
 from tenantmetrics.measures import BY_STATEMENT
 from tenantmetrics.records import Series, SeriesKey, Source, Window
 from tenantmetrics.statement_table import StatementTable
@@ -152,10 +152,9 @@ def _add_documents(path: Path, store: MetricStore) -> None:
         with path.open(encoding="utf-8") as file:
             for number, text in enumerate(file, 1):
                 _add_document(f"{path}:{number}", text, store, seen)
-    except OSError as error:
-        raise ConsoleError(f"recording {str(path)!r} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConsoleError(f"recording {str(path)!r} cannot be read: it is not UTF-8") from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = why_unreadable(error)
+        raise ConsoleError(f"recording {str(path)!r} cannot be read: {why}") from None
 
 
 def _add_document(where: str, text: str, store: MetricStore, seen: set[str]) -> None:

@@ -19,7 +19,7 @@ from tenantmetrics.cost.bill.pools import Row, Sorter
 from tenantmetrics.cost.known import number_of
 from tenantmetrics.cost.period import day, is_billing_month
 from tenantmetrics.cost.statement import Period
-from tenantmetrics.errors import ReportError
+from tenantmetrics.errors import ReportError, why_unreadable
 
 __all__ = ["load_json", "parse", "refuse_other_zone"]
 
@@ -136,7 +136,7 @@ def _answer(path: Path) -> dict[str, Any]:
         # A number keeps all of its digits.
         data: Any = json.loads(path.read_text("utf-8-sig"), parse_float=str, parse_constant=str)
     except (OSError, ValueError, RecursionError) as error:
-        raise ReportError(f"{str(path)!r} cannot be read: {error}") from None
+        raise ReportError(f"{str(path)!r} cannot be read: {why_unreadable(error)}") from None
     if not isinstance(data, dict) or not isinstance(data.get("ResultsByTime"), list):
         raise ReportError(f"{str(path)!r} is no answer of GetCostAndUsage: no ResultsByTime in it")
     if data.get("NextPageToken"):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tenantmetrics.cost.server_time.common import CommonErrors
 from tenantmetrics.cost.server_time.known import LEAST_NS, WITHOUT_WORK, Cell, Known
-from tenantmetrics.cost.server_time.sql_words import WORKLESS_GROUP
+from tenantmetrics.cost.server_time.sql_words import FAILED_GROUP, WORKLESS_GROUP
 from tenantmetrics.cost.server_time.totals import UNTOLD, group_totals, work_of
 from tenantmetrics.servertime import (
     MISFIT,
@@ -21,6 +21,7 @@ from tenantmetrics.servertime import (
     between,
     divide,
 )
+from tenantmetrics.servertime.load import Z
 
 __all__ = ["Shares", "divided"]
 
@@ -65,7 +66,7 @@ def divided(cells: Sequence[Cell], known: Known, *, with_errors: bool = True) ->
     for group, members in groups.items():
         total = totals[group]
         works = group not in WITHOUT_WORK
-        shares = _shares(members, total, known, apart_ns2) if works else _by_calls(members, total)
+        shares = _of_group(group, members, total, known, apart_ns2)
         if works and with_errors:
             common.add(group, apart[group], total, None if said else work_of(group, known))
             if error := known.groups_errors.get(group):
@@ -74,7 +75,7 @@ def divided(cells: Sequence[Cell], known: Known, *, with_errors: bool = True) ->
             part = parts_of.get(group, 0.0) / math.fsum(cell.calls for cell in members)
             for cell in members if part else ():
                 taken[cell.tenant] += part * cell.calls
-        most = (total / 2) ** 2 if said else math.inf
+        most = (total / 2) ** 2 if said and group != FAILED_GROUP else math.inf
         for cell, (server_ns, own) in zip(members, shares, strict=True):
             tenant = cell.tenant
             server[tenant] += server_ns
@@ -105,6 +106,17 @@ def _by_tenant(cells: list[Cell]) -> list[Cell]:
             )
         found[cell.tenant] = cell
     return list(found.values())
+
+
+def _of_group(
+    group: int, members: Sequence[Cell], total_ns: float, known: Known, apart_ns2: float
+) -> list[Divided]:
+    """What each tenant gets of a group."""
+    if group == FAILED_GROUP and known.groups_ns is not None:
+        return _untold(members, known.overhead.variance_ns2)
+    if group in WITHOUT_WORK:
+        return _by_calls(members, total_ns)
+    return _shares(members, total_ns, known, apart_ns2)
 
 
 def _shares(
@@ -171,6 +183,15 @@ def _by_calls(cells: Iterable[Cell], total_ns: float) -> list[Divided]:
     amounts = [total_ns * cell.calls / calls for cell in members]
     # A BEGIN takes less than a set_config, and who makes more of which is not known.
     return [Divided(amount, amount * amount) for amount in amounts]
+
+
+def _untold(cells: Iterable[Cell], variance_ns2: float) -> list[Divided]:
+    """Of calls that the server's account leaves out: nothing, and what they may have worked."""
+    found = []
+    for cell in cells:
+        beyond_ns = cell.rest_ns - Z * math.sqrt(cell.noise * variance_ns2)
+        found.append(Divided(0.0, max(cell.calls * LEAST_NS, beyond_ns) ** 2))
+    return found
 
 
 def _settled(

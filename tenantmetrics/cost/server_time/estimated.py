@@ -20,7 +20,7 @@ from tenantmetrics.cost.server_time.model import (
     TenantServerTime,
 )
 from tenantmetrics.cost.server_time.notes import notes_on
-from tenantmetrics.cost.server_time.overheads import WORK
+from tenantmetrics.cost.server_time.overheads import FAILED, WORK
 from tenantmetrics.cost.server_time.parts import estimate_parts
 from tenantmetrics.cost.server_time.record import Record
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad
@@ -252,13 +252,13 @@ class ServerTimeEstimate:
         if not of_hour:
             return []
         calls = math.fsum(hour.calls for hour in self._record.hours.values())
-        does = {
-            (key.fingerprint, key.kind in WORK) for part in self.parts for key in part.segment.parts
-        }
+        keys = [key for part in self.parts for key in part.segment.parts]
+        does = {(key.fingerprint, key.kind in WORK) for key in keys if key.kind not in FAILED}
         statements = {statement for statement, _ in does}
         few = len(statements) <= len(self._numbers) + FEWEST_GROUPS
-        # A statement that failed counts as work: then it may be one with work and one without.
-        whole = few and len(statements) == len(does)
+        # In older ledgers one that failed is work: it may be one with work and one without.
+        failed = any(key.kind in FAILED for key in keys)
+        whole = few and len(statements) == len(does) and not failed
         groups = {statement: workless_group(statement) for statement, works in does if not works}
         return self._ledger.rows(
             sql_cells.cells(
@@ -271,6 +271,7 @@ class ServerTimeEstimate:
                 classes=self._record.classes if calls <= _MOST_KEPT_APART else None,
                 few_statements=few,
                 whole_groups=whole,
+                failed=failed,
             )
         )
 

@@ -12,7 +12,7 @@ from tenantmetrics.cost.server_time.model import Method
 from tenantmetrics.cost.server_time.parts import Part
 from tenantmetrics.cost.server_time.record import Record
 from tenantmetrics.cost.server_time.server import ServerLoad
-from tenantmetrics.cost.server_time.sql_words import REST_GROUP, WORKLESS_GROUP
+from tenantmetrics.cost.server_time.sql_words import FAILED_GROUP, REST_GROUP, WORKLESS_GROUP
 from tenantmetrics.cost.server_time.works import by_group
 from tenantmetrics.servertime import Verdict
 
@@ -46,7 +46,11 @@ def groups_of(parts: Sequence[Part], tenants: int) -> dict[int, int]:
         for part in parts
         for statement, _ in (part.matched.missing if part.matched is not None else ())
     }
-    # Ours that no view shows are one group, because their time is known as one.
+    # Ours that no view shows are one group, because their time is known as one; so are those of few
+    # calls that no view tells.
+    missing |= {
+        statement for part in parts for statement, worked in part.works.items() if worked.together
+    }
     walls = {key: wall for key, wall in walls.items() if key in matched or key not in missing}
     order = sorted(walls, key=lambda statement: (-walls[statement], statement))
     groups = {statement: number for number, statement in enumerate(order[:most], 1)}
@@ -113,7 +117,7 @@ def known_of(
         total,
         errors=errors,
         by_total=by_total,
-        works=by_group(part.works, numbers, REST_GROUP),
+        works=by_group(part.works, {**numbers, FAILED_GROUP: FAILED_GROUP}, REST_GROUP),
         tenants_ns=said,
     )
 

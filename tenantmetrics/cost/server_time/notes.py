@@ -7,8 +7,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tenantmetrics.cost.server_time.model import Method
+from tenantmetrics.cost.server_time.overheads import FAILED
 from tenantmetrics.cost.server_time.server import ServerLoad
+from tenantmetrics.cost.server_time.sql_words import FAILED_GROUP
+from tenantmetrics.cost.server_time.works import residues
 from tenantmetrics.servertime import ENOUGH_CALLS, OverheadSource, Verdict
+from tenantmetrics.servertime.load import Z
 from tenantmetrics.sqltext.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -53,6 +57,7 @@ def notes_on(
                 yield from _on_strangers(part, server, where)
                 yield from _on_missing(part, summaries, where)
                 yield from _on_counts(part, part.matched, where)
+                yield from _on_failed(part, where)
     for arn, gaps in sorted(server.gaps.items()):
         words = {
             "missing": "snapshots are missing, so time is right in sum and not by the hour",
@@ -160,6 +165,21 @@ def _on_counts(part: Part, matched: Matched, where: str) -> Iterator[str]:
             f"pg_stat_statements{where} says more time of some statements than their "
             f"{matched.too_long:,.0f} calls took: it is of another cluster or period, or others "
             "run them too; what is beyond the calls' own time is unmetered"
+        )
+
+
+def _on_failed(part: Part, where: str) -> Iterator[str]:
+    """Where calls that failed worked for longer than chance explains."""
+    failed = residues(part.segment, part.overhead, FAILED).get(FAILED_GROUP)
+    if failed is None or not part.load_ns:
+        return
+    over = part.overhead.whole
+    noise = math.sqrt(failed.calls * over.variance_ns2 + (failed.calls * over.error_ns) ** 2)
+    if failed.rest_ns - Z * noise >= _WORTH_NAMING * part.load_ns:
+        yield (
+            f"pg_stat_statements{where} has nothing of statements that failed: the "
+            f"{failed.calls:,.0f} calls that did took {failed.rest_ns / 1e9:,.1f} s beyond their "
+            "overhead, which nobody is charged for; DBLoad has it"
         )
 
 

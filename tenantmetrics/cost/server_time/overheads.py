@@ -13,6 +13,7 @@ from tenantmetrics.servertime import ENOUGH_CALLS, Moments, Overhead, OverheadSo
 from tenantmetrics.servertime.slope import Group
 
 __all__ = [
+    "FAILED",
     "WORK",
     "ClusterOverhead",
     "StatementKey",
@@ -27,7 +28,10 @@ the cheapest statements take (0.05 to some ms) against what a call takes (20 to 
 
 WORK = frozenset({"work", "cold_work"})
 """Kinds of calls that do work. The others: `workless` statements and `begin`, operations such as
-BEGIN and ROLLBACK, and both with `cold_`."""
+BEGIN and ROLLBACK, both with `cold_`, and those of `FAILED`."""
+FAILED = frozenset({"failed", "cold_failed"})
+"""Kinds of calls that failed. They may have worked for long, or not at all, so they tell nothing of
+the overhead. `pg_stat_statements` counts none of them; every other source does."""
 
 _BEGIN = -1
 """Stands for all operations without work among statements."""
@@ -178,6 +182,8 @@ def _cold(found: ClusterOverhead, parts: Mapping[StatementKey, StatementSums]) -
     sums: dict[tuple[int, bool], Moments] = {}
     cold = warm = Moments()
     for key, part in parts.items():
+        if key.kind in FAILED:
+            continue
         shift = found.offsets.get(key.writer_class, 0.0)
         moments = part.moments.shifted(-shift)
         if key.kind == "workless":

@@ -13,6 +13,7 @@ from tenantmetrics.cost.server_time.matched import Matched, match
 from tenantmetrics.cost.server_time.model import Method
 from tenantmetrics.cost.server_time.named import named_ns
 from tenantmetrics.cost.server_time.overheads import (
+    FAILED,
     WORK,
     ClusterOverhead,
     StatementKey,
@@ -22,12 +23,15 @@ from tenantmetrics.cost.server_time.overheads import (
 )
 from tenantmetrics.cost.server_time.record import Record, Segment
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad
-from tenantmetrics.cost.server_time.works import residues, works
-from tenantmetrics.servertime import Metered, OverheadSource, Verdict, Work, between, metered
+from tenantmetrics.cost.server_time.works import Worked, residues, works
+from tenantmetrics.servertime import Metered, OverheadSource, Verdict, between, metered
 from tenantmetrics.servertime.load import Z
 
 __all__ = ["Part", "estimate_parts"]
 
+_MOST_SESSIONS = 3
+"""Sessions that can work on a call at once: its own, and PostgreSQL's two parallel workers
+(`max_parallel_workers_per_gather` is 2 unless set)."""
 _TOO_LOW = 1.5
 """Times the server's own number that the record may say before the number is not believed: on a
 busy machine, whose long statements wait, it said up to 1.3 times it."""
@@ -50,7 +54,7 @@ class Part:
         load_ns: All server time by its own account; None where nothing says it.
         doubted: The server's own account where it is too far below the record to be of these calls:
             its method and its nanoseconds. The record divides then, and is the part's method.
-        works: Calls of each statement and what one of them works, by fingerprint; by the record.
+        works: What the calls of each statement work, by fingerprint; by the record.
     """
 
     method: Method
@@ -63,7 +67,7 @@ class Part:
     tenants: dict[HourKey, dict[str, float]] = field(default_factory=dict)
     load_ns: float | None = None
     doubted: tuple[Method, float] | None = None
-    works: dict[int, tuple[float, Work]] = field(default_factory=dict)
+    works: dict[int, Worked] = field(default_factory=dict)
 
 
 def estimate_parts(
@@ -115,8 +119,8 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
     part.works = works(part.segment, part.overhead)
     rests = _residues(part, record)
     # That long statements may wait longer makes the record too high, and never the server's load.
-    moved = math.fsum(count * work.moved for count, work in part.works.values())
-    whole = math.fsum(count for count, _ in part.works.values())
+    moved = math.fsum(count * work.moved for count, work, _ in part.works.values())
+    whole = math.fsum(count for count, _, _ in part.works.values())
     error = part.overhead.whole.error_ns * moved / whole if whole else 0.0
     # Nor is anything unmetered that is ours if calls without work have the overhead of the others.
     doubt_ns = max(0.0, part.overhead.whole.mean_ns - part.overhead.workless_ns)
@@ -135,8 +139,10 @@ def _by_record(part: Part, record: Record, server: ServerLoad) -> None:
         part.load_ns = (part.load_ns or 0.0) + total
         if part.overhead.whole.source is not OverheadSource.WORKLESS:
             # The cheapest statements may work for longer than look-ups do: what the load is more
-            # than the record says may be theirs, so nothing can be said to be unmetered.
-            part.hours[key] = Metered(total, 0.0, Verdict.AGREE)
+            # than the record says may be theirs, as far as anybody waited for it.
+            most = max(said, min(total, _MOST_SESSIONS * float(record.hours[key].net_ns)))
+            verdict = Verdict.UNMETERED if most < total else Verdict.AGREE
+            part.hours[key] = Metered(most, total - most, verdict)
             continue
         found = metered(max(0.0, total - said), max(0.0, mine + calls * doubt_ns - said), noise)
         part.hours[key] = found._replace(metered_ns=found.metered_ns + said)
@@ -236,7 +242,7 @@ def _residues(part: Part, record: Record) -> dict[HourKey, tuple[float, float]]:
     for key in part.keys:
         rest = count = 0.0
         for (number, kind), sums in record.hours[key].parts.items():
-            if kind not in WORK:
+            if kind not in WORK and kind not in FAILED:
                 continue
             mean = over.of(key[0], number, cold=kind.startswith("cold"))
             rest += sums.moments.wall_ns - sums.moments.calls * mean
@@ -246,7 +252,7 @@ def _residues(part: Part, record: Record) -> dict[HourKey, tuple[float, float]]:
     whole = math.fsum(calls.values())
     # In sum, the hours are what the statements work.
     surplus = math.fsum(rests.values()) - math.fsum(
-        count * work.server_ns for count, work in part.works.values()
+        count * work.server_ns for count, work, _ in part.works.values()
     )
     for key in part.keys if whole else ():
         rests[key] -= calls[key] / whole * surplus

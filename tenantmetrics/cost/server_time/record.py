@@ -9,8 +9,9 @@ from typing import Any
 
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.server_time import sql
-from tenantmetrics.cost.server_time.overheads import WORK, StatementKey, StatementSums
+from tenantmetrics.cost.server_time.overheads import FAILED, WORK, StatementKey, StatementSums
 from tenantmetrics.cost.server_time.server import HourKey
+from tenantmetrics.cost.server_time.sql_words import FAILED_GROUP
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.servertime import ENOUGH_CALLS, Moments
 
@@ -52,6 +53,17 @@ class Segment:
 
     parts: dict[StatementKey, StatementSums] = field(default_factory=dict)
 
+    def add(self, number: object, fingerprint: object, kind: str, sums: list[object]) -> None:
+        """Take a row of the query: class of writer, statement, kind, sums."""
+        # Those that failed are one statement: of most, nothing is known but that they failed.
+        of = FAILED_GROUP if kind in FAILED else int(str(fingerprint))
+        key = StatementKey(int(str(number)), of, kind)
+        self.parts[key] = self.parts.get(key, StatementSums()).plus(_statement(sums))
+
+    def failed(self) -> float:
+        """Calls that failed, where the ledger keeps them apart."""
+        return sum(sums.moments.calls for key, sums in self.parts.items() if key.kind in FAILED)
+
     def by_statement(self) -> dict[int, StatementSums]:
         """The sums of the statements that do work."""
         found: dict[int, StatementSums] = {}
@@ -64,7 +76,7 @@ class Segment:
         """The sums of those that do none."""
         found: dict[int, StatementSums] = {}
         for key, sums in self.parts.items():
-            if key.kind not in WORK:
+            if key.kind not in WORK and key.kind not in FAILED:
                 found[key.fingerprint] = found.get(key.fingerprint, StatementSums()).plus(sums)
         return found
 
@@ -94,8 +106,7 @@ class Record:
             ledger.rows(sql.record(period, self.classes)), keys=5
         ):
             if hour is None or hour == "":
-                part = StatementKey(int(number), int(fingerprint), kind)
-                self.whole.setdefault(arn, Segment()).parts[part] = _statement(sums)
+                self.whole.setdefault(arn, Segment()).add(number, fingerprint, kind, sums)
                 continue
             key = (int(hour), arn)
             known = self.hours.setdefault(key, HourRecord(first_s=int(first_s)))
@@ -123,8 +134,7 @@ class Record:
         for number, writer_class, fingerprint, kind, *sums in _in_order(
             self._ledger.rows(sql.statements(self._period, self.classes, clusters, keys)), keys=4
         ):
-            key = StatementKey(int(writer_class), int(fingerprint), kind)
-            found[int(number)].parts[key] = _statement(sums)
+            found[int(number)].add(writer_class, fingerprint, kind, sums)
         return found
 
     def summaries(self, fingerprints: Collection[int]) -> dict[int, str]:
@@ -136,8 +146,15 @@ class Record:
 
     @cached_property
     def failed(self) -> dict[str, int]:
-        """Calls that the database refused, by cluster: no view has counted them."""
-        return {arn: int(calls) for arn, calls in self._ledger.rows(sql.failed(self._period))}
+        """Calls that the database refused and that are in the sums, by cluster.
+
+        Those that the table of statements keeps apart are not: newer writers do.
+        """
+        every = {arn: int(calls) for arn, calls in self._ledger.rows(sql.failed(self._period))}
+        for arn, whole in self.whole.items():
+            if arn in every:
+                every[arn] = max(0, every[arn] - round(whole.failed()))
+        return every
 
     @cached_property
     def tenants(self) -> list[str]:

@@ -13,6 +13,9 @@ from tenantmetrics.cost.queries import HOUR, within
 from tenantmetrics.cost.server_time.sql_words import (
     BEGIN_GROUP,
     BYTES,
+    COLD,
+    FAILED,
+    FAILED_GROUP,
     NET,
     OPERATIONS,
     REST_GROUP,
@@ -105,6 +108,7 @@ def cells(
     classes: Mapping[str, int] | None = None,
     few_statements: bool = False,
     whole_groups: bool = False,
+    failed: bool = False,
 ) -> str:
     """Segment, tenant, group of statements, class of writer, cold or not; then sums.
 
@@ -125,6 +129,7 @@ def cells(
         few_statements: There are no more statements than groups: sums by statement are no more.
         whole_groups: `groups` has every statement, those without work too, and none is both: then
             the kind need not be read.
+        failed: There are calls that failed, which are a group whatever their statement.
     """
     numbers, join_clusters, of_one = _of_clusters(clusters)
     number, cold_ns, byte_ns, more_noise = numbers
@@ -133,7 +138,7 @@ def cells(
         for (hour, of), of_hour in hours.items()
     )
     named = [f"({statement}, {group})" for statement, group in groups.items()]
-    cold = "CASE WHEN kind = 'cold_work' OR kind = 'cold_workless' THEN 1 ELSE 0 END"
+    cold = f"CASE WHEN {COLD} THEN 1 ELSE 0 END"
     group = (
         f"THEN CASE WHEN fingerprint IN "
         f"({OPERATIONS}) THEN {BEGIN_GROUP} ELSE {WORKLESS_GROUP} END "
@@ -206,9 +211,8 @@ def cells(
     ON parts.of_statement = """
     if few_statements and classes is None:
         # Each row's group is found for some rows a tenant, and not for each of millions.
-        keys = "fingerprint, is_workless"
-        work = f", CASE WHEN {WORKLESS} THEN 1 ELSE 0 END AS is_workless"
-        part = f"CASE WHEN is_workless = 1 {group}"
+        keys = "fingerprint, what_kind"
+        work, part = _kinds(group, failed=failed)
         if whole_groups:
             keys, work, part = "fingerprint", "", f"COALESCE(part, {REST_GROUP})"
         inner = ", ".join(f"{of} AS {name}" for name, of in sums.items())
@@ -221,13 +225,30 @@ def cells(
   ) AS by_statement{join_parts}by_statement.fingerprint"""  # noqa: S608 - numbers of ours
         sums = {name: f"sum({name})" for name in sums}
     else:
-        what = f"CASE WHEN {WORKLESS} {group} AS part"
-        source = by_row(what, f"{join_parts}statements.fingerprint")
+        first = _if_failed(FAILED, FAILED_GROUP, failed=failed)
+        source = by_row(
+            f"CASE {first}WHEN {WORKLESS} {group} AS part", f"{join_parts}statements.fingerprint"
+        )
     numbers_of = ", ".join(f"CAST({of} AS BIGINT) AS {name}" for name, of in sums.items())
     return f"""
 SELECT {segment}, tenant, part, {kept}, {numbers_of}, {kept_bytes} AS weighted_bytes
 FROM ({source}) AS by_part GROUP BY {segment_key}tenant, part{kept_keys}
 """  # noqa: S608 - numbers of ours
+
+
+def _kinds(group: str, *, failed: bool) -> tuple[str, str]:
+    """What kind of call a row is of, as a column; and the group by that column."""
+    kind = _if_failed(FAILED, 2, failed=failed)
+    part = _if_failed("what_kind = 2", FAILED_GROUP, failed=failed)
+    return (
+        f", CASE WHEN {WORKLESS} THEN 1 {kind}ELSE 0 END AS what_kind",
+        f"CASE {part}WHEN what_kind = 1 {group}",
+    )
+
+
+def _if_failed(condition: str, number: int, *, failed: bool) -> str:
+    """The case of calls that failed, where there are any."""
+    return f"WHEN {condition} THEN {number} " if failed else ""
 
 
 def _of_segments(hours: Iterable[OfHour]) -> tuple[str, str]:

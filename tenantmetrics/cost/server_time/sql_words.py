@@ -8,6 +8,9 @@ from tenantmetrics.sqltext.fingerprint import fingerprint
 __all__ = [
     "BEGIN_GROUP",
     "BYTES",
+    "COLD",
+    "FAILED",
+    "FAILED_GROUP",
     "KIND",
     "NET",
     "OPERATIONS",
@@ -28,6 +31,9 @@ BEGIN_GROUP = -3
 REST_GROUP = -2
 """The group of the statements that have no group of their own."""
 
+FAILED_GROUP = -4
+"""The group of the calls that failed, whatever their statement; and its fingerprint."""
+
 # BEGIN and ROLLBACK are operations of the API, which may take a connection or give it back: what
 # they take is told apart from statements without work, which are more like those with.
 _OPERATIONS = (0, *(fingerprint(word) for word in ("BEGIN", "START TRANSACTION", "ROLLBACK")))
@@ -38,6 +44,8 @@ KIND = (
     "ELSE kind END"
 )
 WORKLESS = "(kind = 'workless' OR kind = 'cold_workless')"
+FAILED = "(kind = 'failed' OR kind = 'cold_failed')"
+COLD = "(kind = 'cold_work' OR kind = 'cold_workless' OR kind = 'cold_failed')"
 NET = "(duration_ns - waited_ns)"
 BYTES = "(request_bytes + response_bytes)"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tenantmetrics.cost.as_named import GZIP
-from tenantmetrics.errors import ReportError
+from tenantmetrics.errors import ReportError, why_unreadable
 
 __all__ = ["DamagedError", "Events", "log_files"]
 
@@ -93,10 +93,8 @@ class Events:
                     yield number, message
         except (EOFError, zlib.error, gzip.BadGzipFile):
             raise DamagedError("the gzip stream is cut short or corrupt after it", number) from None
-        except OSError as error:
-            raise DamagedError(error.strerror or "cannot be read", number) from None
-        except ValueError as error:
-            raise DamagedError(str(error), number) from None
+        except (OSError, ValueError) as error:
+            raise DamagedError(why_unreadable(error), number) from None
 
 
 def _unpacked(raw: io.BufferedReader) -> io.BufferedReader | gzip.GzipFile:

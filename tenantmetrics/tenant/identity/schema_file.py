@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tenantmetrics.errors import ConfigError
+from tenantmetrics.errors import ConfigError, why_unreadable
 
 __all__ = ["ForeignKey", "Root", "TableFacts", "TenantSchema", "load_schema"]
 
@@ -158,7 +158,7 @@ def load_schema(path: str) -> TenantSchema | None:
         described = _parsed(path)
         tables = [_table(name, entry) for name, entry in described["tables"].items()]
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "not UTF-8"
+        why = why_unreadable(error)
         raise ConfigError(f"tenant_schema = {path!r} cannot be read: {why}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"tenant_schema = {path!r} is no schema of tables: {error}") from None

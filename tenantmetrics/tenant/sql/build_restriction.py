@@ -36,10 +36,11 @@ def build_restriction(facts: Facts, names: QueryScope) -> Restriction:
         names: What its names mean.
     """
     sink, optional = facts.main, facts.optional
-    if facts.parent is None and len(sink.constraints) == 1 and _is_all(facts):
-        (key, node), *_ = sink.constraints
-        if isinstance(node, Named) and is_tenants(key) and key not in facts.constants:
-            return node
+    if facts.parent is None and sink.constraints and _is_all(facts):
+        # However its tables are tied, all that is said of them is one value.
+        nodes = [node for _, node in sink.constraints]
+        if _are_one(nodes) and all(is_tenants(key) for key, _ in sink.constraints):
+            return nodes[0]
     classes = _Classes()
     links = sink.links + optional.links
     names.budget.spend(_weight(sink) + _weight(optional))
@@ -71,7 +72,9 @@ def build_restriction(facts: Facts, names: QueryScope) -> Restriction:
     parts += sink.parts
     if facts.tables and not any(isinstance(part, Named) for part in parts):
         parts.append(OPEN)
-    whole: Restriction = parts[0] if len(parts) == 1 else Joined(tuple(parts)) if parts else CLEAR
+    whole: Restriction = CLEAR
+    if parts:
+        whole = parts[0] if len(parts) == 1 or _are_one(parts) else Joined(tuple(parts))
     if facts.changes_all and whole is not OPEN and whole is not CLEAR:
         return UNKNOWN
     beside = [later() for later in facts.later] + facts.beside + optional.parts
@@ -88,11 +91,10 @@ def build_restriction(facts: Facts, names: QueryScope) -> Restriction:
 
 
 def _is_all(facts: Facts) -> bool:
-    """Whether nothing is known but what single columns are compared with."""
+    """Whether nothing is known but what columns of tables equal."""
     sink, optional = facts.main, facts.optional
     return not (
-        sink.links
-        or sink.choices
+        sink.choices
         or sink.parts
         or optional.constraints
         or optional.links
@@ -101,6 +103,7 @@ def _is_all(facts: Facts) -> bool:
         or facts.later
         or facts.beside
         or facts.changes_all
+        or facts.constants
     )
 
 
@@ -154,7 +157,13 @@ class _Classes:
 
 
 def _same(nodes: list[Restriction]) -> Restriction:
-    return nodes[0] if len(nodes) == 1 else Same(tuple(nodes))
+    return nodes[0] if len(nodes) == 1 or _are_one(nodes) else Same(tuple(nodes))
+
+
+def _are_one(nodes: list[Restriction]) -> bool:
+    """Whether all are the same value: most statements name their tenant once for each table."""
+    first = nodes[0]
+    return isinstance(first, Named) and all(node is first or node == first for node in nodes)
 
 
 def _by_class(constraints: _Constraints, classes: _Classes) -> dict[Key, list[Restriction]]:

@@ -66,6 +66,9 @@ class Skeleton(NamedTuple):
 _UNUSUAL = ("\\", "&", "--", "/*")
 _DOLLAR = re.compile(rf"\$(?:(?<={LETTER}\$)|(?![0-9]))")
 _UNUSUAL_QUOTE = re.compile(r"""'(?:(?<=[^\w'][eEbBxXnN]')|[ \t\f\v]*+[\n\r]\s*+')""")
+_DIGIT = re.compile("[0-9]")
+_COMMAS_OF_A_LIST = 15
+"""No list that stands for a slot of its own has fewer."""
 _BLOCK = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"
 _COMMENTED = re.compile(rf"\s*+({_BLOCK})?+((?:[^/]|/(?!\*))*+)({_BLOCK})?+\s*+", re.DOTALL)
 SETTING = "do|discard|reset|execute"
@@ -103,6 +106,9 @@ def skeleton(sql: str) -> Skeleton:
         return _read(sql)
     if "$" in body and _DOLLAR.search(body):
         return _read(sql)
+    # Neither a literal nor a list of them; names in quotes are looked for with those.
+    if "'" not in body and _DIGIT.search(body) is None and body.count(",") < _COMMAS_OF_A_LIST:
+        return _read(sql) if body.count('"') % 2 else Skeleton(body, Literals([]), comments)
     return _slotted(body, sql, comments)
 
 

@@ -33,11 +33,14 @@ class Month:
         byte_ns: What a byte costs; the third statement then answers up to 400 kB.
         cold: Part of the calls that open a connection, which takes 60 ms.
         waits: Whether a tenth of the calls waited a second between attempts.
+        ad_hoc: Texts of its own that a tenant sends in an hour, each once.
+        fails_ms: What the server works for each of ten calls of the first tenant that then fail:
+            the view counts none of them, and `truth` neither. None for no such calls.
     """
 
     def __init__(
         self, seed, *, hours=1, rate=150, medians_ms=(20,), workless=25, byte_ns=0, cold=0,
-        waits=False, tenants=12,
+        waits=False, tenants=12, ad_hoc=0, fails_ms=None,
     ):  # fmt: skip
         self.folder = None
         self.failed = 0
@@ -47,13 +50,14 @@ class Month:
         source = random.Random(seed)
         cells = defaultdict(lambda: [0, 0, 0, 0, 0])
 
-        def call(hour, tenant, statement, server_ns, size, *, works=True):
+        def call(hour, tenant, statement, server_ns, size, *, works=True, fails=False):
             writer = tenant % len(medians_ms)
             overhead = source.lognormvariate(math.log(medians_ms[writer] * 1e6), SPREAD)
             is_cold = source.random() < cold
             net = overhead + byte_ns * size + 60e6 * is_cold + server_ns
             waited = 1e9 if waits and source.random() < 0.1 else 0
             kind = ("cold_" if is_cold else "") + ("work" if works else "workless")
+            kind = "failed" if fails else kind
             cell = cells[hour, writer, tenant, statement, kind]
             for n, amount in enumerate((1, net + waited, waited, (net / 1e3) ** 2, size)):
                 cell[n] += amount
@@ -71,6 +75,14 @@ class Month:
                         self.truth[f"t{tenant:02}"] += server
                         self.ran[hour, statement][0] += 1
                         self.ran[hour, statement][1] += server
+                for number in range(ad_hoc):
+                    server = 20e6 * sizes[tenant] * source.lognormvariate(0, 0.3)
+                    statement = 1_000 + tenant * ad_hoc + number
+                    call(hour, tenant, statement, server, 400)
+                    self.truth[f"t{tenant:02}"] += server
+                    self.ran[hour, statement] = [1, server]
+                for _ in range(10 if fails_ms is not None and tenant == 0 else 0):
+                    call(hour, tenant, 4, fails_ms * 1e6, 400, fails=True)
                 for _ in range(workless):
                     call(hour, tenant, WORKLESS, 0.0, 250, works=False)
         self.rows = [

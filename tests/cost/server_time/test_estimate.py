@@ -5,7 +5,7 @@ from statistics import mean
 
 import pytest
 
-from tenantmetrics.cost.server_time import Method, ServerTimeSource
+from tenantmetrics.cost.server_time import Method, ServerTimeSource, estimated
 from tenantmetrics.errors import ReportError
 from tenantmetrics.serverside import tables
 from tenantmetrics.sqltext.fingerprint import fingerprint
@@ -19,6 +19,7 @@ WORLDS = {
     "large answers": {"byte_ns": 40},
     "no calls without work": {"workless": 0},
     "throttled": {"waits": True},
+    "calls that fail at once": {"fails_ms": 0.0},
 }
 
 
@@ -97,6 +98,38 @@ def test_the_same_rows_in_another_order_give_the_same(month):
     first = one.divided()[1]
     one.rows.reverse()
     assert one.divided()[1] == first
+
+
+def test_texts_that_are_sent_once_are_not_taken_for_look_ups(month):
+    """Of each it cannot be told; of all of them it can, so nothing of their time is lost."""
+    one = month(3, ad_hoc=500)
+    _, tenants = one.divided(ServerTimeSource.RECORD)
+    total = sum(found.server_ns for found in tenants.values())
+    assert total == pytest.approx(sum(one.truth.values()), rel=0.05)
+    moved, held = one.judged(ServerTimeSource.RECORD)
+    assert moved < 0.03
+    assert held >= 0.9
+
+
+def test_what_failed_is_not_in_the_view_and_is_said(month):
+    """The view gives nobody time of it; the record gives it to whom it was; chance is not said."""
+    plain, late = month(4, fails_ms=0.0), month(4, fails_ms=5_000.0)
+    notes = {}
+    for name, one in (("plain", plain), ("late", late)):
+        one.say_statements()
+        made, tenants = one.divided(ServerTimeSource.STATEMENTS)
+        total = sum(found.server_ns for found in tenants.values())
+        assert total == pytest.approx(sum(one.truth.values()), rel=1e-6)
+        assert tenants["t00"].weight_low <= tenants["t00"].weight <= tenants["t00"].weight_high
+        notes[name] = [note for note in made.notes if "that failed" in note]
+    assert notes["plain"] == []
+    assert len(notes["late"]) == 1
+    assert "the 10 calls that did took 50." in notes["late"][0]
+    # As much as those calls worked, the tenant may have more.
+    high = [one.divided(ServerTimeSource.STATEMENTS)[1]["t00"] for one in (plain, late)]
+    assert high[1].weight_high > 2 * high[0].weight_high
+    by_record = [one.divided(ServerTimeSource.RECORD)[1]["t00"].server_ns for one in (plain, late)]
+    assert by_record[1] - by_record[0] == pytest.approx(50e9, rel=0.1)
 
 
 def test_load_that_nobody_metered_is_a_line_of_its_own(month):
@@ -379,3 +412,15 @@ def test_each_cluster_has_its_own_overhead_and_method(month):
     even = {name for name in one.truth if int(name[1:]) % 2 == 0}
     found = sum(tenants[name].server_ns for name in even)
     assert found == pytest.approx(sum(one.truth[name] for name in even), rel=0.15)
+
+
+def test_what_failed_is_a_group_of_its_own_in_a_month_of_many_calls(month, monkeypatch):
+    """There writers are not kept apart, and rows are summed by statement first."""
+    one = month(4, fails_ms=5_000.0)
+    one.say_statements()
+    kept = one.divided(ServerTimeSource.STATEMENTS)[1]
+    monkeypatch.setattr(estimated, "_MOST_KEPT_APART", 0)
+    summed = one.divided(ServerTimeSource.STATEMENTS)[1]
+    for tenant, found in kept.items():
+        assert summed[tenant].server_ns == pytest.approx(found.server_ns, rel=1e-6)
+    assert summed["t00"].weight_high == pytest.approx(kept["t00"].weight_high, rel=0.01)

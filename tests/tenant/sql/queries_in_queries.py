@@ -46,7 +46,11 @@ class QueriesInQueries:
             return with_ + text + self._any(("", "", "", " FOR UPDATE"))
         if kind < 0.8:
             branches = [self._select(1, [], count=2) for _ in range(self._any((2, 2, 3)))]
-            return with_ + self._any((" UNION ", " UNION ALL ")).join(branches)
+            if self._chance(0.4):
+                tails = (")", ")", " LIMIT 3)", " ORDER BY id)")
+                branches = [f"({branch}{self._any(tails)}" for branch in branches]
+            text = self._any((" UNION ", " UNION ALL ")).join(branches[: self._any((1, 3, 3, 3))])
+            return with_ + text + self._any(("", "", " ORDER BY id", " LIMIT 3", ";"))
         target = self._any(("a", "app.b x", "c AS y"))
         where = f"WHERE {self._conditions(['a', 'x', 'y'], [], 2)}"
         if kind < 0.9:
@@ -107,7 +111,8 @@ class QueriesInQueries:
 
     def _column(self, aliases: list[str]) -> str:
         name = self._any(NAMES)
-        return name if self._chance(0.25) else f"{self._any(aliases)}.{name}"
+        schema = "app." if self._chance(0.05) else ""
+        return name if self._chance(0.25) else f"{schema}{self._any(aliases)}.{name}"
 
     def _with_queries(self) -> str:
         parts = []
@@ -123,19 +128,24 @@ class QueriesInQueries:
         count = self._chosen.randint(1, most)
         return " AND ".join(self._condition(aliases, outer, depth) for _ in range(count))
 
-    def _condition(  # noqa: PLR0911 - one kind a line
+    def _condition(  # noqa: C901, PLR0911 - one kind a line
         self, aliases: list[str], outer: list[str], depth: int
     ) -> str:
         kind = self._chosen.random()
         all_of = aliases + outer
         if kind < 0.3:
-            return f"{self._column(aliases)} = {self._column(all_of)}"
+            other = self._column(all_of)
+            return f"{self._column(aliases)} = {self._any((other, other, other, f'({other})'))}"
         if kind < 0.55:
             return f"{self._any(aliases)}.tenant_id = {self._any((':t', ':t', ':u'))}"
         if kind < 0.63:
             return f"{self._column(all_of)} = {self._any(VALUES)}"
         if kind < 0.68:
             return f"{self._column(all_of)} {self._any(TESTS)}"
+        if kind < 0.69:
+            return f"NOT ({self._column(aliases)})"
+        if kind < 0.7:
+            return f"{self._any(aliases)}.tenant_id = (:t)"
         if kind < 0.72:
             return f"NOT {self._column(aliases)} = {self._any(VALUES)}"
         if kind < 0.78:
@@ -147,7 +157,8 @@ class QueriesInQueries:
         if kind < 0.89:
             items = self._any(("1", "*", self._any(NAMES), "1 AS a"))
             limit = self._any(("", "", " LIMIT 1"))
-            return f"{not_}EXISTS ({self._select(depth - 1, all_of, items)}{limit})"
+            exists = f"EXISTS ({self._select(depth - 1, all_of, items)}{limit})"
+            return f"NOT ({exists})" if self._chance(0.1) else f"{not_}{exists}"
         tail = self._any(("", "", "", "", " LIMIT 1", " ORDER BY id", " FOR UPDATE SKIP LOCKED"))
         in_ = self._any((f"{not_}IN", f"{not_}IN", "="))
         return f"{self._column(aliases)} {in_} ({self._select(depth - 1, all_of)}{tail})"

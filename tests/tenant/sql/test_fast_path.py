@@ -244,6 +244,13 @@ def test_statements_that_postgresql_judges_have_the_plan_of_the_whole_analysis(
         "SELECT EXISTS (SELECT 1 FROM b WHERE tenant_id = :t AND id = :i) AS found",
         """INSERT INTO b (id, tenant_id, x) VALUES (gen_random_uuid(), :t, :x)
            ON CONFLICT (tenant_id, id) DO UPDATE SET x = excluded.x, at = now() RETURNING id""",
+        """SELECT "public"."Order"."id" FROM "public"."Order" WHERE
+           ("public"."Order"."tenantId" = :t AND "public"."Order"."total" > 3) LIMIT 1 OFFSET 0""",
+        """(SELECT "a"."id" FROM "a" WHERE "a"."tenant_id" = :t ORDER BY "a"."id" LIMIT 3) UNION ALL
+           (SELECT "b"."id" FROM "b" WHERE "b"."tenant_id" = :t) LIMIT 10""",
+        """SELECT "b"."id" FROM "b" WHERE ("b"."tenant_id" = :t AND NOT (EXISTS(SELECT 1 AS "a"
+           FROM "c" U1 WHERE (U1."bid" = ("b"."id") AND U1."tenant_id" = :t) LIMIT 1)))""",
+        'SELECT b."Id" FROM "Blogs" AS b WHERE b."TenantId" = :t AND NOT (b."IsDeleted")',
         """UPDATE jobs SET status = 'running', n = coalesce(n, 0) WHERE tenant_id = :t AND id =
            (SELECT id FROM jobs WHERE tenant_id = :t ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)""",
     ],

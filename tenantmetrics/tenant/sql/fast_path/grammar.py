@@ -82,9 +82,18 @@ _FOREIGN = frozenset(
 
 
 class _Kinds(dict[str, str]):
-    """The letter of a token; `?` for one that no plain statement has."""
+    """The letter of a token; `?` for one that no plain statement has.
+
+    An application has few names, and each is in many of its statements.
+    """
 
     def __missing__(self, token: str) -> str:
+        found = self._told(token)
+        if len(self) < _MAX_KEPT and len(token) <= _MAX_KEPT_CHARS:
+            self[token] = found
+        return found
+
+    def _told(self, token: str) -> str:
         first = token[0]
         if first == ":":
             return "v" if token[1:2].isalpha() and not token.startswith(PREFIX, 1) else "?"
@@ -95,6 +104,10 @@ class _Kinds(dict[str, str]):
         return self.get(token.lower()) or ("n" if first.isalpha() or first == "_" else "?")
 
 
+_MAX_KEPT = 6_000
+"""Tokens, 0.2 kB each."""
+_MAX_KEPT_CHARS = 63
+"""A name of PostgreSQL's has no more."""
 _KINDS = _Kinds(dict.fromkeys(_FOREIGN, "?"))
 for _kind, _tokens in (
     *(("n", _NAMES_TOO), ("c", _AGGREGATES), ("g", _OF_ONE), ("m", _OF_SEVERAL)),
@@ -115,7 +128,8 @@ def _listed(item: str) -> str:
 
 
 _NAME = "[ncgmtwhzq]"
-_COLUMN = rf"{_NAME}(?:\.{_NAME})?+"
+_TABLE = rf"{_NAME}(?:\.{_NAME})?+"
+_COLUMN = rf"{_NAME}(?:\.{_NAME}){{0,2}}+"
 _VALUE = "(?:v(?::[xt])?+|0)"
 _AGGREGATE = rf"c\((?:Q?+{_COLUMN}|\*)\)"
 _ARGUMENT = rf"(?:{_AGGREGATE}|{_COLUMN}|{_VALUE})"
@@ -141,13 +155,13 @@ ITEM = re.compile(
 )
 """One item of a select list."""
 INSERT = re.compile(
-    rf"YT(?P<table>{_COLUMN})\((?P<columns>{_listed(_NAME)})\)V(?P<rows>{_listed(_ROW)})"
+    rf"YT(?P<table>{_TABLE})\((?P<columns>{_listed(_NAME)})\)V(?P<rows>{_listed(_ROW)})"
     rf"(?:JC(?:\({_listed(_NAME)}\))?+K(?:Z|U(?P<set>s{_listed(_ASSIGNED)})))?+"
 )
 """Up to RETURNING."""
-INSERT_SELECT = re.compile(rf"YT(?P<table>{_COLUMN})\((?P<columns>{_listed(_NAME)})\)(?=S)")
+INSERT_SELECT = re.compile(rf"YT(?P<table>{_TABLE})\((?P<columns>{_listed(_NAME)})\)(?=S)")
 """Up to the query."""
-SOURCE = re.compile(rf"(?P<table>{_COLUMN})(?:@?+(?P<alias>{_NAME}))?+")
+SOURCE = re.compile(rf"(?P<table>{_TABLE})(?:@?+(?P<alias>{_NAME}))?+")
 ALIAS = re.compile(rf"@?+(?P<alias>{_NAME})")
 JOIN = re.compile("(?P<left>fu?+)j|k?+j|(?P<comma>,)")
 USING = re.compile(rf"1\((?P<columns>{_listed(_NAME)})\)")
@@ -155,11 +169,13 @@ SET = re.compile(f"s{_listed(_ASSIGNED)}")
 CONDITION = re.compile(
     rf"(?:g\((?P<inner>{_COLUMN})\)|(?P<outer>{_COLUMN})->>?+v)(?P<call>=|<>|!=){_VALUE}"
     rf"|(?P<not>~)?+(?P<column>{_COLUMN})"
-    rf"(?:=(?:(?P<value>{_VALUE})|a\((?P<any>v)\)|(?P<other>{_COLUMN})|-{_VALUE})"
+    rf"(?:=(?:(?P<open>\()?+(?:(?P<value>{_VALUE})|(?P<other>{_COLUMN}))(?(open)\))"
+    rf"|a\((?P<any>v)\)|-{_VALUE})"
     rf"|I\((?P<list>{_listed(_VALUE)})\)|(?P<null>i~?+0)"
     rf"|(?:<>|!=|[<>]=?+)(?:-?+{_VALUE}|w\(\)(?:[-+](?:e?+v))?+)"
     rf"|~I\({_listed(_VALUE)}\)|~?+L{_VALUE}|B{_VALUE}&{_VALUE}|(?P<query>(?:~?+I|=)\((?=S))|(?P<bare>))"
-    r"|(?P<exists>~?+E\((?=S))|(?P<test>v(?::[xt])?+(?:i~?+0|(?:=|<>|!=)v))"
+    rf"|~\((?P<negated>{_COLUMN})\)"
+    r"|(?P<exists>~?+E\((?=S)|~\(E\((?=S))|(?P<test>v(?::[xt])?+(?:i~?+0|(?:=|<>|!=)v))"
 )
 """Up to the subquery, where it has one."""
 TAIL = re.compile(
@@ -167,7 +183,7 @@ TAIL = re.compile(
     rf"(?P<order>Oy{_listed(f'(?:{_ARGUMENT}|{_CALL})d?+(?:bh)?+')})?+"
     rf"(?P<cut>(?:l{_VALUE})?+(?:o{_VALUE})?+)"
 )
-UNION = re.compile("NA?+(?=S)")
+UNION = re.compile(r"NA?+(?=\(?+S)")
 LOCK = re.compile("(?:rU(?:zq)?+)?+")
 END = re.compile(f"{LOCK.pattern};?+")
 ALONE = re.compile(rf"(?:@{_NAME})?+;?+")

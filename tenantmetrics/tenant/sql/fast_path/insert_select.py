@@ -15,7 +15,7 @@ from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQu
 from tenantmetrics.tenant.sql.fast_path.restrictions import PlainRestrictions
 from tenantmetrics.tenant.sql.proof.graph import ReachGraph
 from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, Facts, QueryScope
-from tenantmetrics.tenant.sql.restrictions import NAME_NOBODY, UNKNOWN, Fixed, Named, Restriction
+from tenantmetrics.tenant.sql.restrictions import NAME_NOBODY, UNKNOWN, Fixed, Restriction
 
 __all__ = ["copied_to"]
 
@@ -87,7 +87,7 @@ def _project(
         or any(condition.query is not None for condition in query.where)
     ):
         raise NotPlainError
-    facts.main.constraints.append((key, Named((reader.operand(start, end),))))
+    facts.main.constraints.append((key, reader.named(start, end)))
     return True
 
 

@@ -6,7 +6,7 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.fast_path import grammar
 from tenantmetrics.tenant.sql.fast_path.query_reader import PlainReader
 from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery
-from tenantmetrics.tenant.sql.restrictions import CLEAR, Named, Restriction
+from tenantmetrics.tenant.sql.restrictions import CLEAR, Restriction
 from tenantmetrics.tenant.sql.row_shares import Rows
 
 __all__ = ["written_to"]
@@ -43,5 +43,5 @@ def written_to(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
         values = list(grammar.WRITTEN.finditer(shape, *row.span()))
         if index >= len(values):
             raise NotPlainError
-        rows.append(Named((reader.operand(*values[index].span()),)))
+        rows.append(reader.named(*values[index].span()))
     return rows[0] if len(rows) == 1 else Rows(tuple(rows))

@@ -28,7 +28,15 @@ from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.plan import Plan
 from tenantmetrics.tenant.sql.proof.graph import ReachGraph
 from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, Facts, QueryScope
-from tenantmetrics.tenant.sql.restrictions import CLEAR, NAME_NOBODY, OPEN, Also, Fixed, Restriction
+from tenantmetrics.tenant.sql.restrictions import (
+    CLEAR,
+    NAME_NOBODY,
+    OPEN,
+    Also,
+    Fixed,
+    Named,
+    Restriction,
+)
 from tenantmetrics.tenant.sql.set_operations import rows_of_any
 
 __all__ = ["plain_plan"]
@@ -59,7 +67,7 @@ def _plan(reader: PlainReader, vocabulary: Vocabulary) -> Plan:
         if grammar.ALONE.fullmatch(shape, at) is None:
             raise NotPlainError
         return _planned(reader, _node(reader, [query], vocabulary, shown=True), vocabulary)
-    if first == "S" or first == "H":  # noqa: PLR1714 - of one letter
+    if first == "S" or first == "H" or shape.startswith("(S"):  # noqa: PLR1714 - of one letter
         return _planned(reader, _node(reader, reader.selects(), vocabulary), vocabulary)
     if first == "Y":
         write = copied_to if grammar.INSERT_SELECT.match(shape) else written_to
@@ -119,7 +127,14 @@ def _node(
     reach = PlainReach(graph, vocabulary)
     for query in queries:
         reach.enter(query)
-    return if_closed(node, graph.closing())
+    if not graph.closed().issuperset(graph.tables):
+        return if_closed(node, None)
+    if isinstance(node, Named):
+        # In whatever groups, all restrictions are the one that it names.
+        held = [restriction for found in graph.restricted.values() for restriction in found]
+        if all(restriction is node for restriction in held):
+            return node
+    return if_closed(node, graph.groups())
 
 
 _OF_ONE_TABLE = 2

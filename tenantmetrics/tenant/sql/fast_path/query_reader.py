@@ -16,6 +16,7 @@ from tenantmetrics.tenant.sql.fast_path.query_tree import (
 from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
 from tenantmetrics.tenant.sql.long_lists import range_of_string
 from tenantmetrics.tenant.sql.operands import Operand
+from tenantmetrics.tenant.sql.restrictions import Named
 from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 
 __all__ = ["PlainReader"]
@@ -39,12 +40,12 @@ class PlainReader:
         summary: What it does and to which tables, in the order of the text.
         tables: Schema and name of each table, lower case, WITH queries left out.
         of_schemas: The tenants that its tables' schemas name.
-        named: Whether a condition compares a tenant column.
+        compares: Whether a condition compares a tenant column.
     """
 
     __slots__ = (
-        "_count", "_levels", "_vocabulary", "_with", "_written", "columns", "named", "of_schemas",
-        "shape", "summary", "tables", "tokens",
+        "_count", "_levels", "_values", "_vocabulary", "_with", "_written", "columns", "compares",
+        "of_schemas", "shape", "summary", "tables", "tokens",
     )  # fmt: skip
 
     def __init__(self, tokens: list[str], vocabulary: Vocabulary) -> None:
@@ -53,12 +54,13 @@ class PlainReader:
         self.columns = vocabulary.columns
         self._with: dict[str, PlainQuery] = {}
         self._written: dict[str, str] = {}
+        self._values: dict[tuple[str, ...], Named] = {}
         self._count = self._levels = 0
         self.shape = grammar.shape_of(tokens)
         self.summary: list[str] = []
         self.tables: list[tuple[str, str]] = []
         self.of_schemas: list[str] = []
-        self.named = False
+        self.compares = False
 
     def match(self, expression: re.Pattern[str], at: int) -> re.Match[str]:
         """What stands at a place.
@@ -104,16 +106,24 @@ class PlainReader:
             describe(self, query)
             query.named = True
             self._with[name] = query
-        query, at = self.select(at, None)
+        query, at = self._branch(at)
         found_queries = [query]
         while (union := grammar.UNION.match(shape, at)) is not None:
-            if query.ordered or query.cut or self._with:
+            if self._with or ((query.ordered or query.cut) and not shape.startswith(")", at - 1)):
                 raise NotPlainError
-            query, at = self.select(union.end(), None)
+            query, at = self._branch(union.end())
             found_queries.append(query)
+        if len(found_queries) > 1 and shape.startswith(")", at - 1):
+            at = self.match(grammar.TAIL, at).end()
         if grammar.END.fullmatch(shape, at) is None:
             raise NotPlainError
         return found_queries
+
+    def _branch(self, at: int) -> tuple[PlainQuery, int]:
+        """Read a branch of UNION, in parentheses or not; it and where it ends."""
+        return (
+            self.inside(at + 1, None) if self.shape.startswith("(S", at) else self.select(at, None)
+        )
 
     def select(self, at: int, outer: PlainQuery | None) -> tuple[PlainQuery, int]:
         """Read a SELECT; it and where it ends."""
@@ -228,7 +238,7 @@ class PlainReader:
         """What a column is of, None where that is not told."""
         if end - start == 1:
             return next(iter(query.sources.values())) if len(query.sources) == 1 else None
-        alias = self.name(start)
+        alias = self.name(end - 3)
         around: PlainQuery | None = query
         while around is not None:
             source = around.sources.get(alias)
@@ -247,6 +257,14 @@ class PlainReader:
         if source is None or not (source.query is None or source.has(self.name(end - 1))):
             raise NotPlainError
         return source
+
+    def named(self, start: int, end: int) -> Named:
+        """The tenant that a parameter or a literal names: one node for all places that it is in."""
+        key = tuple(self.tokens[start:end])
+        found = self._values.get(key)
+        if found is None:
+            found = self._values[key] = Named((self.operand(start, end),))
+        return found
 
     def operand(self, start: int, end: int) -> Operand:
         """A parameter or a literal, with its cast."""
@@ -276,7 +294,7 @@ class PlainReader:
 
     def mentions(self) -> bool:
         """Whether a tenant column occurs."""
-        if self.named:
+        if self.compares:
             return True
         columns = self.columns
         return any(

@@ -18,7 +18,7 @@ __all__ = ["read_conditions"]
 
 _OUTSIDE = -1
 """Stands for all sources of the queries around one."""
-_TRUE_OF_NULL = frozenset(["null", "bare", "exists", "call", "test"])
+_TRUE_OF_NULL = frozenset(["null", "bare", "negated", "exists", "call", "test"])
 """Conditions that may be true for a row that lacks their columns."""
 
 
@@ -84,6 +84,9 @@ def _read(
         end = max(match.end("inner"), match.end("outer"))
         if reader.name(end - 1) in reader.columns:
             raise NotPlainError
+    elif group == "negated":
+        if reader.name(match.end("negated") - 1) in reader.columns:
+            raise NotPlainError
     elif group != "test":
         return _of_column(reader, query, match, found)
     return match.end()
@@ -95,6 +98,10 @@ def _exists(
     """`EXISTS (SELECT …)`, or NOT."""
     found.negated = match["exists"][0] == "~"
     found.query, at = reader.inside(match.end(), query)
+    if match["exists"].startswith("~("):
+        if not reader.shape.startswith(")", at):
+            raise NotPlainError
+        at += 1
     if not found.negated:
         _has_to_exist(reader, found.query)
         _is_tied(found.query)
@@ -125,7 +132,7 @@ def _of_column(
     elif is_tenant:
         found.source = reader.source_of(query, start, end)
         found.named = _named(reader, match)
-        reader.named = True
+        reader.compares = True
     elif several and found.needs:
         found.source = reader.source_if_told(query, start, end)
     return match.end()
@@ -135,7 +142,7 @@ def _named(reader: PlainReader, match: re.Match[str]) -> Named:
     """The tenants that a tenant column equals."""
     group = match.lastgroup
     if group == "value":
-        return Named((reader.operand(*match.span("value")),))
+        return reader.named(*match.span("value"))
     if group == "any":
         return Named((replace(reader.operand(*match.span("any")), many=True),))
     if group != "list":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tenantmetrics.tenant.sql.build_restriction import build_restriction
 from tenantmetrics.tenant.sql.fast_path.query_tree import PlainCondition, PlainQuery, PlainSource
 from tenantmetrics.tenant.sql.query_scope import Facts, QueryScope, Sink
@@ -12,15 +10,17 @@ from tenantmetrics.tenant.sql.restrictions import CLEAR, OPEN, Fixed, Named, Res
 __all__ = ["PlainRestrictions"]
 
 
-@dataclass(frozen=True, slots=True)
 class PlainRestrictions:
     """The restrictions of one statement.
 
-    Attributes:
+    Args:
         names: The top of its scopes, with the tenant's names and the steps that are left.
     """
 
-    names: QueryScope
+    __slots__ = ("names",)
+
+    def __init__(self, names: QueryScope) -> None:
+        self.names = names
 
     def of_query(self, query: PlainQuery, around: Facts | None = None) -> Restriction:
         """Whom a query names whose rows come back.
