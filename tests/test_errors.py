@@ -48,5 +48,5 @@ def test_an_unreadable_file_is_named_once_with_the_reason(tmp_path, name, conten
 def test_a_bill_nested_beyond_what_json_takes_is_refused_in_words(tmp_path):
     path = tmp_path / "bill.json"
     path.write_text("[" * 200_000)
-    with pytest.raises(TenantMetricsError, match="cannot be read: it is nested too deep$"):
+    with pytest.raises(TenantMetricsError, match=r"cannot be read: it is nested too deep$"):
         _bill(path)
