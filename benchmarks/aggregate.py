@@ -22,7 +22,7 @@ from tenantmetrics.tenant.session.attribution import Attributor
 ROUNDS = 7
 CALLS = 200_000
 GOAL = 300_000
-TENANTS = (10, 1_000, 50_000)
+TENANTS = (1, 100, 1_000, 50_000)
 
 
 def _calls(tenants: int) -> list[Call]:

@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -187,6 +187,8 @@ class Pipeline:
     def _consume(self, requests: Iterator[Request]) -> None:
         """Attribute calls and add all that this settles, whole batches under one lock."""
         call_of, submit = self._call_of, self._attributor.submit
+        first, *others = self._sinks
+        add = first.add
         with self._state:
             for request in requests:
                 try:
@@ -198,18 +200,28 @@ class Pipeline:
                     settled = submit(call)
                 except Exception as error:  # noqa: BLE001 - the call counts, without a tenant
                     self.health.count(Loss.TENANT_ERROR, error=error, where="attribute")
-                    settled = [(call, _UNKNOWN)]
-                self._aggregate(settled)
+                    settled = ((call, _UNKNOWN),)
+                # `_aggregate` without its calls: most settle one call for one sink.
+                for settled_call, attribution in settled:
+                    try:
+                        add(settled_call, attribution)
+                    except Exception as error:  # noqa: BLE001 - one call must not stop the rest
+                        self._not_added(first, error)
+                if others:
+                    self._aggregate(settled, others)
 
-    def _aggregate(self, settled: Iterable[tuple[Call, Attribution]]) -> None:
-        sinks = self._sinks
+    def _aggregate(
+        self, settled: Iterable[tuple[Call, Attribution]], sinks: Sequence[Sink]
+    ) -> None:
         for call, attribution in settled:
             for sink in sinks:
                 try:
                     sink.add(call, attribution)
                 except Exception as error:  # noqa: BLE001 - one call must not stop the rest
-                    where = type(sink).__name__
-                    self.health.count(Loss.AGGREGATE_ERROR, error=error, where=where)
+                    self._not_added(sink, error)
+
+    def _not_added(self, sink: Sink, error: Exception) -> None:
+        self.health.count(Loss.AGGREGATE_ERROR, error=error, where=type(sink).__name__)
 
     def _export(self, deadline_s: float) -> bool:
         """Close the windows and hand them over; what is swapped out under the lock goes outside it.
@@ -228,7 +240,8 @@ class Pipeline:
         with self._state:
             attributor = self._attributor
             self._aggregate(
-                attributor.drain() if self._closing else attributor.expire(time.time_ns())
+                attributor.drain() if self._closing else attributor.expire(time.time_ns()),
+                self._sinks,
             )
             self._aggregator.refuse(self._refusals.take())
             return self._aggregator.close()

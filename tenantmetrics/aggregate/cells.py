@@ -1,12 +1,14 @@
-"""What the calls of a window have added that its series and its statements do not have yet.
+"""What the calls of a window have added that series, statements and totals do not have yet.
 
 Most calls are like another one: the same tenant, operation, outcome and statement. What all of them
-add to stands in one object, found by one look; it goes on to the series and to the statement's row
-when somebody reads them (`Cells.fold`). All are sums of integers: it makes no difference when.
+add to stands in one object, found by one look; it goes on to the series, to the statement's row and
+to the process's totals when somebody reads them (`Cells.fold`). All are sums of integers: it makes
+no difference when.
 """
 
 from __future__ import annotations
 
+from tenantmetrics.aggregate.totals import Totals
 from tenantmetrics.measures import SUMS
 from tenantmetrics.records import Series
 from tenantmetrics.statement_table import Rows, StatementKey, StatementTable
@@ -28,11 +30,23 @@ class Cell:
         tenant: Whose the calls are.
         statement: In which row of the statement table they go; None for calls that did not reach
             the database.
+        failed: Whether their outcome is an error.
+        unattributed: Whether nobody knows whose they are.
     """
 
-    __slots__ = ("series", "statement", "tenant", *SUMS)
+    __slots__ = ("failed", "series", "statement", "tenant", "unattributed", *SUMS)
 
-    def __init__(self, series: Series, tenant: str, statement: StatementKey | None) -> None:
+    def __init__(
+        self,
+        series: Series,
+        tenant: str,
+        statement: StatementKey | None,
+        *,
+        failed: bool,
+        unattributed: bool,
+    ) -> None:
+        self.failed = failed
+        self.unattributed = unattributed
         self.series = series
         self.tenant = tenant
         self.statement = statement
@@ -46,10 +60,11 @@ class Cell:
         self.request_bytes = self.response_bytes = self.billed_requests = 0
         self.rows_returned = self.rows_written = 0
 
-    def fold(self, statements: StatementTable) -> None:
+    def fold(self, statements: StatementTable, totals: Totals) -> None:
         """Add the sums where they belong, and start anew."""
         if not self.calls:
             return
+        totals.add(self.calls, self.duration_ns, self.failed, self.unattributed)
         series = self.series
         series.calls += self.calls
         series.duration_ns += self.duration_ns
@@ -83,12 +98,14 @@ class Cells:
     Args:
         statements: The window's table.
         used: Counts the cells of all windows together.
+        totals: The process's sums.
     """
 
-    __slots__ = ("_spare", "_statements", "_used", "by_key")
+    __slots__ = ("_spare", "_statements", "_totals", "_used", "by_key")
 
-    def __init__(self, statements: StatementTable, used: Rows) -> None:
+    def __init__(self, statements: StatementTable, used: Rows, totals: Totals) -> None:
         self._statements = statements
+        self._totals = totals
         self._used = used
         self._spare: Cell | None = None
         self.by_key: dict[CellKey, Cell] = {}
@@ -106,13 +123,13 @@ class Cells:
             self.by_key[key] = cell
             return
         if self._spare is not None:
-            self._spare.fold(self._statements)
+            self._spare.fold(self._statements, self._totals)
         self._spare = cell
 
     def fold(self) -> None:
         """Bring series and statements up to date."""
         for cell in self.by_key.values():
-            cell.fold(self._statements)
+            cell.fold(self._statements, self._totals)
         if self._spare is not None:
-            self._spare.fold(self._statements)
+            self._spare.fold(self._statements, self._totals)
             self._spare = None

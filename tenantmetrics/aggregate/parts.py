@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from tenantmetrics.aggregate.cells import Cells
 from tenantmetrics.aggregate.reached import kind_of
 from tenantmetrics.aggregate.split import split
+from tenantmetrics.aggregate.totals import Totals
 from tenantmetrics.histogram import record
 from tenantmetrics.measures import BY_STATEMENT
 from tenantmetrics.records import Attribution, Call, Series, SeriesKey, Source
@@ -30,10 +31,10 @@ class Open:
 
     __slots__ = ("cells", "series", "statements")
 
-    def __init__(self, statements: StatementTable, cells: Rows) -> None:
+    def __init__(self, statements: StatementTable, cells: Rows, totals: Totals) -> None:
         self.series: dict[SeriesKey, Series] = {}
         self.statements = statements
-        self.cells = Cells(statements, cells)
+        self.cells = Cells(statements, cells, totals)
 
 
 Part = tuple[Open, int, int]

@@ -28,6 +28,22 @@ class Totals:
         self.undecided: dict[str, int] = {}
         """Calls by summary that were undecided under their session."""
 
+    def add(self, calls: int, duration_ns: int, failed: bool, unattributed: bool) -> None:
+        """Add calls that are alike.
+
+        Args:
+            calls: How many.
+            duration_ns: Their whole time.
+            failed: Whether their outcome is an error.
+            unattributed: Whether nobody knows whose they are.
+        """
+        self.calls += calls
+        self.duration_ns += duration_ns
+        if failed:
+            self.errors += calls
+        if unattributed:
+            self.unattributed += calls
+
     def note(self, misuses: tuple[Misuse, ...], summary: str) -> None:
         """Count a call's misuses."""
         for misuse in misuses:

@@ -82,7 +82,14 @@ class Aggregator:
         self._refused: dict[SeriesKey, int] = {}
         self._load = Load()
         self._recent = Recent(max_series)
-        self.totals = Totals()
+        self._totals = Totals()
+
+    @property
+    def totals(self) -> Totals:
+        """Sums over the life of the process."""
+        for window in self._open.values():
+            window.cells.fold()
+        return self._totals
 
     def add(self, call: Call, attribution: Attribution) -> None:  # noqa: C901 - unrolled
         """Add one call to the windows that it covers, split among the tenants that it served.
@@ -96,21 +103,15 @@ class Aggregator:
             response_bytes, units, returned, written, _, arn, database, claims, trace, waited_ns, _,
             cold, _,
         ) = call  # fmt: skip
-        totals = self.totals
-        totals.calls += 1
-        totals.duration_ns += duration_ns
-        if outcome != OK:
-            totals.errors += 1
-        if source is _UNATTRIBUTED:
-            totals.unattributed += 1
         if misuses:
-            totals.note(misuses, claims.summary)
+            self._totals.note(misuses, claims.summary)
 
         number = ended_ns // self._window_ns
         window = self._open.get(number)
         if window is None:
             window = self._opened(number)
         if ended_ns - duration_ns < number * self._window_ns or len(shares) != 1:
+            self._totals.add(1, duration_ns, outcome != OK, source is _UNATTRIBUTED)
             self._add_in_parts(window, call, attribution)
             return
         ((tenant, _),) = shares
@@ -142,8 +143,10 @@ class Aggregator:
         if duration_ns > 1 and series.duration_min_ns <= duration_ns <= series.duration_max_ns:
             buckets = series.buckets
             index = ceil(log2(duration_ns) * PER_OCTAVE[series.scale]) - 1
-            index = shared_index(index, index)
-            buckets[index] = buckets.get(index, 0) + 1
+            if index in buckets:
+                buckets[index] += 1
+            else:
+                buckets[shared_index(index, index)] = 1
         else:
             record(series, duration_ns)
         # The slowest traced call of the window: the one that somebody will want to look at.
@@ -166,7 +169,9 @@ class Aggregator:
             keep = series_key in window.series
         kind = kind_of(call)
         statement = (arn, database, fingerprint, summary, kind) if kind is not None else None
-        cell = Cell(series, tenant, statement)
+        cell = Cell(
+            series, tenant, statement, failed=outcome != OK, unattributed=source is _UNATTRIBUTED
+        )
         window.cells.add(key, cell, keep=keep)
         return cell
 
@@ -181,7 +186,8 @@ class Aggregator:
         return window
 
     def _empty(self) -> Open:
-        return Open(StatementTable(self._max_statements, self._rows), self._cells)
+        table = StatementTable(self._max_statements, self._rows)
+        return Open(table, self._cells, self._totals)
 
     def _add_in_parts(self, window: Open, call: Call, attribution: Attribution) -> None:
         """Add a call that serves several tenants or covers several windows."""
@@ -213,7 +219,7 @@ class Aggregator:
         Args:
             noted: What was noted since the last time.
         """
-        totals, refused = self.totals.misuses, self._refused
+        totals, refused = self._totals.misuses, self._refused
         for kind, count in noted.conflicts.items():
             totals[kind] = totals.get(kind, 0) + count
         for key, count in noted.calls.items():
@@ -228,7 +234,7 @@ class Aggregator:
         opened, self._open = self._open, {}
         self._bounded.clear()
         self._rows, self._cells = Rows(), Rows()
-        losses, more_failures, more_misuses = self._reported.news(self._health, self.totals)
+        losses, more_failures, more_misuses = self._reported.news(self._health, self._totals)
         refused, self._refused = self._refused, {}
         if (losses or more_failures or more_misuses or refused) and not opened:
             opened = {self._clock_ns() // self._window_ns: self._empty()}

@@ -21,6 +21,7 @@ import botocore.session
 from botocore.regions import EndpointResolver
 from yarl import URL
 
+from tenantmetrics.arns import region_of
 from tenantmetrics.dataapi.errors import ApiError
 from tenantmetrics.dataapi.operations import PATHS
 from tenantmetrics.dataapi.signing import SERVICE
@@ -133,8 +134,7 @@ class Upstream:
         known = self._by_cluster.get(cluster) if isinstance(cluster, str) else None
         if known is not None:
             return known
-        parts = cluster.split(":", 4) if isinstance(cluster, str) else []
-        region = parts[3] if len(parts) > 4 and parts[0] == "arn" else ""  # noqa: PLR2004
+        region = region_of(cluster) if isinstance(cluster, str) else ""
         found = self._endpoints.get(region)
         if found is None:
             found = self._make(region)

@@ -62,10 +62,13 @@ def are_plain(texts: Collection[str]) -> bool:
     Args:
         texts: None of them is empty. Where False, `from_text` says what they are.
     """
-    if max(map(len, texts), default=0) >= _UUID_CHARS:
+    if max(map(len, texts), default=0) > TENANT_MAX_CHARS:
         return False
-    joined = "".join(texts).replace("-", "")
-    return joined.isalnum() and joined.isascii()
+    joined = " ".join(texts)
+    if "__" in joined or not joined.isascii():
+        return False
+    # Capitals matter in a UUID alone.
+    return joined.islower() or _UUID_CHARS not in set(map(len, texts))
 
 
 def from_number(text: str) -> str | None:

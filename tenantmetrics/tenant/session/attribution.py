@@ -13,7 +13,7 @@ tenant that the variables name at that moment.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tenantmetrics.config import Config
 from tenantmetrics.health import Health, Loss
@@ -48,6 +48,7 @@ _new = tuple.__new__
 _ENDS = frozenset({Transition.COMMIT, Transition.ROLLBACK})
 
 Settled = list[tuple[Call, Attribution]]
+SettledCalls = Sequence[tuple[Call, Attribution]]
 
 
 class _Session(TrackedSession):
@@ -83,6 +84,7 @@ class Attributor:
         self._health = health
         self._log = log or MisuseLog()
         self._precedence = Precedence(config.tenant_sources)
+        self._rank = self._precedence.rank
         self._variables = config.tenant_variables
         self._asks_session = Source.SESSION in self._precedence.rank
         self._idle_ns = int(config.transaction_idle_s * 1e9)
@@ -93,19 +95,19 @@ class Attributor:
     def _new_session(self, kind: SessionKind) -> _Session:
         return _Session(kind, self._variables)
 
-    def submit(self, call: Call) -> Settled:
+    def submit(self, call: Call) -> SettledCalls:
         """Take the next call; gives what it settles, in order, the call itself often among it."""
         claims = call.claims
         if not call.session:
             named = claims.named
             if len(named) == 1 and not claims.session and not claims.misuses:
                 source, shares = named[0]
-                if source in self._precedence.rank and not claims.exposed:
-                    return [(call, _new(Attribution, (shares, source, ())))]
+                if source in self._rank and not claims.exposed:
+                    return ((call, _new(Attribution, (shares, source, ()))),)
             attribution = marked(claims, self._outside(claims))
             if attribution.misuses:
                 self._log.note(attribution.misuses, claims.summary)
-            return [(call, attribution)]
+            return ((call, attribution),)
         return self._noted(self._inside(call))
 
     def forget(self, session: str) -> None:
@@ -156,7 +158,7 @@ class Attributor:
         named = session.named_in_call if self._asks_session else None
         return self._precedence.attribute(claims.named, named, misuses)
 
-    def _inside(self, call: Call) -> Settled:
+    def _inside(self, call: Call) -> Settled:  # noqa: C901 - the usual call first
         key, claims = call.session, call.claims
         settled: Settled = []
         session = self._tracker.touch(key)
@@ -165,6 +167,16 @@ class Attributor:
                 settled += self._evict()
             session = self._tracker.add(key, call.session_kind)
         session.seen_at_ns = call.ended_at_ns
+        if (
+            session.releasing
+            and session.kind is SessionKind.TRANSACTION
+            and call.transition is Transition.NONE
+            and not (claims.session or claims.misuses)
+        ):
+            # A statement that leaves its session as it is, in a transaction of a known tenant.
+            session.variables.named_in_call = None
+            _vote(session.votes, claims.named)
+            return [(call, self._settle(session, call, (), held=False))]
         was_open = session.in_transaction
         misuses = session.follow(call)
         if not was_open and session.in_transaction:

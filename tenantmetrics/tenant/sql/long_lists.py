@@ -95,9 +95,9 @@ def folded(text: str, written: list[str], literals: Literals) -> str:
         literals: The same; gets the names of its parameters.
     """
     start = text.index("[" if text[0] in "aA" else "(") + 1
-    pieces = _LITERAL.split(text)
-    if len(pieces) == 1:
+    if _has_parameters_alone(text):
         return text[:start] + _of_parameters(text[start:], literals)
+    pieces = _LITERAL.split(text)
     if any("$" in piece or ":" in piece.replace("::", "") for piece in pieces[::2]):
         return text[:start] + _of_both(text[start:], written, literals)
     first = len(written)
@@ -124,6 +124,14 @@ def range_of_string(content: str) -> tuple[int, int] | None:
         return None
     first, _, last = content[len(_RANGE_SLOT) :].partition("_")
     return int(first), int(last)
+
+
+def _has_parameters_alone(text: str) -> bool:
+    """Whether no element of a list is a literal, told by counting: each parameter has one mark."""
+    if "'" in text:
+        return False
+    marks = text.count(":") - 2 * text.count("::") + text.count("$")
+    return marks == text.count(",") + 1
 
 
 def _of_parameters(text: str, literals: Literals) -> str:

@@ -130,18 +130,32 @@ class Operand:
         if self.last is not None:
             if (names := values.literals.lists.get(slot)) is not None:
                 return self._of_parameters(names, values)
-            elements = values.literals[slot : self.last + 1]
-            if any(self._is_cut(element.text or "", values) for element in elements):
-                return None
-            answers = [self.of_literal(element) for element in elements]
-            named = [tenants for tenants in answers if tenants is not None]
-            whole = len(named) == len(answers)
-            return tuple(tenant for tenants in named for tenant in tenants) if whole else None
+            return self._of_literals(values.literals[slot : self.last + 1], values)
         if self.many:
             text = values.literals[slot].text
             found = self._all(array_elements(text)) if text is not None else None
             return self._whole(found, values)
         return self._of_written(values.literals[slot], values)
+
+    def _of_literals(self, literals: list[Literal], values: Values) -> tuple[str, ...] | None:
+        """Many literals: of texts alone, and of numbers alone, in one pass."""
+        texts = [literal.text for literal in literals if literal.text is not None]
+        if len(texts) < len(literals) or self._is_cut(max(texts, key=len, default=""), values):
+            return None
+        kinds = {literal.number for literal in literals}
+        if True not in kinds:
+            return self._all(texts)
+        if False not in kinds and not self.cast and not self.sign:
+            numbers = [from_number(text) for text in texts]
+            named = tuple([number for number in numbers if number is not None])
+            return named if len(named) == len(numbers) else None
+        found: list[str] = []
+        for literal in literals:
+            tenants = self.of_literal(literal)
+            if tenants is None:
+                return None
+            found += tenants
+        return tuple(found)
 
     def _of_written(self, literal: Literal, values: Values) -> tuple[str, ...] | None:
         """One literal, not known where a cast cuts it."""
@@ -149,11 +163,22 @@ class Operand:
 
     def _of_parameters(self, names: tuple[str, ...], values: Values) -> tuple[str, ...] | None:
         """`IN (:t0, …, :t9999)`."""
-        texts = None
-        if self.fits is None:
-            texts = texts_of(names, values.parameters, is_cast=bool(self.cast))
+        given = names
+        of_literals: tuple[str, ...] = ()
+        # A literal's name comes before every parameter's.
+        if min(names).startswith(SLOT_NAME):
+            slots = [int(name[1:]) for name in names if name.startswith(SLOT_NAME)]
+            given = tuple([name for name in names if not name.startswith(SLOT_NAME)])
+            distinct = [literal for literal, _ in values.literals.counted(slots)]
+            if (read := self._of_literals(distinct, values)) is None:
+                return None
+            of_literals = read
+        texts = texts_of(given, values.parameters, is_cast=bool(self.cast))
         if texts is not None:
-            return self._all(dict.fromkeys(texts))
+            if self.fits is not None and self._is_cut(max(texts, key=len), values):
+                return None
+            tenants = self._all(dict.fromkeys(texts))
+            return None if tenants is None else tenants + of_literals
         found: list[str] = []
         for name in names:
             if name.startswith(SLOT_NAME):

@@ -17,6 +17,7 @@ __all__ = ["texts_of"]
 _VALUE = itemgetter("value")
 _TEXT = itemgetter("stringValue")
 _NUMBER = itemgetter("longValue")
+_PLAIN_MEMBERS = 2
 _HINT = methodcaller("get", "typeHint")
 
 
@@ -42,7 +43,9 @@ def texts_of(
         if "longValue" in fields[0]:
             return _of_numbers(list(map(_NUMBER, fields)))
         texts = list(map(_TEXT, fields))
-        hints = set() if is_cast else set(map(_HINT, given)) - {None}
+        # Beside its name and its value a parameter has nothing but a hint.
+        is_plain = is_cast or ("name" in given[0] and set(map(len, given)) == {_PLAIN_MEMBERS})
+        hints = set() if is_plain else set(map(_HINT, given)) - {None}
     except (KeyError, TypeError, AttributeError):
         return None
     if set(map(type, texts)) != {str}:

@@ -127,8 +127,10 @@ def parameters_of(plan: Plan, literals: Literals) -> frozenset[str]:
             if part.parameter is not None:
                 names.add(part.parameter)
             elif part.last is not None and part.slot is not None:
-                listed = literals.lists.get(part.slot, ())
-                names.update(name for name in listed if not name.startswith(SLOT_NAME))
+                names.update(literals.lists.get(part.slot, ()))
+    # A literal's name comes before every parameter's.
+    if min(names, default="").startswith(SLOT_NAME):
+        names = {name for name in names if not name.startswith(SLOT_NAME)}
     return frozenset(names)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import islice
 
 from tenantmetrics.records import SessionVerb
 from tenantmetrics.sqltext import TokenKind
@@ -64,7 +65,7 @@ def _steps(text: str, lower: str, vocabulary: Vocabulary) -> tuple[StepPlan, ...
     names = call_names(vocabulary)
     if not any(name in lower for name in names):
         return ()
-    calls = list(_calls(names).finditer(text))
+    calls = list(islice(_calls(names).finditer(text), _MAX_CALLS + 1))
     if len(calls) > _MAX_CALLS:
         return unknown_steps(vocabulary)
     sure = _UNSURE.isdisjoint(_NAME.findall(lower))

@@ -5,7 +5,7 @@ from statistics import mean
 
 import pytest
 
-from tenantmetrics.cost.server_time import Method, ServerTimeSource
+from tenantmetrics.cost.server_time import Method, ServerTimeSource, estimated
 from tenantmetrics.errors import ReportError
 from tenantmetrics.serverside import tables
 from tenantmetrics.sqltext.fingerprint import fingerprint
@@ -412,3 +412,15 @@ def test_each_cluster_has_its_own_overhead_and_method(month):
     even = {name for name in one.truth if int(name[1:]) % 2 == 0}
     found = sum(tenants[name].server_ns for name in even)
     assert found == pytest.approx(sum(one.truth[name] for name in even), rel=0.15)
+
+
+def test_what_failed_is_a_group_of_its_own_in_a_month_of_many_calls(month, monkeypatch):
+    """There writers are not kept apart, and rows are summed by statement first."""
+    one = month(4, fails_ms=5_000.0)
+    one.say_statements()
+    kept = one.divided(ServerTimeSource.STATEMENTS)[1]
+    monkeypatch.setattr(estimated, "_MOST_KEPT_APART", 0)
+    summed = one.divided(ServerTimeSource.STATEMENTS)[1]
+    for tenant, found in kept.items():
+        assert summed[tenant].server_ns == pytest.approx(found.server_ns, rel=1e-6)
+    assert summed["t00"].weight_high == pytest.approx(kept["t00"].weight_high, rel=0.01)

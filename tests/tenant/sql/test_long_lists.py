@@ -192,3 +192,12 @@ def test_a_cast_among_literals_is_read_however_it_is_spelt(resolver, word):
     alike = ", ".join([f"CAST(:p0 {word} int)", "'01'::int"] * 200)
     claims = claims_of(resolver, f"SELECT * FROM b WHERE tenant_id IN ({alike})", **fields)
     assert named_by_statement(claims) == {"0", "1"}
+
+
+@pytest.mark.parametrize("value", ["bee", "beekeeper"])
+def test_a_long_list_that_a_cast_cuts_is_undecided(resolver, value):
+    """varchar(4) leaves `bee` as it is, and makes another text of a longer one."""
+    elements = ", ".join([":p0", ":p1", "'ant'"] * 200)
+    sql = f"SELECT * FROM b WHERE tenant_id = ANY(ARRAY[{elements}]::varchar(4)[])"
+    claims = claims_of(resolver, sql, p0="acme", p1=value)
+    assert named_by_statement(claims) == ({"acme", "bee", "ant"} if value == "bee" else set())
