@@ -272,6 +272,7 @@ class ServerTimeEstimate:
                 few_statements=few,
                 whole_groups=whole,
                 failed=failed,
+                no_others=len(of_cluster) == len(clusters),
             )
         )
 

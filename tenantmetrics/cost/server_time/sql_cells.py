@@ -109,6 +109,7 @@ def cells(
     few_statements: bool = False,
     whole_groups: bool = False,
     failed: bool = False,
+    no_others: bool = False,
 ) -> str:
     """Segment, tenant, group of statements, class of writer, cold or not; then sums.
 
@@ -130,6 +131,8 @@ def cells(
         whole_groups: `groups` has every statement, those without work too, and none is both: then
             the kind need not be read.
         failed: There are calls that failed, which are a group whatever their statement.
+        no_others: The period has calls of these clusters only: where it is one, a long string need
+            not be compared for each of millions of rows.
     """
     numbers, join_clusters, of_one = _of_clusters(clusters)
     number, cold_ns, byte_ns, more_noise = numbers
@@ -157,7 +160,7 @@ def cells(
         rest += f" - {BYTES} * {byte_ns}"
     # The join on hours bounds a period of whole ones.
     is_whole = period.start_s % 3600 == 0 == period.end_s % 3600
-    conditions = [of_one, "" if is_whole else within(period)]
+    conditions = ["" if no_others else of_one, "" if is_whole else within(period)]
     where = "  WHERE " + " AND ".join(filter(None, conditions)) if any(conditions) else ""
     noise = " * ".join(["CAST(calls AS DOUBLE)", *noises])
     noise_sum = f"sum(floor(noise * {double(scales.noise)}))"

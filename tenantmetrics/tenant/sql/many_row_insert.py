@@ -50,8 +50,8 @@ _ARRAY = _of("array", r"\[", _PLAIN, r"\]")
 _CALL_OF_CALLS = _of(rf"{_WORD}(?:\.\w++)?+", r"\(", f"(?:{_PLAIN}|{_CAST}|{_CALL})", r"\)")
 _VALUE = f"(?:{_PLAIN}|{_CAST}|{_CALL_OF_CALLS}|{_ARRAY})"
 _VALUES = _items(r"\(", _VALUE)
-_ROW = rf"\((?!,){_VALUES}++\)"
-_MORE_ROWS = rf"(?:\s*+,\s*+{_ROW})*+"
+# A row, or a comma and one more: written once, it compiles in half the time.
+_ROWS = rf"(?:(?:(?<!\))|\s*+,\s*+)\((?!,){_VALUES}++\))++"
 _HEAD = re.compile(r"\s*+insert\s[^()]*+(?:\([^()]*+\))?+\s*+values\s*+(?=\()", re.IGNORECASE)
 _COMMA = re.compile(r"\s*+,")
 _NEXT_ROW = re.compile(r"\)\s*+,\s*+\(")
@@ -77,8 +77,12 @@ class BulkRows(NamedTuple):
 
     def rows(self, template: str) -> Iterator[str]:
         """Each row, parentheses included."""
-        found = compiled(_ROW, re.IGNORECASE).finditer(template, self.start, self.end)
-        return (row.group() for row in found)
+        # No value begins with a bracket, and what stands in quotes is a slot.
+        at = self.start
+        for behind in _NEXT_ROW.finditer(template, self.start, self.end):
+            yield template[at : behind.start() + 1]
+            at = behind.end() - 1
+        yield template[at : self.end]
 
     @staticmethod
     def values(row: str) -> list[str]:
@@ -103,18 +107,17 @@ def bulk_rows(template: str) -> BulkRows | None:
     """The rows of an INSERT of many rows of plain values; None for anything else."""
     # Kept for the fingerprint, which asks for the same when its short text has been asked for.
     start = _HEAD.match(template)
-    if start is None or _NEXT_ROW.search(template, start.end()) is None:
+    second = _NEXT_ROW.search(template, start.end()) if start is not None else None
+    if start is None or second is None:
         return None
-    first = compiled(_ROW, re.IGNORECASE).match(template, start.end())
-    if first is None:
-        return None
-    rows = compiled(_MORE_ROWS, re.IGNORECASE).match(template, first.end())
-    if rows is None or rows.end() == first.end():
+    first_end = second.start() + 1
+    rows = compiled(_ROWS, re.IGNORECASE).match(template, start.end())
+    if rows is None or rows.end() <= first_end:
         return None
     if _COMMA.match(template, rows.end()) is not None:
         # A row behind them is of another kind, and may be somebody else's.
         return None
-    short = template[: first.end()] + template[rows.end() :]
+    short = template[:first_end] + template[rows.end() :]
     return BulkRows(short, start.end(), rows.end())
 
 

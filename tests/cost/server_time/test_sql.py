@@ -161,6 +161,34 @@ def test_sums_without_kinds_come_to_the_same(opened):
     assert len({part for _, _, part, *_ in by_group}) > 2
 
 
+def test_the_cluster_need_not_be_compared_where_there_is_one(opened):
+    """One with the whole period's calls; of two, the other's stay out."""
+    one, database = opened
+    arn = one.rows[0][5]
+    assert {row[5] for row in one.rows} == {arn}
+
+    def sums(**more):
+        text = sql_cells.cells(
+            one.period,
+            {arn: sql_cells.OfCluster(0, 0, 0.0, 1.0)},
+            {(hour, 0): sql_cells.OfHour(0, 21_000_000, 1.0) for hour in one.hours},
+            {},
+            {1: 1},
+            scales=SCALES,
+            **more,
+        )
+        return sorted(database.execute(text).fetchall())
+
+    alone = sums(no_others=True)
+    assert alone == sums()
+    rows = "SELECT to_timestamp(start) AS window_start, * EXCLUDE (start)"
+    database.execute(
+        f"CREATE OR REPLACE VIEW statements AS {rows} FROM given UNION ALL BY NAME "
+        f"{rows} REPLACE ('{arn}-2' AS resource_arn) FROM given"
+    )
+    assert sums() == alone != sums(no_others=True)
+
+
 def test_a_months_query_fits_into_athenas_limit(opened):
     """720 hours of two clusters, 32 writers of their own and 2,000 statements: 262,144 bytes."""
     one, _ = opened
