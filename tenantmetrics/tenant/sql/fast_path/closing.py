@@ -11,7 +11,7 @@ from tenantmetrics.tenant.sql.fast_path.query_tree import (
     PlainSource,
 )
 from tenantmetrics.tenant.sql.proof.graph import ReachGraph
-from tenantmetrics.tenant.sql.proof.key_names import is_no_key, key_ties
+from tenantmetrics.tenant.sql.proof.key_names import PLACE, is_no_key, key_ties
 
 __all__ = ["PlainReach"]
 
@@ -149,6 +149,9 @@ class PlainReach:
         """Two columns are equal: tenants, another column under a tenant's name, or other keys."""
         if one[0] < 0 or two[0] < 0:
             return
+        if PLACE in {one[1], two[1]}:
+            # Whether it is of one table is told by the whole analysis.
+            raise NotPlainError
         tenants = [column[1] in self._columns for column in (one, two)]
         if all(tenants):
             forward = back = True

@@ -120,8 +120,9 @@ class Reach:
             relation = self.sources.values(node, scope)
         elif isinstance(node, exp.Table):
             inner = ReachScope(scope, self.vocabulary)
-            self.sources.leaf(node, inner, holds)
-            relation = next(iter(inner.bindings.values())).relation
+            # TABLE a, or a join in parentheses that has a name.
+            self.filtered(self.sources.trees([node], inner, holds), None, inner, holds)
+            relation = self.outputs.of_all(inner)
         else:
             relation = self.changes.change(node, scope)
         if cut:

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.identity.schema_file import TableFacts
+from tenantmetrics.tenant.sql.proof.key_names import PLACE
 from tenantmetrics.tenant.sql.restrictions import Restriction
 
 __all__ = ["Binding", "Output", "ReachScope", "Relation"]
@@ -43,16 +44,21 @@ class Relation:
         outputs: Its columns by name, in order.
         star: What columns that are not listed come from.
         tables: The sources inside.
+        table: The name of the table that it is; empty for what a query gives.
     """
 
     outputs: dict[str, Output] = field(default_factory=dict)
     star: Output | None = None
     tables: tuple[int, ...] = ()
+    table: str = ""
 
     def output(self, name: str) -> Output | None:
         """A column by its name."""
         found = self.outputs.get(name)
         if found is None and self.star is not None:
+            if name == PLACE:
+                # Rows of two tables have it in common: it is told with its table's name.
+                return self.star._replace(name=f"{self.table} {PLACE}") if self.table else None
             # What two NULs begin is of no known name, whatever it is called.
             return self.star if self.star.name.startswith("\0\0") else self.star._replace(name=name)
         return found

@@ -7,12 +7,12 @@ called neither is no key, for columns that are equal in rows of different tenant
 
 from __future__ import annotations
 
-__all__ = ["OF_KEY", "is_key_name", "is_no_key", "key_ties", "may_be_null"]
+__all__ = ["OF_KEY", "PLACE", "is_key_name", "is_no_key", "key_ties", "may_be_null"]
 
 _IDS = ("id", "uuid", "guid", "_pk", "_fk")
 """Ends of names of keys that stand for one row of one table."""
 _NO_IDS = (
-    *("paid", "valid", "void", "grid", "android", "hybrid", "bid_amount"),
+    *("paid", "valid", "void", "grid", "android", "hybrid", "bid_amount", "tableoid"),
     *("_at", "_on", "_date", "_type", "_status", "_count", "_total", "_amount"),
 )
 _NATURAL = frozenset(
@@ -145,6 +145,8 @@ _OPTIONAL = (
 """Begins of keys of the same table, which some rows have to be without."""
 OF_KEY = "\0id"
 """The name of a function of a key, such as `lower(a.id)`."""
+PLACE = "ctid"
+"""Where a row is in its table: rows of two tables have it in common. `*` does not hand it on."""
 
 
 def is_key_name(name: str) -> bool:
@@ -175,6 +177,8 @@ def key_ties(left: str, right: str) -> tuple[bool, bool]:
     Returns:
         Whether the left one's row tells the right one's, and the other way round.
     """
+    if left != right and (_is_place(left) or _is_place(right)):
+        return False, False
     if is_key_name(left) or is_key_name(right):
         both = not (is_no_key(left) or is_no_key(right))
         return both, both
@@ -189,6 +193,11 @@ def is_no_key(name: str) -> bool:
     """
     # Which column of its table it is is not known of one with two NULs.
     return name in _NO_KEYS or name.endswith(_NO_IDS) or name.startswith("\0\0")
+
+
+def _is_place(name: str) -> bool:
+    """Whether it is `ctid`, alone or behind its table's name; `projectid` is not."""
+    return name.rpartition(" ")[2] == PLACE
 
 
 def _points_at(name: str, key: str) -> bool:

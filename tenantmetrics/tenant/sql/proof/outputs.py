@@ -115,6 +115,12 @@ class ReachOutputs:
             return (found or Output())._replace(inward=False)
         return self._reach.ties.side(item, scope) or Output()
 
+    def of_all(self, scope: ReachScope) -> Relation:
+        """The columns of all sources, as `SELECT *` gives them."""
+        relation = Relation()
+        self._starred(list(scope.bindings.values()), relation)
+        return relation
+
     def _starred(self, bindings: list[Binding], relation: Relation) -> None:
         stars: list[Output] = [] if relation.star is None else [relation.star]
         for binding in bindings:

@@ -135,7 +135,8 @@ class ReachSources:
         """
         facts = facts_of(item, self._vocabulary.schema)
         number = self._graph.source(table=facts is None or not facts.shared)
-        return Relation(star=Output((number,), whole=True, of=(facts,) if facts else ()))
+        star = Output((number,), whole=True, of=(facts,) if facts else ())
+        return Relation(star=star, table=item.name.lower() if isinstance(item, exp.Table) else "")
 
     def _function(self, function: exp.Expr, scope: ReachScope) -> Relation:
         name = function_name(function)
