@@ -170,9 +170,12 @@ def _plan(text: str, vocabulary: Vocabulary, budget: Budget | None) -> Plan:
         return Plan()
     utility = read_utility(words)
     if utility.inner < 0:
+        # What is prepared may set something when it is executed, and that text does not say it.
+        prepared = [word.text for word in words[:2]] != ["prepare", "transaction"]
+        prepared = prepared and words[0].text == "prepare"
         return Plan(
             summary=clipped(utility.summary.split(" ")),
-            steps=utility.steps,
+            steps=steps_unread(text, vocabulary) if prepared else utility.steps,
             sets_only=bool(utility.steps),
             misuses=utility.misuses,
             workless=utility.workless,

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
 from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts
+from tenantmetrics.tenant.sql.proof.key_names import OF_KEY
 from tenantmetrics.tenant.sql.proof.relations import WithQuery, without_inward
 from tenantmetrics.tenant.sql.restrictions import Named
 from tenantmetrics.tenant.sql.saved_rows import saved_tenant
@@ -138,7 +139,11 @@ class ReachChanges:
         """Whether one of the columns, in one of the branches, may be a value and no table's."""
         outputs = relation.outputs.values()
         if not isinstance(body, exp.SetOperation):
-            return any(output.value for output in outputs)
+            if any(output.value for output in outputs):
+                return True
+            # Of what is computed nobody sees whose it is, unless a tenant's column stands beside.
+            computed = any(not o.sources or o.name == OF_KEY for o in outputs)
+            return computed and all(o.name not in self._vocabulary.columns for o in outputs)
         tables = frozenset(self._graph.tables)
         return not outputs or any(not o.whole or not tables.issuperset(o.sources) for o in outputs)
 

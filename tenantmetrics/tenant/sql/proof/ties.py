@@ -205,6 +205,9 @@ class ReachTies:
         both = ones or others
         if both is None or len(both) != 2 or (ones and others and ones != others):  # noqa: PLR2004
             return left, right
+        if ones is not None and others is not None and left.name == right.name:
+            # `bid = bid` without a table's name is one column twice.
+            return Output(), Output()
         first, second = both
         known = right.sources[0] if others is None else left.sources[0]
         if ones is not None and others is not None:
