@@ -27,7 +27,7 @@ _PIECE = re.compile(
         [\ \t\n\r\f\v()=,;<>*+|@!~%^&?#\[\]{{}}`]++
       | (?![eEbBxXnN]'|[uU]&['"]){START}{LETTER}*+
       | (?:[uU]&)?+"(?:[^"]++|"")*+"
-      | ::|\.\.|\.(?![0-9])|:(?={NAME_LETTER}){LETTER}++|:|-(?!-)|/(?!\*)|\$[0-9]++
+      | ::|\.\.|\.(?![0-9])|:(?={NAME_LETTER}){LETTER}++|:|-(?!-)|/(?!\*)|\$[0-9]++|(?!{DOLLAR})\$
       )++)
   | (?P<number>{NUMBER})
   | (?P<string>[eE]{ESCAPE_BODY}(?:'{GAP}{ESCAPE_BODY})*+'

@@ -73,9 +73,9 @@ def are_plain(texts: Collection[str]) -> bool:
 
 def from_number(text: str) -> str | None:
     """The tenant that a number as SQL writes it names: `042`, `42.0` and `4.2e1` are `42`."""
-    if text.isdecimal() and text.isascii():
-        return text.lstrip("0") or "0"
     plain = text.replace("_", "")
+    if plain.isdecimal() and plain.isascii():
+        return plain.lstrip("0") or "0"
     try:
         if plain[:2].lower() in {"0x", "0o", "0b"}:
             return str(int(plain, 0)) if len(plain) <= _INT_MAX_DIGITS else None

@@ -23,6 +23,9 @@ _MANY_ELEMENTS = 300
 """Of a list that is mostly literals, with parameters among them."""
 _MAX_PARAMETERS = 20_000
 """Parameters in lists of one text, 1 µs each at every call."""
+_MAX_OF_BOTH = 2_000
+"""Elements of a list of literals and parameters, 3 µs each. Who builds a list of thousands writes
+it one way; of a longer one it is not told whom it names."""
 _STRING = r"'(?:[^']|'')*+'"
 # What a name, a parameter or a number goes on with. It says what it lacks, all of it ASCII: a class
 # that names the letters beyond takes 1 ms to compile wherever it stands.
@@ -56,6 +59,8 @@ _LIST_OF_PARAMETERS = rf"{_OPENING}{_PARAMETERS}(?=[)\]])"
 # Of a text in lower case: a search that ignores case takes four times as long.
 _BEGINS_LIST = re.compile(r"in\s*+\(|array\s*+\[")
 _SIGN = "-"
+_UNTOLD = f"'{_RANGE_SLOT}0_0'::char(1)"
+"""A slot of which it is not told whom it names, as of one with signs and different casts."""
 _SIGN_OR_CAST = re.compile(r"-|::\w+")
 _SLOT = re.compile(r"'slot([0-9]+)'|88([0-9]{8})")
 _SLOT_WITH_CAST = r"-?(?:'slot[0-9]+'|88[0-9]{8})(?:::[A-Za-z_]\w*+)?"
@@ -99,6 +104,8 @@ def folded(text: str, written: list[str], literals: Literals) -> str:
         return text[:start] + _of_parameters(text[start:], literals)
     pieces = _LITERAL.split(text)
     if any("$" in piece or ":" in piece.replace("::", "") for piece in pieces[::2]):
+        if "".join(pieces[::2]).count(",") >= _MAX_OF_BOTH:
+            return text[:start] + _UNTOLD
         return text[:start] + _of_both(text[start:], written, literals)
     first = len(written)
     written += pieces[1::2]
@@ -164,7 +171,7 @@ def _of_both(text: str, written: list[str], literals: Literals) -> str:
 def _named(names: tuple[str, ...], around: list[str], literals: Literals) -> str:
     """The slot of a list of names, undecided where a text has too many."""
     if len(names) + sum(map(len, literals.lists.values())) > _MAX_PARAMETERS:
-        return _range(0, 0, [_SIGN], 0)
+        return _UNTOLD
     slot = literals.add_list(names)
     return _range(slot, slot, around, len(names))
 

@@ -65,10 +65,14 @@ def _steps(text: str, lower: str, vocabulary: Vocabulary) -> tuple[StepPlan, ...
     names = call_names(vocabulary)
     if not any(name in lower for name in names):
         return ()
-    calls = list(islice(_calls(names).finditer(text), _MAX_CALLS + 1))
+    # No letter is shorter in lower case, so of the same length both have the same places.
+    is_alike = len(lower) == len(text)
+    found_in, flags = (lower, 0) if is_alike else (text, re.IGNORECASE)
+    calls = list(islice(_calls(names, flags).finditer(found_in), _MAX_CALLS + 1))
     if len(calls) > _MAX_CALLS:
         return unknown_steps(vocabulary)
-    sure = _UNSURE.isdisjoint(_NAME.findall(lower))
+    # Words are looked for in 64 kB in a tenth of the time of reading all of them.
+    sure = not any(word in lower for word in _UNSURE) or _UNSURE.isdisjoint(_NAME.findall(lower))
     steps: list[StepPlan] = []
     for found in calls:
         name = found[1].lower()
@@ -86,9 +90,10 @@ def _steps(text: str, lower: str, vocabulary: Vocabulary) -> tuple[StepPlan, ...
 
 
 @lru_cache(maxsize=8)
-def _calls(names: tuple[str, ...]) -> re.Pattern[str]:
-    called = "|".join(map(re.escape, names))
-    return re.compile(rf'(?<!{LETTER})"?({called})"?\s*+\(', re.IGNORECASE)
+def _calls(names: tuple[str, ...], flags: int) -> re.Pattern[str]:
+    # The name comes first, so that the search leaps from one to the next.
+    called = "|".join(f"{re.escape(name)}(?<!{LETTER}{re.escape(name)})" for name in names)
+    return re.compile(rf'({called})"?\s*+\(', flags)
 
 
 def _arguments(text: str) -> list[list[UtilityToken]] | None:

@@ -201,3 +201,17 @@ def test_a_long_list_that_a_cast_cuts_is_undecided(resolver, value):
     sql = f"SELECT * FROM b WHERE tenant_id = ANY(ARRAY[{elements}]::varchar(4)[])"
     claims = claims_of(resolver, sql, p0="acme", p1=value)
     assert named_by_statement(claims) == ({"acme", "bee", "ant"} if value == "bee" else set())
+
+
+@pytest.mark.parametrize("literal", ["{}", "'x{}'"])
+def test_a_list_of_literals_and_parameters_is_told_up_to_two_thousand(resolver, literal):
+    """A longer one leaves open whom it names, and hides nobody whom the statement names beside."""
+    few, many = (listed(f"{literal}, :p{{0}}".replace("{}", "{0}"), n) for n in (900, 1_100))
+    values = {f"p{n}": f"t{n}" for n in range(1_100)}
+    told = claims_of(resolver, f"SELECT * FROM b WHERE tenant_id IN ({few})", **values)
+    assert {f"t{n}" for n in range(900)} < named_by_statement(told)
+    untold = claims_of(resolver, f"SELECT * FROM b WHERE tenant_id IN ({many})", **values)
+    assert not named_by_statement(untold)
+    assert untold.undecided
+    beside = f"SELECT * FROM b WHERE id IN ({many}) AND tenant_id = :t"
+    assert named_by_statement(claims_of(resolver, beside, t="acme", **values)) == {"acme"}

@@ -85,6 +85,13 @@ ONCE_SLOW = (
         f":t{n}" for n in range(8_000)) + ")",
     lambda: "SELECT 1 FROM b WHERE tenant_id = ANY(ARRAY[" + ",".join(
         f"CAST(:t{n} AS uuid)" for n in range(2_700)) + "])",
+    lambda: "SELECT 1 FROM b WHERE tenant_id IN (" + ", ".join(
+        f"{n}, :p{n}" for n in range(4_400)) + ")",
+    lambda: "SELECT 1 FROM b WHERE tenant_id IN (" + ", ".join(
+        f"1_{n}" for n in range(9_000)) + ")",
+    lambda: "SELECT $1$ " + "$1$ " * 16_000,
+    lambda: "SELECT " + ", ".join(
+        f"set_config('app.tenant{n}', 'x', false)" for n in range(39)) + ", f(1)" * 9_000,
     lambda: "WITH c0 AS (SELECT * FROM b), "
     + ", ".join(f"c{n} AS (SELECT x.* FROM c{n - 1} x JOIN c{n - 1} y USING (id))"
                 for n in range(1, 500)) + " SELECT * FROM c499",
