@@ -39,7 +39,8 @@ StatementKey = tuple[str, str, int, str, str]
 class Kind(StrEnum):
     """What a call is to the estimate of server time; cold ones had to open a connection.
 
-    Failed ones are apart: pg_stat_statements counts none of them, however long they worked.
+    Those that PostgreSQL ended with an error are apart: pg_stat_statements counts none of them,
+    however long they worked.
     """
 
     WORK = "work"

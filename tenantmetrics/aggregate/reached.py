@@ -14,6 +14,11 @@ _WORKLESS, _COLD_WORKLESS = Kind.WORKLESS.value, Kind.COLD_WORKLESS.value
 _FAILED, _COLD_FAILED = Kind.FAILED.value, Kind.COLD_FAILED.value
 
 
+_DATABASE_ERROR = "DatabaseErrorException"
+_BATCH = "BatchExecuteStatement"
+"""Of one that failed, the sets before the one that was refused were executed."""
+
+
 def kind_of(call: Call) -> str | None:
     """The call's kind, a `Kind` as a plain string; None if the database never saw it.
 
@@ -23,8 +28,19 @@ def kind_of(call: Call) -> str | None:
     outcome = call.outcome
     if not call.http_status or outcome in NOT_REACHED:
         return None
-    if outcome != OK:
+    if outcome != OK and _is_refused(call):
         return _COLD_FAILED if call.opened_connection else _FAILED
-    if call.claims.workless:
+    # What the API gave up says nothing of what calls without work take.
+    if outcome == OK and call.claims.workless:
         return _COLD_WORKLESS if call.opened_connection else _WORKLESS
     return _COLD_WORK if call.opened_connection else _WORK
+
+
+def _is_refused(call: Call) -> bool:
+    """Whether PostgreSQL ended the statement with an error, and so counted no execution of it.
+
+    A result that is too large, or of a type that the API does not return, was executed and is
+    counted; so may be a statement that the API stopped waiting for.
+    """
+    refused = bool(call.sqlstate) or call.outcome == _DATABASE_ERROR
+    return refused and call.operation != _BATCH

@@ -346,11 +346,31 @@ def test_statements_are_of_the_calls_that_reached_the_database():
         call(opened_connection=True),
         call(claims=setter),
         call(claims=setter, opened_connection=True),
-        call(claims=setter, outcome="BadRequestException", http_status=400),
+        call(claims=setter, outcome="BadRequestException", sqlstate="42704", http_status=400),
         call(outcome="ThrottlingException", http_status=400),
         call(outcome="DatabaseResumingException", http_status=400),
         call(outcome="EndpointConnectionError", http_status=0),
     ) == {"work": 1, "failed": 1, "cold_work": 1, "workless": 1, "cold_workless": 1}
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind"),
+    [
+        ({"outcome": "DatabaseErrorException"}, "failed"),
+        ({"outcome": "BadRequestException", "sqlstate": "23505"}, "failed"),
+        ({"outcome": "UnsupportedResultException"}, "work"),
+        ({"outcome": "BadRequestException"}, "work"),
+        ({"outcome": "StatementTimeoutException"}, "work"),
+        (
+            {"outcome": "DatabaseErrorException", "operation": "BatchExecuteStatement"},
+            "work",
+        ),
+        ({"outcome": "StatementTimeoutException", "claims": Claims("SET", workless=True)}, "work"),
+    ],
+)
+def test_only_what_postgresql_refused_has_failed(facts, kind):
+    """It counts no execution of that; of a result that is too large, of sets before a wrong one."""
+    assert statement_kinds(call(http_status=400, **facts)) == {kind: 1}
 
 
 def test_load_is_wall_time_less_what_calls_without_work_take():

@@ -48,9 +48,9 @@ def groups_of(parts: Sequence[Part], tenants: int) -> dict[int, int]:
     }
     # Ours that no view shows are one group, because their time is known as one; so are those of few
     # calls that no view tells.
-    missing |= {
-        statement for part in parts for statement, worked in part.works.items() if worked.together
-    }
+    worked = [item for part in parts for item in part.works.items()]
+    told = {statement for statement, work in worked if not work.together}
+    missing |= {statement for statement, _ in worked} - told
     walls = {key: wall for key, wall in walls.items() if key in matched or key not in missing}
     order = sorted(walls, key=lambda statement: (-walls[statement], statement))
     groups = {statement: number for number, statement in enumerate(order[:most], 1)}

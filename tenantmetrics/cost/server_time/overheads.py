@@ -30,8 +30,9 @@ WORK = frozenset({"work", "cold_work"})
 """Kinds of calls that do work. The others: `workless` statements and `begin`, operations such as
 BEGIN and ROLLBACK, both with `cold_`, and those of `FAILED`."""
 FAILED = frozenset({"failed", "cold_failed"})
-"""Kinds of calls that failed. They may have worked for long, or not at all, so they tell nothing of
-the overhead. `pg_stat_statements` counts none of them; every other source does."""
+"""Kinds of calls that PostgreSQL ended with an error. They may have worked for long, or not at all,
+so they tell nothing of the overhead. `pg_stat_statements` counts none of them; every other source
+does."""
 
 _BEGIN = -1
 """Stands for all operations without work among statements."""

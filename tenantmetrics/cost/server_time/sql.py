@@ -94,10 +94,13 @@ GROUP BY fingerprint
 
 
 def failed(period: Period) -> str:
-    """Cluster's ARN, and its calls that the database refused."""
+    """Cluster's ARN, and its calls that the API answered with an error.
+
+    Its errors end in Exception; a client's own, which got no answer, are in no other table.
+    """
     return f"""
 SELECT resource_arn, sum(calls) AS calls FROM usage
-WHERE {within(period)} AND lost = 0 AND outcome <> 'ok'
+WHERE {within(period)} AND lost = 0 AND outcome LIKE '%Exception'
   AND {REACHED}
 GROUP BY resource_arn
 """  # noqa: S608 - integers and names of ours

@@ -67,7 +67,7 @@ def _steps(text: str, lower: str, vocabulary: Vocabulary) -> tuple[StepPlan, ...
         return ()
     # No letter is shorter in lower case, so of the same length both have the same places.
     is_alike = len(lower) == len(text)
-    found_in, flags = (lower, 0) if is_alike else (text, re.IGNORECASE)
+    found_in, flags = (lower, 0) if is_alike else (text, re.IGNORECASE | re.ASCII)
     calls = list(islice(_calls(names, flags).finditer(found_in), _MAX_CALLS + 1))
     if len(calls) > _MAX_CALLS:
         return unknown_steps(vocabulary)

@@ -97,3 +97,9 @@ def test_rows_that_call_what_sets_a_tenant_leave_none(steps):
         found = steps(sql, tenant_setters=[SET_TENANT])
         assert {"app.tenant", "set_tenant"} <= {name for name, _, _ in found}
         assert not any(tenant for _, tenant, _ in found)
+
+
+def test_a_letter_that_is_longer_in_lower_case_moves_nothing(steps):
+    """`İ` has two letters there; `ı` and `ſ` are no i and no s of a name."""
+    sql = "SELECT İ [ set_config('app.tenant', 'bee', false), ſet_confıg('app.tenant', 'x', false)"
+    assert steps(sql) == [("app.tenant", "bee", False)]
