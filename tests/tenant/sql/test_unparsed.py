@@ -100,6 +100,7 @@ def test_rows_that_call_what_sets_a_tenant_leave_none(steps):
 
 
 def test_a_letter_that_is_longer_in_lower_case_moves_nothing(steps):
-    """`İ` has two letters there; `ı` and `ſ` are no i and no s of a name."""
-    sql = "SELECT İ [ set_config('app.tenant', 'bee', false), ſet_confıg('app.tenant', 'x', false)"
+    """An I with a dot has two letters there; a long s and an i without a dot are in no name."""
+    call = "set_config('app.tenant', 'bee', false)"
+    sql = f"SELECT \u0130 [ {call}, \u017fet_conf\u0131g('app.tenant', 'x', false)"
     assert steps(sql) == [("app.tenant", "bee", False)]
