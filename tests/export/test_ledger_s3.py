@@ -208,7 +208,7 @@ def test_a_forked_child_leaves_the_parents_lock_to_the_parent(
 
 
 def test_past_its_size_the_oldest_windows_go_and_their_calls_are_counted(
-    aws, server, answer, exporter, make_window, tmp_path
+    aws, server, answer, exporter, make_window, tmp_path, eventually
 ):
     """An outage without end takes no more disk than it may; every call that goes is counted."""
     server.standing = answer(503)
@@ -217,11 +217,14 @@ def test_past_its_size_the_oldest_windows_go_and_their_calls_are_counted(
     fanout = Fanout([exporter(spool_bytes=40_000)], health)
     for number in range(12):
         assert not fanout.export([make_window("acme", sequence=number, calls=5)], in_s(0.4))
-    left = spooled(tmp_path)
-    size = sum(path.stat().st_size for path in (tmp_path / "spool").rglob("*.parquet"))
-    assert 0 < size <= 40_000
-    assert left[-1].endswith("00000011.v2.parquet")
-    assert health.counts()["export_dropped"] == 5 * (12 - len(left))
+
+    def size():
+        return sum(path.stat().st_size for path in (tmp_path / "spool").rglob("*.parquet"))
+
+    # The lane trims when its try has failed, which on a busy machine is after its deadline.
+    eventually(lambda: spooled(tmp_path)[-1].endswith("00000011.v2.parquet"))
+    eventually(lambda: 0 < size() <= 40_000)
+    eventually(lambda: health.counts().get("export_dropped") == 5 * (12 - len(spooled(tmp_path))))
     fanout.close(in_s(0.2))
     assert window
 
