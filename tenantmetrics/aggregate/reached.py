@@ -12,8 +12,6 @@ __all__ = ["kind_of"]
 _WORK, _COLD_WORK = Kind.WORK.value, Kind.COLD_WORK.value
 _WORKLESS, _COLD_WORKLESS = Kind.WORKLESS.value, Kind.COLD_WORKLESS.value
 _FAILED, _COLD_FAILED = Kind.FAILED.value, Kind.COLD_FAILED.value
-
-
 _DATABASE_ERROR = "DatabaseErrorException"
 _BATCH = "BatchExecuteStatement"
 """Of one that failed, the sets before the one that was refused were executed."""
@@ -28,11 +26,12 @@ def kind_of(call: Call) -> str | None:
     outcome = call.outcome
     if not call.http_status or outcome in NOT_REACHED:
         return None
-    if outcome != OK and _is_refused(call):
-        return _COLD_FAILED if call.opened_connection else _FAILED
     # What the API gave up says nothing of what calls without work take.
-    if outcome == OK and call.claims.workless:
-        return _COLD_WORKLESS if call.opened_connection else _WORKLESS
+    if outcome == OK:
+        if call.claims.workless:
+            return _COLD_WORKLESS if call.opened_connection else _WORKLESS
+    elif _is_refused(call):
+        return _COLD_FAILED if call.opened_connection else _FAILED
     return _COLD_WORK if call.opened_connection else _WORK
 
 

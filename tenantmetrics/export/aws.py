@@ -9,6 +9,7 @@ from typing import Any
 
 from tenantmetrics.export.resume import Fate
 from tenantmetrics.life import unforked
+from tenantmetrics.records.call import THROTTLED
 
 __all__ = ["CREDENTIAL_CODES", "Clients", "fate", "region"]
 
@@ -18,27 +19,11 @@ _STEPS_S = (5.0, 2.0, 1.0, 0.5, 0.25, 0.1)
 """A botocore client's timeouts are fixed; a short deadline gets a client of its own."""
 
 
-_THROTTLES = frozenset(
-    {
-        # Codes that botocore's retry handler takes for throttling (botocore.retries.standard).
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "RequestThrottledException",
-        "TooManyRequestsException",
-        "ProvisionedThroughputExceededException",
-        "TransactionInProgressException",
-        "RequestLimitExceeded",
-        "BandwidthLimitExceeded",
-        "LimitExceededException",
-        "RequestThrottled",
-        "SlowDown",
-        "PriorRequestNotComplete",
-        "EC2ThrottledException",
-        "ServiceUnavailable",
-        "ServiceUnavailableException",
-    }
-)
+_THROTTLES = THROTTLED | {
+    "EC2ThrottledException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+}
 CREDENTIAL_CODES = frozenset(
     {
         # AWS's common errors of authentication and authorisation, with the suffix that JSON

@@ -15,6 +15,7 @@ __all__ = [
     "OK",
     "OVERFLOW",
     "SHARED",
+    "THROTTLED",
     "UNATTRIBUTED",
     "UNMETERED",
     "Attribution",
@@ -32,10 +33,9 @@ __all__ = [
 OK = "ok"
 """`Call.outcome` of a call that succeeded; any other value is the error's code."""
 
-NOT_REACHED = frozenset(
+THROTTLED = frozenset(
     {
         "BandwidthLimitExceeded",
-        "DatabaseResumingException",
         "LimitExceededException",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
@@ -50,8 +50,12 @@ NOT_REACHED = frozenset(
         "TransactionInProgressException",
     }
 )
-"""Outcomes of calls that the database never saw: botocore's throttling codes
-(`retries.standard.ThrottledRetryableChecker`), and the answer of a cluster that was paused."""
+"""Outcomes of calls that were throttled (botocore's
+`retries.standard.ThrottledRetryableChecker`)."""
+
+NOT_REACHED = THROTTLED | {"DatabaseResumingException"}
+"""Outcomes of calls that the database never saw: throttled, or the answer of a cluster that was
+paused."""
 
 CANCELLED = "cancelled"
 """`Call.outcome` of a call that was sent and given up before its end: a cancelled task, a killed

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from tenantmetrics.capture.recorder import Recorder
 from tenantmetrics.capture.request import Request
 from tenantmetrics.dataapi.capture import request_of
+from tenantmetrics.records.call import THROTTLED
 from tenantmetrics.sidecar.answers import Result
 from tenantmetrics.tenant.identity.tenant_context import tenant as in_context
 
@@ -30,26 +31,7 @@ MAX_WAITING = 4_096
 """Calls that wait for their next attempt; 2 KB each."""
 
 _COUNT = re.compile(rb"(attempt|max)=(\d{1,4})")
-_MAY_PASS = frozenset(
-    {
-        "BandwidthLimitExceeded",
-        "EC2ThrottledException",
-        "LimitExceededException",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "SlowDown",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionInProgressException",
-    }
-)
+_MAY_PASS = THROTTLED | {"EC2ThrottledException", "RequestTimeout", "RequestTimeoutException"}
 """Codes that SDKs try again after, beside status 429 and 5xx (AWS SDKs, standard retry mode)."""
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500

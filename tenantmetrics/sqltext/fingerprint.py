@@ -22,6 +22,7 @@ import re
 from collections.abc import Iterator
 from hashlib import blake2b
 
+from tenantmetrics.sqltext.kept import KeptTokens
 from tenantmetrics.sqltext.lexer import plain_tokens, tokenize
 from tenantmetrics.sqltext.tokens import Token, TokenKind
 
@@ -122,36 +123,20 @@ def _simplified(sql: str) -> list[str]:
     return found
 
 
-class _Simple(dict[str, str]):
-    """Tokens of plain texts as `_simplified` has them; empty for a `;`.
+class _Simple(KeptTokens):
+    """Tokens of plain texts as `_simplified` has them; empty for a `;`."""
 
-    An application has few names, and each is in many of its statements.
-    """
-
-    def __missing__(self, token: str) -> str:
-        found = _simple(token)
-        if len(self) < _MAX_KEPT and len(token) <= _MAX_KEPT_CHARS:
-            self[token] = found
-        return found
-
-
-_MAX_KEPT = 4_096
-"""Tokens, 0.2 kB each."""
-_MAX_KEPT_CHARS = 63
-"""A name of PostgreSQL's has no more."""
-
-
-def _simple(token: str) -> str:
-    """One token of a plain text, whose first character tells what it is."""
-    first = token[0]
-    if first.isalpha() or first == "_" or first > "\x7f":
-        return token.lower()
-    if first in "'0123456789" or (first in ":." and len(token) > 1 and token not in _PAIRS):
-        return _VALUE
-    if first == '"':
-        simple = _SIMPLE_NAME.fullmatch(token)
-        return simple.group(1) if simple else token
-    return "" if first == ";" else token
+    def told(self, token: str) -> str:
+        """One token, whose first character tells what it is."""
+        first = token[0]
+        if first.isalpha() or first == "_" or first > "\x7f":
+            return token.lower()
+        if first in "'0123456789" or (first in ":." and len(token) > 1 and token not in _PAIRS):
+            return _VALUE
+        if first == '"':
+            simple = _SIMPLE_NAME.fullmatch(token)
+            return simple.group(1) if simple else token
+        return "" if first == ";" else token
 
 
 _SIMPLE_TOKENS = _Simple()

@@ -11,6 +11,7 @@ import re
 
 from sqlglot.dialects.postgres import Postgres
 
+from tenantmetrics.sqltext.kept import KeptTokens
 from tenantmetrics.tenant.sql.parser import PREFIX
 
 __all__ = [
@@ -81,19 +82,12 @@ _FOREIGN = frozenset(
 """Words that mean to the parser what this grammar does not know."""
 
 
-class _Kinds(dict[str, str]):
-    """The letter of a token; `?` for one that no plain statement has.
+class _Kinds(KeptTokens):
+    """The letter of a token; `?` for one that no plain statement has."""
 
-    An application has few names, and each is in many of its statements.
-    """
+    most = 6_000
 
-    def __missing__(self, token: str) -> str:
-        found = self._told(token)
-        if len(self) < _MAX_KEPT and len(token) <= _MAX_KEPT_CHARS:
-            self[token] = found
-        return found
-
-    def _told(self, token: str) -> str:
+    def told(self, token: str) -> str:
         first = token[0]
         if first == ":":
             return "v" if token[1:2].isalpha() and not token.startswith(PREFIX, 1) else "?"
@@ -104,10 +98,6 @@ class _Kinds(dict[str, str]):
         return self.get(token.lower()) or ("n" if first.isalpha() or first == "_" else "?")
 
 
-_MAX_KEPT = 6_000
-"""Tokens, 0.2 kB each."""
-_MAX_KEPT_CHARS = 63
-"""A name of PostgreSQL's has no more."""
 _KINDS = _Kinds(dict.fromkeys(_FOREIGN, "?"))
 for _kind, _tokens in (
     *(("n", _NAMES_TOO), ("c", _AGGREGATES), ("g", _OF_ONE), ("m", _OF_SEVERAL)),
