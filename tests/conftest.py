@@ -45,8 +45,8 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("repeatable")
 
-# Each test has a session of boto3's own, which would parse the models of AWS's services anew: two fifths
-# of the processor time of the tests that ask AWS. Clients of one session share them in the same way.
+# Each test has a session of boto3's own, which would parse the models of AWS's services anew: two
+# fifths of the processor time of tests that ask AWS. Clients of one session share them just so.
 _load_model = botocore.loaders.JSONFileLoader.load_file
 _models: dict[str, Any] = {}
 
