@@ -109,18 +109,18 @@ class ReachWithQueries:
             sources = output.sources
             if cte.closed:
                 # Each use has a source of its own: a condition on one says nothing of another.
-                return output._replace(sources=(use,)) if sources else output
+                return output.standing_in(use) if sources else output
             if sources and output.inward:
                 if sources not in cte.roots:
                     closed = graph.closed(sources)
                     cte.roots[sources] = closed.issuperset(relation.tables)
                 if cte.roots[sources]:
-                    return output._replace(sources=(use,))
+                    return output.standing_in(use)
             number = graph.source()
             if sources and output.whole:
                 graph.edge_from_all(sources, number)
                 graph.edge(use, number)
-            return output._replace(sources=(number,))
+            return output.standing_in(number)
 
         outputs = {name: used(output) for name, output in relation.outputs.items()}
         star = used(relation.star) if relation.star is not None else None
