@@ -148,6 +148,19 @@ def taken(sql: str, vocabulary: Vocabulary) -> Plan | None:
     return plain_plan(template, tokens, vocabulary) if tokens else None
 
 
+NAMES_OF_SCHEMAS_AND_TABLES = [
+    "DELETE FROM INFORMATION_SCHEMA.tables",
+    'SELECT x FROM "Information_Schema".tables',
+    "UPDATE Tenant_7.b SET x = 1",
+    'SELECT id FROM "Tenant_7".b WHERE tenant_id = :t',
+    "DELETE FROM TENANT_ID.b",
+    'SELECT "tenant_id".x FROM b',
+    "SELECT count(*) FROM b WHERE b.tenant_id.c = x",
+    'SELECT B.* FROM "B" WHERE B.id = tenant_id."ACCOUNT_ID"',
+]
+"""Unquoted schemas are read in lower case, and what stands before a dot is no tenant column."""
+
+
 def is_the_same(sql: str) -> bool:
     """Whether it is taken by any vocabulary; fails where the two ways differ."""
     plans = [taken(sql, vocabulary) for vocabulary in VOCABULARIES]
@@ -182,6 +195,12 @@ def test_thousands_of_queries_in_queries_have_the_plan_of_the_whole_analysis():
 def test_every_statement_of_the_corpus_has_the_plan_of_the_whole_analysis(cases):
     """An eighth of them, which were chosen for being unusual, is read without the parser."""
     assert sum(is_the_same(case.sql) for case in cases) > len(cases) / 8
+
+
+@pytest.mark.parametrize("sql", NAMES_OF_SCHEMAS_AND_TABLES)
+def test_a_schema_or_a_table_is_read_as_the_whole_analysis_reads_it(sql):
+    """In lower case where it is not quoted; and it is no tenant column, whatever its name."""
+    is_the_same(sql)
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -38,7 +38,8 @@ class PlainReader:
         shape: Their letters.
         columns: The tenant columns.
         summary: What it does and to which tables, in the order of the text.
-        tables: Schema and name of each table, lower case, WITH queries left out.
+        tables: Schema and name of each table, WITH queries left out: the name in lower case, the
+            schema as PostgreSQL reads it.
         of_schemas: The tenants that its tables' schemas name.
         compares: Whether a condition compares a tenant column.
     """
@@ -216,22 +217,30 @@ class PlainReader:
             alias = self.scope_name(found.end() - 1)
             if name in self._vocabulary.tables or name in self.columns:
                 raise NotPlainError
-            schema = self.tokens[start].strip('"') if end - start > 1 else ""
+            schema = self._schema(start) if end - start > 1 else ""
             inner = self._with.get(name) if not schema else None
-            self._spoken_of(schema, self.tokens[end - 1].strip('"'), inner)
+            written = self.tokens[start].strip('"') if schema else ""
+            self._spoken_of(schema, written, self.tokens[end - 1].strip('"'), inner)
         if alias in query.sources or alias in self.columns:
             raise NotPlainError
         query.sources[alias] = PlainSource(self._count, inner)
         self._count += 1
         return found.end()
 
-    def _spoken_of(self, schema: str, name: str, with_query: PlainQuery | None) -> None:
+    def _schema(self, at: int) -> str:
+        """A schema; PostgreSQL reads it in lower case where it is not quoted."""
+        token = self.tokens[at]
+        return token.strip('"') if token.startswith('"') else token.lower()
+
+    def _spoken_of(
+        self, schema: str, written: str, name: str, with_query: PlainQuery | None
+    ) -> None:
         tenant = self._vocabulary.of_schema(schema) if schema else None
         if tenant is not None:
             self.of_schemas.append(tenant)
         if with_query is None:
-            self.tables.append((schema.lower(), name.lower()))
-        shown = f"{schema}.{name}" if schema and tenant is None else name
+            self.tables.append((schema, name.lower()))
+        shown = f"{written}.{name}" if schema and tenant is None else name
         self.summary.append(f'"{shown}"' if any(map(str.isspace, shown)) else shown)
 
     def source_if_told(self, query: PlainQuery, start: int, end: int) -> PlainSource | None:
@@ -297,8 +306,9 @@ class PlainReader:
         if self.compares:
             return True
         columns = self.columns
+        # What stands before a dot is a table or its schema.
         return any(
             token.strip('"').lower() in columns
-            for token, kind in zip(self.tokens, self.shape, strict=True)
-            if kind == "n"
+            for token, kind, behind in zip(self.tokens, self.shape, self.shape[1:] + ";", strict=True)
+            if kind == "n" and behind != "."
         )
