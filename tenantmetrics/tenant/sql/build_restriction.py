@@ -141,7 +141,7 @@ def _around(facts: Facts, classes: _Classes, names: QueryScope) -> tuple[_Constr
         names.budget.spend(len(outer.main.links) + len(outer.main.constraints) // 8)
         for left, right in outer.main.links:
             classes.unite(left, right)
-        found += outer.main.constraints
+        found += outer.main.constraints or outer.given
         constants = constants | outer.constants
         outer = outer.parent
     return found, constants
