@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 
 import pytest
 
@@ -51,9 +50,9 @@ def test_written_statements_name_nobody_wrongly(shop, resolver):
 
 
 @pytest.mark.long
-def test_of_thousands_none_names_a_wrong_tenant(shop, resolver):
-    """Other statements each time; a message has the seed that repeats them."""
-    statements = ShopStatements(random.SystemRandom().getrandbits(32))
+def test_of_thousands_none_names_a_wrong_tenant(shop, resolver, seed):
+    """Other statements each time; a failure prints what repeats them."""
+    statements = ShopStatements(seed)
     wrong, named_ones, ran = [], 0, 0
     for number in range(IN_LONG_TEST):
         sql, values = statements.one()
@@ -75,10 +74,10 @@ def test_of_thousands_none_names_a_wrong_tenant(shop, resolver):
 
 
 @pytest.mark.long
-def test_what_names_nobody_is_refused_by_strict_and_seen_under_a_session(shop, make_resolver):
+def test_what_names_nobody_is_refused_by_strict_and_seen_under_a_session(shop, make_resolver, seed):
     """Under a session's tenant it is sent, and marked wherever others have a part in it."""
     resolver = make_resolver(strict=True)
-    statements = ShopStatements(random.SystemRandom().getrandbits(32))
+    statements = ShopStatements(seed)
     passed, unseen = [], []
     for _ in range(IN_LONG_TEST // 3):
         sql, values = statements.one()
