@@ -12,6 +12,7 @@ __all__ = [
     "leftmost",
     "outside_queries",
     "read_from",
+    "schema_of",
     "sources_of",
     "unwrapped",
 ]
@@ -47,11 +48,20 @@ def unwrapped(node: exp.Expr) -> exp.Expr:
     return node
 
 
-def read_from(select: exp.Select) -> list[exp.Expr]:
+def read_from(select: exp.Expr) -> list[exp.Expr]:
     """The first source of FROM and the joins, in the order of the text."""
     from_ = select.args.get("from_")
     joined = [*(select.args.get("laterals") or []), *(select.args.get("joins") or [])]
     return [from_.this, *joined] if from_ is not None else joined
+
+
+def schema_of(node: exp.Expr) -> str:
+    """The schema of a table or column; PostgreSQL reads it in lower case where it is not quoted."""
+    schema = node.args.get("db")
+    if not isinstance(schema, exp.Identifier):
+        return schema if isinstance(schema, str) else ""
+    name: str = schema.args["this"]
+    return name if schema.args.get("quoted") else name.lower()
 
 
 def sources_of(items: Iterable[object]) -> Iterator[tuple[exp.Expr, exp.Join | None]]:

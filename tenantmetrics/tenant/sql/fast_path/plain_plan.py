@@ -152,6 +152,7 @@ def _of_queries(queries: list[PlainQuery], names: QueryScope, *, shown: bool) ->
 
 
 def _planned(reader: PlainReader, node: Restriction, vocabulary: Vocabulary) -> Plan:
+    reader.check_schemas()
     summary = " ".join(reader.summary)
     if len(summary) > QUERY_SUMMARY_MAX_CHARS:
         raise NotPlainError
