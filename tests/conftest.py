@@ -6,6 +6,7 @@ import http.client
 import importlib.util
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -87,6 +88,15 @@ def _structlog_as_it_was():
     yield
     if structlog.is_configured():
         structlog.reset_defaults()
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """What a test's random choices begin with: another each time, and printed where it fails."""
+    given = str(request.config.getoption("--hypothesis-seed"))
+    chosen = given if given.isdecimal() else str(random.SystemRandom().getrandbits(32))
+    print(f"to repeat: pytest {request.node.nodeid!r} --hypothesis-seed={chosen}")  # noqa: T201
+    return random.Random(f"{chosen} {request.node.nodeid}").getrandbits(32)
 
 
 @pytest.fixture

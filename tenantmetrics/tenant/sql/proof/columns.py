@@ -59,7 +59,7 @@ class Relation:
     Attributes:
         outputs: Its columns by name, in order.
         star: What columns that are not listed come from.
-        tables: The sources inside.
+        tables: The sources inside: tables, and what stands for the WITH queries that it reads.
         table: The name of the table that it is; empty for what a query gives.
     """
 
