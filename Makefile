@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
+# Many container images set it. Each of the tests' hundreds of processes would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links --no-annotate --quiet --upgrade
@@ -40,8 +43,9 @@ lint: $(VENV)/.installed-dev  ## ruff and mypy --strict
 # time; at most 8, since each takes up to a gigabyte.
 WORKERS = $(shell $(BIN)/python -c 'import os; n = os.cpu_count() or 1; print(min(8, n + (n + 1) // 2))')
 
+# Each worker has a part of the tests that lie together, so that few start the same servers.
 test: lint  ## Linters, types, and every test but the long loops
-	@$(BIN)/python -m pytest -m "not long" -n $(WORKERS) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not long" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # `make test` looks at the same examples each time, so that its verdict is the same; here they are fresh.
 SEED := $(or $(SEED),$(shell date +%s))

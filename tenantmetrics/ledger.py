@@ -27,8 +27,8 @@ tenant are theirs, `outcome` is `refused_` and the reason, `lost` how many were 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -48,6 +48,7 @@ __all__ = [
     "arrow_schema",
     "columns_added",
     "file_path",
+    "of_days",
     "parse",
     "statements_path",
 ]
@@ -185,3 +186,26 @@ def arrow_schema(columns: Sequence[Column] = COLUMNS) -> Any:
         Kind.INT64_LIST: pa.list_(pa.int64()),
     }
     return pa.schema([pa.field(c.name, types[c.kind], nullable=False) for c in columns])
+
+
+def of_days(
+    listing: Iterable[Mapping[str, Any]], before: str, first: date, last: date
+) -> Iterator[Mapping[str, Any]]:
+    """What an S3 listing holds in the partitions of some days.
+
+    One listing from the first day on serves them all: a request for each day of a month, of each
+    table, would take seconds. It is read no further than it needs to be.
+
+    Args:
+        listing: Objects as ListObjectsV2 gives them, in order of their `Key`.
+        before: What keys begin with before the day, such as `prod/date=`.
+        first: The first day.
+        last: The last day.
+    """
+    for found in listing:
+        day = str(found["Key"]).removeprefix(before).partition("/")[0]
+        # By its first letters: `date=2026-11-30-copy/` stands before `date=2026-11-30/`.
+        if day[: len(str(last))] > str(last):
+            return
+        if len(day) == len(str(last)) and day >= str(first):
+            yield found

@@ -6,6 +6,7 @@ import http.client
 import importlib.util
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.loaders
 import hypothesis
 import pytest
 import structlog
@@ -44,6 +46,23 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("repeatable")
 
+# Each test has a session of boto3's own, which would parse the models of AWS's services anew: two
+# fifths of the processor time of tests that ask AWS. Clients of one session share them just so.
+_load_model = botocore.loaders.JSONFileLoader.load_file
+_models: dict[str, Any] = {}
+
+
+def _load_model_once(self: botocore.loaders.JSONFileLoader, file_path: str) -> Any:
+    if file_path not in _models:
+        found = _load_model(self, file_path)
+        if found is None:  # it may come to be there
+            return None
+        _models[file_path] = found
+    return _models[file_path]
+
+
+botocore.loaders.JSONFileLoader.load_file = _load_model_once
+
 # A shell starts what it runs in the background with SIGINT ignored, which every child inherits: the
 # tests of Ctrl-C would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -69,6 +88,15 @@ def _structlog_as_it_was():
     yield
     if structlog.is_configured():
         structlog.reset_defaults()
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """What a test's random choices begin with: another each time, and printed where it fails."""
+    given = str(request.config.getoption("--hypothesis-seed"))
+    chosen = given if given.isdecimal() else str(random.SystemRandom().getrandbits(32))
+    print(f"to repeat: pytest {request.node.nodeid!r} --hypothesis-seed={chosen}")  # noqa: T201
+    return random.Random(f"{chosen} {request.node.nodeid}").getrandbits(32)
 
 
 @pytest.fixture

@@ -19,9 +19,14 @@ __all__ = ["S3Ledger", "days_of"]
 
 def days_of(period: Period) -> list[date]:
     """The UTC days that a period touches: the ledger's `date` partitions."""
-    first = datetime.fromtimestamp(period.start_s, UTC).date()
-    last = datetime.fromtimestamp(period.end_s - 1, UTC).date()
+    first, last = _borders(period)
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _borders(period: Period) -> tuple[date, date]:
+    """The first and the last of them."""
+    first = datetime.fromtimestamp(period.start_s, UTC).date()
+    return first, datetime.fromtimestamp(period.end_s - 1, UTC).date()
 
 
 class S3Ledger(S3Prefix):
@@ -66,23 +71,21 @@ class S3Ledger(S3Prefix):
 
     def statements(self, period: Period) -> dict[str, int]:
         """Keys and sizes of the period's objects of the table of statements; there may be none."""
+        first, last = _borders(period)
         return {
             key: size
-            for day in days_of(period)
-            for key, size in self._keys(f"{ledger.STATEMENTS}/date={day}/")
+            for key, size in self._keys(first, last, f"{ledger.STATEMENTS}/")
             if _within(key, period)
         }
 
     def _other_tables(self, period: Period) -> Iterator[str]:
         """The period's objects of the tables beside the main one."""
         yield from self.statements(period)
-        # A stretch of the server's may begin on the day before.
-        first, *_, last = *days_of(period), days_of(period)[-1]
+        first, last = _borders(period)
         for table in TABLES:
-            for key, _ in self._keys(f"{FOLDER}/{table}/date="):
-                day = key.partition("/date=")[2][:10]
-                if str(first - timedelta(days=1)) <= day <= str(last):
-                    yield key
+            # A stretch of the server's may begin on the day before.
+            for key, _ in self._keys(first - timedelta(days=1), last, f"{FOLDER}/{table}/"):
+                yield key
 
     def _below(self, key: str, folder: Path) -> Path:
         """Where an object goes that keeps its place below the ledger."""
@@ -95,12 +98,8 @@ class S3Ledger(S3Prefix):
         Raises:
             LedgerError: There is nothing in the period, or S3 cannot be read.
         """
-        found = {
-            key: size
-            for day in days_of(period)
-            for key, size in self._keys(f"date={day}/")
-            if _within(key, period)
-        }
+        first, last = _borders(period)
+        found = {key: size for key, size in self._keys(first, last) if _within(key, period)}
         if not found:
             raise LedgerError(self.nothing(period))
         return found
@@ -119,11 +118,14 @@ class S3Ledger(S3Prefix):
             for entry in page.get("CommonPrefixes", ())
         )
 
-    def _keys(self, below: str) -> Iterator[tuple[str, int]]:
-        for page in self.pages(below):
-            for entry in page.get("Contents", ()):
-                if str(entry["Key"]).endswith(".parquet"):
-                    yield str(entry["Key"]), int(entry["Size"])
+    def _keys(self, first: date, last: date, table: str = "") -> Iterator[tuple[str, int]]:
+        """Keys and sizes of the Parquet files of some days, by one listing for all of them."""
+        before = f"{self.prefix}{table}date="
+        pages = self.pages(f"{table}date=", StartAfter=f"{before}{first}")
+        listing = (entry for page in pages for entry in page.get("Contents", ()))
+        for entry in ledger.of_days(listing, before, first, last):
+            if str(entry["Key"]).endswith(".parquet"):
+                yield str(entry["Key"]), int(entry["Size"])
 
     def fetch_one(self, key: str, folder: Path) -> Path:
         """Bring one object to a folder; its file.

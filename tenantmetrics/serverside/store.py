@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from tenantmetrics.errors import LedgerError
 from tenantmetrics.export.aws import region
 from tenantmetrics.export.ledger import write
+from tenantmetrics.ledger import of_days
 
 __all__ = ["Store", "store_of"]
 
@@ -41,8 +43,13 @@ class Store(Protocol):
             LedgerError: It cannot be read.
         """
 
-    def names(self, folder: PurePosixPath) -> Iterator[PurePosixPath]:
-        """The files below a folder, in order; none where there is no such folder.
+    def names(self, folder: PurePosixPath, first: date, last: date) -> Iterator[PurePosixPath]:
+        """The files of some days, in order; none where there is no such folder.
+
+        Args:
+            folder: What has a folder `date=YYYY-MM-DD` for each day.
+            first: The first day.
+            last: The last day.
 
         Raises:
             LedgerError: It cannot be listed.
@@ -88,14 +95,15 @@ class _Folder:
         except OSError as error:
             raise LedgerError(f"{str(target)!r} cannot be read: {error.strerror}") from None
 
-    def names(self, folder: PurePosixPath) -> Iterator[PurePosixPath]:
+    def names(self, folder: PurePosixPath, first: date, last: date) -> Iterator[PurePosixPath]:
         # Absent is empty; anything else that keeps the folder from being read is told.
-        found = [
-            PurePosixPath(Path(path, name).relative_to(self._root).as_posix())
-            for path, _, names in os.walk(self._root / folder, onerror=_refuse)
-            for name in names
-        ]
-        yield from sorted(found)
+        for number in range((last - first).days + 1):
+            day = self._root / folder / f"date={first + timedelta(days=number)}"
+            yield from sorted(
+                PurePosixPath(Path(path, name).relative_to(self._root).as_posix())
+                for path, _, names in os.walk(day, onerror=_refuse)
+                for name in names
+            )
 
 
 def _refuse(error: OSError) -> None:
@@ -144,13 +152,16 @@ class _S3:
             raise self._failed("read", error) from None
         return content
 
-    def names(self, folder: PurePosixPath) -> Iterator[PurePosixPath]:
-        pages = self._client.get_paginator("list_objects_v2")
+    def names(self, folder: PurePosixPath, first: date, last: date) -> Iterator[PurePosixPath]:
+        before = f"{self._prefix / folder}/date="
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=before, StartAfter=f"{before}{first}"
+        )
+        listing = (entry for page in pages for entry in page.get("Contents", ()))
         try:
-            for page in pages.paginate(Bucket=self._bucket, Prefix=f"{self._prefix / folder}/"):
-                for item in page.get("Contents", ()):
-                    key = PurePosixPath(item["Key"])
-                    yield key.relative_to(self._prefix) if self._prefix.parts else key
+            for entry in of_days(listing, before, first, last):
+                key = PurePosixPath(entry["Key"])
+                yield key.relative_to(self._prefix) if self._prefix.parts else key
         except self._errors as error:
             raise self._failed("listed", error) from None
 

@@ -19,7 +19,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -163,15 +163,11 @@ def files(
     Raises:
         LedgerError: The ledger cannot be listed, or holds a file of another name or version there.
     """
-    store = store_of(ledger)
-    day = datetime.fromtimestamp(start_s - LONGEST_S, UTC).date()
+    first = datetime.fromtimestamp(start_s - LONGEST_S, UTC).date()
     last = datetime.fromtimestamp(max(start_s, end_s - 1), UTC).date()
-    found = []
-    while day <= last:
-        folder = PurePosixPath(FOLDER, table.name, f"date={day:%Y-%m-%d}")
-        there = [path for path in store.names(folder) if not path.name.startswith(".")]
-        found += [path for path in there if _start_of(path) < end_s]
-        day += timedelta(days=1)
+    names = store_of(ledger).names(PurePosixPath(FOLDER, table.name), first, last)
+    there = [path for path in names if not path.name.startswith(".")]
+    found = [path for path in there if _start_of(path) < end_s]
     return sorted(found, key=lambda path: (path.name, str(path)))
 
 

@@ -32,7 +32,6 @@ from tenantmetrics.tenant.identity.source_precedence import asked_sources
 from tenantmetrics.tenant.identity.tenant_context import current
 from tenantmetrics.tenant.identity.tenant_ids import from_text
 from tenantmetrics.tenant.session.strict import Strict
-from tenantmetrics.tenant.sql.operands import index_parameters
 from tenantmetrics.tenant.sql.plan import Plan, parameters_of
 from tenantmetrics.tenant.sql.plan_cache import Generations
 from tenantmetrics.tenant.sql.restrictions import UNKNOWN
@@ -241,7 +240,7 @@ class Resolver:
     def _evaluated(
         self,
         bound: Bound,
-        sets: Sequence[Mapping[str, Mapping[str, Any]]],
+        sets: Sequence[Any],
         *,
         in_transaction: bool,
     ) -> Claims:
@@ -300,11 +299,9 @@ def _sole(name: str | None, value: object) -> Mapping[str, Mapping[str, Any]]:
     return {name: {"value": {"stringValue": value}}}
 
 
-def _sets(request: Request) -> Sequence[Mapping[str, Mapping[str, Any]]]:
+def _sets(request: Request) -> Sequence[Any]:
     """The parameters of each execution: one of a statement, as many as a batch has sets."""
     parameters = request.parameters
     if request.batch:
-        if isinstance(parameters, list | tuple) and parameters:
-            return [index_parameters(of_set) for of_set in parameters]
-        parameters = None
-    return [index_parameters(parameters)]
+        return parameters if isinstance(parameters, list | tuple) and parameters else [None]
+    return [parameters]

@@ -31,6 +31,29 @@ def test_only_the_periods_objects_are_fetched(ledger, write_hour, upload, tmp_pa
     assert found == ["date=2026-11-02"]
 
 
+def test_a_month_is_one_listing_of_each_table(ledger, write_hour, upload, bucket):
+    """Not one of each day; folders beside the days' hold nothing of them, and hide none."""
+    file = write_hour("2026-11-30T10:00", {"acme": (1, 1)})
+    url = upload()
+    for beside in (
+        "date=2026-11-30-copy",
+        "date=2026-11-30.bak",
+        "date=2026-11-300",
+        "date=2026-1",
+    ):
+        bucket.put_object(Bucket="books", Key=f"prod/ledger/{beside}/hour=10/{file.name}", Body=b"")
+    with S3Ledger(url) as remote:
+        asked = []
+        remote._client.meta.events.register(
+            "before-call.s3.ListObjectsV2", lambda params, **_: asked.append(params)
+        )
+        found = remote.objects(parse_month("2026-11"))
+    assert [key.removeprefix("prod/ledger/") for key in found] == [
+        str(file.relative_to(ledger).as_posix())
+    ]
+    assert len(asked) == 1
+
+
 def test_a_corrupt_object_is_named_by_its_key(ledger, write_hour, upload, bucket):
     """As in a folder: refused by name, or excluded and reported."""
     write_hour("2026-11-20T10:00", {"acme": (1, 1)})

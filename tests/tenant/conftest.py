@@ -1,13 +1,14 @@
 """The corpus of statements, read from tests/fixtures/sql, and helpers to ask for their tenants.
 
-A case is its name (`--> name`), what is expected (`--: …`), the summary (`--| …`) and the text up
-to the next case. Expected is what `shown` gives: session steps first, then tenants of the
-statement (`acme*2 bee`), other sources (`comment:acme`), `?` for undecided, `!kind` for misuse,
-`-` for nothing at all.
+A case is its name (`--> name`), what is expected (`--: …`), the summary (`--| …`), values of
+parameters of its own (`--= {"n": 5}`, if any), and the text up to the next case. Expected is what
+`shown` gives: session steps first, then tenants of the statement (`acme*2 bee`), other sources
+(`comment:acme`), `?` for undecided, `!kind` for misuse, `-` for nothing at all.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +24,8 @@ from tenantmetrics.tenant.resolve import Resolver
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "sql"
 _CASE = re.compile(
-    r"^--> (?P<name>\S+)\n--: (?P<expected>.*)\n--\|(?P<summary>.*)\n(?P<sql>(?:(?!^-->).*\n?)*)",
+    r"^--> (?P<name>\S+)\n--: (?P<expected>.*)\n--\|(?P<summary>.*)\n"
+    r"(?:--= (?P<values>.*)\n)?(?P<sql>(?:(?!^-->).*\n?)*)",
     re.MULTILINE,
 )
 VALUES: dict[str, Any] = {
@@ -47,14 +49,16 @@ class Case(NamedTuple):
     name: str
     expected: str
     summary: str
+    values: dict[str, Any]
     sql: str
 
 
 def corpus() -> Iterator[Case]:
     for path in sorted(FOLDER.glob("*.sql")):
         for found in _CASE.finditer(path.read_text(encoding="utf-8")):
-            name, expected, summary, sql = found.groups()
-            yield Case(path.stem, name, expected, summary.strip(), sql.rstrip("\n"))
+            name, expected, summary, values, sql = found.groups()
+            own = {**VALUES, **json.loads(values or "{}")}
+            yield Case(path.stem, name, expected, summary.strip(), own, sql.rstrip("\n"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -97,6 +101,7 @@ def parameters() -> Callable[..., list[dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def corpus_values(parameters) -> list[dict[str, Any]]:
+    """The values that a case has unless it has its own."""
     return parameters(**VALUES)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from tenantmetrics.records import SessionStep, SessionVerb
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.session.session_variables import ROLE, SEARCH_PATH
+from tenantmetrics.tenant.sql.budget import TooMuchWorkError
 from tenantmetrics.tenant.sql.operands import Operand, Values
 from tenantmetrics.tenant.sql.plan import StepPlan
 
@@ -15,6 +16,8 @@ __all__ = ["steps_of"]
 
 _NAMED_BY_PATTERN = frozenset({ROLE, SEARCH_PATH})
 _PROGRAM_NAME = "application_name"
+_STEPS = 10
+"""Of a session step, 2 µs."""
 _SETS = re.compile(r"\bset_config\b|\bset\s+(?:local\s+|session\s+)?[\w\"]+\.|\bexecute\b")
 
 
@@ -31,19 +34,36 @@ def steps_of(
     found: list[SessionStep] = []
     for plan in plans:
         verb = plan.verb
+        values.budget.left -= _STEPS
         if plan.body is not None:
-            found += _may_set(plan.body.string(values), vocabulary)
+            found += _may_set(_text(plan.body, values), vocabulary)
             continue
         if verb is not SessionVerb.SET and verb is not SessionVerb.RESET:
             found.append(SessionStep(verb, plan.name if isinstance(plan.name, str) else ""))
             continue
-        name = plan.name.string(values) if isinstance(plan.name, Operand) else plan.name
+        name = _text(plan.name, values) if isinstance(plan.name, Operand) else plan.name
         name = (name or "").lower()
         if name in _NAMED_BY_PATTERN or name in vocabulary.variables or name in vocabulary.setters:
             step = _step(plan, name, values, vocabulary)
             if step is not None:
                 found.append(step)
     return tuple(found)
+
+
+def _text(operand: Operand, values: Values) -> str | None:
+    """The text of an operand; None where it is not known, or takes too much to read."""
+    try:
+        return operand.string(values)
+    except TooMuchWorkError:
+        return None
+
+
+def _tenants(operand: Operand, values: Values) -> tuple[str, ...] | None:
+    """The tenants of an operand; None where they are not known, or take too much to read."""
+    try:
+        return operand.tenants(values)
+    except TooMuchWorkError:
+        return None
 
 
 def _may_set(body: str | None, vocabulary: Vocabulary) -> list[SessionStep]:
@@ -60,18 +80,18 @@ def _may_set(body: str | None, vocabulary: Vocabulary) -> list[SessionStep]:
 def _step(plan: StepPlan, name: str, values: Values, vocabulary: Vocabulary) -> SessionStep | None:
     local = plan.local
     if isinstance(local, Operand):
-        local = (local.string(values) or "").lower() in {"true", "t", "on", "yes", "1"}
+        local = (_text(local, values) or "").lower() in {"true", "t", "on", "yes", "1"}
     if plan.verb is SessionVerb.RESET:
         return SessionStep(SessionVerb.RESET, name, None, local)
     if name == _PROGRAM_NAME and not local:
         return None
     if name in _NAMED_BY_PATTERN:
-        text = plan.value.string(values) if plan.value is not None else None
+        text = _text(plan.value, values) if plan.value is not None else None
         if text is None:
             return SessionStep(SessionVerb.SET, name, None, local)
         tenant = vocabulary.of_role(text) if name == ROLE else vocabulary.of_search_path(text)
     else:
-        tenants = plan.value.tenants(values) if plan.value is not None else None
+        tenants = _tenants(plan.value, values) if plan.value is not None else None
         if tenants is None:
             return SessionStep(SessionVerb.SET, name, None, local)
         tenant = tenants[0] if tenants else None

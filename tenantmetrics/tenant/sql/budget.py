@@ -35,3 +35,12 @@ class Budget:
         self.left -= steps
         if self.left < 0:
             raise TooMuchWorkError
+
+    def demand(self, steps: int) -> None:
+        """Ask for steps that are taken when what needs them is done.
+
+        Raises:
+            TooMuchWorkError: There are not so many left.
+        """
+        if self.left < steps:
+            raise TooMuchWorkError

@@ -36,11 +36,10 @@ def build_restriction(facts: Facts, names: QueryScope) -> Restriction:
         names: What its names mean.
     """
     sink, optional = facts.main, facts.optional
-    if facts.parent is None and sink.constraints and _is_all(facts):
-        # However its tables are tied, all that is said of them is one value.
-        nodes = [node for _, node in sink.constraints]
-        if _are_one(nodes) and all(is_tenants(key) for key, _ in sink.constraints):
-            return nodes[0]
+    only = _only_value(facts)
+    if only is not None:
+        beside = [later() for later in facts.later] + facts.beside
+        return _with(only, beside)
     classes = _Classes()
     links = sink.links + optional.links
     names.budget.spend(_weight(sink) + _weight(optional))
@@ -84,27 +83,53 @@ def build_restriction(facts: Facts, names: QueryScope) -> Restriction:
         # What only narrows a class that all rows restrict says nothing new.
         if root in tenants and not (root in main and all(node is UNKNOWN for node in nodes))
     ]
+    return _with(whole, beside)
+
+
+def _with(whole: Restriction, beside: list[Restriction]) -> Restriction:
+    """What a query names, with what is read beside it."""
     # Open parts beside rows of nobody's are all that is read: `SELECT EXISTS (SELECT …)`.
     dropped = (CLEAR,) if whole is CLEAR else (CLEAR, OPEN)
     beside = [part for part in beside if part not in dropped]
     return Also(whole, tuple(beside)) if beside else whole
 
 
-def _is_all(facts: Facts) -> bool:
-    """Whether nothing is known but what columns of tables equal."""
+def _only_value(facts: Facts) -> Named | None:
+    """The one value that the query is restricted to, where nothing else is said of any.
+
+    However its tables are tied then, that is what it names. None where more is said than what
+    tenant columns equal, or where the ties alone tell whether the value restricts this query.
+    """
     sink, optional = facts.main, facts.optional
-    return not (
+    if (
         sink.choices
         or sink.parts
         or optional.constraints
         or optional.links
         or optional.choices
         or optional.parts
-        or facts.later
-        or facts.beside
         or facts.changes_all
         or facts.constants
-    )
+    ):
+        return None
+    said = sink.constraints
+    holds = bool(said)
+    outer = facts.parent
+    while outer is not None:
+        if outer.constants:
+            return None
+        around = outer.main.constraints
+        if not holds and around:
+            linked = {key for pair in sink.links for key in pair}
+            holds = any(key in linked for key, _ in around)
+        said = said + around
+        outer = outer.parent
+    if not holds or not _are_one([node for _, node in said]):
+        return None
+    if not all([is_tenants(key) for key, _ in said]):  # noqa: C419 - half of the time
+        return None
+    first = said[0][1]
+    return first if isinstance(first, Named) else None
 
 
 def _around(facts: Facts, classes: _Classes, names: QueryScope) -> tuple[_Constraints, set[Key]]:
@@ -116,7 +141,7 @@ def _around(facts: Facts, classes: _Classes, names: QueryScope) -> tuple[_Constr
         names.budget.spend(len(outer.main.links) + len(outer.main.constraints) // 8)
         for left, right in outer.main.links:
             classes.unite(left, right)
-        found += outer.main.constraints
+        found += outer.main.constraints or outer.given
         constants = constants | outer.constants
         outer = outer.parent
     return found, constants

@@ -227,6 +227,7 @@ def _add_derived(
     for name, node in derived.values.items():
         key: Key = (source.number, name)
         facts.constants.add(key)
+        facts.given.append((key, node))
         sink.constraints.append((key, node))
     if not restricted:
         facts.tables = facts.tables or opened
@@ -272,7 +273,8 @@ def _add_unnest(item: exp.Unnest, alias: str, names: QueryScope, facts: Facts, s
             key: Key = (source.number, name)
             known[name] = True
             facts.constants.add(key)
-            sink.constraints.append((key, Named(tuple(operands))))
+            facts.given.append((key, Named(tuple(operands))))
+            sink.constraints.append(facts.given[-1])
     names.add(alias or "unnest", source)
 
 

@@ -15,7 +15,7 @@ def are_guarded(tables: Iterable[tuple[str, str]], vocabulary: Vocabulary) -> bo
     """Whether all are PostgreSQL's own, everybody's, or guarded by row-level security.
 
     Args:
-        tables: Schema, or nothing, and name of each, lower case.
+        tables: Schema, or nothing, as PostgreSQL reads it, and name of each, lower case.
         vocabulary: The tenant's names, and the schema that knows the rest.
     """
     found = False

@@ -72,9 +72,11 @@ class _Groups:
                 self.tie(self._meant(side.table.lower()) for side in (part.this, part.expression))
             elif part is not None:
                 aliases, loose = self._spoken_of(part)
-                if loose and len(aliases) + loose > 1 and not self._one:
-                    # A column without its table's name may be any table's.
-                    aliases |= self._names.sources.keys()
+                if loose and len(aliases) + loose > 1:
+                    # A column without its table's name may be any table's; of those that are tied
+                    # already, the first stands for all.
+                    own = list(self._names.sources)
+                    aliases.update(own[:1] if self._one else own)
                     self._one = True
                 self.tie(aliases)
 

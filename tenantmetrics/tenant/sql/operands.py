@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,20 +15,22 @@ from tenantmetrics.tenant.identity.tenant_ids import (
 )
 from tenantmetrics.tenant.sql.array_literals import array_elements
 from tenantmetrics.tenant.sql.budget import Budget
+from tenantmetrics.tenant.sql.call_fields import field_of, is_of_nobody, plain_text
 from tenantmetrics.tenant.sql.literals import SLOT_NAME, Literal, Literals
 from tenantmetrics.tenant.sql.parameter_lists import texts_of
 
-__all__ = [
-    "MAX_EVALUATION_STEPS",
-    "Operand",
-    "Values",
-    "field_of",
-    "index_parameters",
-]
+__all__ = ["MAX_EVALUATION_STEPS", "Operand", "Values"]
 
 MAX_EVALUATION_STEPS = 60_000
-"""Names of tenants that are read, joined and compared for one set of parameters, 10 ms. A list of
-20,000 tenants takes 20,000 to 40,000."""
+"""Names of tenants that are read, joined and compared for one call, 10 ms. A list of 20,000 tenants
+takes 20,000 to 40,000."""
+_SHORT_CHARS = 1_024
+_CHARS_OF_A_STEP = 16
+"""A text that is read as one name is encoded and hashed, 3 to 15 ms a million characters."""
+_CHARS_OF_A_LIST = 128
+_ESCAPED_CHARS_OF_A_STEP = 20
+_STEPS_OF_A_NUMBER = {float: 5, int: 1, str: 1}
+"""An element of an array of numbers is written as PostgreSQL writes it first."""
 
 
 class Values:
@@ -37,6 +39,7 @@ class Values:
     Args:
         literals: By slot.
         parameters: Parameter dictionaries of the API by name.
+        budget: The steps that are left for the call; None for all that one may take.
 
     Attributes:
         budget: The steps that are left for evaluating the plan.
@@ -45,11 +48,46 @@ class Values:
 
     __slots__ = ("budget", "known", "literals", "parameters")
 
-    def __init__(self, literals: Literals, parameters: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        literals: Literals,
+        parameters: Mapping[str, Mapping[str, Any]],
+        budget: Budget | None = None,
+    ) -> None:
         self.literals = literals
         self.parameters = parameters
-        self.budget = Budget(MAX_EVALUATION_STEPS)
+        self.budget = Budget(MAX_EVALUATION_STEPS) if budget is None else budget
         self.known: dict[int, Any] = {}
+
+    def field(self, parameter: Mapping[str, Any], chars_of_a_step: int = _CHARS_OF_A_STEP) -> Any:
+        """The Field of a parameter that is about to be read.
+
+        Args:
+            parameter: Its dictionary, whatever a caller put there.
+            chars_of_a_step: Characters of a text that take a step to read.
+
+        Raises:
+            TooMuchWorkError: Its text takes more steps than are left.
+        """
+        field = field_of(parameter)
+        if field.__class__ is dict:
+            text = field.get("stringValue")
+            if text.__class__ is str and len(text) > _SHORT_CHARS:
+                self.budget.spend(len(text) // chars_of_a_step)
+        return field
+
+    def spend_on(self, texts: Collection[str]) -> None:
+        """Take the steps of many texts that are about to be read.
+
+        Args:
+            texts: Each is a name.
+
+        Raises:
+            TooMuchWorkError: They take more than are left.
+        """
+        chars = sum(map(len, texts))
+        if chars > _SHORT_CHARS * len(texts):
+            self.budget.spend(chars // _CHARS_OF_A_STEP)
 
 
 _READERS: dict[str, Callable[[str], str | None]] = {
@@ -101,7 +139,8 @@ class Operand:
     def tenants(self, values: Values) -> tuple[str, ...] | None:
         """The tenants it names: none for NULL and empty text; None where that is not known."""
         if self.separator is not None:
-            return self._separated(self.string(values), values.literals[self.separator].text)
+            text = self.string(values, _CHARS_OF_A_LIST)
+            return self._separated(text, values.literals[self.separator].text, values)
         if self.parameter is not None:
             return self.of_parameter(values.parameters.get(self.parameter), values)
         if self.slot is not None:
@@ -114,13 +153,14 @@ class Operand:
         """The tenants that a parameter in this place names; None where that is not known."""
         if given is None:
             return None
-        value = field_of(given)
         if self.many:
-            return self._whole(self._of_array(value), values)
+            value = values.field(given, _CHARS_OF_A_LIST)
+            return self._whole(self._of_array(value, values), values)
+        value = values.field(given)
         if not self.cast and not self.sign:
             found = from_field(value, given.get("typeHint"))
             return (found,) if found is not None else _nobody(value)
-        text = _plain(value)
+        text = plain_text(value)
         if text is None:
             return _nobody(value)
         return None if self._is_cut(text, values) else self.of_text(text)
@@ -133,7 +173,7 @@ class Operand:
             return self._of_literals(values.literals[slot : self.last + 1], values)
         if self.many:
             text = values.literals[slot].text
-            found = self._all(array_elements(text)) if text is not None else None
+            found = self._all(array_elements(text), values) if text is not None else None
             return self._whole(found, values)
         return self._of_written(values.literals[slot], values)
 
@@ -144,7 +184,7 @@ class Operand:
             return None
         kinds = {literal.number for literal in literals}
         if True not in kinds:
-            return self._all(texts)
+            return self._all(texts, values)
         if False not in kinds and not self.cast and not self.sign:
             numbers = [from_number(text) for text in texts]
             named = tuple([number for number in numbers if number is not None])
@@ -163,6 +203,7 @@ class Operand:
 
     def _of_parameters(self, names: tuple[str, ...], values: Values) -> tuple[str, ...] | None:
         """`IN (:t0, …, :t9999)`."""
+        values.budget.spend(len(names) // 2)
         given = names
         of_literals: tuple[str, ...] = ()
         # A literal's name comes before every parameter's.
@@ -177,10 +218,11 @@ class Operand:
         if texts is not None:
             if self.fits is not None and self._is_cut(max(texts, key=len), values):
                 return None
-            tenants = self._all(dict.fromkeys(texts))
+            distinct_texts = dict.fromkeys(texts)
+            tenants = self._all(distinct_texts, values)
             return None if tenants is None else tenants + of_literals
         found: list[str] = []
-        for name in names:
+        for name in dict.fromkeys(names):
             if name.startswith(SLOT_NAME):
                 slot = int(name.removeprefix(SLOT_NAME))
                 tenants = self._of_written(values.literals[slot], values)
@@ -191,17 +233,20 @@ class Operand:
             found += tenants
         return tuple(found)
 
-    def _separated(self, text: str | None, separator: str | None) -> tuple[str, ...] | None:
+    def _separated(
+        self, text: str | None, separator: str | None, values: Values
+    ) -> tuple[str, ...] | None:
         """`string_to_array(:tenants, ',')`."""
         if text is None or not separator:
             return None
-        return self._all(text.split(separator)) if text else ()
+        values.budget.demand(text.count(separator))
+        return self._all(text.split(separator), values) if text else ()
 
     def _whole(self, found: tuple[str, ...] | None, values: Values) -> tuple[str, ...] | None:
         """The elements of an array, if a cast to varchar(n)[] cuts none of them."""
         if self.fits is None or found is None:
             return found
-        return None if any(self._is_cut(text, values) for text in found) else found
+        return None if self._is_cut(max(found, key=len, default=""), values) else found
 
     def _is_cut(self, text: str, values: Values) -> bool:
         """Whether a cast to varchar(n) makes another text of it."""
@@ -232,11 +277,11 @@ class Operand:
             return bool(value.get("isNull"))
         return self.slot is None and self.text is None
 
-    def string(self, values: Values) -> str | None:
+    def string(self, values: Values, chars_of_a_step: int = _CHARS_OF_A_STEP) -> str | None:
         """The text itself, not read as a tenant; None for NULL and where it is not known."""
         if self.parameter is not None:
             given = values.parameters.get(self.parameter)
-            return _plain(field_of(given)) if given is not None else None
+            return plain_text(values.field(given, chars_of_a_step)) if given is not None else None
         return values.literals[self.slot].text if self.slot is not None else self.text
 
     def of_text(self, text: str) -> tuple[str, ...] | None:
@@ -262,75 +307,50 @@ class Operand:
         named = [read(text) if text else None for text in texts]
         return [() if tenant is None else (tenant,) for tenant in named]
 
-    def _all(self, elements: Iterable[str | None] | None) -> tuple[str, ...] | None:
+    def _all(self, elements: Iterable[str | None] | None, values: Values) -> tuple[str, ...] | None:
         if elements is None:
             return None
+        given = [element for element in elements if element]
+        values.spend_on(given)
         read = _QUICK_READERS.get(self.cast) if not self.sign else None
         if read is not None:
-            given = [element for element in elements if element]
             if read is from_text and are_plain(given):
                 return tuple(given)
             named = map(read, given)
             return tuple([tenant for tenant in named if tenant is not None])
+        if self.cast == ("number",) and not self.sign:
+            joined = "".join(given)
+            if joined.isdecimal() and joined.isascii():
+                return tuple([number.lstrip("0") or "0" for number in given])
         tenants: list[str] = []
-        for element in elements:
-            if element is not None:
-                found = self.of_text(element)
-                if found is None:
-                    return None
-                tenants += found
+        for element in given:
+            found = self.of_text(element)
+            if found is None:
+                return None
+            tenants += found
         return tuple(tenants)
 
-    def _of_array(self, value: Any) -> tuple[str, ...] | None:
-        if isinstance(value, Mapping) and isinstance(value.get("stringValue"), str):
-            return self._all(array_elements(value["stringValue"]))
+    def _of_array(self, value: Any, values: Values) -> tuple[str, ...] | None:
+        text = value.get("stringValue") if isinstance(value, Mapping) else None
+        if isinstance(text, str):
+            values.budget.demand(text.count(","))
+            if "\\" in text:
+                values.budget.spend(len(text) // _ESCAPED_CHARS_OF_A_STEP)
+            return self._all(array_elements(text), values)
         array = value.get("arrayValue") if isinstance(value, Mapping) else None
         if not isinstance(array, Mapping):
             return _nobody(value)
         for key, kind in (("stringValues", str), ("longValues", int), ("doubleValues", float)):
             elements = array.get(key)
             if isinstance(elements, list | tuple):
+                values.budget.demand(len(elements) * _STEPS_OF_A_NUMBER[kind])
                 texts = [
                     element if kind is str else from_number(str(element)) for element in elements
                 ]
-                return self._all([text for text in texts if isinstance(text, str)])
+                return self._all([text for text in texts if isinstance(text, str)], values)
         return None
-
-
-def field_of(parameter: Mapping[str, Any]) -> Any:
-    """The Field of a parameter dictionary, whatever a caller put there."""
-    return parameter.get("value") if isinstance(parameter, Mapping) else None
-
-
-def index_parameters(parameters: Any) -> Mapping[str, Mapping[str, Any]]:
-    """Parameters by name; of two with one name the first, whichever way they are looked up.
-
-    Only lists and tuples are read: botocore refuses anything else, and an iterator that was read
-    here would be empty when it does.
-    """
-    if isinstance(parameters, Mapping):
-        return parameters  # by name already: `capture.request.PythonValues`
-    if not isinstance(parameters, list | tuple):
-        return {}
-    return {
-        parameter["name"]: parameter
-        for parameter in reversed(parameters)
-        # Dictionaries by far most of them; to ask for a Mapping takes three times as long.
-        if (parameter.__class__ is dict or isinstance(parameter, Mapping))
-        and isinstance(parameter.get("name"), str)
-    }
 
 
 def _nobody(value: Any) -> tuple[str, ...] | None:
     """No tenant where the value is NULL or empty; not known where it is of another kind."""
-    if isinstance(value, Mapping) and (value.get("isNull") or value.get("stringValue") == ""):
-        return ()
-    return None
-
-
-def _plain(value: Any) -> str | None:
-    """A Field's value as PostgreSQL would write it, None where it has none."""
-    if not isinstance(value, Mapping) or value.get("isNull"):
-        return None
-    text = value.get("stringValue")
-    return text if isinstance(text, str) else from_field(value)
+    return () if is_of_nobody(value) else None

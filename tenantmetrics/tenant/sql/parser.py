@@ -30,6 +30,8 @@ _NO_NAMES = frozenset(
 )
 # The colon comes first, so that the search leaps from one to the next.
 _NAMED = re.compile(r":(?<![:\w]:)(\w++)")
+# A name in quotes may have a colon in it.
+_NAMED_OR_QUOTED = re.compile(rf'{_NAMED.pattern}|"[^"]*+"')
 # What a JSON path is given: a name, a parameter or a literal, never a query.
 _PASSED = r"(?:'[^']*+'|[\w.:\"]++)(?:\s*::\s*\w++)?\s++as\s++\"?\w++\"?"
 # Clauses that say nothing of rows, and that the parser does not know.
@@ -102,7 +104,7 @@ def parse_template(template: str) -> list[exp.Expr] | str:
     if ":" in template:
         names = set(_NAMED.findall(template))
         if not _NO_NAMES.isdisjoint(map(str.lower, names)) or any(map(_is_number, names)):
-            template = _NAMED.sub(_prefixed, template)
+            template = _NAMED_OR_QUOTED.sub(_prefixed, template)
     _thread.quiet = True
     try:
         if len(template) > _MAX_PARSED_TWICE:
@@ -140,7 +142,8 @@ def _is_number(name: str) -> bool:
 def _prefixed(found: re.Match[str]) -> str:
     """A parameter, with the prefix if its name is none to the parser."""
     name = found[1]
-    return f":{PREFIX}{name}" if _is_number(name) or name.lower() in _NO_NAMES else found[0]
+    is_none = name is not None and (_is_number(name) or name.lower() in _NO_NAMES)
+    return f":{PREFIX}{name}" if is_none else found[0]
 
 
 def _plainer(template: str) -> str:

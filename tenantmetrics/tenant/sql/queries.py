@@ -36,6 +36,7 @@ from tenantmetrics.tenant.sql.query_scope import (
     Key,
     QueryScope,
     Sink,
+    is_tenants,
 )
 from tenantmetrics.tenant.sql.restrictions import (
     IN_SESSION,
@@ -262,6 +263,7 @@ class Queries:
         star = False
         # Where tables are read too, what they are compared with has told more already.
         constants = facts.constants if not facts.tables else frozenset()
+        plain = _untied(facts) if facts.tables and facts.constants else constants
         for index, item in enumerate(node.expressions):
             inner = item.unalias()
             if isinstance(inner, exp.Star) or (
@@ -276,7 +278,7 @@ class Queries:
             name = (item.alias_or_name or f"?column{index}").lower()
             column = bare(inner)
             key = names.key(column) if isinstance(column, exp.Column) else None
-            columns[name] = key is not None and key not in constants
+            columns[name] = key is not None and key not in plain
             value = value_operand(inner)
             if isinstance(value, Operand):
                 values[name] = Named((value,))
@@ -287,6 +289,23 @@ class Queries:
             elif key in constants:
                 values.update(_constant(name, key, facts))
         return Derived(result, columns, star, values)
+
+
+def _untied(facts: Facts) -> set[Key]:
+    """The columns of plain values that equal no table's tenant column: `unnest(:states)`."""
+    untied = set(facts.constants)
+    around = facts.parent
+    while around is not None:
+        untied |= around.constants
+        around = around.parent
+    while tied := {
+        key
+        for pair in facts.main.links
+        for key, other in (pair, pair[::-1])
+        if key in untied and other not in untied and is_tenants(other)
+    }:
+        untied -= tied
+    return untied
 
 
 def _constant(name: str, key: Key | None, facts: Facts) -> Iterator[tuple[str, Restriction]]:

@@ -259,3 +259,5 @@ class Facts:
         """A data-changing CTE restricts its rows to nobody, whatever the rest says."""
         self.tables = False
         self.constants: set[Key] = set()
+        self.given: list[tuple[Key, Restriction]] = []
+        """What the constants are, which LATERAL reads before the rest of FROM is known."""

@@ -47,7 +47,8 @@ class Survey:
     Attributes:
         parts: The summary's tokens.
         functions: Calls of functions that PostgreSQL's grammar does not know, in order.
-        tables: Tables with their schema, CTEs left out, lower case.
+        tables: Tables with their schema, CTEs left out: the table in lower case, the schema as
+            PostgreSQL reads it.
         reads: Whether any table or CTE is read or written.
         mentions: Whether a tenant column occurs.
     """
@@ -141,7 +142,7 @@ def _table(node: exp.Table, found: Survey, ctes: set[str], vocabulary: Vocabular
     if isinstance(node.args.get("this"), exp.Func):
         return
     found.reads = True
-    name, schema = node.name, node.db
+    name, schema = node.name, _schema(node)
     if not name:
         return
     # What is changed is a table, whatever WITH queries have its name.
@@ -153,6 +154,15 @@ def _table(node: exp.Table, found: Survey, ctes: set[str], vocabulary: Vocabular
         names = names[-1:]
     text = ".".join(names)
     found.parts.append(f'"{text}"' if any(map(str.isspace, text)) else text)
+
+
+def _schema(node: exp.Table) -> str:
+    """The schema of a table; PostgreSQL reads it in lower case where it is not quoted."""
+    schema = node.args.get("db")
+    if not isinstance(schema, exp.Identifier):
+        return node.db
+    name: str = schema.args["this"]
+    return name if schema.args.get("quoted") else name.lower()
 
 
 def clipped(parts: list[str]) -> str:

@@ -107,6 +107,8 @@ class Named:
     def found(self, values: Values) -> Touched:
         """All of them, one share each; undecided where one is not known or none names anybody."""
         shares: dict[str, int] = {}
+        # Too few to be refused here; `evaluated` looks at them between the sets of a batch.
+        values.budget.left -= 2 * len(self.operands)
         for operand in self.operands:
             tenants = operand.tenants(values)
             if tenants is None:

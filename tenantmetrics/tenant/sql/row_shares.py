@@ -69,6 +69,7 @@ class SlotRows:
 
     def found(self, values: Values) -> Touched:
         """Weights are numbers of rows; a row that names nobody is nobody's."""
+        values.budget.spend(self.count)
         end = self.first + self.stride * self.count
         reader = Operand(slot=self.first, cast=self.cast)
         literals = values.literals.counted(range(self.first, end, self.stride))
@@ -99,6 +100,7 @@ class ParameterRows:
 
     def rows(self, values: Values) -> list[_Row]:
         """Whom they name."""
+        values.budget.spend(len(self.names))
         reader = Operand(cast=self.cast)
         texts = texts_of(self.names, values.parameters, is_cast=bool(self.cast))
         if texts is None:
@@ -110,6 +112,7 @@ class ParameterRows:
         by_text: dict[str, int] = {}
         for text, count in zip(texts, self.counts, strict=True):
             by_text[text] = by_text.get(text, 0) + count
+        values.spend_on(by_text)
         return list(zip(reader.of_texts(by_text), by_text.values(), strict=True))
 
 
@@ -133,6 +136,7 @@ class MixedRows:
 
     def found(self, values: Values) -> Touched:
         """Weights are numbers of rows; a row that names nobody is nobody's."""
+        values.budget.spend(len(self.slots))
         reader = Operand()
         literals = values.literals.counted(self.slots)
         rows: list[_Row] = [(reader.of_literal(literal), count) for literal, count in literals]

@@ -11,7 +11,7 @@ from tenantmetrics.tenant.sql.any_array import any_of, array_operands, query_of
 from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of
 from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, QueryScope, Sink
+from tenantmetrics.tenant.sql.query_scope import CLEAR, UNKNOWN, Facts, Key, QueryScope, Sink
 from tenantmetrics.tenant.sql.restrictions import (
     IN_SESSION,
     Named,
@@ -149,6 +149,8 @@ class ComparedColumns:
         if query is not None:
             if key is not None and not branch:
                 self._from_subquery(key, query, sink)
+            elif not branch and self._row_in_given(node.this, query, sink):
+                pass
             elif branch or not self._conditions.restricts(query, node.this, sink):
                 if key is not None:
                     sink.constraints.append((key, UNKNOWN))
@@ -166,6 +168,22 @@ class ComparedColumns:
         if isinstance(this, exp.Column) and self._names.has_several():
             self._other(this, [value_operand(item) for item in node.expressions], sink)
         self._conditions.unknown(node, sink)
+
+    def _row_in_given(self, this: exp.Expr, query: exp.Expr, sink: Sink) -> bool:
+        """`(id, tenant_id) IN (SELECT … FROM unnest(:ids, :tenants))`; False for any other."""
+        keys = [self._conditions.key(column) for column in elements(bare(this)) or ()]
+        if not any(keys):
+            return False
+        given = self._queries.derive(query, self._names, self._facts)
+        if given.node is not CLEAR or given.star:
+            return False
+        found = [
+            (key, given.values[name])
+            for key, name in zip(keys, given.columns, strict=False)
+            if key is not None and name in given.values
+        ]
+        sink.constraints += found
+        return bool(found)
 
     def _row_in(self, columns: list[exp.Expr], node: exp.In, sink: Sink) -> None:
         """`(tenant_id, id) IN ((:t, 1), …)`."""

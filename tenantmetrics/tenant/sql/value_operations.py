@@ -25,7 +25,7 @@ class Unclear(Enum):
 
 
 SOME, UNTOLD = Unclear.SOME, Unclear.UNTOLD
-INTEGER = re.compile(r"\s*[+-]?[0-9]{1,30}\s*")
+INTEGER = re.compile(r"\s*+[+-]?+[0-9]{1,30}+\s*+")
 _TRUE = frozenset({"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"})
 _FALSE = frozenset({"f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0"})
 _OF_A_TYPE = frozenset("0123456789+-.{([\\")

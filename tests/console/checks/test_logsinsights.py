@@ -192,3 +192,9 @@ def test_any_text_gives_lines_and_no_exception(text):
         found = log_query_faults(text, ours=ours)
         assert all("\n" not in one for one in found)
         view_fault(text, "timeSeries")
+
+
+def test_a_slash_in_a_calculation_is_no_regular_expression():
+    """Two divisions do not swallow what stands between them."""
+    text = "SOURCE 'x' | stats max(@a) / 2 as b, nosuch(@c) / 3 as d by bin(1m)"
+    assert any("no function 'nosuch'" in one for one in log_query_faults(text))

@@ -8,18 +8,19 @@ import pytest
 
 from tenantmetrics.dataapi.capture import request_of
 
-MINIMUM = 1_500
+MINIMUM = 2_100
 
 
 VALUE = re.compile(r"(?<![:\w'\[]):(t|u|id)\b(?!')")
 
 
 @pytest.fixture
-def claimed(resolver, corpus_values, shown):
-    """What a text claims with the corpus's values, in the corpus's short form."""
+def claimed(resolver, parameters, shown):
+    """What a text claims with a case's values, in the corpus's short form."""
 
-    def ask(sql):
-        params = {"sql": sql, "parameters": corpus_values, "transactionId": "t"}
+    def ask(case, sql):
+        values = parameters(**case.values)
+        params = {"sql": sql, "parameters": values, "transactionId": "t"}
         return shown(resolver.claims(request_of("ExecuteStatement", params)))
 
     return ask
@@ -36,15 +37,15 @@ def _wrong(cases, expected, found):
 
 def test_each_statement_gives_its_expected_claims(cases_of_file, claimed):
     """Sources, tenants, weights, session steps, conflicts: all as the fixture says."""
-    wrong = _wrong(cases_of_file, lambda case: case.expected, lambda case: claimed(case.sql))
+    wrong = _wrong(cases_of_file, lambda case: case.expected, lambda case: claimed(case, case.sql))
     assert not wrong, wrong
 
 
-def test_each_statement_gives_its_expected_summary(cases_of_file, resolver, corpus_values):
+def test_each_statement_gives_its_expected_summary(cases_of_file, resolver, parameters):
     """The summary is what the fixture says, and the same when the statement is seen again."""
 
     def summary(case):
-        params = {"sql": case.sql, "parameters": corpus_values}
+        params = {"sql": case.sql, "parameters": parameters(**case.values)}
         twice = [resolver.claims(request_of("ExecuteStatement", params)).summary for _ in range(2)]
         return twice[0] if twice[0] == twice[1] else twice
 
@@ -59,15 +60,12 @@ def test_the_corpus_is_large_and_its_names_are_unique(cases):
     assert len(names) >= MINIMUM
 
 
-def test_statements_with_values_inlined_name_the_same_tenants(
-    cases_of_file, claimed, corpus_values
-):
+def test_statements_with_values_inlined_name_the_same_tenants(cases_of_file, claimed):
     """An ORM that writes values into its text is understood like one that sends parameters."""
-    values = {p["name"]: p["value"].get("stringValue") for p in corpus_values}
 
     def inlined(case):
         # A parameter in a string or a comment is none, and stays; the claims must not change.
-        return claimed(VALUE.sub(lambda found: "'" + values[found.group(1)] + "'", case.sql))
+        return claimed(case, VALUE.sub(lambda found: f"'{case.values[found.group(1)]}'", case.sql))
 
     wrong = _wrong(cases_of_file, lambda case: case.expected, inlined)
     assert not wrong, wrong
@@ -78,6 +76,6 @@ def test_what_a_name_looks_like_does_not_matter(cases_of_file, claimed):
     wrong = _wrong(
         cases_of_file,
         lambda case: case.expected,
-        lambda case: claimed(f"\n\t /* report */ {case.sql}"),
+        lambda case: claimed(case, f"\n\t /* report */ {case.sql}"),
     )
     assert not wrong, wrong

@@ -156,11 +156,12 @@ def test_no_setting_names_a_wrong_tenant(world, make_resolver, statements_at_ran
 
 
 @pytest.mark.long
-def test_of_thousands_no_setting_names_a_wrong_tenant(world, make_resolver, statements_at_random):
-    """Other statements each time; a message has the seed that repeats them."""
+def test_of_thousands_no_setting_names_a_wrong_tenant(
+    world, make_resolver, statements_at_random, seed
+):
+    """Other statements each time; a failure prints what repeats them."""
     judge, settings, more = world
     resolver = make_resolver(**settings)
-    seed = random.SystemRandom().getrandbits(32)
     wrong, named, ran = judged(judge, resolver, statements_at_random(seed, *more), IN_LONG_TEST)
     assert not wrong, "\n".join(wrong[:20])
     assert named >= NAMED_AT_LEAST * IN_LONG_TEST

@@ -109,18 +109,14 @@ def _node(
     if several and vocabulary.schema is not None:
         # Keys decide then what belongs together.
         raise NotPlainError
-    if not several:
-        (query,) = queries
-        restricting = [part for part in query.where if part.named is not None]
-        if len(restricting) <= 1 and not any(part.other for part in query.where):
-            return restricting[0].named or OPEN if restricting else OPEN
     budget = Budget(MAX_STEPS)
-    restrictions = PlainRestrictions(QueryScope(None, vocabulary, budget))
-    if shown:
-        node = restrictions.of_query(queries[0], Facts())
-        node = node if node is CLEAR else Also(CLEAR, (node,))
+    values = reader.values
+    node: Restriction
+    if reader.all_hold and not shown and len(queries) == 1 and _are_one(values):
+        # However its tables are tied, all that is said of them is one value, or nothing.
+        node = values[0] if values else OPEN
     else:
-        node = rows_of_any([restrictions.of_query(query) for query in queries])
+        node = _of_queries(queries, QueryScope(None, vocabulary, budget), shown=shown)
     if not several or (isinstance(node, Fixed) and node in NAME_NOBODY):
         return node
     graph = ReachGraph(budget)
@@ -139,6 +135,20 @@ def _node(
 
 _OF_ONE_TABLE = 2
 """Words of the summary of a statement about one table: `SELECT bookings`."""
+
+
+def _are_one(values: list[Named]) -> bool:
+    """Whether all are the same value."""
+    return all([value == values[0] for value in values])  # noqa: C419 - half of the time
+
+
+def _of_queries(queries: list[PlainQuery], names: QueryScope, *, shown: bool) -> Restriction:
+    """Whom the queries name, before it is known whether their tables are closed."""
+    restrictions = PlainRestrictions(names)
+    if shown:
+        node = restrictions.of_query(queries[0], Facts())
+        return node if node is CLEAR else Also(CLEAR, (node,))
+    return rows_of_any([restrictions.of_query(query) for query in queries])
 
 
 def _planned(reader: PlainReader, node: Restriction, vocabulary: Vocabulary) -> Plan:

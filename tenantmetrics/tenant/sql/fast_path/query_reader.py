@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.fast_path import grammar
@@ -22,6 +23,8 @@ from tenantmetrics.tenant.sql.template import slot_of_number, slot_of_string
 __all__ = ["PlainReader"]
 
 _MAX_LEVELS = 12
+_MOST_VALUES = 1_024
+"""Parameters that an application has, and places of literals, 0.5 kB each."""
 _RANKS = frozenset(["row_number", "rank", "dense_rank"])
 """Functions of no arguments that only a window has."""
 
@@ -38,14 +41,18 @@ class PlainReader:
         shape: Their letters.
         columns: The tenant columns.
         summary: What it does and to which tables, in the order of the text.
-        tables: Schema and name of each table, lower case, WITH queries left out.
+        tables: Schema and name of each table, WITH queries left out: the name in lower case, the
+            schema as PostgreSQL reads it.
         of_schemas: The tenants that its tables' schemas name.
         compares: Whether a condition compares a tenant column.
+        values: What tenant columns are compared with, in the order of the text.
+        all_hold: Whether each condition holds for the whole statement: it has no LEFT JOIN, nothing
+            negated, and reads from tables alone.
     """
 
     __slots__ = (
-        "_count", "_levels", "_values", "_vocabulary", "_with", "_written", "columns", "compares",
-        "of_schemas", "shape", "summary", "tables", "tokens",
+        "_count", "_levels", "_vocabulary", "_with", "_written", "all_hold", "columns", "compares",
+        "of_schemas", "shape", "summary", "tables", "tokens", "values",
     )  # fmt: skip
 
     def __init__(self, tokens: list[str], vocabulary: Vocabulary) -> None:
@@ -54,13 +61,14 @@ class PlainReader:
         self.columns = vocabulary.columns
         self._with: dict[str, PlainQuery] = {}
         self._written: dict[str, str] = {}
-        self._values: dict[tuple[str, ...], Named] = {}
         self._count = self._levels = 0
         self.shape = grammar.shape_of(tokens)
         self.summary: list[str] = []
         self.tables: list[tuple[str, str]] = []
         self.of_schemas: list[str] = []
         self.compares = False
+        self.values: list[Named] = []
+        self.all_hold = True
 
     def match(self, expression: re.Pattern[str], at: int) -> re.Match[str]:
         """What stands at a place.
@@ -104,7 +112,7 @@ class PlainReader:
                 # Not itself and not another WITH query, but a table of that name.
                 raise NotPlainError
             describe(self, query)
-            query.named = True
+            query.named, self.all_hold = True, False
             self._with[name] = query
         query, at = self._branch(at)
         found_queries = [query]
@@ -162,7 +170,8 @@ class PlainReader:
             if join["comma"]:
                 source.comma = True
                 continue
-            source.left = join["left"] is not None
+            if join["left"] is not None:
+                source.left, self.all_hold = True, False
             if shape.startswith("1", at):
                 at = self._using(query, source, at)
                 continue
@@ -206,6 +215,7 @@ class PlainReader:
         inner = None
         if self.shape.startswith("(S", at):
             inner, at = self.inside(at + 1, None)
+            self.all_hold = False
             describe(self, inner)
             found = self.match(grammar.ALIAS, at)
             alias = self.scope_name(found.end() - 1)
@@ -216,22 +226,30 @@ class PlainReader:
             alias = self.scope_name(found.end() - 1)
             if name in self._vocabulary.tables or name in self.columns:
                 raise NotPlainError
-            schema = self.tokens[start].strip('"') if end - start > 1 else ""
+            schema = self._schema(start) if end - start > 1 else ""
             inner = self._with.get(name) if not schema else None
-            self._spoken_of(schema, self.tokens[end - 1].strip('"'), inner)
+            written = self.tokens[start].strip('"') if schema else ""
+            self._spoken_of(schema, written, self.tokens[end - 1].strip('"'), inner)
         if alias in query.sources or alias in self.columns:
             raise NotPlainError
         query.sources[alias] = PlainSource(self._count, inner)
         self._count += 1
         return found.end()
 
-    def _spoken_of(self, schema: str, name: str, with_query: PlainQuery | None) -> None:
+    def _schema(self, at: int) -> str:
+        """A schema; PostgreSQL reads it in lower case where it is not quoted."""
+        token = self.tokens[at]
+        return token.strip('"') if token.startswith('"') else token.lower()
+
+    def _spoken_of(
+        self, schema: str, written: str, name: str, with_query: PlainQuery | None
+    ) -> None:
         tenant = self._vocabulary.of_schema(schema) if schema else None
         if tenant is not None:
             self.of_schemas.append(tenant)
         if with_query is None:
-            self.tables.append((schema.lower(), name.lower()))
-        shown = f"{schema}.{name}" if schema and tenant is None else name
+            self.tables.append((schema, name.lower()))
+        shown = f"{written}.{name}" if schema and tenant is None else name
         self.summary.append(f'"{shown}"' if any(map(str.isspace, shown)) else shown)
 
     def source_if_told(self, query: PlainQuery, start: int, end: int) -> PlainSource | None:
@@ -259,34 +277,24 @@ class PlainReader:
         return source
 
     def named(self, start: int, end: int) -> Named:
-        """The tenant that a parameter or a literal names: one node for all places that it is in."""
-        key = tuple(self.tokens[start:end])
-        found = self._values.get(key)
+        """The tenant that a parameter or a literal names.
+
+        Raises:
+            NotPlainError: Its cast says something of its own, or it is no tenant's value.
+        """
+        tokens = self.tokens
+        found = _named(tokens[start], tokens[end - 1].lower() if end - start > 1 else "")
         if found is None:
-            found = self._values[key] = Named((self.operand(start, end),))
+            raise NotPlainError
         return found
 
     def operand(self, start: int, end: int) -> Operand:
-        """A parameter or a literal, with its cast."""
-        value = self.tokens[start]
-        cast: tuple[str, ...] = ()
-        if end - start > 1:
-            name = grammar.CASTS.get(self.name(end - 1))
-            if name is None:
-                raise NotPlainError
-            cast = (name,)
-        first = value[0]
-        if first == ":":
-            return Operand(parameter=value[1:], cast=cast)
-        if first != "'":
-            slot = slot_of_number(value)
-        elif (ends := range_of_string(value[1:-1])) is not None:
-            return Operand(slot=ends[0], last=ends[1], cast=cast)
-        else:
-            slot = slot_of_string(value[1:-1])
-        if slot is None:
-            raise NotPlainError
-        return Operand(slot=slot, cast=cast)
+        """A parameter or a literal, with its cast.
+
+        Raises:
+            NotPlainError: As `named`.
+        """
+        return self.named(start, end).operands[0]
 
     def mentions_tenant(self, start: int, end: int) -> bool:
         """Whether a tenant column is among some tokens: a row that is given to somebody."""
@@ -297,8 +305,30 @@ class PlainReader:
         if self.compares:
             return True
         columns = self.columns
+        behind = f"{self.shape[1:]};"
+        # What stands before a dot is a table or its schema.
         return any(
-            token.strip('"').lower() in columns
-            for token, kind in zip(self.tokens, self.shape, strict=True)
-            if kind == "n"
+            kind == "n" and after != "." and token.strip('"').lower() in columns
+            for token, kind, after in zip(self.tokens, self.shape, behind, strict=True)
         )
+
+
+@lru_cache(maxsize=_MOST_VALUES)
+def _named(value: str, type_: str) -> Named | None:
+    """What a parameter or a literal names: one node for all places that it is in."""
+    cast: tuple[str, ...] = ()
+    if type_:
+        name = grammar.CASTS.get(type_)
+        if name is None:
+            return None
+        cast = (name,)
+    first = value[0]
+    if first == ":":
+        return Named((Operand(parameter=value[1:], cast=cast),))
+    if first != "'":
+        slot = slot_of_number(value)
+    elif (ends := range_of_string(value[1:-1])) is not None:
+        return Named((Operand(slot=ends[0], last=ends[1], cast=cast),))
+    else:
+        slot = slot_of_string(value[1:-1])
+    return None if slot is None else Named((Operand(slot=slot, cast=cast),))

@@ -96,7 +96,8 @@ def _exists(
     reader: PlainReader, query: PlainQuery, match: re.Match[str], found: PlainCondition
 ) -> int:
     """`EXISTS (SELECT …)`, or NOT."""
-    found.negated = match["exists"][0] == "~"
+    if match["exists"][0] == "~":
+        found.negated, reader.all_hold = True, False
     found.query, at = reader.inside(match.end(), query)
     if match["exists"].startswith("~("):
         if not reader.shape.startswith(")", at):
@@ -133,6 +134,7 @@ def _of_column(
         found.source = reader.source_of(query, start, end)
         found.named = _named(reader, match)
         reader.compares = True
+        reader.values.append(found.named)
     elif several and found.needs:
         found.source = reader.source_if_told(query, start, end)
     return match.end()
@@ -157,7 +159,8 @@ def _in_query(
     """`column IN (SELECT column …)`, or `=`: the two columns are equal, unless it is NOT IN."""
     if found.column in reader.columns:
         raise NotPlainError
-    found.negated = match["query"][0] == "~"
+    if match["query"][0] == "~":
+        found.negated, reader.all_hold = True, False
     found.source = reader.source_if_told(query, *match.span("column"))
     found.query, at = reader.inside(match.end(), query)
     if not found.negated:

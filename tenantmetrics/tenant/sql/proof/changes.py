@@ -6,15 +6,21 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
 from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts
 from tenantmetrics.tenant.sql.proof.key_names import OF_KEY
 from tenantmetrics.tenant.sql.proof.relations import WithQuery, without_inward
-from tenantmetrics.tenant.sql.restrictions import Named
+from tenantmetrics.tenant.sql.restrictions import IN_SESSION, Named, Restriction
 from tenantmetrics.tenant.sql.saved_rows import saved_tenant
 from tenantmetrics.tenant.sql.schema_conflicts import overwrites_by_key
 from tenantmetrics.tenant.sql.sqlglot_trees import read_from, unwrapped
-from tenantmetrics.tenant.sql.value_expressions import bare, value_operand
+from tenantmetrics.tenant.sql.value_expressions import (
+    SESSION,
+    SessionValue,
+    bare,
+    value_operand,
+)
 
 if TYPE_CHECKING:
     from tenantmetrics.tenant.sql.proof.closing import Reach
@@ -52,8 +58,7 @@ class ReachChanges:
         self._reach.with_queries.enter(node, scope)
         if isinstance(node, exp.Insert):
             self._beside_insert(node, scope)
-            self._insert(node, scope, holds)
-            return _returned(node)
+            return _returned(node, self._insert(node, scope, holds))
         if isinstance(node, exp.Merge):
             self._merge(node, scope)
             return Relation()
@@ -100,40 +105,65 @@ class ReachChanges:
             # The row that is there may be anybody's, whatever its table.
             self._graph.source(table=True)
 
-    def _insert(self, node: exp.Insert, scope: ReachScope, holds: Holds) -> None:
-        """What it writes is its tenant's by its values; what it reads is a query's."""
+    def _insert(self, node: exp.Insert, scope: ReachScope, holds: Holds) -> tuple[int, ...]:
+        """What it writes is its tenant's by its values; what it reads is a query's.
+
+        Returns:
+            The sources whose tenants' the written rows are; none where nothing tells.
+        """
         if node.expression is None:
-            return
+            return ()
         body = unwrapped(node.expression)
-        if (
-            isinstance(body, exp.Select)
-            and (defaults := _defaults(body, scope))
-            and self._is_value(node.this, body.expressions)
-            and not overwrites_by_key(node, self._vocabulary)
-        ):
-            # Defaults that are copied to a tenant: what is written is that tenant's.
-            for select, of_select in defaults:
-                self._beside_defaults(select, of_select)
-            return
+        if isinstance(body, exp.Select) and (copied := self._copied(node, body, scope)) is not None:
+            return copied
         relation = self._reach.query(node.expression, scope, holds)
-        if not isinstance(node.this, exp.Schema) and relation.star is None:
-            # Which of the columns gets a value is not told: it may be the tenant's.
-            if isinstance(body, exp.Values) or self._may_write_values(body, relation):
-                self._graph.source(table=True)
-            return
-        index = self._tenant_index(node.this)
+        if isinstance(node.this, exp.Schema) or relation.star is not None:
+            return self._selected(self._tenant_index(node.this), relation)
+        # Which of the columns gets a value is not told: it may be the tenant's.
+        if isinstance(body, exp.Values) or self._may_write_values(body, relation):
+            self._graph.source(table=True)
+        return ()
+
+    def _copied(
+        self, node: exp.Insert, body: exp.Select, scope: ReachScope
+    ) -> tuple[int, ...] | None:
+        """Defaults that are copied to a tenant: what is written is that tenant's.
+
+        Returns:
+            As `_insert`; None for any other INSERT.
+        """
+        defaults = _defaults(body, scope)
+        value = self._value(node.this, body.expressions) if defaults else None
+        if value is None or overwrites_by_key(node, self._vocabulary):
+            return None
+        for select, of_select in defaults:
+            self._beside_defaults(select, of_select)
+        if not isinstance(node.parent, exp.CTE):
+            # Nobody reads what it returns.
+            return ()
+        return self._written(IN_SESSION if value is SESSION else Named((value,)))
+
+    def _selected(self, index: int | None, relation: Relation) -> tuple[int, ...]:
+        """Rows of a query or of VALUES, whose tenant is the column at a place."""
         outputs = list(relation.outputs.values())
         if index is None or index >= len(outputs):
-            return
+            return ()
         written = outputs[index]
         if written.value is not None:
             # A value that a query around it passes on is written all the same.
-            self._graph.restrict(self._graph.source(), written.value)
-        elif written.name not in self._vocabulary.columns and not set(written.sources).isdisjoint(
-            self._graph.tables
-        ):
+            return self._written(written.value)
+        if written.name in self._vocabulary.columns:
+            return written.sources if written.whole else ()
+        if not set(written.sources).isdisjoint((*self._graph.tables, *self._graph.uses)):
             # Whatever another column holds is written as the tenant.
             self._graph.source(table=True)
+        return ()
+
+    def _written(self, value: Restriction) -> tuple[int, ...]:
+        """Rows that are written for a tenant: a source, which closes what has their keys."""
+        number = self._graph.source()
+        self._graph.restrict(number, value)
+        return (number,)
 
     def _may_write_values(self, body: exp.Expr, relation: Relation) -> bool:
         """Whether one of the columns, in one of the branches, may be a value and no table's."""
@@ -167,14 +197,16 @@ class ReachChanges:
         found = [(ranks[name], index) for index, name in enumerate(columns) if name in ranks]
         return min(found)[1] if found else None
 
-    def _is_value(self, target: exp.Expr | None, items: list[exp.Expr]) -> bool:
-        """Whether the tenant column that is written gets a value."""
+    def _value(
+        self, target: exp.Expr | None, items: list[exp.Expr]
+    ) -> Operand | SessionValue | None:
+        """The value that the tenant column gets; None where it is none."""
         index = self._tenant_index(target)
         if index is None or index >= len(items):
-            return False
+            return None
         if any(item.find(exp.Star) for item in items[: index + 1]):
-            return False
-        return value_operand(items[index].unalias()) is not None
+            return None
+        return value_operand(items[index].unalias())
 
     def _merge(self, node: exp.Merge, outer: ReachScope) -> None:
         """Each WHEN is a join of its own, which keeps what it touches without a partner."""
@@ -190,7 +222,7 @@ class ReachChanges:
                 and isinstance(using, exp.Table)
                 and not isinstance(outer.cte(using.name.lower()), WithQuery)
                 and isinstance(then.expression, exp.Tuple)
-                and self._is_value(then.this, then.expression.expressions)
+                and self._value(then.this, then.expression.expressions) is not None
             ):
                 continue
             scope = ReachScope(outer.parent, self._vocabulary)
@@ -217,16 +249,24 @@ class ReachChanges:
             self._conditions.opaque(returning, outer)
 
 
-def _returned(node: exp.Insert) -> Relation:
-    """The columns of RETURNING, which are the written rows' own."""
+def _returned(node: exp.Insert, sources: tuple[int, ...]) -> Relation:
+    """The columns of RETURNING, which are the written rows' own.
+
+    Args:
+        node: The INSERT.
+        sources: Those whose tenants' the rows are.
+    """
     relation = Relation()
+    whole = bool(sources)
     returning = node.args.get("returning")
     for item in returning.expressions if returning is not None else []:
         column = bare(item.unalias())
         if isinstance(column, exp.Star):
-            relation.star = Output()
+            relation.star = Output(sources, whole=whole, inward=False)
         elif isinstance(column, exp.Column):
-            relation.outputs[item.alias_or_name.lower()] = Output(name=column.name.lower())
+            name = column.name.lower()
+            output = Output(sources, name, whole, inward=not whole)
+            relation.outputs[item.alias_or_name.lower()] = output
     return relation
 
 
@@ -242,14 +282,15 @@ def _defaults(select: exp.Select, scope: ReachScope) -> list[tuple[exp.Select, R
     """
     found: list[tuple[exp.Select, ReachScope]] = []
     while True:
-        items = read_from(select)
-        if select.args.get("with_") or len(items) > 1:
+        if select.args.get("with_"):
             return []
+        items = [item.this if isinstance(item, exp.Join) else item for item in read_from(select)]
+        items = [item for item in items if not _is_given(item, scope)]
         found.append((select, scope))
         if not items:
             return found
         source = items[0]
-        if not isinstance(source, exp.Table) or source.args.get("joins"):
+        if len(items) > 1 or not isinstance(source, exp.Table) or source.args.get("joins"):
             return []
         handed_on = None if source.args.get("db") else scope.cte(source.name.lower())
         if handed_on is None:
@@ -258,6 +299,17 @@ def _defaults(select: exp.Select, scope: ReachScope) -> list[tuple[exp.Select, R
         if not isinstance(body, exp.Select) or len(found) > _MAX_HANDED_ON:
             return []
         select, scope = body, handed_on.scope  # type: ignore[attr-defined]
+
+
+def _is_given(item: exp.Expr, scope: ReachScope) -> bool:
+    """Whether a source has no rows but values: `unnest(:ids)`, VALUES, a WITH query of them."""
+    if isinstance(item, exp.Table):
+        query = None if item.args.get("db") else scope.cte(item.name.lower())
+        if not isinstance(query, WithQuery) or query.recursive:
+            return False
+        item = unwrapped(query.node.this)
+        return isinstance(item, exp.Select) and item.find(exp.Table) is None
+    return isinstance(item, exp.Unnest | exp.Values) and item.find(exp.Table) is None
 
 
 _MAX_HANDED_ON = 8

@@ -127,8 +127,7 @@ class Reach:
             relation = self.changes.change(node, scope)
         if cut:
             without_inward(relation)
-        graph = self.graph
-        relation.tables = tuple(number for number in graph.tables if number >= start)
+        relation.tables = self.graph.read_since(start)
         return relation
 
     def _select(

@@ -13,7 +13,17 @@ from tenantmetrics.tenant.identity.schema_file import TableFacts
 from tenantmetrics.tenant.sql.proof.key_names import PLACE
 from tenantmetrics.tenant.sql.restrictions import Restriction
 
-__all__ = ["Binding", "Output", "ReachScope", "Relation"]
+__all__ = ["Binding", "Output", "ReachScope", "Relation", "unnamed"]
+
+
+def unnamed(kind: str, which: object) -> str:
+    """The name of a column that has none in its source; another for each, and never a key's.
+
+    Args:
+        kind: What it begins with, which says what it may be.
+        which: Its place, or what it is called here.
+    """
+    return f"{kind}{which}\0"
 
 
 class Output(NamedTuple):
@@ -26,6 +36,7 @@ class Output(NamedTuple):
         inward: A condition on it restricts these sources.
         value: What a column of plain values names.
         of: The tables whose column it is, where the schema knows them; empty where it does not.
+        origin: The sources that its name is one in, where `sources` stand for several of them.
     """
 
     sources: tuple[int, ...] = ()
@@ -34,6 +45,11 @@ class Output(NamedTuple):
     inward: bool = True
     value: Restriction | None = None
     of: tuple[TableFacts, ...] = ()
+    origin: tuple[int, ...] = ()
+
+    def standing_in(self, number: int) -> Output:
+        """The same column as one of a source that stands for all of a query."""
+        return self._replace(sources=(number,), origin=self.origin or self.sources)
 
 
 @dataclass(slots=True)
@@ -43,7 +59,7 @@ class Relation:
     Attributes:
         outputs: Its columns by name, in order.
         star: What columns that are not listed come from.
-        tables: The sources inside.
+        tables: The sources inside: tables, and what stands for the WITH queries that it reads.
         table: The name of the table that it is; empty for what a query gives.
     """
 
@@ -60,7 +76,8 @@ class Relation:
                 # Rows of two tables have it in common: it is told with its table's name.
                 return self.star._replace(name=f"{self.table} {PLACE}") if self.table else None
             # What two NULs begin is of no known name, whatever it is called.
-            return self.star if self.star.name.startswith("\0\0") else self.star._replace(name=name)
+            unknown = self.star.name.startswith("\0\0")
+            return self.star._replace(name=unnamed(self.star.name, name) if unknown else name)
         return found
 
 

@@ -11,7 +11,7 @@ from tenantmetrics.tenant.sql.any_array import any_of, array_operands, query_of
 from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of
 from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope
+from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, unnamed
 from tenantmetrics.tenant.sql.proof.joins import Holds
 from tenantmetrics.tenant.sql.proof.key_names import is_key_name
 from tenantmetrics.tenant.sql.restrictions import (
@@ -97,7 +97,7 @@ class ReachComparisons:
                 return True
             element = self._ties.side(array, scope)
             if element is not None:
-                self._ties.tie(output, element._replace(name="\0"), holds)
+                self._ties.tie(output, element._replace(name=unnamed("\0", element.name)), holds)
                 return True
         if isinstance(inner, GIVEN) and output.name in self._columns:
             self._ties.restrict(output, first_given(inner), holds)

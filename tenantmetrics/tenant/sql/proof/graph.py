@@ -22,12 +22,15 @@ class ReachGraph:
 
     Attributes:
         tables: The numbers of tables, which all have to be closed.
+        uses: The numbers that stand for WITH queries where they are read.
         restricted: What a source's tenant column is compared with.
     """
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self.tables: list[int] = []
+        self.uses: list[int] = []
+        self._elsewhere: set[int] = set()
         self.restricted: dict[int, list[Restriction]] = {}
         self._telling: set[int] = set()
         self._count = 0
@@ -48,6 +51,23 @@ class ReachGraph:
         if table:
             self.tables.append(number)
         return number
+
+    def read_since(self, start: int) -> tuple[int, ...]:
+        """The tables that a query reads, and what stands for WITH queries, without those in them.
+
+        Args:
+            start: The number of its first source.
+        """
+        self.budget.spend((len(self.tables) + len(self.uses)) // 8)
+        return tuple(
+            number
+            for number in (*self.tables, *self.uses)
+            if number >= start and number not in self._elsewhere
+        )
+
+    def set_apart(self, start: int) -> None:
+        """What was read since then is a WITH query's, and not its reader's."""
+        self._elsewhere.update(range(start, self._count))
 
     @property
     def next(self) -> int:
@@ -106,6 +126,8 @@ class ReachGraph:
                 if len({self._root(candidate) for candidate in candidates}) == 1:
                     # Whichever it is, the others are tied to it.
                     self._edges.setdefault(number, []).extend(candidates)
+                    # USING of a third table is about all of those before it.
+                    self.near(number, candidates[0])
                 else:
                     waiting_ones.append((number, candidates))
             self._loose = waiting_ones

@@ -7,6 +7,8 @@ called neither is no key, for columns that are equal in rows of different tenant
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 __all__ = ["OF_KEY", "PLACE", "is_key_name", "is_no_key", "key_ties", "may_be_null"]
 
 _IDS = ("id", "uuid", "guid", "_pk", "_fk")
@@ -145,6 +147,8 @@ _OPTIONAL = (
 """Begins of keys of the same table, which some rows have to be without."""
 OF_KEY = "\0id"
 """The name of a function of a key, such as `lower(a.id)`."""
+_MOST_KEPT = 1_024
+"""Pairs of columns that an application compares, 0.2 kB each."""
 PLACE = "ctid"
 """Where a row is in its table: rows of two tables have it in common. `*` does not hand it on."""
 
@@ -167,6 +171,7 @@ def may_be_null(name: str) -> bool:
     return name.startswith(_OPTIONAL)
 
 
+@lru_cache(maxsize=_MOST_KEPT)
 def key_ties(left: str, right: str) -> tuple[bool, bool]:
     """What an equality of two columns ties by their names.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.schema_file import TableFacts
-from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, Relation
+from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, Relation, unnamed
 from tenantmetrics.tenant.sql.proof.key_names import is_no_key
 
 __all__ = ["WithQuery", "origins", "renamed", "standing_for", "united", "without_inward"]
@@ -40,7 +40,7 @@ def without_inward(relation: Relation) -> None:
 def standing_for(relation: Relation, number: int) -> Relation:
     """The same columns, all from one source; a value that is written there is of no source."""
     outputs = {
-        name: Output((number,), output.name, True, output.inward, of=output.of)
+        name: output._replace(whole=True, value=None).standing_in(number)
         if output.whole and output.sources
         else Output()
         for name, output in relation.outputs.items()
@@ -56,7 +56,7 @@ def renamed(relation: Relation, names: list[str]) -> Relation:
     if relation.star is not None:
         # Which column of the table it is is not known, nor whether it is a tenant's.
         star = relation.star
-        columns = {name: star._replace(name=star.name or f"\0\0{name}") for name in names}
+        columns = {name: star._replace(name=unnamed(star.name or "\0\0", name)) for name in names}
         return Relation(columns, star, relation.tables)
     outputs = {
         name: old[index] if index < len(old) else Output() for index, name in enumerate(names)
@@ -77,7 +77,7 @@ def united(relations: list[Relation]) -> Relation:
     outputs = {}
     for index, name in enumerate(first.outputs):
         outputs[name] = _together(
-            [columns[index] if index < len(columns) else Output() for columns in lists]
+            [columns[index] if index < len(columns) else Output() for columns in lists], index
         )
     return Relation(outputs)
 
@@ -89,13 +89,13 @@ def origins(outputs: Sequence[Output]) -> tuple[TableFacts, ...]:
     return tuple(dict.fromkeys(table for output in outputs for table in output.of))
 
 
-def _together(outputs: list[Output]) -> Output:
+def _together(outputs: list[Output], index: int = 0) -> Output:
     names = {output.name for output in outputs}
     # What is no key in one branch is none in all.
     several = "\0\0" if any(map(is_no_key, names)) else "\0"
     return Output(
         tuple(dict.fromkeys(source for output in outputs for source in output.sources)),
-        names.pop() if len(names) == 1 else several,
+        names.pop() if len(names) == 1 else unnamed(several, index),
         all(output.whole and output.sources for output in outputs),
         all(output.inward and output.sources for output in outputs),
         of=origins(outputs),

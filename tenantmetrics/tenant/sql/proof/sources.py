@@ -9,7 +9,7 @@ from sqlglot import exp
 from tenantmetrics.tenant.sql.aggregates import gives_one_row
 from tenantmetrics.tenant.sql.any_array import array_operands
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
+from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation, unnamed
 from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts, expanded, is_comma
 from tenantmetrics.tenant.sql.proof.relations import WithQuery, renamed
 from tenantmetrics.tenant.sql.restrictions import Named
@@ -176,14 +176,13 @@ class ReachSources:
         columns = alias_columns(item) or [item.alias.lower() or "unnest"]
         columns += [f"\0{index}" for index in range(len(columns), len(arrays))]
         outputs: dict[str, Output] = {}
-        for name, array in zip(columns, arrays, strict=False):
+        for index, (name, array) in enumerate(zip(columns, arrays, strict=False)):
             number = self._graph.source()
             operands = array_operands(array)
             value = Named(tuple(operands)) if operands is not None else None
             self._fed(number, array, scope)
-            outputs[name] = Output(
-                (number,), "\0" if _hands_on(array) else _MADE, True, True, value
-            )
+            kind = "\0" if _hands_on(array) else _MADE
+            outputs[name] = Output((number,), unnamed(kind, index), True, True, value)
         return Relation(outputs)
 
     def values(self, node: exp.Values, scope: ReachScope) -> Relation:
@@ -199,7 +198,8 @@ class ReachSources:
             operands = [value_operand(item) for item in items]
             known = [operand for operand in operands if isinstance(operand, Operand)]
             value = Named(tuple(known)) if len(known) == len(items) else None
-            outputs[f"column{index + 1}"] = Output((self._graph.source(),), "\0", True, True, value)
+            name = unnamed("\0", index)
+            outputs[f"column{index + 1}"] = Output((self._graph.source(),), name, True, True, value)
         return Relation(outputs)
 
 

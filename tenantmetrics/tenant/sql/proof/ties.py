@@ -33,6 +33,14 @@ _COMPARISONS = (
 """None of them is true where one of its columns is NULL."""
 
 
+_Place = tuple[int, tuple[int, ...], str]
+"""A column of a source: the source, those that its name is one in, its name there."""
+
+
+def _places(output: Output) -> list[_Place]:
+    return [(source, output.origin, output.name) for source in output.sources]
+
+
 @dataclass(slots=True)
 class Branch:
     """What one branch of an OR closes."""
@@ -60,14 +68,14 @@ class ReachTies:
         self._columns = reach.vocabulary.columns
         self.branch: Branch | None = None
         self._one_of: dict[int, tuple[int, ...]] = {}
-        self._tenants: set[tuple[int, str]] = set()
-        self._waiting: list[tuple[int, str, Restriction]] = []
+        self._tenants: set[_Place] = set()
+        self._waiting: list[tuple[_Place, Restriction]] = []
 
     def finish(self) -> None:
         """Take what was compared with columns that turned out to hold tenants."""
-        for number, name, restriction in self._waiting:
-            if (number, name) in self._tenants:
-                self._graph.restrict(number, restriction)
+        for place, restriction in self._waiting:
+            if place in self._tenants:
+                self._graph.restrict(place[0], restriction)
 
     def needed_by(self, node: exp.Expr, scope: ReachScope) -> Iterator[int]:
         """The sources that a condition is not true without."""
@@ -155,9 +163,7 @@ class ReachTies:
                 self.restrict_source(source, restriction, holds)
         elif self.branch is None:
             self._waiting += [
-                (source, output.name, restriction)
-                for source in output.sources
-                if self._holds(holds, source)
+                (place, restriction) for place in _places(output) if self._holds(holds, place[0])
             ]
 
     def tie(self, left: Output, right: Output, holds: Holds, *, back: bool = True) -> None:
@@ -175,7 +181,7 @@ class ReachTies:
                 self.restrict(output, other.value, holds)
         if any(tenants) and not all(tenants):
             other = right if tenants[0] else left
-            self._tenants.update((source, other.name) for source in other.sources)
+            self._tenants.update(_places(other))
         schema = self._vocabulary.schema
         if all(tenants):
             tie = _BY_TENANT

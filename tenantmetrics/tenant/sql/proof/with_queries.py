@@ -60,6 +60,7 @@ class ReachWithQueries:
     def _analysed(self, cte: WithQuery) -> Relation:
         if cte.relation is None:
             self._ctes.append(cte)
+            start = self._graph.next
             body = unwrapped(cte.node.this)
             # What it says of itself while it is not known: a table that nothing closes.
             cte.relation = self._reach.sources.table() if cte.recursive else Relation()
@@ -71,6 +72,7 @@ class ReachWithQueries:
                 relation = self._reach.query(body, cte.scope, Holds().within(self._graph.next))
             names = alias_columns(cte.node)
             cte.relation = renamed(relation, names) if names else relation
+            self._graph.set_apart(start)
         return cte.relation
 
     def _recursive(self, cte: WithQuery, body: exp.SetOperation) -> Relation:
@@ -100,6 +102,7 @@ class ReachWithQueries:
             cte.closed = graph.closed().issuperset(relation.tables)
         use = graph.source()
         cte.uses.append(use)
+        graph.uses.append(use)
         if cte.whole is None:
             cte.whole = graph.source()
             graph.edge_from_all(relation.tables, cte.whole)
@@ -109,18 +112,18 @@ class ReachWithQueries:
             sources = output.sources
             if cte.closed:
                 # Each use has a source of its own: a condition on one says nothing of another.
-                return output._replace(sources=(use,)) if sources else output
+                return output.standing_in(use) if sources else output
             if sources and output.inward:
                 if sources not in cte.roots:
                     closed = graph.closed(sources)
                     cte.roots[sources] = closed.issuperset(relation.tables)
                 if cte.roots[sources]:
-                    return output._replace(sources=(use,))
+                    return output.standing_in(use)
             number = graph.source()
             if sources and output.whole:
                 graph.edge_from_all(sources, number)
                 graph.edge(use, number)
-            return output._replace(sources=(number,))
+            return output.standing_in(number)
 
         outputs = {name: used(output) for name, output in relation.outputs.items()}
         star = used(relation.star) if relation.star is not None else None
