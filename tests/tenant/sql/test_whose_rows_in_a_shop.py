@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 
 import pytest
 
@@ -10,6 +11,7 @@ from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.records import UNATTRIBUTED
 from tests.tenant.conftest import field
+from tests.tenant.sql.mutations import mutated
 from tests.tenant.sql.named import named_by_statement
 from tests.tenant.sql.shop import TENANTS, open_shop, with_values
 from tests.tenant.sql.shop_statements import FOLDER, ShopStatements
@@ -71,6 +73,39 @@ def test_of_thousands_none_names_a_wrong_tenant(shop, resolver, seed):
     assert not wrong, "\n".join(wrong[:20])
     assert named_ones >= NAMED_AT_LEAST * IN_LONG_TEST
     assert ran >= 0.5 * named_ones
+
+
+def _mutations_named_wrongly(shop, resolver, chosen, count):
+    """What PostgreSQL says of mutations of the written statements; how many of them ran."""
+    statements = (FOLDER / "statements.sql").read_text().splitlines()
+    statements = [sql for sql in statements if not sql.startswith("EXPLAIN")]
+    wrong, ran = [], 0
+    for _ in range(count):
+        sql = mutated(chosen.choice(statements), chosen)
+        named = _named(resolver, sql, {}) if sql is not None else set()
+        if not named & set(TENANTS):
+            continue
+        how = shop.interferes(sql, named)
+        ran += how is not None
+        # What it writes and where it meets a row is told by values and keys that the text has.
+        if how and not sql.startswith(("INSERT", "MERGE")):
+            wrong.append(f"{sorted(named)}: {how}:\n  {sql}")
+    return wrong, ran
+
+
+def test_mutations_of_written_statements_name_nobody_wrongly(shop, resolver):
+    """The same ones each time."""
+    wrong, ran = _mutations_named_wrongly(shop, resolver, random.Random(4), 1_000)
+    assert not wrong, "\n".join(wrong[:20])
+    assert ran >= 50
+
+
+@pytest.mark.long
+def test_of_many_mutations_none_names_a_wrong_tenant(shop, resolver, seed):
+    """Other ones each time; a failure prints what repeats them."""
+    wrong, ran = _mutations_named_wrongly(shop, resolver, random.Random(seed), 12_000)
+    assert not wrong, "\n".join(wrong[:20])
+    assert ran >= 600
 
 
 @pytest.mark.long
