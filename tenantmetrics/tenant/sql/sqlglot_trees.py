@@ -8,6 +8,7 @@ from sqlglot import exp
 
 __all__ = [
     "alias_columns",
+    "function_read",
     "is_join_in_parentheses",
     "leftmost",
     "outside_queries",
@@ -110,3 +111,11 @@ def leftmost(node: exp.Expr) -> exp.Expr:
     while isinstance(node, exp.SetOperation):
         node = unwrapped(node.this)
     return node
+
+
+def function_read(table: exp.Table) -> exp.Func | None:
+    """The function whose rows a source of FROM has: `f(…)`, and `ROWS FROM (f(…))` of one alone."""
+    function = table.this
+    if function is None and len(several := table.args.get("rows_from") or []) == 1:
+        function = several[0].this
+    return function if isinstance(function, exp.Func) else None
