@@ -259,9 +259,18 @@ class PlainReader:
         self.summary.append(f'"{shown}"' if any(map(str.isspace, shown)) else shown)
 
     def source_if_told(self, query: PlainQuery, start: int, end: int) -> PlainSource | None:
-        """What a column is of, None where that is not told."""
+        """What a column is of, None where that is not told.
+
+        Raises:
+            NotPlainError: What a query in FROM lists has to tell it.
+        """
         if end - start == 1:
-            return next(iter(query.sources.values())) if len(query.sources) == 1 else None
+            sources = query.sources.values()
+            if len(sources) == 1:
+                return next(iter(sources))
+            if any(source.query is not None for source in sources):
+                raise NotPlainError
+            return None
         alias = self.name(end - 3)
         around: PlainQuery | None = query
         while around is not None:
