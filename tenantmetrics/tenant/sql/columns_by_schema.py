@@ -27,13 +27,16 @@ def may_be_of_another_table(text: str, statement: exp.Expr) -> bool:
     if text.count(".") < 2:  # noqa: PLR2004 - a column has two, two tables have one each
         return False
     schemas: dict[str, set[str]] = {}
-    for table in statement.find_all(exp.Table):
-        alias, schema = table.alias.lower(), schema_of(table)
-        schemas.setdefault(alias or table.name.lower(), set()).add(_HIDDEN if alias else schema)
-    for column in statement.find_all(exp.Column):
-        schema = schema_of(column)
-        if schema and schemas.get(column.table.lower(), {""}) not in ({schema}, {""}):
-            return True
+    columns: list[tuple[str, str]] = []
+    for node in statement.find_all(exp.Table, exp.Column):
+        schema = schema_of(node)
+        if isinstance(node, exp.Table):
+            alias = node.alias.lower()
+            schemas.setdefault(alias or node.name.lower(), set()).add(_HIDDEN if alias else schema)
+        elif isinstance(node, exp.Column) and schema:
+            columns.append((node.table.lower(), schema))
+    if any(schemas.get(table, {""}) not in ({schema}, {""}) for table, schema in columns):
+        return True
     several = {name for name, found in schemas.items() if len(found - {_HIDDEN}) > 1}
     return bool(several) and any(
         _has_one_twice(node, several) for node in statement.find_all(exp.Select, exp.DML)
