@@ -11,7 +11,10 @@ from collections.abc import Iterable
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.restrictions import Restriction
 
-__all__ = ["ReachGraph"]
+__all__ = ["Range", "ReachGraph"]
+
+Range = tuple[int, int]
+"""Numbers of sources: the first, and the one behind the last."""
 
 
 class ReachGraph:
@@ -36,7 +39,7 @@ class ReachGraph:
         self._count = 0
         self._edges: dict[int, list[int]] = {}
         self._all_of: list[tuple[tuple[int, ...], int]] = []
-        self._near: dict[int, int] = {}
+        self._edges_if: dict[int, list[tuple[int, Range]]] = {}
         self._loose: list[tuple[int, tuple[int, ...]]] = []
 
     def source(self, *, table: bool = False) -> int:
@@ -88,9 +91,16 @@ class ReachGraph:
         else:
             self._all_of.append((starts, end))
 
-    def near(self, left: int, right: int) -> None:
-        """An equality stands between the two, in whatever kind of join."""
-        self._near[self._root(left)] = self._root(right)
+    def edge_if(self, start: int, end: int, needed: Range) -> None:
+        """If the one is closed, so is the other, where an outer join turns out to be an inner one.
+
+        Args:
+            start: The one.
+            end: The other.
+            needed: Numbers of sources; where every row has one of them, it is an inner join.
+        """
+        self.budget.spend(1)
+        self._edges_if.setdefault(start, []).append((end, needed))
 
     def loose(self, number: int, candidates: Iterable[int]) -> None:
         """A source that is one of several, which of them the text does not tell."""
@@ -109,11 +119,6 @@ class ReachGraph:
             self._telling.add(number)
         self.restricted.setdefault(number, []).append(restriction)
 
-    def _root(self, number: int) -> int:
-        while (above := self._near.get(number, number)) != number:
-            number = above
-        return number
-
     def closed(self, more: Iterable[int] = ()) -> set[int]:
         """The sources that are closed by the restricted ones.
 
@@ -121,23 +126,44 @@ class ReachGraph:
             more: Sources that are taken to be closed, too.
         """
         if not more:
-            waiting_ones = []
-            for number, candidates in self._loose:
-                if len({self._root(candidate) for candidate in candidates}) == 1:
-                    # Whichever it is, the others are tied to it.
-                    self._edges.setdefault(number, []).extend(candidates)
-                    # USING of a third table is about all of those before it.
-                    self.near(number, candidates[0])
+            self._settle()
+        return self._reach((*self._telling, *more)).union(self.restricted)
+
+    def _settle(self) -> None:
+        """Find the sources that close all that they may stand for, whichever of them it is."""
+        kept: dict[int, set[int]] = {}
+        settled: set[tuple[int, ...]] = set()
+        open_ones = []
+        for number, candidates in self._loose:
+            if candidates not in settled:
+                for candidate in candidates:
+                    if candidate not in kept:
+                        kept[candidate] = self._reach((candidate,), candidate)
+                    if not kept[candidate].issuperset(candidates):
+                        open_ones.append((number, candidates))
+                        break
                 else:
-                    waiting_ones.append((number, candidates))
-            self._loose = waiting_ones
+                    settled.add(candidates)
+                    # More may be reached by this one now.
+                    kept.clear()
+            if candidates in settled:
+                self._edges.setdefault(number, []).extend(candidates)
+        self._loose = open_ones
+
+    def _reach(self, starts: Iterable[int], on_every_row: int = -1) -> set[int]:
+        """What is closed if some are.
+
+        Args:
+            starts: Those.
+            on_every_row: One that every row has, whatever joins it stands in.
+        """
         waiting: dict[int, list[int]] = {}
         missing = []
         for index, (needed, _) in enumerate(self._all_of):
             missing.append(len(needed))
             for number in needed:
                 waiting.setdefault(number, []).append(index)
-        todo = [*self._telling, *more, *(end for needed, end in self._all_of if not needed)]
+        todo = [*starts, *(end for needed, end in self._all_of if not needed)]
         found: set[int] = set()
         visited = 0
         while todo:
@@ -148,12 +174,15 @@ class ReachGraph:
             ends = self._edges.get(number, ())
             visited += 1 + len(ends)
             todo += ends
+            for end, (low, high) in self._edges_if.get(number, ()):
+                if low <= on_every_row < high:
+                    todo.append(end)
             for index in waiting.get(number, ()):
                 missing[index] -= 1
                 if not missing[index]:
                     todo.append(self._all_of[index][1])
         self.budget.spend(visited // _VISITS_OF_A_STEP)
-        return found.union(self.restricted)
+        return found
 
     def closing(self) -> list[list[list[Restriction]]] | None:
         """The restrictions that close all tables, in groups; None if they do not."""

@@ -21,13 +21,30 @@ _PAREN_OR_NOT = (exp.Paren, exp.Not)
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """For the rows of which sources a condition holds, as ranges of their numbers."""
+    """For the rows of which sources a condition holds, as ranges of their numbers.
+
+    Attributes:
+        ranges: The ranges.
+        sides: The two sides of an outer join, of which the condition is the ON.
+    """
 
     ranges: tuple[tuple[int, int], ...] = ()
+    sides: tuple[tuple[int, int], ...] = ()
 
     def has(self, number: int) -> bool:
         """Whether a condition here may close a source."""
         return any(low <= number < high for low, high in self.ranges)
+
+    def needed_for(self, number: int) -> tuple[int, int] | None:
+        """The other side of the outer join: where every row has it, the ON may close this source.
+
+        Args:
+            number: The source.
+        """
+        for (low, high), other in zip(self.sides, self.sides[::-1], strict=True):
+            if low <= number < high:
+                return other
+        return None
 
     def within(self, start: int) -> Holds:
         """The same for a query inside, which sees its own sources too."""

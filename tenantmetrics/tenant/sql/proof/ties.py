@@ -201,8 +201,10 @@ class ReachTies:
                 for source in end.sources:
                     if self._holds(holds, source):
                         self.edge(start.sources, source)
-        if left.sources and right.sources and tie.forward and tie.back:
-            self._graph.near(left.sources[0], right.sources[0])
+                    elif self.branch is None and len(start.sources) == 1:
+                        needed = holds.needed_for(source)
+                        if needed is not None:
+                            self._graph.edge_if(start.sources[0], source, needed)
 
     def _two_of_two(self, left: Output, right: Output) -> tuple[Output, Output]:
         """`FROM a, b WHERE aid = bid`: columns without their table's name, of two tables."""
