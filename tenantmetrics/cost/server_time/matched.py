@@ -203,7 +203,7 @@ def _factor(  # noqa: PLR0917 - one thing each
     return factor
 
 
-def _executions(ours: Sequence[StatementSums]) -> tuple[int, int]:
+def _executions(ours: Sequence[StatementSums]) -> tuple[float, float]:
     """How many calls of a statement there were, and how many executions they are at the most."""
     calls = sum(mine.moments.calls for mine in ours)
     # A batch is one call and as many executions as parameter sets, each writing a row or more.
