@@ -201,7 +201,8 @@ class Reach:
             ons, left, right = of_left, of_left, holds
             of_sides = (needs, rejected)
         else:
-            ons, left, right = Holds(), of_left, of_right
+            sides = (*of_left.ranges, *of_right.ranges)
+            ons, left, right = Holds(sides=sides), of_left, of_right
             of_sides = (set(), set())
         self._joined(tree.left, of_sides[0], scope, left)
         self._joined(tree.right, of_sides[1], scope, right)

@@ -21,13 +21,27 @@ _PAREN_OR_NOT = (exp.Paren, exp.Not)
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """For the rows of which sources a condition holds, as ranges of their numbers."""
+    """For the rows of which sources a condition holds, as ranges of their numbers.
+
+    Attributes:
+        ranges: The numbers of these sources.
+        sides: Of the ON of a FULL JOIN both sides: it holds in rows that have both.
+    """
 
     ranges: tuple[tuple[int, int], ...] = ()
+    sides: tuple[tuple[int, int], ...] = ()
 
     def has(self, number: int) -> bool:
         """Whether a condition here may close a source."""
         return any(low <= number < high for low, high in self.ranges)
+
+    def between(self, left: int, right: int) -> bool:
+        """Whether one of two sources stands on each side of the FULL JOIN."""
+        if not self.sides:
+            return False
+        (low, middle), (_, high) = self.sides
+        first, second = min(left, right), max(left, right)
+        return low <= first < middle <= second < high
 
     def within(self, start: int) -> Holds:
         """The same for a query inside, which sees its own sources too."""

@@ -47,6 +47,7 @@ class Branch:
 
     restricted: dict[int, list[Restriction]] = field(default_factory=dict)
     edges: set[tuple[tuple[int, ...], int]] = field(default_factory=set)
+    near: set[tuple[int, int]] = field(default_factory=set)
     guards: list[tuple[Computed, bool]] = field(default_factory=list)
     shared: set[int] = field(default_factory=set)
     """Sources that may have rows without a tenant there."""
@@ -202,7 +203,9 @@ class ReachTies:
                     if self._holds(holds, source):
                         self.edge(start.sources, source)
         if left.sources and right.sources and tie.forward and tie.back:
-            self._graph.near(left.sources[0], right.sources[0])
+            one, other = left.sources[0], right.sources[0]
+            if self._holds(holds, one) or self._holds(holds, other) or holds.between(one, other):
+                self.near(one, other)
 
     def _two_of_two(self, left: Output, right: Output) -> tuple[Output, Output]:
         """`FROM a, b WHERE aid = bid`: columns without their table's name, of two tables."""
@@ -231,6 +234,13 @@ class ReachTies:
             self.branch.edges.add((starts, end))
         else:
             self._graph.edge_from_all(starts, end)
+
+    def near(self, left: int, right: int) -> None:
+        """An equality stands between the two in every row that has both."""
+        if self.branch is not None:
+            self.branch.near.add((min(left, right), max(left, right)))
+        else:
+            self._graph.near(left, right)
 
     def tie_using(
         self, name: str, tree: Tree, scope: ReachScope, holds: Holds, *, natural: bool = False
