@@ -38,8 +38,10 @@ class ReachGraph:
         self._telling: set[int] = set()
         self._count = 0
         self._edges: dict[int, list[int]] = {}
-        self._all_of: list[tuple[tuple[int, ...], int]] = []
-        self._edges_if: dict[int, list[tuple[int, Range]]] = {}
+        self._all_of: list[tuple[int, int]] = []
+        self._waiting: dict[int, list[int]] = {}
+        self._always: list[int] = []
+        self._edges_if: dict[int, list[tuple[int, Range, bool]]] = {}
         self._loose: list[tuple[int, tuple[int, ...]]] = []
 
     def source(self, *, table: bool = False) -> int:
@@ -86,21 +88,26 @@ class ReachGraph:
         """If all of these are closed, so is the other."""
         starts = tuple(dict.fromkeys(starts))
         self.budget.spend(1 + len(starts))
-        if len(starts) == 1:
+        if not starts:
+            self._always.append(end)
+        elif len(starts) == 1:
             self.edge(starts[0], end)
         else:
-            self._all_of.append((starts, end))
+            for start in starts:
+                self._waiting.setdefault(start, []).append(len(self._all_of))
+            self._all_of.append((len(starts), end))
 
-    def edge_if(self, start: int, end: int, needed: Range) -> None:
-        """If the one is closed, so is the other, where an outer join turns out to be an inner one.
+    def edge_if(self, start: int, end: int, needed: Range, *, full: bool) -> None:
+        """If the one is closed, so is the other, where every row has a side of an outer join.
 
         Args:
             start: The one.
             end: The other.
-            needed: Numbers of sources; where every row has one of them, it is an inner join.
+            needed: The numbers of that side.
+            full: It is a FULL JOIN, and then one of the other kind; otherwise an inner one.
         """
         self.budget.spend(1)
-        self._edges_if.setdefault(start, []).append((end, needed))
+        self._edges_if.setdefault(start, []).append((end, needed, full))
 
     def loose(self, number: int, candidates: Iterable[int]) -> None:
         """A source that is one of several, which of them the text does not tell."""
@@ -150,37 +157,39 @@ class ReachGraph:
                 self._edges.setdefault(number, []).extend(candidates)
         self._loose = open_ones
 
-    def _reach(self, starts: Iterable[int], on_every_row: int = -1) -> set[int]:
+    def _reach(self, starts: Iterable[int], on_every_row: int | None = None) -> set[int]:
         """What is closed if some are.
 
         Args:
             starts: Those.
             on_every_row: One that every row has, whatever joins it stands in.
         """
-        waiting: dict[int, list[int]] = {}
-        missing = []
-        for index, (needed, _) in enumerate(self._all_of):
-            missing.append(len(needed))
-            for number in needed:
-                waiting.setdefault(number, []).append(index)
-        todo = [*starts, *(end for needed, end in self._all_of if not needed)]
+        todo = [*starts, *self._always]
+        there = {on_every_row}
         found: set[int] = set()
+        met: dict[int, int] = {}
+        later: list[tuple[int, Range, bool]] = []
         visited = 0
         while todo:
             number = todo.pop()
-            if number in found:
-                continue
-            found.add(number)
-            ends = self._edges.get(number, ())
-            visited += 1 + len(ends)
-            todo += ends
-            for end, (low, high) in self._edges_if.get(number, ()):
-                if low <= on_every_row < high:
-                    todo.append(end)
-            for index in waiting.get(number, ()):
-                missing[index] -= 1
-                if not missing[index]:
-                    todo.append(self._all_of[index][1])
+            if number not in found:
+                found.add(number)
+                ends = self._edges.get(number, ())
+                visited += 1 + len(ends)
+                todo += ends
+                if on_every_row is not None:
+                    later += self._edges_if.get(number, ())
+                for index in self._waiting.get(number, ()):
+                    met[index] = met.get(index, 0) + 1
+                    if met[index] == self._all_of[index][0]:
+                        todo.append(self._all_of[index][1])
+            if not todo:
+                valid = [edge for edge in later if not there.isdisjoint(range(*edge[1]))]
+                later = [edge for edge in later if edge not in valid]
+                visited += len(valid) + len(later)
+                # The ON of an inner join is true of each row, which so has what it speaks of.
+                there.update(end for end, _, full in valid if not full)
+                todo += (end for end, _, _ in valid)
         self.budget.spend(visited // _VISITS_OF_A_STEP)
         return found
 

@@ -24,7 +24,7 @@ class Holds:
     """For the rows of which sources a condition holds, as ranges of their numbers.
 
     Attributes:
-        ranges: The ranges.
+        ranges: The ranges; none for the ON of a FULL JOIN.
         sides: The two sides of an outer join, of which the condition is the ON.
     """
 
