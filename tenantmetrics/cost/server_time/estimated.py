@@ -273,6 +273,7 @@ class ServerTimeEstimate:
                 whole_groups=whole,
                 failed=failed,
                 no_others=len(of_cluster) == len(clusters),
+                constants=self._ledger.constants,
             )
         )
 

@@ -6,7 +6,7 @@ Under the rules that `sql` says.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from tenantmetrics.cost.queries import HOUR, within
@@ -16,7 +16,6 @@ from tenantmetrics.cost.server_time.sql_words import (
     COLD,
     FAILED,
     FAILED_GROUP,
-    NET,
     OPERATIONS,
     REST_GROUP,
     WORKLESS,
@@ -110,6 +109,7 @@ def cells(
     whole_groups: bool = False,
     failed: bool = False,
     no_others: bool = False,
+    constants: Callable[[str], str] = "({})".format,
 ) -> str:
     """Segment, tenant, group of statements, class of writer, cold or not; then sums.
 
@@ -133,6 +133,7 @@ def cells(
         failed: There are calls that failed, which are a group whatever their statement.
         no_others: The period has calls of these clusters only: where it is one, a long string need
             not be compared for each of millions of rows.
+        constants: As `OpenLedger.constants`.
     """
     numbers, join_clusters, of_one = _of_clusters(clusters)
     number, cold_ns, byte_ns, more_noise = numbers
@@ -155,7 +156,12 @@ def cells(
     overhead += more_ns
     if any(cluster.cold_noise != 1.0 for cluster in clusters.values()):
         noises.append(f"({double(1.0)} + {more_noise} * {cold})")
-    rest = f"CAST({NET} - calls * ({overhead}) AS DOUBLE)"
+    # In doubles, which hold whole numbers up to 2^53 ns, 104 days: BIGINT is checked for overflow
+    # at every step of every row. What is larger is rounded alike on every engine.
+    rest = (
+        "CAST(duration_ns AS DOUBLE) - CAST(waited_ns AS DOUBLE) "
+        f"- CAST(calls AS DOUBLE) * ({overhead})"
+    )
     if any(cluster.byte_ns for cluster in clusters.values()):
         rest += f" - {BYTES} * {byte_ns}"
     # The join on hours bounds a period of whole ones.
@@ -189,22 +195,28 @@ def cells(
         "weighted_noise": "sum(floor(noise * noise_weight))",
     }
 
-    def by_row(what: str, join_parts: str) -> str:
-        return f"""
-  SELECT {segment_key}tenant, {what}, CAST(calls AS DOUBLE) AS calls,
-         calls_weight, rest_weight, noise_weight, {rest} AS rest_ns, {noise} AS noise{kept_rows}
-  FROM statements{join_clusters}
-  JOIN (
+    # Worked out once an hour: a row only multiplies.
+    factors = constants(f"""
     SELECT of_hour, of_cluster, segment, overhead_ns, weight,
            weight * {double(scales.weighted_calls)} AS calls_weight,
            weight * {double(scales.weighted_rest)} AS rest_weight,
            weight * weight * {double(scales.weighted_noise)} AS noise_weight
     FROM (
-      SELECT of_hour, of_cluster, segment, overhead_ns, CAST(weight AS DOUBLE) AS weight
+      SELECT of_hour, of_cluster, segment, CAST(overhead_ns AS DOUBLE) AS overhead_ns,
+             CAST(weight AS DOUBLE) AS weight
       FROM (VALUES {", ".join(rows)}) AS given(of_hour, of_cluster, segment, overhead_ns, weight)
     ) AS weighed
-  ) AS factors
-    ON factors.of_hour = {HOUR} AND factors.of_cluster = {number}
+  """)  # noqa: S608 - numbers of ours
+    # By one number DuckDB finds an hour's factors as one finds a place in a list.
+    is_cluster = f" AND factors.of_cluster = {number}" if join_clusters else ""
+
+    def by_row(what: str, join_parts: str) -> str:
+        return f"""
+  SELECT {segment_key}tenant, {what}, CAST(calls AS DOUBLE) AS calls,
+         calls_weight, rest_weight, noise_weight, {rest} AS rest_ns, {noise} AS noise{kept_rows}
+  FROM statements{join_clusters}
+  JOIN {factors} AS factors
+    ON factors.of_hour = {HOUR}{is_cluster}
 {join_parts}{join_offsets}{join_classes}
 {where}
 """  # noqa: S608 - numbers of ours

@@ -235,6 +235,43 @@ def test_rows_written_are_no_failed_calls(month):
     assert writes.judged(asked) == reads.judged(asked)
 
 
+def test_executions_that_no_call_was_are_said(month):
+    """Others run the same statements, or the view is another cluster's: half of it is nobody's."""
+    one = month(8, workless=200)
+    one.say_statements()
+    assert not any("executions more than" in note for note in one.estimate().notes)
+    truth, calls = sum(one.truth.values()), sum(count for count, _ in one.ran.values())
+    other = month(8, workless=200)
+    wrong(other, 2.0, 2.0)
+    made = other.estimate(ServerTimeSource.STATEMENTS)
+    (note,) = (note for note in made.notes if "executions more than" in note)
+    assert f"has {calls:,} executions more than there were calls" in note
+    assert sum(hour.unmetered_ns for hour in made.hours.values()) == pytest.approx(truth, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("say", "asked"),
+    [("say_statements", ServerTimeSource.STATEMENTS), ("say_load", ServerTimeSource.DB_LOAD)],
+)
+def test_statistics_of_another_time_are_said_with_both_times(month, say, asked):
+    """Asked for by name, they are refused; else the record divides, and says why."""
+    one = month(8)
+    called = one.hours
+    one.hours = [called[0] + 30]
+    one.ran = {(one.hours[0], statement): sums for (_, statement), sums in one.ran.items()}
+    getattr(one, say)()
+    one.hours = range(called[0], called[0] + 48)
+    words = (
+        "what is there of it is of 2026-11-02 06:00:00 to 07:00:00 UTC, and the calls are of "
+        "2026-11-01 00:10:00 to 00:40:00 UTC"
+    )
+    with pytest.raises(ReportError, match=f"by {asked} cannot be had: {words}"):
+        one.estimate(asked)
+    made = one.estimate()
+    assert [used.method for used in made.methods] == [Method.RECORD]
+    assert any(f"{asked} was not used: {words}" in note for note in made.notes)
+
+
 def test_no_statement_works_for_longer_than_its_calls_took(month):
     """The rest is nobody's, and that is said."""
     one = month(9, workless=200)
