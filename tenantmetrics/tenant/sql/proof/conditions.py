@@ -170,8 +170,8 @@ class ReachConditions:
         common = set.intersection(*(branch.edges for branch in branches))
         for starts, end in common:
             self._ties.edge(starts, end)
-        for left, right in set.intersection(*(branch.near for branch in branches)):
-            self._ties.near(left, right)
+        for left, right, either, back in set.intersection(*(branch.near for branch in branches)):
+            self._ties.near(left, right, either=either, back=back)
 
     def _function(self, node: exp.Expr) -> Restriction | None:
         """`WHERE visible_to(:t)`, where that function is configured to take a tenant."""

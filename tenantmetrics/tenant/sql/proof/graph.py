@@ -37,6 +37,10 @@ class ReachGraph:
         self._edges: dict[int, list[int]] = {}
         self._all_of: list[tuple[tuple[int, ...], int]] = []
         self._near: dict[int, int] = {}
+        self._same: dict[int, int] = {}
+        self._with: dict[int, list[int]] = {}
+        self._brings: dict[int, list[int]] = {}
+        self._at_most: dict[int, list[int]] = {}
         self._loose: list[tuple[int, tuple[int, ...]]] = []
 
     def source(self, *, table: bool = False) -> int:
@@ -88,9 +92,23 @@ class ReachGraph:
         else:
             self._all_of.append((starts, end))
 
-    def near(self, left: int, right: int) -> None:
-        """An equality stands between the two, in whatever kind of join."""
-        self._near[self._root(left)] = self._root(right)
+    def near(self, left: int, right: int, *, either: bool = True, back: bool = True) -> None:
+        """An equality stands between the two.
+
+        Args:
+            left: A source.
+            right: Another.
+            either: A row that has the left one has the right one, equal to it; otherwise it may
+                lack it.
+            back: The other way round.
+        """
+        _join(self._near, left, right)
+        if either and back:
+            _join(self._same, left, right)
+        for start, end, has in ((left, right, either), (right, left, back)):
+            (self._with if has else self._at_most).setdefault(start, []).append(end)
+            if has:
+                self._brings.setdefault(end, []).append(start)
 
     def loose(self, number: int, candidates: Iterable[int]) -> None:
         """A source that is one of several, which of them the text does not tell."""
@@ -109,10 +127,38 @@ class ReachGraph:
             self._telling.add(number)
         self.restricted.setdefault(number, []).append(restriction)
 
-    def _root(self, number: int) -> int:
-        while (above := self._near.get(number, number)) != number:
-            number = above
-        return number
+    def _one_for_all(self, candidates: tuple[int, ...]) -> bool:
+        """Whether any of these closes the others in the rows that have it."""
+        if len({_root(self._near, number) for number in candidates}) > 1:
+            return False
+        if len({_root(self._same, number) for number in candidates}) == 1:
+            return True
+        wanted = set(candidates)
+        sure: set[int] = set()
+        # Of a chain of LEFT or RIGHT JOIN one end is there with all others.
+        for number in (candidates[0], candidates[-1], *candidates):
+            if number not in sure:
+                if not wanted <= self._closed_by(number):
+                    return False
+                sure |= self._followed(number, self._brings)
+        return True
+
+    def _followed(self, start: int, ways: dict[int, list[int]]) -> set[int]:
+        found: set[int] = set()
+        todo = [start]
+        while todo:
+            number = todo.pop()
+            if number not in found:
+                found.add(number)
+                todo += ways.get(number, ())
+        self.budget.spend(1 + len(found) // _VISITS_OF_A_STEP)
+        return found
+
+    def _closed_by(self, start: int) -> set[int]:
+        """What is closed in the rows that have a source, if it is."""
+        there = self._followed(start, self._with)
+        at_most = (end for number in there for end in self._at_most.get(number, ()))
+        return self._spread([*there, *at_most])
 
     def closed(self, more: Iterable[int] = ()) -> set[int]:
         """The sources that are closed by the restricted ones.
@@ -121,23 +167,31 @@ class ReachGraph:
             more: Sources that are taken to be closed, too.
         """
         if not more:
-            waiting_ones = []
-            for number, candidates in self._loose:
-                if len({self._root(candidate) for candidate in candidates}) == 1:
-                    # Whichever it is, the others are tied to it.
-                    self._edges.setdefault(number, []).extend(candidates)
-                    # USING of a third table is about all of those before it.
-                    self.near(number, candidates[0])
-                else:
-                    waiting_ones.append((number, candidates))
-            self._loose = waiting_ones
+            self._decide_loose()
+        empty = (end for needed, end in self._all_of if not needed)
+        return self._spread([*self._telling, *more, *empty]).union(self.restricted)
+
+    def _decide_loose(self) -> None:
+        waiting = []
+        for number, candidates in self._loose:
+            if self._one_for_all(candidates):
+                # Whichever it is, the others are tied to it.
+                self._edges.setdefault(number, []).extend(candidates)
+                # USING of a third table is about all of those before it.
+                same = len({_root(self._same, candidate) for candidate in candidates}) == 1
+                self.near(number, candidates[0], either=same, back=same)
+            else:
+                waiting.append((number, candidates))
+        self._loose = waiting
+
+    def _spread(self, todo: list[int]) -> set[int]:
+        """What is closed if these are."""
         waiting: dict[int, list[int]] = {}
         missing = []
         for index, (needed, _) in enumerate(self._all_of):
             missing.append(len(needed))
             for number in needed:
                 waiting.setdefault(number, []).append(index)
-        todo = [*self._telling, *more, *(end for needed, end in self._all_of if not needed)]
         found: set[int] = set()
         visited = 0
         while todo:
@@ -153,7 +207,7 @@ class ReachGraph:
                 if not missing[index]:
                     todo.append(self._all_of[index][1])
         self.budget.spend(visited // _VISITS_OF_A_STEP)
-        return found.union(self.restricted)
+        return found
 
     def closing(self) -> list[list[list[Restriction]]] | None:
         """The restrictions that close all tables, in groups; None if they do not."""
@@ -186,6 +240,16 @@ class ReachGraph:
                 self.budget.spend(1)
                 todo += self._edges.get(number, ())
         return found
+
+
+def _root(above: dict[int, int], number: int) -> int:
+    while (higher := above.get(number, number)) != number:
+        number = higher
+    return number
+
+
+def _join(above: dict[int, int], left: int, right: int) -> None:
+    above[_root(above, left)] = _root(above, right)
 
 
 _MAX_GROUPED = 12

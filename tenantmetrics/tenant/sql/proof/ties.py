@@ -47,7 +47,7 @@ class Branch:
 
     restricted: dict[int, list[Restriction]] = field(default_factory=dict)
     edges: set[tuple[tuple[int, ...], int]] = field(default_factory=set)
-    near: set[tuple[int, int]] = field(default_factory=set)
+    near: set[tuple[int, int, bool, bool]] = field(default_factory=set)
     guards: list[tuple[Computed, bool]] = field(default_factory=list)
     shared: set[int] = field(default_factory=set)
     """Sources that may have rows without a tenant there."""
@@ -202,10 +202,13 @@ class ReachTies:
                 for source in end.sources:
                     if self._holds(holds, source):
                         self.edge(start.sources, source)
-        if left.sources and right.sources and tie.forward and tie.back:
+        whole = left.sources and right.sources and left.whole and right.whole
+        if whole and tie.forward and tie.back:
             one, other = left.sources[0], right.sources[0]
-            if self._holds(holds, one) or self._holds(holds, other) or holds.between(one, other):
-                self.near(one, other)
+            # What a condition holds for is in no row that it is not true in.
+            either, back = self._holds(holds, one), self._holds(holds, other)
+            if either or back or holds.between(one, other):
+                self.near(one, other, either=either, back=back)
 
     def _two_of_two(self, left: Output, right: Output) -> tuple[Output, Output]:
         """`FROM a, b WHERE aid = bid`: columns without their table's name, of two tables."""
@@ -235,12 +238,12 @@ class ReachTies:
         else:
             self._graph.edge_from_all(starts, end)
 
-    def near(self, left: int, right: int) -> None:
-        """An equality stands between the two in every row that has both."""
+    def near(self, left: int, right: int, *, either: bool, back: bool) -> None:
+        """An equality stands between the two, as `ReachGraph.near` has it."""
         if self.branch is not None:
-            self.branch.near.add((min(left, right), max(left, right)))
+            self.branch.near.add((left, right, either, back))
         else:
-            self._graph.near(left, right)
+            self._graph.near(left, right, either=either, back=back)
 
     def tie_using(
         self, name: str, tree: Tree, scope: ReachScope, holds: Holds, *, natural: bool = False
