@@ -217,11 +217,10 @@ class ReachTies:
         ones = self._one_of.get(left.sources[0]) if len(left.sources) == 1 else None
         others = self._one_of.get(right.sources[0]) if len(right.sources) == 1 else None
         both = ones or others
+        known = (right if others is None else left).sources[:1]
         if both is None:
             return left, right
-        known = (right if others is None else left).sources[:1]
-        same_ones = ones == others or (known and known[0] in both)
-        if left.name == right.name and same_ones:
+        if left.name == right.name and (ones == others or (known and known[0] in both)):
             # `bid = bid` and `bid = b.bid` are one column twice: of two tables, it has no meaning.
             return Output(), Output()
         if len(both) != 2 or (ones and others and ones != others):  # noqa: PLR2004
@@ -230,10 +229,11 @@ class ReachTies:
         if ones is not None and others is not None:
             return left._replace(sources=(first,)), right._replace(sources=(second,))
         if known and known[0] in both:
-            rest = second if known[0] == first else first
+            rest = (second if known[0] == first else first,)
             if ones is not None:
-                return left._replace(sources=(rest,)), right
-            return left, right._replace(sources=(rest,))
+                left = left._replace(sources=rest)
+            else:
+                right = right._replace(sources=rest)
         return left, right
 
     def edge(self, starts: tuple[int, ...], end: int) -> None:
