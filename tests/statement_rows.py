@@ -38,9 +38,6 @@ class Opened:
             f"CREATE VIEW {queries.STATEMENT_TOTALS} AS {queries.totals_of(queries.STATEMENTS)}"
         )
 
-    def constants(self, sql):
-        return f"({sql})"
-
     def rows(self, sql):
         text = queries.transpile(sql, queries.Dialect.DUCKDB)
         found = self._database.execute(text).fetchall()

@@ -216,9 +216,6 @@ class _Table:
         except self._errors as error:
             raise _refusal(error) from None
 
-    def constants(self, sql: str) -> str:
-        return f"({sql})"
-
     def close(self) -> None:
         self._client.close()
 

@@ -37,13 +37,6 @@ class OpenLedger(Protocol):
             ReportError: There is nothing in the period.
         """
 
-    def constants(self, sql: str) -> str:
-        """A query that reads no table, as what another query joins.
-
-        Args:
-            sql: The query, with a name for each column.
-        """
-
     def close(self) -> None:
         """Let go of what was opened; a second time does nothing."""
 

@@ -53,7 +53,6 @@ class _Folder:
         # After two seconds it would write into the report's own output.
         self._database.execute("SET enable_progress_bar = false").fetchall()
         self._views = Views(self._database)
-        self._constants = 0
 
     @property
     def copies(self) -> int:
@@ -91,16 +90,6 @@ class _Folder:
             gone = {bad.path for bad in broken}
             self._paths = [path for path in self._paths if path not in gone]
             self._statement_files = [path for path in self._statements() if path not in gone]
-
-    def constants(self, sql: str) -> str:
-        """As `OpenLedger.constants`: a table, whose least and largest values DuckDB knows.
-
-        It then finds a row by its place among them, without a hash.
-        """
-        name = f"constants_{self._constants}"
-        self._constants += 1
-        self._database.execute(f"CREATE TEMP TABLE {name} AS {sql}").fetchall()
-        return name
 
     def _statements(self) -> list[Path]:
         """The files of the table of statements, listed when they are first asked for."""

@@ -44,10 +44,6 @@ class RewrittenLedger(ABC):
         """As `OpenLedger.close`."""
         self._ledger.close()
 
-    def constants(self, sql: str) -> str:
-        """As `OpenLedger.constants`."""
-        return self._ledger.constants(sql)
-
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """As `OpenLedger.rows`."""
         query = queries.with_sources(sql, self.source)

@@ -164,9 +164,6 @@ class _Files:
         except self._errors as error:
             raise self._unreadable(error) from None
 
-    def constants(self, sql: str) -> str:
-        return f"({sql})"
-
     def close(self) -> None:
         if self._own is not None:
             self._own.stop()

@@ -273,7 +273,6 @@ class ServerTimeEstimate:
                 whole_groups=whole,
                 failed=failed,
                 no_others=len(of_cluster) == len(clusters),
-                constants=self._ledger.constants,
             )
         )
 

@@ -6,7 +6,7 @@ Under the rules that `sql` says.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from tenantmetrics.cost.queries import HOUR, within
@@ -109,7 +109,6 @@ def cells(
     whole_groups: bool = False,
     failed: bool = False,
     no_others: bool = False,
-    constants: Callable[[str], str] = "({})".format,
 ) -> str:
     """Segment, tenant, group of statements, class of writer, cold or not; then sums.
 
@@ -133,7 +132,6 @@ def cells(
         failed: There are calls that failed, which are a group whatever their statement.
         no_others: The period has calls of these clusters only: where it is one, a long string need
             not be compared for each of millions of rows.
-        constants: As `OpenLedger.constants`.
     """
     numbers, join_clusters, of_one = _of_clusters(clusters)
     number, cold_ns, byte_ns, more_noise = numbers
@@ -195,8 +193,12 @@ def cells(
         "weighted_noise": "sum(floor(noise * noise_weight))",
     }
 
-    # Worked out once an hour: a row only multiplies.
-    factors = constants(f"""
+    def by_row(what: str, join_parts: str) -> str:
+        return f"""
+  SELECT {segment_key}tenant, {what}, CAST(calls AS DOUBLE) AS calls,
+         calls_weight, rest_weight, noise_weight, {rest} AS rest_ns, {noise} AS noise{kept_rows}
+  FROM statements{join_clusters}
+  JOIN (
     SELECT of_hour, of_cluster, segment, overhead_ns, weight,
            weight * {double(scales.weighted_calls)} AS calls_weight,
            weight * {double(scales.weighted_rest)} AS rest_weight,
@@ -206,17 +208,8 @@ def cells(
              CAST(weight AS DOUBLE) AS weight
       FROM (VALUES {", ".join(rows)}) AS given(of_hour, of_cluster, segment, overhead_ns, weight)
     ) AS weighed
-  """)  # noqa: S608 - numbers of ours
-    # By one number DuckDB finds an hour's factors as one finds a place in a list.
-    is_cluster = f" AND factors.of_cluster = {number}" if join_clusters else ""
-
-    def by_row(what: str, join_parts: str) -> str:
-        return f"""
-  SELECT {segment_key}tenant, {what}, CAST(calls AS DOUBLE) AS calls,
-         calls_weight, rest_weight, noise_weight, {rest} AS rest_ns, {noise} AS noise{kept_rows}
-  FROM statements{join_clusters}
-  JOIN {factors} AS factors
-    ON factors.of_hour = {HOUR}{is_cluster}
+  ) AS factors
+    ON factors.of_hour = {HOUR} AND factors.of_cluster = {number}
 {join_parts}{join_offsets}{join_classes}
 {where}
 """  # noqa: S608 - numbers of ours
