@@ -148,7 +148,7 @@ def match(
         if statement in work:
             # The same text may be counted as both, where a failed call counts as work.
             found.work_ns[statement] = ns
-            found.beyond += _beyond(executed, ours)
+            found.beyond += max(0.0, executed.calls - _executions(ours)[1])
         else:
             found.workless_ns += ns
     found.strangers.sort(key=lambda item: (-item[1], item[0]))
@@ -208,12 +208,6 @@ def _executions(ours: Sequence[StatementSums]) -> tuple[float, float]:
     calls = sum(mine.moments.calls for mine in ours)
     # A batch is one call and as many executions as parameter sets, each writing a row or more.
     return calls, max(calls, sum(mine.rows_written for mine in ours))
-
-
-def _beyond(executed: Ran, ours: Sequence[StatementSums]) -> float:
-    """Executions that none of our calls was."""
-    _, most = _executions(ours)
-    return max(0.0, executed.calls - most)
 
 
 def _rest(

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tenantmetrics.tenant.sql.budget import Budget
+from tenantmetrics.tenant.sql.proof.joins import Range
 from tenantmetrics.tenant.sql.restrictions import Restriction
 
-__all__ = ["Range", "ReachGraph"]
-
-Range = tuple[int, int]
-"""Numbers of sources: the first, and the one behind the last."""
+__all__ = ["ReachGraph"]
 
 
 class ReachGraph:
@@ -151,10 +149,12 @@ class ReachGraph:
                         break
                 else:
                     settled.add(candidates)
-                    # More may be reached by this one now.
-                    kept.clear()
             if candidates in settled:
                 self._edges.setdefault(number, []).extend(candidates)
+                # Those reach more now that come to this one and not yet to all that it closes.
+                for candidate, reached in list(kept.items()):
+                    if number in reached and not reached.issuperset(candidates):
+                        del kept[candidate]
         self._loose = open_ones
 
     def _reach(self, starts: Iterable[int], on_every_row: int | None = None) -> set[int]:
@@ -165,7 +165,7 @@ class ReachGraph:
             on_every_row: One that every row has, whatever joins it stands in.
         """
         todo = [*starts, *self._always]
-        there = {on_every_row}
+        there = set() if on_every_row is None else {on_every_row}
         found: set[int] = set()
         met: dict[int, int] = {}
         later: list[tuple[int, Range, bool]] = []
@@ -184,12 +184,17 @@ class ReachGraph:
                     if met[index] == self._all_of[index][0]:
                         todo.append(self._all_of[index][1])
             if not todo:
-                valid = [edge for edge in later if not there.isdisjoint(range(*edge[1]))]
-                later = [edge for edge in later if edge not in valid]
-                visited += len(valid) + len(later)
-                # The ON of an inner join is true of each row, which so has what it speaks of.
-                there.update(end for end, _, full in valid if not full)
-                todo += (end for end, _, _ in valid)
+                visited += len(later)
+                waiting, later = later, []
+                for edge in waiting:
+                    end, (low, high), full = edge
+                    if not any(low <= number < high for number in there):
+                        later.append(edge)
+                        continue
+                    todo.append(end)
+                    if not full:
+                        # The ON of an inner join is true of each row, which so has what it says.
+                        there.add(end)
         self.budget.spend(visited // _VISITS_OF_A_STEP)
         return found
 

@@ -11,10 +11,22 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-__all__ = ["Holds", "Leaf", "Part", "Tree", "conjuncts", "effective", "expanded", "is_comma"]
+__all__ = [
+    "Holds",
+    "Leaf",
+    "Part",
+    "Range",
+    "Tree",
+    "conjuncts",
+    "effective",
+    "expanded",
+    "is_comma",
+]
 
 Part = tuple[exp.Expr, bool]
 """A condition, and whether it stands under NOT."""
+Range = tuple[int, int]
+"""Numbers of sources: the first, and the one behind the last."""
 _FOREVER = 1 << 60
 _PAREN_OR_NOT = (exp.Paren, exp.Not)
 
@@ -28,14 +40,14 @@ class Holds:
         sides: The two sides of an outer join, of which the condition is the ON.
     """
 
-    ranges: tuple[tuple[int, int], ...] = ()
-    sides: tuple[tuple[int, int], ...] = ()
+    ranges: tuple[Range, ...] = ()
+    sides: tuple[Range, ...] = ()
 
     def has(self, number: int) -> bool:
         """Whether a condition here may close a source."""
         return any(low <= number < high for low, high in self.ranges)
 
-    def needed_for(self, number: int) -> tuple[int, int] | None:
+    def needed_for(self, number: int) -> Range | None:
         """The other side of the outer join: where every row has it, the ON may close this source.
 
         Args:

@@ -11,8 +11,7 @@ from sqlglot import exp
 from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of, truth
 from tenantmetrics.tenant.sql.evaluate_parameters import Computed
 from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope
-from tenantmetrics.tenant.sql.proof.graph import Range
-from tenantmetrics.tenant.sql.proof.joins import Holds, Tree, conjuncts
+from tenantmetrics.tenant.sql.proof.joins import Holds, Range, Tree, conjuncts
 from tenantmetrics.tenant.sql.proof.key_names import OF_KEY, is_key_name, is_no_key
 from tenantmetrics.tenant.sql.proof.relations import origins
 from tenantmetrics.tenant.sql.restrictions import Restriction
@@ -217,9 +216,9 @@ class ReachTies:
         ones = self._one_of.get(left.sources[0]) if len(left.sources) == 1 else None
         others = self._one_of.get(right.sources[0]) if len(right.sources) == 1 else None
         both = ones or others
-        known = (right if others is None else left).sources[:1]
         if both is None:
             return left, right
+        known = (right if others is None else left).sources[:1]
         if left.name == right.name and (ones == others or (known and known[0] in both)):
             # `bid = bid` and `bid = b.bid` are one column twice: of two tables, it has no meaning.
             return Output(), Output()
