@@ -8,7 +8,7 @@ import pytest
 
 from tenantmetrics.dataapi.capture import request_of
 
-MINIMUM = 2_100
+MINIMUM = 2_500
 
 
 VALUE = re.compile(r"(?<![:\w'\[]):(t|u|id)\b(?!')")

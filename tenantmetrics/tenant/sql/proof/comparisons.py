@@ -84,6 +84,8 @@ class ReachComparisons:
             if output is not None:
                 named = IN_SESSION if value is SESSION else Named((value,))
                 self._ties.restrict(output, named, holds)
+                if isinstance(value, Operand) and value.parameter is not None:
+                    self._ties.same_row.keyed(value.parameter, output, scope, holds)
                 return True
             return False
         if isinstance(query, _QUERIES):
