@@ -14,6 +14,7 @@ the square root of the calls. A low percentile would leave the spread with whoev
    in common. A statement that cannot be told from the overhead works next to nothing. Writers in
    several places have an offset each (`writers`), fitted to calls of the same kind. Overhead grows
    by a slope with the bytes (`slope`), which is fitted where statements differ enough in bytes.
+   Within an hour it moves as that of calls without work does from window to window (`drift`).
 2. *Residue*. Of a cell (tenant, statement, writer, hour): `r = wall - calls * f - bytes * slope`.
    Its expectation is the cell's server time, its variance that of one
    call's overhead times the calls. It may be negative, and
@@ -39,6 +40,7 @@ the square root of the calls. A low percentile would leave the spread with whoev
 from __future__ import annotations
 
 from tenantmetrics.servertime.divide import Divided, Part, divide
+from tenantmetrics.servertime.drift import Drift, Windows, drift
 from tenantmetrics.servertime.interval import Common, Estimated, intervals
 from tenantmetrics.servertime.level import Kind, Level, Work, level
 from tenantmetrics.servertime.live import Cell, LiveLoad
@@ -63,6 +65,7 @@ __all__ = [
     "Cell",
     "Common",
     "Divided",
+    "Drift",
     "Estimated",
     "Kind",
     "Level",
@@ -75,10 +78,12 @@ __all__ = [
     "Part",
     "Slope",
     "Verdict",
+    "Windows",
     "Work",
     "between",
     "by_writer",
     "divide",
+    "drift",
     "fit",
     "intervals",
     "level",

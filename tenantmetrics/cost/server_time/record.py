@@ -13,9 +13,12 @@ from tenantmetrics.cost.server_time.overheads import FAILED, WORK, StatementKey,
 from tenantmetrics.cost.server_time.server import HourKey
 from tenantmetrics.cost.server_time.sql_words import FAILED_GROUP
 from tenantmetrics.cost.statement import Period
-from tenantmetrics.servertime import ENOUGH_CALLS, Moments
+from tenantmetrics.servertime import ENOUGH_CALLS, Drift, Moments, Windows, drift
 
 __all__ = ["HourRecord", "Record", "Segment"]
+
+_SUMS = 5
+"""Columns of sums in the query's rows, before those on windows."""
 
 
 @dataclass(slots=True)
@@ -26,11 +29,16 @@ class HourRecord:
         parts: Sums by class of writer and kind.
         first_s: Start of the first window.
         last_s: End of the last one.
+        windows: How its windows differ, by class of writer and kind, of calls without work that
+            opened no connection.
+        lengths_s: The windows' shortest and longest length.
     """
 
     parts: dict[tuple[int, str], StatementSums] = field(default_factory=dict)
     first_s: int = 0
     last_s: int = 0
+    windows: dict[tuple[int, str], Windows] = field(default_factory=dict)
+    lengths_s: tuple[int, int] = (0, 0)
 
     @property
     def calls(self) -> float:
@@ -102,17 +110,25 @@ class Record:
                 self.classes[writer] = len(self.classes) + 1
         self.hours: dict[HourKey, HourRecord] = {}
         self.whole: dict[str, Segment] = {}
-        for hour, arn, number, fingerprint, kind, *sums, first_s, last_s in _in_order(
+        for hour, arn, number, fingerprint, kind, *columns in _in_order(
             ledger.rows(sql.record(period, self.classes)), keys=5
         ):
+            sums, more = columns[:_SUMS], columns[_SUMS:]
             if hour is None or hour == "":
                 self.whole.setdefault(arn, Segment()).add(number, fingerprint, kind, sums)
                 continue
-            key = (int(hour), arn)
-            known = self.hours.setdefault(key, HourRecord(first_s=int(first_s)))
-            known.parts[int(number), kind] = _statement(sums)
-            known.first_s = min(known.first_s, int(first_s))
-            known.last_s = max(known.last_s, int(last_s))
+            of = (int(number), kind)
+            first_s, last_s, shortest_s, longest_s, *windows = map(int, more)
+            known = self.hours.setdefault(
+                (int(hour), arn), HourRecord(first_s=first_s, lengths_s=(shortest_s, longest_s))
+            )
+            known.parts[of] = _statement(sums)
+            known.first_s = min(known.first_s, first_s)
+            known.last_s = max(known.last_s, last_s)
+            shortest, longest = known.lengths_s
+            known.lengths_s = min(shortest, shortest_s), max(longest, longest_s)
+            if windows[0]:
+                known.windows[of] = Windows(known.parts[of].moments, *windows)
 
     @property
     def clusters(self) -> list[str]:
@@ -161,23 +177,41 @@ class Record:
         """The tenants of the period."""
         return sorted(name for (name,) in self._ledger.rows(sql.tenant_names(self._period)))
 
-    def workless_hours(self, arn: str) -> dict[int, dict[int, Moments]]:
-        """Warm calls without work of a cluster, by hour and class of writer.
+    def drifts(self, arn: str) -> dict[int, Drift]:
+        """How a cluster's overhead differs from window to window, by hour.
 
-        Of statements where there are enough, else of operations such as BEGIN too.
+        Hours of windows of several lengths are left out: one may lie within another.
         """
+        kinds = self._without_work(arn)
+        return {
+            hour: drift(
+                [of for (_, kind), of in sorted(known.windows.items()) if kind in kinds]
+            )._replace(begins=len(kinds) > 1)
+            for (hour, of), known in sorted(self.hours.items())
+            if of == arn and known.lengths_s[0] == known.lengths_s[1]
+        }
+
+    def _without_work(self, arn: str) -> frozenset[str]:
+        """Kinds of calls that tell a cluster's overhead."""
         calls = sum(
             sums.moments.calls
             for (_, of), known in self.hours.items()
             for (_, kind), sums in known.parts.items()
             if of == arn and kind == "workless"
         )
-        begins = calls < ENOUGH_CALLS
+        return frozenset({"workless"} if calls >= ENOUGH_CALLS else {"workless", "begin"})
+
+    def workless_hours(self, arn: str) -> dict[int, dict[int, Moments]]:
+        """Warm calls without work of a cluster, by hour and class of writer.
+
+        Of statements where there are enough, else of operations such as BEGIN too.
+        """
+        kinds = self._without_work(arn)
         return {
             hour: {
                 number: sums.moments
                 for (number, kind), sums in known.parts.items()
-                if kind == "workless" or (begins and kind == "begin")
+                if kind in kinds
             }
             for (hour, of), known in sorted(self.hours.items())
             if of == arn

@@ -9,10 +9,10 @@ import sqlglot
 
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.queries import Dialect
-from tenantmetrics.cost.server_time import sql, sql_cells
+from tenantmetrics.cost.server_time import sql, sql_cells, sql_factors
 from tenantmetrics.cost.server_time.sql_words import workless_group
 
-SCALES = sql_cells.Scales(2.0**-3, 2.0**10, 2.0**20, 2.0**-4, 2.0**9)
+SCALES = sql_factors.Scales(2.0**-3, 2.0**10, 2.0**20, 2.0**-4, 2.0**9)
 
 
 @pytest.fixture
@@ -54,10 +54,10 @@ def texts(one):
     arn = one.rows[0][5]
     classes = {"writer-0": 1, "writer-1": 2}
     first, second = one.hours
-    of_cluster = {arn: sql_cells.OfCluster(0, 61_000_000, 1.5, 2.25)}
+    of_cluster = {arn: sql_factors.OfCluster(0, 61_000_000, 1.5, 2.25)}
     of_hour = {
-        (first, 0): sql_cells.OfHour(0, 21_000_000, 1.0),
-        (second, 0): sql_cells.OfHour(1, 23_000_000, 0.1),
+        (first, 0): sql_factors.OfHour(0, 21_000_000, 1.0),
+        (second, 0): sql_factors.OfHour(1, 23_000_000, 0.1),
     }
     return {
         "record": sql.record(period, classes),
@@ -71,7 +71,7 @@ def texts(one):
             scales=SCALES,
         ),
         "cells without more": sql_cells.cells(
-            period, {arn: sql_cells.OfCluster(0, 0, 0.0, 1.0)}, of_hour, {}, {}, scales=SCALES
+            period, {arn: sql_factors.OfCluster(0, 0, 0.0, 1.0)}, of_hour, {}, {}, scales=SCALES
         ),
         "cells by statement": sql_cells.cells(
             period,
@@ -84,7 +84,7 @@ def texts(one):
         ),
         "cells by groups": sql_cells.cells(
             period,
-            {arn: sql_cells.OfCluster(0, 0, 1.5, 1.0)},
+            {arn: sql_factors.OfCluster(0, 0, 1.5, 1.0)},
             {key: of._replace(segment=3) for key, of in of_hour.items()},
             {},
             whole_groups(one),
@@ -94,7 +94,7 @@ def texts(one):
         ),
         "cells by kinds": sql_cells.cells(
             period,
-            {arn: sql_cells.OfCluster(0, 0, 1.5, 1.0)},
+            {arn: sql_factors.OfCluster(0, 0, 1.5, 1.0)},
             {key: of._replace(segment=3) for key, of in of_hour.items()},
             {(0, "nobody"): (0, 8.5)},
             {1: 1},
@@ -102,7 +102,7 @@ def texts(one):
         ),
         "cells of two clusters": sql_cells.cells(
             period,
-            of_cluster | {"other": sql_cells.OfCluster(1, 0, 0.0, 1.0)},
+            of_cluster | {"other": sql_factors.OfCluster(1, 0, 0.0, 1.0)},
             of_hour,
             {},
             {1: 1},
@@ -170,8 +170,8 @@ def test_the_cluster_need_not_be_compared_where_there_is_one(opened):
     def sums(**more):
         text = sql_cells.cells(
             one.period,
-            {arn: sql_cells.OfCluster(0, 0, 0.0, 1.0)},
-            {(hour, 0): sql_cells.OfHour(0, 21_000_000, 1.0) for hour in one.hours},
+            {arn: sql_factors.OfCluster(0, 0, 0.0, 1.0)},
+            {(hour, 0): sql_factors.OfHour(0, 21_000_000, 1.0) for hour in one.hours},
             {},
             {1: 1},
             scales=SCALES,
@@ -195,9 +195,9 @@ def test_a_months_query_fits_into_athenas_limit(opened):
     clusters = {f"arn:aws:rds:us-east-1:123456789012:cluster:name-{n}": n for n in range(2)}
     text = sql_cells.cells(
         one.period,
-        {arn: sql_cells.OfCluster(n, 61_000_000, 1.5, 2.25) for arn, n in clusters.items()},
+        {arn: sql_factors.OfCluster(n, 61_000_000, 1.5, 2.25) for arn, n in clusters.items()},
         {
-            (494_000 + hour, n): sql_cells.OfHour(n, 20_000_000 + hour, 1 / (hour + 3))
+            (494_000 + hour, n): sql_factors.OfHour(n, 20_000_000 + hour, 1 / (hour + 3))
             for hour in range(720)
             for n in range(2)
         },
