@@ -14,7 +14,7 @@ the square root of the calls. A low percentile would leave the spread with whoev
    in common. A statement that cannot be told from the overhead works next to nothing. Writers in
    several places have an offset each (`writers`), fitted to calls of the same kind. Overhead grows
    by a slope with the bytes (`slope`), which is fitted where statements differ enough in bytes.
-   Within an hour it moves as that of calls without work does from window to window (`drift`).
+   Within an hour it moves as that of calls without work does (`drift`).
 2. *Residue*. Of a cell (tenant, statement, writer, hour): `r = wall - calls * f - bytes * slope`.
    Its expectation is the cell's server time, its variance that of one
    call's overhead times the calls. It may be negative, and
@@ -40,7 +40,7 @@ the square root of the calls. A low percentile would leave the spread with whoev
 from __future__ import annotations
 
 from tenantmetrics.servertime.divide import Divided, Part, divide
-from tenantmetrics.servertime.drift import Drift, Windows, drift
+from tenantmetrics.servertime.drift import FEWEST_CALLS, LONG_S, Drift, Stretches, drift
 from tenantmetrics.servertime.interval import Common, Estimated, intervals
 from tenantmetrics.servertime.level import Kind, Level, Work, level
 from tenantmetrics.servertime.live import Cell, LiveLoad
@@ -60,6 +60,8 @@ from tenantmetrics.servertime.writers import Offset, offsets
 
 __all__ = [
     "ENOUGH_CALLS",
+    "FEWEST_CALLS",
+    "LONG_S",
     "MISFIT",
     "OPERATIONS_MISFIT",
     "Cell",
@@ -77,8 +79,8 @@ __all__ = [
     "OverheadSource",
     "Part",
     "Slope",
+    "Stretches",
     "Verdict",
-    "Windows",
     "Work",
     "between",
     "by_writer",

@@ -230,7 +230,9 @@ class ServerTimeEstimate:
                 wcalls += one.calls * weight
                 vary = one.calls * max(1.0, noisy)
                 if drift.spread_ns2:
-                    vary *= 1 + one.calls * drift.spread_ns2 / over.whole.variance_ns2
+                    windows = drift.length_s / one.lengths_s[0]
+                    most = windows * drift.spread_ns2 + drift.untold_ns2
+                    vary *= 1 + one.calls * most / over.whole.variance_ns2
                 noise, wnoise = noise + vary, wnoise + vary * weight * weight
         return sql_factors.Scales(*map(sql_cells.finest, (rest, noise, wcalls, wrest, wnoise)))
 
@@ -288,10 +290,17 @@ def _of_drift(over: ClusterOverhead, hour: int) -> sql_factors.OfDrift | None:
     drift, usual_ns2 = over.drifts.get(hour), over.whole.variance_ns2
     if drift is None or usual_ns2 <= 0:
         return None
+    # Six digits are more than is known of them, and a month of hours has to fit into a query.
+    spread, noise, untold = (
+        float(f"{ns2 / usual_ns2:.6g}")
+        for ns2 in (drift.spread_ns2, drift.noise_ns2, drift.untold_ns2)
+    )
     return sql_factors.OfDrift(
         round(over.centers[hour]),
-        drift.spread_ns2 / usual_ns2,
-        drift.noise_ns2 / usual_ns2,
+        spread,
+        noise,
+        untold,
+        drift.length_s,
         begins=drift.begins,
     )
 

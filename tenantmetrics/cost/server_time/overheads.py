@@ -42,8 +42,8 @@ so they tell nothing of the overhead. `pg_stat_statements` counts none of them; 
 does."""
 
 _DRIFTS = 0.02
-"""The deviation of an hour's windows, as a part of the overhead, from which on each window has its
-own: what is less moves nobody by as much as kinds of calls differ (`MISFIT`)."""
+"""The deviation of an hour's stretches, as a part of the overhead, from which on each has its own:
+what is less moves nobody by as much as kinds of calls differ (`MISFIT`)."""
 
 _BEGIN = -1
 """Stands for all operations without work among statements."""
@@ -95,7 +95,8 @@ class ClusterOverhead:
         slope: What a byte adds.
         hours: Overhead of a call by hour, of the writers without an offset.
         centers: The mean of an hour's calls without work, the writers' offsets taken off.
-        drifts: How the windows of an hour differ, of the hours in which they do.
+        drifts: How it moves within an hour, of the hours in which it does.
+        unmoved: The part of the calls in hours of which that is not told.
         workless_bytes: Bytes of a call without work.
         workless_ns: The mean of those calls; 0 if there are none.
     """
@@ -111,6 +112,7 @@ class ClusterOverhead:
     hours: dict[int, float] = field(default_factory=dict)
     centers: dict[int, float] = field(default_factory=dict)
     drifts: dict[int, Drift] = field(default_factory=dict)
+    unmoved: float = 0.0
     workless_bytes: float = 0.0
     workless_ns: float = 0.0
 
@@ -132,7 +134,7 @@ def cluster_overhead(
     Args:
         parts: The period's sums.
         workless_hours: Calls without work that opened no connection, by hour and class of writer.
-        drifts: How the windows of an hour differ, by hour.
+        drifts: How the overhead moves within an hour, by hour.
     """
     sums: dict[int, dict[int, Moments]] = defaultdict(dict)
     workless_bytes = workless_calls = 0.0

@@ -2,6 +2,8 @@
 
 How far a window's overhead is from its hour's is worked out in the database: a month has 43,200
 windows of a minute, more than fit into the text of a query. `servertime.drift` has the arithmetic.
+The windows of a stretch have what is not known of its overhead in common: a tenant's error is
+that many times the square of what it has in one, if it has as much in each.
 """
 
 from __future__ import annotations
@@ -33,18 +35,22 @@ class OfCluster(NamedTuple):
 
 
 class OfDrift(NamedTuple):
-    """How a cluster's windows of one hour differ.
+    """How a cluster's stretches of one hour differ.
 
     Attributes:
         center_ns: The mean of the hour's calls without work, their writers' offsets taken off.
-        spread: The variance of the windows' true means, in units of a warm call's.
-        noise: The variance of a call about its window's mean, in the same.
+        spread: The variance of the stretches' true means, in units of a warm call's.
+        noise: The variance of a call about its stretch's mean, in the same.
+        untold: The variance of a window about its stretch, in the same.
+        length_s: How long a stretch is, which is some windows or one.
         begins: Whether operations without work count too.
     """
 
     center_ns: int
     spread: float
     noise: float
+    untold: float
+    length_s: int
     begins: bool = False
 
 
@@ -82,7 +88,7 @@ class Scales(NamedTuple):
     weighted_noise: float
 
 
-_ALIKE = OfDrift(0, 0.0, 1.0)
+_ALIKE = OfDrift(0, 0.0, 1.0, 0.0, 3600)
 
 _Hours = Mapping[tuple[int, int], OfHour]
 
@@ -153,7 +159,8 @@ def _by_window(
         drift = of_hour.drift or _ALIKE
         rows.append(
             f"({hour}, {of}, {of_hour.segment}, {of_hour.overhead_ns}, '{of_hour.weight!r}', "
-            f"{drift.center_ns}, '{drift.spread!r}', '{drift.noise!r}', {int(drift.begins)})"
+            f"{drift.center_ns}, '{drift.spread!r}', '{drift.noise!r}', '{drift.untold!r}', "
+            f"{drift.length_s}, {int(drift.begins)})"
         )
     operation = f"fingerprint IN ({OPERATIONS})"
     beyond = f"net_ns - calls * (0{more_ns})"
@@ -167,27 +174,32 @@ def _by_window(
             ("", beyond, "begins_ns"),
         )
     )
+    stretch = "OVER (PARTITION BY of_cluster, of_hour, floor(started / length_s))"
     return f"""
       SELECT of_start, of_cluster, segment, weight,
              overhead_ns + floor(spread * (net_ns - calls * center_ns) / (spread * calls + noise))
                AS overhead_ns,
-             spread * noise / (spread * calls + noise) AS doubt
+             windows * spread * noise / (spread * calls + noise) + untold AS doubt
       FROM (
-        SELECT started AS of_start, of_cluster, segment,
-               CAST(overhead_ns AS DOUBLE) AS overhead_ns, CAST(weight AS DOUBLE) AS weight,
-               CAST(center_ns AS DOUBLE) AS center_ns, CAST(spread AS DOUBLE) AS spread,
-               CAST(noise AS DOUBLE) AS noise, calls + with_begins * begins AS calls,
-               net_ns + with_begins * begins_ns AS net_ns
+        SELECT of_start, of_cluster, segment, CAST(overhead_ns AS DOUBLE) AS overhead_ns,
+               CAST(weight AS DOUBLE) AS weight, CAST(center_ns AS DOUBLE) AS center_ns,
+               CAST(spread AS DOUBLE) AS spread, CAST(noise AS DOUBLE) AS noise,
+               CAST(untold AS DOUBLE) AS untold,
+               sum(calls + with_begins * begins) {stretch} AS calls,
+               sum(net_ns + with_begins * begins_ns) {stretch} AS net_ns,
+               CAST(count(*) {stretch} AS DOUBLE) AS windows
         FROM (
-          SELECT window_start AS started, {HOUR} AS hour, {number} AS cluster, {sums}
+          SELECT window_start AS of_start, epoch(window_start) AS started, {HOUR} AS hour,
+                 {number} AS cluster, {sums}
           FROM {STATEMENT_TOTALS}{join_clusters}{join_offsets}
           WHERE {" AND ".join(filter(None, (of_one, within(period))))}
-          GROUP BY 1, 2, 3
+          GROUP BY 1, 2, 3, 4
         ) AS windows
         JOIN (
           VALUES {", ".join(rows)}
         ) AS given(
-          of_hour, of_cluster, segment, overhead_ns, weight, center_ns, spread, noise, with_begins
+          of_hour, of_cluster, segment, overhead_ns, weight, center_ns, spread, noise, untold,
+          length_s, with_begins
         ) ON given.of_hour = windows.hour AND given.of_cluster = windows.cluster
       ) AS told
 """  # noqa: S608 - numbers of ours
