@@ -36,8 +36,8 @@ __all__ = ["FEWEST_CALLS", "LONG_S", "Drift", "Stretches", "drift"]
 
 LONG_S = 600
 """The longer stretches, seconds; six an hour."""
-FEWEST_CALLS = 5
-"""Calls without work in `LONG_S` below which nothing is told: the mean of five is known to 30 %."""
+FEWEST_CALLS = 10
+"""Calls without work in `LONG_S` below which little is told: the mean of ten is known to 20 %."""
 _NS2_IN_US2 = 1_000_000
 
 

@@ -119,7 +119,7 @@ def _on_overhead(parts: Sequence[Part], where: str) -> Iterator[str]:
 def _on_drift(parts: Sequence[Part], where: str) -> Iterator[str]:
     over = parts[0].overhead
     if (
-        over.whole.source is OverheadSource.WORKLESS
+        over.whole.source in {OverheadSource.WORKLESS, OverheadSource.FEW_WORKLESS}
         and over.unmoved > _UNMOVED
         and any(part.method is not Method.WALL for part in parts)
     ):
