@@ -42,7 +42,8 @@ class QueriesInQueries:
             return self._insert_select()
         if kind < 0.7:
             text = self._select(2, [], count=self._chosen.randint(1, 3))
-            text += self._any(("", " ORDER BY id DESC LIMIT 10", " LIMIT :n OFFSET 5", ";"))
+            order = f" ORDER BY {self._computed(['a', 'x'])} DESC"
+            text += self._any(("", " ORDER BY id DESC LIMIT 10", " LIMIT :n OFFSET 5", order, ";"))
             return with_ + text + self._any(("", "", "", " FOR UPDATE"))
         if kind < 0.8:
             branches = [self._select(1, [], count=2) for _ in range(self._any((2, 2, 3)))]
@@ -57,7 +58,8 @@ class QueriesInQueries:
             returning = self._any(("", " RETURNING id", " RETURNING *"))
             if self._chance(0.6):
                 return with_ + self._update_from() + returning
-            return f"{with_}UPDATE {target} SET status = :s {where}{returning}"
+            value = self._any((":s", ":s", self._computed(["a", "x", "y"])))
+            return f"{with_}UPDATE {target} SET status = {value} {where}{returning}"
         if self._chance(0.4):
             return with_ + self._delete_using()
         return f"{with_}DELETE FROM {target} {where}"
@@ -71,7 +73,8 @@ class QueriesInQueries:
             own = ("tenant_id", ":t", ":u", "id", "'acme'", "x.tenant_id", "account_id", "7", "*")
             items = ", ".join(self._any(own) for _ in columns.split(","))
         query = self._select(1, [], items, count=columns.count(",") + 1)
-        tail = self._any(("", "", "", " LIMIT 3", " RETURNING id", " ORDER BY id", ";"))
+        order = f" ORDER BY {self._computed(['a', 'x'])}"
+        tail = self._any(("", "", "", " LIMIT 3", " RETURNING id", " ORDER BY id", order, ";"))
         target = self._any(("a", "app.b", "d"))
         return f"INSERT INTO {target} ({columns}) {query}{tail}"
 
@@ -193,12 +196,44 @@ class QueriesInQueries:
             text += f" WHERE {self._conditions(aliases, outer, depth)}"
         if self._chance(0.2):
             text += f" GROUP BY {', '.join(self._column(aliases) for _ in range(count))}"
+            if self._chance(0.3):
+                text += f" HAVING {self._having(aliases)}"
         items = items or ", ".join(self._item(aliases) for _ in range(count))
+        if depth > 0 and self._chance(0.2):
+            listed = self._select(depth - 1, aliases + outer, count=1)
+            kind = self._any(("", "", "", "EXISTS", "exists "))
+            name = self._any((" AS n", ' AS "x"', " AS tenant_id", ""))
+            items = self._any((f"{items}, {kind}({listed}){name}", f"({listed}), {items}"))
         return f"SELECT {self._any(('', '', '', 'DISTINCT '))}{items} FROM {text}"
 
     def _window(self, aliases: list[str]) -> str:
         parts = (f"PARTITION BY {self._column(aliases)}", f"ORDER BY {self._column(aliases)} DESC")
         return self._any((*parts, " ".join(parts), ""))
+
+    def _having(self, aliases: list[str]) -> str:
+        parts = (
+            *("count(*) > 3", "count(*) = :n", f"max({self._column(aliases)}) <> :t"),
+            *(f"sum({self._column(aliases)}) >= 5", f"{self._column(aliases)} = :t"),
+        )
+        return " AND ".join(self._any(parts) for _ in range(self._any((1, 1, 2))))
+
+    def _computed(self, aliases: list[str]) -> str:
+        column, other = self._column(aliases), self._column(aliases)
+        tests = (
+            f"{column} = {self._any(VALUES)}",
+            f"{column} IS NOT NULL",
+            f"NOT {column}",
+            column,
+        )
+        return self._any(
+            (
+                f"CASE WHEN {self._any(tests)} THEN {other} ELSE {self._any(VALUES)} END",
+                f"CASE {column} WHEN 1 THEN 'x' WHEN 2 THEN {other} END",
+                f"case when {self._any(tests)} or {self._any(tests)} then count(*) end",
+                f"{column} {self._any(('+', '-', '*', '/'))} {self._any((other, '1', ':x'))}",
+                f"count(*) - max({column}) * 2",
+            )
+        )
 
     def _item(self, aliases: list[str]) -> str:
         alias = self._any(aliases)
@@ -207,6 +242,7 @@ class QueriesInQueries:
                 *(self._column(aliases), self._column(aliases), f"{alias}.id"),
                 f"{alias}.tenant_id",
                 f"{self._column(aliases)} AS {self._any(('id', 'k', 'm', 'tenant_id'))}",
+                f"{self._computed(aliases)}{self._any(('', ' AS n', ' AS tenant_id'))}",
                 *(f"{alias}.*", "*", "count(*) AS n", f"max({self._column(aliases)}) AS m", "1"),
                 f"{self._any(WINDOWS)} OVER ({self._window(aliases)}){self._any(('', ' AS n'))}",
             )

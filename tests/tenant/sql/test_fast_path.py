@@ -285,6 +285,15 @@ def test_statements_that_postgresql_judges_have_the_plan_of_the_whole_analysis(
         """SELECT "b"."id" FROM "b" WHERE ("b"."tenant_id" = :t AND NOT (EXISTS(SELECT 1 AS "a"
            FROM "c" U1 WHERE (U1."bid" = ("b"."id") AND U1."tenant_id" = :t) LIMIT 1)))""",
         'SELECT b."Id" FROM "Blogs" AS b WHERE b."TenantId" = :t AND NOT (b."IsDeleted")',
+        """SELECT id, CASE WHEN paid AND amount > 0 THEN 'paid' ELSE 'open' END AS state, n * 2 AS m
+           FROM b WHERE tenant_id = :t ORDER BY CASE WHEN :q = 'at' THEN at END DESC""",
+        """SELECT room_id, count(*) FROM b WHERE tenant_id = :t GROUP BY room_id
+           HAVING count(*) > 3 AND max(at) < :d""",
+        """SELECT r.id, (SELECT count(*) FROM b WHERE b.room_id = r.id AND b.tenant_id = :t) AS n,
+           EXISTS (SELECT 1 FROM c WHERE c.room_id = r.id AND c.tenant_id = r.tenant_id) AS found
+           FROM rooms r WHERE r.tenant_id = :t""",
+        """UPDATE b SET n = coalesce(n, 0) + 1, m = CASE WHEN x THEN :m ELSE m END
+           WHERE tenant_id = :t""",
         """UPDATE jobs SET status = 'running', n = coalesce(n, 0) WHERE tenant_id = :t AND id =
            (SELECT id FROM jobs WHERE tenant_id = :t ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)""",
     ],

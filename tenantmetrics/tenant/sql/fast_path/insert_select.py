@@ -33,6 +33,9 @@ def copied_to(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
     reader.summary.append("INSERT INTO")
     reader.source(PlainQuery(None), head.start("table"))
     query, at = reader.select(head.end(), None)
+    if "S" in reader.shape[slice(*query.items)]:
+        # Which item is the tenant's is not told with subqueries among them.
+        raise NotPlainError
     if grammar.RETURNING.fullmatch(reader.shape, at) is None:
         raise NotPlainError
     columns = vocabulary.columns

@@ -15,6 +15,7 @@ from tenantmetrics.tenant.sql.fast_path.query_tree import (
     PlainSource,
 )
 from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
+from tenantmetrics.tenant.sql.fast_path.select_list import without_subqueries
 from tenantmetrics.tenant.sql.long_lists import range_of_string
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import Named
@@ -137,31 +138,69 @@ class PlainReader:
 
     def select(self, at: int, outer: PlainQuery | None) -> tuple[PlainQuery, int]:
         """Read a SELECT; it and where it ends."""
-        head = self.match(grammar.SELECT, at)
+        shape = self.shape
+        subqueries: list[int] = []
+        head = grammar.SELECT.match(shape, at)
+        if head is None and not self._levels:
+            masked, subqueries = without_subqueries(shape, at)
+            head = grammar.SELECT.match(masked, at)
+        if head is None:
+            raise NotPlainError
         self.summary.append("SELECT")
+        spoken = len(self.summary), len(self.tables), len(self.of_schemas)
         query = PlainQuery(outer)
         query.items = head.span("items")
-        self._windows(*head.span("items"))
-        shape = self.shape
+        self._windows(head)
         at = self.joins(query, self.source(query, head.end()))
         if shape.startswith("W", at):
             at = read_conditions(self, query, at + 1, query.where)
         tail = self.match(grammar.TAIL, at)
         if tail["group"]:
             query.group = tail.span("group")
+            if tail["having"] and (
+                self.mentions_tenant(*tail.span("having"))
+                or any(source.left for source in query.sources.values())
+            ):
+                # It may speak of tenants, or need rows that a LEFT JOIN need not find.
+                raise NotPlainError
         query.ordered, query.cut = tail["order"] or "", bool(tail["cut"])
+        if subqueries:
+            self._read_listed(query, subqueries, spoken)
         return query, tail.end()
 
-    def _windows(self, start: int, end: int) -> None:
+    def _read_listed(
+        self, query: PlainQuery, subqueries: list[int], spoken: tuple[int, int, int]
+    ) -> None:
+        """Read the subqueries of a select list, which restrict nothing, as NOT EXISTS does not.
+
+        Args:
+            query: Whose select list it is; its sources are read.
+            subqueries: Where they begin.
+            spoken: Where what they speak of belongs: in the summary, the tables and the schemas.
+        """
+        kept = (self.summary, self.tables, self.of_schemas)
+        self.summary, self.tables, self.of_schemas = [], [], []
+        self.all_hold = False
+        for start in subqueries:
+            condition = PlainCondition()
+            condition.negated, condition.needs = True, False
+            condition.query, _ = self.inside(start, query)
+            query.where.append(condition)
+        kept[0][spoken[0] : spoken[0]] = self.summary
+        kept[1][spoken[1] : spoken[1]] = self.tables
+        kept[2][spoken[2] : spoken[2]] = self.of_schemas
+        self.summary, self.tables, self.of_schemas = kept
+
+    def _windows(self, head: re.Match[str]) -> None:
         """Make sure that the windows of a select list count rows, and hand nothing on."""
-        at = self.shape.find(grammar.WINDOW, start, end)
+        shape = head.string
+        start, end = head.span("items")
+        at = shape.find(grammar.WINDOW, start, end)
         while at >= 0:
-            ranks = (
-                not self.shape.startswith("n()", at - 3) or self.tokens[at - 3].lower() in _RANKS
-            )
+            ranks = not shape.startswith("n()", at - 3) or self.tokens[at - 3].lower() in _RANKS
             if self._levels or not ranks:
                 raise NotPlainError
-            at = self.shape.find(grammar.WINDOW, at + 1, end)
+            at = shape.find(grammar.WINDOW, at + 1, end)
 
     def joins(self, query: PlainQuery, at: int) -> int:
         """Read what is joined to the first source; where it ends."""
