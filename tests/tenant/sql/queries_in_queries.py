@@ -1,4 +1,7 @@
-"""Statements at random with EXISTS, IN, WITH, derived tables, LEFT JOIN and UNION in each other."""
+"""Statements at random with EXISTS, IN, WITH, derived tables, LEFT JOIN and UNION in each other.
+
+And, where that is asked for, with CASE, arithmetic, HAVING and subqueries in select lists.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,12 @@ class QueriesInQueries:
 
     Args:
         chosen: What chooses.
+        computes: Whether they have CASE, arithmetic, HAVING and subqueries in select lists too.
     """
 
-    def __init__(self, chosen: random.Random) -> None:
+    def __init__(self, chosen: random.Random, *, computes: bool = False) -> None:
         self._chosen = chosen
+        self._computes = computes
         self._any = chosen.choice
         self._aliases = 0
         self._with: list[str] = []
@@ -42,8 +47,10 @@ class QueriesInQueries:
             return self._insert_select()
         if kind < 0.7:
             text = self._select(2, [], count=self._chosen.randint(1, 3))
-            order = f" ORDER BY {self._computed(['a', 'x'])} DESC"
-            text += self._any(("", " ORDER BY id DESC LIMIT 10", " LIMIT :n OFFSET 5", order, ";"))
+            tails = ["", " ORDER BY id DESC LIMIT 10", " LIMIT :n OFFSET 5", ";"]
+            if self._computes:
+                tails.append(f" ORDER BY {self._computed(['a', 'x'])} DESC")
+            text += self._any(tails)
             return with_ + text + self._any(("", "", "", " FOR UPDATE"))
         if kind < 0.8:
             branches = [self._select(1, [], count=2) for _ in range(self._any((2, 2, 3)))]
@@ -58,7 +65,7 @@ class QueriesInQueries:
             returning = self._any(("", " RETURNING id", " RETURNING *"))
             if self._chance(0.6):
                 return with_ + self._update_from() + returning
-            value = self._any((":s", ":s", self._computed(["a", "x", "y"])))
+            value = self._computed(["a", "x", "y"]) if self._computes_here(0.3) else ":s"
             return f"{with_}UPDATE {target} SET status = {value} {where}{returning}"
         if self._chance(0.4):
             return with_ + self._delete_using()
@@ -73,8 +80,9 @@ class QueriesInQueries:
             own = ("tenant_id", ":t", ":u", "id", "'acme'", "x.tenant_id", "account_id", "7", "*")
             items = ", ".join(self._any(own) for _ in columns.split(","))
         query = self._select(1, [], items, count=columns.count(",") + 1)
-        order = f" ORDER BY {self._computed(['a', 'x'])}"
-        tail = self._any(("", "", "", " LIMIT 3", " RETURNING id", " ORDER BY id", order, ";"))
+        tail = self._any(("", "", "", " LIMIT 3", " RETURNING id", " ORDER BY id", ";"))
+        if tail == " ORDER BY id" and self._computes_here(0.5):
+            tail = f" ORDER BY {self._computed(['a', 'x'])}"
         target = self._any(("a", "app.b", "d"))
         return f"INSERT INTO {target} ({columns}) {query}{tail}"
 
@@ -107,6 +115,9 @@ class QueriesInQueries:
 
     def _chance(self, part: float) -> bool:
         return self._chosen.random() < part
+
+    def _computes_here(self, part: float) -> bool:
+        return self._computes and self._chance(part)
 
     def _alias(self) -> str:
         self._aliases += 1
@@ -196,10 +207,10 @@ class QueriesInQueries:
             text += f" WHERE {self._conditions(aliases, outer, depth)}"
         if self._chance(0.2):
             text += f" GROUP BY {', '.join(self._column(aliases) for _ in range(count))}"
-            if self._chance(0.3):
+            if self._computes_here(0.3):
                 text += f" HAVING {self._having(aliases)}"
         items = items or ", ".join(self._item(aliases) for _ in range(count))
-        if depth > 0 and self._chance(0.2):
+        if depth > 0 and self._computes_here(0.2):
             listed = self._select(depth - 1, aliases + outer, count=1)
             kind = self._any(("", "", "", "EXISTS", "exists "))
             name = self._any((" AS n", ' AS "x"', " AS tenant_id", ""))
@@ -236,13 +247,14 @@ class QueriesInQueries:
         )
 
     def _item(self, aliases: list[str]) -> str:
+        if self._computes_here(0.1):
+            return f"{self._computed(aliases)}{self._any(('', ' AS n', ' AS tenant_id'))}"
         alias = self._any(aliases)
         return self._any(
             (
                 *(self._column(aliases), self._column(aliases), f"{alias}.id"),
                 f"{alias}.tenant_id",
                 f"{self._column(aliases)} AS {self._any(('id', 'k', 'm', 'tenant_id'))}",
-                f"{self._computed(aliases)}{self._any(('', ' AS n', ' AS tenant_id'))}",
                 *(f"{alias}.*", "*", "count(*) AS n", f"max({self._column(aliases)}) AS m", "1"),
                 f"{self._any(WINDOWS)} OVER ({self._window(aliases)}){self._any(('', ' AS n'))}",
             )

@@ -17,8 +17,11 @@ from tenantmetrics.tenant.sql.parser import PREFIX
 __all__ = [
     "ALIAS",
     "ALONE",
+    "ARITHMETIC",
+    "CASE",
     "CASTS",
     "COLUMN",
+    "COMPUTED",
     "CONDITION",
     "END",
     "INSERT",
@@ -31,7 +34,6 @@ __all__ = [
     "SELECT",
     "SET",
     "SOURCE",
-    "SUBQUERY",
     "TAIL",
     "UNION",
     "USING",
@@ -119,34 +121,32 @@ def _listed(item: str) -> str:
     return f"{item}(?:,{item})*+"
 
 
-SUBQUERY = "p"
-"""Stands for each token of a subquery in a select list."""
+COMPUTED = "p_*+"
+"""Stands for the tokens of CASE, of arithmetic, and of a subquery in a select list."""
 _NAME = "[ncgmtwhzq]"
 _TABLE = rf"{_NAME}(?:\.{_NAME})?+"
 _COLUMN = rf"{_NAME}(?:\.{_NAME}){{0,2}}+"
 _VALUE = "(?:v(?::[xt])?+|0)"
 _AGGREGATE = rf"c\((?:Q?+{_COLUMN}|\*)\)"
 _ARGUMENT = rf"(?:{_AGGREGATE}|{_COLUMN}|{_VALUE})"
-_CALL = rf"(?:g\({_ARGUMENT}\)|m\({_listed(_ARGUMENT)}\)|w\(\))"
-_PART = rf"(?:{_ARGUMENT}|{_CALL})"
+_OF_ARGUMENTS = rf"g\({_ARGUMENT}\)|m\({_listed(_ARGUMENT)}\)"
+_CALL = rf"(?:{_OF_ARGUMENTS}|w\(\))"
 _COMPARED = "(?:=|<>|!=|[<>]=?+)"
-# Of columns and values alone: more would take ten milliseconds to compile.
 _SIMPLE = rf"(?:{_COLUMN}|{_VALUE})"
 _TEST = rf"~?+{_SIMPLE}(?:{_COMPARED}{_SIMPLE}|i~?+0)?+"
-_CASE = rf"4(?:{_SIMPLE})?+(?:5{_TEST}(?:[&|]{_TEST})*+6{_SIMPLE})++(?:7{_SIMPLE})?+8"
-# What is computed says nothing of whose rows they are, in a select list or where it is written.
-_COMPUTED = rf"(?:{_CASE}|{_PART}(?:[-+*/](?:{_AGGREGATE}|{_SIMPLE}))++)"
-_ITEM = (
-    rf"(?:\*|{_NAME}\.\*|(?:{SUBQUERY}++|{_COMPUTED}|v|{_AGGREGATE}|{_CALL}|{_COLUMN})"
-    rf"(?:@{_NAME})?+)"
+CASE = rf"4(?:{_SIMPLE})?+(?:5{_TEST}(?:[&|]{_TEST})*+6{_SIMPLE})++(?:7{_SIMPLE})?+8"
+# A condition has its own place for `now() - :age`.
+ARITHMETIC = (
+    rf"(?:{_ARGUMENT}|{_OF_ARGUMENTS}|(?<![<>=])w\(\))(?:[-+*/](?:{_AGGREGATE}|{_SIMPLE}))++"
 )
+_ITEM = rf"(?:\*|{_NAME}\.\*|(?:v|{_AGGREGATE}|{_CALL}|{_COLUMN}|{COMPUTED})(?:@{_NAME})?+)"
 _WINDOW = (
     rf"(?:n\(\)|{_AGGREGATE})2\((?:3y{_listed(_COLUMN)})?+"
     rf"(?:Oy{_listed(f'{_COLUMN}d?+(?:bh)?+')})?+\)(?:@{_NAME})?+"
 )
 _CALL_OF_VALUES = rf"(?:g\({_VALUE}\)|m\({_listed(_VALUE)}\)|w\(\))"
 _WRITTEN = rf"(?:-?+{_VALUE}|X|{_CALL_OF_VALUES})"
-_ASSIGNED = rf"{_NAME}=(?:{_COMPUTED}|{_WRITTEN}|{_CALL}|{_COLUMN})"
+_ASSIGNED = rf"{_NAME}=(?:{_WRITTEN}|{_CALL}|{_COLUMN}|{COMPUTED})"
 _HAVING = rf"{_AGGREGATE}{_COMPARED}{_VALUE}"
 _ROW = rf"\({_listed(_WRITTEN)}\)"
 
@@ -156,7 +156,7 @@ SELECT = re.compile(rf"SQ?+(?P<items>{_listed(f'(?:{_WINDOW}|{_ITEM})')})F")
 WINDOW = "2"
 """The letter of OVER."""
 ITEM = re.compile(
-    rf"(?:(?P<star>(?:{_NAME}\.)?+\*)|(?:(?P<value>{SUBQUERY}++|{_COMPUTED}|v|{_CALL}|c\(Q{_COLUMN}\))|(?P<function>c)\("
+    rf"(?:(?P<star>(?:{_NAME}\.)?+\*)|(?:(?P<value>v|{_CALL}|c\(Q{_COLUMN}\)|{COMPUTED})|(?P<function>c)\("
     rf"(?:(?P<argument>{_COLUMN})|\*)\)|(?P<column>{_COLUMN}))(?:@(?P<alias>{_NAME}))?+),?+"
 )
 """One item of a select list."""
@@ -187,7 +187,7 @@ CONDITION = re.compile(
 TAIL = re.compile(
     rf"(?:Gy(?P<group>{_listed(f'(?:{_COLUMN}|v)')})"
     rf"(?:P(?P<having>{_HAVING}(?:&{_HAVING})*+))?+)?+"
-    rf"(?P<order>Oy{_listed(f'(?:{_COMPUTED}|{_PART})d?+(?:bh)?+')})?+"
+    rf"(?P<order>Oy{_listed(f'(?:{_ARGUMENT}|{_CALL}|{COMPUTED})d?+(?:bh)?+')})?+"
     rf"(?P<cut>(?:l{_VALUE})?+(?:o{_VALUE})?+)"
 )
 UNION = re.compile(r"NA?+(?=\(?+S)")

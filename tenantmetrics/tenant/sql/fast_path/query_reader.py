@@ -7,6 +7,10 @@ from functools import lru_cache
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.fast_path import grammar
+from tenantmetrics.tenant.sql.fast_path.computed_values import (
+    without_computed,
+    without_subqueries,
+)
 from tenantmetrics.tenant.sql.fast_path.output_columns import describe
 from tenantmetrics.tenant.sql.fast_path.query_tree import (
     NotPlainError,
@@ -15,7 +19,6 @@ from tenantmetrics.tenant.sql.fast_path.query_tree import (
     PlainSource,
 )
 from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
-from tenantmetrics.tenant.sql.fast_path.select_list import without_subqueries
 from tenantmetrics.tenant.sql.long_lists import range_of_string
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import Named
@@ -39,7 +42,8 @@ class PlainReader:
 
     Attributes:
         tokens: Its tokens.
-        shape: Their letters.
+        letters: One for each of them.
+        shape: The same, with what is computed taken out.
         columns: The tenant columns.
         summary: What it does and to which tables, in the order of the text.
         tables: Schema and name of each table, WITH queries left out: the name in lower case, the
@@ -53,7 +57,7 @@ class PlainReader:
 
     __slots__ = (
         "_count", "_levels", "_vocabulary", "_with", "_written", "all_hold", "columns", "compares",
-        "of_schemas", "schemas", "shape", "summary", "tables", "tokens", "values",
+        "letters", "of_schemas", "schemas", "shape", "summary", "tables", "tokens", "values",
     )  # fmt: skip
 
     def __init__(self, tokens: list[str], vocabulary: Vocabulary) -> None:
@@ -63,7 +67,8 @@ class PlainReader:
         self._with: dict[str, PlainQuery] = {}
         self._written: dict[str, str] = {}
         self._count = self._levels = 0
-        self.shape = grammar.shape_of(tokens)
+        self.letters = grammar.shape_of(tokens)
+        self.shape = without_computed(self.letters)
         self.summary: list[str] = []
         self.tables: list[tuple[str, str]] = []
         self.of_schemas: list[str] = []
@@ -163,7 +168,9 @@ class PlainReader:
             ):
                 # It may speak of tenants, or need rows that a LEFT JOIN need not find.
                 raise NotPlainError
-        query.ordered, query.cut = tail["order"] or "", bool(tail["cut"])
+        if tail["order"]:
+            query.ordered = self.letters[slice(*tail.span("order"))]
+        query.cut = bool(tail["cut"])
         if subqueries:
             self._read_listed(query, subqueries, spoken)
         return query, tail.end()
@@ -360,7 +367,7 @@ class PlainReader:
         Raises:
             NotPlainError: One may be of another table.
         """
-        for found in grammar.BY_SCHEMA.finditer(self.shape):
+        for found in grammar.BY_SCHEMA.finditer(self.letters):
             at = found.start()
             if self.schemas.get(self.name(at + 2)) != {self._schema(at)}:
                 raise NotPlainError
@@ -370,11 +377,11 @@ class PlainReader:
         if self.compares:
             return True
         columns = self.columns
-        behind = f"{self.shape[1:]};"
+        behind = f"{self.letters[1:]};"
         # What stands before a dot is a table or its schema.
         return any(
             kind == "n" and after != "." and token.strip('"').lower() in columns
-            for token, kind, after in zip(self.tokens, self.shape, behind, strict=True)
+            for token, kind, after in zip(self.tokens, self.letters, behind, strict=True)
         )
 
 
