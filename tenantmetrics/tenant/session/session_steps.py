@@ -7,18 +7,27 @@ from collections.abc import Iterable
 
 from tenantmetrics.records import SessionStep, SessionVerb
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.session.session_variables import ROLE, SEARCH_PATH
+from tenantmetrics.tenant.session.session_variables import AUTHORIZATION, ROLE, SEARCH_PATH
 from tenantmetrics.tenant.sql.budget import TooMuchWorkError
 from tenantmetrics.tenant.sql.operands import Operand, Values
 from tenantmetrics.tenant.sql.plan import StepPlan
 
 __all__ = ["steps_of"]
 
-_NAMED_BY_PATTERN = frozenset({ROLE, SEARCH_PATH})
+_NAMED_BY_PATTERN = frozenset({ROLE, AUTHORIZATION, SEARCH_PATH})
 _PROGRAM_NAME = "application_name"
 _STEPS = 10
 """Of a session step, 2 µs."""
-_SETS = re.compile(r"\bset_config\b|\bset\s+(?:local\s+|session\s+)?[\w\"]+\.|\bexecute\b")
+_SETS = re.compile(
+    r"\bset_config\b|\bexecute\b|\breset\b|\bdiscard\b|\bpg_settings\b|\bset\s+"
+    r"(?:(?:local|session)\s+)*+\"?(?:role|search_path|schema|(?:session_)?authorization|\w+\"?\s*\.)"
+)
+_ANY = re.compile(
+    r"\|\||\b(?:execute|reset|discard|pg_settings|format|concat|role|search_path|schema"
+    r"|authorization|session_authorization)\b"
+)
+"""What sets other variables than those that are mentioned."""
+_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
 
 
 def steps_of(
@@ -39,12 +48,16 @@ def steps_of(
             found += _may_set(_text(plan.body, values), vocabulary)
             continue
         if verb is not SessionVerb.SET and verb is not SessionVerb.RESET:
-            found.append(SessionStep(verb, plan.name if isinstance(plan.name, str) else ""))
+            name = plan.name if isinstance(plan.name, str) else ""
+            found.append(SessionStep(verb, name, None, plan.local is True))
             continue
         name = _text(plan.name, values) if isinstance(plan.name, Operand) else plan.name
         name = (name or "").lower()
         if name in _NAMED_BY_PATTERN or name in vocabulary.variables or name in vocabulary.setters:
             step = _step(plan, name, values, vocabulary)
+            if name == AUTHORIZATION and step is not None:
+                # Its role is in use from now on.
+                found.append(SessionStep(SessionVerb.RESET, ROLE, None, step.local))
             if step is not None:
                 found.append(step)
     return tuple(found)
@@ -69,10 +82,13 @@ def _tenants(operand: Operand, values: Values) -> tuple[str, ...] | None:
 def _may_set(body: str | None, vocabulary: Vocabulary) -> list[SessionStep]:
     """What a DO block may set: the variables that it mentions, to a tenant that is not known."""
     text = (body or "").lower()
-    if body is not None and _SETS.search(text) is None:
+    # What looks like a comment may stand in a literal.
+    if body is not None and not (_SETS.search(text) or _SETS.search(_COMMENT.sub(" ", text))):
         return []
     names = [name for name in sorted(vocabulary.variables) if name != _PROGRAM_NAME]
     mentioned = [name for name in names if name in text]
+    if body is not None and _ANY.search(text):
+        mentioned, names = [], [*names, ROLE, AUTHORIZATION, SEARCH_PATH]
     # One that mentions none puts the name together.
     return [SessionStep(SessionVerb.SET, name, None, False) for name in mentioned or names]
 
@@ -89,7 +105,8 @@ def _step(plan: StepPlan, name: str, values: Values, vocabulary: Vocabulary) -> 
         text = _text(plan.value, values) if plan.value is not None else None
         if text is None:
             return SessionStep(SessionVerb.SET, name, None, local)
-        tenant = vocabulary.of_role(text) if name == ROLE else vocabulary.of_search_path(text)
+        of_path = name == SEARCH_PATH
+        tenant = vocabulary.of_search_path(text) if of_path else vocabulary.of_role(text)
     else:
         tenants = _tenants(plan.value, values) if plan.value is not None else None
         if tenants is None:

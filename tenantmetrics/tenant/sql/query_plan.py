@@ -24,7 +24,7 @@ from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.tenant_tables import with_tenant_tables
 from tenantmetrics.tenant.sql.text_limits import measured, too_long_to_parse
 from tenantmetrics.tenant.sql.unparsed import unparsed_plan
-from tenantmetrics.tenant.sql.unread_steps import call_names, unknown_steps
+from tenantmetrics.tenant.sql.unread_steps import all_unknown, call_names, unknown_steps
 from tenantmetrics.tenant.sql.untold_rows import inserts_untold
 from tenantmetrics.tenant.sql.value_expressions import function_name
 from tenantmetrics.tenant.sql.workless import does_no_work
@@ -37,6 +37,8 @@ LONG = 3_000
 """Characters; a shorter text of plain rows is read without the parser."""
 _SHORT = 800
 """Characters of a text that leaves its analysis all the steps."""
+_SETTINGS = "pg_settings"
+"""To update it is to call set_config for each row."""
 _ALL_STEPS = 3_200
 _STEPS_OF_WEIGHT = 22
 """Tenths of a step that a text's weight of one takes from its analysis."""
@@ -129,6 +131,8 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
             continue
         elif (step := calls.step(call)) is not None:
             steps.append(step)
+    if any(table == _SETTINGS for _, table in seen.tables) and statement.find(exp.Update):
+        steps += all_unknown(vocabulary)
     of_schema = [vocabulary.of_schema(schema) for schema, _ in seen.tables if schema]
     workless = not seen.reads and does_no_work(statement)
     return Plan(

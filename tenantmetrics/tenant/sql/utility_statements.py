@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tenantmetrics.records import Misuse, SessionVerb
 from tenantmetrics.sqltext import TokenKind
-from tenantmetrics.tenant.session.session_variables import ROLE
+from tenantmetrics.tenant.session.session_variables import AUTHORIZATION
 from tenantmetrics.tenant.sql.plan import StepPlan
 from tenantmetrics.tenant.sql.set_statements import read_reset, read_set
 from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, dotted_name, operand_of
@@ -100,8 +100,20 @@ def read_utility(words: list[UtilityToken]) -> Utility:  # noqa: PLR0911 - one k
     if first == "discard":
         everything = texts[1:2] == ["all"]
         # The role too, which RESET ALL leaves.
-        steps = (StepPlan(SessionVerb.RESET_ALL), StepPlan(SessionVerb.RESET, ROLE))
+        steps = (StepPlan(SessionVerb.RESET_ALL), StepPlan(SessionVerb.RESET, AUTHORIZATION))
         return Utility(_summary(words), steps if everything else ())
+    if texts[:2] == ["prepare", "transaction"]:
+        # What was set without LOCAL stays, as with COMMIT.
+        step = StepPlan(SessionVerb.COMMIT)
+        return Utility(_summary(words), (step,), (Misuse.COMMIT_AS_SQL,))
+    if first == "prepare":
+        return _wrapping(first, words)
+    if (first in {"explain", "create"} and "execute" in texts) or first == "execute":
+        names = texts[texts.index("execute") + 1 :]
+        step = StepPlan(SessionVerb.EXECUTE, names[0] if names else "?")
+        return _wrapping(first, words)._replace(steps=(step,))
+    if first in {"fetch", "move"}:
+        return Utility(_summary(words), (StepPlan(SessionVerb.EXECUTE),))
     if first in {"explain", "declare", "create", "call", "copy", "prepare"}:
         return _wrapping(first, words)
     if first == "do":
