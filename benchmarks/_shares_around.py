@@ -7,13 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from tenantmetrics.localapi.endpoint import Endpoint
 from tenantmetrics.localapi.faults import Fault
 
-__all__ = ["busy", "drift", "stranger"]
+__all__ = ["busy", "drift", "failover", "plan_flip", "stranger"]
+
+_UNAVAILABLE = "DatabaseUnavailableException"
+_UNAVAILABLE_S = 2.0
 
 
 @contextlib.contextmanager
@@ -84,3 +87,74 @@ def busy(processes: int) -> Iterator[None]:
         for process in found:
             process.kill()
             process.wait()
+
+
+@contextlib.contextmanager
+def plan_flip(url: str, after_s: float | None) -> Iterator[None]:
+    """Take away an index that a statement lives by; None: leave it."""
+    import psycopg
+
+    def flip() -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP INDEX item_by_id")
+
+    with _later(flip, after_s):
+        yield
+
+
+@contextlib.contextmanager
+def failover(
+    url: str,
+    endpoints: Sequence[Endpoint],
+    faults: Sequence[Sequence[str]],
+    after_s: float | None,
+    account: Callable[[], None],
+) -> Iterator[None]:
+    """Another instance becomes the writer: it knows no connection, and has statistics of its own.
+
+    Args:
+        url: Of the database.
+        endpoints: Nothing answers there meanwhile.
+        faults: What is in force there before and after.
+        after_s: When; None: never.
+        account: Takes the truth down, before the server's counts are lost.
+    """
+    import psycopg
+
+    def switch() -> None:
+        for endpoint in endpoints:
+            endpoint.faults.add(_UNAVAILABLE)
+        time.sleep(_UNAVAILABLE_S)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+            account()
+            connection.execute("SELECT pg_stat_statements_reset()")
+        for endpoint, before in zip(endpoints, faults, strict=True):
+            endpoint.faults.clear()
+            for fault in before:
+                endpoint.faults.add(fault)
+
+    with _later(switch, after_s):
+        yield
+
+
+@contextlib.contextmanager
+def _later(act: Callable[[], None], after_s: float | None) -> Iterator[None]:
+    stop = threading.Event()
+
+    def wait() -> None:
+        if not stop.wait(after_s):
+            act()
+
+    thread = threading.Thread(target=wait)
+    if after_s is not None:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        if after_s is not None:
+            thread.join()

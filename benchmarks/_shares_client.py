@@ -48,7 +48,13 @@ MEASURES = tuple(
     for of in ("amount", "id", "length(note)", "amount * id")
 )
 HOT = "UPDATE reading SET amount = amount + 1 WHERE tenant = 'everybody' AND id = 0"
-RARE = frozenset({"load", "fail", "hot", "nothing", "ad_hoc", "cross"})
+LONG = (
+    "SELECT sum(length(md5(note || more))) FROM reading, generate_series(1, 300) AS more "
+    "WHERE tenant = :tenant AND id < 50000"
+)
+ITEM = "SELECT note FROM item WHERE tenant = :tenant AND id = :id"
+ITEMS = 3_000
+RARE = frozenset({"load", "fail", "hot", "nothing", "ad_hoc", "cross", "long", "item"})
 NEW_IDS = 10_000_000
 BURST_EVERY_S, BURST_S = 6.0, 1.5
 
@@ -89,12 +95,14 @@ class Tenant(threading.Thread):
     def run(self) -> None:
         """Call until the time is over."""
         begin = time.monotonic()
-        end = begin + self._settings["seconds"]
         habits = self._habits
+        end = begin + min(1.0, habits["until"]) * self._settings["seconds"]
+        left = habits["calls"]
         time.sleep(habits["start"] * self._settings["seconds"])
         kinds, weights = zip(*habits["mix"].items(), strict=True)
         with tenantmetrics.tenant(habits["name"]):
-            while time.monotonic() < end:
+            while time.monotonic() < end and left != 0:
+                left = None if left is None else left - 1
                 if self._random.random() < habits["cold"]:
                     # The client goes on, and has to open a connection for its next call.
                     self._client.close()
@@ -124,6 +132,9 @@ class Tenant(threading.Thread):
         try:
             for step in steps:
                 self._call(step, more)
+                if self._habits["idle_s"]:
+                    # As an application that asks another service while its transaction is open.
+                    time.sleep(self._random.expovariate(1 / self._habits["idle_s"]))
         except ClientError:
             self._client.rollback_transaction(**self._where, **more)
             raise
@@ -160,7 +171,7 @@ class Tenant(threading.Thread):
 
     def _rare(self, kind: str, tenant: dict[str, Any], more: dict[str, str] | None) -> None:
         if kind == "load":
-            self._load(self._random.randrange(50, 500), more)
+            self._load(self._random.randrange(*self._habits["batch"]), more)
         elif kind == "fail":
             there = self._random.randrange(self._habits["rows"])
             self._execute(ADD, tenant | {"id": there}, more)
@@ -171,6 +182,10 @@ class Tenant(threading.Thread):
         elif kind == "cross":
             # In a transaction of two, the second may wait for another tenant's, and it for this.
             self._execute(CROSS, {"id": self._random.randrange(1, 4)}, more)
+        elif kind == "long":
+            self._execute(LONG, tenant, more)
+        elif kind == "item":
+            self._execute(ITEM, tenant | {"id": self._random.randrange(ITEMS)}, more)
         elif kind == "hot":
             self._execute(HOT, {}, more)
         else:

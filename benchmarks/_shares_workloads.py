@@ -11,6 +11,7 @@ __all__ = ["OVERHEAD", "WORKLOADS", "Workload", "tenants"]
 OVERHEAD = "overhead:median=0.02:p99=0.08"
 NEAR = "overhead:median=0.01:p99=0.03"
 FAR = "overhead:median=0.06:p99=0.2"
+FAR_REGION = "overhead:median=0.1:p99=0.16"
 HEAVY_TAIL = "overhead:median=0.03:p99=0.4"
 
 CHATTY = {"look_up": 70, "range": 20, "change": 5, "add": 5}
@@ -43,6 +44,9 @@ class Workload:
         busy: Processes that only burn CPU meanwhile.
         times: How long it lasts, in lengths of a workload.
         habits: What is different of each tenant, in turn.
+        failover: After half of it nothing answers for two seconds, connections are lost, and what
+            the server counted up to then is gone.
+        plan_flips: After half of it an index is gone, so the same statement takes long.
     """
 
     name: str
@@ -63,6 +67,8 @@ class Workload:
     busy: int = 0
     times: float = 1.0
     habits: tuple[dict[str, Any], ...] = ()
+    failover: bool = False
+    plan_flips: bool = False
 
 
 WORKLOADS = (
@@ -138,6 +144,51 @@ WORKLOADS = (
             for rows in (2_000, 10_000, 5_000)
         ),
     ),
+    Workload(
+        "one statement, 1 to 100",
+        tenants=12,
+        habits=tuple(
+            {"mix": {"sum": 80, "look_up": 20}, "rows": rows, "pause_s": 0.15, "transactions": 0.2}
+            for rows in (1_000, 10_000, 100_000)
+        ),
+    ),
+    Workload(
+        "one burst each",
+        tenants=12,
+        habits=tuple(
+            {"start": n / 12, "until": (n + 1.5) / 12, "pause_s": 0.02} for n in range(12)
+        ),
+    ),
+    Workload("one long call", habits=({"mix": {"long": 1}, "calls": 1, "start": 0.3}, *({},) * 13)),
+    Workload(
+        "batches large and small",
+        tenants=12,
+        transactions=0.5,
+        habits=(
+            {"mix": {"load": 60, "look_up": 40}, "pause_s": 0.2, "batch": (2, 20)},
+            {"mix": {"load": 80, "sum": 20}, "pause_s": 0.4, "batch": (300, 1000)},
+            {},
+        ),
+    ),
+    Workload("idle in transactions", transactions=0.7, habits=({"idle_s": 0.3}, {})),
+    Workload("half from far away", places=(OVERHEAD, FAR_REGION)),
+    Workload(
+        "overhead trebles, bursts",
+        drift=3.0,
+        habits=tuple({"start": n / 14, "until": (n + 5) / 14} for n in range(0, 14, 2)),
+    ),
+    Workload("failover", failover=True),
+    Workload(
+        "plan flips",
+        tenants=12,
+        plan_flips=True,
+        habits=(
+            {"mix": {"item": 80, "look_up": 20}, "until": 0.5, "pause_s": 0.05},
+            {"mix": {"item": 80, "look_up": 20}, "start": 0.5, "pause_s": 0.05},
+            {},
+            {"mix": {"item": 60, "sum": 5, "look_up": 35}, "pause_s": 0.05},
+        ),
+    ),
 )
 
 
@@ -164,6 +215,10 @@ def tenants(workload: Workload, seed: int) -> list[dict[str, Any]]:
                 "transactions": 0.02 if silent else workload.transactions,
                 "cold": workload.cold if number % 2 else 0.0,
                 "start": 0.0,
+                "until": 1.0,
+                "calls": None,
+                "idle_s": 0.0,
+                "batch": (50, 500),
                 "bursts": False,
                 "answer": (500, 3000),
                 "part": 0,

@@ -31,7 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._postgres import postgres
-from benchmarks._shares_around import busy, drift, stranger
+from benchmarks._shares_around import busy, drift, failover, plan_flip, stranger
+from benchmarks._shares_client import ITEMS
 from benchmarks._shares_workloads import WORKLOADS, Workload, tenants
 
 CLIENT = ("-m", "benchmarks._shares_client")
@@ -74,6 +75,8 @@ def prepare(url: str, habits: list[dict[str, Any]]) -> None:
             "CREATE TABLE reading (tenant text, id int, amount numeric, note text, "
             "PRIMARY KEY (tenant, id))"
         )
+        connection.execute("DROP TABLE IF EXISTS item")
+        connection.execute("CREATE TABLE item (tenant text, id int, note text)")
         for one in habits:
             connection.execute(
                 "INSERT INTO reading SELECT %s, n, (n %% 1000 * 7919) %% 1000 / 3.0,"
@@ -81,14 +84,19 @@ def prepare(url: str, habits: list[dict[str, Any]]) -> None:
                 (one["name"], one["rows"]),
             )
             name = one["name"]
+            connection.execute(
+                "INSERT INTO item SELECT %s, n, md5(n::text) FROM generate_series(0, %s - 1) AS n",
+                (name, ITEMS),
+            )
             there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,))
             if there.fetchone() is None:
                 connection.execute(f"CREATE ROLE {name} LOGIN")
-            connection.execute(f"GRANT ALL ON reading TO {name}")
+            connection.execute(f"GRANT ALL ON reading, item TO {name}")
         connection.execute(
             "INSERT INTO reading SELECT 'everybody', n, 0, '' FROM generate_series(0, 3) AS n"
         )
-        connection.execute("VACUUM ANALYZE reading")
+        connection.execute("CREATE INDEX item_by_id ON item (tenant, id)")
+        connection.execute("VACUUM ANALYZE reading, item")
         connection.execute("CHECKPOINT")
         connection.execute("SELECT pg_stat_statements_reset()")
 
@@ -112,7 +120,9 @@ def run(url: str, workload: Workload, folder: Path, seed: int) -> Run:
         secrets.append(Secret(secret_arn(one["name"]), one["name"]))
         one["secret"] = secrets[-1].arn
     found = Run(folder)
+    found.truth_ns = dict.fromkeys(sorted(one["name"] for one in habits), 0.0)
     seconds = SECONDS * workload.times
+    half_s = seconds / 2
     with contextlib.ExitStack() as stack:
         endpoints = [
             stack.enter_context(
@@ -128,12 +138,31 @@ def run(url: str, workload: Workload, folder: Path, seed: int) -> Run:
             with Postgres(url) as source:
                 take(source, folder, cluster, load(), every_s=300)
 
+        def account() -> None:
+            with psycopg.connect(url) as connection:
+                rows = connection.execute(
+                    "SELECT rolname, query, total_exec_time + total_plan_time, calls "
+                    "FROM pg_stat_statements JOIN pg_roles ON pg_roles.oid = userid"
+                ).fetchall()
+            for role, query, milliseconds, calls in rows:
+                if role in found.truth_ns:
+                    found.truth_ns[role] += milliseconds * 1e6
+                    found.calls += int(calls)
+                    found.statements.append(
+                        (role, fingerprint(query), int(calls), milliseconds * 1e6)
+                    )
+                else:
+                    found.unmetered_ns += milliseconds * 1e6
+
         snapshot()
         started = time.time()
+        faults = [(*workload.faults, place) for place in workload.places]
         with (
             stranger(url, workload.unmetered_s),
             drift(endpoints, workload.places, workload.drift, seconds),
             busy(workload.busy),
+            plan_flip(url, half_s if workload.plan_flips else None),
+            failover(url, endpoints, faults, half_s if workload.failover else None, account),
         ):
             processes = [
                 subprocess.Popen(
@@ -161,21 +190,8 @@ def run(url: str, workload: Workload, folder: Path, seed: int) -> Run:
             if any(process.wait() for process in processes):
                 sys.exit("a client failed")
         ended = time.time()
-        with psycopg.connect(url) as connection:
-            rows = connection.execute(
-                "SELECT rolname, query, total_exec_time + total_plan_time, calls "
-                "FROM pg_stat_statements JOIN pg_roles ON pg_roles.oid = userid"
-            ).fetchall()
+        account()
         snapshot()
-    names = {one["name"] for one in habits}
-    found.truth_ns = dict.fromkeys(sorted(names), 0.0)
-    for role, query, milliseconds, calls in rows:
-        if role in names:
-            found.truth_ns[role] += milliseconds * 1e6
-            found.calls += int(calls)
-            found.statements.append((role, fingerprint(query), int(calls), milliseconds * 1e6))
-        else:
-            found.unmetered_ns += milliseconds * 1e6
     start_s, period_s = int(started), max(1, round(ended - started))
     load_ns = sum(found.truth_ns.values()) + found.unmetered_ns
     tables.write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 import tenantmetrics
+from tenantmetrics import config
 from tenantmetrics.cost import Capacity, monthly
 from tenantmetrics.dataapi.fields import sql_parameters
 from tenantmetrics.demo.capacity import awake
@@ -26,6 +28,9 @@ from tenantmetrics.demo.shares import Shares, compare_shares
 from tenantmetrics.demo.workload import Workload
 from tenantmetrics.errors import ReportError
 from tenantmetrics.localapi import Endpoint, serve
+from tenantmetrics.policies.read import read
+from tenantmetrics.policies.source import DataApiConnection
+from tenantmetrics.policies.tenant_schema import tenant_schema
 from tenantmetrics.report import csv, html, terminal
 
 __all__ = ["run"]
@@ -77,11 +82,16 @@ def run(output: Path, duration_s: float, console: Console, *, overhead: bool = T
             ) from None
         if overhead:
             endpoint.faults.add(_OVERHEAD)
+        _write_tenant_schema(endpoint, folder / "tenant-schema.json")
         server_time = endpoint.server_time
         assert server_time is not None  # noqa: S101 - it was asked for
         server_time.clear()
         before = endpoint.requests.total
-        tenantmetrics.configure(exporters=[f"ledger:{ledger}"], flush_interval_s=5)
+        tenantmetrics.configure(
+            exporters=[f"ledger:{ledger}"],
+            flush_interval_s=5,
+            tenant_schema=str(folder / "tenant-schema.json"),
+        )
         started_s = time.time()
         workload = _load(endpoint, duration_s, console)
         ended_s = time.time()
@@ -130,6 +140,17 @@ def _create_schema(endpoint: Endpoint) -> None:
                     {name: value for name, value in values.items() if f":{name}" in sql}
                 ),
             )
+
+
+def _write_tenant_schema(endpoint: Endpoint, path: Path) -> None:
+    """As `tenantmetrics rls schema` does: which tables row-level security guards, and the keys."""
+    target = {"resourceArn": endpoint.resource_arn, "secretArn": endpoint.secret_arn}
+    with _closing(endpoint.client()) as client:
+        connection = DataApiConnection(client, **target, database=_DATABASE)
+        with connection.transaction(read_only=True):
+            columns = config.load({}).tenant_columns
+            found = tenant_schema(read(connection), columns, shared=["amenities"])
+    path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 def _server_version(endpoint: Endpoint) -> str:
@@ -241,6 +262,7 @@ def _print_files(folder: Path, console: Console) -> None:
         ("report.html", "the same with a chart: open it in a browser"),
         ("report.csv", "for a spreadsheet"),
         ("capacity.csv", "what the cluster had, hour by hour: for report --capacity"),
+        ("tenant-schema.json", "its keys and policies: from rls schema --shared amenities"),
         ("ledger/", "Parquet, one file a writer and window"),
     ):
         console.print(f"  {folder / name}  [dim]{about}[/]", soft_wrap=True, highlight=False)

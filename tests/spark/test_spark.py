@@ -192,7 +192,9 @@ def bucket(ledger, monkeypatch):
         def do_GET(self):
             asked = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
             start = int(asked.get("continuation-token", 0))
-            found = [key for key in keys if key.startswith(asked["prefix"])]
+            # In order of their names, as S3 lists them.
+            after = asked.get("start-after", "")
+            found = [key for key in sorted(keys) if key.startswith(asked["prefix"]) and key > after]
             page = "".join(
                 f"<Contents><Key>{quote(key)}</Key><Size>9</Size></Contents>"
                 for key in found[start : start + 5]

@@ -245,18 +245,18 @@ def _executed(
 ) -> tuple[float, float]:
     """How many times the view's time of a statement is ours, and the error of that.
 
-    Executions that were not counted (statements pushed out, statistics of part of the time) took
-    what the others did; calls whose statement never ran took nothing. What the calls took beyond
-    the overhead tells, as far as it is known.
+    Executions that were not counted (statements pushed out, another instance that became the
+    writer, statistics of part of the time) took what the others did, or not quite. What the calls
+    took beyond the overhead tells, as far as it is known.
     """
-    most = calls / ran.calls
-    guess, spread = (1 + most) / 2, (most - 1) / math.sqrt(12)
+    guess = calls / ran.calls
+    spread = _ALIKE * (guess - 1)
     if mine is None or not mine.calls or ran.ns <= 0:
         return guess, spread
     noise2 = _noise2(mine, overhead) / ran.ns**2
     known = 1 / spread**2 + 1 / max(noise2, 1e-12)
     ours = (guess / spread**2 + mine.rest_ns / ran.ns / max(noise2, 1e-12)) / known
-    return max(1.0, min(most, ours)), 1 / math.sqrt(known)
+    return max(1.0, ours), 1 / math.sqrt(known)
 
 
 def _noise2(mine: Residue, overhead: ClusterOverhead) -> float:

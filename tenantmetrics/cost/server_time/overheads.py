@@ -205,7 +205,7 @@ def _cold(found: ClusterOverhead, parts: Mapping[StatementKey, StatementSums]) -
     for colder, warmer in pairs:
         if colder.calls < 2 or warmer.calls < 2:  # noqa: PLR2004 - one call has no spread
             continue
-        spread = max(colder.variance_ns2, found.whole.variance_ns2)
+        spread = max(colder.variance_ns2, found.whole.variance_ns2, 1.0)
         noise = spread / colder.calls + warmer.variance_ns2 / warmer.calls
         if noise <= 0:
             noise = 1.0
@@ -218,7 +218,9 @@ def _cold(found: ClusterOverhead, parts: Mapping[StatementKey, StatementSums]) -
     found.cold_error = 1 / math.sqrt(weights)
     if found.whole.variance_ns2:
         calls = sum(count for count, _ in spreads)
-        mean = sum(count * spread for count, spread in spreads) / calls
+        # A statement that works for long now and then has a spread that is its work's: what is
+        # common to all is what the quiet ones say.
+        mean = calls / sum(count / spread for count, spread in spreads)
         found.cold_noise = max(1.0, mean / found.whole.variance_ns2)
 
 

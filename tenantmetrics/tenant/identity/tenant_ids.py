@@ -32,6 +32,10 @@ UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _LOOSE_UUID = re.compile(r"\{?(?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}\}?")
 _RESERVED = re.compile(r"\\*__[a-z_]+__")
 _UUID_CHARS = 36
+_UUID_MIN_CHARS, _UUID_MAX_CHARS = 32, 41
+"""Of a UUID in any form: digits alone, or with braces and a hyphen behind each four."""
+_MAX_PLAIN_CHARS = 28
+"""Of a number that is written without arithmetic: a Decimal rounds one of more digits."""
 _INT_MAX_DIGITS = 80
 
 
@@ -76,6 +80,11 @@ def from_number(text: str) -> str | None:
     plain = text.replace("_", "")
     if plain.isdecimal() and plain.isascii():
         return plain.lstrip("0") or "0"
+    before, point, part = plain.partition(".")
+    digits = before + part if len(plain) <= _MAX_PLAIN_CHARS else ""
+    if point and before and digits.isdecimal() and digits.isascii():
+        part = part.rstrip("0")
+        return (before.lstrip("0") or "0") + (f".{part}" if part else "")
     try:
         if plain[:2].lower() in {"0x", "0o", "0b"}:
             return str(int(plain, 0)) if len(plain) <= _INT_MAX_DIGITS else None
@@ -92,8 +101,14 @@ def from_uuid(text: str) -> str | None:
     """The tenant that a text names where it is read as a uuid, in any form PostgreSQL takes."""
     if len(text) == _UUID_CHARS and UUID.fullmatch(text):
         return text.lower()
+    if len(text) < _UUID_MIN_CHARS:
+        return None
     text = text.strip()
-    if not _LOOSE_UUID.fullmatch(text) or text.startswith("{") != text.endswith("}"):
+    if (
+        len(text) > _UUID_MAX_CHARS
+        or not _LOOSE_UUID.fullmatch(text)
+        or text.startswith("{") != text.endswith("}")
+    ):
         return None
     digits = text.strip("{}").replace("-", "").lower()
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

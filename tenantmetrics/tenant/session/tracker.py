@@ -19,7 +19,6 @@ from typing import Generic, Self, TypeVar
 
 from tenantmetrics.records import (
     CANCELLED,
-    NOT_REACHED,
     OK,
     Call,
     Misuse,
@@ -28,6 +27,7 @@ from tenantmetrics.records import (
     SessionVerb,
     Transition,
 )
+from tenantmetrics.records.call import NOT_REACHED
 from tenantmetrics.tenant.session.session_variables import Session
 
 __all__ = ["SessionTracker", "TrackedSession", "misuses_of_kind"]
@@ -261,12 +261,6 @@ class TrackedSession:
                 if self._may_have_run and step.verb is SessionVerb.COMMIT:
                     yield _NOT_KNOWN
                 self._failed = self._may_have_run = False
-
-
-def _is_commit(steps: tuple[SessionStep, ...], summary: str) -> bool:
-    """Whether a text is COMMIT and nothing else, so that it was COMMIT that failed."""
-    verbs = [step.verb for step in steps]
-    return verbs in _COMMITS and " " not in summary
 
 
 class SessionTracker(Generic[_Tracked]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.query_scope import (
     CLEAR,
@@ -23,7 +25,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     Same,
 )
 
-__all__ = ["build_restriction"]
+__all__ = ["are_one", "build_restriction"]
 
 _Constraints = list[tuple[Key, Restriction]]
 
@@ -73,7 +75,7 @@ def build_restriction(facts: Facts, names: QueryScope) -> Restriction:
         parts.append(OPEN)
     whole: Restriction = CLEAR
     if parts:
-        whole = parts[0] if len(parts) == 1 or _are_one(parts) else Joined(tuple(parts))
+        whole = parts[0] if len(parts) == 1 or are_one(parts) else Joined(tuple(parts))
     if facts.changes_all and whole is not OPEN and whole is not CLEAR:
         return UNKNOWN
     beside = [later() for later in facts.later] + facts.beside + optional.parts
@@ -124,7 +126,7 @@ def _only_value(facts: Facts) -> Named | None:
             holds = any(key in linked for key, _ in around)
         said = said + around
         outer = outer.parent
-    if not holds or not _are_one([node for _, node in said]):
+    if not holds or not are_one([node for _, node in said]):
         return None
     if not all([is_tenants(key) for key, _ in said]):  # noqa: C419 - half of the time
         return None
@@ -182,11 +184,15 @@ class _Classes:
 
 
 def _same(nodes: list[Restriction]) -> Restriction:
-    return nodes[0] if len(nodes) == 1 or _are_one(nodes) else Same(tuple(nodes))
+    return nodes[0] if len(nodes) == 1 or are_one(nodes) else Same(tuple(nodes))
 
 
-def _are_one(nodes: list[Restriction]) -> bool:
-    """Whether all are the same value: most statements name their tenant once for each table."""
+def are_one(nodes: Sequence[Restriction]) -> bool:
+    """Whether all are the same value: most statements name their tenant once for each table.
+
+    Args:
+        nodes: Restrictions, one at least.
+    """
     first = nodes[0]
     return isinstance(first, Named) and all(node is first or node == first for node in nodes)
 

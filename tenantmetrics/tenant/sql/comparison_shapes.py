@@ -10,11 +10,11 @@ __all__ = ["elements", "pairs_of", "truth"]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
 _EQ_OR_IS = (exp.EQ, exp.Is)
-_PREDICATE_OR_CONNECTOR_OR_NOT_OR_IN = (exp.Predicate, exp.Connector, exp.Not, exp.In)
+_CONDITIONS = (exp.Predicate, exp.Connector, exp.Not, exp.In, exp.Case)
 
 
 def truth(node: exp.Expr, negated: bool) -> tuple[exp.Expr, bool] | None:
-    """The condition inside `(…) = true` and `(…) IS FALSE`, and whether that negates it.
+    """The condition inside `(…) = true`, `(…) IS FALSE` and CASE, and whether that negates it.
 
     Not that of `IS NOT TRUE` and `IS NOT FALSE`, which NULL satisfies too.
     """
@@ -28,9 +28,22 @@ def truth(node: exp.Expr, negated: bool) -> tuple[exp.Expr, bool] | None:
         inner = node.this
         while isinstance(inner, exp.Paren):
             inner = inner.this
-        if isinstance(inner, _PREDICATE_OR_CONNECTOR_OR_NOT_OR_IN):
+        if isinstance(inner, _CONDITIONS):
             return inner, not node.expression.this
+    if isinstance(node, exp.Case) and not negated:
+        return _true_in_case(node)
     return None
+
+
+def _true_in_case(node: exp.Case) -> tuple[exp.Expr, bool] | None:
+    """`CASE WHEN … THEN TRUE ELSE FALSE END` is true where its only condition is."""
+    ifs, default = node.args.get("ifs") or [], node.args.get("default")
+    if node.this is not None or len(ifs) != 1:
+        return None
+    then = ifs[0].args.get("true")
+    is_true = isinstance(then, exp.Boolean) and then.this
+    is_false = default is None or (isinstance(default, exp.Boolean) and not default.this)
+    return (ifs[0].this, False) if is_true and is_false else None
 
 
 def elements(node: exp.Expr | None) -> list[exp.Expr] | None:

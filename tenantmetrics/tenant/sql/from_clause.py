@@ -23,7 +23,7 @@ from tenantmetrics.tenant.sql.query_scope import (
     is_tenants,
 )
 from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Shared
-from tenantmetrics.tenant.sql.sqlglot_trees import is_join_in_parentheses
+from tenantmetrics.tenant.sql.sqlglot_trees import function_read, is_join_in_parentheses
 from tenantmetrics.tenant.sql.value_expressions import function_name, value_operand
 
 if TYPE_CHECKING:
@@ -168,8 +168,8 @@ def _add_item(  # noqa: PLR0912 - one branch a kind
     names.budget.spend(_ITEM_STEPS)
     alias = item.alias.lower()
     if isinstance(item, exp.Table):
-        if isinstance(item.this, exp.Func):
-            _add_function(item.this, alias, item, names, facts, sink)
+        if (function := function_read(item)) is not None:
+            _add_function(function, alias, item, names, facts, sink)
         else:
             add_table(item, names, facts, sink)
     elif isinstance(item, exp.Subquery):

@@ -54,6 +54,14 @@ _MAY_BE_UNKNOWN = re.compile(
     r"overriding|wrapper|returning\s+(?:jsonb?|bytea|text|varchar|with)\b|format\s+json"
     r"|on\s+(?:null|error|empty)|unique|quotes|passing"
 )
+# Operators of extensions, of networks and of shapes, and `ORDER BY … USING >`: they say nothing of
+# tenants, whatever they compare. What is quoted stays.
+_OPERATORS = re.compile(
+    r"(\"[^\"]*+\")|<<<->|<->>>|<<=|>>=|<<\||\|>>|&<\||\|&>|<#>|<~>|<<->|<->>|<<%|%>>|<%(?![\w(])|%>|~=|&&&"
+    r"|(\busing\s*[<>]=?)",
+    re.IGNORECASE,
+)
+_MAY_BE_OPERATORS = re.compile(r"<<|>>|<#>|<~>|<%|%>|~=|\|>>|\|&>|&<\||&&&|<->>|using\s*[<>]")
 # `UPDATE … FROM (VALUES …) AS v, a`: the parser takes VALUES there behind another source only.
 _VALUES_FIRST = re.compile(r"\b(from|using)\s*\(\s*(?=values\b)", re.IGNORECASE)
 _VALUES_SECOND = rf"\1 generate_series(1, 1) AS {PREFIX}one, ("
@@ -111,7 +119,7 @@ def parse_template(template: str) -> list[exp.Expr] | str:
             template = _plainer(template)
         try:
             parsed = _parsed(template)
-        except SqlglotError:
+        except (SqlglotError, TypeError):
             plainer = _plainer(template)
             if plainer == template:
                 raise
@@ -146,9 +154,17 @@ def _prefixed(found: re.Match[str]) -> str:
     return f":{PREFIX}{name}" if is_none else found[0]
 
 
+def _known_operator(found: re.Match[str]) -> str:
+    if found[1]:
+        return found[1]
+    return " " if found[2] else " && "
+
+
 def _plainer(template: str) -> str:
     """A template without what the parser does not know."""
     lower = template.lower()
     if _MAY_BE_UNKNOWN.search(lower) is not None:
         template = _UNKNOWN_TO_PARSER.sub(r"\g<kept> ", template)
+    if _MAY_BE_OPERATORS.search(lower) is not None:
+        template = _OPERATORS.sub(_known_operator, template)
     return _VALUES_FIRST.sub(_VALUES_SECOND, template) if "values" in lower else template

@@ -9,6 +9,7 @@ from sqlglot import exp
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget, TooMuchWorkError
 from tenantmetrics.tenant.sql.closed_tables import if_closed
+from tenantmetrics.tenant.sql.columns_by_schema import may_be_of_another_table
 from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.many_row_insert import BulkRows, bulk_rows, rows_node, tenant_index
 from tenantmetrics.tenant.sql.names_differing_in_case import differ_in_case
@@ -61,6 +62,8 @@ def query_plan(text: str, vocabulary: Vocabulary, budget: Budget | None = None) 
             parsed = "not one statement"
         elif '"' in text and differ_in_case(text, parsed[0]):
             parsed = "two of its names differ only in case"
+        elif may_be_of_another_table(text, parsed[0]):
+            parsed = "a table's name alone does not tell it from one of another schema"
     if isinstance(parsed, str):
         return unparsed_plan(text, vocabulary, parsed)
     try:

@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from tenantmetrics.limits import QUERY_SUMMARY_MAX_CHARS
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.sqlglot_trees import schema_of
 
 __all__ = ["Survey", "clipped", "is_inside", "survey", "unread_ctes"]
 
@@ -142,7 +143,7 @@ def _table(node: exp.Table, found: Survey, ctes: set[str], vocabulary: Vocabular
     if isinstance(node.args.get("this"), exp.Func):
         return
     found.reads = True
-    name, schema = node.name, _schema(node)
+    name, schema = node.name, schema_of(node)
     if not name:
         return
     # What is changed is a table, whatever WITH queries have its name.
@@ -154,15 +155,6 @@ def _table(node: exp.Table, found: Survey, ctes: set[str], vocabulary: Vocabular
         names = names[-1:]
     text = ".".join(names)
     found.parts.append(f'"{text}"' if any(map(str.isspace, text)) else text)
-
-
-def _schema(node: exp.Table) -> str:
-    """The schema of a table; PostgreSQL reads it in lower case where it is not quoted."""
-    schema = node.args.get("db")
-    if not isinstance(schema, exp.Identifier):
-        return node.db
-    name: str = schema.args["this"]
-    return name if schema.args.get("quoted") else name.lower()
 
 
 def clipped(parts: list[str]) -> str:

@@ -8,10 +8,12 @@ from sqlglot import exp
 
 __all__ = [
     "alias_columns",
+    "function_read",
     "is_join_in_parentheses",
     "leftmost",
     "outside_queries",
     "read_from",
+    "schema_of",
     "sources_of",
     "unwrapped",
 ]
@@ -47,11 +49,20 @@ def unwrapped(node: exp.Expr) -> exp.Expr:
     return node
 
 
-def read_from(select: exp.Select) -> list[exp.Expr]:
+def read_from(select: exp.Expr) -> list[exp.Expr]:
     """The first source of FROM and the joins, in the order of the text."""
     from_ = select.args.get("from_")
     joined = [*(select.args.get("laterals") or []), *(select.args.get("joins") or [])]
     return [from_.this, *joined] if from_ is not None else joined
+
+
+def schema_of(node: exp.Expr) -> str:
+    """The schema of a table or column; PostgreSQL reads it in lower case where it is not quoted."""
+    schema = node.args.get("db")
+    if not isinstance(schema, exp.Identifier):
+        return schema if isinstance(schema, str) else ""
+    name: str = schema.args["this"]
+    return name if schema.args.get("quoted") else name.lower()
 
 
 def sources_of(items: Iterable[object]) -> Iterator[tuple[exp.Expr, exp.Join | None]]:
@@ -100,3 +111,11 @@ def leftmost(node: exp.Expr) -> exp.Expr:
     while isinstance(node, exp.SetOperation):
         node = unwrapped(node.this)
     return node
+
+
+def function_read(table: exp.Table) -> exp.Func | None:
+    """The function whose rows a source of FROM has: `f(…)`, and `ROWS FROM (f(…))` of one alone."""
+    function = table.this
+    if function is None and len(several := table.args.get("rows_from") or []) == 1:
+        function = several[0].this
+    return function if isinstance(function, exp.Func) else None

@@ -79,7 +79,7 @@ class Utility(NamedTuple):
     workless: bool = False
 
 
-def read_utility(words: list[UtilityToken]) -> Utility:  # noqa: PLR0911 - one kind a line
+def read_utility(words: list[UtilityToken]) -> Utility:  # noqa: PLR0911, C901, PLR0912 - one kind a line
     """Read a statement that is no query.
 
     Args:
@@ -114,7 +114,11 @@ def read_utility(words: list[UtilityToken]) -> Utility:  # noqa: PLR0911 - one k
         return _wrapping(first, words)._replace(steps=(step,))
     if first in {"fetch", "move"}:
         return Utility(_summary(words), (StepPlan(SessionVerb.EXECUTE),))
-    if first in {"explain", "declare", "create", "call", "copy", "prepare"}:
+    if first == "call" and len(words) > 1:
+        return Utility("CALL", inner=words[1].start, prefix="CALL", call=True)
+    if first == "copy":
+        return _copied(words)
+    if first in {"explain", "declare", "create"}:
         return _wrapping(first, words)
     if first == "do":
         bodies = [word for word in words if word.kind is TokenKind.STRING]
@@ -158,11 +162,6 @@ def _transaction(first: str, texts: list[str]) -> Utility | None:
 
 def _wrapping(first: str, words: list[UtilityToken]) -> Utility:
     """A statement around a query, which begins at the first word of one outside parentheses."""
-    if first == "call" and len(words) > 1:
-        return Utility("CALL", inner=words[1].start, prefix="CALL", call=True)
-    if first == "copy":
-        end = _closing(words[1:])
-        return Utility("COPY", inner=words[1].start if end else -1, end=end, prefix="COPY")
     depth, opening = 0, -1
     after = first == "explain"
     analyze = False
@@ -181,12 +180,37 @@ def _wrapping(first: str, words: list[UtilityToken]) -> Utility:
             continue
         if after and word.text in QUERIES:
             inner = opening if depth > 0 else word.start
-            prefix = _summary(words) if first == "create" else first.upper()
-            return Utility("", inner=inner, runs=analyze or first != "explain", prefix=prefix)
+            if first == "create":
+                return _created(words, inner)
+            runs = analyze or first != "explain"
+            return Utility("", inner=inner, runs=runs, prefix=first.upper())
         after = after or word.text == ("for" if first == "declare" else "as")
         if first == "prepare" or (first == "create" and word.text in _DEFINED):
             break
     return Utility(_summary(words))
+
+
+_CHANGES = frozenset({"insert", "update", "delete", "merge"})
+
+
+def _copied(words: list[UtilityToken]) -> Utility:
+    """`COPY (SELECT …) TO …`, or a table's."""
+    end = _closing(words[1:])
+    if end and words[2].text in _CHANGES:
+        # The parser takes no brackets around a change.
+        return Utility("COPY", inner=words[2].start, end=end - 1, prefix="COPY")
+    return Utility("COPY", inner=words[1].start if end else -1, end=end, prefix="COPY")
+
+
+def _created(words: list[UtilityToken], inner: int) -> Utility:
+    """`CREATE TABLE … AS SELECT … WITH NO DATA`."""
+    last = [word.text for word in words[-3:]]
+    end, runs = None, True
+    if last == ["with", "no", "data"]:
+        end, runs = words[-3].start, False
+    elif last[-2:] == ["with", "data"]:
+        end = words[-2].start
+    return Utility("", inner=inner, end=end, runs=runs, prefix=_summary(words))
 
 
 def _closing(words: list[UtilityToken]) -> int | None:

@@ -71,7 +71,9 @@ def test_what_is_no_uuid_is_refused(text):
 @pytest.mark.parametrize(
     ("text", "tenant"),
     [("042", "42"), ("4.2e1", "42"), ("1_000", "1000"), ("0x1F", "31"), (".5", "0.5"), ("0", "0"),
-     ("1e9999", None), ("x", None), ("-7", "-7"), ("1.50", "1.5")],
+     ("1e9999", None), ("x", None), ("-7", "-7"), ("1.50", "1.5"),
+     ("007.250", "7.25"), ("1.", "1"), ("0.0", "0"), ("3.14e1", "31.4"),
+     ("1.0000000000000000000000000001", "1"), ("1.5.5", None)],
 )  # fmt: skip
 def test_numbers_are_read_by_value(text, tenant):
     """However they are written."""

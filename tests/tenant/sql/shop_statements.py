@@ -83,7 +83,8 @@ class ShopStatements:
         for _ in range(6):
             form = self._random.choices(forms, weights)[0]
             try:
-                names = {name for _, name, _, _ in Formatter().parse(form) if name}
+                # In the form's order: a set's order is another in each process, whatever the seed.
+                names = dict.fromkeys(name for _, name, _, _ in Formatter().parse(form) if name)
                 filled = {name: given.get(name) or self._field(name, scope) for name in names}
             except _LacksError:
                 continue

@@ -165,6 +165,15 @@ FOUND_TO_DIFFER = [
     # The second column without its table's name ties as the first does.
     """SELECT a.count FROM a WHERE a.tenant_id = :t AND EXISTS (SELECT 1 FROM b AS t1
        WHERE t1.tenant_id = :t AND "id" = (a.count) AND t1.id = (id))""",
+    # A column without its table's name is not of a derived table that does not list it.
+    """SELECT y.id FROM (SELECT DISTINCT t2.account_id FROM app.a t2) t1 LEFT JOIN d y
+       ON y.tenant_id = :u AND y."ID" = t1.account_id WHERE count = :t""",
+    # A column asked for by a schema that more than one table may be of.
+    "SELECT 1 FROM app.b WHERE EXISTS (SELECT 1 FROM c b WHERE app.b.tenant_id = :t AND b.id = 1)",
+    "SELECT app.b.id FROM app.b WHERE app.b.tenant_id = :t",
+    "SELECT old.b.id FROM app.b WHERE old.b.tenant_id = :t",
+    "UPDATE app.b SET x = 1 WHERE App.b.tenant_id = :t RETURNING app.b.id, app.b.x",
+    "SELECT 1 FROM app.b WHERE app.b.id IN (SELECT b.id FROM old.b WHERE old.b.tenant_id = :t)",
 ]
 
 

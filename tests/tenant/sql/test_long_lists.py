@@ -182,6 +182,22 @@ def test_a_long_list_of_positional_parameters_names_them_all(resolver):
     assert named_by_statement(resolver.claims(request)) == {"acme", "bee"}
 
 
+@pytest.mark.parametrize("cast", ["", "::text"])
+def test_a_long_list_of_values_of_many_kinds_names_them_all(resolver, cast):
+    """Numbers among texts, and NULL and empty texts, which name nobody."""
+    fields = [
+        {"stringValue": "acme"}, {"longValue": -7}, {"isNull": True}, {"doubleValue": 3.0},
+        {"stringValue": ""}, {"doubleValue": 1.5}, {"stringValue": "bee"},
+    ]  # fmt: skip
+    given = [{"name": f"p{n}", "value": fields[n % 7]} for n in range(210)]
+    elements = ", ".join(f":p{n}{cast}" for n in range(210))
+    request = Request("ExecuteStatement", f"SELECT * FROM b WHERE tenant_id IN ({elements})", given)
+    claims = resolver.claims(request)
+    assert named_by_statement(claims) == {"acme", "bee", "-7", "3", "1.5"}
+    given[5]["value"] = {"blobValue": b"x"}
+    assert named_by_statement(resolver.claims(request)) == set()
+
+
 @pytest.mark.parametrize("word", ["AS", "as", "As", "aS"])
 def test_a_cast_among_literals_is_read_however_it_is_spelt(resolver, word):
     """`CAST(:p As int)` beside texts: the casts differ, so nobody is named."""

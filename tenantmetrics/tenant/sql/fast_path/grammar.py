@@ -180,5 +180,7 @@ ALONE = re.compile(rf"(?:@{_NAME})?+;?+")
 """Behind `SELECT EXISTS (…)`."""
 RETURNING = re.compile(rf"(?:R{_listed(_ITEM)})?+;?+")
 COLUMN = re.compile(_COLUMN)
+BY_SCHEMA = re.compile(rf"{_NAME}\.{_NAME}\.(?:{_NAME}|\*)")
+"""A column asked for by its table's schema."""
 ROW = re.compile(_ROW)
 WRITTEN = re.compile(_WRITTEN)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from tenantmetrics.limits import QUERY_SUMMARY_MAX_CHARS
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.budget import Budget, TooMuchWorkError
+from tenantmetrics.tenant.sql.build_restriction import are_one
 from tenantmetrics.tenant.sql.closed_tables import if_closed
 from tenantmetrics.tenant.sql.fast_path import grammar
 from tenantmetrics.tenant.sql.fast_path.closing import PlainReach
@@ -112,7 +113,8 @@ def _node(
     budget = Budget(MAX_STEPS)
     values = reader.values
     node: Restriction
-    if reader.all_hold and not shown and len(queries) == 1 and _are_one(values):
+    alone = reader.all_hold and not shown and len(queries) == 1
+    if alone and (not values or are_one(values)):
         # However its tables are tied, all that is said of them is one value, or nothing.
         node = values[0] if values else OPEN
     else:
@@ -137,11 +139,6 @@ _OF_ONE_TABLE = 2
 """Words of the summary of a statement about one table: `SELECT bookings`."""
 
 
-def _are_one(values: list[Named]) -> bool:
-    """Whether all are the same value."""
-    return all([value == values[0] for value in values])  # noqa: C419 - half of the time
-
-
 def _of_queries(queries: list[PlainQuery], names: QueryScope, *, shown: bool) -> Restriction:
     """Whom the queries name, before it is known whether their tables are closed."""
     restrictions = PlainRestrictions(names)
@@ -152,6 +149,7 @@ def _of_queries(queries: list[PlainQuery], names: QueryScope, *, shown: bool) ->
 
 
 def _planned(reader: PlainReader, node: Restriction, vocabulary: Vocabulary) -> Plan:
+    reader.check_schemas()
     summary = " ".join(reader.summary)
     if len(summary) > QUERY_SUMMARY_MAX_CHARS:
         raise NotPlainError

@@ -52,7 +52,7 @@ class PlainReader:
 
     __slots__ = (
         "_count", "_levels", "_vocabulary", "_with", "_written", "all_hold", "columns", "compares",
-        "of_schemas", "shape", "summary", "tables", "tokens", "values",
+        "of_schemas", "schemas", "shape", "summary", "tables", "tokens", "values",
     )  # fmt: skip
 
     def __init__(self, tokens: list[str], vocabulary: Vocabulary) -> None:
@@ -67,6 +67,8 @@ class PlainReader:
         self.tables: list[tuple[str, str]] = []
         self.of_schemas: list[str] = []
         self.compares = False
+        self.schemas: dict[str, set[str]] = {}
+        """By alias or name, the schemas that tables are read by; empty for one that none is."""
         self.values: list[Named] = []
         self.all_hold = True
 
@@ -213,6 +215,7 @@ class PlainReader:
     def source(self, query: PlainQuery, at: int) -> int:
         """Read a table, a WITH query or a derived table, and its alias; where it ends."""
         inner = None
+        of_schema = ""
         if self.shape.startswith("(S", at):
             inner, at = self.inside(at + 1, None)
             self.all_hold = False
@@ -230,9 +233,12 @@ class PlainReader:
             inner = self._with.get(name) if not schema else None
             written = self.tokens[start].strip('"') if schema else ""
             self._spoken_of(schema, written, self.tokens[end - 1].strip('"'), inner)
+            if found.end() == end:
+                of_schema = schema
         if alias in query.sources or alias in self.columns:
             raise NotPlainError
         query.sources[alias] = PlainSource(self._count, inner)
+        self.schemas.setdefault(alias, set()).add(of_schema)
         self._count += 1
         return found.end()
 
@@ -253,9 +259,18 @@ class PlainReader:
         self.summary.append(f'"{shown}"' if any(map(str.isspace, shown)) else shown)
 
     def source_if_told(self, query: PlainQuery, start: int, end: int) -> PlainSource | None:
-        """What a column is of, None where that is not told."""
+        """What a column is of, None where that is not told.
+
+        Raises:
+            NotPlainError: What a query in FROM lists has to tell it.
+        """
         if end - start == 1:
-            return next(iter(query.sources.values())) if len(query.sources) == 1 else None
+            sources = query.sources.values()
+            if len(sources) == 1:
+                return next(iter(sources))
+            if any(source.query is not None for source in sources):
+                raise NotPlainError
+            return None
         alias = self.name(end - 3)
         around: PlainQuery | None = query
         while around is not None:
@@ -299,6 +314,17 @@ class PlainReader:
     def mentions_tenant(self, start: int, end: int) -> bool:
         """Whether a tenant column is among some tokens: a row that is given to somebody."""
         return not self.columns.keys().isdisjoint(map(self.name, range(start, end)))
+
+    def check_schemas(self) -> None:
+        """Make sure that columns asked for by a schema are of the table that the statement reads.
+
+        Raises:
+            NotPlainError: One may be of another table.
+        """
+        for found in grammar.BY_SCHEMA.finditer(self.shape):
+            at = found.start()
+            if self.schemas.get(self.name(at + 2)) != {self._schema(at)}:
+                raise NotPlainError
 
     def mentions(self) -> bool:
         """Whether a tenant column occurs."""

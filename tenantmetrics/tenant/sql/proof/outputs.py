@@ -43,7 +43,7 @@ class ReachOutputs:
         distinct = node.args.get("distinct")
         aggregates = any(map(_aggregates, node.expressions))
         cut = any(node.args.get(key) is not None for key in ("limit", "offset"))
-        cut = cut or (distinct is not None and distinct.args.get("on") is not None)
+        on = distinct.args.get("on") if distinct is not None else None
         cut = cut or (aggregates and group is None)
         kept = _grouped_by(node, group, self._graph.budget) if group is not None else None
         for index, item in enumerate(node.expressions):
@@ -71,6 +71,10 @@ class ReachOutputs:
             without_inward(relation)
         else:
             self._windowed(node, scope, relation)
+            if on is not None:
+                # The first of each group is chosen among rows that a condition outside would take.
+                parts = [part for part in on.expressions if not _is_renamed(part, node.expressions)]
+                self._keep(relation, self._partitioned(parts, scope))
         return relation
 
     def _windowed(self, node: exp.Select, scope: ReachScope, relation: Relation) -> None:
@@ -85,16 +89,26 @@ class ReachOutputs:
         named = {window.name.lower(): window for window in node.args.get("windows") or []}
         within: set[int] | None = None
         for window in windows:
-            sources: set[int] = set()
-            for part in (named.get(window.alias.lower(), window)).args.get("partition_by") or []:
-                column = self._reach.ties.side(part, scope)
-                if column is not None and (
-                    column.name in self._vocabulary.columns
-                    or (is_key_name(column.name) and not may_be_null(column.name))
-                ):
-                    sources.update(column.sources if len(column.sources) == 1 else ())
+            parts = (named.get(window.alias.lower(), window)).args.get("partition_by") or []
+            sources = self._partitioned(parts, scope)
             within = sources if within is None else within & sources
-        kept = within or set()
+        self._keep(relation, within or set())
+
+    def _partitioned(self, parts: list[exp.Expr], scope: ReachScope) -> set[int]:
+        """The sources of which rows that are equal in these have one tenant."""
+        found: set[int] = set()
+        for part in parts:
+            column = self._reach.ties.side(part, scope)
+            if column is not None and (
+                column.name in self._vocabulary.columns
+                or (is_key_name(column.name) and not may_be_null(column.name))
+            ):
+                found.update(column.sources if len(column.sources) == 1 else ())
+        return found
+
+    @staticmethod
+    def _keep(relation: Relation, kept: set[int]) -> None:
+        """Let no condition in but on columns of these sources."""
         for name, output in relation.outputs.items():
             if not kept.issuperset(output.sources):
                 relation.outputs[name] = output._replace(inward=False)
@@ -130,6 +144,20 @@ class ReachOutputs:
                 stars.append(binding.relation.star)
         if stars:
             relation.star = self._reach.ties.one_of(stars)
+
+
+def _is_renamed(part: exp.Expr, items: list[exp.Expr]) -> bool:
+    """Whether DISTINCT ON means a column of the select list, and not the table's of that name."""
+    if not isinstance(part, exp.Column) or part.table:
+        # A number is a place in the list.
+        return isinstance(part, exp.Literal)
+    name = part.name.lower()
+    return any(
+        item.alias_or_name.lower() == name
+        and not (isinstance(item.unalias(), exp.Column) and item.unalias().name.lower() == name)
+        for item in items
+        if not isinstance(item, exp.Star)
+    )
 
 
 def _aggregates(item: exp.Expr) -> bool:

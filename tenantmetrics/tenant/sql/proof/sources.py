@@ -14,7 +14,12 @@ from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts, e
 from tenantmetrics.tenant.sql.proof.relations import WithQuery, renamed
 from tenantmetrics.tenant.sql.restrictions import Named
 from tenantmetrics.tenant.sql.schema_ties import facts_of
-from tenantmetrics.tenant.sql.sqlglot_trees import alias_columns, is_join_in_parentheses, unwrapped
+from tenantmetrics.tenant.sql.sqlglot_trees import (
+    alias_columns,
+    function_read,
+    is_join_in_parentheses,
+    unwrapped,
+)
 from tenantmetrics.tenant.sql.value_expressions import bare, function_name, value_operand
 
 if TYPE_CHECKING:
@@ -98,8 +103,8 @@ class ReachSources:
         outer = scope.parent or ReachScope(None, self._vocabulary)
         start = self._graph.next
         if isinstance(item, exp.Table):
-            if isinstance(item.this, exp.Func):
-                return self._function(item.this, scope)
+            if (function := function_read(item)) is not None:
+                return self._function(function, scope)
             if (sample := item.args.get("sample")) is not None:
                 self._reach.conditions.opaque(sample, outer)
             cte = scope.cte(item.name.lower()) if not item.args.get("db") else None
