@@ -255,9 +255,7 @@ class Attributor:
         # Calls from before the SET, calls that set, and calls without SQL go to the tenant of the
         # transaction. Other statements go to the tenant that the session holds at that moment.
         sets = any(step.verb is not SessionVerb.EXECUTE for step in claims.session)
-        without_sql = sets or (
-            call.transition is not Transition.NONE and not claims.summary
-        )
+        without_sql = sets or (call.transition is not Transition.NONE and not claims.summary)
         tenant: str | None = None
         if self._asks_session:
             whole = held or without_sql

@@ -7,7 +7,12 @@ from collections.abc import Iterable
 
 from tenantmetrics.records import SessionStep, SessionVerb
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.session.session_variables import AUTHORIZATION, ROLE, SEARCH_PATH
+from tenantmetrics.tenant.session.session_variables import (
+    AUTHORIZATION,
+    NOBODY,
+    ROLE,
+    SEARCH_PATH,
+)
 from tenantmetrics.tenant.sql.budget import TooMuchWorkError
 from tenantmetrics.tenant.sql.operands import Operand, Values
 from tenantmetrics.tenant.sql.plan import StepPlan
@@ -23,10 +28,15 @@ _SETS = re.compile(
     r"(?:(?:local|session)\s+)*+\"?(?:role|search_path|schema|(?:session_)?authorization|\w+\"?\s*\.)"
 )
 _ANY = re.compile(
-    r"\|\||\b(?:execute|reset|discard|pg_settings|format|concat|role|search_path|schema"
-    r"|authorization|session_authorization)\b"
+    r"\b(?:execute|discard|pg_settings|reset\s+all)\b"
+    r"|\bset_config\b(?!\"?\s*\(\s*'[\w.]+'\s*,)"
 )
 """What sets other variables than those that are mentioned."""
+_MENTIONS = {
+    ROLE: re.compile(r"\brole\b|authorization\b"),
+    AUTHORIZATION: re.compile(r"authorization\b"),
+    SEARCH_PATH: re.compile(r"\bsearch_path\b|\bschema\b"),
+}
 _COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
 
 
@@ -48,8 +58,8 @@ def steps_of(
             found += _may_set(_text(plan.body, values), vocabulary)
             continue
         if verb is not SessionVerb.SET and verb is not SessionVerb.RESET:
-            name = plan.name if isinstance(plan.name, str) else ""
-            found.append(SessionStep(verb, name, None, plan.local is True))
+            other = plan.name if isinstance(plan.name, str) else ""
+            found.append(SessionStep(verb, other, None, plan.local is True))
             continue
         name = _text(plan.name, values) if isinstance(plan.name, Operand) else plan.name
         name = (name or "").lower()
@@ -87,8 +97,9 @@ def _may_set(body: str | None, vocabulary: Vocabulary) -> list[SessionStep]:
         return []
     names = [name for name in sorted(vocabulary.variables) if name != _PROGRAM_NAME]
     mentioned = [name for name in names if name in text]
-    if body is not None and _ANY.search(text):
-        mentioned, names = [], [*names, ROLE, AUTHORIZATION, SEARCH_PATH]
+    mentioned += [name for name, pattern in _MENTIONS.items() if pattern.search(text)]
+    if body is not None and (_ANY.search(text) or _ANY.search(_COMMENT.sub(" ", text))):
+        mentioned, names = [], [*names, *_MENTIONS]
     # One that mentions none puts the name together.
     return [SessionStep(SessionVerb.SET, name, None, False) for name in mentioned or names]
 
@@ -107,6 +118,8 @@ def _step(plan: StepPlan, name: str, values: Values, vocabulary: Vocabulary) -> 
             return SessionStep(SessionVerb.SET, name, None, local)
         of_path = name == SEARCH_PATH
         tenant = vocabulary.of_search_path(text) if of_path else vocabulary.of_role(text)
+        if name == ROLE and tenant is None and text.lower() != "none":
+            return SessionStep(SessionVerb.RESET, name, NOBODY, local)
     else:
         tenants = _tenants(plan.value, values) if plan.value is not None else None
         if tenants is None:

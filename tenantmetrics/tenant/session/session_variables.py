@@ -8,22 +8,26 @@ that succeeded may be applied: a SET that failed set nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import and_
 
 from tenantmetrics.records import Misuse, SessionStep, SessionVerb
 
-__all__ = ["AUTHORIZATION", "ROLE", "SEARCH_PATH", "WEAK_VARIABLES", "Session"]
+__all__ = ["AUTHORIZATION", "NOBODY", "ROLE", "SEARCH_PATH", "WEAK_VARIABLES", "Session"]
 
 ROLE = "role"
 AUTHORIZATION = "session_authorization"
 """Whose role holds where no other is set."""
 SEARCH_PATH = "search_path"
+NOBODY = "\0"
+"""The role in use is no tenant's: the session's own, if it is one's, is not asked."""
 WEAK_VARIABLES = frozenset({"application_name", ROLE, AUTHORIZATION, SEARCH_PATH})
 """They carry a tenant beside their own purpose: believed after every other variable, and no
 conflict where they spell the tenant in another way."""
 
 _KEPT = frozenset({ROLE, AUTHORIZATION})
 """What RESET ALL leaves as it is."""
+_NONE = frozenset({None, "", NOBODY})
 _MAX_SAVEPOINTS = 1_000
 """Bounds one transaction's memory; the oldest savepoints are forgotten first."""
 
@@ -42,6 +46,16 @@ def _in_order(variables: tuple[str, ...]) -> tuple[str, ...]:
     strong = [name for name in ordered if name not in WEAK_VARIABLES]
     weak = [name for name in ordered if name in WEAK_VARIABLES]
     return tuple(dict.fromkeys([*strong, *weak, ROLE, AUTHORIZATION, SEARCH_PATH]))
+
+
+def _same(one: _Values, other: _Values) -> _Values:
+    """What both hold; a variable that differs is not known."""
+    if one == other:
+        return one
+    return {
+        name: one[name] if one.get(name) == other.get(name) else (None, False, None)
+        for name in {**one, **other}
+    }
 
 
 class Session:
@@ -95,15 +109,40 @@ class Session:
         if not values:
             return None
         for name in self._order:
+            held = values.get(name)
+            if held is None or held[0] == "" or held[0] == NOBODY:
+                continue
+            if name == AUTHORIZATION and ROLE in values and values[ROLE][0] == NOBODY:
+                continue
             # One that is not known may hold a tenant: those behind it are not asked.
-            if (held := values.get(name)) is not None and held[0] != "":
-                return held[0]
+            return held[0]
         return None
 
     def forget(self) -> None:
-        """Nothing is known any longer: neither what holds, nor what the transaction goes back to."""
+        """Nothing is known any longer, nor what the transaction goes back to."""
         self._values = self._committed = dict.fromkeys(self._order, (None, False, None))
         self._savepoints.clear()
+
+    def keep_common(self, sessions: Iterable[Session]) -> None:
+        """Keep what all of several sessions hold, one of which this is.
+
+        Args:
+            sessions: What it may be; with the same variables.
+        """
+        values, committed, savepoints, harmless, later = zip(
+            *(session._state() for session in sessions),
+            strict=True,  # noqa: SLF001 - its own kind
+        )
+        self._values, self._committed = reduce(_same, values), reduce(_same, committed)
+        alike = all(each == savepoints[0] for each in savepoints)
+        self._savepoints = list(savepoints[0]) if alike else []
+        self._harmless = reduce(and_, harmless)
+        self._later = any(later)
+
+    def _state(
+        self,
+    ) -> tuple[_Values, _Values, list[tuple[str, _Values]], frozenset[str], bool]:
+        return self._values, self._committed, self._savepoints, self._harmless, self._later
 
     def forget_prepared(self) -> None:
         """Nobody knows what was prepared."""
@@ -128,7 +167,7 @@ class Session:
                 if (
                     before
                     and not (self._stays and before is self._committed.get(name))
-                    and before[0]
+                    and before[0] not in _NONE
                     and tenant not in {None, before[0]}
                 ):
                     misuses[Misuse.TENANT_CHANGED] = None
@@ -136,8 +175,8 @@ class Session:
                     misuses[Misuse.SET_WITHOUT_LOCAL] = None
                 self._hold(name, tenant, local)
                 named = named or tenant is not None
-            elif verb is SessionVerb.RESET and local:
-                self._hold(name, "", local)
+            elif verb is SessionVerb.RESET and (local or tenant):
+                self._hold(name, tenant or "", local)
             elif verb is SessionVerb.PREPARE or verb is SessionVerb.EXECUTE:
                 self._prepared(verb, name, sets=local)
             elif verb is SessionVerb.BEGIN:
@@ -203,6 +242,8 @@ class Session:
         elif verb is SessionVerb.ROLLBACK:
             self._values = self._committed
             self._savepoints.clear()
+            # A cursor WITH HOLD of an earlier transaction has read its rows.
+            self._later = False
         else:
             self._return_to(verb, name)
 

@@ -28,6 +28,7 @@ from tenantmetrics.records import (
     Transition,
 )
 from tenantmetrics.records.call import NOT_REACHED
+from tenantmetrics.tenant.session.half_way import HEALS, ends_half_way
 from tenantmetrics.tenant.session.session_variables import Session
 
 __all__ = ["SessionTracker", "TrackedSession", "misuses_of_kind"]
@@ -50,9 +51,6 @@ _SET = (SessionVerb.SET, SessionVerb.RESET, SessionVerb.RESET_ALL, SessionVerb.E
 _OF_TWO_WORDS = frozenset({"ROLLBACK TO", "START TRANSACTION", "PREPARE TRANSACTION"})
 _UNANSWERED = 500
 """From this HTTP status on, nobody can say whether the server ran the statement."""
-_HEALS = frozenset({SessionVerb.COMMIT, SessionVerb.ROLLBACK, SessionVerb.ROLLBACK_TO})
-"""After these a failed transaction is over, or goes on from a savepoint."""
-
 _Tracked = TypeVar("_Tracked", bound="TrackedSession")
 
 
@@ -174,7 +172,7 @@ class TrackedSession:
             The kinds of misuse that the steps show in this session.
         """
         variables = self.variables
-        opened = self._may_be_open or (self.in_transaction and not self._ended)
+        opened = self._may_be_open or self._open
         if self._may_be_open:
             steps = tuple(self._perhaps_outside(steps))
         if self._failed:
@@ -205,28 +203,50 @@ class TrackedSession:
         single = " " not in call.claims.summary or call.claims.summary in _OF_TWO_WORDS
         unknown = self._is_unknown(call)
         self._may_have_run = self._may_have_run or unknown
-        opened = self._may_be_open or (self.in_transaction and not self._ended)
+        opened = self._may_be_open or self._open
         if single and verbs in _COMMITS and not unknown:
             # A COMMIT that fails has rolled back.
             if opened:
                 self.variables.undo(SessionVerb.ROLLBACK)
                 if self._may_be_open or self._may_have_run:
                     self.variables.forget()
-                self._failed = self._may_have_run = self._may_be_open = False
-                if self.kind is SessionKind.TRANSACTION:
-                    self._ended = True
-                else:
-                    self.in_transaction = False
+                self._failed = self._may_have_run = self._may_be_open = self._open = False
             return
-        if opened:
-            self._failed = True
         controls = any(verb not in _SET and verb is not SessionVerb.PREPARE for verb in verbs)
-        if (steps and unknown) or (controls and not single):
+        several = controls and not single
+        if several and not unknown and self._stopped_half_way(steps):
+            return
+        self._failed = self._failed or opened
+        if (steps and unknown) or several:
             self.variables.forget()
             self._may_be_open = self._may_have_run = controls
             if controls and self.kind is not SessionKind.TRANSACTION:
                 self.in_transaction = True
             self._failed = self._failed or controls
+
+    def _stopped_half_way(self, steps: tuple[SessionStep, ...]) -> bool:
+        """Keep what holds wherever a text failed; False where a transaction may be open or not."""
+        if self._may_be_open or self._may_have_run:
+            return False
+        ends = list(ends_half_way(self.variables, steps, is_open=self._open, failed=self._failed))
+        is_open = ends[0][0]
+        if any(end[0] is not is_open for end in ends):
+            return False
+        self.variables.keep_common(end[1] for end in ends)
+        self._open = self._failed = is_open
+        return True
+
+    @property
+    def _open(self) -> bool:
+        """Whether a transaction is open in the server."""
+        return self.in_transaction and not self._ended
+
+    @_open.setter
+    def _open(self, is_open: bool) -> None:
+        if self.kind is SessionKind.TRANSACTION:
+            self._ended = not is_open
+        else:
+            self.in_transaction = is_open
 
     def _is_unknown(self, call: Call) -> bool:
         """Whether nobody can say that a call that did not succeed changed nothing."""
@@ -257,7 +277,7 @@ class TrackedSession:
                 yield _ROLLED_BACK
             else:
                 yield step
-            if step.verb in _HEALS:
+            if step.verb in HEALS:
                 if self._may_have_run and step.verb is SessionVerb.COMMIT:
                     yield _NOT_KNOWN
                 self._failed = self._may_have_run = False

@@ -26,6 +26,8 @@ _CHOOSING = (
     *(exp.OnConflict, exp.Limit, exp.Offset, exp.Fetch),
 )
 """What is below these may not be run, or not for any row."""
+_COMPUTED = (exp.Func, exp.Binary, exp.Predicate)
+"""Where one of their arguments is NULL, or decides, the others may not be run."""
 _SETS = (exp.Explode, exp.Unnest, exp.GenerateSeries, exp.ExplodingGenerateSeries)
 _MAY_CUT = ("limit", "offset", "having", "laterals")
 _MAX_LEVELS = 8
@@ -88,7 +90,7 @@ class SessionCalls:
                     return False
             elif (
                 isinstance(above, _CHOOSING)
-                or (isinstance(above, exp.Coalesce) and part is not above.this)
+                or (isinstance(above, _COMPUTED) and not _runs_argument(above, part))
                 or (
                     isinstance(above, exp.Select)
                     and part.arg_key != "with_"
@@ -151,6 +153,15 @@ class SessionCalls:
             known = any(isinstance(n, _SETS) for item in select.expressions for n in item.walk())
             self._sets[id(select)] = known
         return known
+
+
+def _runs_argument(node: exp.Expr, argument: exp.Expr) -> bool:
+    """Whether a function or an operator runs this argument whatever its others are."""
+    if isinstance(node, exp.Cast | exp.Dot):
+        return True
+    if isinstance(node, exp.Coalesce):
+        return argument is node.this
+    return all(other is argument for other in node.iter_expressions())
 
 
 def _set_config(node: exp.Anonymous) -> StepPlan:

@@ -14,7 +14,9 @@ from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, dotted_name, o
 __all__ = ["read_reset", "read_set"]
 
 
-def read_set(words: list[UtilityToken]) -> tuple[str, StepPlan | None]:
+def read_set(  # noqa: PLR0911 - one spelling a line
+    words: list[UtilityToken],
+) -> tuple[str, StepPlan | None]:
     """What SET does.
 
     Args:
@@ -33,7 +35,8 @@ def read_set(words: list[UtilityToken]) -> tuple[str, StepPlan | None]:
     if not rest:
         return prefix, None
     first = rest[0].text
-    if first == "session" and local:
+    if first == "session":
+        # As in SET LOCAL SESSION AUTHORIZATION.
         session, rest, first = True, rest[1:], rest[1].text if rest[1:] else ""
     if first == "authorization" and session:
         return f"{prefix} SESSION AUTHORIZATION", _valued(AUTHORIZATION, rest[1:], local)

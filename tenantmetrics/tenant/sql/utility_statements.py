@@ -79,7 +79,7 @@ class Utility(NamedTuple):
     workless: bool = False
 
 
-def read_utility(words: list[UtilityToken]) -> Utility:  # noqa: PLR0911, C901, PLR0912 - one kind a line
+def read_utility(words: list[UtilityToken]) -> Utility:  # noqa: PLR0911, C901 - one kind a line
     """Read a statement that is no query.
 
     Args:
