@@ -130,8 +130,8 @@ class Session:
             sessions: What it may be; with the same variables.
         """
         values, committed, savepoints, harmless, later = zip(
-            *(session._state() for session in sessions),
-            strict=True,  # noqa: SLF001 - its own kind
+            *(session.state() for session in sessions),
+            strict=True,
         )
         self._values, self._committed = reduce(_same, values), reduce(_same, committed)
         alike = all(each == savepoints[0] for each in savepoints)
@@ -139,9 +139,10 @@ class Session:
         self._harmless = reduce(and_, harmless)
         self._later = any(later)
 
-    def _state(
+    def state(
         self,
     ) -> tuple[_Values, _Values, list[tuple[str, _Values]], frozenset[str], bool]:
+        """All that it holds, to compare."""
         return self._values, self._committed, self._savepoints, self._harmless, self._later
 
     def forget_prepared(self) -> None:
