@@ -82,6 +82,7 @@ def _generate(root: Path, hours: Sequence[int], writer: str = "bench-0") -> None
     from pyarrow import parquet
 
     from tenantmetrics import ledger
+    from tenantmetrics.export.ledger_statements import ROWS_AT_ONCE, parquet_writer
     from tenantmetrics.ledger_totals import KEY, Totals, encode
     from tenantmetrics.records import Window
 
@@ -128,11 +129,8 @@ def _generate(root: Path, hours: Sequence[int], writer: str = "bench-0") -> None
         beside = root / ledger.statements_path(window)
         beside.parent.mkdir(parents=True, exist_ok=True)
         table = statements[number % len(statements)].set_column(0, "window_start", moment)
-        with (
-            beside.open("wb") as file,
-            parquet.ParquetWriter(file, by_statement, compression="zstd") as rows,
-        ):
-            rows.write_table(table.cast(by_statement))
+        with beside.open("wb") as file, parquet_writer(file) as rows:
+            rows.write_table(table.cast(by_statement), row_group_size=ROWS_AT_ONCE)
             if not os.environ.get("REPORT_BENCH_PLAIN_FOOTERS"):
                 sums = totals[number % len(totals)]
                 said = Totals(table.num_rows, file.tell(), start_s, 3600, writer, sums)

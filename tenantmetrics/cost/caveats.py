@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from tenantmetrics.catalog import OTHER
 from tenantmetrics.cost.capacity import IdleBy
 from tenantmetrics.cost.list_prices import SMALLEST_ACU
-from tenantmetrics.cost.server_time.model import Method, ServerTime
+from tenantmetrics.cost.server_time.model import Method, ServerTime, ServerTimeSource
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.records import OVERFLOW
 from tenantmetrics.refusals import REFUSED
@@ -101,10 +101,13 @@ def notes_on_time(server: ServerTime | None) -> tuple[str, ...]:
     wall = next((used for used in server.methods if used.method is Method.WALL), None)
     if wall is not None:
         whose = "all" if len(server.methods) == 1 else f"{wall.hours:,} of the"
+        why = "the ledger holds nothing better"
+        if server.asked is ServerTimeSource.WALL:
+            why = "it was asked for, and nothing else was looked at"
         notes.append(
             f"In {whose} hours server time is the wall time that clients saw, less the waits "
-            "between attempts: the ledger holds nothing better. Most of it is HTTP, so tenants "
-            "that call often are charged too much."
+            f"between attempts: {why}. Most of it is HTTP, so tenants that call often are charged "
+            "too much."
         )
     return tuple(notes)
 

@@ -44,7 +44,12 @@ class Connection:
     """An open connection; one statement at a time. Made by `open`."""
 
     def __init__(
-        self, raw: PGconn, loop: asyncio.AbstractEventLoop, *, timed: bool = False
+        self,
+        raw: PGconn,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        timed: bool = False,
+        on_left: Callable[[], None] | None = None,
     ) -> None:
         self._raw = raw
         self._loop = loop
@@ -52,6 +57,7 @@ class Connection:
         self._socket = raw.socket
         self.lost = False
         self._timed = timed
+        self._on_left = on_left
         self._reported_ns = 0
         if timed:
             raw.notice_handler = self._on_notice
@@ -59,12 +65,20 @@ class Connection:
         loop.add_reader(self._socket, self._on_readable)
 
     @classmethod
-    async def open(cls, conninfo: str, *, timed: bool = False) -> Connection:
+    async def open(
+        cls,
+        conninfo: str,
+        *,
+        timed: bool = False,
+        on_left: Callable[[], None] | None = None,
+    ) -> Connection:
         """Connect.
 
         Args:
             conninfo: libpq's connection string.
             timed: Whether `run` counts time on the `METER` of the call.
+            on_left: Called once, when the connection is closed or found lost; its backend may
+                still hold its slot then.
 
         Raises:
             ConnectionLostError: It failed; the text is libpq's, without line breaks.
@@ -75,7 +89,7 @@ class Connection:
             polled = pq.PollingStatus.WRITING
             while raw.status != pq.ConnStatus.BAD:
                 if polled == pq.PollingStatus.OK:
-                    return cls(raw, loop, timed=timed)
+                    return cls(raw, loop, timed=timed, on_left=on_left)
                 if polled == pq.PollingStatus.FAILED:
                     break
                 await _ready(loop, raw.socket, write=polled == pq.PollingStatus.WRITING)
@@ -224,6 +238,8 @@ class Connection:
         if not self.lost:
             self.lost = True
             self._loop.remove_reader(self._socket)
+            if self._on_left is not None:
+                self._on_left()
         self._wake()
 
     async def _readable(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import psycopg
 from psycopg import sql
 
 from tenantmetrics.errors import LocalApiError, why_unreachable
+from tenantmetrics.localapi.slots import LEAVES_WITHIN_S, RETRY_S, is_full
 
 __all__ = ["probe", "provide"]
 
@@ -51,12 +53,20 @@ def _make(connection: psycopg.Connection, statement: sql.SQL, kind: str, name: s
 def probe(url: str) -> None:
     """Connect once, so that a wrong URL is known now.
 
+    An endpoint that has just stopped may still hold a slot: for that it waits a few seconds.
+
     Raises:
         LocalApiError: PostgreSQL cannot be reached, or refuses.
     """
-    try:
-        psycopg.connect(url, connect_timeout=_CONNECT_TIMEOUT_S).close()
-    except psycopg.Error as error:
-        raise LocalApiError(
-            f"PostgreSQL cannot be reached: {why_unreachable(error, url)}"
-        ) from None
+    give_up_s = time.monotonic() + LEAVES_WITHIN_S
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=_CONNECT_TIMEOUT_S).close()
+        except psycopg.Error as error:
+            if is_full(error) and time.monotonic() < give_up_s:
+                time.sleep(RETRY_S)
+                continue
+            raise LocalApiError(
+                f"PostgreSQL cannot be reached: {why_unreachable(error, url)}"
+            ) from None
+        return

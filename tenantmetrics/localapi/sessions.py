@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from base64 import b64encode
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from enum import StrEnum
 from tenantmetrics.dataapi import guesses
 from tenantmetrics.dataapi.errors import ApiError, database_error
 from tenantmetrics.localapi.connection import Connection, ConnectionLostError
+from tenantmetrics.localapi.slots import LEAVES_WITHIN_S, RETRY_S, is_full
 
 __all__ = ["PoolMode", "SessionPool", "Transaction", "Transactions"]
 
@@ -23,11 +25,6 @@ TRANSACTION_LIFETIME_S = 24 * 3600.0
 _POOLED_IDLE_S = 60.0
 _MAX_ACTIVE = 100
 _MAX_IDLE = 100
-_NO_SLOT = ("too many clients", "connection slots are reserved", "too many connections")
-"""How PostgreSQL says that it takes no further connection (postinit.c, proc.c)."""
-_SLOT_WAIT_S = 0.02
-_SLOT_WAITS = 250
-"""A backend that was told to go leaves its slot within milliseconds; on a busy machine, seconds."""
 
 
 class PoolMode(StrEnum):
@@ -57,6 +54,9 @@ class SessionPool:
         self._timed = timed
         self._clock = clock
         self._idle: defaultdict[str, deque[tuple[Connection, float]]] = defaultdict(deque)
+        # Real time, whatever the clock says: when the endpoint last left a connection. It has just
+        # left one: the probe of a URL, or what made roles and databases.
+        self._left_s = time.monotonic()
         # PostgreSQL refuses connections past its own maximum; calls rather wait for a turn.
         self._turns = asyncio.Semaphore(_MAX_ACTIVE)
 
@@ -95,26 +95,31 @@ class SessionPool:
         return await self._connect(conninfo)
 
     async def _connect(self, conninfo: str) -> Connection:
-        """A new connection; what is idle makes room for it if PostgreSQL has no slot left."""
-        evicted = False
-        for waits_left in reversed(range(_SLOT_WAITS)):
-            try:
-                return await Connection.open(conninfo, timed=self._timed)
-            except ConnectionLostError as error:
-                full = any(part in str(error) for part in _NO_SLOT)
-                evicted |= full and self._evict()
-                if not (full and evicted and waits_left):
-                    raise
-            await asyncio.sleep(_SLOT_WAIT_S)
-        raise AssertionError  # the last turn returns or raises
+        """A new connection; what is idle makes room for it if PostgreSQL has no slot left.
 
-    def _evict(self) -> bool:
-        """Close the longest idle connection; False if none is idle."""
+        A connection that the endpoint left, whether it made room or for any other reason, holds its
+        slot until its backend is gone: that is waited for.
+        """
+        give_up_s = time.monotonic() + LEAVES_WITHIN_S
+        while True:
+            try:
+                return await Connection.open(conninfo, timed=self._timed, on_left=self._note_left)
+            except ConnectionLostError as error:
+                if not is_full(error):
+                    raise
+                self._evict()
+                if time.monotonic() >= min(give_up_s, self._left_s + LEAVES_WITHIN_S):
+                    raise
+            await asyncio.sleep(RETRY_S)
+
+    def _note_left(self) -> None:
+        self._left_s = time.monotonic()
+
+    def _evict(self) -> None:
+        """Close the longest idle connection, if any is idle."""
         idle = min(filter(None, self._idle.values()), key=lambda idle: idle[0][1], default=None)
-        if idle is None:
-            return False
-        idle.popleft()[0].close()
-        return True
+        if idle is not None:
+            idle.popleft()[0].close()
 
     def keep(self, conninfo: str, connection: Connection) -> None:
         """Make a connection idle, its reset on the way to PostgreSQL, not waited for."""

@@ -10,7 +10,7 @@ import os
 from decimal import Decimal
 from typing import Any
 
-from tenantmetrics.cost.statement import Statement
+from tenantmetrics.cost.statement import Statement, Usage
 from tenantmetrics.errors import MissingExtraError, ReportError
 from tenantmetrics.report import xlsx_budgets, xlsx_trend
 from tenantmetrics.report.coins import coin_of
@@ -29,8 +29,15 @@ MAX_ROWS = 1_048_576 - 2
 FORMULA_ROWS = 20_000
 """Lines whose own total is a formula; past it only the sums over lines are, to save seconds."""
 
-_USAGE = ("Calls", "Failed", "Wall time, s", "Requests", "Rows", "Bytes")
-
+_USAGE = (
+    ("Calls", "count"),
+    ("Failed", "count"),
+    ("Wall time, s", "seconds"),
+    ("Requests", "count"),
+    ("Rows", "count"),
+    ("Bytes", "count"),
+)
+"""Heads and formats of `_usage`."""
 
 _WORK = ("Server time, s", "Share of the work", "95 % from", "95 % to")
 """Where server time was estimated, after all else."""
@@ -149,7 +156,7 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
     pools = len(statement.pools)
     total = first_pool + pools
     heads = [
-        "Tenant", "Kind", *statement.group_names, *_USAGE,
+        "Tenant", "Kind", *statement.group_names, *(head for head, _ in _USAGE),
         *(f"{pool.title}, {statement.currency}" for pool in statement.pools),
         f"Total, {statement.currency}", "Share", "Revenue", "Margin over the database",
         *(_WORK if statement.server_time else ()),
@@ -167,20 +174,12 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
     sum_letter = _letter(total)
     end = len(report.rows) + 1
     for number, row in enumerate(report.rows, start=1):
-        usage = row.usage
         sheet.write_string(number, 0, plain(row.tenant))
         sheet.write_string(number, 1, str(row.kind))
         for column, group in enumerate(row.groups, start=2):
             sheet.write_string(number, column, plain(group))
         column = 2 + len(statement.group_names)
-        for value, style in (
-            (usage.calls, "count"),
-            (usage.failed_calls, "count"),
-            (usage.duration_ns / 1e9, "seconds"),
-            (usage.billed_requests, "count"),
-            (usage.rows_returned + usage.rows_written, "count"),
-            (usage.request_bytes + usage.response_bytes, "count"),
-        ):
+        for value, (_, style) in zip(_usage(row.usage), _USAGE, strict=True):
             sheet.write_number(number, column, value, formats[style])
             column += 1
         for amount in row.amounts:
@@ -206,11 +205,8 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
                 float(row.margin or 0),
             )
     sheet.write_string(end, 0, "Total", formats["bold"])
-    sums = [report.everything.calls, report.everything.failed_calls,
-            report.everything.duration_ns / 1e9, report.everything.billed_requests,
-            report.everything.rows_returned + report.everything.rows_written,
-            report.everything.request_bytes + report.everything.response_bytes,
-            *(float(pool.amount) for pool in statement.pools), float(statement.total)]  # fmt: skip
+    amounts = (*(pool.amount for pool in statement.pools), statement.total)
+    sums = (*_usage(report.everything), *map(float, amounts))
     for column, value in enumerate(sums, start=2 + len(statement.group_names)):
         letter = _letter(column)
         style = formats["sum" if column >= first_pool else "counts"]
@@ -220,16 +216,26 @@ def _lines(sheet: Any, report: Report, formats: dict[str, Any], first_pool: int)
     _on_paper(sheet, end, len(heads))
 
 
+def _usage(usage: Usage) -> tuple[float, ...]:
+    """A line's cells of usage, under the heads of `_USAGE`."""
+    return (
+        usage.calls,
+        usage.failed_calls,
+        usage.duration_ns / 1e9,
+        usage.billed_requests,
+        usage.rows_returned + usage.rows_written,
+        usage.request_bytes + usage.response_bytes,
+    )
+
+
 def _widen(sheet: Any, report: Report, first_pool: int) -> None:
     """Columns of numbers as wide as their largest."""
-    usage, statement = report.everything, report.statement
-    counts = (
-        usage.calls, usage.failed_calls, usage.duration_ns // 10**6, usage.billed_requests,
-        usage.rows_returned + usage.rows_written, usage.request_bytes + usage.response_bytes,
-    )  # fmt: skip
-    for column, count in enumerate(counts, start=first_pool - len(counts)):
-        widen(sheet, column, [Decimal(count)], Decimal(1), least=12)
-    rows, quantum = report.rows, statement.quantum
+    rows, statement = report.rows, report.statement
+    quantum = statement.quantum
+    for index, value in enumerate(_usage(report.everything)):
+        digit = Decimal("0.001") if _USAGE[index][1] == "seconds" else Decimal(1)
+        column = first_pool - len(_USAGE) + index
+        widen(sheet, column, [Decimal(value).quantize(digit)], digit, least=12)
     for index, pool in enumerate(statement.pools):
         amounts = (pool.amount, *(row.amounts[index] for row in rows))
         widen(sheet, first_pool + index, amounts, quantum, least=12)

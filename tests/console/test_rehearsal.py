@@ -1,31 +1,21 @@
 """Alarms rehearsed on recordings: the right ones, for the right tenants, at the right time."""
 
 import json
-import os
-import random
 import shutil
 import tomllib
 
 import pytest
 from typer.testing import CliRunner
 
-from tenantmetrics.aggregate.window import Aggregator
 from tenantmetrics.catalog import NAMESPACE, Level
 from tenantmetrics.cli.app import app
-from tenantmetrics.console.alarm import Alarm, Missing, Query, resolve
 from tenantmetrics.console.alarms import ALARMS
-from tenantmetrics.console.parameters import PARAMETERS
 from tenantmetrics.console.rehearsal import recordings, scenario
 from tenantmetrics.console.rehearsal.evaluate import rehearse
-from tenantmetrics.console.rehearsal.mathematics import evaluate
-from tenantmetrics.console.rehearsal.store import MetricStore, statistic
 from tenantmetrics.errors import ConsoleError, LedgerError
 from tenantmetrics.export.emf import documents
 from tenantmetrics.export.ledger import LedgerExporter
-from tenantmetrics.health import Health, Loss
-from tenantmetrics.records import OK, Attribution, Call, Claims, Misuse, Source
-
-START_S = 1_795_176_000  # 2026-11-20 12:00 UTC
+from tests.console.rehearsing import fired, values
 
 CLUSTER = """
 [cluster]
@@ -81,28 +71,10 @@ EXPECTED = [
 ]
 
 
-@pytest.fixture
-def promql():
-    """Skip on a user's machine without promql-parser, never in CI."""
-    if os.environ.get("CI") != "true":
-        pytest.importorskip("promql_parser", reason="pip install 'tenantmetrics[console]'")
-
-
-def values(**given):
-    topics = {"PageTopicArn": "page", "NotifyTopicArn": "notify", "DetailedMetrics": "true"}
-    return resolve(PARAMETERS, {**topics, **given})
-
-
 def played(text, tmp_path):
     path = tmp_path / "scenario.toml"
     path.write_text(text)
     return recordings.load(path)
-
-
-def fired(store, **given):
-    """(minute, alarm, who) of every firing."""
-    found = rehearse(ALARMS, store, values(**given))
-    return [((one.from_s - store.start_s) // 60, one.alarm, one.who) for one in found.firings]
 
 
 def test_a_calm_day_is_silent(tmp_path, promql):
@@ -301,69 +273,6 @@ def test_alarms_on_metrics_that_were_not_recorded_are_named(tmp_path):
     }
 
 
-def alarm(**given):
-    query = Query(id="m1", namespace="${Namespace}", metric="UnattributedCalls", returned=True)
-    query = Query(**{name: getattr(query, name) for name in query.__slots__} | {"stat": "Sum"})
-    base = {
-        "id": "x", "means": "", "look": "", "do": "", "queries": (query,), "threshold": "5",
-    }  # fmt: skip
-    return Alarm(**{**base, **given})
-
-
-def series(numbers):
-    """A store of one metric, a number or None a minute."""
-    store = MetricStore()
-    store.covers(START_S, START_S + 60 * len(numbers))
-    for minute, number in enumerate(numbers):
-        if number is not None:
-            store.add("UnattributedCalls", {}, START_S + 60 * minute, ((float(number), 1),))
-    return store
-
-
-@pytest.mark.parametrize(
-    ("numbers", "settings", "minutes"),
-    [
-        ([0, 9, 0, 9, 9, 0, 0], {"periods": 3, "datapoints": 2}, [(4, 7)]),
-        ([9, 9, 9], {"periods": 3, "datapoints": 3}, [(3, 3)]),
-        ([9, 9, None, 9, 9], {"periods": 3, "datapoints": 3}, []),
-        ([9, 9, None, 9, 9], {"periods": 3, "datapoints": 2}, [(2, 5)]),
-        ([0, None, None, 0], {"periods": 2, "datapoints": 2, "missing": Missing.BAD}, [(3, 4)]),
-        ([5, 5], {}, []),
-        ([5, 5], {"comparison": "GreaterThanOrEqualToThreshold"}, [(1, 2)]),
-        ([6, 0, 6, 0], {}, [(1, 2), (3, 4)]),
-    ],
-)
-def test_m_of_n_and_missing_data(numbers, settings, minutes):
-    """From the end of the period that decides to the end of the last bad one."""
-    found = rehearse([alarm(**settings)], series(numbers), values())
-    assert [
-        ((one.from_s - START_S) // 60, (one.to_s - START_S) // 60) for one in found.firings
-    ] == minutes
-
-
-def test_statistics_are_those_of_the_values():
-    """Over periods of several minutes and values with counts."""
-    points = {START_S: ((500.0, 1), (10.0, 98)), START_S + 60: ((20.0, 1),)}
-    start = START_S - START_S % 300
-    for stat, number in {
-        "Sum": 1500, "SampleCount": 100, "Average": 15, "Minimum": 10, "Maximum": 500,
-        "p50": 10, "p99": 20, "p100": 500,
-    }.items():  # fmt: skip
-        assert statistic(points, stat, 300) == {start: number}, stat
-
-
-def test_math_meets_series_where_both_have_a_datum():
-    """A division by zero leaves no datum; one series meets each of several."""
-    known = {"a": {"x": {0: 1.0, 60: 2.0}, "y": {0: 3.0}}, "b": {"": {0: 2.0, 60: 0.0}}}
-    assert evaluate("100 * a / b", MetricStore(), known, 60) == {"x": {0: 50.0}, "y": {0: 150.0}}
-    assert evaluate("IF(b > 1, a, 7)", MetricStore(), known, 60) == {
-        "x": {0: 1.0, 60: 7.0},
-        "y": {0: 3.0, 60: 7.0},
-    }
-    with pytest.raises(ConsoleError, match="cannot compute STDDEV"):
-        evaluate("STDDEV(a)", MetricStore(), known, 60)
-
-
 def run(*arguments, code=0):
     result = CliRunner().invoke(app, ["alarms", "test", *arguments], catch_exceptions=False)
     assert result.exit_code == code, result.output
@@ -419,105 +328,3 @@ def _empty(tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
     return folder
-
-
-def call(tenant, at_s, *, latency_ms=20.0, failed=False, crossing=False, workless=False):
-    """One call as capture makes it, and whose it was found to be."""
-    made = Call(
-        operation="BeginTransaction" if workless else "ExecuteStatement",
-        ended_at_ns=int(at_s * 1e9),
-        duration_ns=int(latency_ms * 1e6),
-        outcome="DatabaseErrorException" if failed else OK,
-        sqlstate="",
-        http_status=400 if failed else 200,
-        attempts=1,
-        request_bytes=200,
-        response_bytes=900,
-        billed_requests=1,
-        rows_returned=3,
-        rows_written=0,
-        session="",
-        resource_arn="arn:aws:rds:us-east-1:123456789012:cluster:bookings",
-        database="app",
-        claims=Claims(fingerprint=2 if workless else 1, workless=workless),
-    )
-    misuses = (Misuse.OTHER_TENANTS_ROWS,) if crossing else ()
-    return made, Attribution(((tenant, 1),), Source.CONTEXT, misuses)
-
-
-def recorded(tmp_path, *, incident):
-    """Two hours of calls through the aggregator, exported minute by minute as EMF documents."""
-    rng = random.Random(7)
-    health = Health()
-    aggregator = Aggregator(
-        window_s=60, max_series=1_000, health=health, writer="host-1", clock_ns=lambda: 0
-    )
-    path = tmp_path / "recorded.jsonl"
-    with path.open("w", encoding="utf-8") as file:
-        for minute in range(120):
-            at_s = START_S + 60 * minute
-            now = minute if incident else -1
-            flood, failing, crossing = 20 <= now < 35, 45 <= now < 60, 70 <= now < 72
-            # acme runs a job, bee's deployment is broken, cat reads what is not its own.
-            for tenant, calls in (("acme", 600 if flood else 12), ("bee", 12), ("cat", 12)):
-                for _ in range(calls):
-                    latency_ms = rng.lognormvariate(0, 0.3) * (700 if flood else 20)
-                    failed = rng.random() < (0.5 if failing and tenant == "bee" else 0.005)
-                    aggregator.add(
-                        *call(
-                            tenant,
-                            at_s + rng.random() * 59,
-                            latency_ms=latency_ms,
-                            failed=failed,
-                            crossing=crossing and tenant == "cat" and rng.random() < 0.3,
-                        )
-                    )
-                # Calls without work tell how much of the time is not the server's.
-                for _ in range(4):
-                    overhead_ms = rng.lognormvariate(0, 0.2) * 5
-                    begin = call(
-                        tenant, at_s + rng.random() * 59, latency_ms=overhead_ms, workless=True
-                    )
-                    aggregator.add(*begin)
-            outage = 80 <= now < 100
-            if outage:
-                health.count(Loss.EXPORT_FAILED, where="cloudwatch")
-            for window in aggregator.close():
-                if not outage:
-                    file.writelines(
-                        f"{document}\n"
-                        for document in documents(
-                            window,
-                            namespace=NAMESPACE,
-                            level=Level.ESSENTIAL,
-                            max_tenants=500,
-                            meta={},
-                        )
-                    )
-    return recordings.load(path)
-
-
-def test_a_workload_recorded_through_the_aggregator_fires_for_the_right_tenants(tmp_path, promql):
-    """Calls with their own noise: a flood, a broken tenant, a crossing, an exporter's outage."""
-    found = fired(recorded(tmp_path, incident=True), OtlpMetrics="true")
-    who = {}
-    for _, name, names in found:
-        who[name] = who.get(name, set()) | set(names)
-    assert who == {
-        "fleet-latency": set(),
-        "fleet-error-rate": set(),
-        "tenant-error-rate": {"bee"},
-        "tenant-database-time": {"acme"},
-        "largest-share": set(),
-        "latency-raised": set(),
-        "noisy-neighbour": {"acme"},
-        "noisy-neighbour-exact": {"acme"},
-        "tenant-conflicts": set(),
-        "no-data": set(),
-        "page": {"acme"},
-    }
-
-
-def test_the_same_workload_without_the_incident_is_silent(tmp_path, promql):
-    """Half a percent of failures and the noise of latencies are a calm day."""
-    assert fired(recorded(tmp_path, incident=False), OtlpMetrics="true") == []

@@ -168,6 +168,16 @@ def test_a_method_without_data_is_one_clear_error(worked_ledger, method):
         monthly(asked(worked_ledger, server_time=method))
 
 
+def test_wall_time_that_was_asked_for_is_not_put_down_to_the_ledger(worked_ledger):
+    """The ledger holds something better, so the note must not say that it does not."""
+    say_load(worked_ledger, 12)
+    statement = monthly(asked(worked_ledger, server_time="wall"))
+    assert [one.method for one in statement.server_time.methods] == [Method.WALL]
+    (note,) = (note for note in statement.notes if "In all hours" in note)
+    assert "it was asked for" in note
+    assert "nothing better" not in note
+
+
 def test_a_method_that_does_not_exist_is_refused_before_anything_is_read():
     """With those that there are."""
     with pytest.raises(ReportError, match="server_time 'guess' is none of auto, statements"):

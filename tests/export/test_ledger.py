@@ -184,6 +184,21 @@ def test_a_windows_statements_are_a_file_of_their_own(tmp_path, full_window):
     assert [path.read_bytes() for path in sorted(tmp_path.rglob("*.parquet"))] == before
 
 
+def test_durations_of_statements_are_packed_by_their_differences(tmp_path, full_window):
+    """Hardly two are the same: a dictionary of them would be a tenth of the file, for nothing."""
+    LedgerExporter(tmp_path).export([full_window], FOREVER)
+    path = tmp_path / ledger.statements_path(full_window)
+    group = pq.read_metadata(path).row_group(0)
+    encodings = {
+        column.path_in_schema: set(column.encodings)
+        for column in map(group.column, range(group.num_columns))
+    }
+    assert encodings.pop("duration_ns") == {"RLE", "DELTA_BINARY_PACKED"}
+    assert all("RLE_DICTIONARY" in others for others in encodings.values())
+    durations = duckdb.sql(f"SELECT sum(duration_ns) FROM read_parquet('{path}')").fetchall()
+    assert durations == [(4 * 15_000_003,)]
+
+
 def test_statements_are_written_first_so_that_no_main_file_lacks_them(tmp_path, full_window):
     """Where they cannot be written the window has failed as a whole, and is tried again."""
     in_the_way = tmp_path / ledger.statements_path(full_window)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from tenantmetrics.cost.engines import OpenLedger
 from tenantmetrics.cost.server_time.both import Both
+from tenantmetrics.cost.server_time.elsewhen import of_other_times
 from tenantmetrics.cost.server_time.estimated import ServerTimeEstimate
 from tenantmetrics.cost.server_time.model import Estimate, Method, ServerTimeSource
 from tenantmetrics.cost.server_time.older import OlderCalls
@@ -69,9 +70,13 @@ def estimate(
     called = {*record.clusters, *(older_record.clusters if older_record is not None else ())}
     strangers = _of_others(server, called | set(others))
     every = {**methods, **older_methods}
+    told_by = {**(older_record.hours if older_record is not None else {}), **record.hours}
+    elsewhen = of_other_times(told_by, server)
     if wanted is not None and wanted not in every.values():
         why = f"the ledger holds no calls by statement in {period.label}, as version 2 of it does"
-        if methods or wanted in _BY_NUMBER:
+        if wanted in elsewhen:
+            why = f"{elsewhen[wanted]}{strangers}"
+        elif methods or wanted in _BY_NUMBER:
             why = f"nothing below the ledger says it of {period.label}{strangers}"
         raise ReportError(f"server time by {asked} cannot be had: {why}")
     if not every:
@@ -82,6 +87,8 @@ def estimate(
     more = list(_on_choice(methods, wanted, quiet))
     if strangers and wanted is None:
         more.append(f"what the server says was not used in part{strangers}")
+    if wanted is None:
+        more += [f"server time by {method} was not used: {why}" for method, why in elsewhen.items()]
     more += _on_older(len(hours), len(by_server), len(by_wall))
     mine = {hour: used for hour, used in hours.items() if hour not in by_server}
     made: Estimate = WallEstimate(mine, tuple(more))

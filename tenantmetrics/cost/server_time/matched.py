@@ -47,6 +47,7 @@ class Matched:
         ours_ns: Their time by the view.
         failing: By fingerprint, the part of our calls that failed, where some did.
         uncounted: Our calls above the executions that the view has of their statements.
+        beyond: Executions of our statements that do work above the calls that we made of them.
         too_long: Our calls of statements of which it says more time than they took.
         verdict: What the record says of the time that did not match.
     """
@@ -65,6 +66,7 @@ class Matched:
     ours_ns: float = 0.0
     failing: dict[int, float] = field(default_factory=dict)
     uncounted: float = 0.0
+    beyond: float = 0.0
     too_long: float = 0.0
     verdict: Verdict = Verdict.AGREE
 
@@ -146,6 +148,7 @@ def match(
         if statement in work:
             # The same text may be counted as both, where a failed call counts as work.
             found.work_ns[statement] = ns
+            found.beyond += max(0.0, executed.calls - _executions(ours)[1])
         else:
             found.workless_ns += ns
     found.strangers.sort(key=lambda item: (-item[1], item[0]))
@@ -176,9 +179,7 @@ def _factor(  # noqa: PLR0917 - one thing each
     overhead: ClusterOverhead,
 ) -> float:
     """What part of the view's time of a statement is ours; above 1 where it lacks executions."""
-    # A batch is one call and as many executions as parameter sets, each writing a row or more.
-    calls = sum(mine.moments.calls for mine in ours)
-    most = max(calls, sum(mine.rows_written for mine in ours))
+    calls, most = _executions(ours)
     factor = 1.0
     if executed.calls > most * _TOLERANCE + 2:
         factor, found.errors[statement] = _shared(executed, most / executed.calls, rest, overhead)
@@ -200,6 +201,13 @@ def _factor(  # noqa: PLR0917 - one thing each
         found.too_long += calls
         factor = wall_ns / executed.ns
     return factor
+
+
+def _executions(ours: Sequence[StatementSums]) -> tuple[float, float]:
+    """How many calls of a statement there were, and how many executions they are at the most."""
+    calls = sum(mine.moments.calls for mine in ours)
+    # A batch is one call and as many executions as parameter sets, each writing a row or more.
+    return calls, max(calls, sum(mine.rows_written for mine in ours))
 
 
 def _rest(

@@ -29,7 +29,8 @@ _WELL_KNOWN = 0.06
 _APART = 0.03
 """The part of the overhead by which calls without work take less, from which on that is noted."""
 _UNCOUNTED = 0.2
-"""The part of the calls above which executions that the view lacks are worth a note."""
+"""The part of the calls above which executions that the view lacks, or has beyond them, are worth a
+note."""
 _WORTH_NAMING = 0.01
 """The part of the server's time from which on what did not match is worth a note."""
 
@@ -159,6 +160,13 @@ def _on_counts(part: Part, matched: Matched, where: str) -> Iterator[str]:
             f"pg_stat_statements{where} has {matched.uncounted:,.0f} executions fewer than there "
             "were calls of the same statements: calls failed, or its statistics are of another "
             "cluster or of part of the time; what calls took says how many were executed"
+        )
+    if matched.beyond > _UNCOUNTED * calls:
+        yield (
+            f"pg_stat_statements{where} has {matched.beyond:,.0f} executions more than there were "
+            "calls of the same statements: clients that are not metered run them too, or its "
+            "statistics are of another cluster or of more than the period; what those executions "
+            "took is unmetered"
         )
     if matched.too_long > _WORTH_NAMING * calls:
         yield (

@@ -10,7 +10,7 @@ from typing import Any
 
 from tenantmetrics.serverside import tables
 
-__all__ = ["EDGE_S", "HourKey", "Ran", "ServerLoad", "read_server"]
+__all__ = ["COVERED", "EDGE_S", "HourKey", "Ran", "ServerLoad", "read_server"]
 
 HourKey = tuple[int, str]
 """Hour since the epoch, and the cluster's ARN."""
@@ -19,7 +19,7 @@ EDGE_S = 60
 """Seconds that may be missing at each end of an hour's calls: the record knows windows of a minute,
 not when in the first and in the last of them the calls were."""
 
-_COVERED = 0.9
+COVERED = 0.9
 """The part of the time between an hour's first and last call that a source has to speak of."""
 
 
@@ -80,7 +80,7 @@ class ServerLoad:
             # Calls of a minute or two: some of it has to be known.
             return any(start < last_s and stop > first_s for start, stop in spans)
         known = sum(max(0, min(end, stop) - max(begin, start)) for start, stop in spans)
-        return known >= _COVERED * (end - begin)
+        return known >= COVERED * (end - begin)
 
 
 def read_server(where: str | os.PathLike[str], start_s: int, end_s: int) -> ServerLoad:

@@ -16,7 +16,6 @@ from tenantmetrics.cost.server_time.sql_words import (
     COLD,
     FAILED,
     FAILED_GROUP,
-    NET,
     OPERATIONS,
     REST_GROUP,
     WORKLESS,
@@ -155,7 +154,12 @@ def cells(
     overhead += more_ns
     if any(cluster.cold_noise != 1.0 for cluster in clusters.values()):
         noises.append(f"({double(1.0)} + {more_noise} * {cold})")
-    rest = f"CAST({NET} - calls * ({overhead}) AS DOUBLE)"
+    # In doubles, which hold whole numbers up to 2^53 ns, 104 days: BIGINT is checked for overflow
+    # at every step of every row. What is larger is rounded alike on every engine.
+    rest = (
+        "CAST(duration_ns AS DOUBLE) - CAST(waited_ns AS DOUBLE) "
+        f"- CAST(calls AS DOUBLE) * ({overhead})"
+    )
     if any(cluster.byte_ns for cluster in clusters.values()):
         rest += f" - {BYTES} * {byte_ns}"
     # The join on hours bounds a period of whole ones.
@@ -200,7 +204,8 @@ def cells(
            weight * {double(scales.weighted_rest)} AS rest_weight,
            weight * weight * {double(scales.weighted_noise)} AS noise_weight
     FROM (
-      SELECT of_hour, of_cluster, segment, overhead_ns, CAST(weight AS DOUBLE) AS weight
+      SELECT of_hour, of_cluster, segment, CAST(overhead_ns AS DOUBLE) AS overhead_ns,
+             CAST(weight AS DOUBLE) AS weight
       FROM (VALUES {", ".join(rows)}) AS given(of_hour, of_cluster, segment, overhead_ns, weight)
     ) AS weighed
   ) AS factors

@@ -12,7 +12,6 @@ __all__ = [
     "FAILED",
     "FAILED_GROUP",
     "KIND",
-    "NET",
     "OPERATIONS",
     "REACHED",
     "REST_GROUP",
@@ -46,7 +45,6 @@ KIND = (
 WORKLESS = "(kind = 'workless' OR kind = 'cold_workless')"
 FAILED = "(kind = 'failed' OR kind = 'cold_failed')"
 COLD = "(kind = 'cold_work' OR kind = 'cold_workless' OR kind = 'cold_failed')"
-NET = "(duration_ns - waited_ns)"
 BYTES = "(request_bytes + response_bytes)"
 
 

@@ -6,9 +6,6 @@ from statistics import mean
 import pytest
 
 from tenantmetrics.cost.server_time import Method, ServerTimeSource, estimated
-from tenantmetrics.errors import ReportError
-from tenantmetrics.serverside import tables
-from tenantmetrics.sqltext.fingerprint import fingerprint
 
 SEEDS = range(5)
 WORLDS = {
@@ -111,27 +108,6 @@ def test_texts_that_are_sent_once_are_not_taken_for_look_ups(month):
     assert held >= 0.9
 
 
-def test_what_failed_is_not_in_the_view_and_is_said(month):
-    """The view gives nobody time of it; the record gives it to whom it was; chance is not said."""
-    plain, late = month(4, fails_ms=0.0), month(4, fails_ms=5_000.0)
-    notes = {}
-    for name, one in (("plain", plain), ("late", late)):
-        one.say_statements()
-        made, tenants = one.divided(ServerTimeSource.STATEMENTS)
-        total = sum(found.server_ns for found in tenants.values())
-        assert total == pytest.approx(sum(one.truth.values()), rel=1e-6)
-        assert tenants["t00"].weight_low <= tenants["t00"].weight <= tenants["t00"].weight_high
-        notes[name] = [note for note in made.notes if "that failed" in note]
-    assert notes["plain"] == []
-    assert len(notes["late"]) == 1
-    assert "the 10 calls that did took 50." in notes["late"][0]
-    # As much as those calls worked, the tenant may have more.
-    high = [one.divided(ServerTimeSource.STATEMENTS)[1]["t00"] for one in (plain, late)]
-    assert high[1].weight_high > 2 * high[0].weight_high
-    by_record = [one.divided(ServerTimeSource.RECORD)[1]["t00"].server_ns for one in (plain, late)]
-    assert by_record[1] - by_record[0] == pytest.approx(50e9, rel=0.1)
-
-
 def test_load_that_nobody_metered_is_a_line_of_its_own(month):
     """By statements that are none of ours, and by DBLoad above what ours account for."""
     one = month(4)
@@ -149,101 +125,12 @@ def test_load_that_nobody_metered_is_a_line_of_its_own(month):
     assert coverage.explained == pytest.approx(2 / 3, abs=0.01)
 
 
-def test_a_statement_that_the_view_does_not_show_is_estimated_and_named(month):
-    """The heaviest one is missing: its tenants do not go free."""
-    one = month(5)
-    one.say_statements(without=(5,))
-    made, tenants = one.divided(ServerTimeSource.STATEMENTS)
-    assert any("SELECT s5" in note for note in made.notes)
-    assert one.judged(ServerTimeSource.STATEMENTS)[0] < 0.06
-    total = sum(found.server_ns for found in tenants.values())
-    assert total == pytest.approx(sum(one.truth.values()), rel=0.1)
-
-
-def test_a_statement_under_another_name_is_not_counted_twice(month):
-    """The view shows it with a text that does not match: the rest's time is ours after all."""
-    one = month(6)
-    heavy = sum(ns for (_, statement), (_, ns) in one.ran.items() if statement == 5)
-    one.say_statements(without=(5,), stranger=heavy / sum(one.truth.values()))
-    made, _ = one.divided(ServerTimeSource.STATEMENTS)
-    total = sum(hour.total_ns for hour in made.hours.values())
-    assert total == pytest.approx(sum(one.truth.values()), rel=0.05)
-    assert one.judged(ServerTimeSource.STATEMENTS)[0] < 0.06
-    assert sum(hour.unmetered_ns for hour in made.hours.values()) < 0.05 * total
-
-
 def test_load_below_the_metered_is_said(month):
     """Two thirds of what our calls must have caused: it may be, on a busy machine."""
     one = month(7, workless=200)
     one.say_load(0.7)
     made = one.estimate()
     assert any("below what the metered calls" in note for note in made.notes)
-
-
-def wrong(one, calls, ns):
-    """Statistics with so many times the executions and the time."""
-    for sums in one.ran.values():
-        sums[0] = round(sums[0] * calls)
-        sums[1] *= ns
-    one.say_statements()
-
-
-@pytest.mark.parametrize("method", ["statements", "db-load"])
-def test_numbers_far_below_the_metered_are_said_and_not_used(month, method):
-    """Another cluster's: what little they leave would go to those whose calls take longest."""
-    one = month(7, workless=200)
-    wrong(one, 1.0, 0.1)
-    one.say_load()
-    asked = ServerTimeSource(method)
-    made = one.estimate(asked)
-    assert [used.method for used in made.methods] == [Method.RECORD]
-    assert any("of another cluster, instance or period" in note for note in made.notes)
-    assert one.judged(asked) == one.judged(ServerTimeSource.RECORD)
-
-
-def test_executions_that_were_not_counted_are_made_up_for_and_said(month):
-    """A reset took nine tenths of them: the calls' own time tells that they ran."""
-    one = month(8, workless=200)
-    truth = sum(one.truth.values())
-    wrong(one, 0.1, 0.1)
-    made = one.estimate(ServerTimeSource.STATEMENTS)
-    assert made.methods[0].method is Method.STATEMENTS
-    assert sum(hour.metered_ns for hour in made.hours.values()) == pytest.approx(truth, rel=0.1)
-    assert any("executions fewer than there were calls" in note for note in made.notes)
-    assert one.judged(ServerTimeSource.STATEMENTS)[0] < 0.04
-
-
-def test_calls_that_failed_are_not_made_up_for(month):
-    """The view counts no failed execution: what it says of the others is all there was."""
-    one = month(8, workless=200)
-    truth = sum(one.truth.values())
-    calls = sum(count for count, _ in one.ran.values())
-    wrong(one, 0.5, 1.0)
-    one.failed = calls - sum(count for count, _ in one.ran.values())
-    made = one.estimate(ServerTimeSource.STATEMENTS)
-    assert sum(hour.metered_ns for hour in made.hours.values()) == pytest.approx(truth, rel=0.01)
-    assert not any("executions fewer" in note for note in made.notes)
-
-
-def test_rows_written_are_no_failed_calls(month):
-    """Where the view lacks a few executions, writes of many rows are divided as reads are."""
-    reads, writes = month(8, workless=200), month(8, workless=200)
-    writes.rows = [(*row[:-1], 100 * row[10]) for row in writes.rows]
-    for one in (reads, writes):
-        wrong(one, 0.95, 0.95)
-    asked = ServerTimeSource.STATEMENTS
-    assert writes.judged(asked) == reads.judged(asked)
-
-
-def test_no_statement_works_for_longer_than_its_calls_took(month):
-    """The rest is nobody's, and that is said."""
-    one = month(9, workless=200)
-    wall = sum(row[11] for row in one.rows)
-    wrong(one, 1.0, 20.0)
-    made = one.estimate(ServerTimeSource.STATEMENTS)
-    assert sum(hour.metered_ns for hour in made.hours.values()) <= 1.02 * wall
-    assert sum(hour.unmetered_ns for hour in made.hours.values()) > wall
-    assert any("says more time of some statements than" in note for note in made.notes)
 
 
 def test_too_few_calls_without_work_are_said(month):
@@ -253,27 +140,6 @@ def test_too_few_calls_without_work_are_said(month):
     made = one.estimate()
     assert any("no calls without work" in note for note in made.notes)
     assert sum(hour.unmetered_ns for hour in made.hours.values()) == 0
-
-
-def test_evicted_statements_are_said(month):
-    """Their time is a lower bound."""
-    one = month(9)
-    one.say_statements(gap="evicted")
-    assert any("lower bound" in note for note in one.estimate().notes)
-
-
-def test_hours_without_snapshots_are_estimated_by_the_record(month):
-    """Each hour has the best that it has; asked for by name, what is lacking is said."""
-    one = month(10, hours=3, rate=60)
-    one.say_statements(hours=[one.hours[1]])
-    assert [(m.method, m.hours) for m in one.estimate().methods] == [
-        (Method.STATEMENTS, 1),
-        (Method.RECORD, 2),
-    ]
-    made = one.estimate(ServerTimeSource.STATEMENTS)
-    assert any("not there for 2 of 3 hours" in note for note in made.notes)
-    with pytest.raises(ReportError, match="performance-insights cannot be had"):
-        one.estimate(ServerTimeSource.PERFORMANCE_INSIGHTS)
 
 
 def test_an_hour_of_an_older_version_is_divided_by_wall_time(month):
@@ -341,53 +207,6 @@ def test_an_hour_with_load_and_no_call_is_unmetered(month, say):
     assert any("in 1 hour without a metered call the server had load" in n for n in made.notes)
     by_record = one.estimate(ServerTimeSource.RECORD)
     assert silent not in by_record.hours
-
-
-def test_numbers_of_a_cluster_that_nobody_called_are_named_and_not_used(month):
-    """Neither in its place nor as load of hours without calls; asked for by name, an error."""
-    one = month(15, hours=2, rate=60)
-    one.say_load()
-    one.rows = [(*row[:5], "arn:of:another", *row[6:]) for row in one.rows]
-    made = one.estimate()
-    assert [used.method for used in made.methods] == [Method.RECORD]
-    assert sum(hour.unmetered_ns for hour in made.hours.values()) == 0
-    assert any("cluster:shared' is of no cluster that was called" in n for n in made.notes)
-    with pytest.raises(ReportError, match="cluster:shared' is of no cluster that was called"):
-        one.estimate(ServerTimeSource.DB_LOAD)
-
-
-def test_a_snapshot_missing_in_the_middle_takes_the_hour_and_says_so(month):
-    """Half an hour that nothing speaks of: the hour is estimated by the record."""
-    one = month(16, hours=2, rate=60)
-    one.say_statements(hours=[one.hours[0]])
-    late = one.hours[1] * 3600
-    for start_s in (late, late + 2700):
-        row = {
-            "start_s": start_s, "end_s": start_s + 900, "resource_arn": one.rows[0][5],
-            "database": "app", "fingerprint": 1, "queryid": 1, "summary": "SELECT s1", "calls": 9,
-            "exec_ns": 10**9, "rows": 0, "blocks_read": 0, "blocks_hit": 0, "gap": "",
-        }  # fmt: skip
-        tables.write(one.folder, tables.STATEMENTS, start_s, "test", [row])
-    made = one.estimate(ServerTimeSource.STATEMENTS)
-    assert [(used.method, used.hours) for used in made.methods] == [
-        (Method.STATEMENTS, 1),
-        (Method.RECORD, 1),
-    ]
-    assert any("not there for 1 of 2 hours" in note for note in made.notes)
-
-
-def test_the_time_of_commit_is_matched(month):
-    """The operation has no text; the view shows COMMIT."""
-    one = month(17)
-    commit = fingerprint("COMMIT")
-    one.rows = [(*row[:7], commit, "", *row[9:]) if row[7] == 3 else row for row in one.rows]
-    one.ran = {(h, commit if s == 3 else s): sums for (h, s), sums in one.ran.items()}
-    one.say_statements()
-    made, _ = one.divided(ServerTimeSource.STATEMENTS)
-    assert made.methods[0].explained == 1
-    one.say_statements(without=(commit,))
-    made, _ = one.divided(ServerTimeSource.STATEMENTS)
-    assert any("COMMIT (" in note for note in made.notes)
 
 
 def test_each_cluster_has_its_own_overhead_and_method(month):

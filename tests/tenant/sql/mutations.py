@@ -15,6 +15,7 @@ EQUALITIES = (
     *("COALESCE({a} = {b}, true)", "CASE WHEN {a} <> {b} THEN false ELSE true END"),
     *("NOT ({a} = {b})", "({a} = {b} OR {a} IS NULL)", "{a} IN (SELECT {b})", "{b} = {a}"),
     *("EXISTS (SELECT {a} INTERSECT SELECT {b})", "({a} = {b}) <> false", "{a} IN ({a}, {b})"),
+    *("({a} = {b} OR {a} > {b})", "({a} = {b} OR {b} = {b})", "({a} = {b} OR {a} = {b})"),
     *("COALESCE({a}, {b}) = {b}", "{a} = COALESCE({b}, {a})", "(({a} = {b}) = ({b} = {a}))"),
 )
 TABLES = (
@@ -49,9 +50,7 @@ def mutated(sql: str, chosen: random.Random) -> str | None:
     try:
         tree = parse_one(sql, read="postgres")
         for _ in range(chosen.choice((1, 1, 2, 3))):
-            tree = chosen.choice((_equality, _equality, _table, _column, _join, _whole))(
-                tree, chosen
-            )
+            tree = chosen.choice(_KINDS)(tree, chosen)
         return tree.sql("postgres")
     except SqlglotError:
         return None
@@ -90,6 +89,16 @@ def _column(tree, chosen):
     return tree
 
 
+def _loose(tree, chosen):
+    """The tenant's column without its table's name, in a query that no other one stands around."""
+    node = _one(tree, exp.Column, chosen)
+    if node is not None and node.name == "tenant_id":
+        query = node.find_ancestor(exp.Query)
+        if query is not None and query.parent is None:
+            node.set("table", None)
+    return tree
+
+
 def _join(tree, chosen):
     node = _one(tree, exp.Join, chosen)
     if node is not None and not node.args.get("method"):
@@ -102,3 +111,6 @@ def _whole(tree, chosen):
     if not isinstance(tree, exp.Query):
         return tree
     return parse_one(chosen.choice(WHOLES).format(s=tree.sql("postgres")), read="postgres")
+
+
+_KINDS = (_equality, _equality, _table, _column, _loose, _join, _whole)

@@ -190,18 +190,19 @@ class Reach:
         within = Holds(((tree.low, tree.high),))
         of_left = Holds(((tree.left.low, tree.left.high),))
         of_right = Holds(((tree.right.low, tree.right.high),))
+        sides = (*of_left.ranges, *of_right.ranges)
         if side == "":
             # What is outside may be closed by it only where nothing makes its rows optional.
             ons, left, right = Holds((*within.ranges, *holds.ranges)), holds, holds
             of_sides = (rejected | needs, rejected | needs)
         elif side == "LEFT":
-            ons, left, right = of_right, holds, of_right
+            ons, left, right = Holds(of_right.ranges, sides), holds, of_right
             of_sides = (rejected, needs)
         elif side == "RIGHT":
-            ons, left, right = of_left, of_left, holds
+            ons, left, right = Holds(of_left.ranges, sides), of_left, holds
             of_sides = (needs, rejected)
         else:
-            ons, left, right = Holds(), of_left, of_right
+            ons, left, right = Holds((), sides), of_left, of_right
             of_sides = (set(), set())
         self._joined(tree.left, of_sides[0], scope, left)
         self._joined(tree.right, of_sides[1], scope, right)

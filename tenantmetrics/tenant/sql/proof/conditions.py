@@ -78,7 +78,10 @@ class ReachConditions:
                 self.take(part, under_not, scope, holds)
         elif isinstance(node, exp.And if negated else exp.Or):
             self._either(node, negated, scope, holds)
-        elif isinstance(node, exp.NEQ if negated else exp.EQ):
+        elif isinstance(node, exp.NEQ if negated else exp.EQ) and not (
+            # `NOT a <> ANY (…)` is `a = ALL (…)`, which is true of every row where there is none.
+            negated and isinstance(node.expression, exp.Any)
+        ):
             self._comparisons.equal(node.this, node.expression, scope, holds)
         elif isinstance(node, exp.NullSafeNEQ if negated else exp.NullSafeEQ):
             self._comparisons.null_safe(node, scope, holds)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tenantmetrics.tenant.sql.budget import Budget
+from tenantmetrics.tenant.sql.proof.joins import Range
 from tenantmetrics.tenant.sql.restrictions import Restriction
 
 __all__ = ["ReachGraph"]
@@ -35,8 +36,10 @@ class ReachGraph:
         self._telling: set[int] = set()
         self._count = 0
         self._edges: dict[int, list[int]] = {}
-        self._all_of: list[tuple[tuple[int, ...], int]] = []
-        self._near: dict[int, int] = {}
+        self._all_of: list[tuple[int, int]] = []
+        self._waiting: dict[int, list[int]] = {}
+        self._always: list[int] = []
+        self._edges_if: dict[int, list[tuple[int, Range, bool]]] = {}
         self._loose: list[tuple[int, tuple[int, ...]]] = []
 
     def source(self, *, table: bool = False) -> int:
@@ -83,14 +86,26 @@ class ReachGraph:
         """If all of these are closed, so is the other."""
         starts = tuple(dict.fromkeys(starts))
         self.budget.spend(1 + len(starts))
-        if len(starts) == 1:
+        if not starts:
+            self._always.append(end)
+        elif len(starts) == 1:
             self.edge(starts[0], end)
         else:
-            self._all_of.append((starts, end))
+            for start in starts:
+                self._waiting.setdefault(start, []).append(len(self._all_of))
+            self._all_of.append((len(starts), end))
 
-    def near(self, left: int, right: int) -> None:
-        """An equality stands between the two, in whatever kind of join."""
-        self._near[self._root(left)] = self._root(right)
+    def edge_if(self, start: int, end: int, needed: Range, *, full: bool) -> None:
+        """If the one is closed, so is the other, where every row has a side of an outer join.
+
+        Args:
+            start: The one.
+            end: The other.
+            needed: The numbers of that side.
+            full: It is a FULL JOIN, and then one of the other kind; otherwise an inner one.
+        """
+        self.budget.spend(1)
+        self._edges_if.setdefault(start, []).append((end, needed, full))
 
     def loose(self, number: int, candidates: Iterable[int]) -> None:
         """A source that is one of several, which of them the text does not tell."""
@@ -109,11 +124,6 @@ class ReachGraph:
             self._telling.add(number)
         self.restricted.setdefault(number, []).append(restriction)
 
-    def _root(self, number: int) -> int:
-        while (above := self._near.get(number, number)) != number:
-            number = above
-        return number
-
     def closed(self, more: Iterable[int] = ()) -> set[int]:
         """The sources that are closed by the restricted ones.
 
@@ -121,39 +131,72 @@ class ReachGraph:
             more: Sources that are taken to be closed, too.
         """
         if not more:
-            waiting_ones = []
-            for number, candidates in self._loose:
-                if len({self._root(candidate) for candidate in candidates}) == 1:
-                    # Whichever it is, the others are tied to it.
-                    self._edges.setdefault(number, []).extend(candidates)
-                    # USING of a third table is about all of those before it.
-                    self.near(number, candidates[0])
+            self._settle()
+        return self._reach((*self._telling, *more)).union(self.restricted)
+
+    def _settle(self) -> None:
+        """Find the sources that close all that they may stand for, whichever of them it is."""
+        kept: dict[int, set[int]] = {}
+        settled: set[tuple[int, ...]] = set()
+        open_ones = []
+        for number, candidates in self._loose:
+            if candidates not in settled:
+                for candidate in candidates:
+                    if candidate not in kept:
+                        kept[candidate] = self._reach((candidate,), candidate)
+                    if not kept[candidate].issuperset(candidates):
+                        open_ones.append((number, candidates))
+                        break
                 else:
-                    waiting_ones.append((number, candidates))
-            self._loose = waiting_ones
-        waiting: dict[int, list[int]] = {}
-        missing = []
-        for index, (needed, _) in enumerate(self._all_of):
-            missing.append(len(needed))
-            for number in needed:
-                waiting.setdefault(number, []).append(index)
-        todo = [*self._telling, *more, *(end for needed, end in self._all_of if not needed)]
+                    settled.add(candidates)
+            if candidates in settled:
+                self._edges.setdefault(number, []).extend(candidates)
+                # Those reach more now that come to this one and not yet to all that it closes.
+                for candidate, reached in list(kept.items()):
+                    if number in reached and not reached.issuperset(candidates):
+                        del kept[candidate]
+        self._loose = open_ones
+
+    def _reach(self, starts: Iterable[int], on_every_row: int | None = None) -> set[int]:
+        """What is closed if some are.
+
+        Args:
+            starts: Those.
+            on_every_row: One that every row has, whatever joins it stands in.
+        """
+        todo = [*starts, *self._always]
+        there = set() if on_every_row is None else {on_every_row}
         found: set[int] = set()
+        met: dict[int, int] = {}
+        later: list[tuple[int, Range, bool]] = []
         visited = 0
         while todo:
             number = todo.pop()
-            if number in found:
-                continue
-            found.add(number)
-            ends = self._edges.get(number, ())
-            visited += 1 + len(ends)
-            todo += ends
-            for index in waiting.get(number, ()):
-                missing[index] -= 1
-                if not missing[index]:
-                    todo.append(self._all_of[index][1])
+            if number not in found:
+                found.add(number)
+                ends = self._edges.get(number, ())
+                visited += 1 + len(ends)
+                todo += ends
+                if on_every_row is not None:
+                    later += self._edges_if.get(number, ())
+                for index in self._waiting.get(number, ()):
+                    met[index] = met.get(index, 0) + 1
+                    if met[index] == self._all_of[index][0]:
+                        todo.append(self._all_of[index][1])
+            if not todo:
+                visited += len(later)
+                waiting, later = later, []
+                for edge in waiting:
+                    end, (low, high), full = edge
+                    if not any(low <= number < high for number in there):
+                        later.append(edge)
+                        continue
+                    todo.append(end)
+                    if not full:
+                        # The ON of an inner join is true of each row, which so has what it says.
+                        there.add(end)
         self.budget.spend(visited // _VISITS_OF_A_STEP)
-        return found.union(self.restricted)
+        return found
 
     def closing(self) -> list[list[list[Restriction]]] | None:
         """The restrictions that close all tables, in groups; None if they do not."""

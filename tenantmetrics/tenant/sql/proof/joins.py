@@ -11,23 +11,52 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-__all__ = ["Holds", "Leaf", "Part", "Tree", "conjuncts", "effective", "expanded", "is_comma"]
+__all__ = [
+    "Holds",
+    "Leaf",
+    "Part",
+    "Range",
+    "Tree",
+    "conjuncts",
+    "effective",
+    "expanded",
+    "is_comma",
+]
 
 Part = tuple[exp.Expr, bool]
 """A condition, and whether it stands under NOT."""
+Range = tuple[int, int]
+"""Numbers of sources: the first, and the one behind the last."""
 _FOREVER = 1 << 60
 _PAREN_OR_NOT = (exp.Paren, exp.Not)
 
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """For the rows of which sources a condition holds, as ranges of their numbers."""
+    """For the rows of which sources a condition holds, as ranges of their numbers.
 
-    ranges: tuple[tuple[int, int], ...] = ()
+    Attributes:
+        ranges: The ranges; none for the ON of a FULL JOIN.
+        sides: The two sides of an outer join, of which the condition is the ON.
+    """
+
+    ranges: tuple[Range, ...] = ()
+    sides: tuple[Range, ...] = ()
 
     def has(self, number: int) -> bool:
         """Whether a condition here may close a source."""
         return any(low <= number < high for low, high in self.ranges)
+
+    def needed_for(self, number: int) -> Range | None:
+        """The other side of the outer join: where every row has it, the ON may close this source.
+
+        Args:
+            number: The source.
+        """
+        for (low, high), other in zip(self.sides, self.sides[::-1], strict=True):
+            if low <= number < high:
+                return other
+        return None
 
     def within(self, start: int) -> Holds:
         """The same for a query inside, which sees its own sources too."""

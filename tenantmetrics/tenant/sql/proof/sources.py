@@ -174,7 +174,6 @@ class ReachSources:
         if len(fed) == 1:
             (only,) = fed
             self._graph.edge(number, only)
-            self._graph.near(number, only)
 
     def _unnest(self, item: exp.Unnest, scope: ReachScope) -> Relation:
         arrays = item.expressions

@@ -11,7 +11,7 @@ from sqlglot import exp
 from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of, truth
 from tenantmetrics.tenant.sql.evaluate_parameters import Computed
 from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope
-from tenantmetrics.tenant.sql.proof.joins import Holds, Tree, conjuncts
+from tenantmetrics.tenant.sql.proof.joins import Holds, Range, Tree, conjuncts
 from tenantmetrics.tenant.sql.proof.key_names import OF_KEY, is_key_name, is_no_key
 from tenantmetrics.tenant.sql.proof.relations import origins
 from tenantmetrics.tenant.sql.restrictions import Restriction
@@ -141,6 +141,10 @@ class ReachTies:
             return all(self._holds(holds, source) for source in self._one_of[number])
         return holds.has(number)
 
+    def _needed(self, holds: Holds, number: int) -> Range | None:
+        found = {holds.needed_for(source) for source in self._one_of.get(number, (number,))}
+        return found.pop() if len(found) == 1 else None
+
     def restrict_source(
         self, source: int, restriction: Restriction, holds: Holds, *, shared: bool = False
     ) -> None:
@@ -201,28 +205,34 @@ class ReachTies:
                 for source in end.sources:
                     if self._holds(holds, source):
                         self.edge(start.sources, source)
-        if left.sources and right.sources and tie.forward and tie.back:
-            self._graph.near(left.sources[0], right.sources[0])
+                    elif self.branch is None and len(start.sources) == 1:
+                        needed = self._needed(holds, source)
+                        if needed is not None:
+                            full = not holds.ranges
+                            self._graph.edge_if(start.sources[0], source, needed, full=full)
 
     def _two_of_two(self, left: Output, right: Output) -> tuple[Output, Output]:
         """`FROM a, b WHERE aid = bid`: columns without their table's name, of two tables."""
         ones = self._one_of.get(left.sources[0]) if len(left.sources) == 1 else None
         others = self._one_of.get(right.sources[0]) if len(right.sources) == 1 else None
         both = ones or others
-        if both is None or len(both) != 2 or (ones and others and ones != others):  # noqa: PLR2004
+        if both is None:
             return left, right
-        if ones is not None and others is not None and left.name == right.name:
-            # `bid = bid` without a table's name is one column twice.
+        known = (right if others is None else left).sources[:1]
+        if left.name == right.name and (ones == others or (known and known[0] in both)):
+            # `bid = bid` and `bid = b.bid` are one column twice: of two tables, it has no meaning.
             return Output(), Output()
+        if len(both) != 2 or (ones and others and ones != others):  # noqa: PLR2004
+            return left, right
         first, second = both
-        known = right.sources[0] if others is None else left.sources[0]
         if ones is not None and others is not None:
             return left._replace(sources=(first,)), right._replace(sources=(second,))
-        if known in both:
-            rest = second if known == first else first
+        if known and known[0] in both:
+            rest = (second if known[0] == first else first,)
             if ones is not None:
-                return left._replace(sources=(rest,)), right
-            return left, right._replace(sources=(rest,))
+                left = left._replace(sources=rest)
+            else:
+                right = right._replace(sources=rest)
         return left, right
 
     def edge(self, starts: tuple[int, ...], end: int) -> None:
