@@ -51,26 +51,38 @@ def steps_of(
     set it for the session, to their own name.
     """
     found: list[SessionStep] = []
+    of_unordered: list[str] = []
     for plan in plans:
-        verb = plan.verb
         values.budget.left -= _STEPS
-        if plan.body is not None:
-            found += _may_set(_text(plan.body, values), vocabulary)
-            continue
-        if verb is not SessionVerb.SET and verb is not SessionVerb.RESET:
-            other = plan.name if isinstance(plan.name, str) else ""
-            found.append(SessionStep(verb, other, None, plan.local is True))
-            continue
-        name = _text(plan.name, values) if isinstance(plan.name, Operand) else plan.name
-        name = (name or "").lower()
-        if name in _NAMED_BY_PATTERN or name in vocabulary.variables or name in vocabulary.setters:
-            step = _step(plan, name, values, vocabulary)
-            if name == AUTHORIZATION and step is not None:
-                # Its role is in use from now on.
-                found.append(SessionStep(SessionVerb.RESET, ROLE, None, step.local))
-            if step is not None:
-                found.append(step)
+        steps = _steps(plan, values, vocabulary)
+        found += steps
+        if plan.unordered:
+            of_unordered += {step.name for step in steps}
+    if of_unordered:
+        # Set twice, and nobody knows which comes last.
+        twice = {name for name in of_unordered if of_unordered.count(name) > 1}
+        found += [SessionStep(SessionVerb.SET, name) for name in sorted(twice)]
     return tuple(found)
+
+
+def _steps(plan: StepPlan, values: Values, vocabulary: Vocabulary) -> list[SessionStep]:
+    verb = plan.verb
+    if plan.body is not None:
+        return _may_set(_text(plan.body, values), vocabulary)
+    if verb is not SessionVerb.SET and verb is not SessionVerb.RESET:
+        other = plan.name if isinstance(plan.name, str) else ""
+        return [SessionStep(verb, other, None, plan.local is True)]
+    name = _text(plan.name, values) if isinstance(plan.name, Operand) else plan.name
+    name = (name or "").lower()
+    known = name in vocabulary.variables or name in vocabulary.setters
+    if not known and name not in _NAMED_BY_PATTERN:
+        return []
+    step = _step(plan, name, values, vocabulary)
+    if step is None:
+        return []
+    # The role of a new authorization is in use from now on.
+    role = SessionStep(SessionVerb.RESET, ROLE, None, step.local)
+    return [role, step] if name == AUTHORIZATION else [step]
 
 
 def _text(operand: Operand, values: Values) -> str | None:

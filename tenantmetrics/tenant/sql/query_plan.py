@@ -119,7 +119,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
     untold = "INSERT INTO" in seen.parts and inserts_untold(statement, node, vocabulary)
     if (seen.several or len(seen.parts) > _OF_ONE_TABLE) and node not in NAME_NOBODY:
         node = _closed(statement, node, vocabulary, names)
-    steps: list[StepPlan] = []
+    setting: list[exp.Anonymous] = []
     beside: list[Restriction] = []
     confirms = False
     unread = unread_ctes(statement) if seen.functions else set()
@@ -130,10 +130,9 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
             confirms = True
         elif name in vocabulary.functions:
             beside.append(tenant_of_call(call, vocabulary.functions[name]))
-        elif is_inside(call, unread):
-            continue
-        elif (step := calls.step(call)) is not None:
-            steps.append(step)
+        elif not is_inside(call, unread):
+            setting.append(call)
+    steps = calls.steps(setting)
     if any(table == _SETTINGS for _, table in seen.tables) and statement.find(exp.Update):
         steps += all_unknown(vocabulary)
     of_schema = [vocabulary.of_schema(schema) for schema, _ in seen.tables if schema]
@@ -141,7 +140,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
     return Plan(
         summary=clipped(seen.parts),
         node=Also(node, tuple(beside)) if beside else node,
-        steps=tuple(steps),
+        steps=steps,
         tables=tuple(dict.fromkeys(name for _, name in seen.tables)),
         schemas=tuple(dict.fromkeys(tenant for tenant in of_schema if tenant)),
         mentions=seen.mentions,

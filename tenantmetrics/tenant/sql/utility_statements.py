@@ -108,10 +108,8 @@ def read_utility(words: list[UtilityToken]) -> Utility:  # noqa: PLR0911, C901 -
         return Utility(_summary(words), (step,), (Misuse.COMMIT_AS_SQL,))
     if first == "prepare":
         return _wrapping(first, words)
-    if (first in {"explain", "create"} and "execute" in texts) or first == "execute":
-        names = texts[texts.index("execute") + 1 :]
-        step = StepPlan(SessionVerb.EXECUTE, names[0] if names else "?")
-        return _wrapping(first, words)._replace(steps=(step,))
+    if (executed := _executed(first, texts)) is not None:
+        return Utility(_summary(words), (StepPlan(SessionVerb.EXECUTE, executed),))
     if first in {"fetch", "move"}:
         return Utility(_summary(words), (StepPlan(SessionVerb.EXECUTE),))
     if first == "call" and len(words) > 1:
@@ -125,6 +123,19 @@ def read_utility(words: list[UtilityToken]) -> Utility:  # noqa: PLR0911, C901 -
         block = tuple(StepPlan(SessionVerb.SET, body=operand_of(body)) for body in bodies[:1])
         return Utility("DO", block)
     return _transaction(first, texts) or Utility(_summary(words))
+
+
+def _executed(first: str, texts: list[str]) -> str | None:
+    """The name of the prepared statement that is run; None where none is."""
+    if "execute" not in texts:
+        return None
+    place = texts.index("execute")
+    before = texts[:place]
+    if first == "explain":
+        runs = ("analyze" in before or "analyse" in before) and QUERIES.isdisjoint(before)
+    else:
+        runs = not before or (first == "create" and before[-1] == "as")
+    return next(iter(texts[place + 1 :]), "?") if runs else None
 
 
 def _transaction(first: str, texts: list[str]) -> Utility | None:
