@@ -14,7 +14,7 @@ from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.many_row_insert import BulkRows, bulk_rows, rows_node, tenant_index
 from tenantmetrics.tenant.sql.names_differing_in_case import differ_in_case
 from tenantmetrics.tenant.sql.parser import parse_template
-from tenantmetrics.tenant.sql.plan import Plan, StepPlan
+from tenantmetrics.tenant.sql.plan import Plan
 from tenantmetrics.tenant.sql.proof.closing import closing_restrictions
 from tenantmetrics.tenant.sql.queries import Queries
 from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, UNKNOWN, QueryScope
