@@ -33,6 +33,9 @@ def copied_to(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
     reader.summary.append("INSERT INTO")
     reader.source(PlainQuery(None), head.start("table"))
     query, at = reader.select(head.end(), None)
+    if "S" in reader.letters[slice(*query.items)]:
+        # Which item is the tenant's is not told with subqueries among them.
+        raise NotPlainError
     if grammar.RETURNING.fullmatch(reader.shape, at) is None:
         raise NotPlainError
     columns = vocabulary.columns
@@ -58,7 +61,7 @@ def _project(
     reader: PlainReader, query: PlainQuery, index: int, names: QueryScope, facts: Facts
 ) -> bool:
     """Enter the tenant that is written; whether it is a value."""
-    text = reader.shape[slice(*query.items)]
+    text = reader.letters[slice(*query.items)]
     if grammar.WINDOW in text or "c(" in text or query.group[1]:
         # What it reads is not told by its tables alone.
         raise NotPlainError

@@ -7,6 +7,10 @@ from functools import lru_cache
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.fast_path import grammar
+from tenantmetrics.tenant.sql.fast_path.computed_values import (
+    without_computed,
+    without_subqueries,
+)
 from tenantmetrics.tenant.sql.fast_path.output_columns import describe
 from tenantmetrics.tenant.sql.fast_path.query_tree import (
     NotPlainError,
@@ -38,7 +42,8 @@ class PlainReader:
 
     Attributes:
         tokens: Its tokens.
-        shape: Their letters.
+        letters: One for each of them.
+        shape: The same, with what is computed taken out.
         columns: The tenant columns.
         summary: What it does and to which tables, in the order of the text.
         tables: Schema and name of each table, WITH queries left out: the name in lower case, the
@@ -52,7 +57,7 @@ class PlainReader:
 
     __slots__ = (
         "_count", "_levels", "_vocabulary", "_with", "_written", "all_hold", "columns", "compares",
-        "of_schemas", "schemas", "shape", "summary", "tables", "tokens", "values",
+        "letters", "of_schemas", "schemas", "shape", "summary", "tables", "tokens", "values",
     )  # fmt: skip
 
     def __init__(self, tokens: list[str], vocabulary: Vocabulary) -> None:
@@ -62,7 +67,8 @@ class PlainReader:
         self._with: dict[str, PlainQuery] = {}
         self._written: dict[str, str] = {}
         self._count = self._levels = 0
-        self.shape = grammar.shape_of(tokens)
+        self.letters = grammar.shape_of(tokens)
+        self.shape = without_computed(self.letters)
         self.summary: list[str] = []
         self.tables: list[tuple[str, str]] = []
         self.of_schemas: list[str] = []
@@ -137,31 +143,71 @@ class PlainReader:
 
     def select(self, at: int, outer: PlainQuery | None) -> tuple[PlainQuery, int]:
         """Read a SELECT; it and where it ends."""
-        head = self.match(grammar.SELECT, at)
+        shape = self.shape
+        subqueries: list[int] = []
+        head = grammar.SELECT.match(shape, at)
+        if head is None and not self._levels:
+            masked, subqueries = without_subqueries(shape, at)
+            head = grammar.SELECT.match(masked, at)
+        if head is None:
+            raise NotPlainError
         self.summary.append("SELECT")
+        spoken = len(self.summary), len(self.tables), len(self.of_schemas)
         query = PlainQuery(outer)
         query.items = head.span("items")
-        self._windows(*head.span("items"))
-        shape = self.shape
+        self._windows(head)
         at = self.joins(query, self.source(query, head.end()))
         if shape.startswith("W", at):
             at = read_conditions(self, query, at + 1, query.where)
         tail = self.match(grammar.TAIL, at)
         if tail["group"]:
             query.group = tail.span("group")
-        query.ordered, query.cut = tail["order"] or "", bool(tail["cut"])
+            if tail["having"] and (
+                self.mentions_tenant(*tail.span("having"))
+                or any(source.left for source in query.sources.values())
+            ):
+                # It may speak of tenants, or need rows that a LEFT JOIN need not find.
+                raise NotPlainError
+        if tail["order"]:
+            query.ordered = self.letters[slice(*tail.span("order"))]
+        query.cut = bool(tail["cut"])
+        if subqueries:
+            self._read_listed(query, subqueries, spoken)
         return query, tail.end()
 
-    def _windows(self, start: int, end: int) -> None:
+    def _read_listed(
+        self, query: PlainQuery, subqueries: list[int], spoken: tuple[int, int, int]
+    ) -> None:
+        """Read the subqueries of a select list, which restrict nothing, as NOT EXISTS does not.
+
+        Args:
+            query: Whose select list it is; its sources are read.
+            subqueries: Where they begin.
+            spoken: Where what they speak of belongs: in the summary, the tables and the schemas.
+        """
+        kept = (self.summary, self.tables, self.of_schemas)
+        self.summary, self.tables, self.of_schemas = [], [], []
+        self.all_hold = False
+        for start in subqueries:
+            condition = PlainCondition()
+            condition.negated, condition.needs = True, False
+            condition.query, _ = self.inside(start, query)
+            query.where.append(condition)
+        kept[0][spoken[0] : spoken[0]] = self.summary
+        kept[1][spoken[1] : spoken[1]] = self.tables
+        kept[2][spoken[2] : spoken[2]] = self.of_schemas
+        self.summary, self.tables, self.of_schemas = kept
+
+    def _windows(self, head: re.Match[str]) -> None:
         """Make sure that the windows of a select list count rows, and hand nothing on."""
-        at = self.shape.find(grammar.WINDOW, start, end)
+        shape = head.string
+        start, end = head.span("items")
+        at = shape.find(grammar.WINDOW, start, end)
         while at >= 0:
-            ranks = (
-                not self.shape.startswith("n()", at - 3) or self.tokens[at - 3].lower() in _RANKS
-            )
+            ranks = not shape.startswith("n()", at - 3) or self.tokens[at - 3].lower() in _RANKS
             if self._levels or not ranks:
                 raise NotPlainError
-            at = self.shape.find(grammar.WINDOW, at + 1, end)
+            at = shape.find(grammar.WINDOW, at + 1, end)
 
     def joins(self, query: PlainQuery, at: int) -> int:
         """Read what is joined to the first source; where it ends."""
@@ -321,7 +367,7 @@ class PlainReader:
         Raises:
             NotPlainError: One may be of another table.
         """
-        for found in grammar.BY_SCHEMA.finditer(self.shape):
+        for found in grammar.BY_SCHEMA.finditer(self.letters):
             at = found.start()
             if self.schemas.get(self.name(at + 2)) != {self._schema(at)}:
                 raise NotPlainError
@@ -331,11 +377,11 @@ class PlainReader:
         if self.compares:
             return True
         columns = self.columns
-        behind = f"{self.shape[1:]};"
+        behind = f"{self.letters[1:]};"
         # What stands before a dot is a table or its schema.
         return any(
             kind == "n" and after != "." and token.strip('"').lower() in columns
-            for token, kind, after in zip(self.tokens, self.shape, behind, strict=True)
+            for token, kind, after in zip(self.tokens, self.letters, behind, strict=True)
         )
 
 
