@@ -116,7 +116,13 @@ def serve(
                 database,
             ),
         ]
-        if any(cluster.postgres == EMBEDDED for cluster in known):
+        is_embedded = any(cluster.postgres == EMBEDDED for cluster in known)
+        if (roles or data is not None) and not is_embedded:
+            raise LocalApiError("roles and data are for the embedded PostgreSQL only")
+        for url, arn in {cluster.postgres: cluster.arn for cluster in reversed(known)}.items():
+            if url != EMBEDDED:
+                probe(url, arn if clusters else "")
+        if is_embedded:
             url = stack.enter_context(
                 embedded(
                     data,
@@ -132,10 +138,6 @@ def serve(
                 for cluster in known
             ]
             provide(url, {cluster.database for cluster in known if cluster.postgres == url}, roles)
-        else:
-            if roles or data is not None:
-                raise LocalApiError("roles and data are for the embedded PostgreSQL only")
-            probe(known[0].postgres)
         made = {role: Secret(secret_arn(role), role) for role in roles}
         directory = Directory(
             known,

@@ -39,6 +39,8 @@ class StepPlan(NamedTuple):
         value: What tells the tenant; None where it is not known.
         local: Whether it ends with the transaction, or what tells so.
         body: The text of a DO block, which may set whatever variable it mentions.
+        unordered: Whether it is not known which is done first, it or another such one of the
+            statement.
     """
 
     verb: SessionVerb
@@ -46,6 +48,7 @@ class StepPlan(NamedTuple):
     value: Operand | None = None
     local: bool | Operand = False
     body: Operand | None = None
+    unordered: bool = False
 
 
 class Plan(NamedTuple):

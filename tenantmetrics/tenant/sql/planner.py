@@ -121,7 +121,9 @@ def _spans(template: str) -> list[tuple[int, int]] | str:
 
 def _steps(first: str, plan: Plan) -> tuple[StepPlan, ...]:
     """What a query within a statement does to its session; a cursor's is run when it is fetched."""
-    if first in {"declare", "create"}:
+    if first == "declare":
+        return (StepPlan(SessionVerb.PREPARE, "", None, True),) if plan.steps else ()
+    if first == "create":
         return tuple(step._replace(value=None) for step in plan.steps)
     return plan.steps
 
@@ -151,6 +153,7 @@ def _part(plan: Plan) -> Restriction:
     return UNKNOWN if plan.untold else plan.node
 
 
+_OF_PREPARED = {SessionVerb.PREPARE, SessionVerb.EXECUTE}
 _ENDS = {SessionVerb.COMMIT, SessionVerb.ROLLBACK}
 
 
@@ -168,13 +171,15 @@ def _plan(text: str, vocabulary: Vocabulary, budget: Budget | None) -> Plan:
         return Plan()
     utility = read_utility(words)
     if utility.inner < 0:
-        # What is prepared may set something when it is executed, and that text does not say it.
-        prepared = [word.text for word in words[:2]] != ["prepare", "transaction"]
-        prepared = prepared and words[0].text == "prepare"
+        steps = utility.steps
+        if words[0].text == "prepare" and not steps and words[1:]:
+            # What is prepared may set something when it is executed, and that text does not say it.
+            sets = bool(steps_unread(f";{text[words[1].start :]}", vocabulary))
+            steps = (StepPlan(SessionVerb.PREPARE, words[1].text, None, sets),)
         return Plan(
             summary=clipped(utility.summary.split(" ")),
-            steps=steps_unread(text, vocabulary) if prepared else utility.steps,
-            sets_only=bool(utility.steps),
+            steps=steps,
+            sets_only=bool(steps) and steps[0].verb not in _OF_PREPARED,
             misuses=utility.misuses,
             workless=utility.workless,
             probes=utility.workless,
