@@ -13,7 +13,13 @@ from sqlglot import exp
 from tenantmetrics.tenant.sql.proof.joins import conjuncts
 from tenantmetrics.tenant.sql.proof.key_names import is_key_name
 from tenantmetrics.tenant.sql.query_scope import FromItem, QueryScope
-from tenantmetrics.tenant.sql.sqlglot_trees import read_from, sources_of, unwrapped
+from tenantmetrics.tenant.sql.schema_ties import facts_of
+from tenantmetrics.tenant.sql.sqlglot_trees import (
+    alias_columns,
+    read_from,
+    sources_of,
+    unwrapped,
+)
 from tenantmetrics.tenant.sql.value_expressions import bare
 
 __all__ = ["is_by_a_parameter_outside", "reaches_outside"]
@@ -97,9 +103,12 @@ class _Groups:
             visited += 1
             if isinstance(node, exp.Column):
                 alias = node.table.lower()
-                if not alias:
-                    loose += not inner
-                elif alias not in hidden:
+                if not alias and not inner:
+                    if self._is_outside(node.name.lower()):
+                        found.add(_OUTSIDE)
+                    else:
+                        loose += 1
+                elif alias and alias not in hidden:
                     found.add(self._meant(alias))
                 continue
             if isinstance(node, exp.Select):
@@ -113,6 +122,13 @@ class _Groups:
         self._names.budget.spend(visited // _VISITS_OF_A_STEP)
         found.discard("")
         return found, loose
+
+    def _is_outside(self, column: str) -> bool:
+        """Whether the schema knows that no source here has a column."""
+        vocabulary = self._names.vocabulary
+        return vocabulary.schema is not None and not any(
+            source.may_have(column, vocabulary) for source in self._names.sources.values()
+        )
 
     def _meant(self, alias: str) -> str:
         if alias in self._names.sources:
@@ -149,8 +165,13 @@ def reaches_outside(query: exp.Expr, names: QueryScope) -> bool:
 def _select_reaches(select: exp.Select, names: QueryScope) -> bool:
     own = QueryScope(names, names.vocabulary)
     items = read_from(select)
+    schema = names.vocabulary.schema
     for item, _ in sources_of(items):
-        own.add((item.alias or item.name).lower(), FromItem(next(names.numbers)))
+        source = FromItem(next(names.numbers))
+        is_query = select.args.get("with_") or names.cte(item.name.lower())
+        if (item.args.get("db") or not is_query) and not alias_columns(item):
+            source.table = facts_of(item, schema)
+        own.add((item.alias or item.name).lower(), source)
     groups = _Groups(own)
     groups.read(items)
     for clause in ("where", "having"):

@@ -1,4 +1,7 @@
-"""Statements at random with EXISTS, IN, WITH, derived tables, LEFT JOIN and UNION in each other."""
+"""Statements at random with EXISTS, IN, WITH, derived tables, LEFT JOIN and UNION in each other.
+
+And, where that is asked for, with CASE, arithmetic, HAVING and subqueries in select lists.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,12 @@ class QueriesInQueries:
 
     Args:
         chosen: What chooses.
+        computes: Whether they have CASE, arithmetic, HAVING and subqueries in select lists too.
     """
 
-    def __init__(self, chosen: random.Random) -> None:
+    def __init__(self, chosen: random.Random, *, computes: bool = False) -> None:
         self._chosen = chosen
+        self._computes = computes
         self._any = chosen.choice
         self._aliases = 0
         self._with: list[str] = []
@@ -42,7 +47,10 @@ class QueriesInQueries:
             return self._insert_select()
         if kind < 0.7:
             text = self._select(2, [], count=self._chosen.randint(1, 3))
-            text += self._any(("", " ORDER BY id DESC LIMIT 10", " LIMIT :n OFFSET 5", ";"))
+            tails = ["", " ORDER BY id DESC LIMIT 10", " LIMIT :n OFFSET 5", ";"]
+            if self._computes:
+                tails.append(f" ORDER BY {self._computed(['a', 'x'])} DESC")
+            text += self._any(tails)
             return with_ + text + self._any(("", "", "", " FOR UPDATE"))
         if kind < 0.8:
             branches = [self._select(1, [], count=2) for _ in range(self._any((2, 2, 3)))]
@@ -57,7 +65,8 @@ class QueriesInQueries:
             returning = self._any(("", " RETURNING id", " RETURNING *"))
             if self._chance(0.6):
                 return with_ + self._update_from() + returning
-            return f"{with_}UPDATE {target} SET status = :s {where}{returning}"
+            value = self._computed(["a", "x", "y"]) if self._computes_here(0.3) else ":s"
+            return f"{with_}UPDATE {target} SET status = {value} {where}{returning}"
         if self._chance(0.4):
             return with_ + self._delete_using()
         return f"{with_}DELETE FROM {target} {where}"
@@ -72,6 +81,8 @@ class QueriesInQueries:
             items = ", ".join(self._any(own) for _ in columns.split(","))
         query = self._select(1, [], items, count=columns.count(",") + 1)
         tail = self._any(("", "", "", " LIMIT 3", " RETURNING id", " ORDER BY id", ";"))
+        if tail == " ORDER BY id" and self._computes_here(0.5):
+            tail = f" ORDER BY {self._computed(['a', 'x'])}"
         target = self._any(("a", "app.b", "d"))
         return f"INSERT INTO {target} ({columns}) {query}{tail}"
 
@@ -104,6 +115,9 @@ class QueriesInQueries:
 
     def _chance(self, part: float) -> bool:
         return self._chosen.random() < part
+
+    def _computes_here(self, part: float) -> bool:
+        return self._computes and self._chance(part)
 
     def _alias(self) -> str:
         self._aliases += 1
@@ -193,14 +207,48 @@ class QueriesInQueries:
             text += f" WHERE {self._conditions(aliases, outer, depth)}"
         if self._chance(0.2):
             text += f" GROUP BY {', '.join(self._column(aliases) for _ in range(count))}"
+            if self._computes_here(0.3):
+                text += f" HAVING {self._having(aliases)}"
         items = items or ", ".join(self._item(aliases) for _ in range(count))
+        if depth > 0 and self._computes_here(0.2):
+            listed = self._select(depth - 1, aliases + outer, count=1)
+            kind = self._any(("", "", "", "EXISTS", "exists "))
+            name = self._any((" AS n", ' AS "x"', " AS tenant_id", ""))
+            items = self._any((f"{items}, {kind}({listed}){name}", f"({listed}), {items}"))
         return f"SELECT {self._any(('', '', '', 'DISTINCT '))}{items} FROM {text}"
 
     def _window(self, aliases: list[str]) -> str:
         parts = (f"PARTITION BY {self._column(aliases)}", f"ORDER BY {self._column(aliases)} DESC")
         return self._any((*parts, " ".join(parts), ""))
 
+    def _having(self, aliases: list[str]) -> str:
+        parts = (
+            *("count(*) > 3", "count(*) = :n", f"max({self._column(aliases)}) <> :t"),
+            *(f"sum({self._column(aliases)}) >= 5", f"{self._column(aliases)} = :t"),
+        )
+        return " AND ".join(self._any(parts) for _ in range(self._any((1, 1, 2))))
+
+    def _computed(self, aliases: list[str]) -> str:
+        column, other = self._column(aliases), self._column(aliases)
+        tests = (
+            f"{column} = {self._any(VALUES)}",
+            f"{column} IS NOT NULL",
+            f"NOT {column}",
+            column,
+        )
+        return self._any(
+            (
+                f"CASE WHEN {self._any(tests)} THEN {other} ELSE {self._any(VALUES)} END",
+                f"CASE {column} WHEN 1 THEN 'x' WHEN 2 THEN {other} END",
+                f"case when {self._any(tests)} or {self._any(tests)} then count(*) end",
+                f"{column} {self._any(('+', '-', '*', '/'))} {self._any((other, '1', ':x'))}",
+                f"count(*) - max({column}) * 2",
+            )
+        )
+
     def _item(self, aliases: list[str]) -> str:
+        if self._computes_here(0.1):
+            return f"{self._computed(aliases)}{self._any(('', ' AS n', ' AS tenant_id'))}"
         alias = self._any(aliases)
         return self._any(
             (

@@ -31,7 +31,7 @@ def describe(reader: PlainReader, query: PlainQuery) -> None:
     Raises:
         NotPlainError: They take the whole analysis.
     """
-    text = reader.shape[slice(*query.items)]
+    text = reader.letters[slice(*query.items)]
     grouped = _Grouped(reader, query) if query.group[1] else None
     cut = query.cut or ("c(" in text and grouped is None)
     for found in grammar.ITEM.finditer(reader.shape, *query.items):
