@@ -149,7 +149,8 @@ class Conditions:
         tied = compared is not None and any(
             isinstance(part, exp.Column) for part in outside_queries(compared)
         )
-        tied = tied or reaches_outside(query, self._names) or is_by_a_parameter_outside(query)
+        tied = tied or reaches_outside(query, self._names)
+        tied = tied or is_by_a_parameter_outside(query, self._names.budget)
         inside = Sink()
         if not tied or not self._queries.restrict(
             query, self._names, self._facts, inside, compared=compared is not None

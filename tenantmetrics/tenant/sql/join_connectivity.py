@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.proof.joins import conjuncts
 from tenantmetrics.tenant.sql.proof.key_names import is_key_name
 from tenantmetrics.tenant.sql.query_scope import FromItem, QueryScope
@@ -181,7 +182,7 @@ def _select_reaches(select: exp.Select, names: QueryScope) -> bool:
     return all(groups.root(alias) == outside for alias in own.sources)
 
 
-def is_by_a_parameter_outside(query: exp.Expr) -> bool:
+def is_by_a_parameter_outside(query: exp.Expr, budget: Budget) -> bool:
     """Whether a key in a subquery is equal to a parameter that a key outside is equal to.
 
     `l.order_id = :order AND EXISTS (SELECT 1 FROM orders o WHERE o.id = :order)` speaks of the
@@ -189,16 +190,20 @@ def is_by_a_parameter_outside(query: exp.Expr) -> bool:
 
     Args:
         query: The subquery.
+        budget: The steps that the analysis may take.
     """
     around = query.find_ancestor(exp.Select, exp.Update, exp.Delete)
-    return around is not None and not _parameters(unwrapped(query)).isdisjoint(_parameters(around))
+    if around is None or not (inside := _parameters(unwrapped(query), budget)):
+        return False
+    return not inside.isdisjoint(_parameters(around, budget))
 
 
-def _parameters(node: exp.Expr) -> set[str]:
+def _parameters(node: exp.Expr, budget: Budget) -> set[str]:
     """The parameters that keys are equal to in each row of a query or change."""
     where = node.args.get("where")
     found = set()
     for part, negated in conjuncts(where.this) if where is not None else ():
+        budget.spend(1)
         if isinstance(part, exp.EQ) and not negated:
             column, value = bare(part.this), bare(part.expression)
             if isinstance(value, exp.Column):
