@@ -115,7 +115,7 @@ class ReachOutputs:
         if relation.star is not None and not kept.issuperset(relation.star.sources):
             relation.star = relation.star._replace(inward=False)
 
-    def of_item(self, item: exp.Expr, scope: ReachScope) -> Output:
+    def of_item(self, item: exp.Expr, scope: ReachScope) -> Output:  # noqa: PLR0911 - one kind a line
         """What an item of a select list gives."""
         value = value_operand(item)
         if isinstance(value, Operand):
