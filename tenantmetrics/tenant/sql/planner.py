@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from tenantmetrics.records import SessionVerb
 from tenantmetrics.sqltext import statement_spans
@@ -58,12 +57,11 @@ def plan_of(template: str, vocabulary: Vocabulary) -> Plan:
         vocabulary: The tenant's names.
     """
     tokens = plain_tokens(template) if len(template) <= _MAX_PLAIN else None
-    plan = plain_plan(template, tokens, vocabulary) if tokens else None
-    plan = plan or analysed_plan(template, vocabulary)
-    number = fingerprint_of(tokens) if tokens else _fingerprint(template)
-    # Nobody else has it yet; replace() would take 3 µs of every first sight.
-    object.__setattr__(plan, "fingerprint", number)
-    return plan
+    if not tokens:
+        return analysed_plan(template, vocabulary)._replace(fingerprint=_fingerprint(template))
+    number = fingerprint_of(tokens)
+    plan = plain_plan(template, tokens, vocabulary, number)
+    return plan or analysed_plan(template, vocabulary)._replace(fingerprint=number)
 
 
 def _fingerprint(template: str) -> int:
@@ -100,7 +98,7 @@ def analysed_plan(template: str, vocabulary: Vocabulary) -> Plan:
         verbs = {step.verb for step in plan.steps}
         if begun and SessionVerb.COMMIT in verbs:
             # The COMMIT of a transaction that the same text began.
-            plans[index] = replace(plan, misuses=())
+            plans[index] = plan._replace(misuses=())
         begun = SessionVerb.BEGIN in verbs or (begun and not verbs & _ENDS)
     return plans[0] if len(plans) == 1 else _combined(plans)
 
@@ -193,8 +191,7 @@ def _plan(text: str, vocabulary: Vocabulary, budget: Budget | None) -> Plan:
         plan.untold or (utility.call and not _is_configured(words[1:], vocabulary))
     )
     rest = plan.summary.removeprefix("SELECT") if utility.call else plan.summary
-    return replace(
-        plan,
+    return plan._replace(
         summary=clipped([*utility.prefix.split(" "), *rest.split()]),
         steps=_steps(words[0].text, plan) if utility.runs else (),
         sets_only=False,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
@@ -94,11 +92,11 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
     steps = unknown_steps(vocabulary) if sets else ()
     if plan.why or beside or sets or rows.mentions(text, vocabulary.functions):
         why = plan.why or "many rows beside something else"
-        return replace(plan, node=UNKNOWN, steps=steps, why=why)
+        return plan._replace(node=UNKNOWN, steps=steps, why=why)
     if index is None:
         return plan
     node = rows_node(rows, text, index, plan.node)
-    return replace(plan, node=node, why="many rows of many kinds" if node is UNKNOWN else "")
+    return plan._replace(node=node, why="many rows of many kinds" if node is UNKNOWN else "")
 
 
 def steps_of(text: str) -> int:

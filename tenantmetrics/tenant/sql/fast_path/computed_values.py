@@ -14,13 +14,13 @@ from tenantmetrics.tenant.sql.lazy_patterns import compiled
 
 __all__ = ["without_computed", "without_subqueries"]
 
-_OPERATIONS = ("4", "n*", ")*", "v*", "+", "-", "/")
+_OPERATION = re.compile(r"4|\+|-|/|\*(?<=[nv)]\*)")
 """Where none of these is, nothing is computed: the other stars are `*`, `b.*` and `count(*)`."""
 
 
 def without_computed(shape: str) -> str:
     """A shape with `COMPUTED` for each CASE and each sum, difference, product or quotient."""
-    if any(mark in shape for mark in _OPERATIONS):
+    if _OPERATION.search(shape):
         if "4" in shape:
             shape = compiled(grammar.CASE).sub(_masked, shape)
         shape = compiled(grammar.ARITHMETIC).sub(_masked, shape)

@@ -29,6 +29,7 @@ __all__ = ["PlainReader"]
 _MAX_LEVELS = 12
 _MOST_VALUES = 1_024
 """Parameters that an application has, and places of literals, 0.5 kB each."""
+_SPACE = re.compile(r"\s")
 _RANKS = frozenset(["row_number", "rank", "dense_rank"])
 """Functions of no arguments that only a window has."""
 
@@ -77,6 +78,11 @@ class PlainReader:
         """By alias or name, the schemas that tables are read by; empty for one that none is."""
         self.values: list[Named] = []
         self.all_hold = True
+
+    def repeats_a_parameter(self) -> bool:
+        """Whether a parameter stands in two places."""
+        found = [token for token in self.tokens if token[0] == ":" and token[1:2].isalnum()]
+        return len(set(found)) < len(found)
 
     def match(self, expression: re.Pattern[str], at: int) -> re.Match[str]:
         """What stands at a place.
@@ -144,7 +150,7 @@ class PlainReader:
     def select(self, at: int, outer: PlainQuery | None) -> tuple[PlainQuery, int]:
         """Read a SELECT; it and where it ends."""
         shape = self.shape
-        subqueries: list[int] = []
+        subqueries: list[int] | None = None
         head = grammar.SELECT.match(shape, at)
         if head is None and not self._levels:
             masked, subqueries = without_subqueries(shape, at)
@@ -152,10 +158,11 @@ class PlainReader:
         if head is None:
             raise NotPlainError
         self.summary.append("SELECT")
-        spoken = len(self.summary), len(self.tables), len(self.of_schemas)
+        spoken = (len(self.summary), len(self.tables), len(self.of_schemas)) if subqueries else None
         query = PlainQuery(outer)
-        query.items = head.span("items")
-        self._windows(head)
+        start, end = query.items = head.span("items")
+        if head.string.find(grammar.WINDOW, start, end) >= 0:
+            self._windows(head)
         at = self.joins(query, self.source(query, head.end()))
         if shape.startswith("W", at):
             at = read_conditions(self, query, at + 1, query.where)
@@ -171,7 +178,7 @@ class PlainReader:
         if tail["order"]:
             query.ordered = self.letters[slice(*tail.span("order"))]
         query.cut = bool(tail["cut"])
-        if subqueries:
+        if subqueries and spoken:
             self._read_listed(query, subqueries, spoken)
         return query, tail.end()
 
@@ -271,20 +278,29 @@ class PlainReader:
         else:
             found = self.match(grammar.SOURCE, at)
             start, end = found.span("table")
-            name = self.name(end - 1)
+            written = self.tokens[end - 1].strip('"')
+            name = written.lower()
             alias = self.scope_name(found.end() - 1)
             if name in self._vocabulary.tables or name in self.columns:
                 raise NotPlainError
-            schema = self._schema(start) if end - start > 1 else ""
-            inner = self._with.get(name) if not schema else None
-            written = self.tokens[start].strip('"') if schema else ""
-            self._spoken_of(schema, written, self.tokens[end - 1].strip('"'), inner)
-            if found.end() == end:
-                of_schema = schema
+            if end - start > 1:
+                schema = self._schema(start)
+                written = self._of_schema(schema, start, written)
+                if found.end() == end:
+                    of_schema = schema
+                self.tables.append((schema, name))
+            else:
+                inner = self._with.get(name)
+                if inner is None:
+                    self.tables.append(("", name))
+            self.summary.append(f'"{written}"' if _SPACE.search(written) else written)
         if alias in query.sources or alias in self.columns:
             raise NotPlainError
         query.sources[alias] = PlainSource(self._count, inner)
-        self.schemas.setdefault(alias, set()).add(of_schema)
+        if alias in self.schemas:
+            self.schemas[alias].add(of_schema)
+        else:
+            self.schemas[alias] = {of_schema}
         self._count += 1
         return found.end()
 
@@ -293,16 +309,14 @@ class PlainReader:
         token = self.tokens[at]
         return token.strip('"') if token.startswith('"') else token.lower()
 
-    def _spoken_of(
-        self, schema: str, written: str, name: str, with_query: PlainQuery | None
-    ) -> None:
-        tenant = self._vocabulary.of_schema(schema) if schema else None
-        if tenant is not None:
-            self.of_schemas.append(tenant)
-        if with_query is None:
-            self.tables.append((schema, name.lower()))
-        shown = f"{written}.{name}" if schema and tenant is None else name
-        self.summary.append(f'"{shown}"' if any(map(str.isspace, shown)) else shown)
+    def _of_schema(self, schema: str, at: int, name: str) -> str:
+        """A table of a schema, as the summary has it: without a schema that names a tenant."""
+        tenant = self._vocabulary.of_schema(schema)
+        if tenant is None:
+            written = self.tokens[at].strip('"')
+            return f"{written}.{name}"
+        self.of_schemas.append(tenant)
+        return name
 
     def source_if_told(self, query: PlainQuery, start: int, end: int) -> PlainSource | None:
         """What a column is of, None where that is not told.
