@@ -79,6 +79,11 @@ class PlainReader:
         self.values: list[Named] = []
         self.all_hold = True
 
+    def repeats_a_parameter(self) -> bool:
+        """Whether a parameter stands in two places."""
+        found = [token for token in self.tokens if token[0] == ":" and token[1:2].isalnum()]
+        return len(set(found)) < len(found)
+
     def match(self, expression: re.Pattern[str], at: int) -> re.Match[str]:
         """What stands at a place.
 
