@@ -104,7 +104,7 @@ def serve(
     if version not in (1, 2):
         raise LocalApiError(f"version {version!r}: must be 1 or 2")
     if pool not in set(PoolMode):
-        raise LocalApiError(f"pool {pool!r}: must be one of {', '.join(PoolMode)}")
+        raise LocalApiError(f"pool {pool!r}: must be one of {', '.join(PoolMode)}").about("pool")
     plan = FaultPlan(faults, fault_seed)
     with contextlib.ExitStack() as stack:
         # First, since it is what most often fails, and costs nothing.

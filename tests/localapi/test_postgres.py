@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: starts, keeps or throws away its data, and never outlives its owner."""
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -221,6 +222,19 @@ def test_a_port_in_use_is_one_clear_line():
         with pytest.raises(LocalApiError, match=f"port {port}.*another") as told, serve(port=port):
             pass
     assert told.value.fields == ("port",)
+
+
+def test_a_loopback_interface_that_is_down_is_one_clear_line(monkeypatch):
+    """As in a network namespace that nobody set up: one can listen there, and not connect."""
+
+    class Unrouted(socket.socket):
+        def connect(self, address):
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(socket, "socket", Unrouted)
+    wanted = r"can connect to 127\.0\.0\.1 \(Network is unreachable\).*loopback interface"
+    with pytest.raises(LocalApiError, match=wanted), serve():
+        pass
 
 
 @pytest.mark.parametrize(

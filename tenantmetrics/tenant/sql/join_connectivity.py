@@ -10,6 +10,9 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.budget import Budget
+from tenantmetrics.tenant.sql.proof.joins import conjuncts
+from tenantmetrics.tenant.sql.proof.key_names import is_key_name
 from tenantmetrics.tenant.sql.query_scope import FromItem, QueryScope
 from tenantmetrics.tenant.sql.schema_ties import facts_of
 from tenantmetrics.tenant.sql.sqlglot_trees import (
@@ -18,8 +21,9 @@ from tenantmetrics.tenant.sql.sqlglot_trees import (
     sources_of,
     unwrapped,
 )
+from tenantmetrics.tenant.sql.value_expressions import bare
 
-__all__ = ["reaches_outside"]
+__all__ = ["is_by_a_parameter_outside", "reaches_outside"]
 
 _OUTSIDE = "\0outside"
 """Stands for all sources of the queries around this one."""
@@ -176,3 +180,38 @@ def _select_reaches(select: exp.Select, names: QueryScope) -> bool:
             groups.condition(condition.this)
     outside = groups.root(_OUTSIDE)
     return all(groups.root(alias) == outside for alias in own.sources)
+
+
+def is_by_a_parameter_outside(query: exp.Expr, budget: Budget) -> bool:
+    """Whether a key in a subquery is equal to a parameter that a key outside is equal to.
+
+    `l.order_id = :order AND EXISTS (SELECT 1 FROM orders o WHERE o.id = :order)` speaks of the
+    order of the rows outside. The proof tells whether that closes their tables.
+
+    Args:
+        query: The subquery.
+        budget: The steps that the analysis may take.
+    """
+    around = query.find_ancestor(exp.Select, exp.Update, exp.Delete)
+    if around is None or not (inside := _parameters(unwrapped(query), budget)):
+        return False
+    return not inside.isdisjoint(_parameters(around, budget))
+
+
+def _parameters(node: exp.Expr, budget: Budget) -> set[str]:
+    """The parameters that keys are equal to in each row of a query or change."""
+    where = node.args.get("where")
+    found = set()
+    for part, negated in conjuncts(where.this) if where is not None else ():
+        budget.spend(1)
+        if isinstance(part, exp.EQ) and not negated:
+            column, value = bare(part.this), bare(part.expression)
+            if isinstance(value, exp.Column):
+                column, value = value, column
+            if (
+                isinstance(column, exp.Column)
+                and is_key_name(column.name.lower())
+                and isinstance(value, exp.Placeholder)
+            ):
+                found.add(value.name)
+    return found

@@ -131,6 +131,9 @@ def _node(
     for query in queries:
         reach.enter(query)
     if not graph.closed().issuperset(graph.tables):
+        if reader.repeats_a_parameter():
+            # Keys that are equal to it may tie what is left.
+            raise NotPlainError
         return if_closed(node, None)
     if isinstance(node, Named):
         # In whatever groups, all restrictions are the one that it names.

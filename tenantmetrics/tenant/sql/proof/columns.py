@@ -105,22 +105,27 @@ class ReachScope:
     Args:
         parent: The scope around it.
         vocabulary: The tenant's names.
+
+    Attributes:
+        makes_one_row: The query gives a row whatever its tables hold: `SELECT count(*) FROM …`.
     """
 
     def __init__(self, parent: ReachScope | None, vocabulary: Vocabulary) -> None:
         self.parent = parent
+        self.makes_one_row = False
         self.vocabulary = vocabulary
         self.bindings: dict[str, Binding] = {}
         self.ctes: dict[str, object] = {}
 
     def cte(self, name: str) -> object | None:
         """The WITH query of a name."""
-        for scope in self._outward():
+        for scope in self.outward():
             if name in scope.ctes:
                 return scope.ctes[name]
         return None
 
-    def _outward(self) -> Iterator[ReachScope]:
+    def outward(self) -> Iterator[ReachScope]:
+        """This scope and those around it."""
         scope: ReachScope | None = self
         while scope is not None:
             yield scope
@@ -156,7 +161,7 @@ class ReachScope:
                 around = around.parent
             return []
         fallback: list[Output] = []
-        for scope in self._outward():
+        for scope in self.outward():
             listed = [b.relation.outputs[name] for b in scope.bindings.values()
                       if name in b.relation.outputs]  # fmt: skip
             if len(listed) == 1:

@@ -170,6 +170,7 @@ def is_key_name(name: str) -> bool:
     Args:
         name: In lower case.
     """
+    name = name.rstrip("_")
     return name.endswith(_IDS) and not name.endswith(_NO_IDS)
 
 
@@ -207,6 +208,8 @@ def is_no_key(name: str) -> bool:
     Args:
         name: In lower case.
     """
+    # `ID_` and `VERSION_` are how Camunda and Flowable write `id` and `version`.
+    name = name.rstrip("_")
     # Which column of its table it is is not known of one with two NULs.
     return name in _NO_KEYS or name.endswith(_NO_IDS) or name.startswith("\0\0")
 
@@ -218,7 +221,7 @@ def points_at(key: str, table: str) -> bool:
         key: The column's name, lower case.
         table: The table's name or its alias, lower case.
     """
-    found = _OF_TABLE.fullmatch(key)
+    found = _OF_TABLE.fullmatch(key.rstrip("_"))
     if found is None or not table:
         return False
     one = found[1]
@@ -232,4 +235,5 @@ def _is_place(name: str) -> bool:
 
 
 def _points_at(name: str, key: str) -> bool:
+    name, key = name.rstrip("_"), key.rstrip("_")
     return key in _NATURAL and name.endswith(key) and name != key

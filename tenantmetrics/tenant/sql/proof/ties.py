@@ -14,6 +14,7 @@ from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope
 from tenantmetrics.tenant.sql.proof.joins import Holds, Range, Tree, conjuncts
 from tenantmetrics.tenant.sql.proof.key_names import OF_KEY, is_key_name, is_no_key, points_at
 from tenantmetrics.tenant.sql.proof.relations import origins
+from tenantmetrics.tenant.sql.proof.same_row import SameRow
 from tenantmetrics.tenant.sql.restrictions import Restriction
 from tenantmetrics.tenant.sql.schema_ties import Tie, tie_of
 from tenantmetrics.tenant.sql.value_expressions import bare
@@ -61,6 +62,7 @@ class ReachTies:
 
     Attributes:
         branch: The branch of an OR that is read, None outside of any.
+        same_row: Keys that are equal to the same parameter.
         called: The name and the alias of the table that a source is.
     """
 
@@ -73,9 +75,11 @@ class ReachTies:
         self._one_of: dict[int, tuple[int, ...]] = {}
         self._tenants: set[_Place] = set()
         self._waiting: list[tuple[_Place, Restriction]] = []
+        self.same_row = SameRow(self, reach.graph.budget, self._vocabulary)
 
     def finish(self) -> None:
         """Take what was compared with columns that turned out to hold tenants."""
+        self.same_row.finish()
         for place, restriction in self._waiting:
             if place in self._tenants:
                 self._graph.restrict(place[0], restriction)
@@ -141,9 +145,10 @@ class ReachTies:
             of=origins(outputs),
         )
 
-    def _holds(self, holds: Holds, number: int) -> bool:
+    def holds_for(self, holds: Holds, number: int) -> bool:
+        """Whether a condition may close a source, or each of those that it may be."""
         if number in self._one_of:
-            return all(self._holds(holds, source) for source in self._one_of[number])
+            return all(self.holds_for(holds, source) for source in self._one_of[number])
         return holds.has(number)
 
     def _needed(self, holds: Holds, number: int) -> Range | None:
@@ -154,7 +159,7 @@ class ReachTies:
         self, source: int, restriction: Restriction, holds: Holds, *, shared: bool = False
     ) -> None:
         """The tenant column of a source is compared with something that tells a tenant."""
-        if not self._holds(holds, source):
+        if not self.holds_for(holds, source):
             return
         if self.branch is not None:
             self.branch.restricted.setdefault(source, []).append(restriction)
@@ -172,7 +177,7 @@ class ReachTies:
                 self.restrict_source(source, restriction, holds)
         elif self.branch is None:
             self._waiting += [
-                (place, restriction) for place in _places(output) if self._holds(holds, place[0])
+                (place, restriction) for place in _places(output) if self.holds_for(holds, place[0])
             ]
 
     def tie(self, left: Output, right: Output, holds: Holds, *, back: bool = True) -> None:
@@ -208,7 +213,7 @@ class ReachTies:
         for start, end, is_tied in ways:
             if is_tied and start.sources and start.whole and end.inward:
                 for source in end.sources:
-                    if self._holds(holds, source):
+                    if self.holds_for(holds, source):
                         self.edge(start.sources, source)
                     elif self.branch is None and len(start.sources) == 1:
                         needed = self._needed(holds, source)
