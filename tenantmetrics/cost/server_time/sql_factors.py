@@ -190,10 +190,10 @@ def _by_window(
                CAST(count(*) {stretch} AS DOUBLE) AS windows
         FROM (
           SELECT window_start AS of_start, epoch(window_start) AS started, {HOUR} AS hour,
-                 {number} AS cluster, {sums}
+                 max({number}) AS cluster, {sums}
           FROM {STATEMENT_TOTALS}{join_clusters}{join_offsets}
           WHERE {" AND ".join(filter(None, (of_one, within(period))))}
-          GROUP BY 1, 2, 3, 4
+          GROUP BY window_start, resource_arn
         ) AS windows
         JOIN (
           VALUES {", ".join(rows)}

@@ -41,6 +41,8 @@ class QueriesInQueries:
     def one(self) -> str:  # noqa: PLR0911 - one kind a line
         """The next statement."""
         self._aliases, self._with = 0, []
+        if self._computes_here(0.2):
+            return self._lateral_or_windowed()
         with_ = self._with_queries() if self._chance(0.3) else ""
         kind = self._chosen.random()
         if kind < 0.08:
@@ -70,6 +72,26 @@ class QueriesInQueries:
         if self._chance(0.4):
             return with_ + self._delete_using()
         return f"{with_}DELETE FROM {target} {where}"
+
+    def _lateral_or_windowed(self) -> str:
+        """A short SELECT from a derived table with a window, or from one that is LATERAL."""
+        aliases = ["a"]
+        if self._chance(0.5):
+            window = self._window(["b"])
+            items = ", ".join(self._item(["b"]) for _ in range(self._any((1, 2))))
+            ranks = f"{self._any(('row_number()', 'rank()', 'count(*)'))} OVER ({window}) AS n"
+            inner = f"SELECT {self._any((f'{items}, {ranks}', f'{ranks}, {items}'))} FROM b"
+            if self._chance(0.7):
+                inner += f" WHERE {self._conditions(['b'], [], 0, 2)}"
+            text = f"({inner}{self._any(('', '', '', ' LIMIT 3'))}) a"
+            if self._chance(0.4):
+                text += f" {self._any(JOINS)} c ON {self._conditions(['a', 'c'], [], 0, 2)}"
+                aliases.append("c")
+        else:
+            text = f"a {self._lateral(1, ['a'], aliases)}"
+        where = self._any((f"{aliases[-1]}.n = 1", "a.n = 1", self._condition(aliases, [], 0)))
+        where += f" AND {self._condition(aliases, [], 0)}"
+        return f"SELECT {self._any(('*', self._item(aliases)))} FROM {text} WHERE {where}"
 
     def _insert_select(self) -> str:
         columns = self._any(
@@ -201,6 +223,9 @@ class QueriesInQueries:
                 columns = self._any(("id", "tenant_id", "id, tenant_id", "aid, status", '"id"'))
                 text += f" {self._any(JOINS)} {source} USING ({columns})"
                 continue
+            if self._computes_here(0.1):
+                text += f" {self._lateral(depth, aliases + outer, aliases)}"
+                continue
             within = depth if self._chance(0.2) else 0
             text += f" {self._any(JOINS)} {source} ON {self._conditions(aliases, outer, within, 2)}"
         if self._chance(0.8):
@@ -216,6 +241,16 @@ class QueriesInQueries:
             name = self._any((" AS n", ' AS "x"', " AS tenant_id", ""))
             items = self._any((f"{items}, {kind}({listed}){name}", f"({listed}), {items}"))
         return f"SELECT {self._any(('', '', '', 'DISTINCT '))}{items} FROM {text}"
+
+    def _lateral(self, depth: int, seen: list[str], aliases: list[str]) -> str:
+        """A join of a derived table that refers to the sources before it, which gets an alias."""
+        alias = self._alias()
+        tail = self._any(("", " LIMIT 1", " ORDER BY id DESC LIMIT 3"))
+        query = self._select(max(depth - 1, 0), seen, count=self._any((1, 2)))
+        aliases.append(alias)
+        condition = self._any(("true", "true", "TRUE", self._conditions(aliases, [], 0, 2)))
+        join = self._any(("LEFT JOIN", "LEFT JOIN", "JOIN", "left outer join"))
+        return f"{join} LATERAL ({query}{tail}) {alias} ON {condition}"
 
     def _window(self, aliases: list[str]) -> str:
         parts = (f"PARTITION BY {self._column(aliases)}", f"ORDER BY {self._column(aliases)} DESC")

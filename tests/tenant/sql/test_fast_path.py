@@ -295,6 +295,11 @@ def test_statements_that_postgresql_judges_have_the_plan_of_the_whole_analysis(
            FROM rooms r WHERE r.tenant_id = :t""",
         """UPDATE b SET n = coalesce(n, 0) + 1, m = CASE WHEN x THEN :m ELSE m END
            WHERE tenant_id = :t""",
+        """SELECT x.* FROM (SELECT id, tenant_id, row_number() OVER (PARTITION BY tenant_id, room_id
+           ORDER BY at DESC) AS n FROM b) x WHERE x.n = 1 AND x.tenant_id = :t""",
+        """SELECT r.id, x.at FROM rooms r LEFT JOIN LATERAL (SELECT b.at FROM b
+           WHERE b.room_id = r.id AND b.tenant_id = r.tenant_id ORDER BY b.at LIMIT 1) x ON true
+           WHERE r.tenant_id = :t""",
         """UPDATE jobs SET status = 'running', n = coalesce(n, 0) WHERE tenant_id = :t AND id =
            (SELECT id FROM jobs WHERE tenant_id = :t ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)""",
     ],

@@ -126,6 +126,8 @@ class PlainReach:
         if query.star is not None:
             outputs.update(query.star.outputs)
             query.star_output = query.star.star
+            if not query.is_star_inward and query.star_output is not None:
+                query.star_output = (*query.star_output[:2], False)
         for name, item in query.columns.items():
             if name in outputs:
                 raise NotPlainError

@@ -12,7 +12,7 @@ import re
 from tenantmetrics.tenant.sql.fast_path import grammar
 from tenantmetrics.tenant.sql.lazy_patterns import compiled
 
-__all__ = ["without_computed", "without_subqueries"]
+__all__ = ["without_computed", "without_subqueries", "without_windows"]
 
 _OPERATION = re.compile(r"4|\+|-|/|\*(?<=[nv)]\*)")
 """Where none of these is, nothing is computed: the other stars are `*`, `b.*` and `count(*)`."""
@@ -34,6 +34,24 @@ def _masked(found: re.Match[str]) -> str:
 def _mask(length: int) -> str:
     """Stands for some tokens; of two in a row, each has its beginning."""
     return "p" + "_" * (length - 1)
+
+
+def without_windows(shape: str, start: int, end: int) -> tuple[str, dict[int, tuple[int, int]]]:
+    """A shape with the same for each window of a select list that counts rows.
+
+    Args:
+        shape: The statement's.
+        start: Where the select list begins.
+        end: Where it ends.
+
+    Returns:
+        The shape, and by each window's place where the columns of its PARTITION BY stand.
+    """
+    windows: dict[int, tuple[int, int]] = {}
+    for found in compiled(grammar.RANKED).finditer(shape, start, end):
+        windows[found.start()] = found.span("partition")
+        shape = shape[: found.start()] + _masked(found) + shape[found.end() :]
+    return shape, windows
 
 
 def without_subqueries(shape: str, at: int) -> tuple[str, list[int]]:

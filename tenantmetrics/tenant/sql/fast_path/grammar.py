@@ -29,6 +29,7 @@ __all__ = [
     "ITEM",
     "JOIN",
     "LOCK",
+    "RANKED",
     "RETURNING",
     "ROW",
     "SELECT",
@@ -54,7 +55,7 @@ _WORDS = {
     "outer": "u", "any": "a", "interval": "e", "nulls": "b", "first": "h", "last": "h",
     "skip": "z", "locked": "q", "gen_random_uuid": "w", "using": "1", "over": "2",
     "partition": "3", "case": "4", "when": "5", "then": "6", "else": "7", "end": "8",
-    "having": "P",
+    "having": "P", "lateral": "9",
 }  # fmt: skip
 _AGGREGATES = frozenset(["avg", "count", "max", "min", "sum"])
 _OF_ONE = frozenset(["abs", "length", "lower", "upper"])
@@ -155,6 +156,11 @@ WITH_QUERY = re.compile(rf"[H,](?P<name>{_NAME})@(?:~?+M)?+\((?=S)")
 SELECT = re.compile(rf"SQ?+(?P<items>{_listed(f'(?:{_WINDOW}|{_ITEM})')})F")
 WINDOW = "2"
 """The letter of OVER."""
+RANKED = (
+    rf"n\(\)2\((?:3y(?P<partition>{_listed(_COLUMN)}))?+"
+    rf"(?:Oy{_listed(f'{_COLUMN}d?+(?:bh)?+')})?+\)"
+)
+"""A window that counts rows."""
 ITEM = re.compile(
     rf"(?:(?P<star>(?:{_NAME}\.)?+\*)|(?:(?P<value>v|{_CALL}|c\(Q{_COLUMN}\)|{COMPUTED})|(?P<function>c)\("
     rf"(?:(?P<argument>{_COLUMN})|\*)\)|(?P<column>{_COLUMN}))(?:@(?P<alias>{_NAME}))?+),?+"

@@ -121,7 +121,7 @@ class PlainReader:
             name = self.scope_name(found.end("name") - 1)
             if name in self._with or name in self.columns or name in self._vocabulary.tables:
                 raise NotPlainError
-            query, at = self.inside(found.end(), None)
+            query, at = self.inside(found.end(), None, read_from=True)
             if any(not schema and table == name for schema, table in self.tables):
                 # Not itself and not another WITH query, but a table of that name.
                 raise NotPlainError
@@ -163,6 +163,7 @@ class PlainReader:
         start, end = query.items = head.span("items")
         if head.string.find(grammar.WINDOW, start, end) >= 0:
             self._windows(head)
+            query.windowed = True
         at = self.joins(query, self.source(query, head.end()))
         if shape.startswith("W", at):
             at = read_conditions(self, query, at + 1, query.where)
@@ -212,7 +213,7 @@ class PlainReader:
         at = shape.find(grammar.WINDOW, start, end)
         while at >= 0:
             ranks = not shape.startswith("n()", at - 3) or self.tokens[at - 3].lower() in _RANKS
-            if self._levels or not ranks:
+            if not ranks:
                 raise NotPlainError
             at = shape.find(grammar.WINDOW, at + 1, end)
 
@@ -220,7 +221,10 @@ class PlainReader:
         """Read what is joined to the first source; where it ends."""
         shape = self.shape
         while (join := grammar.JOIN.match(shape, at)) is not None:
-            at = self.source(query, join.end())
+            at = join.end()
+            # Of other joins with it, what it says of the rows before it holds for those.
+            lateral = join["left"] is not None and not self._levels and shape.startswith("9(S", at)
+            at = self.source(query, at + lateral, lateral=lateral)
             source = next(reversed(query.sources.values()))
             if join["comma"]:
                 source.comma = True
@@ -232,6 +236,9 @@ class PlainReader:
                 continue
             if not shape.startswith("J", at):
                 raise NotPlainError
+            if lateral and shape.startswith("J0", at) and self.tokens[at + 1].lower() == "true":
+                at += 2
+                continue
             at = read_conditions(self, query, at + 1, source.on)
             if source.left and any(condition.query for condition in source.on):
                 raise NotPlainError
@@ -253,26 +260,52 @@ class PlainReader:
             source.on.append(condition)
         return using.end()
 
-    def inside(self, at: int, outer: PlainQuery | None) -> tuple[PlainQuery, int]:
-        """Read a query up to the parenthesis that closes it."""
+    def inside(
+        self, at: int, outer: PlainQuery | None, *, read_from: bool = False
+    ) -> tuple[PlainQuery, int]:
+        """Read a query up to the parenthesis that closes it.
+
+        Args:
+            at: Where it begins.
+            outer: The query that it may refer to.
+            read_from: Another query reads from it.
+
+        Returns:
+            The query, and where what is behind it begins.
+        """
         self._levels += 1
         if self._levels > _MAX_LEVELS:
             raise NotPlainError
         query, at = self.select(at, outer)
+        if query.windowed and not read_from:
+            raise NotPlainError
         self._levels -= 1
         at = self.match(grammar.LOCK, at).end()
         if not self.shape.startswith(")", at):
             raise NotPlainError
         return query, at + 1
 
-    def source(self, query: PlainQuery, at: int) -> int:
-        """Read a table, a WITH query or a derived table, and its alias; where it ends."""
+    def source(self, query: PlainQuery, at: int, *, lateral: bool = False) -> int:
+        """Read a table, a WITH query or a derived table, and its alias; where it ends.
+
+        Args:
+            query: Gets it as a source.
+            at: Where it begins.
+            lateral: A derived table that may refer to the sources before it.
+        """
         inner = None
         of_schema = ""
         if self.shape.startswith("(S", at):
-            inner, at = self.inside(at + 1, None)
+            inner, at = self.inside(at + 1, query if lateral else None, read_from=True)
             self.all_hold = False
             describe(self, inner)
+            own = inner.sources.values()
+            if lateral and any(
+                item.source is not None and item.source not in own
+                for item in inner.columns.values()
+            ):
+                # A column of another source under its name.
+                raise NotPlainError
             found = self.match(grammar.ALIAS, at)
             alias = self.scope_name(found.end() - 1)
         else:
