@@ -80,8 +80,15 @@ class PlainReader:
         self.all_hold = True
 
     def repeats_a_parameter(self) -> bool:
-        """Whether a parameter stands in two places."""
-        found = [token for token in self.tokens if token[0] == ":" and token[1:2].isalnum()]
+        """Whether a parameter stands in two places, those beside `tenant_id =` left out."""
+        tokens = self.tokens
+        found = [
+            token
+            for at, token in enumerate(tokens)
+            if token[0] == ":"
+            and token[1:2].isalnum()
+            and not (at > 1 and tokens[at - 1] == "=" and self.name(at - 2) in self.columns)
+        ]
         return len(set(found)) < len(found)
 
     def match(self, expression: re.Pattern[str], at: int) -> re.Match[str]:
