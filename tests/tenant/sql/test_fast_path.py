@@ -199,13 +199,26 @@ def test_queries_in_queries_have_the_plan_of_the_whole_analysis(chosen, computes
     is_the_same(QueriesInQueries(chosen, computes=computes).one())
 
 
+@given(chosen=st.randoms(use_true_random=False))
+def test_windows_and_lateral_in_from_have_the_plan_of_the_whole_analysis(chosen):
+    """What a window's rows are restricted by, and what LATERAL refers to."""
+    is_the_same(QueriesInQueries(chosen).lateral_or_windowed())
+
+
 @pytest.mark.long
-@pytest.mark.parametrize(("computes", "most"), [(False, 1_600), (True, 1_200)])
-def test_thousands_of_queries_in_queries_have_the_plan_of_the_whole_analysis(seed, computes, most):
+@pytest.mark.parametrize(("computes", "least"), [(False, 1_600), (True, 1_200)])
+def test_thousands_of_queries_in_queries_have_the_plan_of_the_whole_analysis(seed, computes, least):
     """Others each time; a failure prints what repeats them."""
     source = QueriesInQueries(random.Random(seed), computes=computes)
     taken = sum(is_the_same(source.one()) for _ in range(10_000))
-    assert taken > most
+    assert taken > least
+
+
+@pytest.mark.long
+def test_thousands_of_windows_and_lateral_have_the_plan_of_the_whole_analysis(seed):
+    """The same of derived tables alone."""
+    source = QueriesInQueries(random.Random(seed), computes=True)
+    assert sum(is_the_same(source.lateral_or_windowed()) for _ in range(10_000)) > 600
 
 
 def test_every_statement_of_the_corpus_has_the_plan_of_the_whole_analysis(cases):
