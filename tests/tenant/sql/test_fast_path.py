@@ -174,6 +174,14 @@ FOUND_TO_DIFFER = [
     "SELECT old.b.id FROM app.b WHERE old.b.tenant_id = :t",
     "UPDATE app.b SET x = 1 WHERE App.b.tenant_id = :t RETURNING app.b.id, app.b.x",
     "SELECT 1 FROM app.b WHERE app.b.id IN (SELECT b.id FROM old.b WHERE old.b.tenant_id = :t)",
+    # Keys that are equal to one parameter tie their tables.
+    """SELECT a.x FROM a JOIN b ON a.id = :x AND b.aid = :x
+       WHERE a.tenant_id = :t AND b.tenant_id = :u""",
+    """INSERT INTO c (id, tenant_id) SELECT a.id, a.tenant_id FROM a JOIN b ON a.id = :x
+       AND b.aid = :x WHERE a.tenant_id = :t""",
+    """SELECT q.k FROM (SELECT id AS k, tenant_id FROM a) q
+       JOIN (SELECT aid AS k, tenant_id FROM b) r ON q.tenant_id = :t AND r.tenant_id = :u
+       WHERE q.k = :x AND r.k = :x""",
 ]
 
 

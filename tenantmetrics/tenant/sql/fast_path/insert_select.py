@@ -65,6 +65,7 @@ def copied_to(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
     node = build_restriction(facts, scope)
     if isinstance(node, Fixed) and node in NAME_NOBODY:
         return node
+    reader.check_keys()
     if not value:
         PlainReach(graph, vocabulary).enter(query)
     return if_closed(node, graph.closing())

@@ -127,14 +127,12 @@ def _node(
         node = _of_queries(queries, QueryScope(None, vocabulary, budget), shown=shown)
     if not several or (isinstance(node, Fixed) and node in NAME_NOBODY):
         return node
+    reader.check_keys()
     graph = ReachGraph(budget)
     reach = PlainReach(graph, vocabulary)
     for query in queries:
         reach.enter(query)
     if not graph.closed().issuperset(graph.tables):
-        if reader.repeats_a_parameter():
-            # Keys that are equal to it may tie what is left.
-            raise NotPlainError
         return if_closed(node, None)
     if isinstance(node, Named):
         # In whatever groups, all restrictions are the one that it names.

@@ -51,6 +51,7 @@ class PlainReader:
         tables: Schema and name of each table, WITH queries left out: the name in lower case, the
             schema as PostgreSQL reads it.
         of_schemas: The tenants that its tables' schemas name.
+        compared: By parameter, the columns that are no tenant's and that are equal to it.
         compares: Whether a condition compares a tenant column.
         values: What tenant columns are compared with, in the order of the text.
         with_queries: WITH queries by name.
@@ -61,8 +62,9 @@ class PlainReader:
     """
 
     __slots__ = (
-        "_written", "all_hold", "columns", "compares", "count", "letters", "levels", "of_schemas",
-        "schemas", "shape", "summary", "tables", "tokens", "values", "vocabulary", "with_queries",
+        "_written", "all_hold", "columns", "compared", "compares", "count", "letters", "levels",
+        "of_schemas", "schemas", "shape", "summary", "tables", "tokens", "values", "vocabulary",
+        "with_queries",
     )  # fmt: skip
 
     def __init__(self, tokens: list[str], vocabulary: Vocabulary) -> None:
@@ -77,16 +79,34 @@ class PlainReader:
         self.summary: list[str] = []
         self.tables: list[tuple[str, str]] = []
         self.of_schemas: list[str] = []
+        self.compared: dict[str, list[str]] = {}
         self.compares = False
         self.schemas: dict[str, set[str]] = {}
         """By alias or name, the schemas that tables are read by; empty for one that none is."""
         self.values: list[Named] = []
         self.all_hold = True
 
-    def repeats_a_parameter(self) -> bool:
-        """Whether a parameter stands in two places."""
-        found = [token for token in self.tokens if token[0] == ":" and token[1:2].isalnum()]
-        return len(set(found)) < len(found)
+    def compare(self, name: str, start: int, end: int) -> None:
+        """A column that is no tenant's is equal to one of some tokens.
+
+        Args:
+            name: What tells it from others.
+            start: The first of the tokens.
+            end: The place behind the last.
+        """
+        for token in self.tokens[start:end]:
+            if token[0] == ":" and len(token) > 1:
+                self.compared.setdefault(token, []).append(name)
+
+    def check_keys(self) -> None:
+        """Make sure that no two keys are equal to one parameter, which may tie their rows.
+
+        Raises:
+            NotPlainError: Two may be: columns of two names, or of sources that may rename theirs.
+        """
+        for names in self.compared.values():
+            if len(names) > 1 and (not self.all_hold or len(set(names)) > 1):
+                raise NotPlainError
 
     def match(self, expression: re.Pattern[str], at: int) -> re.Match[str]:
         """What stands at a place.
