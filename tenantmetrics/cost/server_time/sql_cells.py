@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from tenantmetrics.cost.queries import HOUR, within
+from tenantmetrics.cost.by_hour import joined
+from tenantmetrics.cost.queries import within
 from tenantmetrics.cost.server_time.sql_words import (
     BEGIN_GROUP,
     BYTES,
@@ -135,9 +136,15 @@ def cells(
     """
     numbers, join_clusters, of_one = _of_clusters(clusters)
     number, cold_ns, byte_ns, more_noise = numbers
-    rows = (
-        f"({hour}, {of}, {of_hour.segment}, {of_hour.overhead_ns}, '{of_hour.weight!r}')"
-        for (hour, of), of_hour in hours.items()
+    more = f" AND by_hour.of_cluster = {number}" if join_clusters else ""
+    with_hours = joined(
+        f"statements{join_clusters}",
+        {"of_cluster": "BIGINT", "segment": "BIGINT", "overhead_ns": "DOUBLE", "weight": "DOUBLE"},
+        (
+            (hour, of, of_hour.segment, of_hour.overhead_ns, of_hour.weight)
+            for (hour, of), of_hour in hours.items()
+        ),
+        more,
     )
     named = [f"({statement}, {group})" for statement, group in groups.items()]
     cold = f"CASE WHEN {COLD} THEN 1 ELSE 0 END"
@@ -196,20 +203,11 @@ def cells(
     def by_row(what: str, join_parts: str) -> str:
         return f"""
   SELECT {segment_key}tenant, {what}, CAST(calls AS DOUBLE) AS calls,
-         calls_weight, rest_weight, noise_weight, {rest} AS rest_ns, {noise} AS noise{kept_rows}
-  FROM statements{join_clusters}
-  JOIN (
-    SELECT of_hour, of_cluster, segment, overhead_ns, weight,
-           weight * {double(scales.weighted_calls)} AS calls_weight,
-           weight * {double(scales.weighted_rest)} AS rest_weight,
-           weight * weight * {double(scales.weighted_noise)} AS noise_weight
-    FROM (
-      SELECT of_hour, of_cluster, segment, CAST(overhead_ns AS DOUBLE) AS overhead_ns,
-             CAST(weight AS DOUBLE) AS weight
-      FROM (VALUES {", ".join(rows)}) AS given(of_hour, of_cluster, segment, overhead_ns, weight)
-    ) AS weighed
-  ) AS factors
-    ON factors.of_hour = {HOUR} AND factors.of_cluster = {number}
+         weight * {double(scales.weighted_calls)} AS calls_weight,
+         weight * {double(scales.weighted_rest)} AS rest_weight,
+         weight * weight * {double(scales.weighted_noise)} AS noise_weight,
+         {rest} AS rest_ns, {noise} AS noise{kept_rows}
+  FROM {with_hours}
 {join_parts}{join_offsets}{join_classes}
 {where}
 """  # noqa: S608 - numbers of ours
