@@ -17,7 +17,7 @@ _EXIT_DIFFERS = 3
 
 alarms = typer.Typer(
     name="alarms",
-    help="List, check, rehearse and deploy CloudWatch alarms.",
+    help="List, check, rehearse, deploy and remove CloudWatch alarms.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -198,8 +198,31 @@ def diff(
 
 
 @alarms.command()
+def remove(
+    *,
+    stack: StackName = "tenantmetrics-alarms",
+    region: Region = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed.")] = False,
+    undo_file: UndoFile = _UNDO,
+) -> None:
+    """Remove the alarms: delete their CloudFormation stack.
+
+    `undo` puts them back, as they were deployed.
+    """
+    from tenantmetrics.console import deploy as deploying
+    from tenantmetrics.console.aws import clients
+
+    make, _ = clients(region)
+    gone = deploying.remove(make("cloudformation"), stack, None if dry_run else undo_file)
+    for name in gone:
+        typer.echo(f"{'would remove' if dry_run else 'removed'} {name}")
+    if not gone:
+        typer.echo(f"there is no stack {stack}")
+
+
+@alarms.command()
 def undo(region: Region = None, undo_file: UndoFile = _UNDO) -> None:
-    """Undo the last deploy.
+    """Undo the last deploy or remove.
 
     A second time redoes it.
     """

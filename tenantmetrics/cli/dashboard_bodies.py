@@ -11,7 +11,7 @@ from tenantmetrics.errors import ConsoleError
 if TYPE_CHECKING:
     from tenantmetrics.console.settings import Settings
 
-__all__ = ["bodies", "committed_file", "settings_from", "summary"]
+__all__ = ["bodies", "committed_file", "settings_from", "summary", "titles"]
 
 _PRICES = {
     "UsdPerMillionRequests": "usd_per_million_requests",
@@ -52,12 +52,29 @@ def bodies(names: list[str] | None, settings: Settings) -> dict[str, str]:
     Raises:
         ConsoleError: There is none of that name.
     """
-    from tenantmetrics.console.dashboards import NAMES, build, title, to_json
+    from tenantmetrics.console.dashboards import build, to_json
+
+    return {
+        title: to_json(build(name, settings)) for title, name in titles(names, settings).items()
+    }
+
+
+def titles(names: list[str] | None, settings: Settings) -> dict[str, str]:
+    """Titles of CloudWatch dashboards, and which each is of.
+
+    Args:
+        names: Which; none: all.
+        settings: What they are built with.
+
+    Raises:
+        ConsoleError: There is none of that name.
+    """
+    from tenantmetrics.console.dashboards import NAMES, title
 
     for name in names or ():
         if name not in NAMES:
             raise ConsoleError(f"there is no dashboard {name!r}: there are {', '.join(NAMES)}")
-    return {title(name, settings): to_json(build(name, settings)) for name in names or NAMES}
+    return {title(name, settings): name for name in names or NAMES}
 
 
 def committed_file(name: str) -> Path:

@@ -9,7 +9,13 @@ import typer
 
 from tenantmetrics.catalog import NAMESPACE
 from tenantmetrics.cli.aws_options import Region
-from tenantmetrics.cli.dashboard_bodies import bodies, committed_file, settings_from, summary
+from tenantmetrics.cli.dashboard_bodies import (
+    bodies,
+    committed_file,
+    settings_from,
+    summary,
+    titles,
+)
 from tenantmetrics.errors import ConsoleError
 
 __all__ = ["dashboards"]
@@ -19,7 +25,7 @@ _ACCOUNT = "123456789012"
 
 dashboards = typer.Typer(
     name="dashboards",
-    help="List, check, preview and put dashboards.",
+    help="List, check, preview, put and remove dashboards.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -132,7 +138,7 @@ def put(
 ) -> None:
     """Put the dashboards that differ into CloudWatch.
 
-    `undo` takes the last `put` back.
+    `undo` takes the last `put` back, `remove` takes them all away.
     """
     from tenantmetrics.console.put import changes
     from tenantmetrics.console.put import put as put_all
@@ -181,8 +187,37 @@ def diff(
 
 
 @dashboards.command()
+def remove(
+    names: Names = None,
+    *,
+    region: Region = None,
+    prefix: Prefix = "tenantmetrics",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed.")] = False,
+    undo_file: UndoFile = _UNDO,
+) -> None:
+    """Remove the dashboards from CloudWatch.
+
+    `undo` puts them back, with what was edited by hand.
+    """
+    from tenantmetrics.console.aws import clients
+    from tenantmetrics.console.put import live
+    from tenantmetrics.console.put import remove as remove_all
+
+    make, _ = clients(region)
+    client = make("cloudwatch")
+    there = live(client, titles(names, settings_from(prefix=prefix)))
+    if not dry_run:
+        remove_all(client, there, undo_file)
+    for name, body in there.items():
+        if body is None:
+            typer.echo(f"there is no {name}")
+        else:
+            typer.echo(f"{'would remove' if dry_run else 'removed'} {name}")
+
+
+@dashboards.command()
 def undo(region: Region = None, undo_file: UndoFile = _UNDO) -> None:
-    """Undo the last put.
+    """Undo the last put or remove.
 
     A second time redoes it.
     """

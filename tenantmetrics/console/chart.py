@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import pairwise
 from math import ceil, floor, isfinite, log10
 from typing import NamedTuple
@@ -84,12 +85,20 @@ class Chart(NamedTuple):
 
 
 def number(value: float) -> str:
-    """A value in few characters: 1.2k, 3.4M, 0.012."""
+    """A value in few characters: 1.2k, 3.4M, 0.012; a small one in full, 0.00000315."""
     if not isfinite(value):
         return "-"
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:.3g}{letter}"
+    return f"{Decimal(f'{value:.3g}'):f}"
+
+
+def _tick(value: float) -> str:
+    """A value beside an axis, where there is room for six characters: 3.75µ for 0.00000375."""
+    for size, letter in ((1e-3, ""), (1e-6, "µ"), (1e-9, "n")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{letter}" if letter else number(value)
     return f"{value:.3g}"
 
 
@@ -158,7 +167,7 @@ def plan(
         wide=size[0] > _WIDE,
         label=f"{title}, {unit}; last values: {said}",
         ticks=[
-            Mark(y(top * step / _STEPS), number(top * step / _STEPS)) for step in range(_STEPS + 1)
+            Mark(y(top * step / _STEPS), _tick(top * step / _STEPS)) for step in range(_STEPS + 1)
         ],
         times=_times(span_s, x),
         runs=runs,
@@ -189,7 +198,7 @@ def _round_up(value: float) -> float:
 
 def _times(span_s: tuple[int, int], x: Scale) -> list[Mark]:
     hour = 3_600
-    steps = (600, 1_800, hour, 2 * hour, 6 * hour, 24 * hour)
+    steps = (60, 300, 600, 1_800, hour, 2 * hour, 6 * hour, 24 * hour)
     fitting = (step for step in steps if (span_s[1] - span_s[0]) / step <= 6)  # noqa: PLR2004 - marks that fit
     step = next(fitting, 168 * hour)
     first = ceil(span_s[0] / step) * step

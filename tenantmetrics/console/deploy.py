@@ -18,12 +18,15 @@ from tenantmetrics.console.checks.template import resources
 from tenantmetrics.console.parameters import PARAMETERS
 from tenantmetrics.errors import ConsoleError
 
-__all__ = ["Change", "Stack", "deploy", "differences", "expected", "plan", "restore", "state"]
+__all__ = [
+    "Change", "Stack", "deploy", "differences", "expected", "plan", "remove", "restore", "state",
+]  # fmt: skip
 
 _POLL_S = 2.0
 _ATTEMPTS = 300
 _GONE = frozenset({None, "DELETE_COMPLETE", "REVIEW_IN_PROGRESS"})
 _COLUMN = 60
+_ALARMS = frozenset({"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +145,46 @@ def deploy(
     if undo_file is None:
         _forget(client, stack, name, created=not before.template)
         return changes
-    kept = {"stack": stack, "template": before.template, "parameters": before.parameters}
-    undo.write(undo_file, "alarms", kept)
+    _keep(stack, before, undo_file)
     with asking(f"deploy stack {stack!r}"):
         client.execute_change_set(StackName=stack, ChangeSetName=name)
         kind = "stack_update_complete" if before.template else "stack_create_complete"
-        _wait(client, kind, stack)
+        _wait(client, kind, stack, "deployed")
     return changes
 
 
+def remove(client: Any, stack: str, undo_file: Path | None) -> list[str]:
+    """Delete the stack, after keeping what it was.
+
+    Args:
+        client: A CloudFormation client.
+        stack: Name of the stack.
+        undo_file: Where to keep what was there; None for a dry run.
+
+    Returns:
+        Names of the alarms that go; empty where there is no such stack.
+
+    Raises:
+        ConsoleError: The stack holds more than alarms, or AWS refuses.
+    """
+    now = state(client, stack)
+    if not now.template:
+        return []
+    with asking(f"list the resources of stack {stack!r}"):
+        pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
+        found = [one for page in pages for one in page["StackResourceSummaries"]]
+    others = sorted({one["ResourceType"] for one in found} - _ALARMS)
+    if others:
+        raise ConsoleError(
+            f"stack {stack!r} holds more than alarms ({', '.join(others)}): nothing was removed"
+        ).about("stack")
+    if undo_file is not None:
+        _delete(client, stack, now, undo_file)
+    return [one.get("PhysicalResourceId") or one["LogicalResourceId"] for one in found]
+
+
 def restore(client: Any, undo_file: Path) -> list[str]:
-    """Put back what was there before the last deployment; doing it twice redoes.
+    """Put back what was there before the last deployment or removal; doing it twice redoes.
 
     Returns:
         What was done, a line a resource.
@@ -163,14 +195,7 @@ def restore(client: Any, undo_file: Path) -> list[str]:
     kept = undo.read(undo_file, "alarms")
     stack, now = str(kept["stack"]), state(client, str(kept["stack"]))
     if not kept["template"]:
-        undo.write(
-            undo_file,
-            "alarms",
-            {"stack": stack, "template": now.template, "parameters": now.parameters},
-        )
-        with asking(f"delete stack {stack!r}"):
-            client.delete_stack(StackName=stack)
-            _wait(client, "stack_delete_complete", stack)
+        _delete(client, stack, now, undo_file)
         return [f"deleted stack {stack}"]
     wanted = Stack(kept["template"], kept["parameters"])
     return [
@@ -283,7 +308,20 @@ def _forget(client: Any, stack: str, name: str, *, created: bool) -> None:
             client.delete_stack(StackName=stack)
 
 
-def _wait(client: Any, kind: str, stack: str) -> None:
+def _keep(stack: str, now: Stack, undo_file: Path) -> None:
+    kept = {"stack": stack, "template": now.template, "parameters": now.parameters}
+    undo.write(undo_file, "alarms", kept)
+
+
+def _delete(client: Any, stack: str, now: Stack, undo_file: Path) -> None:
+    """Delete a stack, after keeping what it is."""
+    _keep(stack, now, undo_file)
+    with asking(f"delete stack {stack!r}"):
+        client.delete_stack(StackName=stack)
+        _wait(client, "stack_delete_complete", stack, "deleted")
+
+
+def _wait(client: Any, kind: str, stack: str, done: str) -> None:
     try:
         client.get_waiter(kind).wait(
             StackName=stack, WaiterConfig={"Delay": _POLL_S, "MaxAttempts": _ATTEMPTS}
@@ -292,4 +330,4 @@ def _wait(client: Any, kind: str, stack: str) -> None:
         answer: Any = error.last_response
         last = (answer.get("Stacks") or [{}])[0]
         reason = last.get("StackStatusReason") or last.get("StackStatus") or error
-        raise ConsoleError(f"stack {stack!r} was not deployed: {reason}") from None
+        raise ConsoleError(f"stack {stack!r} was not {done}: {reason}") from None

@@ -14,7 +14,7 @@ from tenantmetrics.console import undo
 from tenantmetrics.console.aws import asking, code
 from tenantmetrics.errors import ConsoleError
 
-__all__ = ["changes", "live", "put", "restore"]
+__all__ = ["changes", "live", "put", "remove", "restore"]
 
 _MISSING = frozenset({"ResourceNotFound", "DashboardNotFoundError"})
 
@@ -95,8 +95,27 @@ def put(
     return remarks
 
 
+def remove(client: Any, there: Mapping[str, str | None], undo_file: Path) -> None:
+    """Delete dashboards, after keeping them.
+
+    Args:
+        client: A CloudWatch client.
+        there: Name → body in CloudWatch or None, as `live` returns.
+        undo_file: Where to keep what was there.
+
+    Raises:
+        ConsoleError: AWS refuses.
+    """
+    found = {name: body for name, body in there.items() if body is not None}
+    if not found:
+        return
+    undo.write(undo_file, "dashboards", {"bodies": found})
+    with asking(f"delete the dashboards {', '.join(found)}"):
+        client.delete_dashboards(DashboardNames=list(found))
+
+
 def restore(client: Any, undo_file: Path) -> list[str]:
-    """Put back what was there before the last `put`; doing it twice redoes.
+    """Put back what was there before the last `put` or `remove`; doing it twice redoes.
 
     Returns:
         What was done, a line a dashboard.

@@ -1,4 +1,4 @@
-"""What was there before a deployment, in a file of the caller's, so that it can be put back."""
+"""What was there before a change, in a file of the caller's, so that it can be put back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write(path: Path, kind: str, state: dict[str, Any]) -> None:
         state: What to put back.
 
     Raises:
-        ConsoleError: The file cannot be written; nothing may be deployed then.
+        ConsoleError: The file cannot be written; nothing may be changed then.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -30,7 +30,7 @@ def write(path: Path, kind: str, state: dict[str, Any]) -> None:
         temporary.replace(path)
     except OSError as error:
         raise ConsoleError(
-            f"undo file {str(path)!r} cannot be written ({error.strerror}): nothing was deployed"
+            f"undo file {str(path)!r} cannot be written ({error.strerror}): nothing was changed"
         ) from None
 
 

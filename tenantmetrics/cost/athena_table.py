@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tenantmetrics.buckets import unlisted
 from tenantmetrics.cost.engines.athena import STATEMENTS_SUFFIX
 from tenantmetrics.errors import ConfigError, LedgerError
 from tenantmetrics.ledger import COLUMNS, STATEMENT_COLUMNS, STATEMENTS, Column, Kind
@@ -39,7 +40,8 @@ class LedgerTable:
         columns: Its columns.
 
     Raises:
-        ConfigError: The location or the name is not of that form.
+        ConfigError: The location or the name is not of that form, or the bucket can hold no
+            ledger.
     """
 
     location: str
@@ -49,6 +51,8 @@ class LedgerTable:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9!_.*()/=-]*)?", self.location):
             raise ConfigError(f"location {self.location!r} must be s3://bucket/prefix")
+        if words := unlisted(self.location):
+            raise ConfigError(f"location {self.location!r} {words}")
         if not re.fullmatch(r"([a-z0-9_]+\.)?[a-z0-9_]+", self.table):
             raise ConfigError(
                 f"table {self.table!r} must be letters, digits and underscores, lower case"

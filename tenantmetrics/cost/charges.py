@@ -10,7 +10,6 @@ from tenantmetrics.cost.allocate import Charge, Idle, allocate
 from tenantmetrics.cost.bill import Bill
 from tenantmetrics.cost.billed import billed_charges, billed_notes, hours_without_compute
 from tenantmetrics.cost.clusters import Part
-from tenantmetrics.cost.conversion import smallest_coin
 from tenantmetrics.cost.drivers import Consumer, Driver
 from tenantmetrics.cost.inputs import TenantFacts
 from tenantmetrics.cost.list_prices import (
@@ -24,13 +23,11 @@ from tenantmetrics.cost.list_prices import (
 )
 from tenantmetrics.cost.measured import Measured
 from tenantmetrics.cost.people import consumers
+from tenantmetrics.cost.precision import says_enough, smallest_coin, steps
 from tenantmetrics.cost.prices import PriceList
 from tenantmetrics.cost.statement import Line, LineKind, Period, Pool
 
 __all__ = ["Files", "Money", "at_list_prices", "divided", "on_bill"]
-
-_MICRO = Decimal("0.000001")
-"""What an estimate is in whose coins would all be zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +145,7 @@ def at_list_prices(  # noqa: PLR0917 - what an estimate is made of
 def divided(
     money: Money, people: Sequence[Consumer], idle: Idle, *, estimate: bool
 ) -> tuple[Decimal, tuple[Pool, ...], tuple[Line, ...]]:
-    """Divide the money, and choose what the smallest amount is.
-
-    An estimate is in millionths where in coins every tenant's amount would be zero, and only there.
-    A bill is in coins, because AWS asks for nothing less.
+    """Divide the money, and choose what the smallest amount is: `precision` says why.
 
     Args:
         money: What to divide.
@@ -163,12 +157,18 @@ def divided(
         The smallest amount, the pools and the lines.
     """
     coin = smallest_coin(money.currency)
-    pools, lines = allocate(money.charges, people, quantum=coin, idle=idle)
-    if estimate and not _says_something(lines):
-        finer = allocate(money.charges, people, quantum=_MICRO, idle=idle)
-        if _says_something(finer[1]):
-            return _MICRO, *finer
-    return coin, pools, lines
+    in_coins = allocate(money.charges, people, quantum=coin, idle=idle)
+    if not estimate:
+        return coin, *in_coins
+    quantum, found = coin, in_coins
+    for quantum in steps(coin):
+        if quantum < coin:
+            found = allocate(money.charges, people, quantum=quantum, idle=idle)
+        amounts = _telling(found[1])
+        if says_enough(amounts, quantum):
+            return quantum, *found
+    # The last is the finest: it may say little, and coins where it says nothing.
+    return (quantum, *found) if any(amounts) else (coin, *in_coins)
 
 
 def _cluster_charges(
@@ -201,7 +201,7 @@ def _cluster_charges(
         yield storage_charge(stored, listed, chosen, io_optimized=optimized)
 
 
-def _says_something(lines: Sequence[Line]) -> bool:
-    """Whether a tenant has an amount; where there are no tenants, whether any line has one."""
+def _telling(lines: Sequence[Line]) -> list[Decimal]:
+    """What has to say something: tenants' amounts; where there are no tenants, all lines'."""
     tenants = [line for line in lines if line.kind is LineKind.TENANT]
-    return any(any(line.amounts) for line in tenants or lines)
+    return [line.total for line in tenants or lines]

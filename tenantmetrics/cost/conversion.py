@@ -3,8 +3,8 @@
 The total is converted and rounded once, half to even, to the smallest coin of the currency asked
 for. The pools are its parts, and each pool's lines are parts of the pool: exact products, rounded
 by largest remainder, so no amount is a whole coin away from its exact value and every sum holds. A
-statement in millionths stays in millionths. Revenue and budgets are in the report's currency as
-they stand in their file; what notes and details say of prices is in the bill's.
+statement in parts of a coin stays in such parts. Revenue and budgets are in the report's currency
+as they stand in their file; what notes and details say of prices is in the bill's.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from tenantmetrics.cost.allocate import apportion
+from tenantmetrics.cost.precision import finer, smallest_coin
 from tenantmetrics.cost.rates import Quote, exact, rate_of, read_rates
 from tenantmetrics.cost.statement import ExchangeRate, Line, Pool, Statement
 from tenantmetrics.errors import ReportError
 
-__all__ = ["Conversion", "convert", "smallest_coin"]
+__all__ = ["Conversion", "convert"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,8 @@ def convert(statement: Statement, rate: ExchangeRate) -> Statement:
         UnbalancedError: The statement's lines do not add up.
     """
     factor = exact(rate)
-    quantum = smallest_coin(rate.currency)
-    if statement.quantum < smallest_coin(statement.currency):
-        quantum = min(quantum, statement.quantum)
+    coin = smallest_coin(rate.currency)
+    quantum = finer(coin, statement.quantum, smallest_coin(statement.currency))
     total = round(_times(statement.total, factor) / Fraction(quantum))
     parts = _Parts.of(
         [pool.amount for pool in statement.pools],
@@ -167,13 +167,6 @@ def _with_others(
             for place, line in enumerate(lines)
         ),
     )
-
-
-def smallest_coin(currency: str) -> Decimal:
-    """The smallest coin of a currency: a cent of a dollar, a whole yen."""
-    from babel.numbers import get_currency_precision  # noqa: PLC0415 - an extra, and slow to load
-
-    return Decimal(1).scaleb(-get_currency_precision(currency))
 
 
 def _converted(amount: Decimal | None, factor: Fraction) -> Decimal | None:

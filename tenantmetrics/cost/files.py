@@ -40,12 +40,14 @@ class LedgerFiles:
         good: Files by what their name says, in order of time; not opened yet.
         broken: Files that cannot be read.
         copies: Files that are byte for byte another one's copy, left out without loss.
+        statements: Folders of the table of statements: one, or that of each ledger below `root`.
     """
 
     root: Path
     good: dict[FileName, Path] = field(default_factory=dict)
     broken: list[Broken] = field(default_factory=list)
     copies: list[Path] = field(default_factory=list)
+    statements: list[Path] = field(default_factory=list)
 
     def within(self, start_s: int, end_s: int) -> list[Path]:
         """The good files whose window starts in [start_s, end_s)."""
@@ -64,7 +66,7 @@ def find(path: str | os.PathLike[str]) -> LedgerFiles:
         what = "is not a folder" if root.exists() else "does not exist"
         raise LedgerError(f"ledger {str(path)!r} {what}: give the folder the exporter writes to")
     found = LedgerFiles(root)
-    every = sorted(_parquet_files(root))
+    every = sorted(_parquet_files(root, found.statements))
     if not every:
         raise LedgerError(
             f"ledger {str(path)!r} is empty: no Parquet file in it; the exporter ledger:{path} "
@@ -83,18 +85,24 @@ def find_statements(files: LedgerFiles) -> LedgerFiles:
         LedgerError: As `find`.
     """
     found = LedgerFiles(files.root)
-    root = files.root / ledger.STATEMENTS
-    if root.is_dir():
-        for file in sorted(_parquet_files(root)):
+    for folder in sorted(files.statements):
+        for file in sorted(_parquet_files(folder)):
             _sort_in(found, file)
     # A window counts whole or not at all.
     found.good = {name: path for name, path in sorted(found.good.items()) if name in files.good}
     return found
 
 
-def _parquet_files(root: Path) -> Iterator[Path]:
-    """All below the folder but the ledger's other tables, whose folders begin with `_`."""
+def _parquet_files(root: Path, statements: list[Path] | None = None) -> Iterator[Path]:
+    """All below the folder but a ledger's other tables, whose folders begin with `_`.
+
+    Args:
+        root: The folder.
+        statements: Gets the folders of tables of statements that are passed.
+    """
     for folder, below, names in os.walk(root, onerror=_refuse):
+        if statements is not None and ledger.STATEMENTS in below:
+            statements.append(Path(folder, ledger.STATEMENTS))
         below[:] = [name for name in below if not name.startswith("_")]
         for name in names:
             if name.endswith(".parquet") and not name.startswith("."):

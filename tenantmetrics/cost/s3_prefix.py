@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from tenantmetrics.buckets import unlisted
 from tenantmetrics.errors import LedgerError, TenantMetricsError
 
 __all__ = ["S3Prefix"]
@@ -28,7 +29,8 @@ class S3Prefix:
         error: What is raised where S3 cannot be read.
 
     Raises:
-        LedgerError: S3 cannot be reached with these credentials; or `error`, here and below.
+        LedgerError: S3 cannot be reached with these credentials; or `error`, here and below, also
+            where it does not list the bucket in order.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class S3Prefix:
         from botocore.config import Config  # noqa: PLC0415
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
+        if words := unlisted(url):
+            raise error(f"{what} {url!r} {words}")
         parts = urlsplit(url)
         self.url = url
         self.bucket = parts.netloc

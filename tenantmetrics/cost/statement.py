@@ -167,7 +167,7 @@ class Statement:
     Attributes:
         period: What it covers.
         currency: ISO 4217 code.
-        quantum: The smallest amount: 0.01, or 0.000001 for an estimate whose cents would be zero.
+        quantum: The smallest amount: 0.01, or less for an estimate whose cents would say little.
         basis: Where the money comes from ("list prices of 2026-03-15, us-east-1").
         estimate: True where no AWS bill stands behind the amounts.
         draft: Why the statement is not final; empty for a final one.

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from tenantmetrics.buckets import unlisted
 from tenantmetrics.errors import ConfigError, MissingExtraError
 from tenantmetrics.export.aws import Clients, fate
 from tenantmetrics.export.base import ExportError
@@ -44,7 +45,8 @@ class S3LedgerExporter:
 
     Raises:
         MissingExtraError: pyarrow is not installed.
-        ConfigError: The URL names no bucket, or the spool cannot be used.
+        ConfigError: The URL names no bucket, or one that can hold no ledger, or the spool cannot
+            be used.
     """
 
     name = "ledger"
@@ -66,6 +68,8 @@ class S3LedgerExporter:
         parts = urlsplit(url)
         if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
             raise ConfigError("names no bucket: write ledger:s3://BUCKET/PREFIX")
+        if words := unlisted(url):
+            raise ConfigError(words)
         self._bucket = parts.netloc
         self._prefix = PurePosixPath(parts.path.strip("/"))
         self._clock = clock

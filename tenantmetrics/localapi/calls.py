@@ -136,7 +136,7 @@ class Calls:
                 self._transactions.leave(transaction)
             return
         conninfo, _ = self.locate(request)
-        connection = await connected(self._pool.acquire(conninfo))
+        connection = await connected(self._pool.acquire(conninfo), request.resource)
         try:
             if request.schema is not None:
                 await use_schema(connection, request.schema)
@@ -179,12 +179,12 @@ class Calls:
             await asyncio.gather(*cancelling)
 
 
-async def connected(opening: Awaitable[Connection]) -> Connection:
-    """Await a connection; PostgreSQL's refusal becomes the Data API's error."""
+async def connected(opening: Awaitable[Connection], resource: str) -> Connection:
+    """Await a connection to a resourceArn; a refusal becomes the Data API's error."""
     try:
         return await opening
     except ConnectionLostError as error:
-        raise refused(str(error)) from None
+        raise refused(str(error), resource) from None
 
 
 async def use_schema(connection: Connection, schema: str) -> None:

@@ -50,10 +50,14 @@ def _make(connection: psycopg.Connection, statement: sql.SQL, kind: str, name: s
         raise LocalApiError(f"{kind} {name!r} cannot be made: {reason}") from None
 
 
-def probe(url: str) -> None:
+def probe(url: str, cluster: str = "") -> None:
     """Connect once, so that a wrong URL is known now.
 
     An endpoint that has just stopped may still hold a slot: for that it waits a few seconds.
+
+    Args:
+        url: Of PostgreSQL.
+        cluster: The ARN whose PostgreSQL it is, for the message; "" where there is but one.
 
     Raises:
         LocalApiError: PostgreSQL cannot be reached, or refuses.
@@ -66,7 +70,8 @@ def probe(url: str) -> None:
             if is_full(error) and time.monotonic() < give_up_s:
                 time.sleep(RETRY_S)
                 continue
+            of = f" of {cluster}" if cluster else ""
             raise LocalApiError(
-                f"PostgreSQL cannot be reached: {why_unreachable(error, url)}"
+                f"PostgreSQL{of} cannot be reached: {why_unreachable(error, url)}"
             ) from None
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tenantmetrics.dataapi import guesses
 from tenantmetrics.dataapi.errors import ApiError, database_error
+from tenantmetrics.errors import redacted
 from tenantmetrics.localapi.outcome import Failure, Outcome
 
 __all__ = ["refused", "succeed"]
@@ -45,12 +46,18 @@ _REFUSALS = {
 }
 
 
-def refused(text: str) -> ApiError:
-    """PostgreSQL's refusal to connect; libpq gives its text alone, so the SQLSTATE is read off."""
+def refused(text: str, resource: str) -> ApiError:
+    """PostgreSQL's refusal to connect; libpq gives its text alone, so the SQLSTATE is read off.
+
+    Args:
+        text: Libpq's, on one line.
+        resource: The call's resourceArn. What PostgreSQL itself says is passed on as it stands.
+    """
     _, fatal, message = text.partition("FATAL: ")
     if not fatal:
         status, code = guesses.CONNECTION_LOST
-        return ApiError(code, "The database cannot be reached.", status=status)
+        why = redacted(text)
+        return ApiError(code, f"The database of {resource} cannot be reached: {why}", status=status)
     message = message.strip()
     sqlstate = next((state for part, state in _REFUSALS.items() if part in message), "08001")
     if sqlstate == "3D000" and message.startswith("role "):

@@ -16,6 +16,7 @@ import uvicorn
 from tenantmetrics.errors import LocalApiError
 from tenantmetrics.localapi.app import Application, protocol_for
 from tenantmetrics.localapi.service import Service
+from tenantmetrics.loopback import is_loopback
 
 __all__ = ["START_S", "listen", "loop_on_thread", "serving"]
 
@@ -58,8 +59,26 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
             raise LocalApiError(
                 f"cannot listen on {host} port {port}: {error.strerror}; choose another {other}"
             ).about(other) from None
+        _refuse_unreachable(family, listener.getsockname())
         # Outside the try: what the caller's block raises is not about listening.
         yield listener
+
+
+def _refuse_unreachable(family: int, address: tuple[str, int]) -> None:
+    """In a network namespace without its loopback interface one can listen, and nobody connect.
+
+    Connecting a datagram's socket sends nothing: it asks for the route only.
+    """
+    if not is_loopback(address[0]):
+        return
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(address)
+        except OSError as error:
+            raise LocalApiError(
+                f"nothing on this machine can connect to {address[0]} ({error.strerror}): bring "
+                "the loopback interface up, such as with `ip link set lo up`"
+            ) from None
 
 
 @contextlib.contextmanager

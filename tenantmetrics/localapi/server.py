@@ -104,7 +104,7 @@ def serve(
     if version not in (1, 2):
         raise LocalApiError(f"version {version!r}: must be 1 or 2")
     if pool not in set(PoolMode):
-        raise LocalApiError(f"pool {pool!r}: must be one of {', '.join(PoolMode)}")
+        raise LocalApiError(f"pool {pool!r}: must be one of {', '.join(PoolMode)}").about("pool")
     plan = FaultPlan(faults, fault_seed)
     with contextlib.ExitStack() as stack:
         # First, since it is what most often fails, and costs nothing.
@@ -116,7 +116,13 @@ def serve(
                 database,
             ),
         ]
-        if any(cluster.postgres == EMBEDDED for cluster in known):
+        is_embedded = any(cluster.postgres == EMBEDDED for cluster in known)
+        if (roles or data is not None) and not is_embedded:
+            raise LocalApiError("roles and data are for the embedded PostgreSQL only")
+        for url, arn in {cluster.postgres: cluster.arn for cluster in reversed(known)}.items():
+            if url != EMBEDDED:
+                probe(url, arn if clusters else "")
+        if is_embedded:
             url = stack.enter_context(
                 embedded(
                     data,
@@ -132,10 +138,6 @@ def serve(
                 for cluster in known
             ]
             provide(url, {cluster.database for cluster in known if cluster.postgres == url}, roles)
-        else:
-            if roles or data is not None:
-                raise LocalApiError("roles and data are for the embedded PostgreSQL only")
-            probe(known[0].postgres)
         made = {role: Secret(secret_arn(role), role) for role in roles}
         directory = Directory(
             known,

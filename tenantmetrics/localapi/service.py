@@ -215,7 +215,7 @@ class Service:
 
     async def _begin_transaction(self, request: RequestBody) -> Answer:
         conninfo, database = self._calls.locate(request)
-        connection = await connected(self.pool.open(conninfo))
+        connection = await connected(self.pool.open(conninfo), request.resource)
         try:
             succeed(await connection.run(b"BEGIN"), self._version)
             if request.schema is not None:

@@ -123,6 +123,10 @@ class SessionVerb(StrEnum):
     BEGIN = "begin"
     COMMIT = "commit"
     ROLLBACK = "rollback"
+    PREPARE = "prepare"
+    """A statement is prepared, or a cursor's query declared; `local`: it may set a variable."""
+    EXECUTE = "execute"
+    """What was prepared by this name is run, or without a name what a cursor declared."""
 
 
 class Transition(StrEnum):

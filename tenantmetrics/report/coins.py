@@ -1,18 +1,18 @@
 """Amounts beside a statement's own: in coins, whatever its costs are in.
 
-An estimate may be in millionths. What tenants pay and what was budgeted is not: those have six
-decimals only where they would be zero in coins.
+A small estimate has more decimals than coins do. What tenants pay and what was budgeted has not:
+those have more only where they would be zero in coins.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from tenantmetrics.cost.conversion import smallest_coin
+from tenantmetrics.cost.precision import smallest_coin
 from tenantmetrics.cost.statement import Statement
 from tenantmetrics.report.text import money
 
-__all__ = ["coin_of", "given", "is_whole", "left"]
+__all__ = ["coin_of", "decimals_note", "given", "is_whole", "left"]
 
 
 def given(amount: Decimal, statement: Statement) -> str:
@@ -41,6 +41,20 @@ def left(amount: Decimal, statement: Statement) -> str:
     """
     coin = coin_of(statement)
     return money(amount, coin if abs(amount) >= coin else statement.quantum)
+
+
+def decimals_note(quantum: Decimal, currency: str) -> str:
+    """Why amounts have more decimals than their currency; "" where they have not.
+
+    Args:
+        quantum: The smallest amount.
+        currency: ISO 4217 code.
+    """
+    coin = smallest_coin(currency)
+    if quantum >= coin:
+        return ""
+    decimals = -int(quantum.as_tuple().exponent)
+    return f"Amounts have {decimals} decimals: in steps of {coin} {currency} they would say little."
 
 
 def coin_of(statement: Statement) -> Decimal:

@@ -13,13 +13,11 @@ from operator import attrgetter
 
 from tenantmetrics.cost.statement import Line, LineKind, Statement, Usage
 from tenantmetrics.records import UNMETERED
+from tenantmetrics.report.coins import decimals_note
 from tenantmetrics.report.compare import Comparison, compare
 from tenantmetrics.report.work import Work, coverage, differences, work_of
 
 __all__ = ["MEANING", "GroupSum", "Report", "Row", "build"]
-
-_FINEST_COIN = Decimal("0.001")
-"""No currency has a smaller one (ISO 4217); what is finer is an estimate of a few coins."""
 
 MEANING = {
     LineKind.TENANT: "",
@@ -116,11 +114,8 @@ class Report:
         why = [f"Draft: {reason}." for reason in self.statement.draft]
         if self.statement.estimate:
             why.append(f"Estimate, not a bill: usage at {self.statement.basis}.")
-        if self.statement.quantum < _FINEST_COIN:
-            why.append(
-                f"Amounts are in millionths of a {self.statement.currency}: in its smallest coin "
-                "every tenant's amount would be zero."
-            )
+        if words := decimals_note(self.statement.quantum, self.statement.currency):
+            why.append(words)
         if (rate := self.statement.rate) is not None:
             billed = f"{rate.total:f} {rate.base}"
             why.append(f"Converted from {billed} at {rate.words()}; notes have {rate.base}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tenantmetrics.buckets import unlisted
 from tenantmetrics.cost import BillFilter, ServerTimeSource
 from tenantmetrics.cost.allocate import Idle
 from tenantmetrics.errors import ConfigError, TenantMetricsError
@@ -100,6 +101,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         value = environ.get(name, "")
         if not (value.startswith("s3://") or (not value and name in _OBJECTS)):
             raise ConfigError(f"{name} = {value!r}: must be s3://bucket/...")
+    if words := unlisted(environ["REPORT_LEDGER"]):
+        raise ConfigError(f"REPORT_LEDGER = {environ['REPORT_LEDGER']!r} {words}")
     try:
         idle = Idle(environ.get("REPORT_IDLE") or Idle.SEPARATE)
     except ValueError:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from tenantmetrics.buckets import unlisted
 from tenantmetrics.errors import LedgerError
 from tenantmetrics.export.aws import region
 from tenantmetrics.export.ledger import write
@@ -63,7 +64,8 @@ def store_of(ledger: str | os.PathLike[str]) -> Store:
         ledger: A folder, which need not be there yet, or `s3://bucket/prefix` (`s3a://` too).
 
     Raises:
-        LedgerError: The address names no bucket, or is another kind of URL.
+        LedgerError: The address names no bucket, or one that can hold no ledger, or is another
+            kind of URL.
     """
     text = os.fspath(ledger)
     if "://" not in text:
@@ -71,6 +73,8 @@ def store_of(ledger: str | os.PathLike[str]) -> Store:
     parts = urlsplit(text)
     if parts.scheme not in {"s3", "s3a"} or not parts.netloc or parts.query or parts.fragment:
         raise LedgerError(f"ledger {text!r}: give a folder or s3://bucket/prefix")
+    if words := unlisted(text):
+        raise LedgerError(f"ledger {text!r} {words}")
     return _S3(text, parts.netloc, PurePosixPath(parts.path.strip("/")))
 
 

@@ -14,6 +14,7 @@ the square root of the calls. A low percentile would leave the spread with whoev
    in common. A statement that cannot be told from the overhead works next to nothing. Writers in
    several places have an offset each (`writers`), fitted to calls of the same kind. Overhead grows
    by a slope with the bytes (`slope`), which is fitted where statements differ enough in bytes.
+   Within an hour it moves as that of calls without work does (`drift`).
 2. *Residue*. Of a cell (tenant, statement, writer, hour): `r = wall - calls * f - bytes * slope`.
    Its expectation is the cell's server time, its variance that of one
    call's overhead times the calls. It may be negative, and
@@ -39,6 +40,7 @@ the square root of the calls. A low percentile would leave the spread with whoev
 from __future__ import annotations
 
 from tenantmetrics.servertime.divide import Divided, Part, divide
+from tenantmetrics.servertime.drift import FEWEST_CALLS, LONG_S, Drift, Stretches, drift
 from tenantmetrics.servertime.interval import Common, Estimated, intervals
 from tenantmetrics.servertime.level import Kind, Level, Work, level
 from tenantmetrics.servertime.live import Cell, LiveLoad
@@ -58,11 +60,14 @@ from tenantmetrics.servertime.writers import Offset, offsets
 
 __all__ = [
     "ENOUGH_CALLS",
+    "FEWEST_CALLS",
+    "LONG_S",
     "MISFIT",
     "OPERATIONS_MISFIT",
     "Cell",
     "Common",
     "Divided",
+    "Drift",
     "Estimated",
     "Kind",
     "Level",
@@ -74,11 +79,13 @@ __all__ = [
     "OverheadSource",
     "Part",
     "Slope",
+    "Stretches",
     "Verdict",
     "Work",
     "between",
     "by_writer",
     "divide",
+    "drift",
     "fit",
     "intervals",
     "level",

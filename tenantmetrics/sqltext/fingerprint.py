@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from hashlib import blake2b
+from operator import length_hint
 
 from tenantmetrics.sqltext.kept import KeptTokens
 from tenantmetrics.sqltext.lexer import plain_tokens, tokenize
@@ -234,16 +235,16 @@ def _fold(tokens: list[str]) -> list[str]:
     """Values with their signs and casts as one, lists of values and of equal rows as one each."""
     folded: list[str] = []
     opened: list[int] = []
-    at, count = 0, len(tokens)
-    while at < count:
-        token = tokens[at]
-        at += 1
+    rest = iter(tokens)
+    for token in rest:
         if token not in _FOLDED:
             folded.append(token)
         elif token == _VALUE:
             _fold_value(folded)
         elif token == _CAST and folded and folded[-1] == _VALUE:
-            at = _past_type(tokens, at)
+            at = len(tokens) - length_hint(rest)
+            for _ in range(at, _past_type(tokens, at)):
+                next(rest, None)
         elif token in ("(", "["):
             opened.append(len(folded))
             folded.append(token)

@@ -60,15 +60,20 @@ _DOLLAR_QUOTE = re.compile(DOLLAR)
 # What a plain text has none of: escapes, dollar and percent signs, square brackets, `U&` before a
 # quote, comments, literals that are continued on the next line. A literal with another prefix is
 # seen when the tokens are there.
-_NOT_PLAIN = re.compile(r"[\\$\[\]%]|&(?<=[uU]&)['\"]|--|/\*|'[ \t\f\v]*+[\n\r]\s*+'")
+# Each begins with a character, not a class, so that a search leaps from one of them to the next.
+_NOT_PLAIN = re.compile(
+    r"\\|\$|\[|\]|%|&(?<=[uU]&)['\"]|--|/\*|'[ \t\f\v]*+[\n\r]\s*+'",
+)
+# A token and the white space behind it.
 _PLAIN_TOKEN = re.compile(
     rf"""
-    {START}{LETTER}*+'?+
+  ( {START}{LETTER}*+'?+
   | '(?:[^']++|'')*+'
   | "(?:[^"]++|"")*+"
   | :(?={NAME_LETTER}){LETTER}++
   | {NUMBER}
   | ::|:=|\.\.|[^ \t\n\r\f\v]
+  )[ \t\n\r\f\v]*+
     """,
     re.VERBOSE,
 )

@@ -4,9 +4,10 @@ moto's CloudFormation knows no alarms: the two models below make them as the rea
 a deployment can be looked at in CloudWatch.
 """
 
+import boto3
 import pytest
 from moto.cloudformation import parsing
-from moto.cloudformation.models import ChangeSet
+from moto.cloudformation.models import ChangeSet, Stack
 from moto.cloudwatch import models
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.common_models import CloudFormationModel
@@ -133,7 +134,7 @@ class StackCompositeAlarm(CloudFormationModel):
 
 @pytest.fixture(autouse=True)
 def alarms_in_cloudformation(monkeypatch):
-    """Teach moto the two models above, and to keep a stack's parameters."""
+    """Teach moto the two models above, a stack's parameters, and which resources it has."""
     for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
         cached.cache_clear()
     apply = ChangeSet.apply
@@ -144,6 +145,9 @@ def alarms_in_cloudformation(monkeypatch):
 
     # moto forgets the parameters of an update, which CloudFormation does not.
     monkeypatch.setattr(ChangeSet, "apply", remember)
+    # It lists what a condition left out, which CloudFormation does not.
+    made = property(lambda stack: [one for one in stack.resource_map.values() if one is not None])
+    monkeypatch.setattr(Stack, "stack_resources", made)
 
 
 def run(*arguments, code=0):
@@ -239,6 +243,34 @@ def test_undo_of_the_first_deployment_deletes_the_stack(cloudwatch):
     run("deploy", *TOPICS)
     assert run("undo") == "deleted stack tenantmetrics-alarms\n"
     assert live(cloudwatch) == {}
+
+
+def test_remove_deletes_the_stack_and_undo_puts_it_back(cloudwatch):
+    """Whatever the last deployment was; parameters are kept."""
+    run("deploy", *TOPICS)
+    run("deploy", *TOPICS, "--set", "LatencyMs=300")
+    assert set(run("remove", "--dry-run").split()) == ALWAYS | {"would", "remove"}
+    assert set(live(cloudwatch)) == ALWAYS
+    assert set(run("remove").split()) == ALWAYS | {"removed"}
+    assert live(cloudwatch) == {}
+    assert run("remove") == "there is no stack tenantmetrics-alarms\n"
+    run("undo")
+    assert set(live(cloudwatch)) == ALWAYS
+    assert live(cloudwatch)["tenantmetrics-fleet-latency"]["Threshold"] == 300
+    run("undo")
+    assert live(cloudwatch) == {}
+
+
+@pytest.mark.usefixtures("cloudwatch")
+def test_a_stack_of_other_things_is_not_removed():
+    """A slip in its name must not cost anybody a bucket."""
+    client = boto3.client("cloudformation", region_name="eu-west-1")
+    body = "Resources:\n  B:\n    Type: AWS::S3::Bucket\n"
+    client.create_stack(StackName="shop", TemplateBody=body)
+    with pytest.raises(ConsoleError, match=r"'shop' holds more than alarms \(AWS::S3::Bucket\)"):
+        run("remove", "--stack", "shop")
+    (found,) = client.describe_stacks(StackName="shop")["Stacks"]
+    assert found["StackStatus"] == "CREATE_COMPLETE"
 
 
 @pytest.mark.usefixtures("cloudwatch")

@@ -92,6 +92,24 @@ def test_a_put_that_changes_nothing_keeps_the_last_undo(cloudwatch):
     assert names(cloudwatch) == set()
 
 
+def test_remove_deletes_them_and_undo_puts_them_back(cloudwatch):
+    """Also what was edited by hand; others' dashboards stay, and so do those that are not named."""
+    run("put")
+    mine = json.dumps({"widgets": []})
+    for name in ("tenantmetrics-fleet", "tenantmetrics-of-mine"):
+        cloudwatch.put_dashboard(DashboardName=name, DashboardBody=mine)
+    assert "would remove tenantmetrics-fleet" in run("remove", "--dry-run")
+    assert names(cloudwatch) == NAMES | {"tenantmetrics-of-mine"}
+    assert run("remove", "tenant") == "removed tenantmetrics-tenant\n"
+    output = run("remove")
+    assert "there is no tenantmetrics-tenant" in output
+    assert names(cloudwatch) == {"tenantmetrics-of-mine"}
+    assert "removed" not in run("remove")
+    run("undo")
+    assert names(cloudwatch) == {*NAMES, "tenantmetrics-of-mine"} - {"tenantmetrics-tenant"}
+    assert body(cloudwatch, "tenantmetrics-fleet") == {"widgets": []}
+
+
 @pytest.mark.usefixtures("cloudwatch")
 def test_undo_without_a_put_says_so():
     """One line, naming the file."""

@@ -69,7 +69,7 @@ def test_a_budget_that_is_over_is_a_line_and_exit_code_3(run, ledger, tenants, t
     assert page.exists()
     assert len(lines) == 2
     assert all(line.startswith("tenantmetrics: over budget: ") for line in lines)
-    assert any("pool compute: spent 0.12 of 0.01 USD, 0.11 over" in x for x in lines)
+    assert any("pool compute: spent 0.1200 of 0.01 USD, 0.11" in x for x in lines)
     assert not any("hotel-01" in line for line in lines)
 
 

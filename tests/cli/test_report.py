@@ -102,9 +102,9 @@ def test_csv_and_html_go_to_standard_output_when_asked(run, ledger):
 
 
 def test_capacity_and_idle_are_taken_from_the_options(run, ledger):
-    """2 ACU for the one hour is 24 cents; 100 ACU-hours are 12 dollars."""
+    """2 ACU for the one hour is 24 cents, a cent a tenant; 100 ACU-hours are 12 dollars."""
     _, out, _ = run("--ledger", ledger, "--acu", "2", columns=120)
-    assert "0.24 " in out
+    assert "0.2400 " in out
     _, out, _ = run("--ledger", ledger, "--acu-hours", "100", "--io-optimized", columns=120)
     assert "15.60" in out
 

@@ -212,8 +212,20 @@ def test_stacked_areas_lie_on_each_other_and_not_over_each_other():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (0.0123, "0.0123"), (999, "999"), (1234, "1.23k"), (5e6, "5M"), (float("nan"), "-")],
-)
+    [
+        (0, "0"), (3.146e-6, "0.00000315"), (0.0123, "0.0123"), (999, "999"), (1234, "1.23k"),
+        (5e6, "5M"), (float("nan"), "-"),
+    ],
+)  # fmt: skip
 def test_numbers_are_short(value, text):
-    """Three digits and a letter."""
+    """Three digits and a letter; no power of ten, which is not everybody's way to read money."""
     assert number(value) == text
+
+
+def test_a_recording_of_a_minute_has_a_time_and_short_ticks():
+    """A demo's: one point, a few millionths of a dollar."""
+    series = [Line("USD", {120: 3.6e-6})]
+    drawn = chart("t", series, unit="u", span_s=(120, 180), stacked=False, size=(8, 6))
+    assert ">00:02</text>" in drawn
+    ticks = re.findall(r'<text class="tick"[^>]*>([^<]*)<', drawn)
+    assert ticks == ["0", "1.25µ", "2.5µ", "3.75µ", "5µ"]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantmetrics.cost import monthly
-from tenantmetrics.cost.conversion import convert, smallest_coin
+from tenantmetrics.cost.conversion import convert
+from tenantmetrics.cost.precision import smallest_coin
 from tenantmetrics.cost.rates import exact
 from tenantmetrics.cost.statement import (
     ExchangeRate,

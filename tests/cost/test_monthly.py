@@ -87,28 +87,36 @@ def test_calls_without_a_tenant_and_past_the_cap_have_lines_of_their_own(ledger,
     ("acu_hours", "tenants", "quantum", "total"),
     [
         ("1440", {"acme": (1, 1)}, "0.01", "172.80"),
-        ("0.1", {"acme": (1, 1)}, "0.01", "0.01"),
-        ("0.5", {"acme": (1, 100), "bee": (1, 1)}, "0.01", "0.06"),
-        # Half a cent is none, and less than one; nothing but requests.
-        ("0.02", {"acme": (1, 1)}, "0.000001", "0.002400"),
+        ("1", {"acme": (1, 1)}, "0.01", "0.12"),
+        # One digit may be half of an amount.
+        ("0.5", {"acme": (1, 1), "bee": (1, 1)}, "0.0001", "0.0600"),
+        ("0.5", {"acme": (1, 100), "bee": (1, 1)}, "0.0001", "0.0600"),
+        ("0.1", {"acme": (1, 1)}, "0.0001", "0.0120"),
+        ("0.005", {"acme": (1, 1)}, "0.000001", "0.000600"),
+        ("0", {"acme": (90, 1), "bee": (1, 1)}, "0.000001", "0.000032"),
+        # Millionths are the finest, and say something with one digit.
         ("0", {"acme": (9, 1), "bee": (1, 1)}, "0.000001", "0.000004"),
-        # Where the others' line has the money, tenants' cents would still be zeros.
+        # A tenth of what tenants cost may be zeros, and more than that may not.
+        ("1", {"acme": (1, 90), "bee": (1, 1)}, "0.01", "0.12"),
+        ("10", {f"t{n}": (1, 1) for n in range(200)}, "0.0001", "1.2001"),
+        # What others' lines have says nothing of tenants.
         ("10", {"acme": (1, 1), UNATTRIBUTED: (1, 9999)}, "0.000001", "1.200001"),
         # Nothing to see in millionths either.
         ("0", {UNATTRIBUTED: (1, 1)}, "0.01", "0.00"),
     ],
 )
-def test_an_estimate_is_in_millionths_only_where_every_tenants_cents_would_be_zero(
+def test_an_estimate_has_more_decimals_only_where_tenants_cents_would_say_little(
     ledger, write_hour, acu_hours, tenants, quantum, total
 ):
-    """And then it says so; where one tenant has a cent, all amounts are cents."""
+    """And then it says so; tenants of nine tenths of the cost have two digits each."""
     write_hour("2026-11-20T10:00", tenants)
     capacity = Capacity(acu_hours=Decimal(acu_hours))
     statement = monthly(ledger, month="2026-11", capacity=capacity)
     assert (f"{statement.quantum}", f"{statement.total}") == (quantum, total)
     text = as_text(statement)
-    assert ("in millionths of a USD" in text) == (quantum == "0.000001")
-    assert ("0.000000" in text) == (quantum == "0.000001")
+    decimals = len(quantum) - len("0.")
+    assert (f"Amounts have {decimals} decimals" in text) == (decimals > len("01"))
+    assert f"total {total} USD" in text.lower() or total in text
 
 
 def test_many_tenants_and_hours_add_up_to_the_cent(ledger, write_hour):

@@ -248,6 +248,17 @@ def test_from_s3_the_statement_is_the_same(worked_ledger, upload):
     assert monthly(asked(upload())) == monthly(asked(worked_ledger))
 
 
+def test_statements_of_a_ledger_below_the_folder_count_as_its_calls_do(worked_ledger, tmp_path):
+    """A folder of several ledgers, one a service, was divided by wall time without a word."""
+    alone = monthly(asked(worked_ledger))
+    above = tmp_path / "ledgers"
+    above.mkdir()
+    shutil.move(worked_ledger, above / "shop")
+    below = monthly(asked(above))
+    assert below == alone
+    assert [one.method for one in below.server_time.methods] == [Method.RECORD]
+
+
 def test_a_broken_file_of_statements_is_named(worked_ledger):
     """Without it some calls would have no statement."""
     bad = next((worked_ledger / "_statements").rglob("*.parquet"))

@@ -1,5 +1,7 @@
 """The embedded PostgreSQL: starts, keeps or throws away its data, and never outlives its owner."""
 
+import contextlib
+import errno
 import os
 import signal
 import socket
@@ -14,6 +16,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from botocore.exceptions import ClientError
 
 from tenantmetrics.errors import LocalApiError
 from tenantmetrics.localapi import Cluster, Secret, serve
@@ -221,6 +224,19 @@ def test_a_port_in_use_is_one_clear_line():
     assert told.value.fields == ("port",)
 
 
+def test_a_loopback_interface_that_is_down_is_one_clear_line(monkeypatch):
+    """As in a network namespace that nobody set up: one can listen there, and not connect."""
+
+    class Unrouted(socket.socket):
+        def connect(self, address):
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(socket, "socket", Unrouted)
+    wanted = r"can connect to 127\.0\.0\.1 \(Network is unreachable\).*loopback interface"
+    with pytest.raises(LocalApiError, match=wanted), serve():
+        pass
+
+
 @pytest.mark.parametrize(
     ("url", "complaint"),
     [("postgresql://127.0.0.1:1/x", "cannot be reached"), ("nonsense", "not a valid Postgre")],
@@ -312,6 +328,35 @@ def test_several_clusters_and_secrets(data_api_endpoint):
         ("two", "admin"): ("second", "postgres"),
         ("two", "reader"): ("second", "reader"),
     }
+
+
+@pytest.mark.parametrize("first", ["embedded", None])
+def test_a_second_cluster_that_cannot_be_reached_is_known_at_start(data_api_endpoint, first):
+    """And the message says which; one after an embedded one, too."""
+    arn = "arn:aws:rds:eu-west-1:1:cluster:"
+    one = Cluster(arn + "one", first or data_api_endpoint.psycopg_url)
+    two = Cluster(arn + "two", "postgresql://me:secret@127.0.0.1:1/x")
+    wanted = f"PostgreSQL of {arn}two cannot be reached: .*Connection refused"
+    with pytest.raises(LocalApiError, match=wanted) as caught, serve(clusters=[one, two]):
+        pass
+    assert "secret" not in str(caught.value)
+
+
+def test_a_cluster_that_went_away_is_named_with_the_reason():
+    """Of a call, and of a transaction's beginning."""
+    arn = "arn:aws:rds:eu-west-1:1:cluster:gone"
+    with contextlib.ExitStack() as postgres:
+        url = postgres.enter_context(embedded())
+        with serve(clusters=[Cluster(arn, url)]) as endpoint:
+            client = endpoint.client()
+            where = {"resourceArn": arn, "secretArn": endpoint.secret_arn}
+            postgres.close()
+            wanted = f"The database of {arn} cannot be reached: .+"
+            with pytest.raises(ClientError, match=wanted):
+                client.execute_statement(**where, sql="SELECT 1")
+            with pytest.raises(ClientError, match=wanted):
+                client.begin_transaction(**where)
+            client.close()
 
 
 def test_any_arn_is_taken_where_asked_for(data_api_endpoint):

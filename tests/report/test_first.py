@@ -86,17 +86,19 @@ def test_credits_are_drawn_to_the_left_of_the_axis(make_statement):
 
 
 def test_small_estimates_name_their_unit(make_statement):
-    """Six decimals are millionths; cents need no name."""
+    """More decimals than coins have need a word; cents need none."""
     small = make_statement({"a": (1, 1)}, quantum=Decimal("0.000001"))
-    assert any("millionths of a USD" in caveat for caveat in build(small).caveats)
-    assert not any(
-        "millionths" in caveat for caveat in build(make_statement({"a": (1, 1)})).caveats
+    assert (
+        "Amounts have 6 decimals: in steps of 0.01 USD they would say little."
+        in build(small).caveats
     )
+    plain = build(make_statement({"a": (1, 1)}))
+    assert not any("decimals" in caveat for caveat in plain.caveats)
     assert LineKind.TENANT in {row.kind for row in build(small).rows}
 
 
 def test_what_tenants_pay_is_in_cents_whatever_their_costs_are_in(make_statement):
-    """Millionths are for costs whose cents would be zeros; revenue and budgets have cents."""
+    """More decimals are for costs whose cents say little; revenue and budgets have cents."""
     small = make_statement({"a": (1, 1)}, quantum=Decimal("0.000001"))
     lines = tuple(replace(line, revenue=Decimal(9)) if line.tenant == "a" else line
                   for line in small.lines)  # fmt: skip

@@ -20,6 +20,7 @@ from psycopg import sql
 
 from tenantmetrics.localapi import serve
 from tests.parts import lacking
+from tests.serverside.statement_series import Series
 
 JS = Path(__file__).parent / "js"
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -185,3 +186,13 @@ def cluster(debian_server):
     """The local Data API in front of Debian's PostgreSQL."""
     with serve(postgres=debian_server.url("app")) as running:
         yield running
+
+
+@pytest.fixture
+def series(server, tmp_path):
+    return Series(server, tmp_path)
+
+
+@pytest.fixture
+def debian_series(debian_server, tmp_path):
+    return Series(debian_server, tmp_path)

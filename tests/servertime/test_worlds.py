@@ -16,6 +16,13 @@ WORLDS = {
     "calls without work are slower": World(workless_part=1.06),
     "no calls without work": World(sets=(0.0,)),
     "overhead doubles in the hour": World(drift=2.0),
+    "overhead trebles in the hour, and tenants take turns": World(
+        drift=3.0, windows=60, turns=True
+    ),
+    "the same with a call without work in twenty": World(
+        drift=3.0, windows=60, turns=True, sets=(0.05,)
+    ),
+    "hours of a minute each": World(windows=60, turns=True),
     "a rush hour": World(hours=(1.0, 2.0), shifts=True),
     "hours whose calls without work are quicker": World(workless_part=0.92, hours=(1.0, 1.6)),
     "bursts": World(rate=4, bursts=4.0),
@@ -33,6 +40,7 @@ WORLDS = {
 IN_EVERY_RUN = {
     "three places, one with hardly a call without work",
     "no calls without work",
+    "the same with a call without work in twenty",
     "hours whose calls without work are quicker",
     "long statements wait longer",
     "tenants without work",
@@ -93,3 +101,28 @@ def test_where_the_record_cannot_tell_overhead_from_work_it_says_so(tmp_path):
         assert any("those may be look-ups" in note for note in made.notes)
         assert not any("look-ups" in note for note in lived.judged("statements")[2].notes)
     assert mean(held) >= 0.9
+
+
+def test_a_tenant_that_calls_when_calls_are_slow_does_not_pay_for_it(tmp_path):
+    """The overhead trebles in the hour; every other tenant calls in its first half mostly."""
+    late = []
+    for windows in (1, 60):
+        world = World(drift=3.0, windows=windows, turns=True)
+        more = []
+        for seed in SEEDS:
+            lived = Lived(world, seed, tmp_path / f"{windows} {seed}")
+            more.append(lived.charged_more("statements", lambda number: number % 2 == 0))
+        late.append(mean(more))
+    of_hour, of_window = late
+    assert of_hour > 0.03
+    assert abs(of_window) < 0.01
+
+
+@pytest.mark.parametrize("method", ["record", "statements"])
+def test_where_the_calls_without_work_are_too_few_to_tell_how_it_moves_it_says_so(method, tmp_path):
+    """Ten in ten minutes are enough."""
+    said = "too few to tell how a call's overhead moved"
+    for sets, few in ((0.004, True), (0.009, True), (0.05, False)):
+        world = World(windows=60, sets=(sets,), drift=2.0)
+        made = Lived(world, 1, tmp_path / str(sets)).judged(method)[2]
+        assert any(said in note for note in made.notes) is few

@@ -39,6 +39,9 @@ class World:
         sets: Calls without work beside a call with work, by writer.
         workless_part: The overhead of calls without work, as a part of that of the others.
         drift: How many times the overhead is at the hour's end what it is at its beginning.
+        windows: Windows that an hour is written in.
+        turns: Whether every other tenant calls in the hour's first half mostly, the others in its
+            second.
         hours: Overhead of each hour, as times of the median.
         shifts: Whether every other tenant works in the first hours mostly, the others in the last.
         bursts: Times the overhead in a tenth of the minutes.
@@ -62,6 +65,8 @@ class World:
     sets: tuple = (SETS,)
     workless_part: float = 1.0
     drift: float = 1.0
+    windows: int = 1
+    turns: bool = False
     hours: tuple = (1.0,)
     shifts: bool = False
     bursts: float = 1.0
@@ -99,10 +104,11 @@ class Lived:
             self._live(number)
         hours = len(world.hours)
         self.period = Period("2026-11", FIRST_HOUR * 3600, (FIRST_HOUR + hours) * 3600)
+        length_s = 3600 // world.windows
         self.rows = [
-            ((FIRST_HOUR + hour) * 3600, 3600, f"writer-{writer}", 0, tenant, ARN, "app", statement,
-             f"SELECT s{statement}", kind, *map(int, sums), 0, 0)
-            for (hour, writer, tenant, statement, kind), sums in self._cells.items()
+            ((FIRST_HOUR + hour) * 3600 + window * length_s, length_s, f"writer-{writer}", 0,
+             tenant, ARN, "app", statement, f"SELECT s{statement}", kind, *map(int, sums), 0, 0)
+            for (hour, window, writer, tenant, statement, kind), sums in self._cells.items()
         ]  # fmt: skip
         self._say()
 
@@ -127,6 +133,8 @@ class Lived:
         early = source.random() < 0.8 if world.shifts and number % 2 else source.random() < 0.2
         hour = source.randrange(last + 1) if not world.shifts else (0 if early else last)
         at = source.random()
+        if world.turns:
+            at = (at + (source.random() < (0.2 if number % 2 else 0.8))) / 2
         median = world.medians_ms[writer] * 1e6 * world.hours[hour]
         overhead = source.lognormvariate(math.log(median), world.sigmas[writer])
         overhead *= 1 + (world.drift - 1) * at
@@ -143,7 +151,8 @@ class Lived:
         net = overhead + 60e6 * is_cold + server_ns
         waited = 1e9 if source.random() < world.waits else 0
         kind = ("cold_" if is_cold else "") + ("workless" if statement == WORKLESS else "work")
-        cell = self._cells[hour, writer, f"t{number:03}", statement, kind]
+        window = int(at * world.windows)
+        cell = self._cells[hour, window, writer, f"t{number:03}", statement, kind]
         amounts = (1, net + waited, waited, (net / 1e3) ** 2, sent, answered)
         for n, amount in enumerate(amounts):
             cell[n] += amount
@@ -182,6 +191,32 @@ class Lived:
 
     def judged(self, method):
         """What lands on the wrong tenant, whether each true share is held, and what is said."""
+        tenants, made = self._divided(method)
+        total, whole = sum(self.truth.values()), sum(one.weight for one in tenants.values())
+        moved, held = 0.0, []
+        for name, ns in self.truth.items():
+            one = tenants[name]
+            moved += abs(one.weight / whole - ns / total) / 2
+            held.append(one.weight_low / whole <= ns / total <= one.weight_high / whole)
+        return moved, held, made
+
+    def charged_more(self, method, of):
+        """The part of the bill that some tenants pay beyond their own.
+
+        Args:
+            method: By which it is divided.
+            of: Whether a tenant, by number, is one of them.
+        """
+        tenants, _ = self._divided(method)
+        total, whole = sum(self.truth.values()), sum(one.weight for one in tenants.values())
+        return sum(
+            tenants[name].weight / whole - ns / total
+            for name, ns in self.truth.items()
+            if of(int(name[1:]))
+        )
+
+    def _divided(self, method):
+        """What each tenant gets, and the estimate."""
         writers = defaultdict(int)
         usage = defaultdict(lambda: SimpleNamespace(calls=0, net_ns=0, duration_ns=0))
         for row in self.rows:
@@ -200,11 +235,4 @@ class Lived:
         )
         metered = sum(one.metered_ns for one in made.hours.values())
         names = [SimpleNamespace(tenant=name, net_ns=0, net_weight=0) for name in self.truth]
-        tenants = made.tenants(dict.fromkeys(made.hours, 1e15 / metered), names)
-        total, whole = sum(self.truth.values()), sum(one.weight for one in tenants.values())
-        moved, held = 0.0, []
-        for name, ns in self.truth.items():
-            one = tenants[name]
-            moved += abs(one.weight / whole - ns / total) / 2
-            held.append(one.weight_low / whole <= ns / total <= one.weight_high / whole)
-        return moved, held, made
+        return made.tenants(dict.fromkeys(made.hours, 1e15 / metered), names), made

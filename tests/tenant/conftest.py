@@ -1,7 +1,8 @@
 """The corpus of statements, read from tests/fixtures/sql, and helpers to ask for their tenants.
 
-A case is its name (`--> name`), what is expected (`--: …`), the summary (`--| …`), values of
-parameters of its own (`--= {"n": 5}`, if any), and the text up to the next case. Expected is what
+A case is its name (`--> name`), what is expected (`--: …`), the summary (`--| …`), settings of its
+own (`--@ {"tenant_columns": ["org_id"]}`, if any), values of parameters of its own (`--= {"n": 5}`,
+if any), and the text up to the next case. Expected is what
 `shown` gives: session steps first, then tenants of the statement (`acme*2 bee`), other sources
 (`comment:acme`), `?` for undecided, `!kind` for misuse, `-` for nothing at all.
 """
@@ -25,7 +26,7 @@ from tenantmetrics.tenant.resolve import Resolver
 FOLDER = Path(__file__).parent.parent / "fixtures" / "sql"
 _CASE = re.compile(
     r"^--> (?P<name>\S+)\n--: (?P<expected>.*)\n--\|(?P<summary>.*)\n"
-    r"(?:--= (?P<values>.*)\n)?(?P<sql>(?:(?!^-->).*\n?)*)",
+    r"(?:--@ (?P<settings>.*)\n)?(?:--= (?P<values>.*)\n)?(?P<sql>(?:(?!^-->).*\n?)*)",
     re.MULTILINE,
 )
 VALUES: dict[str, Any] = {
@@ -49,6 +50,7 @@ class Case(NamedTuple):
     name: str
     expected: str
     summary: str
+    settings: dict[str, Any]
     values: dict[str, Any]
     sql: str
 
@@ -56,9 +58,10 @@ class Case(NamedTuple):
 def corpus() -> Iterator[Case]:
     for path in sorted(FOLDER.glob("*.sql")):
         for found in _CASE.finditer(path.read_text(encoding="utf-8")):
-            name, expected, summary, values, sql = found.groups()
+            name, expected, summary, settings, values, sql = found.groups()
             own = {**VALUES, **json.loads(values or "{}")}
-            yield Case(path.stem, name, expected, summary.strip(), own, sql.rstrip("\n"))
+            set_ = json.loads(settings or "{}")
+            yield Case(path.stem, name, expected, summary.strip(), set_, own, sql.rstrip("\n"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

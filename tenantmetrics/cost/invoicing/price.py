@@ -14,8 +14,8 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from tenantmetrics.cost.allocate import apportion
-from tenantmetrics.cost.conversion import smallest_coin
 from tenantmetrics.cost.invoicing.rules import Lines, Rounding, RoundPer, Rules, Terms, suggestion
+from tenantmetrics.cost.precision import smallest_coin
 from tenantmetrics.cost.statement import Line, LineKind, Statement
 from tenantmetrics.errors import ReportError
 

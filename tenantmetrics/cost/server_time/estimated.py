@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tenantmetrics.cost.engines import OpenLedger
-from tenantmetrics.cost.server_time import sql_cells
+from tenantmetrics.cost.server_time import sql_cells, sql_factors
 from tenantmetrics.cost.server_time.division import divided
 from tenantmetrics.cost.server_time.grouping import FEWEST_GROUPS, groups_of, known_of
 from tenantmetrics.cost.server_time.known import Cell, Kept
@@ -20,7 +20,7 @@ from tenantmetrics.cost.server_time.model import (
     TenantServerTime,
 )
 from tenantmetrics.cost.server_time.notes import notes_on
-from tenantmetrics.cost.server_time.overheads import FAILED, WORK
+from tenantmetrics.cost.server_time.overheads import FAILED, WORK, ClusterOverhead
 from tenantmetrics.cost.server_time.parts import estimate_parts
 from tenantmetrics.cost.server_time.record import Record
 from tenantmetrics.cost.server_time.server import HourKey, ServerLoad
@@ -28,7 +28,7 @@ from tenantmetrics.cost.server_time.sql_words import workless_group
 from tenantmetrics.cost.server_time.wall import of_usage
 from tenantmetrics.cost.statement import Period
 from tenantmetrics.cost.usage import HourUsage, TenantUsage
-from tenantmetrics.servertime import intervals
+from tenantmetrics.servertime import Drift, intervals
 
 __all__ = ["ServerTimeEstimate"]
 
@@ -212,7 +212,7 @@ class ServerTimeEstimate:
             )
         return plain, weighted
 
-    def _scales(self, weights: Mapping[int, float]) -> sql_cells.Scales:
+    def _scales(self, weights: Mapping[int, float]) -> sql_factors.Scales:
         """Units in which all tenants' sums fit into a double."""
         rest = noise = wcalls = wrest = wnoise = 0.0
         for part in self.parts:
@@ -223,28 +223,36 @@ class ServerTimeEstimate:
                 one, weight = self._record.hours[key], weights[key[0]]
                 mean = abs(over.of(key[0], -1, cold=False)) + apart
                 size = math.fsum(sums.bytes_ for sums in one.parts.values())
+                drift = over.drifts.get(key[0], Drift())
+                mean += drift.most_ns
                 most = one.net_ns + one.calls * mean + size * over.slope.ns_a_byte
                 rest, wrest = rest + most, wrest + most * weight
                 wcalls += one.calls * weight
-                noise += one.calls * max(1.0, noisy)
-                wnoise += one.calls * max(1.0, noisy) * weight * weight
-        return sql_cells.Scales(*map(sql_cells.finest, (rest, noise, wcalls, wrest, wnoise)))
+                vary = one.calls * max(1.0, noisy)
+                if drift.spread_ns2:
+                    windows = drift.length_s / one.lengths_s[0]
+                    most = windows * drift.spread_ns2 + drift.untold_ns2
+                    vary *= 1 + one.calls * most / over.whole.variance_ns2
+                noise, wnoise = noise + vary, wnoise + vary * weight * weight
+        return sql_factors.Scales(*map(sql_cells.finest, (rest, noise, wcalls, wrest, wnoise)))
 
     def _cells(
-        self, weights: Mapping[int, float], scales: sql_cells.Scales
+        self, weights: Mapping[int, float], scales: sql_factors.Scales
     ) -> list[tuple[Any, ...]]:
         clusters = {arn: number for number, arn in enumerate(self._record.clusters)}
-        of_cluster: dict[str, sql_cells.OfCluster] = {}
-        of_hour: dict[tuple[int, int], sql_cells.OfHour] = {}
+        of_cluster: dict[str, sql_factors.OfCluster] = {}
+        of_hour: dict[tuple[int, int], sql_factors.OfHour] = {}
         offsets: dict[tuple[int, str], tuple[int, float]] = {}
         for number, part in enumerate(self.parts):
             over, cluster = part.overhead, clusters[part.arn]
-            of_cluster[part.arn] = sql_cells.OfCluster(
+            of_cluster[part.arn] = sql_factors.OfCluster(
                 cluster, round(over.cold_ns), over.slope.ns_a_byte, over.cold_noise
             )
             for key in part.keys:
                 mean = round(over.of(key[0], -1, cold=False))
-                of_hour[key[0], cluster] = sql_cells.OfHour(number, mean, weights[key[0]])
+                of_hour[key[0], cluster] = sql_factors.OfHour(
+                    number, mean, weights[key[0]], _of_drift(over, key[0])
+                )
             for writer, class_number in self._record.classes.items():
                 if class_number in over.offsets or class_number in over.noises:
                     more = round(over.offsets.get(class_number, 0.0))
@@ -275,6 +283,26 @@ class ServerTimeEstimate:
                 no_others=len(of_cluster) == len(clusters),
             )
         )
+
+
+def _of_drift(over: ClusterOverhead, hour: int) -> sql_factors.OfDrift | None:
+    """How the windows of an hour differ, for the query; None where they do not."""
+    drift, usual_ns2 = over.drifts.get(hour), over.whole.variance_ns2
+    if drift is None or usual_ns2 <= 0:
+        return None
+    # Six digits are more than is known of them, and a month of hours has to fit into a query.
+    spread, noise, untold = (
+        float(f"{ns2 / usual_ns2:.6g}")
+        for ns2 in (drift.spread_ns2, drift.noise_ns2, drift.untold_ns2)
+    )
+    return sql_factors.OfDrift(
+        round(over.centers[hour]),
+        spread,
+        noise,
+        untold,
+        drift.length_s,
+        begins=drift.begins,
+    )
 
 
 def _merged(

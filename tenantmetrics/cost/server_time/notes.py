@@ -11,7 +11,13 @@ from tenantmetrics.cost.server_time.overheads import FAILED
 from tenantmetrics.cost.server_time.server import ServerLoad
 from tenantmetrics.cost.server_time.sql_words import FAILED_GROUP
 from tenantmetrics.cost.server_time.works import residues
-from tenantmetrics.servertime import ENOUGH_CALLS, OverheadSource, Verdict
+from tenantmetrics.servertime import (
+    ENOUGH_CALLS,
+    FEWEST_CALLS,
+    LONG_S,
+    OverheadSource,
+    Verdict,
+)
 from tenantmetrics.servertime.load import Z
 from tenantmetrics.sqltext.fingerprint import fingerprint
 
@@ -28,6 +34,8 @@ _WELL_KNOWN = 0.06
 """The part of the overhead from which on an error of it is worth a note."""
 _APART = 0.03
 """The part of the overhead by which calls without work take less, from which on that is noted."""
+_UNMOVED = 0.2
+"""The part of the calls of which it is worth a note that nothing tells how their overhead moved."""
 _UNCOUNTED = 0.2
 """The part of the calls above which executions that the view lacks, or has beyond them, are worth a
 note."""
@@ -51,6 +59,7 @@ def notes_on(
         mine = [part for part in parts if part.arn == arn]
         where = f" of {arn.rpartition(':')[2]}" if len({part.arn for part in parts}) > 1 else ""
         yield from _on_overhead(mine, where)
+        yield from _on_drift(mine, where)
         yield from _on_load(mine, where)
         yield from _on_doubt(mine, where)
         for part in mine:
@@ -104,6 +113,20 @@ def _on_overhead(parts: Sequence[Part], where: str) -> Iterator[str]:
         yield (
             f"server time{where}: large answers cost up to {over.slope.ns_a_byte:.0f} ns a byte on "
             "their way, an upper bound; the server's own numbers would tell it"
+        )
+
+
+def _on_drift(parts: Sequence[Part], where: str) -> Iterator[str]:
+    over = parts[0].overhead
+    if (
+        over.whole.source in {OverheadSource.WORKLESS, OverheadSource.FEW_WORKLESS}
+        and over.unmoved > _UNMOVED
+        and any(part.method is not Method.WALL for part in parts)
+    ):
+        yield (
+            f"server time{where}: {over.unmoved:.0%} of the calls are of hours with fewer than "
+            f"{FEWEST_CALLS} calls without work in {LONG_S // 60} minutes, too few to tell how a "
+            "call's overhead moved within the hour: it is taken for the same all hour long"
         )
 
 

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tenantmetrics import servertime
-from tenantmetrics.servertime import ENOUGH_CALLS, Moments, Overhead, OverheadSource, Slope
+from tenantmetrics.servertime import (
+    ENOUGH_CALLS,
+    Drift,
+    Moments,
+    Overhead,
+    OverheadSource,
+    Slope,
+)
 from tenantmetrics.servertime.slope import Group
 
 __all__ = [
@@ -33,6 +40,10 @@ FAILED = frozenset({"failed", "cold_failed"})
 """Kinds of calls that PostgreSQL ended with an error. They may have worked for long, or not at all,
 so they tell nothing of the overhead. `pg_stat_statements` counts none of them; every other source
 does."""
+
+_DRIFTS = 0.02
+"""The deviation of an hour's stretches, as a part of the overhead, from which on each has its own:
+what is less moves nobody by as much as kinds of calls differ (`MISFIT`)."""
 
 _BEGIN = -1
 """Stands for all operations without work among statements."""
@@ -83,6 +94,9 @@ class ClusterOverhead:
         cold_noise: The variance of a call that does, in units of one that does not.
         slope: What a byte adds.
         hours: Overhead of a call by hour, of the writers without an offset.
+        centers: The mean of an hour's calls without work, the writers' offsets taken off.
+        drifts: How it moves within an hour, of the hours in which it does.
+        unmoved: The part of the calls in hours of which that is not told.
         workless_bytes: Bytes of a call without work.
         workless_ns: The mean of those calls; 0 if there are none.
     """
@@ -96,6 +110,9 @@ class ClusterOverhead:
     cold_noise: float = 1.0
     slope: Slope = field(default_factory=Slope)
     hours: dict[int, float] = field(default_factory=dict)
+    centers: dict[int, float] = field(default_factory=dict)
+    drifts: dict[int, Drift] = field(default_factory=dict)
+    unmoved: float = 0.0
     workless_bytes: float = 0.0
     workless_ns: float = 0.0
 
@@ -110,12 +127,14 @@ class ClusterOverhead:
 def cluster_overhead(
     parts: Mapping[StatementKey, StatementSums],
     workless_hours: Mapping[int, Mapping[int, Moments]],
+    drifts: Mapping[int, Drift] | None = None,
 ) -> ClusterOverhead:
     """Work out a cluster's overhead, without what bytes add.
 
     Args:
         parts: The period's sums.
         workless_hours: Calls without work that opened no connection, by hour and class of writer.
+        drifts: How the overhead moves within an hour, by hour.
     """
     sums: dict[int, dict[int, Moments]] = defaultdict(dict)
     workless_bytes = workless_calls = 0.0
@@ -145,6 +164,11 @@ def cluster_overhead(
             found.noises[writer] = offset.variance_ns2 / found.whole.variance_ns2
     _cold(found, parts)
     _hours(found, workless_hours)
+    found.drifts = {
+        hour: one
+        for hour, one in (drifts or {}).items()
+        if hour in found.centers and one.spread_ns2 > (_DRIFTS * found.whole.mean_ns) ** 2
+    }
     return found
 
 
@@ -237,6 +261,7 @@ def _hours(found: ClusterOverhead, workless_hours: Mapping[int, Mapping[int, Mom
     usual = found.whole._replace(mean_ns=_sum(by_hour.values()).mean_ns)
     for hour, mean in servertime.by_writer(by_hour, usual).items():
         found.hours[hour] = found.whole.mean_ns + mean.mean_ns - usual.mean_ns
+        found.centers[hour] = by_hour[hour].mean_ns
 
 
 def add_slope(

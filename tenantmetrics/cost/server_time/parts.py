@@ -93,7 +93,8 @@ def estimate_parts(
         for (of, _), number in numbers.items():
             for key, known in segments[number].parts.items() if of == arn else ():
                 sums[key] = sums.get(key, StatementSums()).plus(known)
-        overheads[arn] = cluster_overhead(sums, record.workless_hours(arn))
+        overheads[arn] = cluster_overhead(sums, record.workless_hours(arn), record.drifts(arn))
+        overheads[arn].unmoved = record.unmoved(arn)
         add_slope(overheads[arn], sums, None)
     parts = [
         Part(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,9 +13,22 @@ from tenantmetrics.cost.server_time.overheads import FAILED, WORK, StatementKey,
 from tenantmetrics.cost.server_time.server import HourKey
 from tenantmetrics.cost.server_time.sql_words import FAILED_GROUP
 from tenantmetrics.cost.statement import Period
-from tenantmetrics.servertime import ENOUGH_CALLS, Moments
+from tenantmetrics.servertime import (
+    ENOUGH_CALLS,
+    FEWEST_CALLS,
+    LONG_S,
+    Drift,
+    Moments,
+    Stretches,
+    drift,
+)
 
 __all__ = ["HourRecord", "Record", "Segment"]
+
+_SUMS = 5
+"""Columns of sums in the query's rows, before those on windows."""
+_STRETCHES = 3
+"""Columns on stretches of one length."""
 
 
 @dataclass(slots=True)
@@ -26,11 +39,18 @@ class HourRecord:
         parts: Sums by class of writer and kind.
         first_s: Start of the first window.
         last_s: End of the last one.
+        windows: Its windows, by class of writer and kind, of calls without work that opened no
+            connection.
+        longer: The same of its stretches of `LONG_S`.
+        lengths_s: The windows' shortest and longest length.
     """
 
     parts: dict[tuple[int, str], StatementSums] = field(default_factory=dict)
     first_s: int = 0
     last_s: int = 0
+    windows: dict[tuple[int, str], Stretches] = field(default_factory=dict)
+    longer: dict[tuple[int, str], Stretches] = field(default_factory=dict)
+    lengths_s: tuple[int, int] = (0, 0)
 
     @property
     def calls(self) -> float:
@@ -102,17 +122,27 @@ class Record:
                 self.classes[writer] = len(self.classes) + 1
         self.hours: dict[HourKey, HourRecord] = {}
         self.whole: dict[str, Segment] = {}
-        for hour, arn, number, fingerprint, kind, *sums, first_s, last_s in _in_order(
+        for hour, arn, number, fingerprint, kind, *columns in _in_order(
             ledger.rows(sql.record(period, self.classes)), keys=5
         ):
+            sums, more = columns[:_SUMS], columns[_SUMS:]
             if hour is None or hour == "":
                 self.whole.setdefault(arn, Segment()).add(number, fingerprint, kind, sums)
                 continue
-            key = (int(hour), arn)
-            known = self.hours.setdefault(key, HourRecord(first_s=int(first_s)))
-            known.parts[int(number), kind] = _statement(sums)
-            known.first_s = min(known.first_s, int(first_s))
-            known.last_s = max(known.last_s, int(last_s))
+            of = (int(number), kind)
+            first_s, last_s, shortest_s, longest_s, *windows = map(int, more)
+            known = self.hours.setdefault(
+                (int(hour), arn), HourRecord(first_s=first_s, lengths_s=(shortest_s, longest_s))
+            )
+            known.parts[of] = _statement(sums)
+            known.first_s = min(known.first_s, first_s)
+            known.last_s = max(known.last_s, last_s)
+            shortest, longest = known.lengths_s
+            known.lengths_s = min(shortest, shortest_s), max(longest, longest_s)
+            if windows[0]:
+                moments = known.parts[of].moments
+                known.windows[of] = _stretches(moments, windows[:_STRETCHES])
+                known.longer[of] = _stretches(moments, windows[_STRETCHES:])
 
     @property
     def clusters(self) -> list[str]:
@@ -161,23 +191,64 @@ class Record:
         """The tenants of the period."""
         return sorted(name for (name,) in self._ledger.rows(sql.tenant_names(self._period)))
 
-    def workless_hours(self, arn: str) -> dict[int, dict[int, Moments]]:
-        """Warm calls without work of a cluster, by hour and class of writer.
+    def drifts(self, arn: str) -> dict[int, Drift]:
+        """How a cluster's overhead differs from window to window, by hour.
 
-        Of statements where there are enough, else of operations such as BEGIN too.
+        Hours of windows of several lengths are left out: one may lie within another.
         """
+        kinds = self._without_work(arn)
+        found = {}
+        for (hour, of), known in sorted(self.hours.items()):
+            shortest_s, longest_s = known.lengths_s
+            if of == arn and shortest_s == longest_s:
+                windows, longer = (
+                    [one for (_, kind), one in sorted(stretches.items()) if kind in kinds]
+                    for stretches in (known.windows, known.longer)
+                )
+                one = drift(windows, longer if shortest_s < LONG_S else ())
+                found[hour] = one._replace(
+                    length_s=one.length_s or shortest_s, begins=len(kinds) > 1
+                )
+        return found
+
+    def unmoved(self, arn: str) -> float:
+        """The part of a cluster's calls in hours of which it is not told how the overhead moves.
+
+        Those of several stretches whose calls without work are too few.
+        """
+        kinds = self._without_work(arn)
+        every = untold = 0.0
+        for (_, of), known in self.hours.items():
+            if of == arn:
+                calls = sum(
+                    sums.moments.calls for (_, kind), sums in known.parts.items() if kind in kinds
+                )
+                stretches = (known.last_s - known.first_s) / LONG_S
+                every += known.calls
+                untold += known.calls * (calls < FEWEST_CALLS * stretches > FEWEST_CALLS)
+        return untold / every if every else 0.0
+
+    def _without_work(self, arn: str) -> frozenset[str]:
+        """Kinds of calls that tell a cluster's overhead."""
         calls = sum(
             sums.moments.calls
             for (_, of), known in self.hours.items()
             for (_, kind), sums in known.parts.items()
             if of == arn and kind == "workless"
         )
-        begins = calls < ENOUGH_CALLS
+        return frozenset({"workless"} if calls >= ENOUGH_CALLS else {"workless", "begin"})
+
+    def workless_hours(self, arn: str) -> dict[int, dict[int, Moments]]:
+        """Warm calls without work of a cluster, by hour and class of writer.
+
+        Of statements where there are enough, else of operations such as BEGIN too.
+        """
+        kinds = self._without_work(arn)
         return {
             hour: {
                 number: sums.moments
                 for (number, kind), sums in known.parts.items()
-                if kind == "workless" or (begins and kind == "begin")
+                if kind in kinds
             }
             for (hour, of), known in sorted(self.hours.items())
             if of == arn
@@ -192,3 +263,8 @@ def _in_order(rows: Iterable[tuple[Any, ...]], keys: int) -> list[tuple[Any, ...
 def _statement(sums: list[object]) -> StatementSums:
     calls, net_ns, us2, size, *more = (int(str(text)) for text in sums)
     return StatementSums(Moments(calls, net_ns, us2), size, more[0] if more else 0)
+
+
+def _stretches(moments: Moments, columns: Sequence[int]) -> Stretches:
+    number, calls2, means_us2 = columns
+    return Stretches(number, calls2, means_us2, moments)

@@ -14,28 +14,66 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tenantmetrics.cost.queries import HOUR, STATEMENT_TOTALS, within
-from tenantmetrics.cost.server_time.sql_words import KIND, REACHED, text
+from tenantmetrics.cost.server_time.sql_words import KIND, REACHED, WARM_WORKLESS, double, text
 from tenantmetrics.cost.statement import Period
+from tenantmetrics.servertime import LONG_S
 
 __all__ = ["failed", "record", "statements", "summaries", "tenant_names"]
 
 
 def record(period: Period, classes: Mapping[str, int]) -> str:
-    """Hour, cluster, class of writer, fingerprint, kind; sums; the first and the last second.
+    """Hour, cluster, class of writer, fingerprint, kind; sums; what is known of the windows.
 
     By hour with no fingerprint, and by fingerprint with no hour, in one scan. The sums are calls,
-    net, its squares, bytes, and rows written.
+    net, its squares, bytes, and rows written. Of the windows: the first and the last second, the
+    shortest and the longest, seconds; and by hour, of calls without work, how many windows have
+    them, and two sums over these: the square of calls, and that of net by calls, microseconds²;
+    and the same three of stretches of `LONG_S`.
 
     Args:
         period: What to sum.
         classes: Writers with a class of their own; all others are of class 0.
     """
+    keys = "hour, arn, class, fingerprint, kind"
+    kept = "min(first_s) AS first_s, max(last_s) AS last_s"
+    lengths = "min(shortest_s) AS shortest_s, max(longest_s) AS longest_s"
     return f"""
-SELECT hour, arn, class, fingerprint, kind, {_SUMS},
-       CAST(floor(min(first_s)) AS BIGINT) AS first_s, CAST(floor(max(last_s)) AS BIGINT) AS last_s
-FROM ({_by_window(period, classes)}) AS whole
-GROUP BY GROUPING SETS ((hour, arn, class, kind), (arn, class, fingerprint, kind))
+SELECT {keys}, {_SUMS}, CAST(floor(min(first_s)) AS BIGINT) AS first_s,
+       CAST(floor(max(last_s)) AS BIGINT) AS last_s, {lengths},
+       {_stretches("windows", nested=True)}, {_stretches("longer")}
+FROM (
+  SELECT {keys}, longer, {_SUMS}, {kept}, {lengths}, {_stretches("windows")}
+  FROM (
+    SELECT {keys}, started AS windows, floor(started / {LONG_S}) AS longer, {_SUMS}, {kept},
+           min(window_s) AS shortest_s, max(window_s) AS longest_s
+    FROM ({_by_window(period, classes)}) AS whole
+    GROUP BY GROUPING SETS ((hour, arn, class, kind, started), (arn, class, fingerprint, kind))
+  ) AS by_window GROUP BY {keys}, longer
+) AS by_longer GROUP BY {keys}
 """  # noqa: S608 - numbers of ours
+
+
+def _stretches(name: str, *, nested: bool = False) -> str:
+    """How many stretches have calls, and the sums over them; those of calls without work by hour.
+
+    Args:
+        name: The column that is NULL where there is nothing to tell apart.
+        nested: They are summed up already.
+    """
+    us = f"(CAST(net_ns AS DOUBLE) / {double(1000.0)})"
+    calls = "CAST(calls AS DOUBLE)"
+    squares = {
+        name: "1",
+        f"{name}_calls2": f"CAST(floor({calls} * {calls}) AS BIGINT)",
+        f"{name}_us2": f"CAST(floor({us} * {us} / {calls}) AS BIGINT)",
+    }
+    there = f"hour IS NOT NULL AND {name} IS NOT NULL AND calls > 0"
+    return ", ".join(
+        f"sum({column}) AS {column}"
+        if nested
+        else f"sum(CASE WHEN {there} THEN {of} ELSE 0 END) AS {column}"
+        for column, of in squares.items()
+    )
 
 
 def statements(
@@ -76,7 +114,8 @@ def _by_window(period: Period, classes: Mapping[str, int]) -> str:
     return f"""
   SELECT {HOUR} AS hour, resource_arn AS arn, COALESCE(class, 0) AS class, fingerprint,
          {KIND} AS kind, calls, net_ns, us2, bytes, rows_written,
-         epoch(window_start) AS first_s, epoch(window_start) + window_s AS last_s
+         epoch(window_start) AS first_s, epoch(window_start) + window_s AS last_s, window_s,
+         CASE WHEN {WARM_WORKLESS} THEN epoch(window_start) END AS started
   FROM {STATEMENT_TOTALS}
   LEFT JOIN (VALUES {", ".join(rows) or "('', 0)"}) AS classes(of_writer, class)
     ON classes.of_writer = {STATEMENT_TOTALS}.writer

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
-from tenantmetrics.cost.by_hour import joined
-from tenantmetrics.cost.queries import within
+from tenantmetrics.cost.queries import STATEMENTS, within
+from tenantmetrics.cost.server_time.sql_factors import (
+    OfCluster,
+    OfHour,
+    Scales,
+    of_clusters,
+    of_writers,
+    with_factors,
+)
 from tenantmetrics.cost.server_time.sql_words import (
     BEGIN_GROUP,
     BYTES,
@@ -26,58 +32,10 @@ from tenantmetrics.cost.server_time.sql_words import (
 )
 from tenantmetrics.cost.statement import Period
 
-__all__ = ["OfCluster", "OfHour", "Scales", "cells", "finest"]
+__all__ = ["cells", "finest"]
 
 _FINEST = 20
 """No unit is finer than a millionth: of a nanosecond, of a call."""
-
-
-class OfCluster(NamedTuple):
-    """What holds for a cluster's calls of the whole period.
-
-    Attributes:
-        number: The cluster's number.
-        cold_ns: What opening a connection adds to a call.
-        byte_ns: Overhead of a byte.
-        cold_noise: The variance of a call that opens one, in units of one that does not.
-    """
-
-    number: int
-    cold_ns: int
-    byte_ns: float
-    cold_noise: float
-
-
-class OfHour(NamedTuple):
-    """What holds for a cluster's calls of one hour.
-
-    Attributes:
-        segment: A number of what hours and clusters have in common.
-        overhead_ns: Overhead of a call that opens no connection.
-        weight: What a nanosecond weighs, 0 to 1.
-    """
-
-    segment: int
-    overhead_ns: int
-    weight: float
-
-
-class Scales(NamedTuple):
-    """What sums are multiplied by before they are cut to whole numbers; powers of two.
-
-    Attributes:
-        rest: Of residues.
-        noise: Of variances.
-        weighted_calls: Of weighted calls.
-        weighted_rest: Of weighted residues.
-        weighted_noise: Of weighted variances.
-    """
-
-    rest: float
-    noise: float
-    weighted_calls: float
-    weighted_rest: float
-    weighted_noise: float
 
 
 def finest(bound: float) -> float:
@@ -134,18 +92,8 @@ def cells(
         no_others: The period has calls of these clusters only: where it is one, a long string need
             not be compared for each of millions of rows.
     """
-    numbers, join_clusters, of_one = _of_clusters(clusters)
+    numbers, _, of_one = of_clusters(clusters, STATEMENTS)
     number, cold_ns, byte_ns, more_noise = numbers
-    more = f" AND by_hour.of_cluster = {number}" if join_clusters else ""
-    with_hours = joined(
-        f"statements{join_clusters}",
-        {"of_cluster": "BIGINT", "segment": "BIGINT", "overhead_ns": "DOUBLE", "weight": "DOUBLE"},
-        (
-            (hour, of, of_hour.segment, of_hour.overhead_ns, of_hour.weight)
-            for (hour, of), of_hour in hours.items()
-        ),
-        more,
-    )
     named = [f"({statement}, {group})" for statement, group in groups.items()]
     cold = f"CASE WHEN {COLD} THEN 1 ELSE 0 END"
     group = (
@@ -157,8 +105,9 @@ def cells(
     overhead = "overhead_ns"
     if any(cluster.cold_ns for cluster in clusters.values()):
         overhead += f" + {cold_ns} * {cold}"
-    more_ns, noises, join_offsets = _of_writers(offsets, number)
+    more_ns, noises, join_offsets = of_writers(offsets, number, STATEMENTS)
     overhead += more_ns
+    rows, more_noises = with_factors(period, clusters, hours, offsets)
     if any(cluster.cold_noise != 1.0 for cluster in clusters.values()):
         noises.append(f"({double(1.0)} + {more_noise} * {cold})")
     # In doubles, which hold whole numbers up to 2^53 ns, 104 days: BIGINT is checked for overflow
@@ -173,6 +122,7 @@ def cells(
     is_whole = period.start_s % 3600 == 0 == period.end_s % 3600
     conditions = ["" if no_others else of_one, "" if is_whole else within(period)]
     where = "  WHERE " + " AND ".join(filter(None, conditions)) if any(conditions) else ""
+    noises += more_noises
     noise = " * ".join(["CAST(calls AS DOUBLE)", *noises])
     noise_sum = f"sum(floor(noise * {double(scales.noise)}))"
     if not noises and scales.noise >= 1:
@@ -207,7 +157,7 @@ def cells(
          weight * {double(scales.weighted_rest)} AS rest_weight,
          weight * weight * {double(scales.weighted_noise)} AS noise_weight,
          {rest} AS rest_ns, {noise} AS noise{kept_rows}
-  FROM {with_hours}
+  FROM {rows}
 {join_parts}{join_offsets}{join_classes}
 {where}
 """  # noqa: S608 - numbers of ours
@@ -261,51 +211,3 @@ def _of_segments(hours: Iterable[OfHour]) -> tuple[str, str]:
     """The segment as a column, and as a key of groups: of one, no row need be told which it is."""
     numbers = {hour.segment for hour in hours}
     return (f"{numbers.pop()} AS segment", "") if len(numbers) == 1 else ("segment", "segment, ")
-
-
-def _of_writers(
-    offsets: Mapping[tuple[int, str], tuple[int, float]], number: str
-) -> tuple[str, list[str], str]:
-    """What writers' calls cost more, how much more they vary, as SQL, and the join that has it."""
-    extra = [
-        f"({of}, {text(writer)}, {ns}, '{noise!r}')"
-        for (of, writer), (ns, noise) in offsets.items()
-        # A writer as all others are needs no row, and where all are, no join on its name.
-        if ns or noise != 1.0
-    ]
-    if not extra:
-        return "", [], ""
-    join = f"""
-  LEFT JOIN (
-    SELECT in_cluster, of_writer, more_ns, CAST(own_noise AS DOUBLE) AS own_noise
-    FROM (VALUES {", ".join(extra)}) AS given(in_cluster, of_writer, more_ns, own_noise)
-  ) AS offsets
-    ON offsets.in_cluster = {number} AND offsets.of_writer = statements.writer
-"""  # noqa: S608 - numbers of ours
-    return " + COALESCE(more_ns, 0)", [f"COALESCE(own_noise, {double(1.0)})"], join
-
-
-def _of_clusters(clusters: Mapping[str, OfCluster]) -> tuple[tuple[str, ...], str, str]:
-    """A cluster's numbers as SQL, the join that they need, and the condition.
-
-    Most ledgers are of one cluster. Its numbers are constants, and a join on a long string for
-    each of millions of rows is saved.
-    """
-    if len(clusters) == 1:
-        ((arn, one),) = clusters.items()
-        numbers = (
-            str(one.number),
-            str(one.cold_ns),
-            double(one.byte_ns),
-            double(one.cold_noise - 1),
-        )
-        return numbers, "", f"resource_arn = {text(arn)}"
-    arns = (
-        f"({text(arn)}, {cluster.number}, {cluster.cold_ns}, {double(cluster.byte_ns)}, "
-        f"{double(cluster.cold_noise - 1)})"
-        for arn, cluster in clusters.items()
-    )
-    join = f"""
-  JOIN (VALUES {", ".join(arns)}) AS clusters(arn, number, cold_ns, byte_ns, more_noise)
-    ON clusters.arn = statements.resource_arn"""
-    return ("clusters.number", "cold_ns", "byte_ns", "more_noise"), join, ""

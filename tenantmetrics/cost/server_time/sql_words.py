@@ -15,6 +15,7 @@ __all__ = [
     "OPERATIONS",
     "REACHED",
     "REST_GROUP",
+    "WARM_WORKLESS",
     "WORKLESS",
     "WORKLESS_GROUP",
     "double",
@@ -42,6 +43,7 @@ KIND = (
     f"WHEN kind = 'cold_workless' AND fingerprint IN ({OPERATIONS}) THEN 'cold_begin' "
     "ELSE kind END"
 )
+WARM_WORKLESS = "kind = 'workless'"
 WORKLESS = "(kind = 'workless' OR kind = 'cold_workless')"
 FAILED = "(kind = 'failed' OR kind = 'cold_failed')"
 COLD = "(kind = 'cold_work' OR kind = 'cold_workless' OR kind = 'cold_failed')"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+from tenantmetrics.buckets import unlisted
 from tenantmetrics.config import Config
 from tenantmetrics.errors import ConfigError, MissingExtraError
 from tenantmetrics.export.base import Exporter
@@ -28,6 +29,8 @@ def _refuse_malformed(rest: str) -> None:
         raise ConfigError("needs a folder: write ledger:/var/lib/tenantmetrics")
     if not _on_s3(rest) and ("://" in rest or rest.lower().startswith("s3:")):
         raise ConfigError("is not a folder: write ledger:FOLDER or ledger:s3://BUCKET/PREFIX")
+    if words := unlisted(rest):
+        raise ConfigError(words)
 
 
 def _make(rest: str, config: Config) -> Exporter:

@@ -8,7 +8,7 @@ decimals. The others take the currency's smallest coin.
 
 from __future__ import annotations
 
-from tenantmetrics.cost.conversion import smallest_coin
+from tenantmetrics.cost.precision import smallest_coin
 from tenantmetrics.errors import ReportError
 from tenantmetrics.report.invoices.records import Unit
 

@@ -14,12 +14,13 @@ from decimal import Decimal
 from functools import cached_property
 
 from tenantmetrics.cost.allocate import apportion
-from tenantmetrics.cost.conversion import smallest_coin
 from tenantmetrics.cost.invoicing.price import invoices
 from tenantmetrics.cost.invoicing.rules import Rules, suggestion
+from tenantmetrics.cost.precision import says_enough, smallest_coin, steps
 from tenantmetrics.cost.statement import Line, LineKind, Statement
 from tenantmetrics.cost.top_statements import OTHER_STATEMENTS, TopStatement
 from tenantmetrics.errors import ReportError
+from tenantmetrics.report.coins import decimals_note
 from tenantmetrics.report.tenant_statement.model import Month, Part, TenantStatement
 from tenantmetrics.report.tenant_statement.others import Others
 from tenantmetrics.report.work import METHOD_TITLES
@@ -175,14 +176,16 @@ class Statements:
         }
 
     def _quantum_of(self, line: Line, quantum: Decimal) -> Decimal:
-        """What a tenant's amounts are shown in: coins, where it has any.
+        """What a tenant's amounts are shown in: coins, where its own say enough in them.
 
-        An estimate is in millionths where no tenant has coins; that others have none tells of them.
+        More decimals because of what others cost would tell of them.
         """
         if self._rules is not None:
             return max(self._coin, self._rules.round_to or Decimal(0))
-        coin = smallest_coin(self._statement.currency)
-        return quantum if quantum >= coin or not any(apportion(line.amounts, coin)) else coin
+        for coarser in steps(smallest_coin(self._statement.currency)):
+            if coarser > quantum and says_enough([line.total], coarser):
+                return coarser
+        return quantum
 
     def _shown(self, line: Line, quantum: Decimal) -> Sequence[Decimal]:
         shown = self._quantum_of(line, quantum)
@@ -227,11 +230,8 @@ def _caveats(statement: Statement, quantum: Decimal) -> tuple[str, ...]:
         caveats.append(f"Draft: {'the figures may still change' if over else _NOT_OVER}.")
     if statement.estimate:
         caveats.append("Estimate at list prices, not of a bill.")
-    if quantum < smallest_coin(statement.currency):
-        caveats.append(
-            f"Amounts are in millionths of a {statement.currency}: in its smallest coin each would "
-            "be zero."
-        )
+    if words := decimals_note(quantum, statement.currency):
+        caveats.append(words)
     return tuple(caveats)
 
 

@@ -30,6 +30,9 @@ _MAX_CHAIN = 8
 """Foreign keys that are followed from a column; the keys of keys end long before."""
 _ENTRIES = frozenset({"tenant", "shared", "guarded", "columns", "keys", "foreign_keys"})
 
+_SYSTEM_COLUMNS = frozenset({"ctid", "tableoid", "xmin", "xmax", "cmin", "cmax"})
+"""Every table has them, and no list of columns names them."""
+
 Root = tuple[str, str]
 """Table and column of a key that a column's values are."""
 
@@ -52,7 +55,8 @@ class TableFacts:
         tenant: Its tenant column; empty for none.
         shared: Its rows are everybody's: reading them is no tenant's business.
         guarded: Row-level security holds whoever connects.
-        columns: All its columns.
+        columns: Its columns.
+        complete: They are all that it has.
         keys: Columns that are unique together, by the name of their constraint or index.
         foreign_keys: Its foreign keys.
         roots: Of each column the keys whose values it has, filled once all tables are known.
@@ -65,7 +69,16 @@ class TableFacts:
     columns: frozenset[str]
     keys: Mapping[str, tuple[str, ...]]
     foreign_keys: tuple[ForeignKey, ...]
+    complete: bool = False
     roots: dict[str, frozenset[Root]] = field(default_factory=dict)
+
+    def may_have(self, column: str) -> bool:
+        """Whether a column without a table's name may be this one's.
+
+        Args:
+            column: In lower case.
+        """
+        return not self.complete or column in self.columns or column in _SYSTEM_COLUMNS
 
     def in_part(self, column: str) -> bool:
         """Whether a column is a key only together with others, as in `(tenant_id, id)`."""
@@ -198,6 +211,7 @@ def _table(name: str, entry: Mapping[str, Any]) -> TableFacts:
         frozenset(spoken),
         keys,
         foreign,
+        complete=bool(entry.get("columns")),
     )
 
 

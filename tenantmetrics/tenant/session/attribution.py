@@ -25,6 +25,7 @@ from tenantmetrics.records import (
     Claims,
     Misuse,
     SessionKind,
+    SessionVerb,
     Source,
     Transition,
 )
@@ -253,9 +254,8 @@ class Attributor:
         claims = call.claims
         # Calls from before the SET, calls that set, and calls without SQL go to the tenant of the
         # transaction. Other statements go to the tenant that the session holds at that moment.
-        without_sql = bool(claims.session) or (
-            call.transition is not Transition.NONE and not claims.summary
-        )
+        sets = any(step.verb is not SessionVerb.EXECUTE for step in claims.session)
+        without_sql = sets or (call.transition is not Transition.NONE and not claims.summary)
         tenant: str | None = None
         if self._asks_session:
             whole = held or without_sql

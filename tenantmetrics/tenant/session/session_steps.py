@@ -7,18 +7,37 @@ from collections.abc import Iterable
 
 from tenantmetrics.records import SessionStep, SessionVerb
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.session.session_variables import ROLE, SEARCH_PATH
+from tenantmetrics.tenant.session.session_variables import (
+    AUTHORIZATION,
+    NOBODY,
+    ROLE,
+    SEARCH_PATH,
+)
 from tenantmetrics.tenant.sql.budget import TooMuchWorkError
 from tenantmetrics.tenant.sql.operands import Operand, Values
 from tenantmetrics.tenant.sql.plan import StepPlan
 
 __all__ = ["steps_of"]
 
-_NAMED_BY_PATTERN = frozenset({ROLE, SEARCH_PATH})
+_NAMED_BY_PATTERN = frozenset({ROLE, AUTHORIZATION, SEARCH_PATH})
 _PROGRAM_NAME = "application_name"
 _STEPS = 10
 """Of a session step, 2 µs."""
-_SETS = re.compile(r"\bset_config\b|\bset\s+(?:local\s+|session\s+)?[\w\"]+\.|\bexecute\b")
+_SETS = re.compile(
+    r"\bset_config\b|\bexecute\b|\breset\b|\bdiscard\b|\bpg_settings\b|\bset\s+"
+    r"(?:(?:local|session)\s+)*+\"?(?:role|search_path|schema|(?:session_)?authorization|\w+\"?\s*\.)"
+)
+_ANY = re.compile(
+    r"\b(?:execute|discard|pg_settings|reset\s+all)\b"
+    r"|\bset_config\b(?!\"?\s*\(\s*'[\w.]+'\s*,)"
+)
+"""What sets other variables than those that are mentioned."""
+_MENTIONS = {
+    ROLE: re.compile(r"\brole\b|authorization\b"),
+    AUTHORIZATION: re.compile(r"authorization\b"),
+    SEARCH_PATH: re.compile(r"\bsearch_path\b|\bschema\b"),
+}
+_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
 
 
 def steps_of(
@@ -32,22 +51,38 @@ def steps_of(
     set it for the session, to their own name.
     """
     found: list[SessionStep] = []
+    of_unordered: list[str] = []
     for plan in plans:
-        verb = plan.verb
         values.budget.left -= _STEPS
-        if plan.body is not None:
-            found += _may_set(_text(plan.body, values), vocabulary)
-            continue
-        if verb is not SessionVerb.SET and verb is not SessionVerb.RESET:
-            found.append(SessionStep(verb, plan.name if isinstance(plan.name, str) else ""))
-            continue
-        name = _text(plan.name, values) if isinstance(plan.name, Operand) else plan.name
-        name = (name or "").lower()
-        if name in _NAMED_BY_PATTERN or name in vocabulary.variables or name in vocabulary.setters:
-            step = _step(plan, name, values, vocabulary)
-            if step is not None:
-                found.append(step)
+        steps = _steps(plan, values, vocabulary)
+        found += steps
+        if plan.unordered:
+            of_unordered += {step.name for step in steps}
+    if of_unordered:
+        # Set twice, and nobody knows which comes last.
+        twice = {name for name in of_unordered if of_unordered.count(name) > 1}
+        found += [SessionStep(SessionVerb.SET, name) for name in sorted(twice)]
     return tuple(found)
+
+
+def _steps(plan: StepPlan, values: Values, vocabulary: Vocabulary) -> list[SessionStep]:
+    verb = plan.verb
+    if plan.body is not None:
+        return _may_set(_text(plan.body, values), vocabulary)
+    if verb is not SessionVerb.SET and verb is not SessionVerb.RESET:
+        other = plan.name if isinstance(plan.name, str) else ""
+        return [SessionStep(verb, other, None, plan.local is True)]
+    name = _text(plan.name, values) if isinstance(plan.name, Operand) else plan.name
+    name = (name or "").lower()
+    known = name in vocabulary.variables or name in vocabulary.setters
+    if not known and name not in _NAMED_BY_PATTERN:
+        return []
+    step = _step(plan, name, values, vocabulary)
+    if step is None:
+        return []
+    # The role of a new authorization is in use from now on.
+    role = SessionStep(SessionVerb.RESET, ROLE, None, step.local)
+    return [role, step] if name == AUTHORIZATION else [step]
 
 
 def _text(operand: Operand, values: Values) -> str | None:
@@ -69,10 +104,14 @@ def _tenants(operand: Operand, values: Values) -> tuple[str, ...] | None:
 def _may_set(body: str | None, vocabulary: Vocabulary) -> list[SessionStep]:
     """What a DO block may set: the variables that it mentions, to a tenant that is not known."""
     text = (body or "").lower()
-    if body is not None and _SETS.search(text) is None:
+    # What looks like a comment may stand in a literal.
+    if body is not None and not (_SETS.search(text) or _SETS.search(_COMMENT.sub(" ", text))):
         return []
     names = [name for name in sorted(vocabulary.variables) if name != _PROGRAM_NAME]
     mentioned = [name for name in names if name in text]
+    mentioned += [name for name, pattern in _MENTIONS.items() if pattern.search(text)]
+    if body is not None and (_ANY.search(text) or _ANY.search(_COMMENT.sub(" ", text))):
+        mentioned, names = [], [*names, *_MENTIONS]
     # One that mentions none puts the name together.
     return [SessionStep(SessionVerb.SET, name, None, False) for name in mentioned or names]
 
@@ -89,7 +128,10 @@ def _step(plan: StepPlan, name: str, values: Values, vocabulary: Vocabulary) -> 
         text = _text(plan.value, values) if plan.value is not None else None
         if text is None:
             return SessionStep(SessionVerb.SET, name, None, local)
-        tenant = vocabulary.of_role(text) if name == ROLE else vocabulary.of_search_path(text)
+        of_path = name == SEARCH_PATH
+        tenant = vocabulary.of_search_path(text) if of_path else vocabulary.of_role(text)
+        if name == ROLE and tenant is None and text.lower() != "none":
+            return SessionStep(SessionVerb.RESET, name, NOBODY, local)
     else:
         tenants = _tenants(plan.value, values) if plan.value is not None else None
         if tenants is None:

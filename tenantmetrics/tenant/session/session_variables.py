@@ -8,23 +8,35 @@ that succeeded may be applied: a SET that failed set nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import and_
 
 from tenantmetrics.records import Misuse, SessionStep, SessionVerb
 
-__all__ = ["ROLE", "SEARCH_PATH", "WEAK_VARIABLES", "Session"]
+__all__ = ["AUTHORIZATION", "NOBODY", "ROLE", "SEARCH_PATH", "WEAK_VARIABLES", "Session"]
 
 ROLE = "role"
+AUTHORIZATION = "session_authorization"
+"""Whose role holds where no other is set."""
 SEARCH_PATH = "search_path"
-WEAK_VARIABLES = frozenset({"application_name", ROLE, SEARCH_PATH})
+NOBODY = "\0"
+"""The role in use is no tenant's: the session's own, if it is one's, is not asked."""
+WEAK_VARIABLES = frozenset({"application_name", ROLE, AUTHORIZATION, SEARCH_PATH})
 """They carry a tenant beside their own purpose: believed after every other variable, and no
 conflict where they spell the tenant in another way."""
 
+_KEPT = frozenset({ROLE, AUTHORIZATION})
+"""What RESET ALL leaves as it is."""
+_NONE = frozenset({None, "", NOBODY})
 _MAX_SAVEPOINTS = 1_000
 """Bounds one transaction's memory; the oldest savepoints are forgotten first."""
 
+_MAX_PREPARED = 1_000
+"""Names of prepared statements that are remembered to set nothing."""
+
 _Values = dict[str, tuple[str | None, bool, str | None]]
-"""Variable → the tenant it holds, whether LOCAL, and then what it holds again after the end."""
+"""Variable → the tenant it holds, whether LOCAL, and then what it holds again after the end. None
+is a tenant that is not known, the empty text is none."""
 
 
 @lru_cache(maxsize=64)
@@ -33,7 +45,17 @@ def _in_order(variables: tuple[str, ...]) -> tuple[str, ...]:
     ordered = [name.lower() for name in variables]
     strong = [name for name in ordered if name not in WEAK_VARIABLES]
     weak = [name for name in ordered if name in WEAK_VARIABLES]
-    return tuple(dict.fromkeys([*strong, *weak, ROLE, SEARCH_PATH]))
+    return tuple(dict.fromkeys([*strong, *weak, ROLE, AUTHORIZATION, SEARCH_PATH]))
+
+
+def _same(one: _Values, other: _Values) -> _Values:
+    """What both hold; a variable that differs is not known."""
+    if one == other:
+        return one
+    return {
+        name: one[name] if one.get(name) == other.get(name) else (None, False, None)
+        for name in {**one, **other}
+    }
 
 
 class Session:
@@ -47,6 +69,8 @@ class Session:
 
     __slots__ = (
         "_committed",
+        "_harmless",
+        "_later",
         "_order",
         "_savepoints",
         "_stays",
@@ -61,6 +85,10 @@ class Session:
         self._values: _Values = {}
         self._committed: _Values = {}
         self._savepoints: list[tuple[str, _Values]] = []
+        self._harmless: frozenset[str] = frozenset()
+        """What was prepared and sets nothing."""
+        self._later = False
+        """A cursor was declared that may set something when it is read, at COMMIT at the latest."""
         self.in_transaction = False
         """Whether the last applied call left a transaction open."""
         self.named_in_call: str | None = None
@@ -72,6 +100,7 @@ class Session:
         other._order = self._order
         other._values, other._committed = self._values, self._committed
         other._savepoints = list(self._savepoints)
+        other._harmless, other._later = self._harmless, self._later
         return other
 
     def current(self) -> str | None:
@@ -81,9 +110,44 @@ class Session:
             return None
         for name in self._order:
             held = values.get(name)
-            if held is not None and held[0] is not None:
-                return held[0]
+            if held is None or held[0] == "" or held[0] == NOBODY:
+                continue
+            if name == AUTHORIZATION and ROLE in values and values[ROLE][0] == NOBODY:
+                continue
+            # One that is not known may hold a tenant: those behind it are not asked.
+            return held[0]
         return None
+
+    def forget(self) -> None:
+        """Nothing is known any longer, nor what the transaction goes back to."""
+        self._values = self._committed = dict.fromkeys(self._order, (None, False, None))
+        self._savepoints.clear()
+
+    def keep_common(self, sessions: Iterable[Session]) -> None:
+        """Keep what all of several sessions hold, one of which this is.
+
+        Args:
+            sessions: What it may be; with the same variables.
+        """
+        values, committed, savepoints, harmless, later = zip(
+            *(session.state() for session in sessions),
+            strict=True,
+        )
+        self._values, self._committed = reduce(_same, values), reduce(_same, committed)
+        alike = all(each == savepoints[0] for each in savepoints)
+        self._savepoints = list(savepoints[0]) if alike else []
+        self._harmless = reduce(and_, harmless)
+        self._later = any(later)
+
+    def state(
+        self,
+    ) -> tuple[_Values, _Values, list[tuple[str, _Values]], frozenset[str], bool]:
+        """All that it holds, to compare."""
+        return self._values, self._committed, self._savepoints, self._harmless, self._later
+
+    def forget_prepared(self) -> None:
+        """Nobody knows what was prepared."""
+        self._harmless = frozenset()
 
     def apply(self, steps: Iterable[SessionStep], *, in_transaction: bool) -> tuple[Misuse, ...]:
         """Do what one successful call did to its session.
@@ -104,17 +168,18 @@ class Session:
                 if (
                     before
                     and not (self._stays and before is self._committed.get(name))
-                    and before[0] is not None
+                    and before[0] not in _NONE
                     and tenant not in {None, before[0]}
                 ):
                     misuses[Misuse.TENANT_CHANGED] = None
                 if opened and not local and tenant is not None:
                     misuses[Misuse.SET_WITHOUT_LOCAL] = None
-                after = None
-                if local and before is not None:
-                    after = before[2] if before[1] else before[0]
-                self._values = {**self._values, name: (tenant, local, after)}
+                self._hold(name, tenant, local)
                 named = named or tenant is not None
+            elif verb is SessionVerb.RESET and (local or tenant):
+                self._hold(name, tenant or "", local)
+            elif verb is SessionVerb.PREPARE or verb is SessionVerb.EXECUTE:
+                self._prepared(verb, name, sets=local)
             elif verb is SessionVerb.BEGIN:
                 opened = True
             else:
@@ -124,12 +189,29 @@ class Session:
         strong = {
             value
             for name, (value, _, _) in self._values.items()
-            if value is not None and name not in WEAK_VARIABLES
+            if value and name not in WEAK_VARIABLES
         }
         if named and len(strong) > 1:
             misuses[Misuse.SOURCES_DISAGREE] = None
         self.named_in_call = (self.current() or self._last(steps)) if named else None
         return tuple(misuses)
+
+    def _hold(self, name: str, tenant: str | None, local: bool) -> None:
+        after: str | None = ""
+        if local and (before := self._values.get(name)) is not None:
+            after = before[2] if before[1] else before[0]
+        self._values = {**self._values, name: (tenant, local, after)}
+
+    def _prepared(self, verb: SessionVerb, name: str, *, sets: bool) -> None:
+        if verb is SessionVerb.EXECUTE:
+            if self._later if not name else name not in self._harmless:
+                self._values = dict.fromkeys(self._order, (None, False, None))
+        elif not name:
+            self._later = self._later or sets
+        elif sets or len(self._harmless) >= _MAX_PREPARED:
+            self._harmless -= {name}
+        else:
+            self._harmless |= {name}
 
     @staticmethod
     def _last(steps: Iterable[SessionStep]) -> str | None:
@@ -142,7 +224,7 @@ class Session:
             self._values = {key: held for key, held in self._values.items() if key != name}
         elif verb is SessionVerb.RESET_ALL:
             # RESET ALL leaves the role as it is.
-            self._values = {key: held for key, held in self._values.items() if key == ROLE}
+            self._values = {key: held for key, held in self._values.items() if key in _KEPT}
         elif verb is SessionVerb.SAVEPOINT:
             self._savepoints.append((name, self._values))
             del self._savepoints[:-_MAX_SAVEPOINTS]
@@ -150,13 +232,19 @@ class Session:
             self._values = {
                 key: (after if local else tenant, False, None)
                 for key, (tenant, local, after) in self._values.items()
-                if not local or after is not None
+                if not local or after != ""
             }
             self._committed = self._values
             self._savepoints.clear()
+            if self._later:
+                # WITH HOLD, all of its rows are read now.
+                self._later = False
+                self.forget()
         elif verb is SessionVerb.ROLLBACK:
             self._values = self._committed
             self._savepoints.clear()
+            # A cursor WITH HOLD of an earlier transaction has read its rows.
+            self._later = False
         else:
             self._return_to(verb, name)
 
@@ -169,3 +257,7 @@ class Session:
                 else:
                     del self._savepoints[index:]
                 return
+        # It is there, and was not seen.
+        self._savepoints.clear()
+        if verb is SessionVerb.ROLLBACK_TO:
+            self._values = dict.fromkeys(self._order, (None, False, None))

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Self, TypeVar
 
 from tenantmetrics.records import (
+    CANCELLED,
     OK,
     Call,
     Misuse,
@@ -26,6 +27,8 @@ from tenantmetrics.records import (
     SessionVerb,
     Transition,
 )
+from tenantmetrics.records.call import NOT_REACHED
+from tenantmetrics.tenant.session.half_way import HEALS, ends_half_way
 from tenantmetrics.tenant.session.session_variables import Session
 
 __all__ = ["SessionTracker", "TrackedSession", "misuses_of_kind"]
@@ -42,9 +45,12 @@ leaves it open, because the call may be repeated."""
 _ROLLED_BACK = SessionStep(SessionVerb.ROLLBACK)
 _COMMITS = ([SessionVerb.COMMIT], [SessionVerb.COMMIT, SessionVerb.BEGIN])
 """The second is COMMIT AND CHAIN."""
-_HEALS = frozenset({SessionVerb.COMMIT, SessionVerb.ROLLBACK, SessionVerb.ROLLBACK_TO})
-"""After these a failed transaction is over, or goes on from a savepoint."""
-
+_NOT_KNOWN = SessionStep(SessionVerb.EXECUTE, "\0")
+"""Nobody knows what the session holds then."""
+_SET = (SessionVerb.SET, SessionVerb.RESET, SessionVerb.RESET_ALL, SessionVerb.EXECUTE)
+_OF_TWO_WORDS = frozenset({"ROLLBACK TO", "START TRANSACTION", "PREPARE TRANSACTION"})
+_UNANSWERED = 500
+"""From this HTTP status on, nobody can say whether the server ran the statement."""
 _Tracked = TypeVar("_Tracked", bound="TrackedSession")
 
 
@@ -76,7 +82,10 @@ class TrackedSession:
     """
 
     __slots__ = (
+        "_ended",
         "_failed",
+        "_may_be_open",
+        "_may_have_run",
         "ended_transaction",
         "in_transaction",
         "is_over",
@@ -94,12 +103,19 @@ class TrackedSession:
         self.seen_at_ns = 0
         self._failed = False
         """A statement of the open transaction failed: its COMMIT will be a ROLLBACK."""
+        self._may_have_run = False
+        """Or it was done: nobody got the answer."""
+        self._ended = False
+        """SQL has ended the transaction of the Data API."""
+        self._may_be_open = False
+        """A text that failed has begun or ended a transaction before it did, or not."""
 
     def copy(self) -> Self:
         """The same state, to try the steps of a call on that was not sent yet."""
         other = self.__class__(self.kind, ())
         other.variables = self.variables.copy()
-        other.in_transaction, other._failed = self.in_transaction, self._failed  # noqa: SLF001
+        for name in ("in_transaction", "_failed", "_may_have_run", "_ended", "_may_be_open"):
+            setattr(other, name, getattr(self, name))
         return other
 
     def follow(self, call: Call) -> tuple[Misuse, ...]:
@@ -113,7 +129,9 @@ class TrackedSession:
         if self.kind is not SessionKind.TRANSACTION:
             return self._follow_connection(call)
         misuses = claims.misuses
-        if claims.session and call.outcome == OK:
+        if call.outcome != OK:
+            self._fail(call)
+        elif claims.session:
             misuses += self.apply(claims.session)
         if call.transition in _ENDS:
             self.is_over = self.ended_transaction = call.outcome in _GONE
@@ -129,17 +147,17 @@ class TrackedSession:
         end = _ENDS.get(call.transition)
         if succeeded and claims.session:
             misuses += self.apply(claims.session)
-        elif not succeeded and was_open:
-            self._failed = True
-            if _is_commit(claims.session, claims.summary):
-                end = SessionVerb.COMMIT
+        elif not succeeded:
+            self._fail(call)
         if end is not None:
             # A COMMIT that failed has rolled back.
             rolled_back = self._failed or not succeeded
             self.variables.undo(SessionVerb.ROLLBACK if rolled_back else end)
-            self.in_transaction = False
+            if self._may_have_run or self._may_be_open:
+                self.variables.forget()
+            self.in_transaction = self._may_be_open = False
         if not self.in_transaction:
-            self._failed = False
+            self._failed = self._may_have_run = False
         self.ended_transaction = was_open and not self.in_transaction
         self.is_over = self.kind is SessionKind.POOLED and not self.in_transaction
         return misuses
@@ -154,21 +172,103 @@ class TrackedSession:
             The kinds of misuse that the steps show in this session.
         """
         variables = self.variables
-        if self.kind is SessionKind.TRANSACTION:
-            return variables.apply(steps, in_transaction=self.in_transaction)
+        opened = self._may_be_open or self._open
+        if self._may_be_open:
+            steps = tuple(self._perhaps_outside(steps))
         if self._failed:
             steps = tuple(self._after_failure(steps))
-        misuses = variables.apply(steps, in_transaction=self.in_transaction)
-        self.in_transaction = variables.in_transaction
-        if not self.in_transaction:
+        misuses = variables.apply(steps, in_transaction=opened)
+        if not variables.in_transaction:
             # Outside a transaction each statement commits by itself.
             variables.undo(SessionVerb.COMMIT)
+        if self.kind is SessionKind.TRANSACTION:
+            self._ended = not variables.in_transaction
+            return misuses
+        self.in_transaction = variables.in_transaction
         if self.kind is SessionKind.POOLED and any(
             step.verb is SessionVerb.SET and not step.local and step.tenant is not None
             for step in steps
         ):
             misuses = tuple(dict.fromkeys((*misuses, Misuse.SET_WITHOUT_LOCAL)))
         return misuses_of_kind(self.kind, misuses)
+
+    def _fail(self, call: Call) -> None:
+        """Take a call that did not succeed."""
+        if call.outcome in NOT_REACHED:
+            return
+        steps, verbs = call.claims.session, [step.verb for step in call.claims.session]
+        if SessionVerb.PREPARE in verbs:
+            # What is prepared stays, whatever becomes of its transaction.
+            self.variables.forget_prepared()
+        single = " " not in call.claims.summary or call.claims.summary in _OF_TWO_WORDS
+        unknown = self._is_unknown(call)
+        self._may_have_run = self._may_have_run or unknown
+        opened = self._may_be_open or self._open
+        if single and verbs in _COMMITS and not unknown:
+            # A COMMIT that fails has rolled back.
+            if opened:
+                self.variables.undo(SessionVerb.ROLLBACK)
+                if self._may_be_open or self._may_have_run:
+                    self.variables.forget()
+                self._failed = self._may_have_run = self._may_be_open = self._open = False
+            return
+        controls = any(verb not in _SET and verb is not SessionVerb.PREPARE for verb in verbs)
+        several = controls and not single
+        if several and not unknown and self._stopped_half_way(steps):
+            return
+        self._failed = self._failed or opened
+        if (steps and unknown) or several:
+            self.variables.forget()
+            self._may_be_open = self._may_have_run = controls
+            if controls and self.kind is not SessionKind.TRANSACTION:
+                self.in_transaction = True
+            self._failed = self._failed or controls
+
+    def _stopped_half_way(self, steps: tuple[SessionStep, ...]) -> bool:
+        """Keep what holds wherever a text failed; False where a transaction may be open or not."""
+        if self._may_be_open or self._may_have_run:
+            return False
+        ends = list(ends_half_way(self.variables, steps, is_open=self._open, failed=self._failed))
+        is_open = ends[0][0]
+        if any(end[0] is not is_open for end in ends):
+            return False
+        self.variables.keep_common(end[1] for end in ends)
+        self._open = self._failed = is_open
+        return True
+
+    @property
+    def _open(self) -> bool:
+        """Whether a transaction is open in the server."""
+        return self.in_transaction and not self._ended
+
+    @_open.setter
+    def _open(self, is_open: bool) -> None:
+        if self.kind is SessionKind.TRANSACTION:
+            self._ended = not is_open
+        else:
+            self.in_transaction = is_open
+
+    def _is_unknown(self, call: Call) -> bool:
+        """Whether nobody can say that a call that did not succeed changed nothing."""
+        if call.sqlstate:
+            return False
+        if call.outcome in {CANCELLED, "StatementTimeoutException"}:
+            return True
+        return self.kind is SessionKind.TRANSACTION and call.http_status >= _UNANSWERED
+
+    def _perhaps_outside(self, steps: Iterable[SessionStep]) -> Iterator[SessionStep]:
+        """The steps where no transaction may be open: LOCAL may set nothing."""
+        for step in steps:
+            if not self._may_be_open:
+                yield step
+                continue
+            self._may_be_open = step.verb in _SET or step.verb is SessionVerb.PREPARE
+            if step.local and step.verb in _SET:
+                yield step._replace(verb=SessionVerb.SET, tenant=None, local=False)
+            elif step.verb is SessionVerb.COMMIT:
+                yield _ROLLED_BACK
+            else:
+                yield step
 
     def _after_failure(self, steps: Iterable[SessionStep]) -> Iterator[SessionStep]:
         """The steps as PostgreSQL runs them in a failed transaction: COMMIT rolls it back."""
@@ -177,14 +277,10 @@ class TrackedSession:
                 yield _ROLLED_BACK
             else:
                 yield step
-            if step.verb in _HEALS:
-                self._failed = False
-
-
-def _is_commit(steps: tuple[SessionStep, ...], summary: str) -> bool:
-    """Whether a text is COMMIT and nothing else, so that it was COMMIT that failed."""
-    verbs = [step.verb for step in steps]
-    return verbs in _COMMITS and " " not in summary
+            if step.verb in HEALS:
+                if self._may_have_run and step.verb is SessionVerb.COMMIT:
+                    yield _NOT_KNOWN
+                self._failed = self._may_have_run = False
 
 
 class SessionTracker(Generic[_Tracked]):

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.sqlglot_trees import read_from, sources_of
 from tenantmetrics.tenant.sql.value_expressions import function_name
 
-__all__ = ["aggregates", "gives_one_row", "gives_only_an_extreme"]
+__all__ = ["aggregates", "gives_one_row", "gives_only_an_extreme", "makes_one_row"]
 
 _UNKNOWN_TO_PARSER = frozenset(["every", "xmlagg"])
 """And what ends so; `json_agg_strict` (documentation of version 18, "Aggregate Functions")."""
@@ -60,3 +61,30 @@ def gives_one_row(select: exp.Select) -> bool:
     return select.args.get("having") is not None or any(
         item.find(exp.AggFunc, exp.Anonymous) is not None for item in items
     )
+
+
+def makes_one_row(select: exp.Select) -> bool:
+    """Whether a query may make one row of none, where an aggregate in a query inside is its own.
+
+    Not that of `SELECT o.id, (SELECT sum(l.qty) FROM lines l WHERE …) FROM orders o`; but
+    `(SELECT sum(o.qty))` counts rows of `o`.
+
+    Args:
+        select: The query.
+    """
+    if not gives_one_row(select) or any(select.args.get(key) for key in ("group", "having")):
+        return gives_one_row(select)
+    order = select.args.get("order")
+    items = [*select.expressions, *(order.expressions if order is not None else ())]
+    calls = [call for item in items for call in item.find_all(exp.AggFunc, exp.Anonymous)]
+    return not all(_is_of_a_query_inside(call, select) for call in calls)
+
+
+def _is_of_a_query_inside(call: exp.Expr, select: exp.Select) -> bool:
+    around = call.find_ancestor(exp.Select)
+    if around is None or around is select:
+        return False
+    own = {(item.alias or item.name).lower() for item, _ in sources_of(read_from(around))}
+    # A name alone may be that of a whole row: `json_agg(l)`.
+    columns = call.find_all(exp.Column)
+    return all((column.table or column.name).lower() in own for column in columns)

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.sql.comparison_shapes import truth
 from tenantmetrics.tenant.sql.evaluate_parameters import NEVER, Computed
-from tenantmetrics.tenant.sql.join_connectivity import reaches_outside
+from tenantmetrics.tenant.sql.join_connectivity import is_by_a_parameter_outside, reaches_outside
 from tenantmetrics.tenant.sql.parameter_conditions import branches_of, computed
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN, Facts, Key, QueryScope, Sink
 from tenantmetrics.tenant.sql.restrictions import Restriction
@@ -150,6 +150,7 @@ class Conditions:
             isinstance(part, exp.Column) for part in outside_queries(compared)
         )
         tied = tied or reaches_outside(query, self._names)
+        tied = tied or is_by_a_parameter_outside(query, self._names.budget)
         inside = Sink()
         if not tied or not self._queries.restrict(
             query, self._names, self._facts, inside, compared=compared is not None

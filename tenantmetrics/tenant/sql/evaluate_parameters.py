@@ -19,6 +19,7 @@ from tenantmetrics.tenant.sql.value_operations import (
     UNTOLD,
     Unclear,
     boolean,
+    to_uuid,
 )
 
 __all__ = ["NEVER", "Computed", "may_be"]
@@ -98,7 +99,8 @@ def _of_field(value: Any, hint: Any) -> Any:
     if value.get("isNull"):
         return None
     if hint:
-        return SOME
+        text = value.get("stringValue")
+        return to_uuid(text) if hint == "UUID" and isinstance(text, str) else SOME
     for key, kind in (("booleanValue", bool), ("longValue", int), ("stringValue", str)):
         found = value.get(key)
         if isinstance(found, kind):

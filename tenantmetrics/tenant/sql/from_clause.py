@@ -23,6 +23,7 @@ from tenantmetrics.tenant.sql.query_scope import (
     is_tenants,
 )
 from tenantmetrics.tenant.sql.restrictions import Fixed, Named, Shared
+from tenantmetrics.tenant.sql.schema_ties import facts_of
 from tenantmetrics.tenant.sql.sqlglot_trees import function_read, is_join_in_parentheses
 from tenantmetrics.tenant.sql.value_expressions import function_name, value_operand
 
@@ -208,7 +209,9 @@ def add_table(item: exp.Table, names: QueryScope, facts: Facts, sink: Sink) -> F
     facts.tables = True
     columns = _alias_columns(item)
     source = FromItem(next(names.numbers), open=True)
-    if columns:
+    if not columns:
+        source.table = facts_of(item, names.vocabulary.schema)
+    else:
         # bookings AS b(id, owner): the names that follow are not the table's own.
         source.columns, source.star = dict.fromkeys(columns, False), True
     names.add(alias, source)

@@ -257,7 +257,9 @@ class DataChanges:
             key = (target.number, min(columns, key=columns.__getitem__))
             facts.main.constraints.append((key, Named((saved,))))
         for item in node.expressions:
-            self.assigned(item, alias_of(node.this), names, facts)
+            # A row whose tenant is set to NULL becomes nobody's: whose it was is told by WHERE.
+            if not isinstance(item.args.get("expression"), exp.Null):
+                self.assigned(item, alias_of(node.this), names, facts)
         return build_restriction(facts, names)
 
     def _delete(self, node: exp.Delete, names: QueryScope, facts: Facts) -> Restriction:

@@ -10,10 +10,20 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
+from tenantmetrics.tenant.sql.budget import Budget
+from tenantmetrics.tenant.sql.proof.joins import conjuncts
+from tenantmetrics.tenant.sql.proof.key_names import is_key_name
 from tenantmetrics.tenant.sql.query_scope import FromItem, QueryScope
-from tenantmetrics.tenant.sql.sqlglot_trees import read_from, sources_of, unwrapped
+from tenantmetrics.tenant.sql.schema_ties import facts_of
+from tenantmetrics.tenant.sql.sqlglot_trees import (
+    alias_columns,
+    read_from,
+    sources_of,
+    unwrapped,
+)
+from tenantmetrics.tenant.sql.value_expressions import bare
 
-__all__ = ["reaches_outside"]
+__all__ = ["is_by_a_parameter_outside", "reaches_outside"]
 
 _OUTSIDE = "\0outside"
 """Stands for all sources of the queries around this one."""
@@ -94,9 +104,12 @@ class _Groups:
             visited += 1
             if isinstance(node, exp.Column):
                 alias = node.table.lower()
-                if not alias:
-                    loose += not inner
-                elif alias not in hidden:
+                if not alias and not inner:
+                    if self._is_outside(node.name.lower()):
+                        found.add(_OUTSIDE)
+                    else:
+                        loose += 1
+                elif alias and alias not in hidden:
                     found.add(self._meant(alias))
                 continue
             if isinstance(node, exp.Select):
@@ -110,6 +123,13 @@ class _Groups:
         self._names.budget.spend(visited // _VISITS_OF_A_STEP)
         found.discard("")
         return found, loose
+
+    def _is_outside(self, column: str) -> bool:
+        """Whether the schema knows that no source here has a column."""
+        vocabulary = self._names.vocabulary
+        return vocabulary.schema is not None and not any(
+            source.may_have(column, vocabulary) for source in self._names.sources.values()
+        )
 
     def _meant(self, alias: str) -> str:
         if alias in self._names.sources:
@@ -146,8 +166,13 @@ def reaches_outside(query: exp.Expr, names: QueryScope) -> bool:
 def _select_reaches(select: exp.Select, names: QueryScope) -> bool:
     own = QueryScope(names, names.vocabulary)
     items = read_from(select)
+    schema = names.vocabulary.schema
     for item, _ in sources_of(items):
-        own.add((item.alias or item.name).lower(), FromItem(next(names.numbers)))
+        source = FromItem(next(names.numbers))
+        is_query = select.args.get("with_") or names.cte(item.name.lower())
+        if (item.args.get("db") or not is_query) and not alias_columns(item):
+            source.table = facts_of(item, schema)
+        own.add((item.alias or item.name).lower(), source)
     groups = _Groups(own)
     groups.read(items)
     for clause in ("where", "having"):
@@ -155,3 +180,38 @@ def _select_reaches(select: exp.Select, names: QueryScope) -> bool:
             groups.condition(condition.this)
     outside = groups.root(_OUTSIDE)
     return all(groups.root(alias) == outside for alias in own.sources)
+
+
+def is_by_a_parameter_outside(query: exp.Expr, budget: Budget) -> bool:
+    """Whether a key in a subquery is equal to a parameter that a key outside is equal to.
+
+    `l.order_id = :order AND EXISTS (SELECT 1 FROM orders o WHERE o.id = :order)` speaks of the
+    order of the rows outside. The proof tells whether that closes their tables.
+
+    Args:
+        query: The subquery.
+        budget: The steps that the analysis may take.
+    """
+    around = query.find_ancestor(exp.Select, exp.Update, exp.Delete)
+    if around is None or not (inside := _parameters(unwrapped(query), budget)):
+        return False
+    return not inside.isdisjoint(_parameters(around, budget))
+
+
+def _parameters(node: exp.Expr, budget: Budget) -> set[str]:
+    """The parameters that keys are equal to in each row of a query or change."""
+    where = node.args.get("where")
+    found = set()
+    for part, negated in conjuncts(where.this) if where is not None else ():
+        budget.spend(1)
+        if isinstance(part, exp.EQ) and not negated:
+            column, value = bare(part.this), bare(part.expression)
+            if isinstance(value, exp.Column):
+                column, value = value, column
+            if (
+                isinstance(column, exp.Column)
+                and is_key_name(column.name.lower())
+                and isinstance(value, exp.Placeholder)
+            ):
+                found.add(value.name)
+    return found

@@ -90,7 +90,20 @@ class Values:
             self.budget.spend(chars // _CHARS_OF_A_STEP)
 
 
+_INT_MAX = 2**31 - 1
+
+
+def _as_setting(text: str) -> str | None:
+    """What SET holds of a number: a whole one as an int, any other as it is written."""
+    try:
+        number = int(text, 0 if text.lstrip("-0")[:1].isalpha() else 10)
+    except ValueError:
+        return from_text(text)
+    return str(number) if abs(number) <= _INT_MAX else from_text(text)
+
+
 _READERS: dict[str, Callable[[str], str | None]] = {
+    "setting": _as_setting,
     "text": from_text,
     "uuid": from_uuid,
     "number": from_number,

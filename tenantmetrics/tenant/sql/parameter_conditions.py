@@ -38,6 +38,7 @@ _CASTS = {
     exp.DType.SMALLINT: "integer",
     exp.DType.INT: "integer",
     exp.DType.BIGINT: "integer",
+    exp.DType.UUID: "uuid",
     exp.DType.ARRAY: "array",
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from tenantmetrics.records import SessionVerb
 from tenantmetrics.sqltext import statement_spans
@@ -58,12 +57,11 @@ def plan_of(template: str, vocabulary: Vocabulary) -> Plan:
         vocabulary: The tenant's names.
     """
     tokens = plain_tokens(template) if len(template) <= _MAX_PLAIN else None
-    plan = plain_plan(template, tokens, vocabulary) if tokens else None
-    plan = plan or analysed_plan(template, vocabulary)
-    number = fingerprint_of(tokens) if tokens else _fingerprint(template)
-    # Nobody else has it yet; replace() would take 3 µs of every first sight.
-    object.__setattr__(plan, "fingerprint", number)
-    return plan
+    if not tokens:
+        return analysed_plan(template, vocabulary)._replace(fingerprint=_fingerprint(template))
+    number = fingerprint_of(tokens)
+    plan = plain_plan(template, tokens, vocabulary, number)
+    return plan or analysed_plan(template, vocabulary)._replace(fingerprint=number)
 
 
 def _fingerprint(template: str) -> int:
@@ -100,7 +98,7 @@ def analysed_plan(template: str, vocabulary: Vocabulary) -> Plan:
         verbs = {step.verb for step in plan.steps}
         if begun and SessionVerb.COMMIT in verbs:
             # The COMMIT of a transaction that the same text began.
-            plans[index] = replace(plan, misuses=())
+            plans[index] = plan._replace(misuses=())
         begun = SessionVerb.BEGIN in verbs or (begun and not verbs & _ENDS)
     return plans[0] if len(plans) == 1 else _combined(plans)
 
@@ -123,7 +121,9 @@ def _spans(template: str) -> list[tuple[int, int]] | str:
 
 def _steps(first: str, plan: Plan) -> tuple[StepPlan, ...]:
     """What a query within a statement does to its session; a cursor's is run when it is fetched."""
-    if first in {"declare", "create"}:
+    if first == "declare":
+        return (StepPlan(SessionVerb.PREPARE, "", None, True),) if plan.steps else ()
+    if first == "create":
         return tuple(step._replace(value=None) for step in plan.steps)
     return plan.steps
 
@@ -153,6 +153,7 @@ def _part(plan: Plan) -> Restriction:
     return UNKNOWN if plan.untold else plan.node
 
 
+_OF_PREPARED = {SessionVerb.PREPARE, SessionVerb.EXECUTE}
 _ENDS = {SessionVerb.COMMIT, SessionVerb.ROLLBACK}
 
 
@@ -170,13 +171,15 @@ def _plan(text: str, vocabulary: Vocabulary, budget: Budget | None) -> Plan:
         return Plan()
     utility = read_utility(words)
     if utility.inner < 0:
-        # What is prepared may set something when it is executed, and that text does not say it.
-        prepared = [word.text for word in words[:2]] != ["prepare", "transaction"]
-        prepared = prepared and words[0].text == "prepare"
+        steps = utility.steps
+        if words[0].text == "prepare" and not steps and words[1:]:
+            # What is prepared may set something when it is executed, and that text does not say it.
+            sets = bool(steps_unread(f";{text[words[1].start :]}", vocabulary))
+            steps = (StepPlan(SessionVerb.PREPARE, words[1].text, None, sets),)
         return Plan(
             summary=clipped(utility.summary.split(" ")),
-            steps=steps_unread(text, vocabulary) if prepared else utility.steps,
-            sets_only=bool(utility.steps),
+            steps=steps,
+            sets_only=bool(steps) and steps[0].verb not in _OF_PREPARED,
             misuses=utility.misuses,
             workless=utility.workless,
             probes=utility.workless,
@@ -188,8 +191,7 @@ def _plan(text: str, vocabulary: Vocabulary, budget: Budget | None) -> Plan:
         plan.untold or (utility.call and not _is_configured(words[1:], vocabulary))
     )
     rest = plan.summary.removeprefix("SELECT") if utility.call else plan.summary
-    return replace(
-        plan,
+    return plan._replace(
         summary=clipped([*utility.prefix.split(" "), *rest.split()]),
         steps=_steps(words[0].text, plan) if utility.runs else (),
         sets_only=False,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
@@ -14,7 +12,7 @@ from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.many_row_insert import BulkRows, bulk_rows, rows_node, tenant_index
 from tenantmetrics.tenant.sql.names_differing_in_case import differ_in_case
 from tenantmetrics.tenant.sql.parser import parse_template
-from tenantmetrics.tenant.sql.plan import Plan, StepPlan
+from tenantmetrics.tenant.sql.plan import Plan
 from tenantmetrics.tenant.sql.proof.closing import closing_restrictions
 from tenantmetrics.tenant.sql.queries import Queries
 from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, UNKNOWN, QueryScope
@@ -25,7 +23,7 @@ from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.tenant_tables import with_tenant_tables
 from tenantmetrics.tenant.sql.text_limits import measured, too_long_to_parse
 from tenantmetrics.tenant.sql.unparsed import unparsed_plan
-from tenantmetrics.tenant.sql.unread_steps import call_names, unknown_steps
+from tenantmetrics.tenant.sql.unread_steps import all_unknown, call_names, unknown_steps
 from tenantmetrics.tenant.sql.untold_rows import inserts_untold
 from tenantmetrics.tenant.sql.value_expressions import function_name
 from tenantmetrics.tenant.sql.workless import does_no_work
@@ -38,6 +36,8 @@ LONG = 3_000
 """Characters; a shorter text of plain rows is read without the parser."""
 _SHORT = 800
 """Characters of a text that leaves its analysis all the steps."""
+_SETTINGS = "pg_settings"
+"""To update it is to call set_config for each row."""
 _ALL_STEPS = 3_200
 _STEPS_OF_WEIGHT = 22
 """Tenths of a step that a text's weight of one takes from its analysis."""
@@ -92,11 +92,11 @@ def _bulk_plan(text: str, rows: BulkRows, vocabulary: Vocabulary) -> Plan:
     steps = unknown_steps(vocabulary) if sets else ()
     if plan.why or beside or sets or rows.mentions(text, vocabulary.functions):
         why = plan.why or "many rows beside something else"
-        return replace(plan, node=UNKNOWN, steps=steps, why=why)
+        return plan._replace(node=UNKNOWN, steps=steps, why=why)
     if index is None:
         return plan
     node = rows_node(rows, text, index, plan.node)
-    return replace(plan, node=node, why="many rows of many kinds" if node is UNKNOWN else "")
+    return plan._replace(node=node, why="many rows of many kinds" if node is UNKNOWN else "")
 
 
 def steps_of(text: str) -> int:
@@ -117,7 +117,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
     untold = "INSERT INTO" in seen.parts and inserts_untold(statement, node, vocabulary)
     if (seen.several or len(seen.parts) > _OF_ONE_TABLE) and node not in NAME_NOBODY:
         node = _closed(statement, node, vocabulary, names)
-    steps: list[StepPlan] = []
+    setting: list[exp.Anonymous] = []
     beside: list[Restriction] = []
     confirms = False
     unread = unread_ctes(statement) if seen.functions else set()
@@ -128,16 +128,17 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
             confirms = True
         elif name in vocabulary.functions:
             beside.append(tenant_of_call(call, vocabulary.functions[name]))
-        elif is_inside(call, unread):
-            continue
-        elif (step := calls.step(call)) is not None:
-            steps.append(step)
+        elif not is_inside(call, unread):
+            setting.append(call)
+    steps = calls.steps(setting)
+    if any(table == _SETTINGS for _, table in seen.tables) and statement.find(exp.Update):
+        steps += all_unknown(vocabulary)
     of_schema = [vocabulary.of_schema(schema) for schema, _ in seen.tables if schema]
     workless = not seen.reads and does_no_work(statement)
     return Plan(
         summary=clipped(seen.parts),
         node=Also(node, tuple(beside)) if beside else node,
-        steps=tuple(steps),
+        steps=steps,
         tables=tuple(dict.fromkeys(name for _, name in seen.tables)),
         schemas=tuple(dict.fromkeys(tenant for tenant in of_schema if tenant)),
         mentions=seen.mentions,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.identity.schema_file import TableFacts
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.evaluate_parameters import Computed
 from tenantmetrics.tenant.sql.restrictions import (
@@ -59,6 +60,7 @@ class FromItem:
         star: The derived table passes on columns that are not listed.
         open: Its rows may be any tenant's, unless a condition says otherwise.
         restricted: It restricts its rows itself.
+        table: What the schema knows of the table that it is.
     """
 
     number: int
@@ -66,6 +68,23 @@ class FromItem:
     star: bool = False
     open: bool = False
     restricted: bool = False
+    table: TableFacts | None = None
+
+    def may_have(self, column: str, vocabulary: Vocabulary) -> bool:
+        """Whether the schema allows that a column without a table's name is this source's.
+
+        Args:
+            column: In lower case.
+            vocabulary: The tenant's names: a table of tenants has its key under them here.
+        """
+        return (
+            self.table is None
+            or self.table.may_have(column)
+            or (
+                column in vocabulary.columns
+                and self.table.name.rpartition(".")[2] in vocabulary.tables
+            )
+        )
 
 
 @dataclass(slots=True)
@@ -181,12 +200,21 @@ class QueryScope:
 
     def _unqualified(self, name: str) -> Key | None:
         names: QueryScope | None = self
-        usual = name in self.vocabulary.columns
+        vocabulary = self.vocabulary
+        usual = name in vocabulary.columns
+        fallback: Key | None = None
         while names is not None:
             # A real table has a tenant column only by its usual names.
             sources = names.sources.values() if usual else names.listed
             self.budget.spend(len(sources) // 8)
             keys = [key for s in sources if (key := self._key_in(s, name))]
+            if keys and vocabulary.schema is not None:
+                fallback = fallback or keys[0]
+                keys = [
+                    key
+                    for s in sources
+                    if s.may_have(name, vocabulary) and (key := self._key_in(s, name))
+                ]
             if len(keys) == 1:
                 return keys[0]
             if keys:
@@ -199,7 +227,7 @@ class QueryScope:
                 first = min(source.number for source in names.sources.values())
                 return sure[0] if len(sure) == 1 else (-1_000_000 - first, name)
             names = names.parent
-        return None
+        return fallback
 
 
 class Sink:

@@ -57,10 +57,14 @@ def tie_of(left: Output, right: Output, schema: TenantSchema | None) -> Tie:
     if schema is None or not (left.of or right.of):
         return by_name
     ties = [
-        _tie((one, left.name), (other, right.name), schema, by_name)
-        for one, other in itertools.product(left.of or (None,), right.of or (None,))
+        _tie(one, other, schema, by_name)
+        for one, other in itertools.product(_columns_of(left), _columns_of(right))
     ]
     return Tie(all(tie.forward for tie in ties), all(tie.back for tie in ties))
+
+
+def _columns_of(output: Output) -> list[_Column]:
+    return [(table, column or output.name) for table, column in output.of] or [(None, output.name)]
 
 
 def _tie(left: _Column, right: _Column, schema: TenantSchema, by_name: Tie) -> Tie:

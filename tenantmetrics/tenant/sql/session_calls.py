@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlglot import exp
 
 from tenantmetrics.records import SessionVerb
@@ -26,9 +28,12 @@ _CHOOSING = (
     *(exp.OnConflict, exp.Limit, exp.Offset, exp.Fetch),
 )
 """What is below these may not be run, or not for any row."""
+_COMPUTED = (exp.Func, exp.Binary, exp.Predicate)
+"""Where one of their arguments is NULL, or decides, the others may not be run."""
 _SETS = (exp.Explode, exp.Unnest, exp.GenerateSeries, exp.ExplodingGenerateSeries)
 _MAY_CUT = ("limit", "offset", "having", "laterals")
 _MAX_LEVELS = 8
+_SEVERAL = 2
 
 
 class SessionCalls:
@@ -46,18 +51,23 @@ class SessionCalls:
         self._sets: dict[int, bool] = {}
         self._tables: dict[str, list[exp.Table]] | None = None
 
-    def step(self, call: exp.Anonymous) -> StepPlan | None:
-        """What a call does to its session; None for a function that does nothing to it.
+    def steps(self, calls: Iterable[exp.Anonymous]) -> tuple[StepPlan, ...]:
+        """What the calls of a statement do to its session, functions that do nothing left out.
 
-        Its value is not known where it is not sure that the call is run: `SELECT set_config(…)
+        A value is not known where it is not sure that the call is run: `SELECT set_config(…)
         WHERE false` sets nothing, and neither does a branch that is not taken.
 
         Args:
-            call: A call of a function that PostgreSQL's grammar does not know.
+            calls: Calls of functions that PostgreSQL's grammar does not know, as they are written.
 
         Raises:
             TooMuchWorkError: It takes more steps than are left.
         """
+        found = [(call, step) for call in calls if (step := self._step(call)) is not None]
+        ordered = len(found) < _SEVERAL or self._are_ordered([call for call, _ in found])
+        return tuple(step._replace(unordered=not ordered) for _, step in found)
+
+    def _step(self, call: exp.Anonymous) -> StepPlan | None:
         name = function_name(call)
         setters = self._vocabulary.setters
         if name == "set_config":
@@ -67,6 +77,25 @@ class SessionCalls:
         else:
             return None
         return step if self._is_run(call) else step._replace(value=None)
+
+    def _are_ordered(self, calls: list[exp.Anonymous]) -> bool:
+        """Whether calls are run as they are written: items of one select list, none in another."""
+        lists, known = set(), {id(call) for call in calls}
+        for call in calls:
+            part: exp.Expr = call
+            above = call.parent
+            while above is not None and not isinstance(above, exp.Query | exp.DML):
+                self._budget.spend(1)
+                if id(above) in known:
+                    return False
+                part, above = above, above.parent
+            if not isinstance(above, exp.Select) or part.arg_key != "expressions":
+                return False
+            # What is sorted or told apart is computed before the rest.
+            if any(above.args.get(key) for key in ("order", "distinct", "group")):
+                return False
+            lists.add(id(above))
+        return len(lists) == 1
 
     def _is_run(
         self, node: exp.Expr, levels: int = 0, asked: set[tuple[int, int]] | None = None
@@ -88,7 +117,7 @@ class SessionCalls:
                     return False
             elif (
                 isinstance(above, _CHOOSING)
-                or (isinstance(above, exp.Coalesce) and part is not above.this)
+                or (isinstance(above, _COMPUTED) and not _runs_argument(above, part))
                 or (
                     isinstance(above, exp.Select)
                     and part.arg_key != "with_"
@@ -151,6 +180,15 @@ class SessionCalls:
             known = any(isinstance(n, _SETS) for item in select.expressions for n in item.walk())
             self._sets[id(select)] = known
         return known
+
+
+def _runs_argument(node: exp.Expr, argument: exp.Expr) -> bool:
+    """Whether a function or an operator runs this argument whatever its others are."""
+    if isinstance(node, exp.Cast | exp.Dot):
+        return True
+    if isinstance(node, exp.Coalesce):
+        return argument is node.this
+    return all(other is argument for other in node.iter_expressions())
 
 
 def _set_config(node: exp.Anonymous) -> StepPlan:

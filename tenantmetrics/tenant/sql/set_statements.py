@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tenantmetrics.records import SessionVerb
 from tenantmetrics.sqltext import TokenKind
-from tenantmetrics.tenant.session.session_variables import ROLE, SEARCH_PATH
+from tenantmetrics.tenant.session.session_variables import AUTHORIZATION, ROLE, SEARCH_PATH
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import StepPlan
 from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, dotted_name, operand_of
@@ -12,7 +14,9 @@ from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, dotted_name, o
 __all__ = ["read_reset", "read_set"]
 
 
-def read_set(words: list[UtilityToken]) -> tuple[str, StepPlan | None]:
+def read_set(  # noqa: PLR0911 - one spelling a line
+    words: list[UtilityToken],
+) -> tuple[str, StepPlan | None]:
     """What SET does.
 
     Args:
@@ -31,11 +35,11 @@ def read_set(words: list[UtilityToken]) -> tuple[str, StepPlan | None]:
     if not rest:
         return prefix, None
     first = rest[0].text
-    if first == "session" and local:
+    if first == "session":
+        # As in SET LOCAL SESSION AUTHORIZATION.
         session, rest, first = True, rest[1:], rest[1].text if rest[1:] else ""
     if first == "authorization" and session:
-        # The role in use becomes that user's.
-        return f"{prefix} SESSION AUTHORIZATION", _valued(ROLE, rest[1:], local)
+        return f"{prefix} SESSION AUTHORIZATION", _valued(AUTHORIZATION, rest[1:], local)
     if first in {"transaction", "characteristics", "constraints", "time"}:
         return f"{prefix} {first.upper()}", None
     if first == "schema":
@@ -45,6 +49,9 @@ def read_set(words: list[UtilityToken]) -> tuple[str, StepPlan | None]:
     assigned = position < len(rest) and rest[position].text in {"=", "to"}
     if name == ROLE:
         return f"{prefix} ROLE", _valued(ROLE, rest[position + assigned :], local)
+    if [word.text for word in rest[position:][:2]] == ["from", "current"]:
+        # What is LOCAL now stays.
+        return f"{prefix} {name}", StepPlan(SessionVerb.SET, name, None, local)
     return f"{prefix} {name}", _valued(name, rest[position + 1 :], local) if assigned else None
 
 
@@ -58,7 +65,7 @@ def read_reset(words: list[UtilityToken]) -> tuple[str, StepPlan]:
     if texts[:1] == ["all"]:
         return "RESET ALL", StepPlan(SessionVerb.RESET_ALL)
     if texts[:2] == ["session", "authorization"]:
-        return "RESET SESSION AUTHORIZATION", StepPlan(SessionVerb.RESET, ROLE)
+        return "RESET SESSION AUTHORIZATION", StepPlan(SessionVerb.RESET, AUTHORIZATION)
     name = "".join(texts).lower()
     return f"RESET {name}".strip(), StepPlan(SessionVerb.RESET, name)
 
@@ -72,11 +79,9 @@ def _valued(name: str, words: list[UtilityToken], local: bool) -> StepPlan:
     operand: Operand | None = None
     parts = [word for word in words if word.text != "," and word.kind is not TokenKind.SEMICOLON]
     if len(parts) == 1:
-        operand = operand_of(parts[0])
+        operand = _as_set(parts[0])
     elif len(parts) == 2 and parts[0].text in {"-", "+"}:  # noqa: PLR2004
-        operand = operand_of(parts[1])
-        if operand is not None and parts[0].text == "-":
-            operand = Operand(slot=operand.slot, text=operand.text, sign="-")
+        operand = _as_set(parts[1], parts[0].text.strip("+"))
     elif name == SEARCH_PATH and parts:
         names = [word for word in parts if word.kind in {TokenKind.WORD, TokenKind.QUOTED}]
         if len(names) == len(parts):
@@ -84,3 +89,11 @@ def _valued(name: str, words: list[UtilityToken], local: bool) -> StepPlan:
         else:
             operand = operand_of(parts[0])
     return StepPlan(SessionVerb.SET, name, operand, local)
+
+
+def _as_set(word: UtilityToken, sign: str = "") -> Operand | None:
+    """A value of SET: of a number it is the text that counts, `7.50` and not `7.5`."""
+    operand = operand_of(word)
+    if operand is None or word.kind is not TokenKind.NUMBER:
+        return None if sign else operand
+    return replace(operand, cast=("setting",), sign=sign)

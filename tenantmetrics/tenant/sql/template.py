@@ -63,7 +63,6 @@ class Skeleton(NamedTuple):
 # parameters, no comment, no literal with a prefix or continued on the next line. Anything else is
 # read by the rules in full. The expressions begin with the characters they look for, so that a
 # search leaps from one to the next.
-_UNUSUAL = ("\\", "&", "--", "/*")
 _DOLLAR = re.compile(rf"\$(?:(?<={LETTER}\$)|(?![0-9]))")
 _UNUSUAL_QUOTE = re.compile(r"""'(?:(?<=[^\w'][eEbBxXnN]')|[ \t\f\v]*+[\n\r]\s*+')""")
 _DIGIT = re.compile("[0-9]")
@@ -102,7 +101,7 @@ def skeleton(sql: str) -> Skeleton:
         if ends is not None:
             body = ends.group(2)
             comments = tuple(part[2:-2] for part in (ends.group(1), ends.group(3)) if part)
-    if any(mark in body for mark in _UNUSUAL) or _UNUSUAL_QUOTE.search(body):
+    if "\\" in body or "&" in body or "--" in body or "/*" in body or _UNUSUAL_QUOTE.search(body):
         return _read(sql)
     if "$" in body and _DOLLAR.search(body):
         return _read(sql)

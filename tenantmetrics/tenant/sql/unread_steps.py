@@ -7,12 +7,12 @@ from functools import lru_cache
 
 from tenantmetrics.records import SessionVerb
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
-from tenantmetrics.tenant.session.session_variables import ROLE, SEARCH_PATH
+from tenantmetrics.tenant.session.session_variables import AUTHORIZATION, ROLE, SEARCH_PATH
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import StepPlan
 from tenantmetrics.tenant.sql.template import SESSION_NAMES, SETTING
 
-__all__ = ["call_names", "steps_unread", "unknown_steps"]
+__all__ = ["all_unknown", "call_names", "steps_unread", "unknown_steps"]
 
 _PROGRAM_NAME = "application_name"
 
@@ -48,7 +48,16 @@ def steps_unread(text: str, vocabulary: Vocabulary) -> tuple[StepPlan, ...]:
     pattern = _pattern(call_names(vocabulary), tuple(sorted(vocabulary.variables)))
     if pattern.search(f";{text}") is None:
         return ()
-    weak = [StepPlan(SessionVerb.SET, name) for name in (ROLE, SEARCH_PATH)]
+    return all_unknown(vocabulary)
+
+
+def all_unknown(vocabulary: Vocabulary) -> tuple[StepPlan, ...]:
+    """Steps after which no variable at all is known.
+
+    Args:
+        vocabulary: The tenant's names.
+    """
+    weak = [StepPlan(SessionVerb.SET, name) for name in (AUTHORIZATION, ROLE, SEARCH_PATH)]
     # It carries a tenant only within a transaction.
     weak.append(StepPlan(SessionVerb.SET, _PROGRAM_NAME, None, True))
     return (*unknown_steps(vocabulary), *weak)

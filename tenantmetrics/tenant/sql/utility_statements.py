@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tenantmetrics.records import Misuse, SessionVerb
 from tenantmetrics.sqltext import TokenKind
-from tenantmetrics.tenant.session.session_variables import ROLE
+from tenantmetrics.tenant.session.session_variables import AUTHORIZATION
 from tenantmetrics.tenant.sql.plan import StepPlan
 from tenantmetrics.tenant.sql.set_statements import read_reset, read_set
 from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, dotted_name, operand_of
@@ -79,7 +79,7 @@ class Utility(NamedTuple):
     workless: bool = False
 
 
-def read_utility(words: list[UtilityToken]) -> Utility:  # noqa: PLR0911 - one kind a line
+def read_utility(words: list[UtilityToken]) -> Utility:  # noqa: PLR0911, C901 - one kind a line
     """Read a statement that is no query.
 
     Args:
@@ -100,19 +100,42 @@ def read_utility(words: list[UtilityToken]) -> Utility:  # noqa: PLR0911 - one k
     if first == "discard":
         everything = texts[1:2] == ["all"]
         # The role too, which RESET ALL leaves.
-        steps = (StepPlan(SessionVerb.RESET_ALL), StepPlan(SessionVerb.RESET, ROLE))
+        steps = (StepPlan(SessionVerb.RESET_ALL), StepPlan(SessionVerb.RESET, AUTHORIZATION))
         return Utility(_summary(words), steps if everything else ())
+    if texts[:2] == ["prepare", "transaction"]:
+        # What was set without LOCAL stays, as with COMMIT.
+        step = StepPlan(SessionVerb.COMMIT)
+        return Utility(_summary(words), (step,), (Misuse.COMMIT_AS_SQL,))
+    if first == "prepare":
+        return _wrapping(first, words)
+    if (executed := _executed(first, texts)) is not None:
+        return Utility(_summary(words), (StepPlan(SessionVerb.EXECUTE, executed),))
+    if first in {"fetch", "move"}:
+        return Utility(_summary(words), (StepPlan(SessionVerb.EXECUTE),))
     if first == "call" and len(words) > 1:
         return Utility("CALL", inner=words[1].start, prefix="CALL", call=True)
     if first == "copy":
         return _copied(words)
-    if first in {"explain", "declare", "create", "call", "prepare"}:
+    if first in {"explain", "declare", "create"}:
         return _wrapping(first, words)
     if first == "do":
         bodies = [word for word in words if word.kind is TokenKind.STRING]
         block = tuple(StepPlan(SessionVerb.SET, body=operand_of(body)) for body in bodies[:1])
         return Utility("DO", block)
     return _transaction(first, texts) or Utility(_summary(words))
+
+
+def _executed(first: str, texts: list[str]) -> str | None:
+    """The name of the prepared statement that is run; None where none is."""
+    if "execute" not in texts:
+        return None
+    place = texts.index("execute")
+    before = texts[:place]
+    if first == "explain":
+        runs = ("analyze" in before or "analyse" in before) and QUERIES.isdisjoint(before)
+    else:
+        runs = not before or (first == "create" and before[-1] == "as")
+    return next(iter(texts[place + 1 :]), "?") if runs else None
 
 
 def _transaction(first: str, texts: list[str]) -> Utility | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from enum import Enum
 
@@ -25,7 +26,6 @@ __all__ = [
 ]
 
 # Tuples, because `A | B` inside isinstance() is built anew at each call.
-_PAREN_OR_COLLATE = (exp.Paren, exp.Collate)
 _SUBQUERY_OR_SELECT = (exp.Subquery, exp.Select)
 
 
@@ -50,6 +50,11 @@ _CASTS = {
     exp.DType.DECIMAL: "number",
 }
 _MAX_WRAPPERS = 20
+_PREDEFINED = re.compile(
+    r"C|POSIX|default|ucs_basic|unicode|pg_c_utf8|pg_unicode_fast|[a-zA-Z-]+-x-icu"
+    r"|(?:C|[a-z]{2,3}_[A-Z]{2})(?:[.@][\w.@-]+)?"
+)
+"""PostgreSQL's own collations, which are deterministic."""
 
 
 def function_name(node: exp.Expr) -> str:
@@ -68,11 +73,31 @@ def bare(node: exp.Expr | None) -> exp.Expr | None:
     if node.__class__ in _BARE:
         return node
     for _ in range(_MAX_WRAPPERS):
-        keeps = isinstance(node, exp.Cast) and kept_cast(node.to) is not None
-        if node is None or not (keeps or isinstance(node, _PAREN_OR_COLLATE)):
+        if node is None or not (
+            isinstance(node, exp.Paren)
+            or (isinstance(node, exp.Collate) and _tells_apart(node))
+            or (
+                isinstance(node, exp.Cast)
+                and kept_cast(node.to) is not None
+                # Two tenants may be equal in it: `acme` and `Acme`.
+                and not _is_without_case(node.to)
+            )
+        ):
             break
         node = node.this
     return node
+
+
+def _is_without_case(kind: exp.DataType) -> bool:
+    name = kind.args.get("kind")
+    if isinstance(name, exp.Dot):
+        name = name.expression
+    return isinstance(name, exp.Expr) and name.name.lower() == "citext"
+
+
+def _tells_apart(node: exp.Collate) -> bool:
+    """Whether texts that are equal in a collation are the same; of one of its own nobody knows."""
+    return _PREDEFINED.fullmatch(node.expression.name) is not None
 
 
 def value_operand(  # noqa: C901 - one wrapper a branch
@@ -89,7 +114,7 @@ def value_operand(  # noqa: C901 - one wrapper a branch
     sign = ""
     fits: int | None = None
     for _ in range(_MAX_WRAPPERS):
-        if isinstance(node, _PAREN_OR_COLLATE):
+        if isinstance(node, exp.Paren) or (isinstance(node, exp.Collate) and _tells_apart(node)):
             node = node.this
         elif isinstance(node, exp.Cast):
             cast = kept_cast(node.to)

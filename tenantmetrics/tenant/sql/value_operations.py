@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
+from uuid import UUID
 
+from tenantmetrics.tenant.identity.tenant_ids import from_uuid
 from tenantmetrics.tenant.sql.array_literals import array_elements
 
-__all__ = ["INTEGER", "OPERATIONS", "SOME", "UNTOLD", "Unclear", "boolean"]
+__all__ = ["INTEGER", "OPERATIONS", "SOME", "UNTOLD", "Unclear", "boolean", "to_uuid"]
 
 
 class Unclear(Enum):
@@ -67,6 +69,9 @@ def _read_as(other: Any, text: str) -> Any:
         return boolean(text)
     if isinstance(other, int):
         return int(text) if INTEGER.fullmatch(text) else UNTOLD
+    if isinstance(other, UUID):
+        found = to_uuid(text)
+        return found if isinstance(found, UUID) else UNTOLD
     elements = array_elements(text)
     return tuple(elements) if elements is not None else UNTOLD
 
@@ -200,6 +205,14 @@ def _to_boolean(value: Any) -> Any:
     return value != 0 if type(value) is int else boolean(value)
 
 
+def to_uuid(value: Any) -> Any:
+    """A text as a uuid, whatever its case; what PostgreSQL would refuse is something."""
+    if isinstance(value, str):
+        name = from_uuid(value)
+        return SOME if name is None else UUID(name)
+    return _other(value, UUID)
+
+
 def _other(value: Any, kept: type | tuple[()] = ()) -> Any:
     """What a cast to a type that is not read here leaves: NULL or not."""
     return value if value is None or value is UNTOLD or isinstance(value, kept) else SOME
@@ -244,6 +257,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "integer": _to_integer,
     "boolean": _to_boolean,
     "array": _array,
+    "uuid": to_uuid,
     "other": _other,
 }
 """By name; each takes as many values as it is written with."""

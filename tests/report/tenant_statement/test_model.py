@@ -257,12 +257,16 @@ def test_with_rules_it_shows_what_is_charged_and_not_what_it_cost():
         assert "4.65" in text
 
 
-def test_a_small_estimate_is_in_cents_where_the_tenant_has_any():
-    """Millionths would tell that all tenants together are small."""
+def test_a_small_estimate_is_in_cents_where_the_tenants_own_say_enough():
+    """More decimals because of the others would tell that they are small."""
     micro = Decimal("0.000001")
     small = balanced(whole(quantum=micro, acme=("1.234567", "0.000005", "0"), estimate=True))
     one = Statements(small).of("acme")
     assert [part.amount for part in one.parts] == [Decimal("1.23")]
+    small = balanced(whole(quantum=micro, acme=("0.034567", "0.000005", "0"), estimate=True))
+    one = Statements(small).of("acme")
+    assert [f"{part.amount}" for part in one.parts] == ["0.0346"]
+    assert any("4 decimals: in steps of 0.01 USD" in caveat for caveat in one.caveats)
     tiny = balanced(whole(quantum=micro, acme=("0.000123", "0", "0"), estimate=True))
     assert Statements(tiny).of("acme").total == Decimal("0.000123")
     assert Statements(tiny).of("acme").status == ("DRAFT", "ESTIMATE")

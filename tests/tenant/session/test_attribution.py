@@ -93,11 +93,18 @@ def test_rollback_to_restores_what_was_set_before(attributor, run):
 
 
 def test_release_keeps_what_was_set_since(attributor, run):
-    """RELEASE forgets the savepoint and nothing else."""
+    """RELEASE forgets the savepoint and nothing else: its name is then an older one's."""
     found = run(
-        attributor, BEGIN, SET_ACME, "SAVEPOINT s", SET_BEE, "RELEASE s", "ROLLBACK TO s", READ
-    )
-    assert tenants(found)[-1] == {"bee": 1}
+        attributor, BEGIN, "SAVEPOINT s", SET_ACME, "SAVEPOINT s", SET_BEE, "RELEASE s", READ,
+        "ROLLBACK TO s", READ,
+    )  # fmt: skip
+    assert [tenants(found)[index] for index in (-3, -1)] == [{"bee": 1}, {UNATTRIBUTED: 1}]
+
+
+def test_a_return_to_a_savepoint_that_was_not_seen_leaves_nothing_known(attributor, run):
+    """The server took it, so it is there: what it goes back to is not known."""
+    found = run(attributor, BEGIN, SET_ACME, "ROLLBACK TO s", READ, SET_BEE, READ)
+    assert [tenants(found)[index] for index in (-3, -1)] == [{UNATTRIBUTED: 1}, {"bee": 1}]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""Statements at random with EXISTS, IN, WITH, derived tables, LEFT JOIN and UNION in each other."""
+"""Statements at random with EXISTS, IN, WITH, derived tables, LEFT JOIN and UNION in each other.
+
+And, where that is asked for, with CASE, arithmetic, HAVING and subqueries in select lists.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,12 @@ class QueriesInQueries:
 
     Args:
         chosen: What chooses.
+        computes: Whether they have CASE, arithmetic, HAVING and subqueries in select lists too.
     """
 
-    def __init__(self, chosen: random.Random) -> None:
+    def __init__(self, chosen: random.Random, *, computes: bool = False) -> None:
         self._chosen = chosen
+        self._computes = computes
         self._any = chosen.choice
         self._aliases = 0
         self._with: list[str] = []
@@ -36,13 +41,18 @@ class QueriesInQueries:
     def one(self) -> str:  # noqa: PLR0911 - one kind a line
         """The next statement."""
         self._aliases, self._with = 0, []
+        if self._computes_here(0.2):
+            return self._lateral_or_windowed()
         with_ = self._with_queries() if self._chance(0.3) else ""
         kind = self._chosen.random()
         if kind < 0.08:
             return self._insert_select()
         if kind < 0.7:
             text = self._select(2, [], count=self._chosen.randint(1, 3))
-            text += self._any(("", " ORDER BY id DESC LIMIT 10", " LIMIT :n OFFSET 5", ";"))
+            tails = ["", " ORDER BY id DESC LIMIT 10", " LIMIT :n OFFSET 5", ";"]
+            if self._computes:
+                tails.append(f" ORDER BY {self._computed(['a', 'x'])} DESC")
+            text += self._any(tails)
             return with_ + text + self._any(("", "", "", " FOR UPDATE"))
         if kind < 0.8:
             branches = [self._select(1, [], count=2) for _ in range(self._any((2, 2, 3)))]
@@ -57,10 +67,31 @@ class QueriesInQueries:
             returning = self._any(("", " RETURNING id", " RETURNING *"))
             if self._chance(0.6):
                 return with_ + self._update_from() + returning
-            return f"{with_}UPDATE {target} SET status = :s {where}{returning}"
+            value = self._computed(["a", "x", "y"]) if self._computes_here(0.3) else ":s"
+            return f"{with_}UPDATE {target} SET status = {value} {where}{returning}"
         if self._chance(0.4):
             return with_ + self._delete_using()
         return f"{with_}DELETE FROM {target} {where}"
+
+    def _lateral_or_windowed(self) -> str:
+        """A short SELECT from a derived table with a window, or from one that is LATERAL."""
+        aliases = ["a"]
+        if self._chance(0.5):
+            window = self._window(["b"])
+            items = ", ".join(self._item(["b"]) for _ in range(self._any((1, 2))))
+            ranks = f"{self._any(('row_number()', 'rank()', 'count(*)'))} OVER ({window}) AS n"
+            inner = f"SELECT {self._any((f'{items}, {ranks}', f'{ranks}, {items}'))} FROM b"
+            if self._chance(0.7):
+                inner += f" WHERE {self._conditions(['b'], [], 0, 2)}"
+            text = f"({inner}{self._any(('', '', '', ' LIMIT 3'))}) a"
+            if self._chance(0.4):
+                text += f" {self._any(JOINS)} c ON {self._conditions(['a', 'c'], [], 0, 2)}"
+                aliases.append("c")
+        else:
+            text = f"a {self._lateral(1, ['a'], aliases)}"
+        where = self._any((f"{aliases[-1]}.n = 1", "a.n = 1", self._condition(aliases, [], 0)))
+        where += f" AND {self._condition(aliases, [], 0)}"
+        return f"SELECT {self._any(('*', self._item(aliases)))} FROM {text} WHERE {where}"
 
     def _insert_select(self) -> str:
         columns = self._any(
@@ -72,6 +103,8 @@ class QueriesInQueries:
             items = ", ".join(self._any(own) for _ in columns.split(","))
         query = self._select(1, [], items, count=columns.count(",") + 1)
         tail = self._any(("", "", "", " LIMIT 3", " RETURNING id", " ORDER BY id", ";"))
+        if tail == " ORDER BY id" and self._computes_here(0.5):
+            tail = f" ORDER BY {self._computed(['a', 'x'])}"
         target = self._any(("a", "app.b", "d"))
         return f"INSERT INTO {target} ({columns}) {query}{tail}"
 
@@ -104,6 +137,9 @@ class QueriesInQueries:
 
     def _chance(self, part: float) -> bool:
         return self._chosen.random() < part
+
+    def _computes_here(self, part: float) -> bool:
+        return self._computes and self._chance(part)
 
     def _alias(self) -> str:
         self._aliases += 1
@@ -187,20 +223,67 @@ class QueriesInQueries:
                 columns = self._any(("id", "tenant_id", "id, tenant_id", "aid, status", '"id"'))
                 text += f" {self._any(JOINS)} {source} USING ({columns})"
                 continue
+            if self._computes_here(0.1):
+                text += f" {self._lateral(depth, aliases + outer, aliases)}"
+                continue
             within = depth if self._chance(0.2) else 0
             text += f" {self._any(JOINS)} {source} ON {self._conditions(aliases, outer, within, 2)}"
         if self._chance(0.8):
             text += f" WHERE {self._conditions(aliases, outer, depth)}"
         if self._chance(0.2):
             text += f" GROUP BY {', '.join(self._column(aliases) for _ in range(count))}"
+            if self._computes_here(0.3):
+                text += f" HAVING {self._having(aliases)}"
         items = items or ", ".join(self._item(aliases) for _ in range(count))
+        if depth > 0 and self._computes_here(0.2):
+            listed = self._select(depth - 1, aliases + outer, count=1)
+            kind = self._any(("", "", "", "EXISTS", "exists "))
+            name = self._any((" AS n", ' AS "x"', " AS tenant_id", ""))
+            items = self._any((f"{items}, {kind}({listed}){name}", f"({listed}), {items}"))
         return f"SELECT {self._any(('', '', '', 'DISTINCT '))}{items} FROM {text}"
+
+    def _lateral(self, depth: int, seen: list[str], aliases: list[str]) -> str:
+        """A join of a derived table that refers to the sources before it, which gets an alias."""
+        alias = self._alias()
+        tail = self._any(("", " LIMIT 1", " ORDER BY id DESC LIMIT 3"))
+        query = self._select(max(depth - 1, 0), seen, count=self._any((1, 2)))
+        aliases.append(alias)
+        condition = self._any(("true", "true", "TRUE", self._conditions(aliases, [], 0, 2)))
+        join = self._any(("LEFT JOIN", "LEFT JOIN", "JOIN", "left outer join"))
+        return f"{join} LATERAL ({query}{tail}) {alias} ON {condition}"
 
     def _window(self, aliases: list[str]) -> str:
         parts = (f"PARTITION BY {self._column(aliases)}", f"ORDER BY {self._column(aliases)} DESC")
         return self._any((*parts, " ".join(parts), ""))
 
+    def _having(self, aliases: list[str]) -> str:
+        parts = (
+            *("count(*) > 3", "count(*) = :n", f"max({self._column(aliases)}) <> :t"),
+            *(f"sum({self._column(aliases)}) >= 5", f"{self._column(aliases)} = :t"),
+        )
+        return " AND ".join(self._any(parts) for _ in range(self._any((1, 1, 2))))
+
+    def _computed(self, aliases: list[str]) -> str:
+        column, other = self._column(aliases), self._column(aliases)
+        tests = (
+            f"{column} = {self._any(VALUES)}",
+            f"{column} IS NOT NULL",
+            f"NOT {column}",
+            column,
+        )
+        return self._any(
+            (
+                f"CASE WHEN {self._any(tests)} THEN {other} ELSE {self._any(VALUES)} END",
+                f"CASE {column} WHEN 1 THEN 'x' WHEN 2 THEN {other} END",
+                f"case when {self._any(tests)} or {self._any(tests)} then count(*) end",
+                f"{column} {self._any(('+', '-', '*', '/'))} {self._any((other, '1', ':x'))}",
+                f"count(*) - max({column}) * 2",
+            )
+        )
+
     def _item(self, aliases: list[str]) -> str:
+        if self._computes_here(0.1):
+            return f"{self._computed(aliases)}{self._any(('', ' AS n', ' AS tenant_id'))}"
         alias = self._any(aliases)
         return self._any(
             (

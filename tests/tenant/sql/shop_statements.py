@@ -59,7 +59,7 @@ class ShopStatements:
         values = {
             "t": mine, "flag": flag, "nothing": None if flag else "x", "q": "" if flag else "z",
             "num": 0 if flag else 3, "arr": [mine], "empty": [], "csv": f"{mine},x",
-            "ids": [self._number(), self._number()],
+            "ids": [self._number(), self._number()], "key": self._number(),
         }  # fmt: skip
         head = self._with_clause() if self._chance(0.3) else ""
         kinds = [self._query, self._update, self._delete, self._insert, self._merge]

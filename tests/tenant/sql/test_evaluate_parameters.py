@@ -16,6 +16,8 @@ from tenantmetrics.tenant.sql.template import skeleton
 from tenantmetrics.tenant.sql.value_operations import Unclear
 
 EXPRESSIONS = 1_500
+ONE = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+NONE = "00000000-0000-0000-0000-000000000000"
 TOLD_AT_LEAST = 0.5
 
 GIVEN = {
@@ -24,6 +26,7 @@ GIVEN = {
     "n": ("bigint", [0, 1, 7, -5, None]),
     "f": ("boolean", [True, False, None]),
     "a": ("text[]", [[], ["x"], ["x", "all"], [None, "x"], None]),
+    "g": ("uuid", [ONE, ONE.upper(), f"{{{ONE}}}", NONE, None]),
 }
 
 
@@ -43,10 +46,14 @@ class Expressions:
             lambda: ":f", lambda: ":f::boolean", lambda: r.choice(["true", "false"]),
             lambda: f"{t(0)} = {t(0)}", lambda: f"{t(0)} <> {t(0)}",
             lambda: f"{i(0)} {r.choice(['=', '<', '<=', '>', '>=', '<>'])} {i(0)}",
-            lambda: f":{r.choice('qpnfa')} IS {r.choice(['', 'NOT '])}NULL",
+            lambda: f":{r.choice('qpnfag')} IS {r.choice(['', 'NOT '])}NULL",
             lambda: f"{t(0)} IN ({t(0)}, {t(0)})", lambda: ":q = ANY(:a)",
             lambda: ":q = ANY(ARRAY['x', 'all'])", lambda: ":q::date IS NULL AND :q IS NULL",
             lambda: f"{t(0)} IS {r.choice(['', 'NOT '])}DISTINCT FROM {t(0)}",
+            lambda: f":g::uuid {r.choice(['=', '<>'])} '{r.choice([ONE, NONE])}'::uuid",
+            lambda: f":g::uuid = ANY(ARRAY['{ONE}'::uuid, '{NONE}'])",
+            lambda: f"NULLIF(:g::uuid, '{NONE}'::uuid) IS {r.choice(['', 'NOT '])}NULL",
+            lambda: f"'{ONE}'::uuid IS {r.choice(['', 'NOT '])}DISTINCT FROM :g",
             lambda: ":a = '{}'", lambda: f":f = {r.choice(['true', 'false'])}",
         ]  # fmt: skip
         if depth <= 0 or r.random() < 0.3:

@@ -106,6 +106,7 @@ def test_a_loop_in_a_loop_is_seen(monkeypatch):
         for one in found.functions:
             for other in found.functions:
                 assert one.name == other.name
+                assert len(one.expressions) == len(other.expressions)
         return found
 
     assert too_much(analysed, GROWING["set_config"]) == []

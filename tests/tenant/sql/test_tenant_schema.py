@@ -175,6 +175,69 @@ def test_the_file_has_what_the_catalogue_says(described):
             "acme",
         ),
         (f"SELECT * FROM bookings b JOIN seen v ON v.booking_id = b.id {OF_ACME}", "acme", "acme"),
+        # A column that the inner table has not is the outer one's.
+        (
+            ("SELECT * FROM notes WHERE id IN (SELECT booking_id FROM bookings "
+            "WHERE tenant_id = 'acme')"),
+            "?",
+            "acme",
+        ),
+        (
+            ("SELECT * FROM bookings WHERE id IN (SELECT booking_id FROM notes "
+            "WHERE booking_id IN (SELECT id FROM bookings WHERE tenant_id = 'acme'))"),
+            "acme",
+            "acme",
+        ),
+        (
+            ("SELECT * FROM notes n WHERE EXISTS (SELECT 1 FROM bookings "
+            "WHERE bookings.id = booking_id AND tenant_id = 'acme')"),
+            "acme",
+            "?",
+        ),
+        (
+            ("SELECT * FROM notes n WHERE EXISTS (SELECT 1 FROM bookings AS b(id, x, y, z) "
+            "WHERE b.id = booking_id AND b.x = 'acme')"),
+            "-",
+            "-",
+        ),
+        (
+            ("SELECT * FROM bookings WHERE EXISTS (SELECT 1 FROM users "
+            "WHERE users.id = user_id AND tenant_id = 'acme')"),
+            "acme",
+            "?",
+        ),
+        ("SELECT * FROM bookings, users WHERE room_id = user_id AND tenant_id = 'acme'", "?", "?"),
+        ("SELECT * FROM bookings b, users WHERE room_id = b.id AND tenant_id = 'acme'", "?", "?"),
+        (
+            "SELECT * FROM bookings b, users u WHERE user_id = u.id AND tenant_id = 'acme'",
+            "acme",
+            "acme",
+        ),
+        (
+            ("SELECT * FROM notes n JOIN users u USING (id) WHERE EXISTS (SELECT 1 FROM rooms r "
+            "WHERE r.user_id = u.id AND tenant_id = 'acme')"),
+            "?",
+            "acme",
+        ),
+        # A column keeps what it is in its table, whatever a query in between calls it.
+        (
+            ("SELECT * FROM rooms r JOIN (SELECT id AS k_id FROM bookings WHERE tenant_id = 'acme' "
+            "UNION SELECT room_id FROM bookings WHERE tenant_id = 'acme') q ON q.k_id = r.id"),
+            "?",
+            "acme",
+        ),
+        (
+            ("SELECT * FROM rooms r JOIN (SELECT id AS k_id FROM rooms WHERE tenant_id = 'acme' "
+            "UNION SELECT room_id FROM bookings WHERE tenant_id = 'acme') q ON q.k_id = r.id"),
+            "acme",
+            "acme",
+        ),
+        (
+            ("SELECT * FROM rooms r JOIN bookings AS b(k_id, o_id) ON r.id = b.k_id "
+            "WHERE r.tenant_id = 'acme'"),
+            "?",
+            "?",
+        ),
         ("SELECT * FROM organizations WHERE id = 'acme'", "acme", "-"),
         ("SELECT * FROM invoices WHERE owner = 'acme'", "acme", "-"),
         ("SELECT * FROM bookings WHERE owner = 'acme'", "-", "-"),

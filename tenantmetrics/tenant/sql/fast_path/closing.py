@@ -45,12 +45,10 @@ class PlainReach:
         holds = (graph.next if low is None else low, _FOREVER)
         outer = False
         for source in query.sources.values():
-            source.low = graph.next
             self._source(source)
-            source.high = graph.next
             outer = outer or source.left
-        sources = list(query.sources.values())
         if outer:
+            sources = list(query.sources.values())
             rejected = _needed(query.where)
             end = len(sources)
             for start in range(end - 1, -1, -1):
@@ -58,9 +56,11 @@ class PlainReach:
                     self._joined(sources[start:end], set(rejected), holds)
                     end = start
         else:
-            for source in sources:
-                self._conditions(source.on, holds)
-        self._conditions(query.where, holds)
+            for source in query.sources.values():
+                if source.on:
+                    self._conditions(source.on, holds)
+        if query.where:
+            self._conditions(query.where, holds)
 
     def _joined(self, sources: list[PlainSource], rejected: set[int], holds: _Range) -> None:
         """Take the conditions of a tree of joins.
@@ -84,8 +84,17 @@ class PlainReach:
     def _source(self, source: PlainSource) -> None:
         graph, query = self._graph, source.query
         if query is None:
-            source.star = (graph.source(table=True), "", True)
+            number = graph.source(table=True)
+            source.low, source.high = number, number + 1
+            source.star = (number, "", True)
             return
+        source.low = graph.next
+        self._read(source, query)
+        source.high = graph.next
+
+    def _read(self, source: PlainSource, query: PlainQuery) -> None:
+        """Take a derived table or a WITH query."""
+        graph = self._graph
         if not query.named:
             self.enter(query)
             self._outputs(query)
@@ -117,6 +126,8 @@ class PlainReach:
         if query.star is not None:
             outputs.update(query.star.outputs)
             query.star_output = query.star.star
+            if not query.is_star_inward and query.star_output is not None:
+                query.star_output = (*query.star_output[:2], False)
         for name, item in query.columns.items():
             if name in outputs:
                 raise NotPlainError
@@ -149,20 +160,22 @@ class PlainReach:
         """Two columns are equal: tenants, another column under a tenant's name, or other keys."""
         if one[0] < 0 or two[0] < 0:
             return
-        if PLACE in {one[1], two[1]}:
+        first, second = one[1], two[1]
+        if first == PLACE or second == PLACE:  # noqa: PLR1714 - half of the time
             # Whether it is of one table is told by the whole analysis.
             raise NotPlainError
-        tenants = [column[1] in self._columns for column in (one, two)]
-        if all(tenants):
-            forward = back = True
-        elif any(tenants):
-            # One of them is another column under that name.
-            forward = back = not is_no_key((two if tenants[0] else one)[1])
+        # Where one is no tenant's, it is another column under that name.
+        if first in self._columns:
+            forward = back = second in self._columns or not is_no_key(second)
+        elif second in self._columns:
+            forward = back = not is_no_key(first)
         else:
-            forward, back = key_ties(one[1], two[1])
-        for start, end, is_tied in ((one, two, forward), (two, one, back)):
-            if is_tied and end[2] and holds[0] <= end[0] < holds[1]:
-                self._graph.edge(start[0], end[0])
+            forward, back = key_ties(first, second)
+        low, high = holds
+        if forward and two[2] and low <= two[0] < high:
+            self._graph.edge(one[0], two[0])
+        if back and one[2] and low <= one[0] < high:
+            self._graph.edge(two[0], one[0])
 
 
 _NOTHING = (-1, "", False)

@@ -17,8 +17,11 @@ from tenantmetrics.tenant.sql.parser import PREFIX
 __all__ = [
     "ALIAS",
     "ALONE",
+    "ARITHMETIC",
+    "CASE",
     "CASTS",
     "COLUMN",
+    "COMPUTED",
     "CONDITION",
     "END",
     "INSERT",
@@ -26,6 +29,7 @@ __all__ = [
     "ITEM",
     "JOIN",
     "LOCK",
+    "RANKED",
     "RETURNING",
     "ROW",
     "SELECT",
@@ -50,7 +54,8 @@ _WORDS = {
     "exists": "E", "with": "H", "materialized": "M", "union": "N", "all": "A", "left": "f",
     "outer": "u", "any": "a", "interval": "e", "nulls": "b", "first": "h", "last": "h",
     "skip": "z", "locked": "q", "gen_random_uuid": "w", "using": "1", "over": "2",
-    "partition": "3",
+    "partition": "3", "case": "4", "when": "5", "then": "6", "else": "7", "end": "8",
+    "having": "P", "lateral": "9",
 }  # fmt: skip
 _AGGREGATES = frozenset(["avg", "count", "max", "min", "sum"])
 _OF_ONE = frozenset(["abs", "length", "lower", "upper"])
@@ -102,7 +107,7 @@ _KINDS = _Kinds(dict.fromkeys(_FOREIGN, "?"))
 for _kind, _tokens in (
     *(("n", _NAMES_TOO), ("c", _AGGREGATES), ("g", _OF_ONE), ("m", _OF_SEVERAL)),
     *(("x", _TYPES), ("t", _TYPES_AND_NAMES)),
-    *((symbol, [symbol]) for symbol in "*(),.=<>!+-;"),
+    *((symbol, [symbol]) for symbol in "*(),.=<>!+-/;"),
     *((letter, [word, word.upper()]) for word, letter in _WORDS.items()),
 ):
     _KINDS.update(dict.fromkeys(_tokens, _kind))
@@ -117,21 +122,33 @@ def _listed(item: str) -> str:
     return f"{item}(?:,{item})*+"
 
 
+COMPUTED = "p_*+"
+"""Stands for the tokens of CASE, of arithmetic, and of a subquery in a select list."""
 _NAME = "[ncgmtwhzq]"
 _TABLE = rf"{_NAME}(?:\.{_NAME})?+"
 _COLUMN = rf"{_NAME}(?:\.{_NAME}){{0,2}}+"
 _VALUE = "(?:v(?::[xt])?+|0)"
 _AGGREGATE = rf"c\((?:Q?+{_COLUMN}|\*)\)"
 _ARGUMENT = rf"(?:{_AGGREGATE}|{_COLUMN}|{_VALUE})"
-_CALL = rf"(?:g\({_ARGUMENT}\)|m\({_listed(_ARGUMENT)}\)|w\(\))"
-_ITEM = rf"(?:\*|{_NAME}\.\*|(?:v|{_AGGREGATE}|{_CALL}|{_COLUMN})(?:@{_NAME})?+)"
+_OF_ARGUMENTS = rf"g\({_ARGUMENT}\)|m\({_listed(_ARGUMENT)}\)"
+_CALL = rf"(?:{_OF_ARGUMENTS}|w\(\))"
+_COMPARED = "(?:=|<>|!=|[<>]=?+)"
+_SIMPLE = rf"(?:{_COLUMN}|{_VALUE})"
+_TEST = rf"~?+{_SIMPLE}(?:{_COMPARED}{_SIMPLE}|i~?+0)?+"
+CASE = rf"4(?:{_SIMPLE})?+(?:5{_TEST}(?:[&|]{_TEST})*+6{_SIMPLE})++(?:7{_SIMPLE})?+8"
+# A condition has its own place for `now() - :age`.
+ARITHMETIC = (
+    rf"(?:{_ARGUMENT}|{_OF_ARGUMENTS}|(?<![<>=])w\(\))(?:[-+*/](?:{_AGGREGATE}|{_SIMPLE}))++"
+)
+_ITEM = rf"(?:\*|{_NAME}\.\*|(?:v|{_AGGREGATE}|{_CALL}|{_COLUMN}|{COMPUTED})(?:@{_NAME})?+)"
 _WINDOW = (
     rf"(?:n\(\)|{_AGGREGATE})2\((?:3y{_listed(_COLUMN)})?+"
     rf"(?:Oy{_listed(f'{_COLUMN}d?+(?:bh)?+')})?+\)(?:@{_NAME})?+"
 )
 _CALL_OF_VALUES = rf"(?:g\({_VALUE}\)|m\({_listed(_VALUE)}\)|w\(\))"
 _WRITTEN = rf"(?:-?+{_VALUE}|X|{_CALL_OF_VALUES})"
-_ASSIGNED = rf"{_NAME}=(?:{_COLUMN}[-+]{_VALUE}|{_WRITTEN}|{_CALL}|{_COLUMN})"
+_ASSIGNED = rf"{_NAME}=(?:{_WRITTEN}|{_CALL}|{_COLUMN}|{COMPUTED})"
+_HAVING = rf"{_AGGREGATE}{_COMPARED}{_VALUE}"
 _ROW = rf"\({_listed(_WRITTEN)}\)"
 
 WITH_QUERY = re.compile(rf"[H,](?P<name>{_NAME})@(?:~?+M)?+\((?=S)")
@@ -139,8 +156,13 @@ WITH_QUERY = re.compile(rf"[H,](?P<name>{_NAME})@(?:~?+M)?+\((?=S)")
 SELECT = re.compile(rf"SQ?+(?P<items>{_listed(f'(?:{_WINDOW}|{_ITEM})')})F")
 WINDOW = "2"
 """The letter of OVER."""
+RANKED = (
+    rf"n\(\)2\((?:3y(?P<partition>{_listed(_COLUMN)}))?+"
+    rf"(?:Oy{_listed(f'{_COLUMN}d?+(?:bh)?+')})?+\)"
+)
+"""A window that counts rows."""
 ITEM = re.compile(
-    rf"(?:(?P<star>(?:{_NAME}\.)?+\*)|(?:(?P<value>v|{_CALL}|c\(Q{_COLUMN}\))|(?P<function>c)\("
+    rf"(?:(?P<star>(?:{_NAME}\.)?+\*)|(?:(?P<value>v|{_CALL}|c\(Q{_COLUMN}\)|{COMPUTED})|(?P<function>c)\("
     rf"(?:(?P<argument>{_COLUMN})|\*)\)|(?P<column>{_COLUMN}))(?:@(?P<alias>{_NAME}))?+),?+"
 )
 """One item of a select list."""
@@ -169,8 +191,9 @@ CONDITION = re.compile(
 )
 """Up to the subquery, where it has one."""
 TAIL = re.compile(
-    rf"(?:Gy(?P<group>{_listed(f'(?:{_COLUMN}|v)')}))?+"
-    rf"(?P<order>Oy{_listed(f'(?:{_ARGUMENT}|{_CALL})d?+(?:bh)?+')})?+"
+    rf"(?:Gy(?P<group>{_listed(f'(?:{_COLUMN}|v)')})"
+    rf"(?:P(?P<having>{_HAVING}(?:&{_HAVING})*+))?+)?+"
+    rf"(?P<order>Oy{_listed(f'(?:{_ARGUMENT}|{_CALL}|{COMPUTED})d?+(?:bh)?+')})?+"
     rf"(?P<cut>(?:l{_VALUE})?+(?:o{_VALUE})?+)"
 )
 UNION = re.compile(r"NA?+(?=\(?+S)")

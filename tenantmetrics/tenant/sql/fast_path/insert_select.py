@@ -15,7 +15,16 @@ from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQu
 from tenantmetrics.tenant.sql.fast_path.restrictions import PlainRestrictions
 from tenantmetrics.tenant.sql.proof.graph import ReachGraph
 from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, Facts, QueryScope
-from tenantmetrics.tenant.sql.restrictions import NAME_NOBODY, UNKNOWN, Fixed, Restriction
+from tenantmetrics.tenant.sql.restrictions import (
+    NAME_NOBODY,
+    OPEN,
+    UNKNOWN,
+    Fixed,
+    Joined,
+    Named,
+    Restriction,
+    Same,
+)
 
 __all__ = ["copied_to"]
 
@@ -33,6 +42,9 @@ def copied_to(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
     reader.summary.append("INSERT INTO")
     reader.source(PlainQuery(None), head.start("table"))
     query, at = reader.select(head.end(), None)
+    if "S" in reader.letters[slice(*query.items)]:
+        # Which item is the tenant's is not told with subqueries among them.
+        raise NotPlainError
     if grammar.RETURNING.fullmatch(reader.shape, at) is None:
         raise NotPlainError
     columns = vocabulary.columns
@@ -40,12 +52,15 @@ def copied_to(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
     written = [index for index, name in enumerate(names) if name in columns]
     if len(written) > 1:
         raise NotPlainError
+    item = _item(reader, query, written[0]) if written else None
+    if item is not None and reader.all_hold and (own := _own_value(reader, query, item)):
+        return if_closed(Joined((Same((own, UNKNOWN)), OPEN)), [[[own]]])
     budget = Budget(MAX_STEPS)
     scope = QueryScope(None, vocabulary, budget)
     facts = Facts()
     PlainRestrictions(scope).enter(query, facts, facts.main)
     graph = ReachGraph(budget)
-    value = _project(reader, query, written[0], scope, facts) if written else False
+    value = item is not None and _project(reader, query, item, scope, facts)
     node = build_restriction(facts, scope)
     if isinstance(node, Fixed) and node in NAME_NOBODY:
         return node
@@ -54,18 +69,43 @@ def copied_to(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
     return if_closed(node, graph.closing())
 
 
-def _project(
-    reader: PlainReader, query: PlainQuery, index: int, names: QueryScope, facts: Facts
-) -> bool:
-    """Enter the tenant that is written; whether it is a value."""
-    text = reader.shape[slice(*query.items)]
+def _item(reader: PlainReader, query: PlainQuery, index: int) -> re.Match[str]:
+    """The item of the select list that is written as the tenant."""
+    text = reader.letters[slice(*query.items)]
     if grammar.WINDOW in text or "c(" in text or query.group[1]:
         # What it reads is not told by its tables alone.
         raise NotPlainError
     items = list(grammar.ITEM.finditer(reader.shape, *query.items))
     if index >= len(items) or any(item["star"] for item in items[: index + 1]):
         raise NotPlainError
-    item: re.Match[str] = items[index]
+    found: re.Match[str] = items[index]
+    return found
+
+
+def _own_value(reader: PlainReader, query: PlainQuery, item: re.Match[str]) -> Named | None:
+    """What the tenant column of the one table equals whose rows are copied with that column.
+
+    Most copies are of this kind, and what they name follows from the value alone.
+    """
+    sources = list(query.sources.values())
+    if item["column"] is None or len(reader.values) != 1 or len(sources) != 1:
+        return None
+    column = reader.name(item.end("column") - 1)
+    if sources[0].query is not None or any(condition.query for condition in query.where):
+        return None
+    reader.source_of(query, *item.span("column"))
+    of_column = [c.named for c in query.where if c.named is not None and c.column == column]
+    return of_column[0] if of_column else None
+
+
+def _project(
+    reader: PlainReader,
+    query: PlainQuery,
+    item: re.Match[str],
+    names: QueryScope,
+    facts: Facts,
+) -> bool:
+    """Enter the tenant that is written; whether it is a value."""
     columns = names.vocabulary.columns
     key = (next(names.numbers) - _APART, min(columns, key=columns.__getitem__))
     if item["column"]:

@@ -43,23 +43,28 @@ from tenantmetrics.tenant.sql.set_operations import rows_of_any
 __all__ = ["plain_plan"]
 
 
-def plain_plan(template: str, tokens: list[str], vocabulary: Vocabulary) -> Plan | None:
+def plain_plan(
+    template: str, tokens: list[str], vocabulary: Vocabulary, fingerprint: int = 0
+) -> Plan | None:
     """The plan of a plain statement; None for any other text.
 
     Args:
         template: One statement without comments, literals replaced by slots.
         tokens: Its tokens without white space.
         vocabulary: The tenant's names.
+        fingerprint: The plan gets it.
     """
     if not template.isascii():
         return None
     try:
-        return _plan(PlainReader(tokens, vocabulary), vocabulary)
+        reader = PlainReader(tokens, vocabulary)
+        return _planned(reader, _read(reader, vocabulary), vocabulary, fingerprint)
     except (NotPlainError, TooMuchWorkError):
         return None
 
 
-def _plan(reader: PlainReader, vocabulary: Vocabulary) -> Plan:
+def _read(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
+    """Read the statement; whose rows they are."""
     shape = reader.shape
     first = shape[:1]
     if shape.startswith("SE("):
@@ -67,12 +72,12 @@ def _plan(reader: PlainReader, vocabulary: Vocabulary) -> Plan:
         query, at = reader.inside(3, None)
         if grammar.ALONE.fullmatch(shape, at) is None:
             raise NotPlainError
-        return _planned(reader, _node(reader, [query], vocabulary, shown=True), vocabulary)
+        return _node(reader, [query], vocabulary, shown=True)
     if first == "S" or first == "H" or shape.startswith("(S"):  # noqa: PLR1714 - of one letter
-        return _planned(reader, _node(reader, reader.selects(), vocabulary), vocabulary)
+        return _node(reader, reader.selects(), vocabulary)
     if first == "Y":
         write = copied_to if grammar.INSERT_SELECT.match(shape) else written_to
-        return _planned(reader, write(reader, vocabulary), vocabulary)
+        return write(reader, vocabulary)
     target = PlainQuery(None)
     if first == "U":
         reader.summary.append("UPDATE")
@@ -90,7 +95,7 @@ def _plan(reader: PlainReader, vocabulary: Vocabulary) -> Plan:
         at = read_conditions(reader, target, at + 1, target.where)
     if grammar.RETURNING.fullmatch(shape, at) is None:
         raise NotPlainError
-    return _planned(reader, _node(reader, [target], vocabulary), vocabulary)
+    return _node(reader, [target], vocabulary)
 
 
 def _others(reader: PlainReader, target: PlainQuery, at: int, word: str) -> int:
@@ -126,6 +131,9 @@ def _node(
     for query in queries:
         reach.enter(query)
     if not graph.closed().issuperset(graph.tables):
+        if reader.repeats_a_parameter():
+            # Keys that are equal to it may tie what is left.
+            raise NotPlainError
         return if_closed(node, None)
     if isinstance(node, Named):
         # In whatever groups, all restrictions are the one that it names.
@@ -148,7 +156,9 @@ def _of_queries(queries: list[PlainQuery], names: QueryScope, *, shown: bool) ->
     return rows_of_any([restrictions.of_query(query) for query in queries])
 
 
-def _planned(reader: PlainReader, node: Restriction, vocabulary: Vocabulary) -> Plan:
+def _planned(
+    reader: PlainReader, node: Restriction, vocabulary: Vocabulary, fingerprint: int
+) -> Plan:
     reader.check_schemas()
     summary = " ".join(reader.summary)
     if len(summary) > QUERY_SUMMARY_MAX_CHARS:
@@ -159,5 +169,6 @@ def _planned(reader: PlainReader, node: Restriction, vocabulary: Vocabulary) -> 
         tables=tuple(dict.fromkeys([name for _, name in reader.tables])),
         schemas=tuple(dict.fromkeys(reader.of_schemas)),
         mentions=reader.mentions(),
+        fingerprint=fingerprint,
         guarded=are_guarded(reader.tables, vocabulary),
     )

@@ -7,6 +7,10 @@ from functools import lru_cache
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.fast_path import grammar
+from tenantmetrics.tenant.sql.fast_path.computed_values import (
+    without_computed,
+    without_subqueries,
+)
 from tenantmetrics.tenant.sql.fast_path.output_columns import describe
 from tenantmetrics.tenant.sql.fast_path.query_tree import (
     NotPlainError,
@@ -25,6 +29,7 @@ __all__ = ["PlainReader"]
 _MAX_LEVELS = 12
 _MOST_VALUES = 1_024
 """Parameters that an application has, and places of literals, 0.5 kB each."""
+_SPACE = re.compile(r"\s")
 _RANKS = frozenset(["row_number", "rank", "dense_rank"])
 """Functions of no arguments that only a window has."""
 
@@ -38,7 +43,8 @@ class PlainReader:
 
     Attributes:
         tokens: Its tokens.
-        shape: Their letters.
+        letters: One for each of them.
+        shape: The same, with what is computed taken out.
         columns: The tenant columns.
         summary: What it does and to which tables, in the order of the text.
         tables: Schema and name of each table, WITH queries left out: the name in lower case, the
@@ -52,7 +58,7 @@ class PlainReader:
 
     __slots__ = (
         "_count", "_levels", "_vocabulary", "_with", "_written", "all_hold", "columns", "compares",
-        "of_schemas", "schemas", "shape", "summary", "tables", "tokens", "values",
+        "letters", "of_schemas", "schemas", "shape", "summary", "tables", "tokens", "values",
     )  # fmt: skip
 
     def __init__(self, tokens: list[str], vocabulary: Vocabulary) -> None:
@@ -62,7 +68,8 @@ class PlainReader:
         self._with: dict[str, PlainQuery] = {}
         self._written: dict[str, str] = {}
         self._count = self._levels = 0
-        self.shape = grammar.shape_of(tokens)
+        self.letters = grammar.shape_of(tokens)
+        self.shape = without_computed(self.letters)
         self.summary: list[str] = []
         self.tables: list[tuple[str, str]] = []
         self.of_schemas: list[str] = []
@@ -71,6 +78,11 @@ class PlainReader:
         """By alias or name, the schemas that tables are read by; empty for one that none is."""
         self.values: list[Named] = []
         self.all_hold = True
+
+    def repeats_a_parameter(self) -> bool:
+        """Whether a parameter stands in two places."""
+        found = [token for token in self.tokens if token[0] == ":" and token[1:2].isalnum()]
+        return len(set(found)) < len(found)
 
     def match(self, expression: re.Pattern[str], at: int) -> re.Match[str]:
         """What stands at a place.
@@ -109,7 +121,7 @@ class PlainReader:
             name = self.scope_name(found.end("name") - 1)
             if name in self._with or name in self.columns or name in self._vocabulary.tables:
                 raise NotPlainError
-            query, at = self.inside(found.end(), None)
+            query, at = self.inside(found.end(), None, read_from=True)
             if any(not schema and table == name for schema, table in self.tables):
                 # Not itself and not another WITH query, but a table of that name.
                 raise NotPlainError
@@ -137,37 +149,82 @@ class PlainReader:
 
     def select(self, at: int, outer: PlainQuery | None) -> tuple[PlainQuery, int]:
         """Read a SELECT; it and where it ends."""
-        head = self.match(grammar.SELECT, at)
-        self.summary.append("SELECT")
-        query = PlainQuery(outer)
-        query.items = head.span("items")
-        self._windows(*head.span("items"))
         shape = self.shape
+        subqueries: list[int] | None = None
+        head = grammar.SELECT.match(shape, at)
+        if head is None and not self._levels:
+            masked, subqueries = without_subqueries(shape, at)
+            head = grammar.SELECT.match(masked, at)
+        if head is None:
+            raise NotPlainError
+        self.summary.append("SELECT")
+        spoken = (len(self.summary), len(self.tables), len(self.of_schemas)) if subqueries else None
+        query = PlainQuery(outer)
+        start, end = query.items = head.span("items")
+        if head.string.find(grammar.WINDOW, start, end) >= 0:
+            self._windows(head)
+            query.windowed = True
         at = self.joins(query, self.source(query, head.end()))
         if shape.startswith("W", at):
             at = read_conditions(self, query, at + 1, query.where)
         tail = self.match(grammar.TAIL, at)
         if tail["group"]:
             query.group = tail.span("group")
-        query.ordered, query.cut = tail["order"] or "", bool(tail["cut"])
+            if tail["having"] and (
+                self.mentions_tenant(*tail.span("having"))
+                or any(source.left for source in query.sources.values())
+            ):
+                # It may speak of tenants, or need rows that a LEFT JOIN need not find.
+                raise NotPlainError
+        if tail["order"]:
+            query.ordered = self.letters[slice(*tail.span("order"))]
+        query.cut = bool(tail["cut"])
+        if subqueries and spoken:
+            self._read_listed(query, subqueries, spoken)
         return query, tail.end()
 
-    def _windows(self, start: int, end: int) -> None:
+    def _read_listed(
+        self, query: PlainQuery, subqueries: list[int], spoken: tuple[int, int, int]
+    ) -> None:
+        """Read the subqueries of a select list, which restrict nothing, as NOT EXISTS does not.
+
+        Args:
+            query: Whose select list it is; its sources are read.
+            subqueries: Where they begin.
+            spoken: Where what they speak of belongs: in the summary, the tables and the schemas.
+        """
+        kept = (self.summary, self.tables, self.of_schemas)
+        self.summary, self.tables, self.of_schemas = [], [], []
+        self.all_hold = False
+        for start in subqueries:
+            condition = PlainCondition()
+            condition.negated, condition.needs = True, False
+            condition.query, _ = self.inside(start, query)
+            query.where.append(condition)
+        kept[0][spoken[0] : spoken[0]] = self.summary
+        kept[1][spoken[1] : spoken[1]] = self.tables
+        kept[2][spoken[2] : spoken[2]] = self.of_schemas
+        self.summary, self.tables, self.of_schemas = kept
+
+    def _windows(self, head: re.Match[str]) -> None:
         """Make sure that the windows of a select list count rows, and hand nothing on."""
-        at = self.shape.find(grammar.WINDOW, start, end)
+        shape = head.string
+        start, end = head.span("items")
+        at = shape.find(grammar.WINDOW, start, end)
         while at >= 0:
-            ranks = (
-                not self.shape.startswith("n()", at - 3) or self.tokens[at - 3].lower() in _RANKS
-            )
-            if self._levels or not ranks:
+            ranks = not shape.startswith("n()", at - 3) or self.tokens[at - 3].lower() in _RANKS
+            if not ranks:
                 raise NotPlainError
-            at = self.shape.find(grammar.WINDOW, at + 1, end)
+            at = shape.find(grammar.WINDOW, at + 1, end)
 
     def joins(self, query: PlainQuery, at: int) -> int:
         """Read what is joined to the first source; where it ends."""
         shape = self.shape
         while (join := grammar.JOIN.match(shape, at)) is not None:
-            at = self.source(query, join.end())
+            at = join.end()
+            # Of other joins with it, what it says of the rows before it holds for those.
+            lateral = join["left"] is not None and not self._levels and shape.startswith("9(S", at)
+            at = self.source(query, at + lateral, lateral=lateral)
             source = next(reversed(query.sources.values()))
             if join["comma"]:
                 source.comma = True
@@ -179,6 +236,9 @@ class PlainReader:
                 continue
             if not shape.startswith("J", at):
                 raise NotPlainError
+            if lateral and shape.startswith("J0", at) and self.tokens[at + 1].lower() == "true":
+                at += 2
+                continue
             at = read_conditions(self, query, at + 1, source.on)
             if source.left and any(condition.query for condition in source.on):
                 raise NotPlainError
@@ -200,45 +260,80 @@ class PlainReader:
             source.on.append(condition)
         return using.end()
 
-    def inside(self, at: int, outer: PlainQuery | None) -> tuple[PlainQuery, int]:
-        """Read a query up to the parenthesis that closes it."""
+    def inside(
+        self, at: int, outer: PlainQuery | None, *, read_from: bool = False
+    ) -> tuple[PlainQuery, int]:
+        """Read a query up to the parenthesis that closes it.
+
+        Args:
+            at: Where it begins.
+            outer: The query that it may refer to.
+            read_from: Another query reads from it.
+
+        Returns:
+            The query, and where what is behind it begins.
+        """
         self._levels += 1
         if self._levels > _MAX_LEVELS:
             raise NotPlainError
         query, at = self.select(at, outer)
+        if query.windowed and not read_from:
+            raise NotPlainError
         self._levels -= 1
         at = self.match(grammar.LOCK, at).end()
         if not self.shape.startswith(")", at):
             raise NotPlainError
         return query, at + 1
 
-    def source(self, query: PlainQuery, at: int) -> int:
-        """Read a table, a WITH query or a derived table, and its alias; where it ends."""
+    def source(self, query: PlainQuery, at: int, *, lateral: bool = False) -> int:
+        """Read a table, a WITH query or a derived table, and its alias; where it ends.
+
+        Args:
+            query: Gets it as a source.
+            at: Where it begins.
+            lateral: A derived table that may refer to the sources before it.
+        """
         inner = None
         of_schema = ""
         if self.shape.startswith("(S", at):
-            inner, at = self.inside(at + 1, None)
+            inner, at = self.inside(at + 1, query if lateral else None, read_from=True)
             self.all_hold = False
             describe(self, inner)
+            own = inner.sources.values()
+            if lateral and any(
+                item.source is not None and item.source not in own
+                for item in inner.columns.values()
+            ):
+                # A column of another source under its name.
+                raise NotPlainError
             found = self.match(grammar.ALIAS, at)
             alias = self.scope_name(found.end() - 1)
         else:
             found = self.match(grammar.SOURCE, at)
             start, end = found.span("table")
-            name = self.name(end - 1)
+            written = self.tokens[end - 1].strip('"')
+            name = written.lower()
             alias = self.scope_name(found.end() - 1)
             if name in self._vocabulary.tables or name in self.columns:
                 raise NotPlainError
-            schema = self._schema(start) if end - start > 1 else ""
-            inner = self._with.get(name) if not schema else None
-            written = self.tokens[start].strip('"') if schema else ""
-            self._spoken_of(schema, written, self.tokens[end - 1].strip('"'), inner)
-            if found.end() == end:
-                of_schema = schema
+            if end - start > 1:
+                schema = self._schema(start)
+                written = self._of_schema(schema, start, written)
+                if found.end() == end:
+                    of_schema = schema
+                self.tables.append((schema, name))
+            else:
+                inner = self._with.get(name)
+                if inner is None:
+                    self.tables.append(("", name))
+            self.summary.append(f'"{written}"' if _SPACE.search(written) else written)
         if alias in query.sources or alias in self.columns:
             raise NotPlainError
         query.sources[alias] = PlainSource(self._count, inner)
-        self.schemas.setdefault(alias, set()).add(of_schema)
+        if alias in self.schemas:
+            self.schemas[alias].add(of_schema)
+        else:
+            self.schemas[alias] = {of_schema}
         self._count += 1
         return found.end()
 
@@ -247,16 +342,14 @@ class PlainReader:
         token = self.tokens[at]
         return token.strip('"') if token.startswith('"') else token.lower()
 
-    def _spoken_of(
-        self, schema: str, written: str, name: str, with_query: PlainQuery | None
-    ) -> None:
-        tenant = self._vocabulary.of_schema(schema) if schema else None
-        if tenant is not None:
-            self.of_schemas.append(tenant)
-        if with_query is None:
-            self.tables.append((schema, name.lower()))
-        shown = f"{written}.{name}" if schema and tenant is None else name
-        self.summary.append(f'"{shown}"' if any(map(str.isspace, shown)) else shown)
+    def _of_schema(self, schema: str, at: int, name: str) -> str:
+        """A table of a schema, as the summary has it: without a schema that names a tenant."""
+        tenant = self._vocabulary.of_schema(schema)
+        if tenant is None:
+            written = self.tokens[at].strip('"')
+            return f"{written}.{name}"
+        self.of_schemas.append(tenant)
+        return name
 
     def source_if_told(self, query: PlainQuery, start: int, end: int) -> PlainSource | None:
         """What a column is of, None where that is not told.
@@ -321,7 +414,7 @@ class PlainReader:
         Raises:
             NotPlainError: One may be of another table.
         """
-        for found in grammar.BY_SCHEMA.finditer(self.shape):
+        for found in grammar.BY_SCHEMA.finditer(self.letters):
             at = found.start()
             if self.schemas.get(self.name(at + 2)) != {self._schema(at)}:
                 raise NotPlainError
@@ -331,11 +424,11 @@ class PlainReader:
         if self.compares:
             return True
         columns = self.columns
-        behind = f"{self.shape[1:]};"
+        behind = f"{self.letters[1:]};"
         # What stands before a dot is a table or its schema.
         return any(
             kind == "n" and after != "." and token.strip('"').lower() in columns
-            for token, kind, after in zip(self.tokens, self.shape, behind, strict=True)
+            for token, kind, after in zip(self.tokens, self.letters, behind, strict=True)
         )
 
 

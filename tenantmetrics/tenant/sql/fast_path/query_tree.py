@@ -89,9 +89,11 @@ class PlainQuery:
         group: Where the columns of GROUP BY stand; an empty span for none.
         ordered: The shape of its ORDER BY, empty for none.
         cut: It has LIMIT or OFFSET.
+        windowed: Its select list has windows.
         named: It is a WITH query.
         columns: Its columns by name where another query reads from it.
         star: The source of its `*` there.
+        is_star_inward: Whether conditions on what `*` gives restrict that.
         node: Whom it names, once that is known.
         whole: In the proof of a WITH query: stands for all of it.
         outputs: In the proof: the columns that it lists.
@@ -99,8 +101,8 @@ class PlainQuery:
     """
 
     __slots__ = (
-        "columns", "cut", "group", "items", "named", "node", "ordered", "outer", "outputs",
-        "sources", "star", "star_output", "where", "whole",
+        "columns", "cut", "group", "is_star_inward", "items", "named", "node", "ordered", "outer",
+        "outputs", "sources", "star", "star_output", "where", "whole", "windowed",
     )  # fmt: skip
 
     def __init__(self, outer: PlainQuery | None) -> None:
@@ -109,9 +111,10 @@ class PlainQuery:
         self.where: list[PlainCondition] = []
         self.items = self.group = (0, 0)
         self.ordered = ""
-        self.cut = self.named = False
+        self.cut = self.named = self.windowed = False
         self.columns: dict[str, PlainItem] = {}
         self.star: PlainSource | None = None
+        self.is_star_inward = True
         self.node: Restriction | None = None
         self.whole: int | None = None
         self.outputs: dict[str, Column] = {}

@@ -172,7 +172,7 @@ def _in_query(
 
 def _has_to_exist(reader: PlainReader, query: PlainQuery) -> None:
     """Make sure that a query gives no row where its tables have none."""
-    if query.group[1] or "c(" in reader.shape[slice(*query.items)] + query.ordered:
+    if query.group[1] or "c(" in reader.letters[slice(*query.items)] + query.ordered:
         raise NotPlainError
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
+from tenantmetrics.tenant.sql.proof.columns import Binding, ReachScope, Relation
 from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts
 from tenantmetrics.tenant.sql.proof.key_names import OF_KEY
 from tenantmetrics.tenant.sql.proof.relations import WithQuery, without_inward
+from tenantmetrics.tenant.sql.proof.returned_columns import assigned_columns, inserted_columns
 from tenantmetrics.tenant.sql.restrictions import IN_SESSION, Named, Restriction
 from tenantmetrics.tenant.sql.saved_rows import saved_tenant
 from tenantmetrics.tenant.sql.schema_conflicts import overwrites_by_key
@@ -18,7 +19,6 @@ from tenantmetrics.tenant.sql.sqlglot_trees import read_from, unwrapped
 from tenantmetrics.tenant.sql.value_expressions import (
     SESSION,
     SessionValue,
-    bare,
     value_operand,
 )
 
@@ -58,7 +58,7 @@ class ReachChanges:
         self._reach.with_queries.enter(node, scope)
         if isinstance(node, exp.Insert):
             self._beside_insert(node, scope)
-            return _returned(node, self._insert(node, scope, holds))
+            return inserted_columns(node, self._insert(node, scope, holds))
         if isinstance(node, exp.Merge):
             self._merge(node, scope)
             return Relation()
@@ -84,14 +84,20 @@ class ReachChanges:
             self._conditions.opaque(item, scope)
         returning = node.args.get("returning")
         relation = Relation()
+        # What comes back is what was written.
+        written = assigned_columns(node, scope, self._reach.ties) if returning is not None else {}
         for index, item in enumerate(returning.expressions if returning is not None else []):
             self._conditions.opaque(item, scope)
             inner = item.unalias()
             if isinstance(inner, exp.Star):
                 relation.star = target.star
+                relation.outputs.update(written)
                 continue
             label = (item.alias_or_name or f"?column{index}").lower()
-            relation.outputs[label] = self._reach.outputs.of_item(inner, scope)
+            output = self._reach.outputs.of_item(inner, scope)
+            if isinstance(inner, exp.Column) and inner.table.lower() in {"", name}:
+                output = written.get(inner.name.lower(), output)
+            relation.outputs[label] = output
         without_inward(relation)
         return relation
 
@@ -247,27 +253,6 @@ class ReachChanges:
         returning = node.args.get("returning")
         if returning is not None:
             self._conditions.opaque(returning, outer)
-
-
-def _returned(node: exp.Insert, sources: tuple[int, ...]) -> Relation:
-    """The columns of RETURNING, which are the written rows' own.
-
-    Args:
-        node: The INSERT.
-        sources: Those whose tenants' the rows are.
-    """
-    relation = Relation()
-    whole = bool(sources)
-    returning = node.args.get("returning")
-    for item in returning.expressions if returning is not None else []:
-        column = bare(item.unalias())
-        if isinstance(column, exp.Star):
-            relation.star = Output(sources, whole=whole, inward=False)
-        elif isinstance(column, exp.Column):
-            name = column.name.lower()
-            output = Output(sources, name, whole, inward=not whole)
-            relation.outputs[item.alias_or_name.lower()] = output
-    return relation
 
 
 def _defaults(select: exp.Select, scope: ReachScope) -> list[tuple[exp.Select, ReachScope]]:

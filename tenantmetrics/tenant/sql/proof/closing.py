@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from tenantmetrics.tenant.identity.configured_names import Vocabulary
+from tenantmetrics.tenant.sql.aggregates import makes_one_row
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.proof.changes import ReachChanges
 from tenantmetrics.tenant.sql.proof.columns import ReachScope, Relation
@@ -134,6 +135,7 @@ class Reach:
         self, node: exp.Select, outer: ReachScope, holds: Holds, *, needed: bool
     ) -> Relation:
         scope = ReachScope(outer, self.vocabulary)
+        scope.makes_one_row = makes_one_row(node)
         start = self.graph.next
         inside = (holds if needed else Holds()).within(start)
         self.with_queries.enter(node, scope)

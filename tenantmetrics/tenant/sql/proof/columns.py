@@ -13,7 +13,7 @@ from tenantmetrics.tenant.identity.schema_file import TableFacts
 from tenantmetrics.tenant.sql.proof.key_names import PLACE
 from tenantmetrics.tenant.sql.restrictions import Restriction
 
-__all__ = ["Binding", "Output", "ReachScope", "Relation", "unnamed"]
+__all__ = ["Binding", "Origin", "Output", "ReachScope", "Relation", "unnamed"]
 
 
 def unnamed(kind: str, which: object) -> str:
@@ -26,6 +26,18 @@ def unnamed(kind: str, which: object) -> str:
     return f"{kind}{which}\0"
 
 
+class Origin(NamedTuple):
+    """Where a column is one of a table's that the schema knows.
+
+    Attributes:
+        table: The table.
+        column: What it is called there; empty where it is the name that it is asked for by.
+    """
+
+    table: TableFacts
+    column: str = ""
+
+
 class Output(NamedTuple):
     """A column.
 
@@ -35,7 +47,7 @@ class Output(NamedTuple):
         whole: Every row's value comes from these sources.
         inward: A condition on it restricts these sources.
         value: What a column of plain values names.
-        of: The tables whose column it is, where the schema knows them; empty where it does not.
+        of: The tables' columns that it is, where the schema knows them; empty where it does not.
         origin: The sources that its name is one in, where `sources` stand for several of them.
     """
 
@@ -44,7 +56,7 @@ class Output(NamedTuple):
     whole: bool = False
     inward: bool = True
     value: Restriction | None = None
-    of: tuple[TableFacts, ...] = ()
+    of: tuple[Origin, ...] = ()
     origin: tuple[int, ...] = ()
 
     def standing_in(self, number: int) -> Output:
@@ -93,35 +105,48 @@ class ReachScope:
     Args:
         parent: The scope around it.
         vocabulary: The tenant's names.
+
+    Attributes:
+        makes_one_row: The query gives a row whatever its tables hold: `SELECT count(*) FROM …`.
     """
 
     def __init__(self, parent: ReachScope | None, vocabulary: Vocabulary) -> None:
         self.parent = parent
+        self.makes_one_row = False
         self.vocabulary = vocabulary
         self.bindings: dict[str, Binding] = {}
         self.ctes: dict[str, object] = {}
 
     def cte(self, name: str) -> object | None:
         """The WITH query of a name."""
-        for scope in self._outward():
+        for scope in self.outward():
             if name in scope.ctes:
                 return scope.ctes[name]
         return None
 
-    def _outward(self) -> Iterator[ReachScope]:
+    def outward(self) -> Iterator[ReachScope]:
+        """This scope and those around it."""
         scope: ReachScope | None = self
         while scope is not None:
             yield scope
             scope = scope.parent
 
-    def _may_be(self, output: Output, name: str) -> bool:
-        if name in self.vocabulary.columns:
-            tables = self.vocabulary.tables
-            return all(
-                name in table.columns or table.name.rpartition(".")[2] in tables
-                for table in output.of
-            )
-        return all(name in table.columns for table in output.of)
+    def may_be(self, output: Output, name: str) -> bool:
+        """Whether the schema allows that a source has a column.
+
+        Args:
+            output: The column as the source's.
+            name: What it is asked for by.
+        """
+        tables = self.vocabulary.tables
+        usual = name in self.vocabulary.columns
+        return all(
+            bool(column)
+            or table.may_have(name)
+            # A table of tenants has its key under that name here.
+            or (usual and table.name.rpartition(".")[2] in tables)
+            for table, column in output.of
+        )
 
     def columns(self, column: exp.Column) -> list[Output]:
         """What a column may mean: one, or several where the text does not tell."""
@@ -135,16 +160,22 @@ class ReachScope:
                     return [found] if found is not None else []
                 around = around.parent
             return []
-        for scope in self._outward():
+        fallback: list[Output] = []
+        for scope in self.outward():
             listed = [b.relation.outputs[name] for b in scope.bindings.values()
                       if name in b.relation.outputs]  # fmt: skip
             if len(listed) == 1:
                 return listed
-            outputs = [b.relation.output(name) for b in scope.bindings.values()]
-            known = [output for output in outputs if output is not None]
-            if len(known) > 1:
-                # The schema may know that only one of the tables has it.
-                known = [output for output in known if self._may_be(output, name)] or known
-            if known:
-                return known
-        return []
+            known: list[Output] = []
+            possible: list[Output] = []
+            for (relation,) in scope.bindings.values():
+                output = relation.output(name)
+                if output is not None:
+                    known.append(output)
+                    # The schema may know that one of the tables has it, or one of a query around.
+                    if name in relation.outputs or self.may_be(output, name):
+                        possible.append(output)
+            if possible:
+                return possible
+            fallback = fallback or known
+        return fallback

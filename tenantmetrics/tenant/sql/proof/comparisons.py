@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -11,7 +12,7 @@ from tenantmetrics.tenant.sql.any_array import any_of, array_operands, query_of
 from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of
 from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, unnamed
+from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, Relation, unnamed
 from tenantmetrics.tenant.sql.proof.joins import Holds
 from tenantmetrics.tenant.sql.proof.key_names import is_key_name
 from tenantmetrics.tenant.sql.restrictions import (
@@ -83,6 +84,8 @@ class ReachComparisons:
             if output is not None:
                 named = IN_SESSION if value is SESSION else Named((value,))
                 self._ties.restrict(output, named, holds)
+                if isinstance(value, Operand) and value.parameter is not None:
+                    self._ties.same_row.keyed(value.parameter, output, scope, holds)
                 return True
             return False
         if isinstance(query, _QUERIES):
@@ -160,9 +163,7 @@ class ReachComparisons:
         """A query of which a row has to exist, and to be equal to what it is compared with."""
         if self._ties.branch is not None:
             # Under OR it has to exist for some rows only.
-            self._conditions.opaque(query, scope)
-            if compared is not None:
-                self._conditions.opaque(compared, scope)
+            self._looked_up(query, compared, scope)
             return
         node = unwrapped(query)
         one_row = isinstance(node, exp.Select) and gives_one_row(node)
@@ -180,11 +181,7 @@ class ReachComparisons:
                 self._conditions.opaque(compared, scope)
             return
         within = holds.within(start)
-        sides = elements(bare(compared)) or [compared]
-        outputs = list(relation.outputs.values())
-        if not outputs and relation.star is not None and len(sides) == 1:
-            outputs = [relation.star]
-        for side, output in zip(sides, outputs, strict=False):
+        for side, output in _sides(compared, relation):
             column = self._ties.side(side, scope)
             if column is not None:
                 self._ties.tie(column, output, within)
@@ -193,3 +190,35 @@ class ReachComparisons:
                 if isinstance(value, Operand):
                     self._ties.restrict(output, Named((value,)), within)
                 self._conditions.opaque(side, scope)
+
+    def _looked_up(self, query: exp.Expr, compared: exp.Expr | None, scope: ReachScope) -> None:
+        """`public OR id IN (SELECT …)`: of its rows only those that are equal have a part.
+
+        Whether the others are NULL does not matter here: a condition that is NULL keeps no row.
+        """
+        branch, self._ties.branch = self._ties.branch, None
+        start = self._graph.next
+        node = unwrapped(query)
+        if compared is None or (isinstance(node, exp.Select) and gives_one_row(node)):
+            for part in (query, compared):
+                if part is not None:
+                    self._conditions.opaque(part, scope)
+        else:
+            within = Holds().within(start)
+            relation = self._reach.query(query, scope, within)
+            for side, output in _sides(compared, relation):
+                column = self._ties.side(side, scope)
+                if column is not None:
+                    self._ties.tie(column, output, within)
+                else:
+                    self._conditions.opaque(side, scope)
+        self._ties.branch = branch
+
+
+def _sides(compared: exp.Expr, relation: Relation) -> Iterator[tuple[exp.Expr, Output]]:
+    """What is compared, each with the column of a query that it is equal to."""
+    sides = elements(bare(compared)) or [compared]
+    outputs = list(relation.outputs.values())
+    if not outputs and relation.star is not None and len(sides) == 1:
+        outputs = [relation.star]
+    return zip(sides, outputs, strict=False)

@@ -7,9 +7,18 @@ called neither is no key, for columns that are equal in rows of different tenant
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
-__all__ = ["OF_KEY", "PLACE", "is_key_name", "is_no_key", "key_ties", "may_be_null"]
+__all__ = [
+    "OF_KEY",
+    "PLACE",
+    "is_key_name",
+    "is_no_key",
+    "key_ties",
+    "may_be_null",
+    "points_at",
+]
 
 _IDS = ("id", "uuid", "guid", "_pk", "_fk")
 """Ends of names of keys that stand for one row of one table."""
@@ -147,6 +156,8 @@ _OPTIONAL = (
 """Begins of keys of the same table, which some rows have to be without."""
 OF_KEY = "\0id"
 """The name of a function of a key, such as `lower(a.id)`."""
+_OF_TABLE = re.compile("(.+?)_?(?:id|uuid|guid|pk|fk|key|no|code)")
+"""A foreign key that is called by the table that it points at."""
 _MOST_KEPT = 1_024
 """Pairs of columns that an application compares, 0.2 kB each."""
 PLACE = "ctid"
@@ -159,6 +170,7 @@ def is_key_name(name: str) -> bool:
     Args:
         name: In lower case.
     """
+    name = name.rstrip("_")
     return name.endswith(_IDS) and not name.endswith(_NO_IDS)
 
 
@@ -196,8 +208,25 @@ def is_no_key(name: str) -> bool:
     Args:
         name: In lower case.
     """
+    # `ID_` and `VERSION_` are how Camunda and Flowable write `id` and `version`.
+    name = name.rstrip("_")
     # Which column of its table it is is not known of one with two NULs.
     return name in _NO_KEYS or name.endswith(_NO_IDS) or name.startswith("\0\0")
+
+
+def points_at(key: str, table: str) -> bool:
+    """Whether a foreign key is called as what points at a table: `room_id` at `rooms`.
+
+    Args:
+        key: The column's name, lower case.
+        table: The table's name or its alias, lower case.
+    """
+    found = _OF_TABLE.fullmatch(key.rstrip("_"))
+    if found is None or not table:
+        return False
+    one = found[1]
+    several = (one, f"{one}s", f"{one}es", f"{one[:-1]}ies" if one.endswith("y") else one)
+    return any(table == name or table.endswith(f"_{name}") for name in several)
 
 
 def _is_place(name: str) -> bool:
@@ -206,4 +235,5 @@ def _is_place(name: str) -> bool:
 
 
 def _points_at(name: str, key: str) -> bool:
+    name, key = name.rstrip("_"), key.rstrip("_")
     return key in _NATURAL and name.endswith(key) and name != key

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from tenantmetrics.tenant.identity.schema_file import TableFacts
-from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, Relation, unnamed
+from tenantmetrics.tenant.sql.proof.columns import Origin, Output, ReachScope, Relation, unnamed
 from tenantmetrics.tenant.sql.proof.key_names import is_no_key
 
 __all__ = ["WithQuery", "origins", "renamed", "standing_for", "united", "without_inward"]
@@ -56,7 +55,11 @@ def renamed(relation: Relation, names: list[str]) -> Relation:
     if relation.star is not None:
         # Which column of the table it is is not known, nor whether it is a tenant's.
         star = relation.star
-        columns = {name: star._replace(name=unnamed(star.name or "\0\0", name)) for name in names}
+        unknown = {name: unnamed(star.name or "\0\0", name) for name in names}
+        columns = {
+            name: star._replace(name=label, of=tuple(Origin(table, label) for table, _ in star.of))
+            for name, label in unknown.items()
+        }
         return Relation(columns, star, relation.tables)
     outputs = {
         name: old[index] if index < len(old) else Output() for index, name in enumerate(names)
@@ -82,11 +85,17 @@ def united(relations: list[Relation]) -> Relation:
     return Relation(outputs)
 
 
-def origins(outputs: Sequence[Output]) -> tuple[TableFacts, ...]:
-    """The tables of all columns; none where one of them is not known."""
+def origins(outputs: Sequence[Output]) -> tuple[Origin, ...]:
+    """What all columns are in their tables; nothing where it is not known of one of them."""
     if not all(output.of for output in outputs):
         return ()
-    return tuple(dict.fromkeys(table for output in outputs for table in output.of))
+    return tuple(
+        dict.fromkeys(
+            Origin(table, column or output.name)
+            for output in outputs
+            for table, column in output.of
+        )
+    )
 
 
 def _together(outputs: list[Output], index: int = 0) -> Output:

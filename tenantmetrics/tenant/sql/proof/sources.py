@@ -9,7 +9,14 @@ from sqlglot import exp
 from tenantmetrics.tenant.sql.aggregates import gives_one_row
 from tenantmetrics.tenant.sql.any_array import array_operands
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation, unnamed
+from tenantmetrics.tenant.sql.proof.columns import (
+    Binding,
+    Origin,
+    Output,
+    ReachScope,
+    Relation,
+    unnamed,
+)
 from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts, expanded, is_comma
 from tenantmetrics.tenant.sql.proof.relations import WithQuery, renamed
 from tenantmetrics.tenant.sql.restrictions import Named
@@ -89,6 +96,10 @@ class ReachSources:
             tree, *_ = self.trees([item.this], scope, holds)
             return tree
         relation = self._source(item, scope, holds)
+        if isinstance(item, exp.Table):
+            first = relation.star or next(iter(relation.outputs.values()), None)
+            if first is not None and first.sources:
+                self._reach.ties.called[first.sources[0]] = (item.name.lower(), alias)
         names = alias_columns(item)
         if names:
             relation = renamed(relation, names)
@@ -140,7 +151,7 @@ class ReachSources:
         """
         facts = facts_of(item, self._vocabulary.schema)
         number = self._graph.source(table=facts is None or not facts.shared)
-        star = Output((number,), whole=True, of=(facts,) if facts else ())
+        star = Output((number,), whole=True, of=(Origin(facts),) if facts else ())
         return Relation(star=star, table=item.name.lower() if isinstance(item, exp.Table) else "")
 
     def _function(self, function: exp.Expr, scope: ReachScope) -> Relation:

@@ -12,8 +12,9 @@ from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of, truth
 from tenantmetrics.tenant.sql.evaluate_parameters import Computed
 from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope
 from tenantmetrics.tenant.sql.proof.joins import Holds, Range, Tree, conjuncts
-from tenantmetrics.tenant.sql.proof.key_names import OF_KEY, is_key_name, is_no_key
+from tenantmetrics.tenant.sql.proof.key_names import OF_KEY, is_key_name, is_no_key, points_at
 from tenantmetrics.tenant.sql.proof.relations import origins
+from tenantmetrics.tenant.sql.proof.same_row import SameRow
 from tenantmetrics.tenant.sql.restrictions import Restriction
 from tenantmetrics.tenant.sql.schema_ties import Tie, tie_of
 from tenantmetrics.tenant.sql.value_expressions import bare
@@ -31,6 +32,7 @@ _COMPARISONS = (
     *(exp.Like, exp.ILike, exp.Between, exp.In),
 )
 """None of them is true where one of its columns is NULL."""
+_TWO = 2
 
 
 _Place = tuple[int, tuple[int, ...], str]
@@ -60,6 +62,8 @@ class ReachTies:
 
     Attributes:
         branch: The branch of an OR that is read, None outside of any.
+        same_row: Keys that are equal to the same parameter.
+        called: The name and the alias of the table that a source is.
     """
 
     def __init__(self, reach: Reach) -> None:
@@ -67,12 +71,15 @@ class ReachTies:
         self._vocabulary = reach.vocabulary
         self._columns = reach.vocabulary.columns
         self.branch: Branch | None = None
+        self.called: dict[int, tuple[str, str]] = {}
         self._one_of: dict[int, tuple[int, ...]] = {}
         self._tenants: set[_Place] = set()
         self._waiting: list[tuple[_Place, Restriction]] = []
+        self.same_row = SameRow(self, reach.graph.budget, self._vocabulary)
 
     def finish(self) -> None:
         """Take what was compared with columns that turned out to hold tenants."""
+        self.same_row.finish()
         for place, restriction in self._waiting:
             if place in self._tenants:
                 self._graph.restrict(place[0], restriction)
@@ -116,8 +123,10 @@ class ReachTies:
         if not found:
             return None
         output = found[0] if len(found) == 1 else self.one_of(found)
+        if kept or not is_key_name(output.name):
+            return output
         # A function of a tenant is no tenant; one of a status is no key either.
-        return output if kept or not is_key_name(output.name) else output._replace(name=OF_KEY)
+        return output._replace(name=OF_KEY, of=origins([output]))
 
     def one_of(self, outputs: Sequence[Output]) -> Output:
         """A column of one of several sources, of which the text does not tell."""
@@ -136,9 +145,10 @@ class ReachTies:
             of=origins(outputs),
         )
 
-    def _holds(self, holds: Holds, number: int) -> bool:
+    def holds_for(self, holds: Holds, number: int) -> bool:
+        """Whether a condition may close a source, or each of those that it may be."""
         if number in self._one_of:
-            return all(self._holds(holds, source) for source in self._one_of[number])
+            return all(self.holds_for(holds, source) for source in self._one_of[number])
         return holds.has(number)
 
     def _needed(self, holds: Holds, number: int) -> Range | None:
@@ -149,7 +159,7 @@ class ReachTies:
         self, source: int, restriction: Restriction, holds: Holds, *, shared: bool = False
     ) -> None:
         """The tenant column of a source is compared with something that tells a tenant."""
-        if not self._holds(holds, source):
+        if not self.holds_for(holds, source):
             return
         if self.branch is not None:
             self.branch.restricted.setdefault(source, []).append(restriction)
@@ -167,7 +177,7 @@ class ReachTies:
                 self.restrict_source(source, restriction, holds)
         elif self.branch is None:
             self._waiting += [
-                (place, restriction) for place in _places(output) if self._holds(holds, place[0])
+                (place, restriction) for place in _places(output) if self.holds_for(holds, place[0])
             ]
 
     def tie(self, left: Output, right: Output, holds: Holds, *, back: bool = True) -> None:
@@ -203,7 +213,7 @@ class ReachTies:
         for start, end, is_tied in ways:
             if is_tied and start.sources and start.whole and end.inward:
                 for source in end.sources:
-                    if self._holds(holds, source):
+                    if self.holds_for(holds, source):
                         self.edge(start.sources, source)
                     elif self.branch is None and len(start.sources) == 1:
                         needed = self._needed(holds, source)
@@ -212,7 +222,10 @@ class ReachTies:
                             self._graph.edge_if(start.sources[0], source, needed, full=full)
 
     def _two_of_two(self, left: Output, right: Output) -> tuple[Output, Output]:
-        """`FROM a, b WHERE aid = bid`: columns without their table's name, of two tables."""
+        """`FROM rooms r, notes WHERE room_id = r.id`: a column of `notes`, as its name tells.
+
+        `owner_id = r.id` may be of `rooms` as well, and `aid = bid` two columns of one table.
+        """
         ones = self._one_of.get(left.sources[0]) if len(left.sources) == 1 else None
         others = self._one_of.get(right.sources[0]) if len(right.sources) == 1 else None
         both = ones or others
@@ -222,18 +235,23 @@ class ReachTies:
         if left.name == right.name and (ones == others or (known and known[0] in both)):
             # `bid = bid` and `bid = b.bid` are one column twice: of two tables, it has no meaning.
             return Output(), Output()
-        if len(both) != 2 or (ones and others and ones != others):  # noqa: PLR2004
+        if (ones and others) or len(both) != _TWO or known[0] not in both:
             return left, right
-        first, second = both
-        if ones is not None and others is not None:
-            return left._replace(sources=(first,)), right._replace(sources=(second,))
-        if known and known[0] in both:
-            rest = (second if known[0] == first else first,)
-            if ones is not None:
-                left = left._replace(sources=rest)
-            else:
-                right = right._replace(sources=rest)
-        return left, right
+        (rest,) = set(both).difference(known)
+        names = (left.name, right.name) if ones is not None else (right.name, left.name)
+        if not (
+            # What is equal to a tenant is of another table: no row is equal to its own tenant.
+            any(name in self._columns for name in names)
+            or self._points_at(names[0], known[0])
+            or self._points_at(names[1], rest)
+        ):
+            return left, right
+        if ones is not None:
+            return left._replace(sources=(rest,)), right
+        return left, right._replace(sources=(rest,))
+
+    def _points_at(self, key: str, source: int) -> bool:
+        return any(points_at(key, name) for name in self.called.get(source, ()))
 
     def edge(self, starts: tuple[int, ...], end: int) -> None:
         """If all of these are closed, so is the other."""
@@ -259,9 +277,10 @@ class ReachTies:
             output = binding.relation.output(name)
             if output is None or not output.sources:
                 continue
-            if natural and name not in binding.relation.outputs:
-                facts = output.of
-                if not facts or any(name not in table.columns for table in facts):
+            if name not in binding.relation.outputs:
+                if natural and not output.of:
+                    continue
+                if not scope.may_be(output, name):
                     continue
             number = output.sources[0]
             if tree.left.low <= number < tree.left.high:
