@@ -189,6 +189,12 @@ WORKLOADS = (
             {"mix": {"item": 60, "sum": 5, "look_up": 35}, "pause_s": 0.05},
         ),
     ),
+    Workload(
+        "overhead trebles over minutes",
+        drift=3.0,
+        times=4.0,
+        habits=tuple({"start": n / 14, "until": (n + 5) / 14} for n in range(0, 14, 2)),
+    ),
 )
 
 

@@ -10,6 +10,7 @@ from sqlglot import exp
 from tenantmetrics.tenant.sql.any_array import any_of, array_operands, query_of
 from tenantmetrics.tenant.sql.comparison_shapes import elements, pairs_of
 from tenantmetrics.tenant.sql.given_values import GIVEN, first_given
+from tenantmetrics.tenant.sql.join_connectivity import reaches_outside
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.query_scope import CLEAR, UNKNOWN, Facts, Key, QueryScope, Sink
 from tenantmetrics.tenant.sql.restrictions import (
@@ -17,6 +18,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     Named,
     Restriction,
 )
+from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.value_expressions import SESSION, bare, value_operand
 
 if TYPE_CHECKING:
@@ -91,7 +93,10 @@ class ComparedColumns:
         if (
             isinstance(inner, _SELECT_OR_SUBQUERY_OR_SETOPERATION)
             and not branch
-            and self._conditions.restricts(inner, other, sink)
+            and (
+                self._tenant_of_query(inner, other, sink)
+                or self._conditions.restricts(inner, other, sink)
+            )
         ):
             return
         self._conditions.unknown(side, sink)
@@ -140,6 +145,27 @@ class ComparedColumns:
         if node is not None:
             sink.constraints.append((key, node))
 
+    def _tenant_of_query(self, query: exp.Expr, value: exp.Expr, sink: Sink) -> bool:
+        """`:t = (SELECT a.tenant_id FROM a WHERE a.id = b.aid)`; False for any other."""
+        operand = value_operand(value)
+        select = unwrapped(query)
+        if not isinstance(operand, Operand) or not isinstance(select, exp.Select):
+            return False
+        column = bare(select.expressions[0].unalias()) if len(select.expressions) == 1 else None
+        if (
+            not isinstance(column, exp.Column)
+            or column.name.lower() not in self._names.vocabulary.columns
+            or not reaches_outside(select, self._names)
+        ):
+            return False
+        # As if it were compared inside, with EXISTS around it.
+        key: Key = (next(self._names.numbers), column.name.lower())
+        node = self._queries.projected(select, self._names, self._facts, sink, key)
+        sink.constraints.append((key, Named((operand,))))
+        if node is not None:
+            sink.constraints.append((key, node))
+        return True
+
     def in_list(self, node: exp.In, sink: Sink, branch: bool) -> None:
         """`tenant_id IN (…)`, and what else stands before IN."""
         query = node.args.get("query")
@@ -149,7 +175,10 @@ class ComparedColumns:
         if query is not None:
             if key is not None and not branch:
                 self._from_subquery(key, query, sink)
-            elif not branch and self._row_in_given(node.this, query, sink):
+            elif not branch and (
+                self._row_in_given(node.this, query, sink)
+                or self._tenant_of_query(query, node.this, sink)
+            ):
                 pass
             elif branch or not self._conditions.restricts(query, node.this, sink):
                 if key is not None:

@@ -108,6 +108,8 @@ class ReachConditions:
         elif isinstance(node, exp.Boolean):
             if bool(node.this) is negated and self._ties.branch is not None:
                 self._ties.branch.guards.append((NEVER, True))
+        elif isinstance(node, exp.Case) and not negated:
+            self._case(node, scope, holds)
         elif not negated and (named := self._function(node)) is not None:
             for binding in scope.bindings.values():
                 for output in (*binding.relation.outputs.values(), binding.relation.star):
@@ -142,6 +144,19 @@ class ReachConditions:
             else:
                 parts.append(part)
         self._chosen([([], conjuncts(part, negated=negated)) for part in parts], scope, holds)
+
+    def _case(self, node: exp.Case, scope: ReachScope, holds: Holds) -> None:
+        """`CASE WHEN private THEN id IN (SELECT …) ELSE true END`: one of what it gives holds."""
+        ifs = node.args.get("ifs") or []
+        for test in (node.this, *(part.this for part in ifs)):
+            if test is not None:
+                self.opaque(test, scope)
+        given = [*(part.args.get("true") for part in ifs), node.args.get("default")]
+        # Without ELSE it gives NULL, which keeps no row.
+        branches: list[tuple[_Guards, list[Part]]] = [
+            ([], [(part, False)]) for part in given if part is not None
+        ]
+        self._chosen(branches, scope, holds)
 
     def _chosen(
         self, parts: list[tuple[_Guards, list[Part]]], scope: ReachScope, holds: Holds

@@ -11,7 +11,7 @@ from tenantmetrics.tenant.sql.any_array import unnested
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
-from tenantmetrics.tenant.sql.proof.key_names import is_key_name, may_be_null
+from tenantmetrics.tenant.sql.proof.key_names import OF_KEY, is_key_name, may_be_null
 from tenantmetrics.tenant.sql.proof.relations import without_inward
 from tenantmetrics.tenant.sql.restrictions import IN_SESSION, Named
 from tenantmetrics.tenant.sql.value_expressions import SESSION, value_operand
@@ -115,7 +115,7 @@ class ReachOutputs:
         if relation.star is not None and not kept.issuperset(relation.star.sources):
             relation.star = relation.star._replace(inward=False)
 
-    def of_item(self, item: exp.Expr, scope: ReachScope) -> Output:
+    def of_item(self, item: exp.Expr, scope: ReachScope) -> Output:  # noqa: PLR0911 - one kind a line
         """What an item of a select list gives."""
         value = value_operand(item)
         if isinstance(value, Operand):
@@ -127,7 +127,23 @@ class ReachOutputs:
         if isinstance(item, _EXTREMES):
             found = self._reach.ties.side(item.this, scope)
             return (found or Output())._replace(inward=False)
+        if (element := _gathered(item)) is not None:
+            # What `= ANY` finds in the array is one of these keys.
+            found = self._reach.ties.side(element, scope) or Output()
+            return found._replace(inward=False) if is_key_name(found.name) else Output()
+        if isinstance(item, exp.Coalesce):
+            return self._first_of([item.this, *item.expressions], scope)
         return self._reach.ties.side(item, scope) or Output()
+
+    def _first_of(self, items: list[exp.Expr], scope: ReachScope) -> Output:
+        """`COALESCE(a.id, b.id)`: a key of one of them, which tells a row if all are closed."""
+        found = [self._reach.ties.side(item, scope) for item in items]
+        sides = [side for side in found if side is not None]
+        if len(sides) < len(items) or not all(is_key_name(s.name) and s.whole for s in sides):
+            return Output()
+        number = self._graph.source()
+        self._graph.edge_from_all([source for side in sides for source in side.sources], number)
+        return Output((number,), OF_KEY, whole=True, inward=False)
 
     def of_all(self, scope: ReachScope) -> Relation:
         """The columns of all sources, as `SELECT *` gives them."""
@@ -144,6 +160,19 @@ class ReachOutputs:
                 stars.append(binding.relation.star)
         if stars:
             relation.star = self._reach.ties.one_of(stars)
+
+
+def _gathered(item: exp.Expr) -> exp.Expr | None:
+    """What `array_agg(DISTINCT id ORDER BY id)` is made of; None for anything else."""
+    inner: exp.Expr | None = item.this if isinstance(item, exp.Filter) else item
+    if not isinstance(inner, exp.ArrayAgg):
+        return None
+    inner = inner.this
+    while isinstance(inner, exp.Order):
+        inner = inner.this
+    if isinstance(inner, exp.Distinct):
+        inner = inner.expressions[0] if len(inner.expressions) == 1 else None
+    return inner
 
 
 def _is_renamed(part: exp.Expr, items: list[exp.Expr]) -> bool:
