@@ -1,33 +1,47 @@
-"""The monthly statement over a large ledger, beside DuckDB's plain sums of the same columns.
+"""The monthly statement over a large ledger: by server time, by wall time, and as it was before.
 
 A generated ledger: 10,000 tenants, 5 operations, one file an hour and writer; and its table of
-statements, as many rows: four statements that work and one that does not, by tenant and hour. Each
-measurement is a process of its own, so that its peak memory is its own; they take turns, the best
-of three counts, with the files in the cache. The month of 720 hours is 36 million rows a writer and
-as many of statements; REPORT_BENCH_HOURS chooses another size. REPORT_BENCH_WRITERS=4 goes on to
-144 million rows in the same month, which have to cost four times the 36 million: that takes 4 GB of
-disk and ten minutes.
+statements, as many rows: four statements that work and one that does not, by tenant and hour. The
+month of 720 hours is 36 million rows a writer and as many of statements; REPORT_BENCH_HOURS chooses
+another size. REPORT_BENCH_WRITERS=4 goes on to 144 million rows in the same month, which have to
+cost four times the 36 million: that takes 7 GB of disk and half an hour.
 
-Budget for the month on two cores: 5 s and 1 GB where compute is divided by wall time, 15 s and 1 GB
-where it is divided by server time, which reads the table of statements too; `its multiple` says how
-many times what the former takes the latter does, `of before` how many times what the report took
-before there were statements: 1.5 times as much is the goal. The files of statements have
-the sums in their footers that the exporter writes; REPORT_BENCH_PLAIN_FOOTERS=1 leaves them out.
-CPU seconds stand by the clock's, because they hold on a machine that is busy with other things.
-Then every format on a statement of 100,000 tenants and a bill's seven pools, 10 s each.
+The same numbers are written twice: as they are now, and in files of version 1, which had no table
+of statements. Measured are
+
+    plain sums   DuckDB's, of the same columns; they must agree
+    before       the report of commit 894aea6, the last before there was server time, over the files
+                 of version 1; it is taken out of the repository, and left out where there is none
+    wall, old    today's report by wall time over the files of version 1
+    wall         today's report by wall time
+    server       today's report by server time
+
+Each measurement is a process of its own, so that its peak memory is its own. They take turns,
+forwards and backwards, REPORT_BENCH_ROUNDS times (5), with the files in the cache; the table has
+the medians, and the least and the most. A multiple is the median of the rounds' own, so that both
+sides met the same moments of a machine that others use too. CPU seconds stand by the clock's,
+because they hold better there.
+
+Budget for the month on two cores: 5 s and 1 GB by wall time; by server time 1.5 times the time and
+memory of `before`. The files of statements have the sums in their footers that the exporter
+writes; REPORT_BENCH_PLAIN_FOOTERS=1 leaves them out. Then every format on a statement of 100,000
+tenants and a bill's seven pools, 10 s each.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from tenantmetrics.ledger_totals import StatementTotal
@@ -38,11 +52,9 @@ MANY = 100_000
 FORMAT_BUDGET_S = 10.0
 POOLS = ("compute", "data_api", "io", "storage", "observability", "secrets", "taxes")
 START_S = 1_793_491_200  # 2026-11-01 00:00 UTC
-BUDGET_S, BUDGET_MB, BUDGET_TIMES = 5.0, 1024, 4.0
-BEFORE = 1.06
-"""CPU seconds of the report before there were statements (894aea6), as a multiple of those by wall
-time on 2026-11-29: medians of eight runs in turns, on 7.2 million of these rows. To be measured
-again when the report by wall time becomes faster or slower."""
+BUDGET_S, BUDGET_MB, BUDGET_TIMES = 5.0, 1024, 1.5
+BEFORE = "894aea6"
+"""The last commit before the report knew server time; its ledgers were of version 1."""
 
 _TIMED = """
 import sys, time
@@ -75,13 +87,21 @@ _PLAIN = _TIMED.format(
 )
 
 
-def _generate(root: Path, hours: Sequence[int], writer: str = "bench-0") -> None:
-    """Write one file an hour, in the ledger's own schema; eight different hours take turns."""
+def _generate(root: Path, old: Path, hours: Sequence[int], writer: str = "bench-0") -> None:
+    """Write one file an hour, in the ledger's own schema; eight different hours take turns.
+
+    Args:
+        root: Where files as today's go.
+        old: Where those of version 1 go, with the same numbers.
+        hours: Of the month.
+        writer: Whose.
+    """
     import duckdb
     import pyarrow as pa
     from pyarrow import parquet
 
     from tenantmetrics import ledger
+    from tenantmetrics.export.ledger import write_rows
     from tenantmetrics.export.ledger_statements import ROWS_AT_ONCE, parquet_writer
     from tenantmetrics.ledger_totals import KEY, Totals, encode
     from tenantmetrics.records import Window
@@ -125,7 +145,12 @@ def _generate(root: Path, hours: Sequence[int], writer: str = "bench-0") -> None
         path = root / ledger.file_path(window)
         path.parent.mkdir(parents=True, exist_ok=True)
         table = table.select(schema.names).set_column(0, "window_start", moment).cast(schema)
-        parquet.write_table(table, path, compression="zstd")
+        with path.open("wb") as file:
+            write_rows(table, file)
+        older = old / str(ledger.file_path(window)).replace(f".v{ledger.VERSION}.", ".v1.")
+        older.parent.mkdir(parents=True, exist_ok=True)
+        of_old = table.drop_columns(list(ledger.columns_added(1)))
+        parquet.write_table(of_old, older, compression="zstd")
         beside = root / ledger.statements_path(window)
         beside.parent.mkdir(parents=True, exist_ok=True)
         table = statements[number % len(statements)].set_column(0, "window_start", moment)
@@ -175,23 +200,67 @@ def _totals(database: Any, table: Any) -> list[StatementTotal]:
     ]
 
 
-def _best(scripts: Sequence[str], root: Path) -> list[tuple[float, float, float, int]]:
-    """Of each script, seconds, CPU seconds, peak MB and the sum of calls of the best of three.
+class Run(NamedTuple):
+    """One measurement.
 
-    In turns, so that all meet the same moments of a machine that others use too.
+    Attributes:
+        took_s: By the clock.
+        cpu_s: Of all threads.
+        peak_mb: Resident memory.
+        calls: What was summed up.
     """
-    runs: list[list[tuple[float, float, float, int]]] = [[] for _ in scripts]
-    for _ in range(3):
-        for script, of_script in zip(scripts, runs, strict=True):
+
+    took_s: float
+    cpu_s: float
+    peak_mb: float
+    calls: int
+
+
+class Measured(NamedTuple):
+    """What is measured: a script, over a ledger, by the code of a folder."""
+
+    name: str
+    script: str
+    ledger: Path
+    code: Path | None = None
+
+
+def _runs(every: Sequence[Measured]) -> dict[str, list[Run]]:
+    """The measurements by name, one a round.
+
+    Forwards and backwards, so that none always follows the same other.
+    """
+    runs: dict[str, list[Run]] = {one.name: [] for one in every}
+    for number in range(int(os.environ.get("REPORT_BENCH_ROUNDS", "5"))):
+        for one in every if number % 2 == 0 else every[::-1]:
+            environment = dict(os.environ)
+            if one.code is not None:
+                environment["PYTHONPATH"] = str(one.code)
             done = subprocess.run(
-                [sys.executable, "-c", script, str(root)],
+                [sys.executable, "-c", one.script, str(one.ledger)],
                 capture_output=True,
                 text=True,
                 check=True,
+                env=environment,
+                cwd=one.code,
             )
             took, cpu, peak, result = done.stdout.splitlines()[-1].split()
-            of_script.append((float(took), float(cpu), float(peak), int(result)))
-    return [(min(run[0] for run in of), min(run[1] for run in of), *min(of)[2:]) for of in runs]
+            runs[one.name].append(Run(float(took), float(cpu), float(peak), int(result)))
+    return runs
+
+
+def _code_before(folder: Path) -> Path | None:
+    """The package as it was, without a checkout; None where the repository is not at hand."""
+    here = Path(__file__).resolve().parent.parent
+    try:
+        packed = subprocess.run(
+            ["git", "archive", BEFORE, "tenantmetrics"], cwd=here, capture_output=True, check=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    with tarfile.open(fileobj=io.BytesIO(packed)) as files:
+        files.extractall(folder, filter="data")
+    return folder
 
 
 def _formats() -> None:
@@ -233,40 +302,72 @@ def main() -> None:
     most = int(os.environ.get("REPORT_BENCH_HOURS", "720"))
     writers = int(os.environ.get("REPORT_BENCH_WRITERS", "1"))
     print(
-        f"budget at 720 hours: {BUDGET_S:.0f} s, {BUDGET_MB} MB, {BUDGET_TIMES:.0f} x plain sums\n"
-    )
-    print(
-        f"{'rows':>12} {'plain sums':>11} {'CPU':>8} {'statement':>10} {'CPU':>8} {'times':>6} "
-        f"{'CPU':>6} {'ns a row':>9} {'peak MB':>8}"
+        f"budget at 720 hours: {BUDGET_S:.0f} s and {BUDGET_MB} MB by wall time, "
+        f"{BUDGET_TIMES} x before by server time"
     )
     tenth = max(1, most // 10)
     # What is added, one step after the other: some hours of one writer, then whole writers.
     steps = [("bench-0", range(tenth)), ("bench-0", range(tenth, most))]
     steps += [(f"bench-{number}", range(most)) for number in range(1, writers)]
     with tempfile.TemporaryDirectory() as folder:
+        new, old, code = (Path(folder, name) for name in ("new", "old", "code"))
+        before = _code_before(code)
+        if before is None:
+            print(f"commit {BEFORE} is not in a repository here: the report before is not measured")
         rows = 0
         for number, (writer, hours) in enumerate(steps, start=1):
-            _generate(Path(folder), hours, writer)
+            _generate(new, old, hours, writer)
             rows += len(hours) * TENANTS * OPERATIONS
             if number in {1, 2, len(steps)}:
-                _measure(Path(folder), rows)
+                _measure(new, old, before, rows)
     _formats()
 
 
-def _measure(folder: Path, rows: int) -> None:
-    """Print a line of the table."""
-    found = _best((_PLAIN, _WALL, _STATEMENT), folder)
-    (plain_s, plain_cpu_s, _, plain), (wall_s, wall_cpu_s, wall_mb, _), (*took, calls) = found
-    took_s, cpu_s, peak_mb = took
-    if plain != calls:
-        sys.exit(f"the sums differ: {plain} and {calls}")
+def _measure(new: Path, old: Path, before: Path | None, rows: int) -> None:
+    """Print the table of one size."""
+    every = [
+        Measured("plain sums", _PLAIN, new),
+        Measured("wall, old", _WALL, old),
+        Measured("wall", _WALL, new),
+        Measured("server", _STATEMENT, new),
+    ]
+    if before is not None:
+        every.insert(1, Measured("before", _STATEMENT, old, before))
+    runs = _runs(every)
+    if len({run.calls for of in runs.values() for run in of}) != 1:
+        sys.exit(f"the sums differ: { {name: of[0].calls for name, of in runs.items()} }")
+    rounds = len(runs["server"])
     print(
-        f"{rows:>12,} {plain_s:>9.2f} s {plain_cpu_s:>6.2f} s {took_s:>8.2f} s {cpu_s:>6.2f} s "
-        f"{took_s / plain_s:>6.2f} {cpu_s / plain_cpu_s:>6.2f} {cpu_s / rows * 1e9:>9.0f} "
-        f"{peak_mb:>8.0f}\n{'by wall time':>12} {wall_s:>30.2f} s {wall_cpu_s:>6.2f} s "
-        f"{wall_s / plain_s:>6.2f} {wall_cpu_s / plain_cpu_s:>6.2f} "
-        f"{wall_cpu_s / rows * 1e9:>9.0f} {wall_mb:>8.0f}\n{'its multiple':>12} "
-        f"{took_s / wall_s:>30.2f}   {cpu_s / wall_cpu_s:>6.2f} {'':>25} {peak_mb / wall_mb:>8.2f}"
-        f"\n{'of before':>12} {'':>30}   {cpu_s / wall_cpu_s / BEFORE:>6.2f}",
-        flush=True,
+        f"\n{rows:,} rows; median (least to most) of {rounds} rounds\n"
+        f"{'':>10} {'time, s':>24} {'CPU, s':>24} {'peak, MB':>18} {'CPU ns a row':>13}"
     )
+    for name, of in runs.items():
+        print(
+            f"{name:>10} {_spread(of, lambda run: run.took_s, 2):>24} "
+            f"{_spread(of, lambda run: run.cpu_s, 2):>24} "
+            f"{_spread(of, lambda run: run.peak_mb, 0):>18} "
+            f"{median(run.cpu_s for run in of) / rows * 1e9:>13.0f}"
+        )
+    print("multiples, round by round")
+    for name, other in (
+        ("server", "before"), ("wall", "before"), ("wall, old", "before"),
+        ("server", "wall"), ("server", "plain sums"), ("wall", "plain sums"),
+    ):  # fmt: skip
+        if other not in runs:
+            continue
+        pairs = [
+            Run(a.took_s / b.took_s, a.cpu_s / b.cpu_s, a.peak_mb / b.peak_mb, 0)
+            for a, b in zip(runs[name], runs[other], strict=True)
+        ]
+        print(
+            f"{name:>10} / {other:<10} {_spread(pairs, lambda run: run.took_s, 2):>19} time "
+            f"{_spread(pairs, lambda run: run.cpu_s, 2):>19} CPU "
+            f"{_spread(pairs, lambda run: run.peak_mb, 2):>19} memory",
+            flush=True,
+        )
+
+
+def _spread(runs: Sequence[Run], of: Callable[[Run], float], digits: int) -> str:
+    """Median, least and most."""
+    found = [of(run) for run in runs]
+    return f"{median(found):.{digits}f} ({min(found):.{digits}f} to {max(found):.{digits}f})"

@@ -24,6 +24,7 @@ from itertools import pairwise
 import sqlglot
 from sqlglot import exp
 
+from tenantmetrics.cost.by_hour import HOUR, joined
 from tenantmetrics.cost.statement import Period, Usage
 
 __all__ = [
@@ -106,9 +107,6 @@ def _sum_of(name: str) -> str:
 
 _USAGE = ", ".join(f"{_sum_of(field.name)} AS {field.name}" for field in fields(Usage))
 """The fields of `Usage`, in order."""
-
-HOUR = "CAST(floor(epoch(window_start) / 3600) AS BIGINT)"
-"""The hour of a window, since the epoch."""
 
 
 class Dialect(StrEnum):
@@ -195,18 +193,21 @@ def tenants(
         net_factors: What a nanosecond of wall time less waits weighs; other hours count nothing
             of it.
     """
-    named = sorted({*wall_factors, *net_factors})
-    rows = (
-        f"({hour}, {int(hour in net_factors)}, CAST('{wall_factors.get(hour, 0.0)!r}' AS DOUBLE), "
-        f"CAST('{net_factors.get(hour, 0.0)!r}' AS DOUBLE))"
-        for hour in named
-    )
-    source = "usage"
+    source = RELATION
     wall_weight = net_ns = net_weight = "0"
-    if named:
-        source = (
-            f"usage JOIN (VALUES {', '.join(rows)}) AS factors(hour, net, wall_factor, net_factor) "
-            f"ON factors.hour = {HOUR}"
+    if named := sorted({*wall_factors, *net_factors}):
+        source = joined(
+            RELATION,
+            {"net": "BIGINT", "wall_factor": "DOUBLE", "net_factor": "DOUBLE"},
+            (
+                (
+                    hour,
+                    int(hour in net_factors),
+                    wall_factors.get(hour, 0),
+                    net_factors.get(hour, 0),
+                )
+                for hour in named
+            ),
         )
     # What is not asked for is not worked out: there may be a hundred million rows.
     if any(wall_factors.values()):

@@ -17,12 +17,19 @@ from tenantmetrics.ledger_totals import StatementTotal, Totals
 from tenantmetrics.measures import BY_STATEMENT
 from tenantmetrics.records import Window
 
-__all__ = ["ROWS_AT_ONCE", "ROWS_A_TOTAL", "parquet_writer", "printable", "write_statements"]
+__all__ = [
+    "DISTINCT",
+    "ROWS_AT_ONCE",
+    "ROWS_A_TOTAL",
+    "parquet_writer",
+    "printable",
+    "write_statements",
+]
 
 ROWS_AT_ONCE = 32_768
 """Rows written at once: one row group, 5 MB in memory."""
 
-_DISTINCT = "duration_ns"
+DISTINCT = "duration_ns"
 """Few rows have another one's duration: a dictionary of them is longer than what it stands for."""
 
 ROWS_A_TOTAL = 32
@@ -116,8 +123,8 @@ def parquet_writer(file: IO[bytes]) -> Any:
         file,
         schema,
         compression="zstd",
-        use_dictionary=[name for name in schema.names if name != _DISTINCT],
-        column_encoding={_DISTINCT: "DELTA_BINARY_PACKED"},
+        use_dictionary=[name for name in schema.names if name != DISTINCT],
+        column_encoding={DISTINCT: "DELTA_BINARY_PACKED"},
     )
 
 

@@ -145,6 +145,6 @@ def test_factors_reach_every_engine_to_the_last_bit(dialect):
     factors = {1: 0.1, 2: 5e-324, 3: 1 / 3, 4: 123456789.123456789, 5: 0.0, 6: 1e300}
     text = queries.transpile(queries.tenants(NOVEMBER, factors, {}), dialect)
     rows = sqlglot.parse_one(text, read=dialect).find(exp.Values).expressions
-    assert {int(row.expressions[0].name): float(row.expressions[2].this.name) for row in rows} == (
+    assert {int(row.expressions[0].name): float(row.expressions[2].name) for row in rows} == (
         factors
     )

@@ -1,70 +1,127 @@
-"""Sums of statements that files have in their footers: what they say need not be added up again."""
+"""What files say in their footers: sums of statements, and that all of their rows are of one hour.
+
+What they say need not be worked out of the rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tenantmetrics import ledger, ledger_totals
 from tenantmetrics.ledger_totals import SUMS, Totals
 
-__all__ = ["COLUMNS", "read_totals"]
+__all__ = ["COLUMNS", "Footers"]
 
 _SMALLEST = 64 * 1024
 """Bytes of a file whose footer is looked at: the rows of a smaller one are read as soon."""
 
+_START = "window_start"
+
 COLUMNS = ("start_s", "window_s", "writer", "resource_arn", "fingerprint", "kind", *SUMS)
-"""Of the table that `read_totals` gives."""
+"""Of the table that `Footers.totals` gives."""
 
 
-def read_totals(paths: Sequence[Path]) -> tuple[Any, list[Path]]:
-    """The sums by file and statement, and the files that do not say them.
+class _Footer(NamedTuple):
+    """What one file's says.
 
-    Args:
-        paths: Files of the statement table.
-
-    Returns:
-        A `pyarrow.Table` of `COLUMNS`, None where no footer has sums; and the files whose rows
-        have to be read.
+    Attributes:
+        totals: The sums of its statements; None where it does not say them.
+        one_window: Whether its rows are of the window that the file's name says.
     """
-    rows: list[tuple[Any, ...]] = []
-    others = []
-    for path in paths:
-        found = _said(path)
-        if found is None:
-            others.append(path)
-            continue
-        of_window = found.window_start, found.window_s, found.writer
-        rows += [(*of_window, *total[:3], *total.sums) for total in found.totals]
-    if not rows:
-        return None, list(paths)
-    import pyarrow as pa  # noqa: PLC0415 - an extra
 
-    text = {"writer", "resource_arn", "kind"}
-    types = [pa.string() if name in text else pa.int64() for name in COLUMNS]
-    columns = zip(zip(*rows, strict=True), types, strict=True)
-    return pa.table([pa.array(column, kind) for column, kind in columns], list(COLUMNS)), others
+    totals: Totals | None
+    one_window: bool
 
 
-def _said(path: Path) -> Totals | None:
-    """What a file's footer says; None where it says nothing, or what is not of these rows."""
+class Footers:
+    """The footers of files, each read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, _Footer] = {}
+
+    def totals(self, paths: Sequence[Path]) -> tuple[Any, list[Path]]:
+        """The sums by file and statement, and the files that do not say them.
+
+        Args:
+            paths: Files of the statement table.
+
+        Returns:
+            A `pyarrow.Table` of `COLUMNS`, None where no footer has sums; and the files whose rows
+            have to be read.
+        """
+        rows: list[tuple[Any, ...]] = []
+        others = []
+        for path in paths:
+            found = self._of(path).totals if _size(path) >= _SMALLEST else None
+            if found is None:
+                others.append(path)
+                continue
+            of_window = found.window_start, found.window_s, found.writer
+            rows += [(*of_window, *total[:3], *total.sums) for total in found.totals]
+        if not rows:
+            return None, list(paths)
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+
+        text = {"writer", "resource_arn", "kind"}
+        types = [pa.string() if name in text else pa.int64() for name in COLUMNS]
+        columns = zip(zip(*rows, strict=True), types, strict=True)
+        return pa.table([pa.array(column, kind) for column, kind in columns], list(COLUMNS)), others
+
+    def say_windows(self, paths: Sequence[Path]) -> bool:
+        """Whether all rows of each file are of the window that the file's name says."""
+        return all(self._of(path).one_window for path in paths)
+
+    def _of(self, path: Path) -> _Footer:
+        if path not in self._known:
+            self._known[path] = _read(path)
+        return self._known[path]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # whoever reads the rows says what is wrong with it
+
+
+def _read(path: Path) -> _Footer:
+    """A file's footer; what is not of the file's own rows counts as not said."""
     from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an extra
 
+    name = ledger.parse(path.name)
     try:
         size = path.stat().st_size
-        if size < _SMALLEST:
-            return None
         metadata = parquet.read_metadata(path)
-        text = (metadata.metadata or {}).get(ledger_totals.KEY.encode())
     except (OSError, ArrowException):
-        return None  # whoever reads the rows says what is wrong with it
+        return _Footer(None, one_window=False)
+    if name is None:
+        return _Footer(None, one_window=False)
+    text = (metadata.metadata or {}).get(ledger_totals.KEY.encode())
     found = None if text is None else ledger_totals.decode(text)
-    name = ledger.parse(path.name)
-    if found is None or name is None:
-        return None
-    # Eight bytes at the end: the footer's length, and the mark of a Parquet file.
-    data_bytes = size - metadata.serialized_size - 8
-    is_whole = (found.rows, found.data_bytes) == (metadata.num_rows, data_bytes)
-    is_its_own = (found.window_start, found.writer) == (name.start_s, name.writer)
-    return found if is_whole and is_its_own else None
+    if found is not None:
+        # Eight bytes at the end: the footer's length, and the mark of a Parquet file.
+        data_bytes = size - metadata.serialized_size - 8
+        is_whole = (found.rows, found.data_bytes) == (metadata.num_rows, data_bytes)
+        is_its_own = (found.window_start, found.writer) == (name.start_s, name.writer)
+        found = found if is_whole and is_its_own else None
+    return _Footer(found, _is_of_window(metadata, name.start_s))
+
+
+def _is_of_window(metadata: Any, start_s: int) -> bool:
+    """Whether the statistics of `window_start` know of no other moment."""
+    names = [metadata.schema.column(place).path for place in range(metadata.num_columns)]
+    if _START not in names:
+        return False
+    place = names.index(_START)
+    start = datetime.fromtimestamp(start_s, UTC)
+    for number in range(metadata.num_row_groups):
+        found = metadata.row_group(number).column(place).statistics
+        if found is None or not found.has_min_max or found.null_count:
+            return False
+        # A moment without a time zone equals none that has one.
+        if not found.min == start == found.max:
+            return False
+    return True

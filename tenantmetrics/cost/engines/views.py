@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from tenantmetrics import ledger, ledger_totals
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.as_named import as_named
-from tenantmetrics.cost.engines.footers import read_totals
+from tenantmetrics.cost.engines.footers import Footers
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["Views"]
+__all__ = ["FILE_HOUR", "Views"]
 
 _TYPES = {
     ledger.Kind.TIMESTAMP: "TIMESTAMPTZ",
@@ -28,6 +28,14 @@ _TYPES = {
     ledger.Kind.INT32: "INTEGER",
     ledger.Kind.INT64: "BIGINT",
 }
+
+FILE_HOUR = "file_hour"
+"""Column with the hour since the epoch, by the name of a row's file: one value for all its rows."""
+
+_HOUR_OF_FILE = (
+    "CAST(epoch(strptime(regexp_extract(filename, "
+    r"'([0-9]{8}T[0-9]{2})[0-9]{4}Z-[^/\\]*$', 1), '%Y%m%dT%H')) // 3600 AS BIGINT)"
+)
 
 _MANY, _SMALL_BYTES = 500, 64 * 1024
 """Files, and the bytes that they have on average, from which and up to which they are copied."""
@@ -48,6 +56,8 @@ class Views:
     def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
         self._database = database
         self._made: dict[str, list[Path]] = {}
+        self._footers = Footers()
+        self._with_hours: set[str] = set()
         self._copies: TemporaryDirectory[str] | None = None
 
     def close(self) -> None:
@@ -55,6 +65,10 @@ class Views:
         if self._copies is not None:
             self._copies.cleanup()
             self._copies = None
+
+    def say_hours(self, name: str) -> bool:
+        """Whether a relation has `FILE_HOUR`, since each of its files is of one hour."""
+        return name in self._with_hours
 
     def usage(self, paths: list[Path]) -> None:
         """Make `usage` the rows of these files; columns that those of version 1 lack are 0.
@@ -78,6 +92,7 @@ class Views:
     def _make(self, name: str, paths: list[Path], make: Callable[[str, list[Path]], None]) -> None:
         if self._made.get(name) != paths:
             self._made.pop(name, None)
+            self._with_hours.discard(name)
             make(name, paths)
             self._made[name] = list(paths)
 
@@ -86,10 +101,13 @@ class Views:
             columns = (*queries.COLUMNS_READ, *queries.COLUMNS_SINCE_2)
             relation = self._copied(name, paths, self._usage_of, columns)
         else:
-            relation = self._usage_of(paths)
+            relation = self._usage_of(paths, of_hours=self._are_of_hours(name, paths))
         relation.create_view(name, replace=True)
 
-    def _usage_of(self, paths: list[Path]) -> duckdb.DuckDBPyRelation:
+    def _usage_of(self, paths: list[Path], *, of_hours: bool = False) -> duckdb.DuckDBPyRelation:
+        columns = ", ".join(column.name for column in ledger.COLUMNS)
+        if of_hours:
+            columns += f", {_HOUR_OF_FILE} AS {FILE_HOUR}"
         by_version: dict[int, list[str]] = {}
         for path in paths:
             said = ledger.parse(path.name)
@@ -99,10 +117,12 @@ class Views:
         relations = []
         for version, names in by_version.items():
             # Hive partitioning would make DuckDB read types out of folder names for every file.
-            relation = self._database.read_parquet(names, hive_partitioning=False)
+            relation = self._database.read_parquet(
+                names, hive_partitioning=False, filename=of_hours
+            )
             added = ", ".join(f"0::BIGINT AS {column}" for column in ledger.columns_added(version))
             relation = relation.project(f"*, {added}" if added else "*")
-            relations.append(relation.project(", ".join(column.name for column in ledger.COLUMNS)))
+            relations.append(relation.project(columns))
         union = relations[0]
         for relation in relations[1:]:
             union = union.union(relation)
@@ -113,7 +133,7 @@ class Views:
         if _many_and_small(paths):
             relation = self._copied(name, paths, self._statements_of, columns)
         elif paths:
-            relation = self._statements_of(paths)
+            relation = self._statements_of(paths, of_hours=self._are_of_hours(name, paths))
         else:
             nulls = ", ".join(
                 f"NULL::{_TYPES[column.kind]} AS {column.name}"
@@ -122,10 +142,22 @@ class Views:
             relation = self._database.sql(f"SELECT {nulls} WHERE false")
         relation.create_view(name, replace=True)
 
-    def _statements_of(self, paths: list[Path]) -> duckdb.DuckDBPyRelation:
+    def _statements_of(
+        self, paths: list[Path], *, of_hours: bool = False
+    ) -> duckdb.DuckDBPyRelation:
         names = [as_named(path) for path in paths]
         columns = ", ".join(column.name for column in ledger.STATEMENT_COLUMNS)
-        return self._database.read_parquet(names, hive_partitioning=False).project(columns)
+        if of_hours:
+            columns += f", {_HOUR_OF_FILE} AS {FILE_HOUR}"
+        rows = self._database.read_parquet(names, hive_partitioning=False, filename=of_hours)
+        return rows.project(columns)
+
+    def _are_of_hours(self, name: str, paths: Sequence[Path]) -> bool:
+        """Whether the files' names say the hours of all their rows; kept for `say_hours`."""
+        if not self._footers.say_windows(paths):
+            return False
+        self._with_hours.add(name)
+        return True
 
     def _copied(
         self,
@@ -147,7 +179,7 @@ class Views:
         return self._database.read_parquet(parts, hive_partitioning=False)
 
     def _totals(self, name: str, paths: list[Path]) -> None:
-        said, others = read_totals(paths)
+        said, others = self._footers.totals(paths)
         create = f"CREATE OR REPLACE TEMP VIEW {name} AS"
         if said is None:
             self._database.execute(f"{create} {queries.totals_of(queries.STATEMENTS)}").fetchall()

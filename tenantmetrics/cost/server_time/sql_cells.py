@@ -13,9 +13,9 @@ from tenantmetrics.cost.server_time.sql_factors import (
     OfCluster,
     OfHour,
     Scales,
-    factors,
     of_clusters,
     of_writers,
+    with_factors,
 )
 from tenantmetrics.cost.server_time.sql_words import (
     BEGIN_GROUP,
@@ -92,7 +92,7 @@ def cells(
         no_others: The period has calls of these clusters only: where it is one, a long string need
             not be compared for each of millions of rows.
     """
-    numbers, join_clusters, of_one = of_clusters(clusters, STATEMENTS)
+    numbers, _, of_one = of_clusters(clusters, STATEMENTS)
     number, cold_ns, byte_ns, more_noise = numbers
     named = [f"({statement}, {group})" for statement, group in groups.items()]
     cold = f"CASE WHEN {COLD} THEN 1 ELSE 0 END"
@@ -107,7 +107,7 @@ def cells(
         overhead += f" + {cold_ns} * {cold}"
     more_ns, noises, join_offsets = of_writers(offsets, number, STATEMENTS)
     overhead += more_ns
-    join_factors, more_noises = factors(period, clusters, hours, offsets, scales)
+    rows, more_noises = with_factors(period, clusters, hours, offsets)
     if any(cluster.cold_noise != 1.0 for cluster in clusters.values()):
         noises.append(f"({double(1.0)} + {more_noise} * {cold})")
     # In doubles, which hold whole numbers up to 2^53 ns, 104 days: BIGINT is checked for overflow
@@ -153,8 +153,11 @@ def cells(
     def by_row(what: str, join_parts: str) -> str:
         return f"""
   SELECT {segment_key}tenant, {what}, CAST(calls AS DOUBLE) AS calls,
-         calls_weight, rest_weight, noise_weight, {rest} AS rest_ns, {noise} AS noise{kept_rows}
-  FROM statements{join_clusters}{join_factors}
+         weight * {double(scales.weighted_calls)} AS calls_weight,
+         weight * {double(scales.weighted_rest)} AS rest_weight,
+         weight * weight * {double(scales.weighted_noise)} AS noise_weight,
+         {rest} AS rest_ns, {noise} AS noise{kept_rows}
+  FROM {rows}
 {join_parts}{join_offsets}{join_classes}
 {where}
 """  # noqa: S608 - numbers of ours

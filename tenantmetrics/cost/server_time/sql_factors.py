@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from tenantmetrics.cost.by_hour import joined
 from tenantmetrics.cost.queries import HOUR, STATEMENT_TOTALS, STATEMENTS, within
 from tenantmetrics.cost.server_time.sql_words import OPERATIONS, WARM_WORKLESS, double, text
 from tenantmetrics.cost.statement import Period
 
-__all__ = ["OfCluster", "OfDrift", "OfHour", "Scales", "factors", "of_clusters", "of_writers"]
+__all__ = ["OfCluster", "OfDrift", "OfHour", "Scales", "of_clusters", "of_writers", "with_factors"]
 
 
 class OfCluster(NamedTuple):
@@ -90,58 +91,49 @@ class Scales(NamedTuple):
 
 _ALIKE = OfDrift(0, 0.0, 1.0, 0.0, 3600)
 
+_COLUMNS = {
+    "of_cluster": "BIGINT",
+    "segment": "BIGINT",
+    "overhead_ns": "DOUBLE",
+    "weight": "DOUBLE",
+}
+
 _Hours = Mapping[tuple[int, int], OfHour]
 
 
-def factors(
+def with_factors(
     period: Period,
     clusters: Mapping[str, OfCluster],
     hours: _Hours,
     offsets: Mapping[tuple[int, str], tuple[int, float]],
-    scales: Scales,
 ) -> tuple[str, list[str]]:
-    """The join of a row with what holds for its hour, or for its window where windows differ.
+    """The rows with what holds for their hour, or for their window where windows differ.
 
     Args:
         period: What to read.
         clusters: By ARN.
         hours: By hour and cluster's number.
         offsets: As `sql_cells.cells` takes them.
-        scales: The units of the sums.
 
     Returns:
-        The join, and what a row's calls vary more, as factors.
+        What to read from, which has segment, overhead and weight beside a row's own columns; and
+        what a row's calls vary more, as factors.
     """
-    number = of_clusters(clusters, STATEMENTS)[0][0]
-    relation, on, doubt, noises = _by_hour(hours), f"of_hour = {HOUR}", "", []
-    if any(of_hour.drift is not None for of_hour in hours.values()):
-        relation = _by_window(period, clusters, hours, offsets)
-        on, doubt = f"of_start = {STATEMENTS}.window_start", ", doubt"
-        # What is not known of a window's overhead moves all of a row's calls alike.
-        noises = [f"({double(1.0)} + doubt * CAST(calls AS DOUBLE))"]
+    numbers, join_clusters, _ = of_clusters(clusters, STATEMENTS)
+    number, source = numbers[0], f"{STATEMENTS}{join_clusters}"
+    if not any(of_hour.drift is not None for of_hour in hours.values()):
+        # Of one cluster, every row is.
+        more = f" AND by_hour.of_cluster = {number}" if join_clusters else ""
+        rows = (
+            (hour, of, of_hour.segment, of_hour.overhead_ns, of_hour.weight)
+            for (hour, of), of_hour in hours.items()
+        )
+        return joined(source, _COLUMNS, rows, more), []
     join = f"""
-  JOIN (
-    SELECT {on.partition(" ")[0]}, of_cluster, segment, overhead_ns, weight{doubt},
-           weight * {double(scales.weighted_calls)} AS calls_weight,
-           weight * {double(scales.weighted_rest)} AS rest_weight,
-           weight * weight * {double(scales.weighted_noise)} AS noise_weight
-    FROM ({relation}    ) AS weighed
-  ) AS factors
-    ON factors.{on} AND factors.of_cluster = {number}"""  # noqa: S608 - numbers of ours
-    return join, noises
-
-
-def _by_hour(hours: _Hours) -> str:
-    """Hour, cluster's number, segment, overhead, weight."""
-    rows = (
-        f"({hour}, {of}, {of_hour.segment}, {of_hour.overhead_ns}, '{of_hour.weight!r}')"
-        for (hour, of), of_hour in hours.items()
-    )
-    return f"""
-      SELECT of_hour, of_cluster, segment, CAST(overhead_ns AS DOUBLE) AS overhead_ns,
-             CAST(weight AS DOUBLE) AS weight
-      FROM (VALUES {", ".join(rows)}) AS given(of_hour, of_cluster, segment, overhead_ns, weight)
-"""  # noqa: S608 - numbers of ours
+  JOIN ({_by_window(period, clusters, hours, offsets)}  ) AS factors
+    ON factors.of_start = {STATEMENTS}.window_start AND factors.of_cluster = {number}"""
+    # What is not known of a window's overhead moves all of a row's calls alike.
+    return source + join, [f"({double(1.0)} + doubt * CAST(calls AS DOUBLE))"]
 
 
 def _by_window(

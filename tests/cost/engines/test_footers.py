@@ -86,13 +86,13 @@ def test_sums_are_those_of_the_rows_whichever_files_say_them(tmp_path_factory, s
     """Of all files, of some, of none: an older writer's stand beside today's."""
     root = tmp_path_factory.mktemp("ledger")
     paths = [written(root, window(n, seed, most=most)) for n, seed in enumerate(seeds)]
-    said, others = footers.read_totals(paths)
+    said, others = footers.Footers().totals(paths)
     assert said is not None
     assert others == []
     for number in plain & set(range(len(paths))):
         without_totals(paths[number])
     some = asked(root)
-    assert len(footers.read_totals(paths)[1]) == len(plain & set(range(len(paths))))
+    assert len(footers.Footers().totals(paths)[1]) == len(plain & set(range(len(paths))))
     for path in paths:
         without_totals(path)
     assert some == asked(root)
@@ -128,19 +128,19 @@ def test_a_footer_that_is_not_of_these_rows_does_not_count(tmp_path, what):
         with pq.ParquetWriter(path, table.schema, compression="zstd") as writer:
             writer.write_table(table)
             writer.add_key_value_metadata({ledger_totals.KEY: text.decode()})
-    assert footers.read_totals([path]) == (None, [path])
+    assert footers.Footers().totals([path]) == (None, [path])
 
 
 def test_sums_too_large_for_an_integer_are_left_to_the_reader(tmp_path):
     """Squares of calls that took an hour come to more than 64 bits hold."""
     path = written(tmp_path, window(0, 1, most=2**62))
-    assert footers.read_totals([path]) == (None, [path])
+    assert footers.Footers().totals([path]) == (None, [path])
 
 
 def test_a_file_with_few_rows_a_statement_says_no_sums(tmp_path):
     """The footer would grow by as much as the reader saves."""
     path = written(tmp_path, window(0, 1, tenants=15))
-    assert footers.read_totals([path]) == (None, [path])
+    assert footers.Footers().totals([path]) == (None, [path])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"clusters": 5, "totals": []}', "\xff"])

@@ -41,8 +41,6 @@ class QueriesInQueries:
     def one(self) -> str:  # noqa: PLR0911 - one kind a line
         """The next statement."""
         self._aliases, self._with = 0, []
-        if self._computes_here(0.2):
-            return self._lateral_or_windowed()
         with_ = self._with_queries() if self._chance(0.3) else ""
         kind = self._chosen.random()
         if kind < 0.08:
@@ -73,8 +71,9 @@ class QueriesInQueries:
             return with_ + self._delete_using()
         return f"{with_}DELETE FROM {target} {where}"
 
-    def _lateral_or_windowed(self) -> str:
+    def lateral_or_windowed(self) -> str:
         """A short SELECT from a derived table with a window, or from one that is LATERAL."""
+        self._aliases, self._with = 0, []
         aliases = ["a"]
         if self._chance(0.5):
             window = self._window(["b"])
@@ -222,9 +221,6 @@ class QueriesInQueries:
             if self._chance(0.15):
                 columns = self._any(("id", "tenant_id", "id, tenant_id", "aid, status", '"id"'))
                 text += f" {self._any(JOINS)} {source} USING ({columns})"
-                continue
-            if self._computes_here(0.1):
-                text += f" {self._lateral(depth, aliases + outer, aliases)}"
                 continue
             within = depth if self._chance(0.2) else 0
             text += f" {self._any(JOINS)} {source} ON {self._conditions(aliases, outer, within, 2)}"

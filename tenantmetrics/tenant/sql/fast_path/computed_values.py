@@ -1,8 +1,9 @@
-"""CASE and arithmetic, taken out of a shape: what is computed says nothing of whose rows they are.
+"""What is taken out of a shape: CASE and arithmetic, subqueries of select lists, windows.
 
-Patterns with these in every place of a value would take 15 ms to compile, so they are looked for
-once, in texts that have any. What is taken out is a value in a select list, in ORDER BY and where
-it is written; a condition has no place for it.
+CASE and arithmetic say nothing of whose rows they are. Patterns with these in every place of a
+value would take 15 ms to compile, so they are looked for once, in texts that have any. What is
+taken out is a value in a select list, in ORDER BY and where it is written; a condition has no place
+for it.
 """
 
 from __future__ import annotations

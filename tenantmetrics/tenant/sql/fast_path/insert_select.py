@@ -12,6 +12,7 @@ from tenantmetrics.tenant.sql.fast_path import grammar
 from tenantmetrics.tenant.sql.fast_path.closing import PlainReach
 from tenantmetrics.tenant.sql.fast_path.query_reader import PlainReader
 from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery
+from tenantmetrics.tenant.sql.fast_path.read_sources import read_source
 from tenantmetrics.tenant.sql.fast_path.restrictions import PlainRestrictions
 from tenantmetrics.tenant.sql.proof.graph import ReachGraph
 from tenantmetrics.tenant.sql.query_scope import MAX_STEPS, Facts, QueryScope
@@ -40,7 +41,7 @@ def copied_to(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
         raise NotPlainError
     head = reader.match(grammar.INSERT_SELECT, 0)
     reader.summary.append("INSERT INTO")
-    reader.source(PlainQuery(None), head.start("table"))
+    read_source(reader, PlainQuery(None), head.start("table"))
     query, at = reader.select(head.end(), None)
     if "S" in reader.letters[slice(*query.items)]:
         # Which item is the tenant's is not told with subqueries among them.
@@ -64,6 +65,7 @@ def copied_to(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
     node = build_restriction(facts, scope)
     if isinstance(node, Fixed) and node in NAME_NOBODY:
         return node
+    reader.check_keys()
     if not value:
         PlainReach(graph, vocabulary).enter(query)
     return if_closed(node, graph.closing())

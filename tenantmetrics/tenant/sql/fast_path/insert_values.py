@@ -6,6 +6,7 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.fast_path import grammar
 from tenantmetrics.tenant.sql.fast_path.query_reader import PlainReader
 from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery
+from tenantmetrics.tenant.sql.fast_path.read_sources import read_source
 from tenantmetrics.tenant.sql.restrictions import CLEAR, Restriction
 from tenantmetrics.tenant.sql.row_shares import Rows
 
@@ -23,7 +24,7 @@ def written_to(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
     if grammar.RETURNING.fullmatch(shape, found.end()) is None:
         raise NotPlainError
     reader.summary.append("INSERT INTO")
-    reader.source(PlainQuery(None), found.start("table"))
+    read_source(reader, PlainQuery(None), found.start("table"))
     if found["set"] and (
         vocabulary.schema is not None
         or reader.mentions_tenant(found.start("set") + 1, found.end("set"))

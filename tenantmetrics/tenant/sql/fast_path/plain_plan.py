@@ -24,6 +24,7 @@ from tenantmetrics.tenant.sql.fast_path.insert_values import written_to
 from tenantmetrics.tenant.sql.fast_path.query_reader import PlainReader
 from tenantmetrics.tenant.sql.fast_path.query_tree import NotPlainError, PlainQuery
 from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
+from tenantmetrics.tenant.sql.fast_path.read_sources import read_joins, read_source
 from tenantmetrics.tenant.sql.fast_path.restrictions import PlainRestrictions
 from tenantmetrics.tenant.sql.guarded_tables import are_guarded
 from tenantmetrics.tenant.sql.plan import Plan
@@ -81,14 +82,14 @@ def _read(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
     target = PlainQuery(None)
     if first == "U":
         reader.summary.append("UPDATE")
-        change = reader.match(grammar.SET, reader.source(target, 1))
+        change = reader.match(grammar.SET, read_source(reader, target, 1))
         if reader.mentions_tenant(change.start() + 1, change.end()):
             # A row that is given to somebody.
             raise NotPlainError
         at = _others(reader, target, change.end(), "F")
     elif shape.startswith("DF"):
         reader.summary.append("DELETE FROM")
-        at = _others(reader, target, reader.source(target, 2), "1")
+        at = _others(reader, target, read_source(reader, target, 2), "1")
     else:
         raise NotPlainError
     if shape.startswith("W", at):
@@ -102,9 +103,9 @@ def _others(reader: PlainReader, target: PlainQuery, at: int, word: str) -> int:
     """Read what UPDATE … FROM or DELETE … USING reads beside its target; where it ends."""
     if not reader.shape.startswith(word, at):
         return at
-    at = reader.source(target, at + 1)
+    at = read_source(reader, target, at + 1)
     next(reversed(target.sources.values())).comma = True
-    return reader.joins(target, at)
+    return read_joins(reader, target, at)
 
 
 def _node(
@@ -126,14 +127,12 @@ def _node(
         node = _of_queries(queries, QueryScope(None, vocabulary, budget), shown=shown)
     if not several or (isinstance(node, Fixed) and node in NAME_NOBODY):
         return node
+    reader.check_keys()
     graph = ReachGraph(budget)
     reach = PlainReach(graph, vocabulary)
     for query in queries:
         reach.enter(query)
     if not graph.closed().issuperset(graph.tables):
-        if reader.repeats_a_parameter():
-            # Keys that are equal to it may tie what is left.
-            raise NotPlainError
         return if_closed(node, None)
     if isinstance(node, Named):
         # In whatever groups, all restrictions are the one that it names.

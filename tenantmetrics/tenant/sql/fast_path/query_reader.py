@@ -19,6 +19,7 @@ from tenantmetrics.tenant.sql.fast_path.query_tree import (
     PlainSource,
 )
 from tenantmetrics.tenant.sql.fast_path.read_conditions import read_conditions
+from tenantmetrics.tenant.sql.fast_path.read_sources import read_joins, read_source
 from tenantmetrics.tenant.sql.long_lists import range_of_string
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.restrictions import Named
@@ -29,7 +30,6 @@ __all__ = ["PlainReader"]
 _MAX_LEVELS = 12
 _MOST_VALUES = 1_024
 """Parameters that an application has, and places of literals, 0.5 kB each."""
-_SPACE = re.compile(r"\s")
 _RANKS = frozenset(["row_number", "rank", "dense_rank"])
 """Functions of no arguments that only a window has."""
 
@@ -45,51 +45,68 @@ class PlainReader:
         tokens: Its tokens.
         letters: One for each of them.
         shape: The same, with what is computed taken out.
+        vocabulary: The tenant's names.
         columns: The tenant columns.
         summary: What it does and to which tables, in the order of the text.
         tables: Schema and name of each table, WITH queries left out: the name in lower case, the
             schema as PostgreSQL reads it.
         of_schemas: The tenants that its tables' schemas name.
+        compared: By parameter, the columns that are no tenant's and that are equal to it.
         compares: Whether a condition compares a tenant column.
         values: What tenant columns are compared with, in the order of the text.
+        with_queries: WITH queries by name.
+        count: How many sources are read.
+        levels: How many queries stand around the one that is read.
         all_hold: Whether each condition holds for the whole statement: it has no LEFT JOIN, nothing
             negated, and reads from tables alone.
     """
 
     __slots__ = (
-        "_count", "_levels", "_vocabulary", "_with", "_written", "all_hold", "columns", "compares",
-        "letters", "of_schemas", "schemas", "shape", "summary", "tables", "tokens", "values",
+        "_written", "all_hold", "columns", "compared", "compares", "count", "letters", "levels",
+        "of_schemas", "schemas", "shape", "summary", "tables", "tokens", "values", "vocabulary",
+        "with_queries",
     )  # fmt: skip
 
     def __init__(self, tokens: list[str], vocabulary: Vocabulary) -> None:
         self.tokens = tokens
-        self._vocabulary = vocabulary
+        self.vocabulary = vocabulary
         self.columns = vocabulary.columns
-        self._with: dict[str, PlainQuery] = {}
+        self.with_queries: dict[str, PlainQuery] = {}
         self._written: dict[str, str] = {}
-        self._count = self._levels = 0
+        self.count = self.levels = 0
         self.letters = grammar.shape_of(tokens)
         self.shape = without_computed(self.letters)
         self.summary: list[str] = []
         self.tables: list[tuple[str, str]] = []
         self.of_schemas: list[str] = []
+        self.compared: dict[str, list[str]] = {}
         self.compares = False
         self.schemas: dict[str, set[str]] = {}
         """By alias or name, the schemas that tables are read by; empty for one that none is."""
         self.values: list[Named] = []
         self.all_hold = True
 
-    def repeats_a_parameter(self) -> bool:
-        """Whether a parameter stands in two places, those beside `tenant_id =` left out."""
-        tokens = self.tokens
-        found = [
-            token
-            for at, token in enumerate(tokens)
-            if token[0] == ":"
-            and token[1:2].isalnum()
-            and not (at > 1 and tokens[at - 1] == "=" and self.name(at - 2) in self.columns)
-        ]
-        return len(set(found)) < len(found)
+    def compare(self, name: str, start: int, end: int) -> None:
+        """A column that is no tenant's is equal to one of some tokens.
+
+        Args:
+            name: What tells it from others.
+            start: The first of the tokens.
+            end: The place behind the last.
+        """
+        for token in self.tokens[start:end]:
+            if token[0] == ":" and len(token) > 1:
+                self.compared.setdefault(token, []).append(name)
+
+    def check_keys(self) -> None:
+        """Make sure that no two keys are equal to one parameter, which may tie their rows.
+
+        Raises:
+            NotPlainError: Two may be: columns of two names, or of sources that may rename theirs.
+        """
+        for names in self.compared.values():
+            if len(names) > 1 and (not self.all_hold or len(set(names)) > 1):
+                raise NotPlainError
 
     def match(self, expression: re.Pattern[str], at: int) -> re.Match[str]:
         """What stands at a place.
@@ -126,7 +143,7 @@ class PlainReader:
         while shape.startswith("H" if at == 0 else ",", at):
             found = self.match(grammar.WITH_QUERY, at)
             name = self.scope_name(found.end("name") - 1)
-            if name in self._with or name in self.columns or name in self._vocabulary.tables:
+            if name in self.with_queries or name in self.columns or name in self.vocabulary.tables:
                 raise NotPlainError
             query, at = self.inside(found.end(), None, read_from=True)
             if any(not schema and table == name for schema, table in self.tables):
@@ -134,11 +151,13 @@ class PlainReader:
                 raise NotPlainError
             describe(self, query)
             query.named, self.all_hold = True, False
-            self._with[name] = query
+            self.with_queries[name] = query
         query, at = self._branch(at)
         found_queries = [query]
         while (union := grammar.UNION.match(shape, at)) is not None:
-            if self._with or ((query.ordered or query.cut) and not shape.startswith(")", at - 1)):
+            if self.with_queries or (
+                (query.ordered or query.cut) and not shape.startswith(")", at - 1)
+            ):
                 raise NotPlainError
             query, at = self._branch(union.end())
             found_queries.append(query)
@@ -159,7 +178,7 @@ class PlainReader:
         shape = self.shape
         subqueries: list[int] | None = None
         head = grammar.SELECT.match(shape, at)
-        if head is None and not self._levels:
+        if head is None and not self.levels:
             masked, subqueries = without_subqueries(shape, at)
             head = grammar.SELECT.match(masked, at)
         if head is None:
@@ -171,7 +190,7 @@ class PlainReader:
         if head.string.find(grammar.WINDOW, start, end) >= 0:
             self._windows(head)
             query.windowed = True
-        at = self.joins(query, self.source(query, head.end()))
+        at = read_joins(self, query, read_source(self, query, head.end()))
         if shape.startswith("W", at):
             at = read_conditions(self, query, at + 1, query.where)
         tail = self.match(grammar.TAIL, at)
@@ -224,49 +243,6 @@ class PlainReader:
                 raise NotPlainError
             at = shape.find(grammar.WINDOW, at + 1, end)
 
-    def joins(self, query: PlainQuery, at: int) -> int:
-        """Read what is joined to the first source; where it ends."""
-        shape = self.shape
-        while (join := grammar.JOIN.match(shape, at)) is not None:
-            at = join.end()
-            # Of other joins with it, what it says of the rows before it holds for those.
-            lateral = join["left"] is not None and not self._levels and shape.startswith("9(S", at)
-            at = self.source(query, at + lateral, lateral=lateral)
-            source = next(reversed(query.sources.values()))
-            if join["comma"]:
-                source.comma = True
-                continue
-            if join["left"] is not None:
-                source.left, self.all_hold = True, False
-            if shape.startswith("1", at):
-                at = self._using(query, source, at)
-                continue
-            if not shape.startswith("J", at):
-                raise NotPlainError
-            if lateral and shape.startswith("J0", at) and self.tokens[at + 1].lower() == "true":
-                at += 2
-                continue
-            at = read_conditions(self, query, at + 1, source.on)
-            if source.left and any(condition.query for condition in source.on):
-                raise NotPlainError
-        return at
-
-    def _using(self, query: PlainQuery, source: PlainSource, at: int) -> int:
-        """`a JOIN b USING (id)`: of two tables the columns are equal; where it ends."""
-        using = self.match(grammar.USING, at)
-        first, *others = query.sources.values()
-        if len(others) != 1 or source.left or first.query is not None or source.query is not None:
-            raise NotPlainError
-        names = [self.name(place) for place in range(*using.span("columns"), 2)]
-        if len(names) != len(set(names)) or sum(name in self.columns for name in names) > 1:
-            raise NotPlainError
-        for name in names:
-            condition = PlainCondition()
-            condition.column = condition.other_column = name
-            condition.source, condition.other = first, source
-            source.on.append(condition)
-        return using.end()
-
     def inside(
         self, at: int, outer: PlainQuery | None, *, read_from: bool = False
     ) -> tuple[PlainQuery, int]:
@@ -280,83 +256,22 @@ class PlainReader:
         Returns:
             The query, and where what is behind it begins.
         """
-        self._levels += 1
-        if self._levels > _MAX_LEVELS:
+        self.levels += 1
+        if self.levels > _MAX_LEVELS:
             raise NotPlainError
         query, at = self.select(at, outer)
         if query.windowed and not read_from:
             raise NotPlainError
-        self._levels -= 1
+        self.levels -= 1
         at = self.match(grammar.LOCK, at).end()
         if not self.shape.startswith(")", at):
             raise NotPlainError
         return query, at + 1
 
-    def source(self, query: PlainQuery, at: int, *, lateral: bool = False) -> int:
-        """Read a table, a WITH query or a derived table, and its alias; where it ends.
-
-        Args:
-            query: Gets it as a source.
-            at: Where it begins.
-            lateral: A derived table that may refer to the sources before it.
-        """
-        inner = None
-        of_schema = ""
-        if self.shape.startswith("(S", at):
-            inner, at = self.inside(at + 1, query if lateral else None, read_from=True)
-            self.all_hold = False
-            describe(self, inner)
-            own = inner.sources.values()
-            if lateral and any(
-                item.source is not None and item.source not in own
-                for item in inner.columns.values()
-            ):
-                # A column of another source under its name.
-                raise NotPlainError
-            found = self.match(grammar.ALIAS, at)
-            alias = self.scope_name(found.end() - 1)
-        else:
-            found = self.match(grammar.SOURCE, at)
-            start, end = found.span("table")
-            written = self.tokens[end - 1].strip('"')
-            name = written.lower()
-            alias = self.scope_name(found.end() - 1)
-            if name in self._vocabulary.tables or name in self.columns:
-                raise NotPlainError
-            if end - start > 1:
-                schema = self._schema(start)
-                written = self._of_schema(schema, start, written)
-                if found.end() == end:
-                    of_schema = schema
-                self.tables.append((schema, name))
-            else:
-                inner = self._with.get(name)
-                if inner is None:
-                    self.tables.append(("", name))
-            self.summary.append(f'"{written}"' if _SPACE.search(written) else written)
-        if alias in query.sources or alias in self.columns:
-            raise NotPlainError
-        query.sources[alias] = PlainSource(self._count, inner)
-        if alias in self.schemas:
-            self.schemas[alias].add(of_schema)
-        else:
-            self.schemas[alias] = {of_schema}
-        self._count += 1
-        return found.end()
-
-    def _schema(self, at: int) -> str:
+    def schema_at(self, at: int) -> str:
         """A schema; PostgreSQL reads it in lower case where it is not quoted."""
         token = self.tokens[at]
         return token.strip('"') if token.startswith('"') else token.lower()
-
-    def _of_schema(self, schema: str, at: int, name: str) -> str:
-        """A table of a schema, as the summary has it: without a schema that names a tenant."""
-        tenant = self._vocabulary.of_schema(schema)
-        if tenant is None:
-            written = self.tokens[at].strip('"')
-            return f"{written}.{name}"
-        self.of_schemas.append(tenant)
-        return name
 
     def source_if_told(self, query: PlainQuery, start: int, end: int) -> PlainSource | None:
         """What a column is of, None where that is not told.
@@ -423,7 +338,7 @@ class PlainReader:
         """
         for found in grammar.BY_SCHEMA.finditer(self.letters):
             at = found.start()
-            if self.schemas.get(self.name(at + 2)) != {self._schema(at)}:
+            if self.schemas.get(self.name(at + 2)) != {self.schema_at(at)}:
                 raise NotPlainError
 
     def mentions(self) -> bool:

@@ -18,6 +18,7 @@ __all__ = ["read_conditions"]
 
 _OUTSIDE = -1
 """Stands for all sources of the queries around one."""
+_EQUAL = frozenset(["value", "any", "list"])
 _TRUE_OF_NULL = frozenset(["null", "bare", "negated", "exists", "call", "test"])
 """Conditions that may be true for a row that lacks their columns."""
 
@@ -84,6 +85,8 @@ def _read(
         end = max(match.end("inner"), match.end("outer"))
         if reader.name(end - 1) in reader.columns:
             raise NotPlainError
+        # Of a function of a column it is not told here which key that is.
+        reader.compare(f"{reader.name(end - 1)}()", match.end("call"), match.end())
     elif group == "negated":
         if reader.name(match.end("negated") - 1) in reader.columns:
             raise NotPlainError
@@ -117,6 +120,8 @@ def _of_column(
     start, end = match.span("column")
     found.column = name = reader.name(end - 1)
     is_tenant = name in reader.columns
+    if group in _EQUAL and not is_tenant:
+        reader.compare(name, *match.span(group))
     if match["not"] and (is_tenant or group in {"query", "other"}):
         raise NotPlainError
     if group == "query":
