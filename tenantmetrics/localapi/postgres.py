@@ -12,6 +12,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -152,7 +153,7 @@ def _stop(keeper: subprocess.Popen[bytes]) -> None:
 
 def _start_keeper() -> subprocess.Popen[bytes]:
     """Start the keeper, which makes the temporary folder: it must also be the one to remove it."""
-    folder = tempfile.gettempdir()
+    folder = _temporary_folder()
     # The path must be short enough for a socket; mkdtemp adds eight letters.
     if len(os.fsencode(f"{folder}/tenantmetrics-12345678/s")) > _SOCKET_PATH_BYTES:
         folder = "/tmp"  # noqa: S108 - below it, the keeper makes a folder of its own
@@ -164,6 +165,15 @@ def _start_keeper() -> subprocess.Popen[bytes]:
         bufsize=0,
         start_new_session=True,
     )
+
+
+def _temporary_folder() -> str:
+    """Where temporary files go. The first to ask tries it with a file, which Ctrl-C would leave."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return tempfile.gettempdir()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _orders(work: Path, data: Path | None, programs: str | Path | None, *, timed: bool) -> Orders:

@@ -143,6 +143,23 @@ def folder():
         yield Path(path)
 
 
+def test_ctrl_c_while_a_folder_is_looked_for_leaves_nothing(tmp_path, monkeypatch):
+    """Python tries the folder for temporary files with a file of its own, once a process."""
+    tried = tmp_path / "tried"
+
+    def ask():
+        tried.touch()
+        signal.raise_signal(signal.SIGINT)
+        tried.unlink()
+        return str(tmp_path)
+
+    monkeypatch.setattr(tempfile, "gettempdir", ask)
+    with pytest.raises(KeyboardInterrupt), embedded():
+        pass
+
+    assert not tried.exists()
+
+
 def test_data_in_a_folder_is_kept(folder):
     """A second start finds what the first one wrote, and the role again."""
     data = folder / "data"
