@@ -6,22 +6,8 @@ import sys
 import textwrap
 import time
 
-from pyarrow import dataset
-
 from tenantmetrics.localapi import serve
-
-
-def ledger_rows(folder):
-    return dataset.dataset(folder, format="parquet").to_table().to_pylist()
-
-
-def calls_by(folder, *columns):
-    """(the columns' values) → calls, summed over the ledger."""
-    sums = {}
-    for row in ledger_rows(folder):
-        key = tuple(row[column] for column in columns)
-        sums[key] = sums.get(key, 0) + row["calls"]
-    return sums
+from tests.ledgers import calls_by, ledger_rows
 
 
 def test_with_the_endpoint_gone_halfway_the_caller_sees_botocores_errors(tmp_path):

@@ -5,32 +5,19 @@ import contextlib
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from pyarrow import dataset
 
 import tenantmetrics
 from tenantmetrics.capture.recorder import recorder
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.localapi import Fault, serve
 from tenantmetrics.process import current
+from tests.ledgers import calls_by, ledger_rows
 
 VARIABLE = "SELECT set_config('app.current_tenant_id', :tenant, true)"
 
 
 def text(name, value):
     return {"name": name, "value": {"stringValue": value}}
-
-
-def ledger_rows(folder):
-    return dataset.dataset(folder, format="parquet").to_table().to_pylist()
-
-
-def calls_by(folder, *columns):
-    """(the columns' values) → calls, summed over the ledger."""
-    sums = {}
-    for row in ledger_rows(folder):
-        key = tuple(row[column] for column in columns)
-        sums[key] = sums.get(key, 0) + row["calls"]
-    return sums
 
 
 @pytest.fixture

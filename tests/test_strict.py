@@ -2,7 +2,6 @@
 
 import contextlib
 
-import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
@@ -13,6 +12,7 @@ from tenantmetrics.errors import TenantRefusedError
 from tenantmetrics.export.otlp_rows import rows as otlp_rows
 from tenantmetrics.export.points import groups
 from tenantmetrics.tenant.session.strict import Strict
+from tests.ledgers import ledger_rows
 
 QUERY = "SELECT count(*) FROM pg_class"
 VARIABLE = "SELECT set_config('app.current_tenant_id', :tenant, true)"
@@ -116,11 +116,6 @@ class Kept:
 
     def close(self):
         pass
-
-
-def ledger_rows(folder):
-    files = folder.glob("date=*/*/*.parquet")
-    return [row for file in files for row in pq.read_table(file, partitioning=None).to_pylist()]
 
 
 def test_what_is_refused_is_counted_by_reason(fresh_pipeline, endpoint, target, tmp_path):
