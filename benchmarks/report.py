@@ -101,8 +101,8 @@ def _generate(root: Path, old: Path, hours: Sequence[int], writer: str = "bench-
     from pyarrow import parquet
 
     from tenantmetrics import ledger
-    from tenantmetrics.export.ledger import write_rows
-    from tenantmetrics.export.ledger_statements import ROWS_AT_ONCE, parquet_writer
+    from tenantmetrics.export.ledger_parquet import parquet_writer
+    from tenantmetrics.export.ledger_statements import ROWS_AT_ONCE
     from tenantmetrics.ledger_totals import KEY, Totals, encode
     from tenantmetrics.records import Window
 
@@ -145,8 +145,8 @@ def _generate(root: Path, old: Path, hours: Sequence[int], writer: str = "bench-
         path = root / ledger.file_path(window)
         path.parent.mkdir(parents=True, exist_ok=True)
         table = table.select(schema.names).set_column(0, "window_start", moment).cast(schema)
-        with path.open("wb") as file:
-            write_rows(table, file)
+        with path.open("wb") as file, parquet_writer(file, schema) as rows:
+            rows.write_table(table)
         older = old / str(ledger.file_path(window)).replace(f".v{ledger.VERSION}.", ".v1.")
         older.parent.mkdir(parents=True, exist_ok=True)
         of_old = table.drop_columns(list(ledger.columns_added(1)))
@@ -154,7 +154,7 @@ def _generate(root: Path, old: Path, hours: Sequence[int], writer: str = "bench-
         beside = root / ledger.statements_path(window)
         beside.parent.mkdir(parents=True, exist_ok=True)
         table = statements[number % len(statements)].set_column(0, "window_start", moment)
-        with beside.open("wb") as file, parquet_writer(file) as rows:
+        with beside.open("wb") as file, parquet_writer(file, by_statement) as rows:
             rows.write_table(table.cast(by_statement), row_group_size=ROWS_AT_ONCE)
             if not os.environ.get("REPORT_BENCH_PLAIN_FOOTERS"):
                 sums = totals[number % len(totals)]

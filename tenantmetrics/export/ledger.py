@@ -19,23 +19,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 from tenantmetrics import ledger
 from tenantmetrics.errors import ConfigError, MissingExtraError
 from tenantmetrics.export.base import ExportError
-from tenantmetrics.export.ledger_statements import (
-    DISTINCT,
-    ROWS_A_TOTAL,
-    printable,
-    write_statements,
-)
+from tenantmetrics.export.ledger_parquet import parquet_writer
+from tenantmetrics.export.ledger_statements import ROWS_A_TOTAL, printable, write_statements
 from tenantmetrics.life import unforked
 from tenantmetrics.measures import BY_STATEMENT, MEASURES
 from tenantmetrics.records import UNATTRIBUTED, Series, SeriesKey, Source, Window
 from tenantmetrics.refusals import REFUSED
 
-__all__ = ["LedgerExporter", "files", "set_up_arrow", "write", "write_rows"]
+__all__ = ["LedgerExporter", "files", "set_up_arrow", "write"]
 
 _INT64_MAX = 2**63 - 1
 """Squares of calls that took an hour come to more; a window must not be lost for them."""
@@ -135,34 +131,9 @@ def set_up_arrow() -> None:
 
 def _parquet(table: Any) -> bytes:
     file = io.BytesIO()
-    write_rows(table, file)
+    with parquet_writer(file, table.schema) as writer:
+        writer.write_table(table)
     return file.getvalue()
-
-
-def write_rows(table: Any, file: IO[bytes]) -> None:
-    """Write rows of the main table, as Parquet.
-
-    As in the table of statements, durations are packed by their differences: few are alike, and
-    they are read in two thirds of the time then.
-
-    Args:
-        table: A `pyarrow.Table` of `ledger.arrow_schema()`.
-        file: Where it goes.
-    """
-    from pyarrow import parquet  # noqa: PLC0415 - loaded by the exporters' constructors
-
-    # A list's values are a column of their own, by a path that Parquet's format gives.
-    columns = [
-        f"{field.name}.list.element" if field.type.num_fields else field.name
-        for field in table.schema
-    ]
-    parquet.write_table(
-        table,
-        file,
-        compression="zstd",
-        use_dictionary=[name for name in columns if name != DISTINCT],
-        column_encoding={DISTINCT: "DELTA_BINARY_PACKED"},
-    )
 
 
 def write(target: Path, content: bytes) -> None:

@@ -13,24 +13,15 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from tenantmetrics import ledger, ledger_totals
+from tenantmetrics.export.ledger_parquet import parquet_writer
 from tenantmetrics.ledger_totals import StatementTotal, Totals
 from tenantmetrics.measures import BY_STATEMENT
 from tenantmetrics.records import Window
 
-__all__ = [
-    "DISTINCT",
-    "ROWS_AT_ONCE",
-    "ROWS_A_TOTAL",
-    "parquet_writer",
-    "printable",
-    "write_statements",
-]
+__all__ = ["ROWS_AT_ONCE", "ROWS_A_TOTAL", "printable", "write_statements"]
 
 ROWS_AT_ONCE = 32_768
 """Rows written at once: one row group, 5 MB in memory."""
-
-DISTINCT = "duration_ns"
-"""Few rows have another one's duration: a dictionary of them is longer than what it stands for."""
 
 ROWS_A_TOTAL = 32
 """Rows that stand for one sum in the footer, at the least: it then adds two bytes to each."""
@@ -82,7 +73,7 @@ def write_statements(window: Window, file: IO[bytes]) -> None:
         "sequence": pa.scalar(window.sequence, pa.int64()),
     }
     schema = ledger.arrow_schema(ledger.STATEMENT_COLUMNS)
-    with parquet_writer(file) as writer:
+    with parquet_writer(file, schema) as writer:
         for start in range(0, len(statements), ROWS_AT_ONCE):
             rows = order.slice(start, ROWS_AT_ONCE)
             what = of_statement.take(rows)
@@ -102,30 +93,6 @@ def write_statements(window: Window, file: IO[bytes]) -> None:
                 same["writer"].as_py(), totals,
             )  # fmt: skip
             writer.add_key_value_metadata({ledger_totals.KEY: ledger_totals.encode(said)})
-
-
-def parquet_writer(file: IO[bytes]) -> Any:
-    """What writes rows of `ledger.STATEMENT_COLUMNS`, each column in the encoding that suits it.
-
-    Durations are packed by their differences (DELTA_BINARY_PACKED), which makes the file a tenth
-    smaller; docs/ledger.md says who reads that.
-
-    Args:
-        file: Where the rows go, as Parquet.
-
-    Returns:
-        A `pyarrow.parquet.ParquetWriter`, to be closed.
-    """
-    from pyarrow import parquet  # noqa: PLC0415 - loaded by the exporters' constructors
-
-    schema = ledger.arrow_schema(ledger.STATEMENT_COLUMNS)
-    return parquet.ParquetWriter(
-        file,
-        schema,
-        compression="zstd",
-        use_dictionary=[name for name in schema.names if name != DISTINCT],
-        column_encoding={DISTINCT: "DELTA_BINARY_PACKED"},
-    )
 
 
 def _totals(
