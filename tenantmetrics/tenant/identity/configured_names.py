@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tenantmetrics.config import Config
-from tenantmetrics.tenant.identity.schema_file import load_schema
+from tenantmetrics.tenant.identity.schema_file import TableFacts, load_schema
 from tenantmetrics.tenant.identity.tenant_ids import from_text
 
 __all__ = ["Vocabulary"]
@@ -39,6 +39,18 @@ class Vocabulary:
         self._schema = _compiled(config.tenant_schema_pattern)
         self._database = _compiled(config.tenant_database_pattern)
         self._role = _compiled(config.tenant_role_pattern)
+
+    def may_have(self, table: TableFacts, column: str) -> bool:
+        """Whether a column without a table's name may be a table's.
+
+        Args:
+            table: What the schema knows of it. A table of tenants has its key here under the tenant
+                columns' names.
+            column: In lower case.
+        """
+        return table.may_have(column) or (
+            column in self.columns and table.name.rpartition(".")[2] in self.tables
+        )
 
     def of_schema(self, name: str) -> str | None:
         """The tenant whose schema this is."""

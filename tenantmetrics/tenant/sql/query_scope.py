@@ -75,16 +75,9 @@ class FromItem:
 
         Args:
             column: In lower case.
-            vocabulary: The tenant's names: a table of tenants has its key under them here.
+            vocabulary: The tenant's names.
         """
-        return (
-            self.table is None
-            or self.table.may_have(column)
-            or (
-                column in vocabulary.columns
-                and self.table.name.rpartition(".")[2] in vocabulary.tables
-            )
-        )
+        return self.table is None or vocabulary.may_have(self.table, column)
 
 
 @dataclass(slots=True)

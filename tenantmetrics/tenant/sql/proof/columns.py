@@ -138,14 +138,8 @@ class ReachScope:
             output: The column as the source's.
             name: What it is asked for by.
         """
-        tables = self.vocabulary.tables
-        usual = name in self.vocabulary.columns
         return all(
-            bool(column)
-            or table.may_have(name)
-            # A table of tenants has its key under that name here.
-            or (usual and table.name.rpartition(".")[2] in tables)
-            for table, column in output.of
+            bool(column) or self.vocabulary.may_have(table, name) for table, column in output.of
         )
 
     def columns(self, column: exp.Column) -> list[Output]:
