@@ -24,7 +24,7 @@ from itertools import pairwise
 import sqlglot
 from sqlglot import exp
 
-from tenantmetrics.cost.by_hour import HOUR, joined
+from tenantmetrics.cost.hour_factors import HOUR, joined
 from tenantmetrics.cost.statement import Period, Usage
 
 __all__ = [

@@ -11,10 +11,10 @@ from typing import Any
 
 from tenantmetrics import ledger
 from tenantmetrics.cost import queries
-from tenantmetrics.cost.by_hour import looked_up
 from tenantmetrics.cost.engines.base import PathLike
 from tenantmetrics.cost.engines.views import FILE_HOUR, Views
 from tenantmetrics.cost.files import Broken, LedgerFiles, find, find_statements, named
+from tenantmetrics.cost.hour_factors import looked_up
 from tenantmetrics.cost.progress import step
 from tenantmetrics.cost.row_counts import rows_of_parquet
 from tenantmetrics.cost.statement import Period

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tenantmetrics.cost.by_hour import joined
+from tenantmetrics.cost.hour_factors import joined
 from tenantmetrics.cost.queries import HOUR, STATEMENT_TOTALS, STATEMENTS, within
 from tenantmetrics.cost.server_time.sql_words import OPERATIONS, WARM_WORKLESS, double, text
 from tenantmetrics.cost.statement import Period

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tenantmetrics import ledger
 from tenantmetrics.cost import queries
-from tenantmetrics.cost.by_hour import joined, looked_up
 from tenantmetrics.cost.engines.footers import Footers
 from tenantmetrics.cost.engines.views import FILE_HOUR, Views
+from tenantmetrics.cost.hour_factors import joined, looked_up
 from tenantmetrics.records import Window
 
 HOURS = range(498_192, 498_200)

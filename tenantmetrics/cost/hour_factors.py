@@ -62,7 +62,9 @@ def looked_up(sql: str, relation: str, hour: str) -> str:
     def columns(join: re.Match[str]) -> str:
         if join[1] != relation:
             return join[0]
-        rows = {int(number): values.strip("'").split("', '") for number, values in _values(join[3])}
+        rows = {
+            int(number): values.strip("'").split("', '") for number, values in _ROW.findall(join[3])
+        }
         first, last = min(rows), max(rows)
         hours = f"BETWEEN {first} AND {last}"
         if len(rows) <= last - first:
@@ -82,7 +84,3 @@ def looked_up(sql: str, relation: str, hour: str) -> str:
         return f"(SELECT *, {', '.join(found)} {wanted}) AS {relation}"
 
     return _JOINED.sub(columns, sql)
-
-
-def _values(text: str) -> list[tuple[str, str]]:
-    return _ROW.findall(text)
