@@ -225,7 +225,8 @@ class Record:
                 )
                 stretches = (known.last_s - known.first_s) / LONG_S
                 every += known.calls
-                untold += known.calls * (calls < FEWEST_CALLS * stretches > FEWEST_CALLS)
+                if stretches > 1 and calls < FEWEST_CALLS * stretches:
+                    untold += known.calls
         return untold / every if every else 0.0
 
     def _without_work(self, arn: str) -> frozenset[str]:

@@ -105,12 +105,13 @@ def _may_set(body: str | None, vocabulary: Vocabulary) -> list[SessionStep]:
     """What a DO block may set: the variables that it mentions, to a tenant that is not known."""
     text = (body or "").lower()
     # What looks like a comment may stand in a literal.
-    if body is not None and not (_SETS.search(text) or _SETS.search(_COMMENT.sub(" ", text))):
+    readings = (text, _COMMENT.sub(" ", text))
+    if body is not None and not any(map(_SETS.search, readings)):
         return []
     names = [name for name in sorted(vocabulary.variables) if name != _PROGRAM_NAME]
     mentioned = [name for name in names if name in text]
     mentioned += [name for name, pattern in _MENTIONS.items() if pattern.search(text)]
-    if body is not None and (_ANY.search(text) or _ANY.search(_COMMENT.sub(" ", text))):
+    if body is not None and any(map(_ANY.search, readings)):
         mentioned, names = [], [*names, *_MENTIONS]
     # One that mentions none puts the name together.
     return [SessionStep(SessionVerb.SET, name, None, False) for name in mentioned or names]

@@ -72,8 +72,10 @@ def makes_one_row(select: exp.Select) -> bool:
     Args:
         select: The query.
     """
-    if not gives_one_row(select) or any(select.args.get(key) for key in ("group", "having")):
-        return gives_one_row(select)
+    if not gives_one_row(select):
+        return False
+    if any(select.args.get(key) for key in ("group", "having")):
+        return True
     order = select.args.get("order")
     items = [*select.expressions, *(order.expressions if order is not None else ())]
     calls = [call for item in items for call in item.find_all(exp.AggFunc, exp.Anonymous)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from enum import Enum
+from typing import TypeGuard
 
 from sqlglot import exp
 
@@ -74,8 +75,7 @@ def bare(node: exp.Expr | None) -> exp.Expr | None:
         return node
     for _ in range(_MAX_WRAPPERS):
         if node is None or not (
-            isinstance(node, exp.Paren)
-            or (isinstance(node, exp.Collate) and _tells_apart(node))
+            _changes_nothing(node)
             or (
                 isinstance(node, exp.Cast)
                 and kept_cast(node.to) is not None
@@ -95,9 +95,14 @@ def _is_without_case(kind: exp.DataType) -> bool:
     return isinstance(name, exp.Expr) and name.name.lower() == "citext"
 
 
-def _tells_apart(node: exp.Collate) -> bool:
-    """Whether texts that are equal in a collation are the same; of one of its own nobody knows."""
-    return _PREDEFINED.fullmatch(node.expression.name) is not None
+def _changes_nothing(node: exp.Expr | None) -> TypeGuard[exp.Expr]:
+    """Whether it is a parenthesis, or a collation in which equal texts are the same.
+
+    Of one that is not PostgreSQL's own nobody knows.
+    """
+    if isinstance(node, exp.Collate):
+        return _PREDEFINED.fullmatch(node.expression.name) is not None
+    return isinstance(node, exp.Paren)
 
 
 def value_operand(  # noqa: C901 - one wrapper a branch
@@ -114,7 +119,7 @@ def value_operand(  # noqa: C901 - one wrapper a branch
     sign = ""
     fits: int | None = None
     for _ in range(_MAX_WRAPPERS):
-        if isinstance(node, exp.Paren) or (isinstance(node, exp.Collate) and _tells_apart(node)):
+        if _changes_nothing(node):
             node = node.this
         elif isinstance(node, exp.Cast):
             cast = kept_cast(node.to)

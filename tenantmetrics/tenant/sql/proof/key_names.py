@@ -199,7 +199,7 @@ def key_ties(left: str, right: str) -> tuple[bool, bool]:
     if is_key_name(left) or is_key_name(right):
         both = not (is_no_key(left) or is_no_key(right))
         return both, both
-    return _points_at(left, right), _points_at(right, left)
+    return _ends_in(left, right), _ends_in(right, left)
 
 
 def is_no_key(name: str) -> bool:
@@ -234,6 +234,6 @@ def _is_place(name: str) -> bool:
     return name.rpartition(" ")[2] == PLACE
 
 
-def _points_at(name: str, key: str) -> bool:
+def _ends_in(name: str, key: str) -> bool:
     name, key = name.rstrip("_"), key.rstrip("_")
     return key in _NATURAL and name.endswith(key) and name != key
