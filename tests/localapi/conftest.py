@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,14 @@ from tenantmetrics import testing
 
 data_api = testing.data_api
 data_api_endpoint = testing.data_api_endpoint
+
+
+@pytest.fixture
+def folder():
+    """A folder that root's PostgreSQL may enter too; pytest's own are closed to other users."""
+    with tempfile.TemporaryDirectory() as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
 
 
 @pytest.fixture
