@@ -58,6 +58,25 @@ def _same(one: _Values, other: _Values) -> _Values:
     }
 
 
+def _after_reset_all(values: _Values, committed: _Values) -> _Values:
+    """What RESET ALL leaves: the role, and what is at its default already.
+
+    PostgreSQL passes over the latter, so that what `SET LOCAL … TO DEFAULT` hides comes back at
+    COMMIT. Whether it was that or `SET LOCAL … = ''`, which RESET ALL resets for good, is not told
+    apart; what this transaction did not touch is reset for good.
+    """
+    left: _Values = {}
+    for name, held in values.items():
+        tenant, local, after = held
+        if name in _KEPT:
+            left[name] = held
+        elif held is not committed.get(name) and (
+            tenant is None or (local and tenant == "" != after)
+        ):
+            left[name] = "", True, None
+    return left
+
+
 class Session:
     """The tenant variables of one session, or of one transaction's share of it.
 
@@ -223,8 +242,7 @@ class Session:
         if verb is SessionVerb.RESET:
             self._values = {key: held for key, held in self._values.items() if key != name}
         elif verb is SessionVerb.RESET_ALL:
-            # RESET ALL leaves the role as it is.
-            self._values = {key: held for key, held in self._values.items() if key in _KEPT}
+            self._values = _after_reset_all(self._values, self._committed)
         elif verb is SessionVerb.SAVEPOINT:
             self._savepoints.append((name, self._values))
             del self._savepoints[:-_MAX_SAVEPOINTS]

@@ -269,6 +269,9 @@ class TrackedSession:
                 yield _ROLLED_BACK
             else:
                 yield step
+                if step.verb is SessionVerb.PREPARE and step.local:
+                    # Outside a transaction a cursor WITH HOLD is read at once.
+                    yield _NOT_KNOWN
 
     def _after_failure(self, steps: Iterable[SessionStep]) -> Iterator[SessionStep]:
         """The steps as PostgreSQL runs them in a failed transaction: COMMIT rolls it back."""

@@ -23,7 +23,7 @@ from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
 from tenantmetrics.tenant.sql.tenant_tables import with_tenant_tables
 from tenantmetrics.tenant.sql.text_limits import measured, too_long_to_parse
 from tenantmetrics.tenant.sql.unparsed import unparsed_plan
-from tenantmetrics.tenant.sql.unread_steps import all_unknown, call_names, unknown_steps
+from tenantmetrics.tenant.sql.unread_steps import SETTINGS, all_unknown, call_names, unknown_steps
 from tenantmetrics.tenant.sql.untold_rows import inserts_untold
 from tenantmetrics.tenant.sql.value_expressions import function_name
 from tenantmetrics.tenant.sql.workless import does_no_work
@@ -36,8 +36,6 @@ LONG = 3_000
 """Characters; a shorter text of plain rows is read without the parser."""
 _SHORT = 800
 """Characters of a text that leaves its analysis all the steps."""
-_SETTINGS = "pg_settings"
-"""To update it is to call set_config for each row."""
 _ALL_STEPS = 3_200
 _STEPS_OF_WEIGHT = 22
 """Tenths of a step that a text's weight of one takes from its analysis."""
@@ -131,7 +129,7 @@ def _analysed(statement: exp.Expr, vocabulary: Vocabulary, budget: Budget) -> Pl
         elif not is_inside(call, unread):
             setting.append(call)
     steps = calls.steps(setting)
-    if any(table == _SETTINGS for _, table in seen.tables) and statement.find(exp.Update):
+    if any(table == SETTINGS for _, table in seen.tables) and statement.find(exp.Update):
         steps += all_unknown(vocabulary)
     of_schema = [vocabulary.of_schema(schema) for schema, _ in seen.tables if schema]
     workless = not seen.reads and does_no_work(statement)

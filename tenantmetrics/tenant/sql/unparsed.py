@@ -13,7 +13,7 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import Plan, StepPlan
 from tenantmetrics.tenant.sql.query_scope import UNKNOWN
-from tenantmetrics.tenant.sql.unread_steps import all_unknown, call_names, unknown_steps
+from tenantmetrics.tenant.sql.unread_steps import SETTINGS, all_unknown, call_names, unknown_steps
 from tenantmetrics.tenant.sql.utility_tokens import UtilityToken, operand_of, utility_tokens
 
 __all__ = ["unparsed_plan"]
@@ -63,7 +63,7 @@ def _occurs(name: str, text: str) -> bool:
 def _steps(text: str, lower: str, vocabulary: Vocabulary) -> tuple[StepPlan, ...]:
     """What the calls in a text do to its session."""
     names = call_names(vocabulary)
-    if "pg_settings" in lower and "update" in lower:
+    if SETTINGS in lower and "update" in lower:
         return all_unknown(vocabulary)
     if not any(name in lower for name in names):
         return ()

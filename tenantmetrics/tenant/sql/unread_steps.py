@@ -12,8 +12,10 @@ from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.plan import StepPlan
 from tenantmetrics.tenant.sql.template import SESSION_NAMES, SETTING
 
-__all__ = ["all_unknown", "call_names", "steps_unread", "unknown_steps"]
+__all__ = ["SETTINGS", "all_unknown", "call_names", "steps_unread", "unknown_steps"]
 
+SETTINGS = "pg_settings"
+"""To update it is to call set_config for each row."""
 _PROGRAM_NAME = "application_name"
 
 

@@ -106,6 +106,21 @@ class Judge:
         return vocabulary.of_role(role) or vocabulary.of_search_path(path)
 
 
+SET_SEVEN, SET_ACME = "SET app.tenant TO '7'", "SET tenant.id TO 'acme'"
+SURPRISING = [
+    # RESET ALL passes over what is at its default: what that hid comes back.
+    [SET_SEVEN, "BEGIN", "SET LOCAL app.tenant TO DEFAULT", "RESET ALL", "COMMIT", SET_ACME],
+    [SET_SEVEN, "BEGIN", "DO $$ BEGIN SET LOCAL app.tenant TO DEFAULT; END $$", "RESET ALL",
+     "COMMIT", SET_ACME],
+    # The failed text has left no transaction, so that the cursor is read at once.
+    ["ROLLBACK TO s; ABORT AND CHAIN", SET_SEVEN,
+     "DECLARE c CURSOR WITH HOLD FOR SELECT set_config('app.tenant', 'bee', false)"],
+    # An update of pg_settings is a SET.
+    ["SET search_path = tenant_2",
+     "UPDATE pg_settings SET setting = 'tenant_1' WHERE name = 'search_path'"],
+]  # fmt: skip
+
+
 @pytest.fixture
 def judge() -> Iterator[Judge]:
     with embedded() as url, psycopg.connect(url, autocommit=True) as connection:
@@ -123,6 +138,12 @@ def judged(judge: Judge) -> Callable[[int, int], list[str]]:
         return [wrong for wrong in found if wrong is not None]
 
     return go
+
+
+@pytest.mark.parametrize("flow", SURPRISING)
+def test_no_other_tenant_is_believed_where_postgresql_surprises(judge, flow):
+    """Each was found by random flows."""
+    assert judge.wrong(flow, SessionKind.CONNECTION) is None
 
 
 def test_no_session_holds_another_tenant_than_is_believed(judge, judged):

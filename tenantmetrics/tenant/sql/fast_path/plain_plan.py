@@ -40,6 +40,7 @@ from tenantmetrics.tenant.sql.restrictions import (
     Restriction,
 )
 from tenantmetrics.tenant.sql.set_operations import rows_of_any
+from tenantmetrics.tenant.sql.unread_steps import SETTINGS
 
 __all__ = ["plain_plan"]
 
@@ -83,8 +84,9 @@ def _read(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
     if first == "U":
         reader.summary.append("UPDATE")
         change = reader.match(grammar.SET, read_source(reader, target, 1))
-        if reader.mentions_tenant(change.start() + 1, change.end()):
-            # A row that is given to somebody.
+        sets_variables = reader.summary[-1].lower().endswith(SETTINGS)
+        if sets_variables or reader.mentions_tenant(change.start() + 1, change.end()):
+            # Or a row is given to somebody.
             raise NotPlainError
         at = _others(reader, target, change.end(), "F")
     elif shape.startswith("DF"):
