@@ -269,7 +269,7 @@ class TrackedSession:
                 yield _ROLLED_BACK
             else:
                 yield step
-                if step.verb is SessionVerb.PREPARE and step.local:
+                if step.verb is SessionVerb.PREPARE and step.local and not step.name:
                     # Outside a transaction a cursor WITH HOLD is read at once.
                     yield _NOT_KNOWN
 

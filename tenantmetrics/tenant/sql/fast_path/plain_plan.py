@@ -86,7 +86,7 @@ def _read(reader: PlainReader, vocabulary: Vocabulary) -> Restriction:
         change = reader.match(grammar.SET, read_source(reader, target, 1))
         sets_variables = reader.summary[-1].lower().endswith(SETTINGS)
         if sets_variables or reader.mentions_tenant(change.start() + 1, change.end()):
-            # Or a row is given to somebody.
+            # It is a SET, or gives a row to somebody.
             raise NotPlainError
         at = _others(reader, target, change.end(), "F")
     elif shape.startswith("DF"):
