@@ -116,6 +116,11 @@ class ReachSources:
         if isinstance(item, exp.Table):
             if (function := function_read(item)) is not None:
                 return self._function(function, scope)
+            if item.args.get("rows_from"):
+                # ROWS FROM of several: what has their columns side by side is no row of a table.
+                self._reach.conditions.opaque(item, scope)
+                number = self._graph.source(table=True)
+                return Relation(star=Output((number,), _MADE, whole=True))
             if (sample := item.args.get("sample")) is not None:
                 self._reach.conditions.opaque(sample, outer)
             cte = scope.cte(item.name.lower()) if not item.args.get("db") else None
