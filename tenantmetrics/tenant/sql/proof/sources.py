@@ -115,7 +115,7 @@ class ReachSources:
         start = self._graph.next
         if isinstance(item, exp.Table):
             if (function := function_read(item)) is not None:
-                return self._function(function, scope)
+                return self._function(function, scope, holds)
             if item.args.get("rows_from"):
                 # ROWS FROM of several: what has their columns side by side is no row of a table.
                 self._reach.conditions.opaque(item, scope)
@@ -139,13 +139,13 @@ class ReachSources:
             if isinstance(inner, exp.Subquery):
                 needed = not _is_one_row(unwrapped(inner))
                 return self._reach.query(inner, scope, holds, needed=needed)
-            return self._function(inner, scope)
+            return self._function(inner, scope, holds)
         if isinstance(item, exp.Values):
             return self.values(item, scope)
         if isinstance(item, exp.Unnest):
-            return self._unnest(item, scope)
+            return self._unnest(item, scope, holds)
         if isinstance(item, exp.Func):
-            return self._function(item, scope)
+            return self._function(item, scope, holds)
         return self.table()
 
     def table(self, item: exp.Expr | None = None) -> Relation:
@@ -159,7 +159,7 @@ class ReachSources:
         star = Output((number,), whole=True, of=(Origin(facts),) if facts else ())
         return Relation(star=star, table=item.name.lower() if isinstance(item, exp.Table) else "")
 
-    def _function(self, function: exp.Expr, scope: ReachScope) -> Relation:
+    def _function(self, function: exp.Expr, scope: ReachScope, holds: Holds) -> Relation:
         name = function_name(function)
         functions = self._vocabulary.functions
         number = self._graph.source()
@@ -168,7 +168,7 @@ class ReachSources:
             operand = value_operand(argument[0]) if argument else None
             if isinstance(operand, Operand):
                 self._graph.restrict(number, Named((operand,)))
-        self._fed(number, function, scope)
+        self._fed(number, function, scope, holds)
         made = function.args.get("expressions") or [function.this]
         kept = bool(made) and _hands_on(made[0]) and name not in _COUNTING
         output = Output((number,), "\0" if kept else _MADE, whole=True)
@@ -176,8 +176,12 @@ class ReachSources:
             return Relation({"\0": output})
         return Relation(star=output)
 
-    def _fed(self, number: int, function: exp.Expr, scope: ReachScope) -> None:
-        """A function's rows are made of its arguments."""
+    def _fed(self, number: int, function: exp.Expr, scope: ReachScope, holds: Holds) -> None:
+        """A function's rows are made of its arguments.
+
+        A condition on its rows takes rows of what feeds it away only where one of them has to be
+        there: not in NOT EXISTS, the select list, or on the nullable side of an outer join.
+        """
         self._reach.conditions.opaque(function, scope)
         fed = {
             source
@@ -189,9 +193,10 @@ class ReachSources:
             self._graph.edge_from_all(fed, number)
         if len(fed) == 1:
             (only,) = fed
-            self._graph.edge(number, only)
+            if self._reach.ties.holds_for(holds, only):
+                self._graph.edge(number, only)
 
-    def _unnest(self, item: exp.Unnest, scope: ReachScope) -> Relation:
+    def _unnest(self, item: exp.Unnest, scope: ReachScope, holds: Holds) -> Relation:
         arrays = item.expressions
         columns = alias_columns(item) or [item.alias.lower() or "unnest"]
         columns += [f"\0{index}" for index in range(len(columns), len(arrays))]
@@ -200,7 +205,7 @@ class ReachSources:
             number = self._graph.source()
             operands = array_operands(array)
             value = Named(tuple(operands)) if operands is not None else None
-            self._fed(number, array, scope)
+            self._fed(number, array, scope, holds)
             kind = "\0" if _hands_on(array) else _MADE
             outputs[name] = Output((number,), unnamed(kind, index), True, True, value)
         return Relation(outputs)
