@@ -192,7 +192,7 @@ PACKED = {
 
 @pytest.mark.parametrize("of", [ledger.file_path, ledger.statements_path])
 def test_times_and_bytes_are_packed_by_their_differences(tmp_path, full_window, of):
-    """Hardly two are the same: dictionaries of them would be a quarter of the file, for nothing."""
+    """Hardly two are the same: dictionaries of them would be a fifth of the file, for nothing."""
     LedgerExporter(tmp_path).export([full_window], FOREVER)
     path = tmp_path / of(full_window)
     group = pq.read_metadata(path).row_group(0)
