@@ -16,6 +16,7 @@ EQUALITIES = (
     *("NOT ({a} = {b})", "({a} = {b} OR {a} IS NULL)", "{a} IN (SELECT {b})", "{b} = {a}"),
     *("EXISTS (SELECT {a} INTERSECT SELECT {b})", "({a} = {b}) <> false", "{a} IN ({a}, {b})"),
     *("({a} = {b} OR {a} > {b})", "({a} = {b} OR {b} = {b})", "({a} = {b} OR {a} = {b})"),
+    *("{a} IN (SELECT {a} EXCEPT SELECT {b})", "{a} IN (SELECT {a} UNION SELECT {b})"),
     *("COALESCE({a}, {b}) = {b}", "{a} = COALESCE({b}, {a})", "(({a} = {b}) = ({b} = {a}))"),
 )
 TABLES = (

@@ -45,3 +45,22 @@ def test_a_text_that_is_cut_says_whether_it_may_set_a_tenant(begin, sets):
     found = skeleton(f"{begin}; SELECT {','.join('7' * 17_000)}")
     assert found.template.endswith(TOO_LONG)
     assert ("set_config(" in found.template) is sets
+
+
+@pytest.mark.parametrize(
+    ("chars", "literals", "is_read"),
+    [
+        (200_000, 59_000, True),
+        (200_000, 61_000, False),
+        (936_000, 16_000, True),
+        (936_000, 24_000, False),
+        (1_090_000, 6_000, True),
+        (1_110_000, 0, False),
+    ],
+)
+def test_a_long_text_has_the_fewer_literals_the_longer_it_is(chars, literals, is_read):
+    """Else a million characters with 60,000 literals would take twice the bound of 50 ms."""
+    text = "SELECT " + "+7" * literals
+    found = skeleton(text + " " * (chars - len(text)))
+    assert found.template.endswith(TOO_LONG) is not is_read
+    assert len(found.literals) == (literals if is_read else 0)

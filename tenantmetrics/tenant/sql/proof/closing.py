@@ -20,7 +20,11 @@ from tenantmetrics.tenant.sql.proof.conditions import ReachConditions
 from tenantmetrics.tenant.sql.proof.graph import ReachGraph
 from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts, effective
 from tenantmetrics.tenant.sql.proof.outputs import ReachOutputs
-from tenantmetrics.tenant.sql.proof.relations import united, without_inward
+from tenantmetrics.tenant.sql.proof.relations import (
+    united,
+    without_inward,
+    without_inward_to_outer,
+)
 from tenantmetrics.tenant.sql.proof.sources import ReachSources
 from tenantmetrics.tenant.sql.proof.ties import ReachTies
 from tenantmetrics.tenant.sql.proof.with_queries import ReachWithQueries
@@ -245,6 +249,8 @@ class Reach:
         found = united(relations)
         if cut:
             without_inward(found)
+        else:
+            without_inward_to_outer(found, start)
         return found
 
     def _shared_rows(self, left: Relation, right: Relation, holds: Holds, *, both: bool) -> None:

@@ -10,7 +10,15 @@ from sqlglot import exp
 from tenantmetrics.tenant.sql.proof.columns import Origin, Output, ReachScope, Relation, unnamed
 from tenantmetrics.tenant.sql.proof.key_names import is_no_key
 
-__all__ = ["WithQuery", "origins", "renamed", "standing_for", "united", "without_inward"]
+__all__ = [
+    "WithQuery",
+    "origins",
+    "renamed",
+    "standing_for",
+    "united",
+    "without_inward",
+    "without_inward_to_outer",
+]
 
 
 @dataclass(slots=True)
@@ -34,6 +42,24 @@ def without_inward(relation: Relation) -> None:
     }
     if relation.star is not None:
         relation.star = relation.star._replace(inward=False)
+
+
+def without_inward_to_outer(relation: Relation, start: int) -> None:
+    """Let no condition on a row of several queries in to the outer rows that it was made of.
+
+    `a.id IN (SELECT a.id UNION SELECT b.aid)` is true of all rows of `b`: a condition takes rows of
+    the second query away, and the first one's stay.
+
+    Args:
+        relation: What the queries give together.
+        start: The number of the first source that is in one of them.
+    """
+    for name, output in relation.outputs.items():
+        if output.sources and min(output.sources) < start:
+            relation.outputs[name] = output._replace(inward=False)
+    star = relation.star
+    if star is not None and star.sources and min(star.sources) < start:
+        relation.star = star._replace(inward=False)
 
 
 def standing_for(relation: Relation, number: int) -> Relation:
