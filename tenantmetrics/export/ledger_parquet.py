@@ -1,8 +1,8 @@
 """How the rows of a ledger's tables are encoded as Parquet, each column as it suits it.
 
 Times and bytes are packed by their differences (DELTA_BINARY_PACKED): few rows have another's. A
-file of many tenants is about a fifth smaller so, and these columns are read in two thirds of the time; docs/ledger.md
-says who reads that.
+file of many tenants is about a fifth smaller so, and these columns are read in two thirds of the
+time; docs/ledger.md says who reads that.
 """
 
 from __future__ import annotations
