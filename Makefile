@@ -43,9 +43,18 @@ lint: $(VENV)/.installed-dev  ## ruff and mypy --strict
 # time; at most 8, since each takes up to a gigabyte.
 WORKERS = $(shell $(BIN)/python -c 'import os; n = os.cpu_count() or 1; print(min(8, n + (n + 1) // 2))')
 
-# Each worker has a part of the tests that lie together, so that few start the same servers.
-test: lint  ## Linters, types, and every test but the long loops
-	@$(BIN)/python -m pytest -m "not long" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+# Each worker has a part of the tests that lie together, so that few start the same servers. Types are
+# checked beside the tests and told after them: the first time that takes one core half a minute.
+test: $(VENV)/.installed-dev  ## Linters, types, and every test but the long loops
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@told=$$(mktemp); $(BIN)/mypy >"$$told" 2>&1 & mypy=$$!; \
+	trap 'kill $$mypy 2>/dev/null; rm -f "$$told"' EXIT; trap 'exit 130' INT TERM; \
+	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS); tests=$$?; \
+	wait $$mypy; types=$$?; cat "$$told"; \
+	[ $$types -eq 0 ] || echo "make test: types are wrong, see above" >&2; \
+	[ $$tests -eq 0 ] || echo "make test: tests fail, see above" >&2; \
+	exit $$((tests || types))
 
 # `make test` looks at the same examples each time, so that its verdict is the same; here they are fresh.
 SEED := $(or $(SEED),$(shell date +%s))

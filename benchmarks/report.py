@@ -23,8 +23,8 @@ sides met the same moments of a machine that others use too. CPU seconds stand b
 because they hold better there.
 
 Budget for the month on two cores: 5 s and 1 GB by wall time; by server time 1.5 times the time and
-memory of `before`. The files of statements have the sums in their footers that the exporter
-writes; REPORT_BENCH_PLAIN_FOOTERS=1 leaves them out. Then every format on a statement of 100,000
+memory of `before`. The files have the sums in their footers that the exporter writes;
+REPORT_BENCH_PLAIN_FOOTERS=1 leaves them out. Then every format on a statement of 100,000
 tenants and a bill's seven pools, 10 s each.
 """
 
@@ -44,7 +44,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from tenantmetrics.ledger_totals import StatementTotal
+    from tenantmetrics.ledger_totals import Total, Totals, TotalsOf
 
 TENANTS = 10_000
 OPERATIONS = 5
@@ -103,7 +103,7 @@ def _generate(root: Path, old: Path, hours: Sequence[int], writer: str = "bench-
     from tenantmetrics import ledger
     from tenantmetrics.export.ledger_parquet import parquet_writer
     from tenantmetrics.export.ledger_statements import ROWS_AT_ONCE
-    from tenantmetrics.ledger_totals import KEY, Totals, encode
+    from tenantmetrics.ledger_totals import OF_STATEMENTS, OF_USAGE, Totals
     from tenantmetrics.records import Window
 
     schema = ledger.arrow_schema()
@@ -136,7 +136,8 @@ def _generate(root: Path, old: Path, hours: Sequence[int], writer: str = "bench-
     ]
     by_statement = ledger.arrow_schema(ledger.STATEMENT_COLUMNS)
     statements = [_statements(database, writer, by_statement.names) for _ in range(8)]
-    totals = [_totals(database, table) for table in statements]
+    of_usage = [_totals(database, table, OF_USAGE) for table in tables]
+    of_statements = [_totals(database, table, OF_STATEMENTS) for table in statements]
     for number, hour in enumerate(hours):
         table = tables[number % len(tables)]
         start_s = START_S + hour * 3600
@@ -147,6 +148,9 @@ def _generate(root: Path, old: Path, hours: Sequence[int], writer: str = "bench-
         table = table.select(schema.names).set_column(0, "window_start", moment).cast(schema)
         with path.open("wb") as file, parquet_writer(file, schema) as rows:
             rows.write_table(table)
+            sums = of_usage[number % len(tables)]
+            said = Totals(table.num_rows, file.tell(), start_s, 3600, writer, sums)
+            _say(said, OF_USAGE, rows)
         older = old / str(ledger.file_path(window)).replace(f".v{ledger.VERSION}.", ".v1.")
         older.parent.mkdir(parents=True, exist_ok=True)
         of_old = table.drop_columns(list(ledger.columns_added(1)))
@@ -156,10 +160,17 @@ def _generate(root: Path, old: Path, hours: Sequence[int], writer: str = "bench-
         table = statements[number % len(statements)].set_column(0, "window_start", moment)
         with beside.open("wb") as file, parquet_writer(file, by_statement) as rows:
             rows.write_table(table.cast(by_statement), row_group_size=ROWS_AT_ONCE)
-            if not os.environ.get("REPORT_BENCH_PLAIN_FOOTERS"):
-                sums = totals[number % len(totals)]
-                said = Totals(table.num_rows, file.tell(), start_s, 3600, writer, sums)
-                rows.add_key_value_metadata({KEY: encode(said)})
+            sums = of_statements[number % len(statements)]
+            said = Totals(table.num_rows, file.tell(), start_s, 3600, writer, sums)
+            _say(said, OF_STATEMENTS, rows)
+
+
+def _say(said: Totals, of: TotalsOf, rows: Any) -> None:
+    """Put sums into a file's footer, as the exporter does."""
+    from tenantmetrics.ledger_totals import encode
+
+    if not os.environ.get("REPORT_BENCH_PLAIN_FOOTERS"):
+        rows.add_key_value_metadata({of.key: encode(said)})
 
 
 def _statements(database: Any, writer: str, names: Sequence[str]) -> Any:
@@ -185,19 +196,17 @@ def _statements(database: Any, writer: str, names: Sequence[str]) -> Any:
     return table.select(list(names))
 
 
-def _totals(database: Any, table: Any) -> list[StatementTotal]:
+def _totals(database: Any, table: Any, of: TotalsOf) -> list[Total]:
     """What the exporter puts into the file's footer."""
     from tenantmetrics.cost import queries
-    from tenantmetrics.ledger_totals import SUMS, StatementTotal
+    from tenantmetrics.ledger_totals import OF_USAGE, Total
 
-    database.register(queries.STATEMENTS, table)
-    columns = ", ".join(("resource_arn", "fingerprint", "kind", *SUMS))
-    sums = queries.totals_of(queries.STATEMENTS)
-    rows = database.execute(f"SELECT {columns} FROM ({sums})").fetchall()
-    return [
-        StatementTotal(arn, fingerprint, kind, tuple(numbers))
-        for arn, fingerprint, kind, *numbers in rows
-    ]
+    make = queries.usage_totals_of if of is OF_USAGE else queries.totals_of
+    columns = ", ".join(("resource_arn", *of.names, *of.sums))
+    database.register("rows_of_hour", table)
+    rows = database.execute(f"SELECT {columns} FROM ({make('rows_of_hour')})").fetchall()
+    keys = len(of.names) + 1
+    return [Total(row[0], tuple(row[1:keys]), tuple(map(int, row[keys:]))) for row in rows]
 
 
 class Run(NamedTuple):

@@ -13,6 +13,7 @@ needs the `local` extra; without it only tests that ask for the fixture fail, an
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,13 @@ _DROP_ATTEMPTS = 100
 @pytest.fixture
 def data_api(data_api_endpoint: Endpoint) -> Iterator[DataApi]:
     """An endpoint, a fresh database and a client."""
+    with _fresh(data_api_endpoint) as made:
+        yield made
+
+
+@contextmanager
+def _fresh(data_api_endpoint: Endpoint) -> Iterator[DataApi]:
+    """A database that is dropped at the end of the block."""
     import psycopg  # noqa: PLC0415 - an extra
     from botocore.config import Config  # noqa: PLC0415 - slow to import
     from psycopg import sql  # noqa: PLC0415 - an extra

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import http.client
 import importlib.util
 import json
@@ -18,9 +20,12 @@ from typing import Any
 
 import boto3
 import botocore.loaders
+import botocore.session
 import hypothesis
 import pytest
 import structlog
+import typer.main
+import typer.testing
 
 import tenantmetrics
 from tenantmetrics.errors import LocalApiError
@@ -46,22 +51,12 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("repeatable")
 
-# Each test has a session of boto3's own, which would parse the models of AWS's services anew: two
-# fifths of the processor time of tests that ask AWS. Clients of one session share them just so.
-_load_model = botocore.loaders.JSONFileLoader.load_file
-_models: dict[str, Any] = {}
+# Each test has a session of boto3's own, which would look for the models of AWS's services and
+# parse them anew: half the processor time of tests that ask AWS. Clients of one session share them.
+botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
 
-
-def _load_model_once(self: botocore.loaders.JSONFileLoader, file_path: str) -> Any:
-    if file_path not in _models:
-        found = _load_model(self, file_path)
-        if found is None:  # it may come to be there
-            return None
-        _models[file_path] = found
-    return _models[file_path]
-
-
-botocore.loaders.JSONFileLoader.load_file = _load_model_once
+# Each command that a test runs would build the whole argument tree anew, which a process does once.
+typer.main.get_command = typer.testing._get_command = functools.cache(typer.main.get_command)
 
 # A shell starts what it runs in the background with SIGINT ignored, which every child inherits: the
 # tests of Ctrl-C would wait for ever.
@@ -74,6 +69,21 @@ collect_ignore = [
     for folder, module in {"aio": "aiobotocore", "spark": "pyspark"}.items()
     if importlib.util.find_spec(module) is None
 ]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Spare the garbage collector what the tests' modules leave: none of it ever is garbage.
+
+    It would go over hundreds of megabytes time and again, while they are read and in every test.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -21,8 +21,10 @@ class Opened:
     """
 
     def __init__(self, rows, order=None, failed=0):
-        self._order = order
-        self._database = duckdb.connect()
+        self.order = order
+        self._answers = {}
+        # So few rows need no second thread, which would only be started and waited for.
+        self._database = duckdb.connect(config={"threads": 1})
         columns = {name: [row[n] for row in rows] for n, name in enumerate(COLUMNS)}
         self._database.register("given", pa.table(columns))
         self._database.execute(
@@ -39,9 +41,11 @@ class Opened:
         )
 
     def rows(self, sql):
-        text = queries.transpile(sql, queries.Dialect.DUCKDB)
-        found = self._database.execute(text).fetchall()
-        if self._order is not None:
+        if sql not in self._answers:
+            text = queries.transpile(sql, queries.Dialect.DUCKDB)
+            self._answers[sql] = self._database.execute(text).fetchall()
+        found = self._answers[sql].copy()
+        if self.order is not None:
             found.sort(key=repr)
-            self._order.shuffle(found)
+            self.order.shuffle(found)
         return found

@@ -20,7 +20,8 @@ from tenantmetrics.errors import ReportError
 __all__ = ["OfClusters", "clusters_of_bill", "clusters_of_capacity"]
 
 
-_RELATIONS = {queries.RELATION, queries.STATEMENTS, queries.STATEMENT_TOTALS}
+_USAGE = {queries.RELATION, queries.USAGE_TOTALS}
+_RELATIONS = {*_USAGE, queries.STATEMENTS, queries.STATEMENT_TOTALS}
 
 
 def clusters_of_bill(clusters: Sequence[str], only: BillFilter | None) -> list[str]:
@@ -73,7 +74,7 @@ class OfClusters(RewrittenLedger):
             return None
         arns = [exp.Literal.string(arn) for arn in self._arns]
         wanted: exp.Condition = exp.column("resource_arn").isin(*arns)
-        if table.name == queries.RELATION:
+        if table.name in _USAGE:
             wanted = exp.or_(wanted, exp.column("lost") > exp.Literal.number(0))
         return exp.select("*").from_(table.copy()).where(wanted)
 

@@ -34,6 +34,7 @@ __all__ = [
     "RELATION",
     "STATEMENTS",
     "STATEMENT_TOTALS",
+    "USAGE_TOTALS",
     "Dialect",
     "days",
     "hours",
@@ -42,6 +43,7 @@ __all__ = [
     "tenants",
     "totals_of",
     "transpile",
+    "usage_totals_of",
     "wholeness",
     "windows",
     "within",
@@ -56,6 +58,8 @@ STATEMENTS = "statements"
 STATEMENT_TOTALS = "statement_totals"
 """Its sums by window and statement, over all tenants. Files may say them without their rows."""
 
+USAGE_TOTALS = "usage_totals"
+"""The main table's sums by window and cluster, likewise; what was lost is apart, `is_lost` 1."""
 
 COLUMNS_READ = (
     "window_start",
@@ -92,6 +96,16 @@ FROM {relation} GROUP BY window_start, writer, resource_arn, fingerprint, kind
 """  # noqa: S608 - names of our own
 
 
+def usage_totals_of(relation: str) -> str:
+    """The sums that `USAGE_TOTALS` has, from the rows of a relation like `RELATION`."""
+    is_lost = "CASE WHEN lost > 0 THEN 1 ELSE 0 END"
+    return f"""
+SELECT window_start, writer, resource_arn, {is_lost} AS is_lost, sum(calls) AS calls,
+       sum(duration_ns) AS duration_ns, sum({_WAITED}) AS waited_ns, sum(lost) AS lost
+FROM {relation} GROUP BY window_start, writer, resource_arn, {is_lost}
+"""  # noqa: S608 - names of our own
+
+
 def _sum_of(name: str) -> str:
     """A tenant's sum of a column.
 
@@ -120,7 +134,7 @@ class Dialect(StrEnum):
 def transpile(sql: str, dialect: Dialect) -> str:
     """A query of this stage in an engine's dialect.
 
-    DuckDB has `STATEMENT_TOTALS` as a relation of its own; the others work it out of the rows.
+    DuckDB has the totals as relations of their own; the others work them out of the rows.
     """
     if dialect is Dialect.DUCKDB:
         return sql  # as it is written
@@ -147,17 +161,18 @@ def with_sources(sql: str, source: Callable[[exp.Table], exp.Query | None]) -> e
 
 
 def _totals(table: exp.Table) -> exp.Query | None:
-    if table.name != STATEMENT_TOTALS:
+    totals = {STATEMENT_TOTALS: totals_of(STATEMENTS), USAGE_TOTALS: usage_totals_of(RELATION)}
+    if table.name not in totals:
         return None
-    return sqlglot.parse_one(totals_of(STATEMENTS), read=Dialect.DUCKDB, into=exp.Select)
+    return sqlglot.parse_one(totals[table.name], read=Dialect.DUCKDB, into=exp.Select)
 
 
 def hours(period: Period, most_writers: int) -> str:
     """Hour since the epoch, cluster, writer; the fields of `HourUsage` in order; what was lost.
 
     By hour and cluster with no writer, and by cluster and writer with no hour: those writers with
-    the most calls. By window first: the rest is then worked out for thousands of windows, not for
-    millions of rows.
+    the most calls. Of the windows' totals: the rest is then worked out for thousands of windows,
+    not for millions of rows.
     """
     return f"""
 SELECT hour, resource_arn, writer, calls, duration_ns, waited_ns, first_s, last_s, lost FROM (
@@ -171,11 +186,7 @@ SELECT hour, resource_arn, writer, calls, duration_ns, waited_ns, first_s, last_
   FROM (
     SELECT {HOUR} AS hour, resource_arn, writer, epoch(window_start) AS start_s, calls,
            duration_ns, waited_ns, lost
-    FROM (
-      SELECT window_start, resource_arn, writer, sum(calls) AS calls,
-             sum(duration_ns) AS duration_ns, sum({_WAITED}) AS waited_ns, sum(lost) AS lost
-      FROM usage GROUP BY window_start, resource_arn, writer
-    ) AS by_window WHERE {within(period)}
+    FROM {USAGE_TOTALS} WHERE {within(period)}
   ) AS in_period GROUP BY GROUPING SETS ((hour, resource_arn), (resource_arn, writer))
 ) AS sums WHERE writer IS NULL OR place <= {most_writers}
 """  # noqa: S608 - integers of ours

@@ -25,7 +25,13 @@ from tenantmetrics import ledger
 from tenantmetrics.errors import ConfigError, MissingExtraError
 from tenantmetrics.export.base import ExportError
 from tenantmetrics.export.ledger_parquet import parquet_writer
-from tenantmetrics.export.ledger_statements import ROWS_A_TOTAL, printable, write_statements
+from tenantmetrics.export.ledger_statements import (
+    LARGEST_TOTAL,
+    ROWS_A_TOTAL,
+    printable,
+    write_statements,
+)
+from tenantmetrics.ledger_totals import OF_USAGE, Total, Totals, encode
 from tenantmetrics.life import unforked
 from tenantmetrics.measures import BY_STATEMENT, MEASURES
 from tenantmetrics.records import UNATTRIBUTED, Series, SeriesKey, Source, Window
@@ -35,6 +41,9 @@ __all__ = ["LedgerExporter", "files", "set_up_arrow", "write"]
 
 _INT64_MAX = 2**63 - 1
 """Squares of calls that took an hour come to more; a window must not be lost for them."""
+
+_ROWS_A_TOTAL = 1_000
+"""Rows that stand for one sum in the footer, at the least. Smaller files are read as soon."""
 
 
 class LedgerExporter:
@@ -110,7 +119,7 @@ def files(window: Window) -> Iterator[tuple[PurePosixPath, bytes]]:
         file = io.BytesIO()
         write_statements(window, file)
         yield ledger.statements_path(window), file.getvalue()
-    yield ledger.file_path(window), _parquet(_table(window, ledger.arrow_schema()))
+    yield ledger.file_path(window), _parquet(window, _table(window, ledger.arrow_schema()))
 
 
 @lru_cache(maxsize=1)
@@ -129,11 +138,37 @@ def set_up_arrow() -> None:
             pass
 
 
-def _parquet(table: Any) -> bytes:
+def _parquet(window: Window, table: Any) -> bytes:
     file = io.BytesIO()
     with parquet_writer(file, table.schema) as writer:
         writer.write_table(table)
+        totals = _totals(table)
+        if totals and len(table) >= _ROWS_A_TOTAL * len(totals):
+            # Where the data ends and the footer begins.
+            said = Totals(
+                len(table), file.tell(), window.start_s, window.length_s,
+                table["writer"][0].as_py(), totals,
+            )  # fmt: skip
+            writer.add_key_value_metadata({OF_USAGE.key: encode(said)})
     return file.getvalue()
+
+
+def _totals(table: Any) -> list[Total]:
+    """The sums of the window's rows by cluster, lost ones apart; none where they are too large."""
+    if len(table) < _ROWS_A_TOTAL:
+        return []
+    sums: dict[tuple[str, int], list[int]] = {}
+    names = ("resource_arn", *OF_USAGE.sums)
+    for arn, *numbers in zip(*(table[name].to_pylist() for name in names), strict=True):
+        # `lost` is the last of them.
+        key = arn, int(numbers[-1] > 0)
+        known = sums.get(key)
+        sums[key] = (
+            numbers if known is None else [a + b for a, b in zip(known, numbers, strict=True)]
+        )
+    if any(number > LARGEST_TOTAL for numbers in sums.values() for number in numbers):
+        return []
+    return [Total(arn, (lost,), tuple(numbers)) for (arn, lost), numbers in sums.items()]
 
 
 def write(target: Path, content: bytes) -> None:

@@ -12,13 +12,13 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from tenantmetrics import ledger, ledger_totals
+from tenantmetrics import ledger
 from tenantmetrics.export.ledger_parquet import parquet_writer
-from tenantmetrics.ledger_totals import StatementTotal, Totals
+from tenantmetrics.ledger_totals import OF_STATEMENTS, Total, Totals, encode
 from tenantmetrics.measures import BY_STATEMENT
 from tenantmetrics.records import Window
 
-__all__ = ["ROWS_AT_ONCE", "ROWS_A_TOTAL", "printable", "write_statements"]
+__all__ = ["LARGEST_TOTAL", "ROWS_AT_ONCE", "ROWS_A_TOTAL", "printable", "write_statements"]
 
 ROWS_AT_ONCE = 32_768
 """Rows written at once: one row group, 5 MB in memory."""
@@ -26,7 +26,7 @@ ROWS_AT_ONCE = 32_768
 ROWS_A_TOTAL = 32
 """Rows that stand for one sum in the footer, at the least: it then adds two bytes to each."""
 
-_MOST = 2**62
+LARGEST_TOTAL = 2**62
 """Sums stay well below what an integer of 64 bits holds, or are left to the reader."""
 
 
@@ -92,12 +92,10 @@ def write_statements(window: Window, file: IO[bytes]) -> None:
                 len(statements), file.tell(), window.start_s, window.length_s,
                 same["writer"].as_py(), totals,
             )  # fmt: skip
-            writer.add_key_value_metadata({ledger_totals.KEY: ledger_totals.encode(said)})
+            writer.add_key_value_metadata({OF_STATEMENTS.key: encode(said)})
 
 
-def _totals(
-    pa: Any, window: Window, of_statement: Any, measures: dict[str, Any]
-) -> list[StatementTotal]:
+def _totals(pa: Any, window: Window, of_statement: Any, measures: dict[str, Any]) -> list[Total]:
     """Each statement's sums; none where they are too many or too large."""
     import pyarrow.compute as pc  # noqa: PLC0415 - loaded by the exporters' constructors
 
@@ -106,7 +104,7 @@ def _totals(
     if len(names) * ROWS_A_TOTAL > len(of_statement):
         return []
     if any(
-        pc.sum(column.cast(pa.float64(), safe=False)).as_py() > _MOST
+        pc.sum(column.cast(pa.float64(), safe=False)).as_py() > LARGEST_TOTAL
         for column in measures.values()
     ):
         return []
@@ -121,7 +119,7 @@ def _totals(
         sums[arn, fingerprint, str(kind)] = [a + b for a, b in zip(known, mine, strict=True)]
     arns = _strings(pa, [arn for arn, _, _ in sums]).to_pylist()
     return [
-        StatementTotal(arn, fingerprint, kind, tuple(numbers))
+        Total(arn, (fingerprint, kind), tuple(numbers))
         for arn, ((_, fingerprint, kind), numbers) in zip(arns, sums.items(), strict=True)
     ]
 

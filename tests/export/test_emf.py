@@ -95,6 +95,7 @@ SCHEMA = {
     },
 }
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+TARGET_VALIDATOR = jsonschema.Draft202012Validator(TARGET)
 
 
 def checked(line):
@@ -107,7 +108,7 @@ def checked(line):
             for name in dimensions:
                 assert isinstance(document[name], str)
         for metric in directive["Metrics"]:
-            jsonschema.validate(document[metric["Name"]], TARGET)
+            TARGET_VALIDATOR.validate(document[metric["Name"]])
     return document
 
 

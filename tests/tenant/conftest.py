@@ -9,6 +9,7 @@ if any), and the text up to the next case. Expected is what
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ from tenantmetrics.health import Health
 from tenantmetrics.records import OK, Call, Claims, SessionVerb, Source, Transition
 from tenantmetrics.tenant.resolve import Resolver
 
+DEFAULTS = config.load({})
+"""Read once: the project's own pyproject.toml is gone through for settings each time."""
 FOLDER = Path(__file__).parent.parent / "fixtures" / "sql"
 _CASE = re.compile(
     r"^--> (?P<name>\S+)\n--: (?P<expected>.*)\n--\|(?P<summary>.*)\n"
@@ -55,7 +58,12 @@ class Case(NamedTuple):
     sql: str
 
 
-def corpus() -> Iterator[Case]:
+@functools.cache
+def corpus() -> tuple[Case, ...]:
+    return tuple(_read())
+
+
+def _read() -> Iterator[Case]:
     for path in sorted(FOLDER.glob("*.sql")):
         for found in _CASE.finditer(path.read_text(encoding="utf-8")):
             name, expected, summary, settings, values, sql = found.groups()
@@ -110,12 +118,14 @@ def corpus_values(parameters) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def resolver() -> Resolver:
-    return Resolver(config.load({}), Health())
+    return Resolver(DEFAULTS, Health())
 
 
 @pytest.fixture
 def make_resolver() -> Callable[..., Resolver]:
-    return lambda **settings: Resolver(config.load({}, **settings), Health())
+    return lambda **settings: Resolver(
+        config.load({}, **settings) if settings else DEFAULTS, Health()
+    )
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,7 @@ class _Folder:
         self._paths = files.within(period.start_s, period.end_s)
         self._statement_files: list[Path] | None = None
         self._sizes: dict[bool, int] = {}
+        self._read_whole: set[str] = set()
         self._error = duckdb.Error
         self._database = duckdb.connect()
         # After two seconds it would write into the report's own output.
@@ -78,6 +79,9 @@ class _Folder:
                     self._views.usage(self._paths)
                     if statements is not None:
                         self._views.statements(statements)
+                    self._check(statements)
+                    if queries.USAGE_TOTALS in sql:
+                        self._views.usage_totals(self._paths)
                     if queries.STATEMENT_TOTALS in sql:
                         self._views.totals(statements or [])
                     return self._database.execute(self._quicker(text)).fetchall()
@@ -125,23 +129,40 @@ class _Folder:
             text += f"; left out: {self.left_out()}"
         return text
 
+    def _check(self, statements: list[Path] | None) -> None:
+        """Read all of the files once where broken ones are to be left out.
+
+        Else a file could count in one query, of other columns or of what its footer says, and be
+        left out of the next.
+        """
+        if not self._skip_corrupt:
+            return
+        for relation, paths in ((queries.RELATION, self._paths), (queries.STATEMENTS, statements)):
+            if paths and relation not in self._read_whole:
+                self._read(relation)
+                self._read_whole.add(relation)
+
+    def _read(self, relation: str) -> None:
+        """Read every column that any query does."""
+        columns: Sequence[str] = (*queries.COLUMNS_READ, *queries.COLUMNS_SINCE_2)
+        if relation == queries.STATEMENTS:
+            columns = [column.name for column in ledger.STATEMENT_COLUMNS]
+        # Not max() or count(): those are answered from the statistics, without the data.
+        sums = ", ".join(f"bit_xor(hash({column}))" for column in columns)
+        self._database.execute(f"SELECT {sums} FROM {relation}").fetchall()  # noqa: S608 - our own names
+
     def _broken(self, path: Path) -> Broken | None:
         """Read all of one file; why it cannot be read, or None."""
         name = next((key for key, value in self._files.good.items() if value == path), None)
         try:
             if path.stat().st_size == 0:
                 return Broken(path, "0 bytes", name)
-            columns: Sequence[str] = queries.COLUMNS_READ
-            relation = queries.RELATION
             if path in (self._statement_files or ()):
                 self._views.statements([path])
-                columns = [column.name for column in ledger.STATEMENT_COLUMNS]
-                relation = queries.STATEMENTS
+                self._read(queries.STATEMENTS)
             else:
                 self._views.usage([path])
-            # Not max() or count(): those are answered from the statistics, without the data.
-            sums = ", ".join(f"bit_xor(hash({column}))" for column in columns)
-            self._database.execute(f"SELECT {sums} FROM {relation}").fetchall()  # noqa: S608 - our own names
+                self._read(queries.RELATION)
         except OSError as error:
             return Broken(path, error.strerror or "cannot be opened", name)
         except self._error as error:

@@ -1,4 +1,4 @@
-"""What files say in their footers: sums of statements, and that all of their rows are of one hour.
+"""What files say in their footers: sums over tenants, and that all of their rows are of one hour.
 
 What they say need not be worked out of the rows.
 """
@@ -10,29 +10,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tenantmetrics import ledger, ledger_totals
-from tenantmetrics.ledger_totals import SUMS, Totals
+from tenantmetrics import ledger
+from tenantmetrics.ledger_totals import OF_STATEMENTS, OF_USAGE, Totals, TotalsOf, decode
 
-__all__ = ["COLUMNS", "Footers"]
+__all__ = ["Footers"]
 
 _SMALLEST = 64 * 1024
 """Bytes of a file whose footer is looked at: the rows of a smaller one are read as soon."""
 
 _START = "window_start"
 
-COLUMNS = ("start_s", "window_s", "writer", "resource_arn", "fingerprint", "kind", *SUMS)
-"""Of the table that `Footers.totals` gives."""
-
 
 class _Footer(NamedTuple):
     """What one file's says.
 
     Attributes:
-        totals: The sums of its statements; None where it does not say them.
+        totals: Its sums, by what they are of; None where it does not say them.
         one_window: Whether its rows are of the window that the file's name says.
     """
 
-    totals: Totals | None
+    totals: tuple[TotalsOf, Totals] | None
     one_window: bool
 
 
@@ -42,33 +39,37 @@ class Footers:
     def __init__(self) -> None:
         self._known: dict[Path, _Footer] = {}
 
-    def totals(self, paths: Sequence[Path]) -> tuple[Any, list[Path]]:
-        """The sums by file and statement, and the files that do not say them.
+    def totals(self, table: TotalsOf, paths: Sequence[Path]) -> tuple[Any, list[Path]]:
+        """The sums by file and what they are of, and the files that do not say them.
 
         Args:
-            paths: Files of the statement table.
+            table: Whose sums to look for.
+            paths: Files of that table.
 
         Returns:
-            A `pyarrow.Table` of `COLUMNS`, None where no footer has sums; and the files whose rows
-            have to be read.
+            A `pyarrow.Table` of `start_s`, `window_s`, `writer`, `resource_arn`, and the names and
+            sums of `table`, None where no footer has sums; and the files whose rows have to be
+            read.
         """
         rows: list[tuple[Any, ...]] = []
         others = []
         for path in paths:
             found = self._of(path).totals if _size(path) >= _SMALLEST else None
-            if found is None:
+            if found is None or found[0] is not table:
                 others.append(path)
                 continue
-            of_window = found.window_start, found.window_s, found.writer
-            rows += [(*of_window, *total[:3], *total.sums) for total in found.totals]
+            said = found[1]
+            of_window = said.window_start, said.window_s, said.writer
+            rows += [(*of_window, arn, *of, *sums) for arn, of, sums in said.totals]
         if not rows:
             return None, list(paths)
         import pyarrow as pa  # noqa: PLC0415 - an extra
 
-        text = {"writer", "resource_arn", "kind"}
-        types = [pa.string() if name in text else pa.int64() for name in COLUMNS]
+        names: dict[str, type] = {"start_s": int, "window_s": int, "writer": str}
+        names |= {"resource_arn": str, **table.names, **dict.fromkeys(table.sums, int)}
+        types = [pa.string() if kind is str else pa.int64() for kind in names.values()]
         columns = zip(zip(*rows, strict=True), types, strict=True)
-        return pa.table([pa.array(column, kind) for column, kind in columns], list(COLUMNS)), others
+        return pa.table([pa.array(column, kind) for column, kind in columns], list(names)), others
 
     def say_windows(self, paths: Sequence[Path]) -> bool:
         """Whether all rows of each file are of the window that the file's name says."""
@@ -99,15 +100,18 @@ def _read(path: Path) -> _Footer:
         return _Footer(None, one_window=False)
     if name is None:
         return _Footer(None, one_window=False)
-    text = (metadata.metadata or {}).get(ledger_totals.KEY.encode())
-    found = None if text is None else ledger_totals.decode(text)
-    if found is not None:
+    totals = None
+    for table in (OF_STATEMENTS, OF_USAGE):
+        text = (metadata.metadata or {}).get(table.key.encode())
+        found = None if text is None else decode(text, table)
+        if found is None:
+            continue
         # Eight bytes at the end: the footer's length, and the mark of a Parquet file.
         data_bytes = size - metadata.serialized_size - 8
         is_whole = (found.rows, found.data_bytes) == (metadata.num_rows, data_bytes)
         is_its_own = (found.window_start, found.writer) == (name.start_s, name.writer)
-        found = found if is_whole and is_its_own else None
-    return _Footer(found, _is_of_window(metadata, name.start_s))
+        totals = (table, found) if is_whole and is_its_own else None
+    return _Footer(totals, _is_of_window(metadata, name.start_s))
 
 
 def _is_of_window(metadata: Any, start_s: int) -> bool:

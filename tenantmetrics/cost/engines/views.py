@@ -1,4 +1,4 @@
-"""A ledger's files as DuckDB's relations: `usage`, `statements`, and the statements' sums.
+"""A ledger's files as DuckDB's relations: `usage`, `statements`, and the sums of both.
 
 Each is made when it is first asked for, and again when its files have changed. Thousands of small
 files are copied into a few first: opening a file takes a third of a millisecond, whatever is in it,
@@ -12,10 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from tenantmetrics import ledger, ledger_totals
+from tenantmetrics import ledger
 from tenantmetrics.cost import queries
 from tenantmetrics.cost.as_named import as_named
 from tenantmetrics.cost.engines.footers import Footers
+from tenantmetrics.ledger_totals import OF_STATEMENTS, OF_USAGE
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,7 +44,11 @@ _MANY, _SMALL_BYTES = 500, 64 * 1024
 _AT_ONCE = 5_000
 """Files that are copied in one query: DuckDB keeps 14 KB of each until it is over."""
 
-_FROM_FOOTERS, _FROM_ROWS = "totals_from_footers", "statements_without_totals"
+_SUMMED = {
+    queries.STATEMENT_TOTALS: (OF_STATEMENTS, queries.STATEMENTS, queries.totals_of),
+    queries.USAGE_TOTALS: (OF_USAGE, queries.RELATION, queries.usage_totals_of),
+}
+"""Of each relation of sums: what they are, the relation of the rows, and the query of these."""
 
 
 class Views:
@@ -88,6 +93,10 @@ class Views:
         They are from the files' footers, and from the rows where those do not say them.
         """
         self._make(queries.STATEMENT_TOTALS, paths, self._totals)
+
+    def usage_totals(self, paths: list[Path]) -> None:
+        """Make `usage_totals` the sums of these files, which `usage` has too; as `totals`."""
+        self._make(queries.USAGE_TOTALS, paths, self._totals)
 
     def _make(self, name: str, paths: list[Path], make: Callable[[str, list[Path]], None]) -> None:
         if self._made.get(name) != paths:
@@ -179,25 +188,31 @@ class Views:
         return self._database.read_parquet(parts, hive_partitioning=False)
 
     def _totals(self, name: str, paths: list[Path]) -> None:
-        said, others = self._footers.totals(paths)
+        table, relation, of_rows = _SUMMED[name]
         create = f"CREATE OR REPLACE TEMP VIEW {name} AS"
+        said, others = None, paths
+        # The rows of many small files are copied anyway.
+        if not _many_and_small(paths):
+            said, others = self._footers.totals(table, paths)
         if said is None:
-            self._database.execute(f"{create} {queries.totals_of(queries.STATEMENTS)}").fetchall()
+            self._database.execute(f"{create} {of_rows(relation)}").fetchall()
             return
+        from_footers, from_rows = f"{name}_from_footers", f"{relation}_without_totals"
+        columns = ", ".join((*table.names, *(f"{sum_}::HUGEINT AS {sum_}" for sum_ in table.sums)))
         self._database.register("said", said)
-        sums = ", ".join(f"{column}::HUGEINT AS {column}" for column in ledger_totals.SUMS)
         self._database.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_FROM_FOOTERS} AS "  # noqa: S608 - names of our own
+            f"CREATE OR REPLACE TEMP TABLE {from_footers} AS "  # noqa: S608 - names of our own
             "SELECT to_timestamp(start_s) AS window_start, window_s::INTEGER AS window_s, writer, "
-            f"resource_arn, fingerprint, kind, {sums} FROM said"
+            f"resource_arn, {columns} FROM said"
         ).fetchall()
         self._database.unregister("said")
-        from_rows = ""
+        more = ""
         if others:
-            self._statements(_FROM_ROWS, others)
-            from_rows = f"UNION ALL BY NAME {queries.totals_of(_FROM_ROWS)}"
+            make = self._usage if relation == queries.RELATION else self._statements
+            make(from_rows, others)
+            more = f"UNION ALL BY NAME {of_rows(from_rows)}"
         self._database.execute(
-            f"{create} SELECT * FROM {_FROM_FOOTERS} {from_rows}"  # noqa: S608 - names of our own
+            f"{create} SELECT * FROM {from_footers} {more}"  # noqa: S608 - names of our own
         ).fetchall()
 
 

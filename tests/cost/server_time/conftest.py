@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from collections import defaultdict
@@ -19,6 +20,12 @@ FIRST_HOUR = 1_793_491_200 // 3600  # 2026-11-01 00:00 UTC
 COSTS_NS = (0.05e6, 0.2e6, 1e6, 20e6, 150e6)
 SPREAD = 0.6
 WORKLESS = 9
+
+
+@functools.lru_cache(maxsize=4)
+def opened(rows, failed):
+    """A ledger of rows; methods that are compared ask the same of it."""
+    return Opened(rows, failed=failed)
 
 
 class Month:
@@ -166,7 +173,8 @@ class Month:
             tables.write(self.folder, tables.ACTIVITY, hour * 3600, "test", rows)
 
     def estimate(self, asked=ServerTimeSource.AUTO, usage=None, order=None):
-        ledger = Opened(self.rows, order, self.failed)
+        ledger = opened(tuple(self.rows), self.failed)
+        ledger.order = order
         writers = defaultdict(int)
         for row in self.rows:
             writers[row[2]] += row[10]

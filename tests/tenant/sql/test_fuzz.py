@@ -15,6 +15,7 @@ from tenantmetrics import config
 from tenantmetrics.dataapi.capture import request_of
 from tenantmetrics.health import Health
 from tenantmetrics.tenant.resolve import Resolver
+from tests.tenant.conftest import DEFAULTS
 
 SLOWEST_S = 0.05
 WORDS = [
@@ -147,7 +148,7 @@ def mutated(generator: random.Random, sql: str) -> str:
 @settings(max_examples=3 * settings.default.max_examples)
 def test_any_text_is_taken(text):
     """Whatever Unicode it holds."""
-    once(Resolver(config.load({}), Health()), text)
+    once(Resolver(DEFAULTS, Health()), text)
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=80))
@@ -157,7 +158,7 @@ def test_any_text_is_taken(text):
 def test_any_sequence_of_sql_words_is_taken(words):
     """Without an error that had to be caught and counted."""
     health = Health()
-    once(Resolver(config.load({}), health), " ".join(words))
+    once(Resolver(DEFAULTS, health), " ".join(words))
     assert health.counts() == {}
 
 
@@ -170,7 +171,7 @@ def fuzz(cases, count: int, seed: int) -> None:
         sql = mutated(generator, generator.choice(statements))
         if once(resolver, sql) > SLOWEST_S:
             # A collection of garbage may have fallen into it: slow is what is slow each time.
-            again = min(once(Resolver(config.load({}), health), sql) for _ in range(3))
+            again = min(once(Resolver(DEFAULTS, health), sql) for _ in range(3))
             assert again < SLOWEST_S, sql
     assert health.counts() == {}
 
@@ -250,7 +251,7 @@ def test_depth_and_length_are_bounded(name, size):
     """Nothing recurses without end, and nothing takes 50 ms, whatever is repeated."""
     health = Health()
     sql = NESTED[name](size)[:65_536]
-    taken = min(once(Resolver(config.load({}), health), sql) for _ in range(3))
+    taken = min(once(Resolver(DEFAULTS, health), sql) for _ in range(3))
     assert health.counts() == {}
     # Five times the budget on a machine that runs other tests beside this one; a text that is
     # quadratic or worse takes seconds. The benchmark holds it to the budget itself.
@@ -280,7 +281,7 @@ def test_a_million_characters_of_distinct_texts_keep_memory_bounded():
 
 def test_long_texts_are_bounded_by_their_characters():
     """The cache of texts does not keep 4,096 of 65,536 characters."""
-    resolver = Resolver(config.load({}), Health())
+    resolver = Resolver(DEFAULTS, Health())
     for number in range(300):
         resolver.claims(request_of("ExecuteStatement", {"sql": f"SELECT '{'x' * 65_000}{number}'"}))
     assert resolver.cached_chars <= 8_000_000
@@ -288,7 +289,7 @@ def test_long_texts_are_bounded_by_their_characters():
 
 def test_nothing_is_printed_about_sql_that_is_not_understood(capfd, cases):
     """Sqlglot's own warnings do not reach the user's stderr."""
-    resolver = Resolver(config.load({}), Health())
+    resolver = Resolver(DEFAULTS, Health())
     for case in cases:
         once(resolver, case.sql)
         once(resolver, f"WITH x AS ({case.sql}) VACUUM {case.sql}")
