@@ -42,7 +42,7 @@ _MAX_LITERALS = 14_000
 _MAX_LITERALS_OF_LONG = 60_000
 _CHARS_OF_LITERAL = 16
 """How many characters take as long as a literal, 0.5 µs: a long text may have either."""
-_MAX_TEXT = 1_100_000
+_MAX_TEXT = 1_000_000
 """Characters of a text that are looked at, 32 ms a million."""
 _MAX_QUOTES = 400_000
 _MANY = 100
@@ -121,7 +121,7 @@ def _most_literals(chars: int) -> int:
     if chars <= _LONG_TEXT:
         return _MAX_LITERALS
     # 34 ms altogether.
-    return min(_MAX_LITERALS_OF_LONG, 66_000 - chars // _CHARS_OF_LITERAL)
+    return min(_MAX_LITERALS_OF_LONG, 70_000 - chars // _CHARS_OF_LITERAL)
 
 
 def _slotted(body: str, sql: str, comments: tuple[str, ...]) -> Skeleton:
