@@ -30,7 +30,7 @@ TOO_LONG = "$too_long$"
 """Ends a template whose text was cut; no PostgreSQL statement holds it outside a literal."""
 _STRING_SLOT = "slot"
 _NUMBER_SLOT = 8_800_000_000
-_MAX_READ = 1_500
+_MAX_READ = 1_400
 """Literals and comments of a text that is read by the rules in full; one that has more names
 nobody."""
 _LITERALS = frozenset({TokenKind.STRING, TokenKind.NUMBER})
@@ -125,6 +125,8 @@ def _most_literals(chars: int) -> int:
 
 
 def _slotted(body: str, sql: str, comments: tuple[str, ...]) -> Skeleton:
+    if body.count("'") % 2:  # one is not terminated
+        return _read(sql)
     most = _most_literals(len(sql))
     pieces = literals_or_lists(body).split(body, most)
     if len(pieces) > 2 * most:
