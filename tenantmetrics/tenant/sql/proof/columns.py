@@ -13,7 +13,11 @@ from tenantmetrics.tenant.identity.schema_file import TableFacts
 from tenantmetrics.tenant.sql.proof.key_names import PLACE
 from tenantmetrics.tenant.sql.restrictions import Restriction
 
-__all__ = ["Binding", "Origin", "Output", "ReachScope", "Relation", "unnamed"]
+__all__ = ["MAYBE", "Binding", "Origin", "Output", "ReachScope", "Relation", "unnamed"]
+
+
+MAYBE = "\0\0maybe"
+"""The name of columns that a source may have, or none."""
 
 
 def unnamed(kind: str, which: object) -> str:
@@ -124,6 +128,16 @@ class ReachScope:
                 return scope.ctes[name]
         return None
 
+    def binding(self, name: str) -> Binding | None:
+        """The entry of FROM that has a name, here or further out."""
+        scope: ReachScope | None = self
+        while scope is not None:
+            binding = scope.bindings.get(name)
+            if binding is not None:
+                return binding
+            scope = scope.parent
+        return None
+
     def outward(self) -> Iterator[ReachScope]:
         """This scope and those around it."""
         scope: ReachScope | None = self
@@ -146,14 +160,9 @@ class ReachScope:
         """What a column may mean: one, or several where the text does not tell."""
         name, qualifier = column.name.lower(), column.table.lower()
         if qualifier:
-            around: ReachScope | None = self
-            while around is not None:
-                binding = around.bindings.get(qualifier)
-                if binding is not None:
-                    found = binding.relation.output(name)
-                    return [found] if found is not None else []
-                around = around.parent
-            return []
+            binding = self.binding(qualifier)
+            found = binding.relation.output(name) if binding is not None else None
+            return [found] if found is not None else []
         fallback: list[Output] = []
         for scope in self.outward():
             listed = [b.relation.outputs[name] for b in scope.bindings.values()
@@ -162,14 +171,17 @@ class ReachScope:
                 return listed
             known: list[Output] = []
             possible: list[Output] = []
+            maybe: list[Output] = []
             for (relation,) in scope.bindings.values():
                 output = relation.output(name)
-                if output is not None:
+                if output is not None and output.name.startswith(MAYBE):
+                    maybe.append(output)
+                elif output is not None:
                     known.append(output)
                     # The schema may know that one of the tables has it, or one of a query around.
                     if name in relation.outputs or self.may_be(output, name):
                         possible.append(output)
-            if possible:
-                return possible
+            if possible or maybe:
+                return possible or maybe[:1]
             fallback = fallback or known
         return fallback

@@ -134,6 +134,19 @@ class ReachGraph:
             self._settle()
         return self._reach((*self._telling, *more)).union(self.restricted)
 
+    def is_shared(self, number: int) -> bool:
+        """Whether a source may have rows without a tenant, so far."""
+        return number in self.restricted and number not in self._telling
+
+    def told_by(self, numbers: Iterable[int]) -> set[int]:
+        """The sources whose keys tell a tenant where all of some sources are closed.
+
+        Args:
+            numbers: Those.
+        """
+        telling = [number for number in numbers if not self.is_shared(number)]
+        return self._reach((*self._telling, *telling))
+
     def _settle(self) -> None:
         """Find the sources that close all that they may stand for, whichever of them it is."""
         kept: dict[int, set[int]] = {}

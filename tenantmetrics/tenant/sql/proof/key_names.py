@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 
 __all__ = [
+    "MAKING",
     "OF_KEY",
     "PLACE",
     "is_key_name",
@@ -158,6 +159,10 @@ OF_KEY = "\0id"
 """The name of a function of a key, such as `lower(a.id)`."""
 _OF_TABLE = re.compile("(.+?)_?(?:id|uuid|guid|pk|fk|key|no|code)")
 """A foreign key that is called by the table that it points at."""
+MAKING = frozenset(
+    ["generate_series", "exploding_generate_series", "generate_subscripts", "jsonb_path_query"],
+)
+"""Functions whose rows are other values than those that they are given."""
 _MOST_KEPT = 1_024
 """Pairs of columns that an application compares, 0.2 kB each."""
 PLACE = "ctid"

@@ -153,9 +153,7 @@ class ReachOutputs:
         if isinstance(item, exp.Star):
             self._starred(list(scope.bindings.values()), relation)
         elif isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
-            name = item.table.lower()
-            around = (s.bindings[name] for s in scope.outward() if name in s.bindings)
-            binding = None if item.args.get("db") else next(around, None)
+            binding = None if item.args.get("db") else scope.binding(item.table.lower())
             self._starred([binding or _UNKNOWN], relation)
         elif isinstance(item, exp.Dot) and isinstance(item.expression, exp.Star):
             self._starred([_UNKNOWN], relation)

@@ -14,10 +14,15 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.sql.comparison_shapes import elements
 from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, Relation
-from tenantmetrics.tenant.sql.proof.key_names import is_no_key
+from tenantmetrics.tenant.sql.proof.key_names import MAKING, is_no_key
 from tenantmetrics.tenant.sql.proof.ties import ReachTies
-from tenantmetrics.tenant.sql.sqlglot_trees import unwrapped
-from tenantmetrics.tenant.sql.value_expressions import bare, value_operand
+from tenantmetrics.tenant.sql.sqlglot_trees import (
+    alias_columns,
+    function_read,
+    read_from,
+    unwrapped,
+)
+from tenantmetrics.tenant.sql.value_expressions import bare, function_name, value_operand
 
 __all__ = ["assigned_columns", "inserted_columns"]
 
@@ -73,6 +78,8 @@ def _made_columns(node: exp.Insert) -> Iterator[str]:
     if not isinstance(node.this, exp.Schema) or node.args.get("returning") is None:
         return
     rows: list[list[exp.Expr]] = []
+    if body is None:
+        return
     if isinstance(body, exp.Select):
         rows = [body.expressions]
     elif isinstance(body, exp.Values):
@@ -82,8 +89,23 @@ def _made_columns(node: exp.Insert) -> Iterator[str]:
             for written, item in zip(node.this.expressions, row, strict=False):
                 value = bare(item.unalias())
                 if isinstance(value, exp.Column):
-                    no_key = is_no_key(value.name.lower())
+                    no_key = is_no_key(value.name.lower()) or _is_counted(value, body)
                 else:
                     no_key = isinstance(value, _MADE) and value_operand(value) is None
                 if no_key:
                     yield written.name.lower()
+
+
+def _is_counted(column: exp.Column, body: exp.Expr) -> bool:
+    """Whether it is of `generate_series(1, 9) n`, or of a function that has computed values."""
+    name = (column.table or column.name).lower()
+    for entry in read_from(body):
+        item = entry.this if isinstance(entry, exp.Join) else entry
+        names = {item.alias_or_name.lower(), *([] if column.table else alias_columns(item))}
+        if name in names:
+            function = function_read(item) if isinstance(item, exp.Table) else item
+            function = function.this if isinstance(function, exp.Lateral) else function
+            return isinstance(function, exp.Func) and (
+                function_name(function) in MAKING or function.find(*_MADE) is not None
+            )
+    return False

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from tenantmetrics.tenant.sql.aggregates import gives_one_row
-from tenantmetrics.tenant.sql.any_array import array_operands
 from tenantmetrics.tenant.sql.operands import Operand
 from tenantmetrics.tenant.sql.proof.columns import (
     Binding,
@@ -17,8 +16,8 @@ from tenantmetrics.tenant.sql.proof.columns import (
     Relation,
     unnamed,
 )
+from tenantmetrics.tenant.sql.proof.function_rows import MADE, ONLY, ReachFunctions
 from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts, expanded, is_comma
-from tenantmetrics.tenant.sql.proof.key_names import is_no_key
 from tenantmetrics.tenant.sql.proof.relations import WithQuery, renamed
 from tenantmetrics.tenant.sql.restrictions import Named
 from tenantmetrics.tenant.sql.schema_ties import facts_of
@@ -28,33 +27,12 @@ from tenantmetrics.tenant.sql.sqlglot_trees import (
     is_join_in_parentheses,
     unwrapped,
 )
-from tenantmetrics.tenant.sql.value_expressions import bare, function_name, value_operand
+from tenantmetrics.tenant.sql.value_expressions import function_name, value_operand
 
 if TYPE_CHECKING:
     from tenantmetrics.tenant.sql.proof.closing import Reach
 
 __all__ = ["ReachSources"]
-
-
-_OF_ONE_COLUMN = frozenset(
-    [
-        *("generate_series", "generate_subscripts", "string_to_table", "regexp_split_to_table"),
-        *("json_array_elements", "jsonb_array_elements", "json_object_keys", "jsonb_object_keys"),
-        *("json_array_elements_text", "jsonb_array_elements_text", "jsonb_path_query", "now"),
-        *("to_tsquery", "plainto_tsquery", "phraseto_tsquery", "websearch_to_tsquery"),
-    ],
-)
-"""Functions whose rows have a single column, which is no tenant's unless it is called so."""
-
-
-_MAKING = frozenset(["generate_series", "generate_subscripts", "jsonb_path_query"])
-"""Functions whose rows are other values than those that they are given."""
-_CUTTING = frozenset(["string_to_table", "regexp_split_to_table", "regexp_matches"])
-"""Functions that cut a text up: of a title nothing comes out that is a key."""
-_MADE = "\0\0made"
-"""The name of a column that a function made: no key, whatever it is compared with."""
-_ONLY = "\0"
-"""The one column of a function that has no other."""
 
 
 class ReachSources:
@@ -68,6 +46,7 @@ class ReachSources:
         self._reach = reach
         self._graph = reach.graph
         self._vocabulary = reach.vocabulary
+        self._functions = ReachFunctions(reach)
 
     def trees(self, items: list[exp.Expr], scope: ReachScope, holds: Holds) -> list[Tree | Leaf]:
         """Enter what a query reads from."""
@@ -112,9 +91,10 @@ class ReachSources:
             if all(isinstance(column, exp.ColumnDef) for column in item.args["alias"].columns):
                 # `AS x(id int, qty int)`: a function's rows have these and no others.
                 relation.star = None
-        elif (only := relation.outputs.pop(_ONLY, None)) is not None:
+        elif (only := relation.outputs.pop(ONLY, None)) is not None:
             # The one column of a function is called as the function is here.
-            relation.outputs[alias or function_name(item.this)] = only
+            called = alias or function_name(item.this).removeprefix("exploding_")
+            relation.outputs[called] = only
             relation.outputs["ordinality"] = Output()
         name = alias or (item.name.lower() if isinstance(item, exp.Table) else "")
         name = name or (function_name(item.this) if isinstance(item.this, exp.Func) else "")
@@ -128,12 +108,12 @@ class ReachSources:
         start = self._graph.next
         if isinstance(item, exp.Table):
             if (function := function_read(item)) is not None:
-                return self._function(function, scope, holds)
+                return self._functions.rows(function, item, scope, holds)
             if item.args.get("rows_from"):
                 # ROWS FROM of several: what has their columns side by side is no row of a table.
                 self._reach.conditions.opaque(item, scope)
                 number = self._graph.source(table=True)
-                return Relation(star=Output((number,), _MADE, whole=True))
+                return Relation(star=Output((number,), MADE, whole=True))
             if (sample := item.args.get("sample")) is not None:
                 self._reach.conditions.opaque(sample, outer)
             cte = scope.cte(item.name.lower()) if not item.args.get("db") else None
@@ -152,13 +132,11 @@ class ReachSources:
             if isinstance(inner, exp.Subquery):
                 needed = not _is_one_row(unwrapped(inner))
                 return self._reach.query(inner, scope, holds, needed=needed)
-            return self._function(inner, scope, holds)
+            return self._functions.rows(inner, item, scope, holds)
         if isinstance(item, exp.Values):
             return self.values(item, scope)
-        if isinstance(item, exp.Unnest):
-            return self._unnest(item, scope, holds)
         if isinstance(item, exp.Func):
-            return self._function(item, scope, holds)
+            return self._functions.rows(item, item, scope, holds)
         return self.table()
 
     def table(self, item: exp.Expr | None = None) -> Relation:
@@ -171,91 +149,6 @@ class ReachSources:
         number = self._graph.source(table=facts is None or not facts.shared)
         star = Output((number,), whole=True, of=(Origin(facts),) if facts else ())
         return Relation(star=star, table=item.name.lower() if isinstance(item, exp.Table) else "")
-
-    def _function(self, function: exp.Expr, scope: ReachScope, holds: Holds) -> Relation:
-        name = function_name(function)
-        functions = self._vocabulary.functions
-        number = self._graph.source()
-        if name in functions:
-            argument = function.expressions[functions[name] :][:1]
-            operand = value_operand(argument[0]) if argument else None
-            if isinstance(operand, Operand):
-                self._graph.restrict(number, Named((operand,)))
-        self._fed(number, function, scope, holds)
-        made = function.args.get("expressions") or [function.this]
-        kept = (
-            bool(made)
-            and name not in _MAKING
-            and self._hands_on(made[0], scope, values=name in _CUTTING)
-        )
-        output = Output((number,), "\0" if kept else _MADE, whole=True)
-        if name in _OF_ONE_COLUMN:
-            return Relation({_ONLY: output})
-        return Relation(star=output)
-
-    def _fed(self, number: int, function: exp.Expr, scope: ReachScope, holds: Holds) -> None:
-        """A function's rows are made of its arguments.
-
-        A condition on its rows takes rows of what feeds it away only where one of them has to be
-        there: not in NOT EXISTS, the select list, or on the nullable side of an outer join.
-        """
-        self._reach.conditions.opaque(function, scope)
-        fed = {
-            source
-            for column in function.find_all(exp.Column)
-            for output in scope.columns(column)
-            for source in output.sources
-        }
-        if fed:
-            self._graph.edge_from_all(fed, number)
-        if len(fed) == 1:
-            (only,) = fed
-            if self._reach.ties.holds_for(holds, only):
-                self._graph.edge(number, only)
-
-    def _unnest(self, item: exp.Unnest, scope: ReachScope, holds: Holds) -> Relation:
-        arrays = item.expressions
-        columns = alias_columns(item) or [item.alias.lower() or "unnest"]
-        columns += [f"\0{index}" for index in range(len(columns), len(arrays))]
-        outputs: dict[str, Output] = {}
-        for index, (name, array) in enumerate(zip(columns, arrays, strict=False)):
-            number = self._graph.source()
-            operands = array_operands(array)
-            value = Named(tuple(operands)) if operands is not None else None
-            self._fed(number, array, scope, holds)
-            kind = "\0" if self._hands_on(array, scope) else _MADE
-            outputs[name] = Output((number,), unnamed(kind, index), True, True, value)
-        if (counted := item.args.get("offset")) is not None:
-            named = isinstance(counted, exp.Identifier)
-            outputs[counted.name.lower() if named else "ordinality"] = Output()
-        return Relation(outputs)
-
-    def _hands_on(self, node: object, scope: ReachScope, *, values: bool = False) -> bool:
-        """Whether what a function makes rows of are keys as they are: `unnest(ARRAY[a.bid])`.
-
-        Args:
-            node: What it is given.
-            scope: What its columns mean.
-            values: A column is a value; otherwise it may hold several, whatever it is called.
-        """
-        node = bare(node) if isinstance(node, exp.Expr) else None
-        while isinstance(node, exp.JSONExtract | exp.JSONExtractScalar):
-            node = bare(node.this)
-        if isinstance(node, exp.Array):
-            return all(self._is_handed_on(bare(item), scope, True) for item in node.expressions)
-        return self._is_handed_on(node, scope, values)
-
-    @staticmethod
-    def _is_handed_on(node: exp.Expr | None, scope: ReachScope, is_value: bool) -> bool:
-        """Whether it is a table's column, and none that another function made."""
-        if not isinstance(node, exp.Column):
-            return False
-        found = scope.columns(node)
-        return bool(found) and all(
-            output.sources
-            and not (is_no_key(output.name) if is_value else output.name.startswith("\0\0"))
-            for output in found
-        )
 
     def values(self, node: exp.Values, scope: ReachScope) -> Relation:
         """Rows of values."""

@@ -105,7 +105,7 @@ class ReachWithQueries:
         """
         if relation.tables:
             self._graph.edge_from_all(relation.tables, number)
-            return self._graph.closed(relation.tables)
+            return self._graph.told_by(relation.tables)
         columns = [*relation.outputs.values(), *([relation.star] if relation.star else [])]
         sources = {source for column in columns for source in column.sources}
         if sources:
@@ -143,26 +143,25 @@ class ReachWithQueries:
         told = self._is_told(sources, cte, relation)
         if cte.closed and told:
             return output.standing_in(use)
-        is_root = False
-        if output.inward and relation.tables and not cte.closed:
+        if told and output.inward:
             if sources not in cte.roots:
                 cte.roots[sources] = graph.closed(sources).issuperset(relation.tables)
-            is_root = cte.roots[sources]
-            if is_root and told:
+            if cte.roots[sources]:
                 return output.standing_in(use)
         number = graph.source()
         if output.whole:
             graph.edge_from_all(sources, number)
             if told:
                 graph.edge(use, number)
-        if is_root:
-            graph.edge(number, use)
         return output.standing_in(number)
 
     def _is_told(self, sources: tuple[int, ...], cte: WithQuery, relation: Relation) -> bool:
-        """Whether what closes all that a WITH query reads closes these sources; not its values."""
-        if set(sources).issubset(relation.tables):
+        """Whether what closes all that a WITH query reads tells whose rows of these sources are.
+
+        Not its values, nor rows that everybody shares: rows of anybody may point at those.
+        """
+        if set(sources).issubset(relation.tables) and not any(map(self._graph.is_shared, sources)):
             return True
         if cte.told is None:
-            cte.told = self._graph.closed(relation.tables) if relation.tables else set()
+            cte.told = self._graph.told_by(relation.tables) if relation.tables else set()
         return cte.told.issuperset(sources)
