@@ -46,6 +46,8 @@ def lambda_handler(
     def decorate(wrapped: Callable[..., Any]) -> Callable[..., Any]:
         # While Lambda loads the function, and not while its first request waits.
         with contextlib.suppress(Exception):
+            import boto3  # noqa: F401, PLC0415 - 250 ms
+
             import tenantmetrics.tenant.sql.planner  # noqa: F401, PLC0415 - sqlglot's 80 ms
 
         @functools.wraps(wrapped)

@@ -6,15 +6,18 @@ see the client that botocore made.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import Any, TypeVar, cast, overload
-
-import boto3
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from tenantmetrics.capture.recorder import recorder
 from tenantmetrics.errors import ConfigError
 from tenantmetrics.instrumentation.botocore import BotocoreInstrumentation, unregister
+from tenantmetrics.life import unforked
 from tenantmetrics.process import current
+
+if TYPE_CHECKING:
+    import boto3
 
 __all__ = ["client", "instrument", "uninstrument"]
 
@@ -25,12 +28,12 @@ _EVERYTHING: Any = object()
 """No target was given. None is a mistake: `boto3.DEFAULT_SESSION` before the first client."""
 
 
-def _typed_like(_: _F) -> Callable[[Callable[..., Any]], _F]:
+def _typed_like(_: Callable[[], _F]) -> Callable[[Callable[..., Any]], _F]:
     """Give a function another's type, overloads included: boto3-stubs' knowledge stays."""
     return lambda function: cast("_F", function)
 
 
-@_typed_like(boto3.client)
+@_typed_like(lambda: boto3.client)
 def client(*args: Any, **kwargs: Any) -> Any:
     """Make a client as `boto3.client` does; an `rds-data` client comes back instrumented.
 
@@ -42,6 +45,9 @@ def client(*args: Any, **kwargs: Any) -> Any:
         What boto3 returns: for "rds-data" with the metering handlers registered, for any other
         service untouched.
     """
+    with unforked:
+        import boto3  # noqa: PLC0415 - a quarter of a second, which the command line need not wait
+
     return instrument(boto3.client(*args, **kwargs))
 
 
@@ -120,7 +126,8 @@ def _emitter(target: Any, verb: str) -> Any:
     if events is not None:
         service = getattr(getattr(meta, "service_model", None), "service_name", None)
         return events if service == "rds-data" else None
-    if isinstance(target, boto3.Session):
+    session_type: Any = getattr(sys.modules.get("boto3"), "Session", ())
+    if isinstance(target, session_type):  # whoever has a session has loaded boto3
         return target.events
     if callable(getattr(target, "get_component", None)):
         return target.get_component("event_emitter")

@@ -86,6 +86,11 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """Thaw it: DuckDB's Python counts what is never freed, and would print it after the verdict."""
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_exporters_by_default():
     """The default is CloudWatch where nothing else is said; a test that wants it says so."""

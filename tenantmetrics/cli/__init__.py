@@ -9,16 +9,19 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; errors of ours are one line on stderr and exit code 1 (2 for usage)."""
+    from tenantmetrics.cli.interrupts import at_once, never_lost
     from tenantmetrics.errors import MissingExtraError, TenantMetricsError
 
     try:
         try:
-            from tenantmetrics.cli.app import app
+            with at_once():
+                from tenantmetrics.cli.app import app
         except ModuleNotFoundError as error:
             if error.name not in {"typer", "rich"}:
                 raise
             raise MissingExtraError("the command line", "cli") from None
-        app()
+        with never_lost():
+            app()
     except TenantMetricsError as error:
         from tenantmetrics.cli.flags import in_flags
 

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from tenantmetrics.cli.interrupts import at_once
 from tenantmetrics.cli.request_log import log_to_stderr
 
 __all__ = ["local"]
@@ -83,9 +84,10 @@ def local(
 
     Over an embedded one, the machine's own, or any that --postgres names.
     """
-    from tenantmetrics.errors import LocalApiError
-    from tenantmetrics.localapi import load, serve
-    from tenantmetrics.loopback import is_loopback
+    with at_once():
+        from tenantmetrics.errors import LocalApiError
+        from tenantmetrics.localapi import load, serve
+        from tenantmetrics.loopback import is_loopback
 
     # Before anything is started, so that no signal finds it unguarded.
     stop = threading.Event()
@@ -157,7 +159,7 @@ def _key_pair(text: str | None) -> tuple[str, str]:
     return key, secret
 
 
-class _StoppedError(BaseException):
+class _StoppedError(KeyboardInterrupt):
     """A signal came while the endpoint was starting."""
 
 

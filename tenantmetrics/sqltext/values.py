@@ -20,16 +20,18 @@ from tenantmetrics.sqltext.tokens import Token, TokenKind
 
 __all__ = ["literals_and_comments"]
 
-# What is neither is passed over in one piece. Quantifiers are possessive: the time is linear.
+# One of them and what stands before it, in one match. Quantifiers are possessive: it takes linear
+# time.
 _PIECE = re.compile(
     rf"""
-    (?P<other>(?:
+    (?:
         [\ \t\n\r\f\v()=,;<>*+|@!~%^&?#\[\]{{}}`]++
       | (?![eEbBxXnN]'|[uU]&['"]){START}{LETTER}*+
       | (?:[uU]&)?+"(?:[^"]++|"")*+"
       | ::|\.\.|\.(?![0-9])|:(?={NAME_LETTER}){LETTER}++|:|-(?!-)|/(?!\*)|\$[0-9]++|(?!{DOLLAR})\$
-      )++)
-  | (?P<number>{NUMBER})
+      )*+
+  (?:
+    (?P<number>{NUMBER})
   | (?P<string>[eE]{ESCAPE_BODY}(?:'{GAP}{ESCAPE_BODY})*+'
         |(?:[bBxXnN]|[uU]&)?+{PLAIN_BODY}'(?:{GAP}{PLAIN_BODY}')*+)
   | (?P<comment>--[^\n\r]*+|/\*[^*/]*+(?:(?:\*(?!/)|/(?!\*))[^*/]*+)*+\*/)
@@ -37,6 +39,7 @@ _PIECE = re.compile(
   | (?P<dollar>{DOLLAR})
   | (?P<unterminated>(?:[eE]|[bBxXnN]|[uU]&)?+'|(?:[uU]&)?+")
   | (?P<symbol>.)
+  )?+
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -63,16 +66,18 @@ def literals_and_comments(sql: str) -> Iterator[Token]:
         found = match(sql, position)
         # The last alternative takes any character.
         assert found is not None  # noqa: S101
-        start, position = position, found.end()
-        group = found.lastgroup
-        if group == "other":
+        group, position = found.lastgroup, found.end()
+        if group is None or group == "symbol":
             continue
-        kind = kinds(group)  # type: ignore[arg-type]
+        start, kind = found.start(group), kinds(group)
         if kind is None:
-            if group == "symbol":
-                continue
             if group == "unterminated":
                 kind, position = TokenKind.UNTERMINATED, length
+            elif group == "dollar":
+                tag = found[group]
+                closing = sql.find(tag, position)
+                kind = TokenKind.STRING if closing >= 0 else TokenKind.UNTERMINATED
+                position = closing + len(tag) if closing >= 0 else length
             else:
-                kind, _, position = composite(sql, group, found)  # type: ignore[arg-type]
+                kind, _, position = composite(sql, group, found)
         yield _new(Token, (kind, start, position))

@@ -7,7 +7,7 @@ steps what it does to its session; both are filled with the values of each call.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tenantmetrics.records import Misuse, SessionVerb
 from tenantmetrics.tenant.sql.closed_tables import Closed
@@ -135,17 +135,40 @@ def parameters_of(plan: Plan, literals: Literals) -> frozenset[str]:
 
 def _leaves(plan: Plan) -> Iterator[Operand | SlotRows | ParameterRows | MixedRows]:
     """What a plan reads values by."""
-    todo: list[object] = [plan.node, *plan.steps]
+    todo: list[Any] = [plan.node, *plan.steps]
     seen: set[int] = set()
     while todo:
         part = todo.pop()
-        if isinstance(part, Shared):
+        kind = _kind_of[type(part)]
+        if kind is _LEAF:
+            yield part
+        elif kind is tuple:
+            todo.extend(part)
+        elif kind is Shared:
             if id(part) not in seen:
                 seen.add(id(part))
                 todo.append(part.node)
-        elif isinstance(part, _LEAVES):
-            yield part
-        elif isinstance(part, tuple):
-            todo.extend(part)
-        elif isinstance(part, _NODES):
-            todo.extend(getattr(part, name) for name in part.__slots__)
+        elif kind is not None:
+            todo.extend([getattr(part, name) for name in kind])
+
+
+_LEAF = object()
+
+
+class _Kinds(dict[type, Any]):
+    """What a part of a plan is, by its type: the names of its parts, if it has some."""
+
+    def __missing__(self, part: type) -> Any:
+        kind: Any = None
+        for one in (Shared, tuple):
+            if issubclass(part, one):
+                kind = one
+        if issubclass(part, _LEAVES):
+            kind = _LEAF
+        elif kind is None and issubclass(part, _NODES):
+            kind = part.__slots__
+        self[part] = kind
+        return kind
+
+
+_kind_of = _Kinds()

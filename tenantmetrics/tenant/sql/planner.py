@@ -29,9 +29,9 @@ __all__ = ["analysed_plan", "plan_of"]
 _MAX_STATEMENTS = 60
 """Statements of one text, 0.12 ms each."""
 _MAX_SEMICOLONS = 300
-_MAX_SEVERAL = 16_384
-"""Characters of a text of several statements, 6 ms to tell where each ends."""
-_MAX_PLAIN = 3_000
+_MAX_SEVERAL = 8_192
+"""Characters of a text of several statements, 3 ms to tell where each ends."""
+_MAX_PLAIN = 6_000
 """Characters of a text that is looked at without the parser, which takes less of it."""
 _MAX_FINGERPRINTED = 8_000
 """Characters without literals; a longer text has no fingerprint."""

@@ -36,8 +36,8 @@ LONG = 3_000
 """Characters; a shorter text of plain rows is read without the parser."""
 _SHORT = 800
 """Characters of a text that leaves its analysis all the steps."""
-_ALL_STEPS = 3_200
-_STEPS_OF_WEIGHT = 22
+_ALL_STEPS = 2_900
+_STEPS_OF_WEIGHT = 30
 """Tenths of a step that a text's weight of one takes from its analysis."""
 
 

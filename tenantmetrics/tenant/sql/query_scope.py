@@ -41,7 +41,7 @@ __all__ = [
 
 Key = tuple[int, str]
 """Number of the source, name of the column."""
-MAX_STEPS = 2_400
+MAX_STEPS = 1_900
 """Steps that the analysis of one statement may take, 2 µs each. The statements of the corpus
 take 160 at most."""
 _OTHER = "\0"

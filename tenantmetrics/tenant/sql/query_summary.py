@@ -51,6 +51,7 @@ class Survey:
         tables: Tables with their schema, CTEs left out: the table in lower case, the schema as
             PostgreSQL reads it.
         reads: Whether any table or CTE is read or written.
+        several: Whether rows of something else may stand beside those of a table.
         mentions: Whether a tenant column occurs.
     """
 
@@ -140,7 +141,9 @@ def _children(value: object) -> list[exp.Expr]:
 
 def _table(node: exp.Table, found: Survey, ctes: set[str], vocabulary: Vocabulary) -> None:
     """A table's name as written, quoted where it holds a blank."""
-    if isinstance(node.args.get("this"), exp.Func):
+    if isinstance(node.args.get("this"), exp.Func) or node.args.get("rows_from"):
+        # Its rows may stand beside a table that is changed: `UPDATE a … FROM f(…) x`.
+        found.several = True
         return
     found.reads = True
     name, schema = node.name, schema_of(node)

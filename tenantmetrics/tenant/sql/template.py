@@ -30,21 +30,23 @@ TOO_LONG = "$too_long$"
 """Ends a template whose text was cut; no PostgreSQL statement holds it outside a literal."""
 _STRING_SLOT = "slot"
 _NUMBER_SLOT = 8_800_000_000
-_MAX_READ = 2_000
+_MAX_READ = 1_400
 """Literals and comments of a text that is read by the rules in full; one that has more names
 nobody."""
 _LITERALS = frozenset({TokenKind.STRING, TokenKind.NUMBER})
 _MAX_SLOTS = 100_000
 _LONG_TEXT = 65_536
 """The Data API takes no longer one; 10 ms are enough for those, 50 ms for longer ones."""
-_MAX_LITERALS = 16_000
+_MAX_LITERALS = 14_000
 """Literals outside of lists, 0.4 µs each; a text with more of them names nobody."""
 _MAX_LITERALS_OF_LONG = 60_000
 _CHARS_OF_LITERAL = 16
 """How many characters take as long as a literal, 0.5 µs: a long text may have either."""
-_MAX_TEXT = 1_100_000
+_MAX_TEXT = 1_000_000
 """Characters of a text that are looked at, 32 ms a million."""
 _MAX_QUOTES = 400_000
+_MANY = 100
+"""Literals that are worth a look at whether all are alike."""
 
 
 class Skeleton(NamedTuple):
@@ -68,6 +70,7 @@ class Skeleton(NamedTuple):
 _DOLLAR = re.compile(rf"\$(?:(?<={LETTER}\$)|(?![0-9]))")
 _UNUSUAL_QUOTE = re.compile(r"""'(?:(?<=[^\w'][eEbBxXnN]')|[ \t\f\v]*+[\n\r]\s*+')""")
 _DIGIT = re.compile("[0-9]")
+_BEGINS_PLAIN = frozenset("'.0123456789")
 _COMMAS_OF_A_LIST = 15
 """No list that stands for a slot of its own has fewer."""
 _BLOCK = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"
@@ -117,11 +120,13 @@ def _most_literals(chars: int) -> int:
     """How many literals a text of some length may have."""
     if chars <= _LONG_TEXT:
         return _MAX_LITERALS
-    # 38 ms altogether.
-    return min(_MAX_LITERALS_OF_LONG, 75_000 - chars // _CHARS_OF_LITERAL)
+    # 34 ms altogether.
+    return min(_MAX_LITERALS_OF_LONG, 70_000 - chars // _CHARS_OF_LITERAL)
 
 
 def _slotted(body: str, sql: str, comments: tuple[str, ...]) -> Skeleton:
+    if body.count("'") % 2:  # one is not terminated
+        return _read(sql)
     most = _most_literals(len(sql))
     pieces = literals_or_lists(body).split(body, most)
     if len(pieces) > 2 * most:
@@ -129,6 +134,13 @@ def _slotted(body: str, sql: str, comments: tuple[str, ...]) -> Skeleton:
     between = "".join(pieces[::2])
     if "'" in between or '"' in between:
         return _read(sql)
+    found = pieces[1::2]
+    if len(found) > _MANY and all([piece[0] in _BEGINS_PLAIN for piece in found]):  # noqa: C419 - half of the time
+        pieces[1::2] = [
+            f"'slot{slot}'" if piece[0] == "'" else str(_NUMBER_SLOT + slot)
+            for slot, piece in enumerate(found)
+        ]
+        return Skeleton("".join(pieces), Literals(found), comments)
     written: list[str] = []
     literals = Literals(written)
     keep, slot = written.append, 0

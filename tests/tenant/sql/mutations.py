@@ -17,6 +17,8 @@ EQUALITIES = (
     *("EXISTS (SELECT {a} INTERSECT SELECT {b})", "({a} = {b}) <> false", "{a} IN ({a}, {b})"),
     *("({a} = {b} OR {a} > {b})", "({a} = {b} OR {b} = {b})", "({a} = {b} OR {a} = {b})"),
     *("{a} IN (SELECT {a} EXCEPT SELECT {b})", "{a} IN (SELECT {a} UNION SELECT {b})"),
+    "EXISTS (SELECT 1 FROM unnest(ARRAY[{b}]) AS z(v) WHERE z.v = {a})",
+    "NOT EXISTS (SELECT 1 FROM unnest(ARRAY[{b}]) AS z(v) WHERE z.v = {a})",
     *("COALESCE({a}, {b}) = {b}", "{a} = COALESCE({b}, {a})", "(({a} = {b}) = ({b} = {a}))"),
 )
 TABLES = (
@@ -25,6 +27,7 @@ TABLES = (
     *("(SELECT q.* FROM {n} q EXCEPT SELECT q.* FROM {n} q)", "ONLY {n}"),
     *("(WITH c AS (SELECT * FROM {n}) SELECT * FROM c)", "LATERAL (SELECT * FROM {n})"),
     "(SELECT q.*, (SELECT max(id) FROM tasks) AS m FROM {n} q)",
+    """json_populate_recordset(NULL::{n}, '[{{"tenant_id": "acme", "id": 21, "no": 21}}]')""",
 )
 WHOLES = (
     *("SELECT * FROM ({s}) AS w", "SELECT count(*) FROM ({s}) AS w", "SELECT EXISTS ({s})"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from tenantmetrics.tenant.sql.operands import Operand
-from tenantmetrics.tenant.sql.proof.columns import Binding, ReachScope, Relation
+from tenantmetrics.tenant.sql.proof.columns import Binding, Output, ReachScope, Relation
 from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts
 from tenantmetrics.tenant.sql.proof.key_names import OF_KEY
 from tenantmetrics.tenant.sql.proof.relations import WithQuery, without_inward
@@ -61,10 +61,10 @@ class ReachChanges:
             return inserted_columns(node, self._insert(node, scope, holds))
         if isinstance(node, exp.Merge):
             self._merge(node, scope)
-            return Relation()
+            return Relation(star=Output())
         if not isinstance(node, exp.Update | exp.Delete):
             self._graph.source(table=True)
-            return Relation()
+            return Relation(star=Output())
         target = self._reach.sources.table(node.this)
         name = (node.this.alias or node.this.name).lower()
         scope.bindings[name] = Binding(target)
@@ -89,8 +89,7 @@ class ReachChanges:
         for index, item in enumerate(returning.expressions if returning is not None else []):
             self._conditions.opaque(item, scope)
             inner = item.unalias()
-            if isinstance(inner, exp.Star):
-                relation.star = target.star
+            if self._reach.outputs.add_starred(inner, scope, relation):
                 relation.outputs.update(written)
                 continue
             label = (item.alias_or_name or f"?column{index}").lower()
@@ -123,7 +122,8 @@ class ReachChanges:
         if isinstance(body, exp.Select) and (copied := self._copied(node, body, scope)) is not None:
             return copied
         relation = self._reach.query(node.expression, scope, holds)
-        if isinstance(node.this, exp.Schema) or relation.star is not None:
+        starred = relation.star is not None and bool(relation.star.sources)
+        if isinstance(node.this, exp.Schema) or starred:
             return self._selected(self._tenant_index(node.this), relation)
         # Which of the columns gets a value is not told: it may be the tenant's.
         if isinstance(body, exp.Values) or self._may_write_values(body, relation):
@@ -151,7 +151,7 @@ class ReachChanges:
 
     def _selected(self, index: int | None, relation: Relation) -> tuple[int, ...]:
         """Rows of a query or of VALUES, whose tenant is the column at a place."""
-        outputs = list(relation.outputs.values())
+        outputs = list(relation.outputs.values()) if relation.star is None else []
         if index is None or index >= len(outputs):
             return ()
         written = outputs[index]

@@ -15,7 +15,7 @@ from tenantmetrics.tenant.identity.configured_names import Vocabulary
 from tenantmetrics.tenant.sql.aggregates import makes_one_row
 from tenantmetrics.tenant.sql.budget import Budget
 from tenantmetrics.tenant.sql.proof.changes import ReachChanges
-from tenantmetrics.tenant.sql.proof.columns import ReachScope, Relation
+from tenantmetrics.tenant.sql.proof.columns import Output, ReachScope, Relation
 from tenantmetrics.tenant.sql.proof.conditions import ReachConditions
 from tenantmetrics.tenant.sql.proof.graph import ReachGraph
 from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts, effective
@@ -98,7 +98,7 @@ class Reach:
         try:
             if self._levels > _MAX_LEVELS:
                 self.graph.source(table=True)
-                return Relation()
+                return Relation(star=Output())
             return self._query(node, scope, holds, needed=needed)
         finally:
             self._levels -= 1
@@ -262,6 +262,9 @@ class Reach:
             holds: The sources of both.
             both: Rows that only the first side has do not stay either.
         """
+        if left.star is not None or right.star is not None:
+            # `SELECT a.*, id`: which of them is in which place is not known.
+            return
         names = {"id", *self.vocabulary.columns}
         pairs = zip(left.outputs.values(), right.outputs.values(), strict=False)
         for one, other in pairs:

@@ -219,6 +219,9 @@ def _sides(compared: exp.Expr, relation: Relation) -> Iterator[tuple[exp.Expr, O
     """What is compared, each with the column of a query that it is equal to."""
     sides = elements(bare(compared)) or [compared]
     outputs = list(relation.outputs.values())
+    if outputs and relation.star is not None:
+        # `SELECT b.*, id`: which of them is in which place is not known.
+        outputs = [Output()] * len(sides)
     if not outputs and relation.star is not None and len(sides) == 1:
         outputs = [relation.star]
     return zip(sides, outputs, strict=False)

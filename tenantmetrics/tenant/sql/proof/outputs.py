@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["ReachOutputs"]
 
 _EXTREMES = (exp.Max, exp.Min, exp.AnyValue)
+_UNKNOWN = Binding(Relation(star=Output()))
+"""Something whose columns nobody knows."""
 
 
 class ReachOutputs:
@@ -48,12 +50,7 @@ class ReachOutputs:
         kept = _grouped_by(node, group, self._graph.budget) if group is not None else None
         for index, item in enumerate(node.expressions):
             inner = item.unalias()
-            if isinstance(inner, exp.Star):
-                self._starred(list(scope.bindings.values()), relation)
-                continue
-            if isinstance(inner, exp.Column) and isinstance(inner.this, exp.Star):
-                binding = scope.bindings.get(inner.table.lower())
-                self._starred([binding] if binding is not None else [], relation)
+            if self.add_starred(inner, scope, relation):
                 continue
             name = (item.alias_or_name or f"?column{index}").lower()
             output = self.of_item(inner, scope)
@@ -151,11 +148,27 @@ class ReachOutputs:
         self._starred(list(scope.bindings.values()), relation)
         return relation
 
+    def add_starred(self, item: exp.Expr, scope: ReachScope, relation: Relation) -> bool:
+        """Add the columns of `*`, `a.*` and `(f(a)).*`; False for anything else."""
+        if isinstance(item, exp.Star):
+            self._starred(list(scope.bindings.values()), relation)
+        elif isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
+            name = item.table.lower()
+            around = (s.bindings[name] for s in scope.outward() if name in s.bindings)
+            binding = None if item.args.get("db") else next(around, None)
+            self._starred([binding or _UNKNOWN], relation)
+        elif isinstance(item, exp.Dot) and isinstance(item.expression, exp.Star):
+            self._starred([_UNKNOWN], relation)
+        else:
+            return False
+        return True
+
     def _starred(self, bindings: list[Binding], relation: Relation) -> None:
         stars: list[Output] = [] if relation.star is None else [relation.star]
         for binding in bindings:
             for name, output in binding.relation.outputs.items():
-                relation.outputs.setdefault(name, output)
+                label = name if name not in relation.outputs else f"{name}\0{len(relation.outputs)}"
+                relation.outputs[label] = output
             if binding.relation.star is not None:
                 stars.append(binding.relation.star)
         if stars:

@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from tenantmetrics.tenant.sql.proof.columns import Output, Relation
 from tenantmetrics.tenant.sql.proof.key_names import is_key_name
-from tenantmetrics.tenant.sql.sqlglot_trees import leftmost, unwrapped
+from tenantmetrics.tenant.sql.sqlglot_trees import leftmost, read_from, unwrapped
 from tenantmetrics.tenant.sql.value_expressions import bare
 
 __all__ = ["forget_what_changes"]
@@ -37,6 +37,10 @@ def forget_what_changes(
     places = _stars(seed)
     parts = list(_later_parts(body))
     outputs = handed_on.outputs
+    if handed_on.star is not None and not all(_has_stars(p, places, len(seed)) for p in parts):
+        # What such a part has in the place of a column that the first one does not list, nobody
+        # knows: `SELECT * FROM pages … UNION SELECT p.floor + 1, p.title FROM pages p …`.
+        handed_on.star = Output()
     changed = True
     while changed:
         changed = False
@@ -98,6 +102,25 @@ def _later_parts(body: exp.SetOperation) -> Iterator[exp.Expr]:
         else:
             yield branch
         node = unwrapped(node.this)
+
+
+def _has_stars(part: exp.Expr, places: list[int], count: int) -> bool:
+    """Whether a part gives tables' columns as they are, in the places where the first one does.
+
+    Args:
+        part: The part.
+        places: Where the first one has `*`.
+        count: How many items the first one has.
+    """
+    items = part.expressions if isinstance(part, exp.Select) else []
+    if len(items) != count or _stars(items) != places:
+        return False
+    sources = [s.this if isinstance(s, exp.Join) else s for s in read_from(part)]
+    tables = {s.alias_or_name.lower() for s in sources if isinstance(s, exp.Table)}
+    names = {items[place].args.get("table") for place in places}
+    if None in names and len(tables) < len(sources):
+        return False
+    return tables.issuperset(name.name.lower() for name in names if name is not None)
 
 
 def _aliases(select: exp.Expr, name: str) -> set[str]:

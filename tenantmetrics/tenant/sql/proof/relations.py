@@ -29,7 +29,9 @@ class WithQuery:
     scope: ReachScope
     recursive: bool
     relation: Relation | None = None
+    start: int = 0
     closed: bool | None = None
+    told: set[int] | None = None
     whole: int | None = None
     uses: list[int] = field(default_factory=list)
     roots: dict[tuple[int, ...], bool] = field(default_factory=dict)
@@ -62,16 +64,22 @@ def without_inward_to_outer(relation: Relation, start: int) -> None:
         relation.star = star._replace(inward=False)
 
 
-def standing_for(relation: Relation, number: int) -> Relation:
-    """The same columns, all from one source; a value that is written there is of no source."""
-    outputs = {
-        name: output._replace(whole=True, value=None).standing_in(number)
-        if output.whole and output.sources
-        else Output()
-        for name, output in relation.outputs.items()
-    }
-    star = relation.star
-    star = Output((number,), whole=True, of=star.of) if star is not None else None
+def standing_for(relation: Relation, number: int, told: set[int]) -> Relation:
+    """The same columns, all from one source; a value that is written there is of no source.
+
+    Args:
+        relation: The columns.
+        number: The source.
+        told: The sources that are closed if all tables in it are.
+    """
+
+    def of_all(output: Output) -> Output:
+        if not output.whole or not output.sources or not told.issuperset(output.sources):
+            return Output()
+        return output._replace(whole=True, value=None).standing_in(number)
+
+    outputs = {name: of_all(output) for name, output in relation.outputs.items()}
+    star = of_all(relation.star) if relation.star is not None else None
     return Relation(outputs, star, relation.tables)
 
 
@@ -102,7 +110,9 @@ def united(relations: list[Relation]) -> Relation:
         if all(relation.star is not None and not relation.outputs for relation in relations):
             stars = [relation.star for relation in relations if relation.star is not None]
             return Relation({}, _together(stars))
-        return Relation(dict.fromkeys(first.outputs, Output()))
+        # Without a list of columns the first branch may have others.
+        star = Output() if first.star is not None else None
+        return Relation(dict.fromkeys(first.outputs, Output()), star)
     outputs = {}
     for index, name in enumerate(first.outputs):
         outputs[name] = _together(

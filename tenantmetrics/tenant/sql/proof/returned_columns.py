@@ -57,7 +57,7 @@ def inserted_columns(node: exp.Insert, sources: tuple[int, ...]) -> Relation:
     returning = node.args.get("returning")
     for item in returning.expressions if returning is not None else []:
         column = bare(item.unalias())
-        if isinstance(column, exp.Star):
+        if isinstance(column, exp.Star | exp.Column) and column.is_star:
             relation.star = Output(sources, whole=whole, inward=False)
             relation.outputs.update(dict.fromkeys(made, Output()))
         elif isinstance(column, exp.Column):

@@ -18,6 +18,7 @@ from tenantmetrics.tenant.sql.proof.columns import (
     unnamed,
 )
 from tenantmetrics.tenant.sql.proof.joins import Holds, Leaf, Tree, conjuncts, expanded, is_comma
+from tenantmetrics.tenant.sql.proof.key_names import is_no_key
 from tenantmetrics.tenant.sql.proof.relations import WithQuery, renamed
 from tenantmetrics.tenant.sql.restrictions import Named
 from tenantmetrics.tenant.sql.schema_ties import facts_of
@@ -46,9 +47,14 @@ _OF_ONE_COLUMN = frozenset(
 """Functions whose rows have a single column, which is no tenant's unless it is called so."""
 
 
-_COUNTING = frozenset(["generate_series", "generate_subscripts"])
+_MAKING = frozenset(["generate_series", "generate_subscripts", "jsonb_path_query"])
+"""Functions whose rows are other values than those that they are given."""
+_CUTTING = frozenset(["string_to_table", "regexp_split_to_table", "regexp_matches"])
+"""Functions that cut a text up: of a title nothing comes out that is a key."""
 _MADE = "\0\0made"
 """The name of a column that a function made: no key, whatever it is compared with."""
+_ONLY = "\0"
+"""The one column of a function that has no other."""
 
 
 class ReachSources:
@@ -103,6 +109,13 @@ class ReachSources:
         names = alias_columns(item)
         if names:
             relation = renamed(relation, names)
+            if all(isinstance(column, exp.ColumnDef) for column in item.args["alias"].columns):
+                # `AS x(id int, qty int)`: a function's rows have these and no others.
+                relation.star = None
+        elif (only := relation.outputs.pop(_ONLY, None)) is not None:
+            # The one column of a function is called as the function is here.
+            relation.outputs[alias or function_name(item.this)] = only
+            relation.outputs["ordinality"] = Output()
         name = alias or (item.name.lower() if isinstance(item, exp.Table) else "")
         name = name or (function_name(item.this) if isinstance(item.this, exp.Func) else "")
         scope.bindings[name or f"\0{start}"] = Binding(relation)
@@ -115,7 +128,12 @@ class ReachSources:
         start = self._graph.next
         if isinstance(item, exp.Table):
             if (function := function_read(item)) is not None:
-                return self._function(function, scope)
+                return self._function(function, scope, holds)
+            if item.args.get("rows_from"):
+                # ROWS FROM of several: what has their columns side by side is no row of a table.
+                self._reach.conditions.opaque(item, scope)
+                number = self._graph.source(table=True)
+                return Relation(star=Output((number,), _MADE, whole=True))
             if (sample := item.args.get("sample")) is not None:
                 self._reach.conditions.opaque(sample, outer)
             cte = scope.cte(item.name.lower()) if not item.args.get("db") else None
@@ -134,13 +152,13 @@ class ReachSources:
             if isinstance(inner, exp.Subquery):
                 needed = not _is_one_row(unwrapped(inner))
                 return self._reach.query(inner, scope, holds, needed=needed)
-            return self._function(inner, scope)
+            return self._function(inner, scope, holds)
         if isinstance(item, exp.Values):
             return self.values(item, scope)
         if isinstance(item, exp.Unnest):
-            return self._unnest(item, scope)
+            return self._unnest(item, scope, holds)
         if isinstance(item, exp.Func):
-            return self._function(item, scope)
+            return self._function(item, scope, holds)
         return self.table()
 
     def table(self, item: exp.Expr | None = None) -> Relation:
@@ -154,7 +172,7 @@ class ReachSources:
         star = Output((number,), whole=True, of=(Origin(facts),) if facts else ())
         return Relation(star=star, table=item.name.lower() if isinstance(item, exp.Table) else "")
 
-    def _function(self, function: exp.Expr, scope: ReachScope) -> Relation:
+    def _function(self, function: exp.Expr, scope: ReachScope, holds: Holds) -> Relation:
         name = function_name(function)
         functions = self._vocabulary.functions
         number = self._graph.source()
@@ -163,16 +181,24 @@ class ReachSources:
             operand = value_operand(argument[0]) if argument else None
             if isinstance(operand, Operand):
                 self._graph.restrict(number, Named((operand,)))
-        self._fed(number, function, scope)
+        self._fed(number, function, scope, holds)
         made = function.args.get("expressions") or [function.this]
-        kept = bool(made) and _hands_on(made[0]) and name not in _COUNTING
+        kept = (
+            bool(made)
+            and name not in _MAKING
+            and self._hands_on(made[0], scope, values=name in _CUTTING)
+        )
         output = Output((number,), "\0" if kept else _MADE, whole=True)
         if name in _OF_ONE_COLUMN:
-            return Relation({"\0": output})
+            return Relation({_ONLY: output})
         return Relation(star=output)
 
-    def _fed(self, number: int, function: exp.Expr, scope: ReachScope) -> None:
-        """A function's rows are made of its arguments."""
+    def _fed(self, number: int, function: exp.Expr, scope: ReachScope, holds: Holds) -> None:
+        """A function's rows are made of its arguments.
+
+        A condition on its rows takes rows of what feeds it away only where one of them has to be
+        there: not in NOT EXISTS, the select list, or on the nullable side of an outer join.
+        """
         self._reach.conditions.opaque(function, scope)
         fed = {
             source
@@ -184,9 +210,10 @@ class ReachSources:
             self._graph.edge_from_all(fed, number)
         if len(fed) == 1:
             (only,) = fed
-            self._graph.edge(number, only)
+            if self._reach.ties.holds_for(holds, only):
+                self._graph.edge(number, only)
 
-    def _unnest(self, item: exp.Unnest, scope: ReachScope) -> Relation:
+    def _unnest(self, item: exp.Unnest, scope: ReachScope, holds: Holds) -> Relation:
         arrays = item.expressions
         columns = alias_columns(item) or [item.alias.lower() or "unnest"]
         columns += [f"\0{index}" for index in range(len(columns), len(arrays))]
@@ -195,10 +222,40 @@ class ReachSources:
             number = self._graph.source()
             operands = array_operands(array)
             value = Named(tuple(operands)) if operands is not None else None
-            self._fed(number, array, scope)
-            kind = "\0" if _hands_on(array) else _MADE
+            self._fed(number, array, scope, holds)
+            kind = "\0" if self._hands_on(array, scope) else _MADE
             outputs[name] = Output((number,), unnamed(kind, index), True, True, value)
+        if (counted := item.args.get("offset")) is not None:
+            named = isinstance(counted, exp.Identifier)
+            outputs[counted.name.lower() if named else "ordinality"] = Output()
         return Relation(outputs)
+
+    def _hands_on(self, node: object, scope: ReachScope, *, values: bool = False) -> bool:
+        """Whether what a function makes rows of are keys as they are: `unnest(ARRAY[a.bid])`.
+
+        Args:
+            node: What it is given.
+            scope: What its columns mean.
+            values: A column is a value; otherwise it may hold several, whatever it is called.
+        """
+        node = bare(node) if isinstance(node, exp.Expr) else None
+        while isinstance(node, exp.JSONExtract | exp.JSONExtractScalar):
+            node = bare(node.this)
+        if isinstance(node, exp.Array):
+            return all(self._is_handed_on(bare(item), scope, True) for item in node.expressions)
+        return self._is_handed_on(node, scope, values)
+
+    @staticmethod
+    def _is_handed_on(node: exp.Expr | None, scope: ReachScope, is_value: bool) -> bool:
+        """Whether it is a table's column, and none that another function made."""
+        if not isinstance(node, exp.Column):
+            return False
+        found = scope.columns(node)
+        return bool(found) and all(
+            output.sources
+            and not (is_no_key(output.name) if is_value else output.name.startswith("\0\0"))
+            for output in found
+        )
 
     def values(self, node: exp.Values, scope: ReachScope) -> Relation:
         """Rows of values."""
@@ -216,16 +273,6 @@ class ReachSources:
             name = unnamed("\0", index)
             outputs[f"column{index + 1}"] = Output((self._graph.source(),), name, True, True, value)
         return Relation(outputs)
-
-
-def _hands_on(node: object) -> bool:
-    """Whether what a function makes rows of are columns as they are: `unnest(ARRAY[a.bid])`."""
-    node = bare(node) if isinstance(node, exp.Expr) else None
-    while isinstance(node, exp.JSONExtract | exp.JSONExtractScalar):
-        node = bare(node.this)
-    if isinstance(node, exp.Array):
-        return all(isinstance(bare(item), exp.Column) for item in node.expressions)
-    return isinstance(node, exp.Column)
 
 
 def _is_one_row(node: exp.Expr) -> bool:

@@ -133,15 +133,21 @@ class ReachTies:
         if len(outputs) == 1:
             return outputs[0]
         sources = tuple(dict.fromkeys(s for output in outputs for s in output.sources))
+        name = outputs[0].name
+        if any(output.name != name for output in outputs):
+            # What may be no key is none.
+            name = next((output.name for output in outputs if is_no_key(output.name)), name)
+        if not sources:
+            return Output(name=name)
         number = self._graph.source()
         self._graph.loose(number, sources)
         self._graph.edge_from_all(sources, number)
         self._one_of[number] = sources
         return Output(
             (number,),
-            outputs[0].name,
+            name,
             all(output.whole for output in outputs),
-            all(output.inward for output in outputs),
+            all(output.inward and output.sources for output in outputs),
             of=origins(outputs),
         )
 

@@ -60,7 +60,7 @@ class ReachWithQueries:
     def _analysed(self, cte: WithQuery) -> Relation:
         if cte.relation is None:
             self._ctes.append(cte)
-            start = self._graph.next
+            start = cte.start = self._graph.next
             body = unwrapped(cte.node.this)
             # What it says of itself while it is not known: a table that nothing closes.
             cte.relation = self._reach.sources.table() if cte.recursive else Relation()
@@ -81,18 +81,36 @@ class ReachWithQueries:
         first = self._reach.query(leftmost(body), cte.scope, Holds().within(start))
         names = alias_columns(cte.node)
         seed = self._graph.source()
-        self._graph.edge_from_all(first.tables, seed)
+        told = self._closing(first, seed)
         inner = ReachScope(cte.scope, self._vocabulary)
         name = cte.node.alias.lower()
-        handed_on = standing_for(renamed(first, names) if names else first, seed)
+        handed_on = standing_for(renamed(first, names) if names else first, seed, told)
         forget_what_changes(handed_on, name, body, self._vocabulary.columns)
         inner.ctes[name] = handed_on
         rest = self._reach.query(body, inner, Holds().within(start))
+        if handed_on.star is not None and handed_on.star.sources and not rest.star:
+            # A part gives other columns than the table of the first one: `SELECT x.* FROM (…) x`.
+            self._graph.source(table=True)
         whole = self._graph.source()
-        self._graph.edge_from_all((*first.tables, *rest.tables), whole)
-        found = standing_for(rest, whole)
+        found = standing_for(rest, whole, self._closing(rest, whole))
         without_inward(found)
         return found
+
+    def _closing(self, relation: Relation, number: int) -> set[int]:
+        """Let a source be closed by what a query reads: by its tables, or by values if it has none.
+
+        Returns:
+            The sources that are closed if those are. Values beside a table are not: of `11` in
+            `SELECT a.id, 11 FROM a` nobody knows whose key it is.
+        """
+        if relation.tables:
+            self._graph.edge_from_all(relation.tables, number)
+            return self._graph.closed(relation.tables)
+        columns = [*relation.outputs.values(), *([relation.star] if relation.star else [])]
+        sources = {source for column in columns for source in column.sources}
+        if sources:
+            self._graph.edge_from_all(sources, number)
+        return sources
 
     def use(self, cte: WithQuery) -> Relation:
         """One use of a WITH query: closed through a column that closes all of it."""
@@ -108,23 +126,43 @@ class ReachWithQueries:
             graph.edge_from_all(relation.tables, cte.whole)
         graph.edge(cte.whole, use)
 
-        def used(output: Output) -> Output:
-            sources = output.sources
-            if cte.closed:
-                # Each use has a source of its own: a condition on one says nothing of another.
-                return output.standing_in(use) if sources else output
-            if sources and output.inward:
-                if sources not in cte.roots:
-                    closed = graph.closed(sources)
-                    cte.roots[sources] = closed.issuperset(relation.tables)
-                if cte.roots[sources]:
-                    return output.standing_in(use)
-            number = graph.source()
-            if sources and output.whole:
-                graph.edge_from_all(sources, number)
-                graph.edge(use, number)
-            return output.standing_in(number)
-
-        outputs = {name: used(output) for name, output in relation.outputs.items()}
-        star = used(relation.star) if relation.star is not None else None
+        outputs = {name: self._used(o, cte, relation, use) for name, o in relation.outputs.items()}
+        star = relation.star
+        star = self._used(star, cte, relation, use) if star is not None else None
         return Relation(outputs, star, relation.tables)
+
+    def _used(self, output: Output, cte: WithQuery, relation: Relation, use: int) -> Output:
+        """A column of a WITH query at one of its uses.
+
+        Each use has a source of its own: a condition on one says nothing of another.
+        """
+        sources, graph = output.sources, self._graph
+        if not sources or max(sources) < cte.start:
+            # A column of the query around it is the same at each use.
+            return output
+        told = self._is_told(sources, cte, relation)
+        if cte.closed and told:
+            return output.standing_in(use)
+        is_root = False
+        if output.inward and relation.tables and not cte.closed:
+            if sources not in cte.roots:
+                cte.roots[sources] = graph.closed(sources).issuperset(relation.tables)
+            is_root = cte.roots[sources]
+            if is_root and told:
+                return output.standing_in(use)
+        number = graph.source()
+        if output.whole:
+            graph.edge_from_all(sources, number)
+            if told:
+                graph.edge(use, number)
+        if is_root:
+            graph.edge(number, use)
+        return output.standing_in(number)
+
+    def _is_told(self, sources: tuple[int, ...], cte: WithQuery, relation: Relation) -> bool:
+        """Whether what closes all that a WITH query reads closes these sources; not its values."""
+        if set(sources).issubset(relation.tables):
+            return True
+        if cte.told is None:
+            cte.told = self._graph.closed(relation.tables) if relation.tables else set()
+        return cte.told.issuperset(sources)
