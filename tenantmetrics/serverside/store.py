@@ -47,6 +47,8 @@ class Store(Protocol):
     def names(self, folder: PurePosixPath, first: date, last: date) -> Iterator[PurePosixPath]:
         """The files of some days, in order; none where there is no such folder.
 
+        A folder may hold several ledgers, one a service: theirs too, each source and stretch once.
+
         Args:
             folder: What has a folder `date=YYYY-MM-DD` for each day.
             first: The first day.
@@ -101,13 +103,37 @@ class _Folder:
 
     def names(self, folder: PurePosixPath, first: date, last: date) -> Iterator[PurePosixPath]:
         # Absent is empty; anything else that keeps the folder from being read is told.
+        ledgers = list(self._ledgers(folder.parts[0]))
         for number in range((last - first).days + 1):
-            day = self._root / folder / f"date={first + timedelta(days=number)}"
-            yield from sorted(
-                PurePosixPath(Path(path, name).relative_to(self._root).as_posix())
-                for path, _, names in os.walk(day, onerror=_refuse)
+            day = f"date={first + timedelta(days=number)}"
+            files = [
+                Path(path, name)
+                for ledger in ledgers
+                for path, _, names in os.walk(ledger / folder / day, onerror=_refuse)
                 for name in names
+            ]
+            if len(ledgers) > 1:
+                files = _each_once(files)
+            yield from sorted(
+                PurePosixPath(file.relative_to(self._root).as_posix()) for file in files
             )
+
+    def _ledgers(self, tables: str) -> Iterator[Path]:
+        """The ledgers of the folder that have the server's tables: itself, and those below it."""
+        for path, below, _ in os.walk(self._root, onerror=_refuse):
+            if tables in below:
+                yield Path(path)
+            below[:] = [name for name in below if not name.startswith(("_", "date="))]
+
+
+def _each_once(files: list[Path]) -> list[Path]:
+    """Of files of one name, which are of one source and stretch, the largest: it is told most."""
+    found: dict[str, Path] = {}
+    for file in sorted(files):
+        other = found.setdefault(file.name, file)
+        if other is not file and file.stat().st_size > other.stat().st_size:
+            found[file.name] = file
+    return list(found.values())
 
 
 def _refuse(error: OSError) -> None:

@@ -22,8 +22,9 @@ the square root of the calls. A low percentile would leave the spread with whoev
 3. *The server's own number* (`load`), where there is one: of all statements (DBLoad), or of each
    (pg_stat_statements). What is above the metered calls' residues by more than chance is unmetered.
    The rest is what the statements are made to add up to. What the record has too much is taken
-   from each by how little its own time is known: from long ones, which a busy machine keeps
-   waiting, before look-ups. What it has too little lowers the overhead of every call alike.
+   from each by how little its own time is known, and what it has too little is given so: to long
+   ones, which a busy machine keeps waiting, and to those that may be look-ups or not, before
+   look-ups; to all by their calls as far as the overhead itself is not known.
 4. *Division* (`divide`). In a group (a statement) the residues are corrected by one amount a call,
    so that they add up to the group's total, and each tenant's is drawn to the group's mean a call,
    as far as chance alone would explain the difference (James and Stein; DerSimonian and Laird's

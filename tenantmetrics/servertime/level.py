@@ -11,6 +11,11 @@ their overhead is that of the others.
 The level is the mean over all that are possible, each by how well everything fits (Bayes' rule),
 and so is what a kind works: one that cannot be told from the overhead works next to nothing, and
 not what chance left it above or below.
+
+That the cheapest statements are look-ups is likely and not certain: then the level is what calls
+without work say alone. How likely that is, is told by how far the cheapest lie above those. All of
+them are one witness, not many: what keeps one statement of an application from being quick keeps
+the others. Errors are by a larger doubt than means, so that intervals hold both readings.
 """
 
 from __future__ import annotations
@@ -39,8 +44,8 @@ _LOWEST = 0.2
 _WIDE = 5.0
 """Errors on each side up to which levels are looked at."""
 _DOUBT = 0.25
-"""How likely even the cheapest statements are no look-ups: those of a database that reads all from
-disk, say."""
+"""How likely even the cheapest statements are no look-ups, before anything is known of them: those
+of a database that reads all from disk, say."""
 _UNLIKELY = 1e-6
 """Levels that are less likely than that, beside the likeliest, are left out."""
 _CLEAR = 6.0
@@ -56,12 +61,15 @@ class Kind(NamedTuple):
         error_ns: The standard error of that.
         misfit: How far their overhead may be from the others', as a part of it; a deviation.
         works: Whether they may take server time.
+        longer: What `misfit` is if they work for as long as their mean lies above the overhead;
+            None if it is the same.
     """
 
     mean_ns: float
     error_ns: float
     misfit: float
     works: bool = True
+    longer: float | None = None
 
 
 class Work(NamedTuple):
@@ -85,28 +93,30 @@ class Level(NamedTuple):
         mean_ns: What it is, nanoseconds.
         error_ns: The standard error of that.
         possible: Levels, and how likely each is; adds up to 1.
+        feared: The same with the larger doubt that errors are by; None if there is none.
     """
 
     mean_ns: float
     error_ns: float
     possible: Sequence[tuple[float, float]]
+    feared: Sequence[tuple[float, float]] | None = None
 
     def work(self, kind: Kind) -> Work:
         """What a call of a kind works, whether the level was found by it or not."""
-        error = _error(kind, self.mean_ns)
+        error = _longer_error(kind, self.mean_ns)
         above = kind.mean_ns - self.mean_ns
         if not kind.works:
             return Work(0.0, 0.0, 0.0)
         if above > _CLEAR * math.hypot(error, self.error_ns):
             return Work(above, error, 1.0)
-        mean = square = together = 0.0
-        for at, weight in self.possible:
+        mean = math.fsum(weight * _moments(kind, at)[0] for at, weight in self.possible)
+        square = together = 0.0
+        for at, weight in self.feared or self.possible:
             work, work2 = _moments(kind, at)
-            mean += weight * work
-            square += weight * work2
-            together += weight * work * (at - self.mean_ns)
+            square += weight * (work2 - 2 * work * mean + mean * mean)
+            together += weight * (work - mean) * (at - self.mean_ns)
         moved = min(1.0, max(0.0, -together / self.error_ns**2)) if self.error_ns else 1.0
-        own = square - mean * mean - (moved * self.error_ns) ** 2
+        own = square - (moved * self.error_ns) ** 2
         return Work(mean, math.sqrt(max(0.0, own)), moved)
 
     def is_cheap(self, kind: Kind) -> float:
@@ -120,9 +130,7 @@ def level(kinds: Sequence[Kind], sure: Sequence[Kind] = ()) -> Level:
 
     Args:
         kinds: One or more, each with a mean above 0.
-        sure: Those of them that do no work. That cheap statements are look-ups is likely, but not
-            certain: to a quarter, and to a half where they disagree, the level is what these say
-            alone.
+        sure: Those of them that do no work.
     """
     if len(sure) == len(kinds):
         return _alone(sure)
@@ -133,13 +141,34 @@ def level(kinds: Sequence[Kind], sure: Sequence[Kind] = ()) -> Level:
     if not sure:
         return found
     alone = _alone(sure)
-    # The less the two agree, the more are both possible.
+    likely = _mixed(found, alone, _none_quick(found, alone))
+    # The less the two agree, the more is to be feared that the unlikely one is true.
     apart = abs(found.mean_ns - alone.mean_ns) / (2 * alone.error_ns)
-    doubt = _DOUBT * (1 + min(1.0, apart))
-    return _of(
-        [(at, (1 - doubt) * weight) for at, weight in found.possible]
-        + [(at, doubt * weight) for at, weight in alone.possible]
-    )
+    feared = _mixed(found, alone, _DOUBT * (1 + min(1.0, apart))).possible
+    away2 = math.fsum(weight * (at - likely.mean_ns) ** 2 for at, weight in feared)
+    return Level(likely.mean_ns, math.sqrt(away2), likely.possible, feared)
+
+
+def _mixed(found: Level, alone: Level, doubt: float) -> Level:
+    """Both readings, the second to so large a part."""
+    both = [(at, (1 - doubt) * weight) for at, weight in found.possible]
+    both += [(at, doubt * weight) for at, weight in alone.possible]
+    return _of([point for point in both if point[1] > 0])
+
+
+def _none_quick(found: Level, alone: Level) -> float:
+    """How likely the cheapest statements are no look-ups, 0 to 1.
+
+    Args:
+        found: The level if they are.
+        alone: What calls without work say.
+    """
+    above = found.mean_ns - alone.mean_ns
+    error = math.hypot(found.error_ns, alone.error_ns)
+    quick = (1 - _DOUBT) * _normal(above / error) / error
+    longest = max(_LONGER_NS, error, above)
+    longer = _DOUBT * _beyond((_LONGER_NS - above) / error) / (_RANGE * longest)
+    return longer / both if (both := quick + longer) > 0 else 0.0
 
 
 def _alone(sure: Sequence[Kind]) -> Level:
@@ -186,8 +215,14 @@ def _of(weights: Sequence[tuple[float, float]]) -> Level:
 
 
 def _error(kind: Kind, at: float) -> float:
-    """How far a kind's mean may be from the overhead and its server time."""
+    """How far a kind's mean may be from the overhead and its server time, which is next to none."""
     return max(1.0, math.hypot(kind.error_ns, kind.misfit * at))
+
+
+def _longer_error(kind: Kind, at: float) -> float:
+    """The same if it works for as long as its mean lies above the overhead."""
+    misfit = kind.misfit if kind.longer is None else kind.longer
+    return max(1.0, math.hypot(kind.error_ns, misfit * at))
 
 
 def _density(kind: Kind, at: float) -> float:
@@ -204,7 +239,7 @@ def _densities(kind: Kind, at: float) -> tuple[float, float, float]:
         return _normal(above / error) / error, 0.0, 0.0
     told = max(_LONGER_NS, error)
     between, typical, _ = _untold(told)
-    beyond = _beyond((told - above) / error)
+    beyond = _beyond((told - above) / _longer_error(kind, at))
     return (
         _LOOK_UPS * _normal((above - _LOOK_UP_NS) / error) / error,
         (1 - _LOOK_UPS) * between * _normal((above - typical) / error) / error,
@@ -233,7 +268,7 @@ def _moments(kind: Kind, at: float) -> tuple[float, float]:
         return _LOOK_UP_NS, _LOOK_UP_NS**2
     told = max(_LONGER_NS, error)
     _, typical, typical2 = _untold(told)
-    above = kind.mean_ns - at
+    above, error = kind.mean_ns - at, _longer_error(kind, at)
     # Longer times are less likely by as much as they are longer: that draws a mean down a little.
     center = above - error * error / max(above, error)
     cut = (told - center) / error

@@ -168,11 +168,15 @@ def _rare(statements: Sequence[Moments]) -> tuple[list[Moments], Moments]:
 
 
 def _kind(mean_ns: float, error_ns: float, overhead_ns: float) -> Kind:
-    """A statement's calls: the longer they work, the less their overhead is like the others'."""
+    """A statement's calls: the longer they work, the less their overhead is like the others'.
+
+    A look-up does not work for long, whatever its mean: it has the misfit of one.
+    """
     # Without any overhead, as in a rehearsal, all that takes time is long.
     longer = mean_ns / overhead_ns - 1 if overhead_ns else float(mean_ns > 0)
     long = max(0.0, min(1.0, longer))
-    return Kind(mean_ns, error_ns, _WORK_MISFIT + (_LONG_MISFIT - _WORK_MISFIT) * long)
+    at_most = _WORK_MISFIT + (_LONG_MISFIT - _WORK_MISFIT) * long
+    return Kind(mean_ns, error_ns, _WORK_MISFIT, longer=at_most)
 
 
 def _at_most(moments: Moments) -> float:

@@ -77,7 +77,7 @@ _PLAIN_TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_BLOCK_EDGE = re.compile(r"/\*|\*/")
+_BLOCK_EDGES = re.compile(r"(?:/\*)++|(?:\*/)++")
 
 _SPACE = TokenKind.SPACE
 _COMMENT = TokenKind.COMMENT
@@ -180,10 +180,14 @@ def composite(sql: str, group: str, found: re.Match[str]) -> tuple[TokenKind, in
         return _PARAMETER, start, end
     if group == "block":
         depth = 1
-        for edge in _BLOCK_EDGE.finditer(sql, end):
-            depth += 1 if edge.group() == "/*" else -1
-            if depth == 0:
-                return _COMMENT, start, edge.end()
+        for edges in _BLOCK_EDGES.finditer(sql, end):
+            first, last = edges.span()
+            if sql[first] == "/":
+                depth += (last - first) // 2
+            elif last - first >= 2 * depth:
+                return _COMMENT, start, first + 2 * depth
+            else:
+                depth -= (last - first) // 2
         return _UNTERMINATED, start, len(sql)
     if group == "dollar":
         closing = sql.find(found.group(), end)

@@ -259,6 +259,20 @@ def test_statements_of_a_ledger_below_the_folder_count_as_its_calls_do(worked_le
     assert [one.method for one in below.server_time.methods] == [Method.RECORD]
 
 
+def test_what_the_server_says_below_a_ledger_of_the_folder_counts_once(worked_ledger, tmp_path):
+    """It lies beside the calls of one service; a second service may have asked AWS the same."""
+    say_load(worked_ledger, 24)
+    alone = monthly(asked(worked_ledger))
+    above = tmp_path / "ledgers"
+    above.mkdir()
+    shutil.move(worked_ledger, above / "service=shop")
+    assert monthly(asked(above)) == alone
+    say_load(above / "service=bar", 24)
+    both = monthly(asked(above))
+    assert both == alone
+    assert [one.method for one in both.server_time.methods] == [Method.DB_LOAD]
+
+
 def test_a_broken_file_of_statements_is_named(worked_ledger):
     """Without it some calls would have no statement."""
     bad = next((worked_ledger / "_statements").rglob("*.parquet"))

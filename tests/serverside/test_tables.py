@@ -58,6 +58,19 @@ def ledger(request, tmp_path):
     return "s3://usage/prod"
 
 
+def test_of_one_stretch_in_two_ledgers_of_a_folder_the_file_with_more_counts(tmp_path):
+    """Who asked before the hour was over was told of fewer instances."""
+    tables.write(tmp_path / "a", DB_LOAD, NOON, SOURCE, [load(NOON)])
+    two = [load(NOON), load(NOON, "shop-2")]
+    tables.write(tmp_path / "b", DB_LOAD, NOON, SOURCE, two)
+    tables.write(tmp_path / "c", DB_LOAD, NOON, SOURCE, [load(NOON)])
+    assert tables.read(tmp_path, DB_LOAD, NOON, NOON + HOUR).to_pylist() == two
+    tables.write(tmp_path / "c", STATEMENTS, NOON, SOURCE, [statement(NOON, NOON + 300)])
+    tables.write(tmp_path, STATEMENTS, NOON + 60, SOURCE, [statement(NOON + 60, NOON + 360)])
+    with pytest.raises(LedgerError, match="twice"):
+        tables.read(tmp_path, STATEMENTS, NOON, NOON + HOUR)
+
+
 @pytest.mark.parametrize("load", [-1.0, float("nan"), float("inf")])
 def test_a_load_that_cannot_be_is_refused(tmp_path, load):
     """Divided by, it would be a figure."""

@@ -76,6 +76,30 @@ def test_a_statement_just_above_the_others_is_not_charged_what_chance_left_it():
     assert found.work(kind(34, 0.4)).server_ns == pytest.approx(10.2 * MS, rel=0.05)
 
 
+def test_a_statement_of_some_milliseconds_is_no_look_up_that_waited_longer():
+    """Long ones may wait for a quarter longer; a look-up is none, whatever its calls took."""
+    found = level([kind(24), kind(24.3), kind(23.8), kind(24.1)])
+    long = Kind(34 * MS, 0.9 * MS, 0.03, longer=0.12)
+    assert found.work(long).server_ns == pytest.approx(9.5 * MS, rel=0.1)
+    assert found.work(long).error_ns > 2 * MS
+    alike = Kind(34 * MS, 0.9 * MS, 0.12)
+    assert found.work(alike).server_ns < 8 * MS
+
+
+def test_look_ups_near_calls_without_work_are_hardly_charged_for_what_they_took_longer():
+    """By a twelfth it is chance, by three times it is work. What it may be stays in the error."""
+    sure = kind(23, 0.4, 0.05, works=False)
+    near = [kind(25), kind(25.2), kind(24.9)]
+    found = level([sure, *near], [sure])
+    charged = found.work(near[0])
+    assert charged.server_ns < 0.5 * MS
+    error_ns = math.hypot(charged.error_ns, charged.moved * found.error_ns)
+    assert charged.server_ns + 2 * error_ns > 2 * MS
+    far = [kind(72.2), kind(72.4), kind(72.1)]
+    found = level([sure, *far], [sure])
+    assert found.work(far[0]).server_ns == pytest.approx(49 * MS, rel=0.05)
+
+
 def test_where_cheap_statements_and_calls_without_work_disagree_both_readings_stay_possible():
     """As if look-ups worked for 4 ms, or SETs were quicker on their way: the error holds both."""
     sure = kind(20.4, 0.2, 0.05, works=False)

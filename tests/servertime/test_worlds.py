@@ -91,6 +91,26 @@ def test_an_application_without_look_ups_is_told_by_the_servers_numbers_and_note
         assert mean(one for _, held in results for one in held) >= 0.85, method
 
 
+@pytest.mark.parametrize("part", [1.0, 0.94], ids=["alike", "calls without work are quicker"])
+def test_little_work_is_told_by_one_number_almost_as_well_as_by_statement(part, tmp_path):
+    """A quarter of the work, so that chance is most of the error; the rest is what one call costs.
+
+    A statement of some milliseconds is no look-up that waited longer, and the load above the
+    record is not the look-ups'.
+    """
+    found = {method: [] for method in MOST}
+    for seed in SEEDS:
+        world = World(work=0.25, workless_part=part)
+        lived = Lived(world, seed, tmp_path / str(seed))
+        for method, results in found.items():
+            results.append(lived.judged(method)[:2])
+    moved = {method: mean(one for one, _ in results) for method, results in found.items()}
+    assert moved["db-load"] <= moved["statements"] + 0.015
+    assert moved["record"] <= MOST["record"]
+    for results in found.values():
+        assert mean(one for _, held in results for one in held) >= 0.9
+
+
 def test_where_the_record_cannot_tell_overhead_from_work_it_says_so(tmp_path):
     """Calls without work take 15 % less than look-ups: as if those worked for 4 ms, or not."""
     held = []

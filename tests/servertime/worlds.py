@@ -55,6 +55,7 @@ class World:
         tenants: How many.
         rate: Times all calls.
         least_ms: What each statement takes at the least: none is a look-up.
+        work: Times what statements work: little work has few calls to tell it from the overhead.
         guest: Executions of the tenants' fourth statement that nobody metered, as a part of
             theirs, each half as long again.
         stranger: Load that nobody metered, as a part of the tenants'.
@@ -80,6 +81,7 @@ class World:
     tenants: int = 12
     rate: float = 2.0
     least_ms: float = 0.0
+    work: float = 1.0
     stranger: float = 0.0
     guest: float = 0.0
 
@@ -121,7 +123,7 @@ class Lived:
         idle = number >= world.tenants - world.idle
         for statement, count in ({} if idle else MIXES[kind]).items():
             for _ in range(round(count * times)):
-                cost = COSTS_NS[statement] * size * source.lognormvariate(0, 0.3)
+                cost = world.work * COSTS_NS[statement] * size * source.lognormvariate(0, 0.3)
                 self._call(number, writer, statement, cost + world.least_ms * 1e6)
         calls = 100 if idle else sum(MIXES[kind].values())
         for _ in range(round(calls * times * (1 if idle else world.sets[writer]))):

@@ -98,6 +98,8 @@ def test_the_short_way_to_statements_agrees_with_the_tokens(sql):
         ("select /* :x /* ' */ :x */ :y -- :x", ["y"]),
         ("select 1 --:x\r:y", ["y"]),
         ("select 1 *-/* :x */ :y", ["y"]),
+        ("select /*/**//*/ :x */*/ :y", ["y"]),
+        ("select /*/*/*/ :x */*/*/*/ :y", ["y"]),
         ("select a::int, :y::int, :z :: text", ["y", "z"]),
         ("select f(a := :y)", ["y"]),
         ("select :", []),

@@ -1,11 +1,11 @@
 """What each group of statements gets: by the server's word, or by what its calls took.
 
 Where the server says one number for all (DBLoad), the groups are made to add up to it. What the
-record has too much is put down to each group by how little its own time is known: to long
-statements, which a busy machine keeps waiting, rather than to look-ups, which lie together; to all
-by their calls as far as it is the overhead itself that is not known. That is the estimate of least
-variance (best linear unbiased) under the groups' errors and what they share. What the record has
-too little no waiting explains: the overhead was taken for too high, so it is every call's alike.
+record has too much or too little is put down to each group by how little its own time is known: to
+long statements, which a busy machine keeps waiting, and to those that may be look-ups or not,
+rather than to look-ups, which lie together; to all by their calls as far as it is the overhead
+itself that is not known. That is the estimate of least variance (best linear unbiased) under the
+groups' errors and what they share.
 """
 
 from __future__ import annotations
@@ -66,12 +66,9 @@ def _adding_up(
     found = dict(totals)
     part_ours = 1.0
     if known.total_ns > math.fsum(totals.values()):
-        # That some wait longer makes the record too high. Too low it is where the overhead was
-        # taken for too high, for cheap statements that are no look-ups: of every call alike.
         whole = math.fsum(doubt.values())
         strangers_ns2 = (UNTOLD * known.total_ns) ** 2
         part_ours = whole / (whole + strangers_ns2) if whole else 1.0
-        doubt = calls
     open_groups = {group for group, ns2 in doubt.items() if ns2 > 0}
     parts: dict[int, float] = {}
     while open_groups:

@@ -10,6 +10,7 @@ from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
 
+from tenantmetrics.tenant.sql.rows_from import unnests_as_one
 from tenantmetrics.tenant.sql.text_limits import nested_too_deep, too_long_to_parse
 
 __all__ = ["PREFIX", "parse_template"]
@@ -140,7 +141,13 @@ def parse_template(template: str) -> list[exp.Expr] | str:
 
 
 def _parsed(template: str) -> list[exp.Expr | None]:
-    return _thread.parser.parse(_thread.tokenizer.tokenize(template), template)
+    found: list[exp.Expr | None]
+    found = _thread.parser.parse(_thread.tokenizer.tokenize(template), template)
+    if "rows" in template or "ROWS" in template:
+        for statement in found:
+            if statement is not None:
+                unnests_as_one(statement)
+    return found
 
 
 def _is_number(name: str) -> bool:

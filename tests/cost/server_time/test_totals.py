@@ -40,6 +40,15 @@ def test_load_above_the_record_may_be_in_part_of_nobodys_calls():
     assert 0 < math.fsum(parts.values()) < 1
 
 
+def test_load_above_the_record_goes_to_what_may_work_before_what_is_known_to_be_quick():
+    """A plan that flipped: the record could not tell whether the statement works for 3 ms."""
+    works = {1: LOOK_UPS, 2: REPORTS, 3: Work(1e6, 1.4e6, 0.1)}
+    before = {1: 0.6e9, 2: 30e9, 3: 2e9}
+    totals, _ = group_totals(groups({1: 3000, 2: 200, 3: 2000}), known(34e9, works))
+    more = {group: totals[group] - ns for group, ns in before.items()}
+    assert more[3] > 5 * more[1]
+
+
 @given(
     st.dictionaries(st.integers(1, 6), st.integers(1, 10**6), min_size=1),
     st.lists(

@@ -90,6 +90,8 @@ ONCE_SLOW = (
     lambda: "SELECT 1 FROM b WHERE tenant_id IN (" + ", ".join(
         f"1_{n}" for n in range(9_000)) + ")",
     lambda: "SELECT $1$ " + "$1$ " * 16_000,
+    lambda: "SELECT " + "/*" * 32_000,
+    lambda: "SELECT " + "a" + " + ('x'::text) * 2" * 3_800 + " '",
     lambda: "SELECT " + ", ".join(
         f"set_config('app.tenant{n}', 'x', false)" for n in range(39)) + ", f(1)" * 9_000,
     lambda: "WITH c0 AS (SELECT * FROM b), "
